@@ -1,0 +1,1 @@
+"""The use cases, check and daemon, written against small Protocols."""

@@ -1,0 +1,44 @@
+"""One audit, now: each domain asked once, the host looked at, everything judged."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from lowatch.core.audit import Audit, summarise
+from lowatch.core.judgement import Judgement
+from lowatch.core.lifecycle import without_memory
+from lowatch.core.policy import Policy
+from lowatch.core.snapshot import Snapshot
+
+from .auditor import Auditor
+from .ports import Clock, Resolver
+
+Progress = Callable[[int, int], None]
+"""(done, total): how many domains have been asked."""
+
+
+async def check(
+    auditor: Auditor, resolver: Resolver, policy: Policy, clock: Clock, progress: Progress | None = None
+) -> tuple[Audit, Snapshot, Judgement]:
+    """The audit, and what it was made of. Has no memory: findings are firing or acknowledged."""
+    await _resolve_once(resolver, len(policy.domains), progress)
+    snapshot, judgement = await auditor.audit()
+    tracked = without_memory(judgement, clock.now(), policy)
+    return summarise(snapshot, judgement, tracked, auditor.statuses), snapshot, judgement
+
+
+async def _resolve_once(resolver: Resolver, total: int, progress: Progress | None) -> None:
+    if not total:
+        return
+    asked: set[str] = set()
+
+    def changed(domain: str) -> None:
+        asked.add(domain)
+        if progress is not None:
+            progress(len(asked), total)
+
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(resolver.run(changed))
+        await resolver.settled()
+        running.cancel()

@@ -1,0 +1,200 @@
+"""Observing: from answers and the kernel's word to the views that judgement looks at.
+
+Each question is asked of the kernel, about exactly the addresses and ports that matter. Nothing here
+decides; what could not be observed is an Unknown in its place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+
+from lowatch.core.addresses import V6_LENGTH, Address, Port, is_link_local, network_of
+from lowatch.core.answers import Answer, Status
+from lowatch.core.held import BlackHole, Delivery, Held, LocalPrefix
+from lowatch.core.listeners import Connect, Endpoint, Listener
+from lowatch.core.observed import Known, Unknown
+from lowatch.core.policy import Domain
+from lowatch.core.snapshot import DomainView, LocalAnswer, PortView
+
+from .ports import Host
+
+_SLICE = 512
+"""Questions asked before the loop gets its turn: about 2 ms."""
+_DNS_PORT = 53
+
+Place = str | Unknown | None
+"""Where an address is delivered: a watched interface, nowhere that counts, or not known."""
+Probes = Mapping[Endpoint, Connect | Unknown]
+
+
+class Holders:
+    """Who holds what, by address: made once for each state of the host's tables."""
+
+    def __init__(self, held: Known[tuple[Held, ...]] | Unknown) -> None:
+        self.held = held
+        self._exact: dict[Address, Held] = {}
+        self._wide: list[Held] = []
+        for one in held.value if isinstance(held, Known) else ():
+            if one.by == "address" or one.prefix.is_host:
+                self._exact.setdefault(one.address, one)
+            if not one.prefix.is_host:
+                self._wide.append(one)
+
+    def exact(self, address: Address) -> Held | None:
+        return self._exact.get(address)
+
+    def covering(self, address: Address) -> tuple[Held, ...]:
+        return tuple(one for one in self._wide if one.prefix.covers(address))
+
+
+async def ask_places(host: Host, holders: Holders, addresses: Iterable[Address]) -> dict[Address, Place]:
+    """Where each address is delivered. The kernel is asked about all that may be local."""
+    candidates = [address for address in addresses if host.may_be_local(address)]
+    places: dict[Address, Place] = {}
+    for first in range(0, len(candidates), _SLICE):
+        asked = candidates[first : first + _SLICE]
+        for address, delivery in zip(asked, host.deliveries(asked), strict=True):
+            places[address] = _place(host, holders, address, delivery)
+        await asyncio.sleep(0)
+    return places
+
+
+def _place(host: Host, holders: Holders, address: Address, delivery: Delivery | Unknown) -> Place:
+    if isinstance(delivery, Unknown):
+        return delivery
+    if not delivery.local:
+        return None
+    if isinstance(holders.held, Unknown):
+        return holders.held  # local, but whether through a watched interface cannot be told
+    holder = holders.exact(address)  # counts even where another interface holds it as well
+    if holder is not None:
+        return holder.interface
+    return host.interface(delivery.ifindex) if host.watches(delivery.ifindex) else None
+
+
+async def ask_listeners(
+    host: Host, endpoints: Iterable[Endpoint]
+) -> dict[Endpoint, Listener | Unknown | None]:
+    distinct = list(dict.fromkeys(endpoints))
+    found: dict[Endpoint, Listener | Unknown | None] = {}
+    for first in range(0, len(distinct), _SLICE):
+        asked = distinct[first : first + _SLICE]
+        found.update(zip(asked, host.listeners(asked), strict=True))
+        await asyncio.sleep(0)
+    return found
+
+
+def expected_endpoints(
+    domain: Domain, answer: Answer, places: Mapping[Address, Place], stub: frozenset[Address]
+) -> list[Endpoint]:
+    """The endpoints at which this host itself would be asked to serve the domain."""
+    return [
+        Endpoint(address, port)
+        for address in answer.addresses
+        if isinstance(places.get(address), str)
+        for port in domain.ports
+        if not is_own_stub(address, port, stub)
+    ]
+
+
+def is_own_stub(address: Address, port: Port, stub: frozenset[Address]) -> bool:
+    """A nameserver's address at port 53 is the host's own resolver, whoever answers there."""
+    return port.number == _DNS_PORT and address in stub
+
+
+def build_view(
+    domain: Domain,
+    answer: Answer,
+    places: Mapping[Address, Place],
+    listeners: Mapping[Endpoint, Listener | Unknown | None],
+    probes: Probes,
+    holders: Holders,
+) -> DomainView | None:
+    """What is known of a domain, or None where nothing of it is local and nothing undecided."""
+    local: list[LocalAnswer] = []
+    undecided: list[tuple[Address, str]] = []
+    for address in answer.addresses:
+        place = places.get(address)
+        if isinstance(place, Unknown):
+            undecided.append((address, f"{place.source}: {place.reason}"))
+        if not isinstance(place, str):
+            continue
+        ports = tuple(
+            [
+                PortView(port, listeners[endpoint], probes.get(endpoint))
+                for port in domain.ports
+                if (endpoint := Endpoint(address, port)) in listeners
+            ]
+        )
+        holder = holders.exact(address)
+        covering = () if holder is not None else holders.covering(address)
+        if ports:
+            local.append(LocalAnswer(address, place, ports, holder, covering))
+    if not local and not undecided and answer.status is not Status.UNKNOWN:
+        return None
+    return DomainView(answer, tuple(local), tuple(undecided))
+
+
+def ask_prefixes(host: Host, holders: Holders) -> Known[tuple[LocalPrefix, ...]] | Unknown:
+    """The wide local routes that are in force, as the kernel confirms with an address inside each."""
+    if isinstance(holders.held, Unknown):
+        return holders.held
+    found: list[LocalPrefix] = []
+    for route in host.wide_routes():
+        prefix = route.prefix
+        inside = _samples(prefix.address, prefix.length, without=holders)
+        deliveries = host.deliveries(inside)
+        matching = [d for d in deliveries if isinstance(d, Delivery) and d.length == prefix.length]
+        if any(d.local and host.interface(d.ifindex) == route.interface for d in matching):
+            cause = next(
+                (
+                    held
+                    for held in holders.held.value
+                    if held.by == "address"
+                    and held.interface == route.interface
+                    and held.prefix == prefix
+                    and "noprefixroute" not in held.flags
+                ),
+                None,
+            )
+            found.append(LocalPrefix(prefix, route.interface, route.table, cause))
+        elif not matching and any(isinstance(d, Unknown) for d in deliveries):
+            return next(d for d in deliveries if isinstance(d, Unknown))
+    return Known(tuple(found))
+
+
+def ask_black_holes(host: Host, holders: Holders) -> Known[tuple[BlackHole, ...]] | Unknown:
+    """IPv6 prefixes whose neighbours the kernel would route, unicast, into the watched interface."""
+    if isinstance(holders.held, Unknown):
+        return holders.held
+    found: list[BlackHole] = []
+    for held in holders.held.value:
+        wide = held.by == "address" and len(held.address) == V6_LENGTH and held.prefixlen < 128
+        if not wide or is_link_local(held.address):
+            continue
+        inside = _samples(held.prefix.address, held.prefixlen, without=holders)
+        for delivery in host.deliveries(inside):
+            if isinstance(delivery, Unknown):
+                return delivery
+            same = delivery.length == held.prefixlen and (
+                host.interface(delivery.ifindex) == held.interface
+            )
+            if same and not delivery.local:
+                found.append(BlackHole(held.prefix, held.interface, held))
+                break
+    return Known(tuple({hole.prefix: hole for hole in reversed(found)}.values()))
+
+
+def _samples(network: Address, length: int, without: Holders) -> Sequence[Address]:
+    """A few addresses inside a prefix that nobody holds for itself, spread over it.
+
+    The first and the last are left out: in IPv4 they may be broadcast addresses.
+    """
+    spare = len(network) * 8 - length
+    size = 1 << spare
+    base = int.from_bytes(network_of(network, length), "big")
+    offsets = {1, 2, 3, size // 3, size // 2, size // 2 + 1, size - 3, size - 2}
+    inside = [o for o in sorted(offsets) if 0 < o < size - 1] or list(range(size))
+    addresses = [Address((base + o).to_bytes(len(network), "big")) for o in inside]
+    return [address for address in addresses if without.exact(address) is None]

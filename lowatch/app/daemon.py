@@ -1,0 +1,177 @@
+"""The daemon's heart: marks in, audits out, findings through their life, alerts and metrics.
+
+Everything runs in one TaskGroup on one loop. It sleeps until an event, an answer or a timer that is
+due; nothing else wakes it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Protocol
+
+from lowatch.core.audit import Audit, summarise
+from lowatch.core.judgement import Judgement
+from lowatch.core.lifecycle import Tracked, next_due, revive, step
+from lowatch.core.policy import Policy
+from lowatch.core.snapshot import Snapshot
+
+from .auditor import Auditor
+from .orphans import OrphanKey, OrphanValues
+from .pace import AuditPace, PollPace
+from .ports import AlertSink, Clock, Host, Resolver, StateStore
+
+SWEEP_EVERY = 30.0
+"""Seconds between looks at everything, for what no event tells of."""
+
+
+class Meter(Protocol):
+    def audited(self, seconds: float) -> None: ...
+
+
+class Daemon:
+    """Owns the findings' lives. What the pages show is whole and current after each audit."""
+
+    def __init__(
+        self,
+        auditor: Auditor,
+        host: Host,
+        resolver: Resolver,
+        policy: Policy,
+        clock: Clock,
+        alerts: AlertSink,
+        store: StateStore,
+        meter: Meter,
+    ) -> None:
+        self._auditor = auditor
+        self._host = host
+        self._resolver = resolver
+        self._policy = policy
+        self._clock = clock
+        self._alerts = alerts
+        self._store = store
+        self._meter = meter
+        self._tracked: Mapping[str, Tracked] = revive(store.load(), clock.now())
+        self._latest: tuple[Snapshot, Judgement] | None = None
+        self._orphans = OrphanValues()
+        self._settled = False
+        self._ready = False
+        self._woken = asyncio.Event()
+        self._unsaved = asyncio.Event()
+        self._poll_pace = PollPace()
+        self._audit_pace = AuditPace()
+        self._sweep_at = float("-inf")
+
+    def wake(self) -> None:
+        """Something was marked in the auditor: look at it as soon as the pace allows."""
+        self._woken.set()
+
+    def replace_policy(self, policy: Policy) -> None:
+        """Judge by this from now on. Findings keep their lives; those of removed domains end."""
+        self._policy = policy
+        self._resolver.replace_domains(policy.domains)
+        self._auditor.replace_policy(policy)
+        self.wake()
+
+    @property
+    def ready(self) -> bool:
+        """Whether every domain has been asked once, and all of it judged."""
+        return self._ready
+
+    @property
+    def audit(self) -> Audit | None:
+        """The last audit; None before the first."""
+        if self._latest is None:
+            return None
+        return summarise(*self._latest, self._tracked.values(), self._auditor.statuses)
+
+    @property
+    def orphans(self) -> Mapping[OrphanKey, int]:
+        """lo_orphan_vip: the last known value of each endpoint. One never known has none."""
+        return self._orphans.values
+
+    async def run(self) -> None:
+        """Audit until cancelled; then save what is tracked."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._resolver.run(self._domain_changed))
+                group.create_task(self._settle())
+                group.create_task(self._keep_saved())
+                while True:
+                    await self._wait()
+                    await self._turn()
+        finally:
+            self._store.save(self._tracked)
+
+    def _domain_changed(self, domain: str) -> None:
+        self._auditor.mark_domain(domain)
+        self.wake()
+
+    async def _settle(self) -> None:
+        await self._resolver.settled()
+        self._settled = True
+        self._auditor.mark_all()
+        self.wake()
+
+    async def _wait(self) -> None:
+        """Until something is marked and the pace allows a look, or until a timer is due."""
+        try:
+            async with asyncio.timeout(self._timer_due() - self._clock.now().monotonic):
+                await self._woken.wait()
+                await asyncio.sleep(self._audit_pace.due - self._clock.now().monotonic)
+        except TimeoutError:
+            pass
+        self._woken.clear()
+
+    def _timer_due(self) -> float:
+        now = self._clock.now()
+        due = [self._sweep_at, next_due(self._tracked, now, self._policy)]
+        if self._auditor.not_well:
+            due.append(self._poll_pace.due)
+        return max(self._audit_pace.due, min(one for one in due if one is not None))
+
+    async def _turn(self) -> None:
+        """One look: poll or sweep where due, audit what is marked, move the findings on."""
+        now = self._clock.now().monotonic
+        if now >= self._sweep_at:
+            self._sweep_at = now + SWEEP_EVERY
+            self._host.distrust()
+            self._auditor.mark_all()
+        elif self._poll_pace.due <= now and self._auditor.not_well:
+            self._auditor.poll()
+            self._poll_pace.polled(now, self._clock.now().monotonic)
+        if self._auditor.marked:
+            await self._audit()
+        self._move_findings()
+
+    async def _audit(self) -> None:
+        settled = self._settled
+        started = self._clock.now().monotonic
+        not_well = set(self._auditor.not_well)
+        self._latest = await self._auditor.audit()
+        ended = self._clock.now().monotonic
+        self._audit_pace.audited(started, ended)
+        self._meter.audited(ended - started)
+        if set(self._auditor.not_well) != not_well:
+            self._poll_pace.changed(ended)
+        snapshot, judgement = self._latest
+        self._orphans.update(snapshot, judgement)
+        self._ready = self._ready or settled
+
+    def _move_findings(self) -> None:
+        if self._latest is None:
+            return
+        now = self._clock.now()
+        before = self._tracked
+        self._tracked, announcements = step(before, self._latest[1], now, self._policy)
+        for tracked in announcements:
+            self._alerts.announce(tracked, now)
+        if announcements or self._tracked.keys() != before.keys():
+            self._unsaved.set()
+
+    async def _keep_saved(self) -> None:
+        """Saving waits for the disk: off the loop, and only the latest."""
+        while True:
+            await self._unsaved.wait()
+            self._unsaved.clear()
+            await asyncio.to_thread(self._store.save, dict(self._tracked))

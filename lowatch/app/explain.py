@@ -1,0 +1,180 @@
+"""The chain of evidence for one domain or address: the same questions as an audit's, all shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from lowatch.config.targets import AddressTarget, DomainTarget, ExplainTarget
+from lowatch.core.addresses import Address, Port, prefix_of
+from lowatch.core.answers import Answer, RRset, Status
+from lowatch.core.audit import Audit
+from lowatch.core.findings import Subject
+from lowatch.core.held import Held
+from lowatch.core.judgement import Judgement
+from lowatch.core.lifecycle import Tracked
+from lowatch.core.listeners import Connect
+from lowatch.core.observed import Unknown
+from lowatch.core.policy import Domain, Policy
+from lowatch.core.snapshot import DomainView, Snapshot
+from lowatch.report.explain import AddressEvidence, Explanation, RouteAnswer
+
+from .auditor import Auditor
+from .check import check
+from .ports import Clock, Host, Resolver
+
+_BY_ITSELF = ""
+"""The name under which an address is audited that was asked about by itself."""
+
+
+class Bench(NamedTuple):
+    """What an explanation works with. default_ports: of targets that have none of their own."""
+
+    host: Host
+    clock: Clock
+    default_ports: tuple[Port, ...]
+    resolver: Callable[[Policy], Resolver]
+    auditor: Callable[[Resolver, Policy], Auditor]
+
+
+class _Given:
+    """A Resolver with one answer, given beforehand."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.answers: Mapping[str, Answer] = {answer.domain: answer}
+        self.stub_addresses: frozenset[Address] = frozenset()
+        self.problems: Sequence[str] = ()
+
+    async def run(self, changed: Callable[[str], None]) -> None:
+        for domain in self.answers:
+            changed(domain)
+
+    async def settled(self) -> None:
+        pass
+
+    def replace_domains(self, domains: Iterable[str]) -> None:
+        raise NotImplementedError("what was given stays")
+
+
+async def explain(target: ExplainTarget, policy: Policy, bench: Bench) -> Explanation:
+    if isinstance(target, DomainTarget):
+        return await _explain_domain(target, policy, bench)
+    return await _explain_address(target, policy, bench)
+
+
+async def _explain_domain(target: DomainTarget, policy: Policy, bench: Bench) -> Explanation:
+    domain = policy.domains.get(target.name, Domain(target.name, bench.default_ports))
+    if target.port is not None:
+        domain = replace(domain, ports=(target.port,), any_of=False)
+    policy = replace(policy, domains={target.name: domain})
+    resolver = bench.resolver(policy)
+    auditor = bench.auditor(resolver, policy)
+    audit, snapshot, judgement = await check(auditor, resolver, policy, bench.clock)
+    answer = resolver.answers[target.name]
+    addresses = tuple(dict.fromkeys(answer.addresses))
+    return replace(
+        _explanation(target, audit, addresses, (target.name,)),
+        views={"dns": answer},
+        addresses=_evidence(bench.host, addresses, target.name, snapshot, judgement),
+    )
+
+
+async def _explain_address(target: AddressTarget, policy: Policy, bench: Bench) -> Explanation:
+    """The configured domains are resolved too: whoever asks about an address wants its names."""
+    resolver = bench.resolver(policy)
+    auditor = bench.auditor(resolver, policy)
+    audit, _, _ = await check(auditor, resolver, policy, bench.clock)
+    names = tuple(n for n, answer in resolver.answers.items() if target.address in answer.addresses)
+    of_names = dict.fromkeys(port for name in names for port in policy.domains[name].ports)
+    ports = (target.port,) if target.port is not None else tuple(of_names) or bench.default_ports
+    alone = replace(policy, domains={_BY_ITSELF: Domain(_BY_ITSELF, ports, any_of=False)})
+    given = _Given(_answer(target.address))
+    snapshot, judgement = await bench.auditor(given, alone).audit()
+    return replace(
+        _explanation(target, audit, (target.address,), names),
+        addresses=_evidence(bench.host, (target.address,), _BY_ITSELF, snapshot, judgement),
+        names=names,
+    )
+
+
+def _answer(address: Address) -> Answer:
+    alone = RRset(Status.RESOLVED, (address,))
+    return Answer(_BY_ITSELF, alone, RRset(Status.NODATA))
+
+
+def _explanation(
+    target: ExplainTarget, audit: Audit, addresses: tuple[Address, ...], names: tuple[str, ...]
+) -> Explanation:
+    return Explanation(
+        target=str(target),
+        host=audit.host,
+        at=audit.audited_at,
+        uptime=audit.uptime,
+        findings=tuple(one for one in audit.findings if _concerns(one, addresses, names)),
+        problems=audit.problems,
+    )
+
+
+def _concerns(tracked: Tracked, addresses: tuple[Address, ...], names: tuple[str, ...]) -> bool:
+    subject: Subject = tracked.finding.subject
+    if subject.domain is not None:
+        return subject.domain in names and subject.address in addresses
+    if subject.address is None or subject.prefixlen is None:
+        return subject.address in addresses
+    return any(
+        len(address) == len(subject.address)
+        and prefix_of(subject.address, subject.prefixlen).covers(address)
+        for address in addresses
+    )
+
+
+def _evidence(
+    host: Host,
+    addresses: tuple[Address, ...],
+    name: str,
+    snapshot: Snapshot,
+    judgement: Judgement,
+) -> tuple[AddressEvidence, ...]:
+    held = () if isinstance(snapshot.held, Unknown) else snapshot.held.value
+    view, judged = snapshot.domains.get(name), judgement.domains.get(name)
+    endpoints = () if judged is None else judged.endpoints
+    return tuple(
+        AddressEvidence(
+            address=address,
+            route=_route(host, address),
+            held=_holders(held, address),
+            endpoints=tuple(one for one in endpoints if one.address == address),
+            connects=_connects(view, address),
+        )
+        for address in addresses
+    )
+
+
+def _route(host: Host, address: Address) -> RouteAnswer | Unknown:
+    delivery = host.deliveries([address])[0]
+    if isinstance(delivery, Unknown):
+        return delivery
+    routed = delivery.local or delivery.ifindex != 0
+    return RouteAnswer(
+        local=delivery.local,
+        prefix=prefix_of(address, delivery.length) if routed else None,
+        interface=host.interface(delivery.ifindex) or "",
+        watched=host.watches(delivery.ifindex),
+    )
+
+
+def _holders(held: tuple[Held, ...], address: Address) -> tuple[Held, ...]:
+    """Who holds exactly this address; failing that, whose prefix covers it."""
+    exact = tuple(one for one in held if one.address == address)
+    return exact or tuple(one for one in held if one.prefix.covers(address))
+
+
+def _connects(view: DomainView | None, address: Address) -> dict[Port, Connect]:
+    return {
+        port.port: port.connect
+        for local in (() if view is None else view.local)
+        if local.address == address
+        for port in local.ports
+        if isinstance(port.connect, Connect)
+    }

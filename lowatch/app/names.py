@@ -1,0 +1,38 @@
+"""Which domains resolve to an address, or into a prefix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lowatch.core.addresses import Address, Prefix
+
+
+class NamesByAddress:
+    """An index over all answers, local or not: an address that appears tomorrow finds its names."""
+
+    def __init__(self) -> None:
+        self._names: dict[Address, set[str]] = {}
+        self._addresses: dict[str, tuple[Address, ...]] = {}
+
+    def put(self, name: str, addresses: tuple[Address, ...]) -> None:
+        """Replace the addresses of a name; none forgets it."""
+        known = self._addresses.pop(name, ())
+        if addresses:
+            self._addresses[name] = addresses
+        if addresses == known:
+            return
+        for address in set(known) - set(addresses):
+            names = self._names[address]
+            names.discard(name)
+            if not names:
+                del self._names[address]
+        for address in addresses:
+            self._names.setdefault(address, set()).add(name)
+
+    def at(self, address: Address) -> Iterable[str]:
+        return self._names.get(address, ())
+
+    def inside(self, prefix: Prefix) -> set[str]:
+        if prefix.is_host:
+            return set(self.at(prefix.address))
+        return {name for address, names in self._names.items() if prefix.covers(address) for name in names}

@@ -1,0 +1,50 @@
+"""How often to look: at once when something happened, seldom when it keeps happening. Pure."""
+
+from __future__ import annotations
+
+_FAST, _STEADY = 0.03, 0.2
+_FAST_FOR = 2.0
+_POLL_SHARE = 0.01
+_AUDIT_SHARE = 0.2
+_LONGEST_REST = 0.25
+
+
+class PollPace:
+    """When to ask again for listeners that are missing: no event tells of one that appears.
+
+    Every 30 ms for 2 s after a change (a restarting service comes back), then every 200 ms; and never
+    for more than 1 % of a core, however many are missing. All times are monotonic seconds.
+    """
+
+    def __init__(self) -> None:
+        self._changed_at = float("-inf")
+        self._polled_at = float("-inf")
+        self._cost = 0.0
+
+    def changed(self, now: float) -> None:
+        """Something went missing, or came."""
+        self._changed_at = now
+
+    def polled(self, started: float, ended: float) -> None:
+        self._polled_at = ended
+        self._cost = ended - started
+
+    @property
+    def due(self) -> float:
+        fast = self._polled_at < self._changed_at + _FAST_FOR
+        return max(self._polled_at, self._changed_at) + max(
+            _FAST if fast else _STEADY, self._cost / _POLL_SHARE
+        )
+
+
+class AuditPace:
+    """When the next audit may begin: at once after a rest, so that a storm of events is taken in gulps.
+
+    The rest is four times what the last audit took, a quarter of a second at most.
+    """
+
+    def __init__(self) -> None:
+        self.due = float("-inf")
+
+    def audited(self, started: float, ended: float) -> None:
+        self.due = ended + min(_LONGEST_REST, (ended - started) * (1 / _AUDIT_SHARE - 1))

@@ -1,0 +1,107 @@
+"""What the application needs of the outside world. Adapters are built in wiring.py, nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol
+
+from lowatch.core.addresses import Address
+from lowatch.core.answers import Answer
+from lowatch.core.held import Delivery, Held, Link, LocalRoute
+from lowatch.core.lifecycle import Now, Remembered, Tracked
+from lowatch.core.listeners import Connect, Endpoint, Listener
+from lowatch.core.observed import Known, Unknown
+
+
+class Host(Protocol):
+    """The kernel of this host. Every question is answered at once; none raises."""
+
+    def refresh(self) -> None:
+        """Make the tables true where they may not be."""
+
+    def distrust(self) -> None:
+        """Dump everything again at the next refresh()."""
+
+    @property
+    def generation(self) -> int:
+        """Grows with every change of the tables."""
+
+    def links(self) -> Known[tuple[Link, ...]] | Unknown: ...
+
+    def held(self) -> Known[tuple[Held, ...]] | Unknown: ...
+
+    def wide_routes(self) -> list[LocalRoute]: ...
+
+    def loopback_up(self) -> bool: ...
+
+    def interface(self, ifindex: int) -> str | None: ...
+
+    def watches(self, ifindex: int) -> bool: ...
+
+    def may_be_local(self, address: Address) -> bool:
+        """False only where no local route covers it: whom not to ask about."""
+
+    @property
+    def deliveries(self) -> Callable[[Sequence[Address]], list[Delivery | Unknown]]: ...
+
+    @property
+    def listeners(self) -> Callable[[Sequence[Endpoint]], list[Listener | Unknown | None]]: ...
+
+    @property
+    def bound(self) -> Callable[[], Known[frozenset[Address]] | Unknown]: ...
+
+
+class Prober(Protocol):
+    async def __call__(self, endpoints: Sequence[Endpoint]) -> list[Connect | Unknown]:
+        """What a connect() to each TCP endpoint meets, in order."""
+
+
+class Clock(Protocol):
+    """The only source of `now`."""
+
+    def now(self) -> Now: ...
+
+
+class Resolver(Protocol):
+    """Keeps an Answer for each domain, asking again when its TTL is over."""
+
+    @property
+    def answers(self) -> Mapping[str, Answer]:
+        """The present answer of each domain, from the first moment on (NOT_ASKED at first)."""
+
+    @property
+    def stub_addresses(self) -> frozenset[Address]:
+        """The nameservers' own addresses: port 53 there is the host's resolver, never an orphan."""
+
+    @property
+    def problems(self) -> Sequence[str]:
+        """What keeps it from resolving at all: no nameserver, a malformed line. One line each."""
+
+    async def run(self, changed: Callable[[str], None]) -> None:
+        """Resolve for ever; `changed(domain)` whenever an Answer was replaced by another."""
+
+    async def settled(self) -> None:
+        """Return when each domain has been asked once, successfully or not."""
+
+    def replace_domains(self, domains: Iterable[str]) -> None:
+        """Follow these from now on; what both the old and new set name keeps its state."""
+
+
+class AlertSink(Protocol):
+    """Where firing and resolved findings are announced. Never blocks, never raises."""
+
+    def announce(self, tracked: Tracked, now: Now) -> None: ...
+
+    @property
+    def dropped(self) -> int:
+        """Entries given up because the journal took none for too long."""
+
+
+class StateStore(Protocol):
+    """Keeps findings across a restart."""
+
+    def load(self) -> Sequence[Remembered]:
+        """What was tracked when the daemon last ran. Empty where there is nothing to be had."""
+
+    def save(self, tracked: Mapping[str, Tracked]) -> None:
+        """Write atomically. A failure is logged once, and not fatal."""

@@ -1,0 +1,136 @@
+"""Addresses, prefixes and ports as plain values.
+
+An address is its 4 or 16 octets in network order: bytes hash and compare in C, which matters where
+ten thousand of them are held. Text is made only where a person reads it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+from typing import NamedTuple, NewType
+
+Address = NewType("Address", bytes)
+
+V4_LENGTH = 4
+V6_LENGTH = 16
+
+
+def parse_address(text: str) -> Address:
+    """The octets of an IPv4 or IPv6 address. Raises ValueError with the offending text."""
+    return Address(ipaddress.ip_address(text).packed)
+
+
+def format_address(address: Address) -> str:
+    return str(ipaddress.ip_address(bytes(address)))
+
+
+def is_v4(address: Address) -> bool:
+    return len(address) == V4_LENGTH
+
+
+def family_name(address: Address) -> str:
+    """The `family` label of the metrics: "ipv4" or "ipv6"."""
+    return "ipv4" if is_v4(address) else "ipv6"
+
+
+def host_length(address: Address) -> int:
+    """The prefix length that means this address alone: 32 or 128."""
+    return len(address) * 8
+
+
+def network_of(address: Address, length: int) -> Address:
+    """The address with all bits after the first `length` cleared."""
+    spare = host_length(address) - length
+    number = int.from_bytes(address, "big") >> spare << spare
+    return Address(number.to_bytes(len(address), "big"))
+
+
+class Prefix(NamedTuple):
+    """A network: `address` has no bit set beyond `length`."""
+
+    address: Address
+    length: int
+
+    def __str__(self) -> str:
+        return f"{format_address(self.address)}/{self.length}"
+
+    def covers(self, address: Address) -> bool:
+        return len(address) == len(self.address) and (network_of(address, self.length) == self.address)
+
+    @property
+    def is_host(self) -> bool:
+        return self.length == host_length(self.address)
+
+    @property
+    def size(self) -> int:
+        """How many addresses it spans."""
+        return 1 << (host_length(self.address) - self.length)
+
+
+def prefix_of(address: Address, length: int) -> Prefix:
+    """The prefix of that length that the address lies in."""
+    return Prefix(network_of(address, length), length)
+
+
+def parse_prefix(text: str) -> Prefix:
+    """`192.0.2.0/24`, or a bare address. Raises ValueError (host bits set count as an error)."""
+    network = ipaddress.ip_network(text)
+    return Prefix(Address(network.network_address.packed), network.prefixlen)
+
+
+class PrefixSet:
+    """A set of prefixes that answers "does any of them cover this address" without a scan."""
+
+    def __init__(self, prefixes: Iterable[tuple[Address, int]]) -> None:
+        self._hosts: set[Address] = set()
+        self._networks: dict[tuple[int, int], set[Address]] = {}
+        for address, length in prefixes:
+            if length == len(address) * 8:
+                self._hosts.add(address)
+            else:
+                self._networks.setdefault((len(address), length), set()).add(address)
+
+    def covers(self, address: Address) -> bool:
+        return address in self._hosts or any(
+            size == len(address) and network_of(address, length) in networks
+            for (size, length), networks in self._networks.items()
+        )
+
+
+LOOPBACK_V4 = Prefix(Address(b"\x7f\0\0\0"), 8)
+LOOPBACK_V6 = Prefix(Address(bytes(15) + b"\x01"), 128)
+
+
+def is_loopback(address: Address) -> bool:
+    """Whether it is in 127.0.0.0/8 or is ::1: local on every host, by definition."""
+    return LOOPBACK_V4.covers(address) or LOOPBACK_V6.covers(address)
+
+
+class Port(NamedTuple):
+    """A transport endpoint's number and protocol ("tcp" or "udp")."""
+
+    number: int
+    protocol: str
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.protocol}"
+
+
+def parse_port(text: str) -> Port:
+    """`443`, `443/tcp` or `53/udp`. Raises ValueError saying what is wrong."""
+    number_text, slash, protocol = text.partition("/")
+    protocol = protocol if slash else "tcp"
+    if protocol not in ("tcp", "udp"):
+        raise ValueError(f"{text!r}: the protocol must be tcp or udp")
+    if not (number_text.isascii() and number_text.isdigit() and 1 <= int(number_text) <= 65535):
+        raise ValueError(f"{text!r}: the port must be a number from 1 to 65535")
+    return Port(int(number_text), protocol)
+
+
+_LINK_LOCAL_V6 = Prefix(Address(b"\xfe\x80" + bytes(14)), 10)
+
+
+def is_link_local(address: Address) -> bool:
+    """Whether it is in fe80::/10: every IPv6 interface has one, and it means nothing beyond its link."""
+    return _LINK_LOCAL_V6.covers(address)

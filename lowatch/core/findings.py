@@ -1,0 +1,103 @@
+"""Findings: what is wrong, how bad it is, why, and what would mend it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from .addresses import Address, Port, format_address
+
+
+class Severity(StrEnum):
+    """Ordered: INFO < WARNING < CRITICAL by `rank`."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        return _RANKS[self]
+
+
+_RANKS = {Severity.INFO: 0, Severity.WARNING: 1, Severity.CRITICAL: 2}
+
+
+class Kind(StrEnum):
+    ORPHAN_VIP = "orphan-vip"
+    BACKLOGGED_VIP = "backlogged-vip"
+    IDLE_VIP = "idle-vip"
+    WIDE_PREFIX = "wide-prefix"
+    BLACK_HOLE_PREFIX = "black-hole-prefix"
+    MISSING_VIP = "missing-vip"
+    HOLDER_DOWN = "holder-down"
+
+    @property
+    def severity(self) -> Severity:
+        return _SEVERITIES[self]
+
+
+_SEVERITIES = {
+    Kind.ORPHAN_VIP: Severity.CRITICAL,
+    Kind.BACKLOGGED_VIP: Severity.WARNING,
+    Kind.IDLE_VIP: Severity.INFO,
+    Kind.WIDE_PREFIX: Severity.WARNING,
+    Kind.BLACK_HOLE_PREFIX: Severity.WARNING,
+    Kind.MISSING_VIP: Severity.CRITICAL,
+    Kind.HOLDER_DOWN: Severity.WARNING,
+}
+
+
+class Subject(NamedTuple):
+    """What a finding is about, and so what makes it the same finding tomorrow.
+
+    A field that does not apply is None. `prefix` is set for findings about a whole prefix.
+    """
+
+    kind: Kind
+    interface: str | None = None
+    address: Address | None = None
+    domain: str | None = None
+    port: Port | None = None
+    prefixlen: int | None = None
+
+    @property
+    def key(self) -> str:
+        """The contract's `key`: stable text, e.g. "orphan-vip/lo/192.0.2.10/www.example.com/80/tcp"."""
+        address = None if self.address is None else format_address(self.address)
+        if address is not None and self.prefixlen is not None:
+            address = f"{address}-{self.prefixlen}"  # "/" separates the parts
+        parts = (self.kind, self.interface, address, self.domain, self.port)
+        return "/".join(str(part) for part in parts if part is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A subject that is in violation now.
+
+    message: one line that says what is wrong and why it matters, with the evidence.
+    fix: commands that would mend it, for a person to choose from; never run by lowatch.
+    """
+
+    subject: Subject
+    message: str
+    fix: tuple[str, ...] = ()
+
+    @property
+    def severity(self) -> Severity:
+        return self.subject.kind.severity
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """Findings that could not be judged: every one whose subject agrees in the fields given here.
+
+    An undecided finding neither appears nor goes away; it stays what it was.
+    """
+
+    kind: Kind
+    reason: str
+    domain: str | None = None
+    address: Address | None = None
+    port: Port | None = None

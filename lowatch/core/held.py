@@ -1,0 +1,89 @@
+"""What the watched interfaces hold: their links, addresses and local routes."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from .addresses import Address, Prefix, prefix_of
+
+
+class Link(NamedTuple):
+    """A network interface. `up`: administratively up (IFF_UP)."""
+
+    ifindex: int
+    name: str
+    up: bool
+    loopback: bool = False
+
+
+class Held(NamedTuple):
+    """An address on a watched interface, or a local route through one.
+
+    by: "address" (RTM_NEWADDR) or "route" (a route of type local that no held address accounts for).
+    flags: names as `ip address` prints them ("tentative", "dadfailed", "deprecated", "noprefixroute"...).
+    peer: the network's address where it differs from the local one (`ip address add A peer B`).
+    created: seconds after boot (IFA_CACHEINFO.cstamp); None for a route, the kernel keeps none.
+    origin: who put it there, where the kernel knows: "kernel", "ra", "proto 66"...
+    table: the routing table of a local route; 255 is `local`.
+    """
+
+    address: Address
+    prefixlen: int
+    interface: str
+    by: Literal["address", "route"] = "address"
+    label: str | None = None
+    flags: tuple[str, ...] = ()
+    peer: Address | None = None
+    created: float | None = None
+    origin: str | None = None
+    table: int | None = None
+
+    @property
+    def prefix(self) -> Prefix:
+        """The network that comes with it: of the peer, where there is one."""
+        return prefix_of(self.peer or self.address, self.prefixlen)
+
+
+class LocalRoute(NamedTuple):
+    """A route of type local through a watched interface, as dumped: whom to ask, not the answer."""
+
+    prefix: Prefix
+    interface: str
+    table: int
+
+
+class LocalPrefix(NamedTuple):
+    """A prefix shorter than a host's that the kernel delivers locally through a watched interface.
+
+    Confirmed by RTM_GETROUTE (RTM_F_FIB_MATCH), never derived from an address's mask: noprefixroute
+    addresses make only themselves local.
+    """
+
+    prefix: Prefix
+    interface: str
+    table: int
+    cause: Held | None
+    """The held address that brought it, or None for a local route added by itself."""
+
+
+class BlackHole(NamedTuple):
+    """An IPv6 prefix whose neighbours are routed, unicast, into a watched interface: they time out."""
+
+    prefix: Prefix
+    interface: str
+    cause: Held
+
+
+class Delivery(NamedTuple):
+    """What routing would do with a local client's packet to an address.
+
+    local: delivered to this host. ifindex: of the device of the matching route. length: of the matching
+    route's prefix. Both 0 where no route matches.
+    """
+
+    local: bool
+    ifindex: int
+    length: int
+
+
+NOT_ROUTED = Delivery(local=False, ifindex=0, length=0)

@@ -1,0 +1,193 @@
+"""A finding's life: pending, firing, resolved, acknowledged. Written as a table; `now` is passed in.
+
+A finding that shows must last `hold` before it fires, and one that fires must be gone for `hold` before
+it is resolved: flapping announces nothing. What cannot be judged stays exactly as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from enum import Enum, StrEnum
+from typing import NamedTuple
+
+from .findings import Finding
+from .judgement import Judgement
+from .policy import Policy
+
+
+class State(StrEnum):
+    PENDING = "pending"
+    FIRING = "firing"
+    RESOLVED = "resolved"
+    ACKNOWLEDGED = "acknowledged"
+
+
+class Now(NamedTuple):
+    """monotonic: seconds, for intervals. wall: seconds since the epoch, for display and dates.
+
+    uptime: seconds since boot, for the ages of addresses; 0 where nobody shows any.
+    """
+
+    monotonic: float
+    wall: float
+    uptime: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tracked:
+    """A finding and where it is in its life.
+
+    since: wall-clock seconds when it first showed; survives a restart.
+    changed: monotonic seconds when its presence last changed (it showed, or went).
+    present: whether it showed at the last judgement that could tell.
+    announced: whether a firing entry was written, and no resolved one yet.
+    """
+
+    finding: Finding
+    state: State
+    since: float
+    changed: float
+    present: bool = True
+    announced: bool = False
+    acknowledged_because: str = ""
+
+
+class _Condition(Enum):
+    """What the judgement says of a finding now. "held": for as long as `hold`."""
+
+    SHOWS = "shows, not yet held"
+    SHOWS_HELD = "shows, held"
+    ACCEPTED = "shows, acknowledged"
+    GONE = "gone, not yet held"
+    GONE_HELD = "gone, held"
+
+
+_GONE = State.RESOLVED
+# (state, condition) -> next state. A pair that is not here stays in its state.
+TRANSITIONS: Mapping[tuple[State, _Condition], State] = {
+    (State.PENDING, _Condition.SHOWS_HELD): State.FIRING,
+    (State.PENDING, _Condition.ACCEPTED): State.ACKNOWLEDGED,
+    (State.PENDING, _Condition.GONE): _GONE,
+    (State.PENDING, _Condition.GONE_HELD): _GONE,
+    (State.FIRING, _Condition.ACCEPTED): State.ACKNOWLEDGED,
+    (State.FIRING, _Condition.GONE_HELD): _GONE,
+    (State.ACKNOWLEDGED, _Condition.SHOWS): State.PENDING,
+    (State.ACKNOWLEDGED, _Condition.SHOWS_HELD): State.FIRING,
+    (State.ACKNOWLEDGED, _Condition.GONE): _GONE,
+    (State.ACKNOWLEDGED, _Condition.GONE_HELD): _GONE,
+}
+
+
+class Step(NamedTuple):
+    """tracked: by key, what is alive afterwards. announcements: newly FIRING or RESOLVED, in order."""
+
+    tracked: Mapping[str, Tracked]
+    announcements: tuple[Tracked, ...]
+
+
+def step(tracked: Mapping[str, Tracked], judgement: Judgement, now: Now, policy: Policy) -> Step:
+    """One judgement later. Only a firing that was announced is announced as resolved."""
+    after: dict[str, Tracked] = {}
+    announcements: list[Tracked] = []
+    findings = {finding.subject.key: finding for finding in judgement.findings}
+    for key in [*tracked, *(key for key in findings if key not in tracked)]:
+        before = tracked.get(key)
+        finding = findings.get(key)
+        if before is None:
+            assert finding is not None
+            before = Tracked(finding, State.PENDING, now.wall, now.monotonic)
+        elif finding is None and judgement.is_undecided(before.finding.subject):
+            after[key] = before
+            continue
+        moved = _move(before, finding, now, policy)
+        if moved.state is State.FIRING and not moved.announced:
+            moved = replace(moved, announced=True)
+            announcements.append(moved)
+        if moved.state is not State.RESOLVED:
+            after[key] = moved
+        elif moved.announced:
+            announcements.append(moved)
+    return Step(after, tuple(announcements))
+
+
+def _move(before: Tracked, finding: Finding | None, now: Now, policy: Policy) -> Tracked:
+    present = finding is not None
+    changed = before.changed if present is before.present else now.monotonic
+    acknowledgement = policy.acknowledged(before.finding.subject, now.wall) if present else None
+    held = now.monotonic - changed >= policy.hold
+    if acknowledgement is not None:
+        condition = _Condition.ACCEPTED
+    elif present:
+        condition = _Condition.SHOWS_HELD if held else _Condition.SHOWS
+    else:
+        condition = _Condition.GONE_HELD if held else _Condition.GONE
+    return replace(
+        before,
+        finding=finding or before.finding,
+        state=TRANSITIONS.get((before.state, condition), before.state),
+        changed=changed,
+        present=present,
+        acknowledged_because=acknowledgement.reason if acknowledgement else "",
+    )
+
+
+def next_due(tracked: Mapping[str, Tracked], now: Now, policy: Policy) -> float | None:
+    """Monotonic seconds at which a step may change something by the mere passing of time.
+
+    That is when a hold ends, or an acknowledgement expires. None: nothing is waiting.
+    """
+    due = [
+        one.changed + policy.hold
+        for one in tracked.values()
+        if (one.state is State.PENDING and one.present) or (one.state is State.FIRING and not one.present)
+    ]
+    for one in tracked.values():
+        if one.state is State.ACKNOWLEDGED:
+            acknowledgement = policy.acknowledged(one.finding.subject, now.wall)
+            if acknowledgement is not None:
+                due.append(now.monotonic + acknowledgement.until - now.wall)
+    return min(due, default=None)
+
+
+def without_memory(judgement: Judgement, now: Now, policy: Policy) -> tuple[Tracked, ...]:
+    """The findings of an audit that knows no yesterday: firing, or acknowledged."""
+    found = []
+    for finding in judgement.findings:
+        acknowledgement = policy.acknowledged(finding.subject, now.wall)
+        found.append(
+            Tracked(
+                finding,
+                State.ACKNOWLEDGED if acknowledgement else State.FIRING,
+                now.wall,
+                now.monotonic,
+                acknowledged_because=acknowledgement.reason if acknowledgement else "",
+            )
+        )
+    return tuple(found)
+
+
+class Remembered(NamedTuple):
+    """What outlives a restart. since: wall-clock seconds. announced: see Tracked."""
+
+    finding: Finding
+    since: float
+    announced: bool
+
+
+def revive(remembered: Iterable[Remembered], now: Now) -> dict[str, Tracked]:
+    """The findings of the last run, as if they had shown just now.
+
+    The first judgement decides: what shows still and was announced goes on firing without a word; what
+    is gone is resolved after its hold; what cannot be judged yet stays.
+    """
+    return {
+        one.finding.subject.key: Tracked(
+            one.finding,
+            State.FIRING if one.announced else State.PENDING,
+            one.since,
+            now.monotonic,
+            announced=one.announced,
+        )
+        for one in remembered
+    }

@@ -1,0 +1,46 @@
+"""Sockets that serve, and the endpoints they are asked about."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from .addresses import Address, Port
+
+
+class Endpoint(NamedTuple):
+    """Where a client on this host would connect to."""
+
+    address: Address
+    port: Port
+
+
+class Listener(NamedTuple):
+    """The socket that the kernel's own demultiplexer picks for an endpoint.
+
+    address: what it is bound to; all zeros for a wildcard.
+    inode, uid: of the socket, from inet_diag's fixed header.
+    unit: the systemd unit its cgroup belongs to, or None where that is not known.
+    queued, backlog: connections waiting to be accepted, and the limit of the accept queue (tcp).
+    """
+
+    address: Address
+    inode: int
+    uid: int
+    unit: str | None = None
+    queued: int = 0
+    backlog: int = 0
+    protocol: str = "tcp"
+
+    @property
+    def accept_queue_full(self) -> bool:
+        """As sk_acceptq_is_full() has it (include/net/sock.h): more queued than the limit."""
+        return self.protocol == "tcp" and self.queued > self.backlog
+
+
+class Connect(StrEnum):
+    """What the confirming connect() met. A refusal and a time-out both mean: nobody serves here."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    TIMED_OUT = "timed out"

@@ -1,0 +1,37 @@
+"""One small pure function per finding kind. A new kind is a new file and a row in a table here.
+
+Domain rules look at one domain's judged endpoints and run again when that domain changes; host rules
+look at the whole snapshot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from lowatch.core.findings import Finding, Kind, Undecided
+from lowatch.core.policy import Domain, Policy
+from lowatch.core.snapshot import DomainView, Snapshot
+from lowatch.core.verdicts import JudgedEndpoint
+
+from .backlogged_vip import backlogged_vip
+from .black_hole_prefix import black_hole_prefix
+from .holder_down import holder_down
+from .idle_vip import idle_vip
+from .missing_vip import missing_vip
+from .orphan_vip import orphan_vip
+from .wide_prefix import wide_prefix
+
+DomainRule = Callable[[Domain, DomainView, tuple[JudgedEndpoint, ...]], Iterable[Finding | Undecided]]
+HostRule = Callable[[Snapshot, Policy], Iterable[Finding | Undecided]]
+
+DOMAIN_RULES: Mapping[Kind, DomainRule] = {
+    Kind.ORPHAN_VIP: orphan_vip,
+    Kind.BACKLOGGED_VIP: backlogged_vip,
+}
+HOST_RULES: Mapping[Kind, HostRule] = {
+    Kind.IDLE_VIP: idle_vip,
+    Kind.WIDE_PREFIX: wide_prefix,
+    Kind.BLACK_HOLE_PREFIX: black_hole_prefix,
+    Kind.HOLDER_DOWN: holder_down,
+    Kind.MISSING_VIP: missing_vip,
+}

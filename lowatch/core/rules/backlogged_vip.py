@@ -1,0 +1,50 @@
+"""backlogged-vip: the listener's accept queue is full, so new connections time out.
+
+Source: sk_acceptq_is_full() (include/net/sock.h); inet_diag shows the queue as idiag_rqueue and its
+limit as idiag_wqueue (net/ipv4/tcp_diag.c).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lowatch.core.addresses import format_address
+from lowatch.core.findings import Finding, Kind, Subject, Undecided
+from lowatch.core.policy import Domain
+from lowatch.core.snapshot import DomainView
+from lowatch.core.verdicts import JudgedEndpoint, Verdict
+
+
+def backlogged_vip(
+    domain: Domain, view: DomainView, endpoints: tuple[JudgedEndpoint, ...]
+) -> Iterable[Finding | Undecided]:
+    unknown = view.answer.unknown
+    if unknown is not None:
+        yield Undecided(Kind.BACKLOGGED_VIP, unknown, domain=domain.name)
+    for address, reason in view.undecided:
+        yield Undecided(Kind.BACKLOGGED_VIP, reason, domain=domain.name, address=address)
+    for endpoint in endpoints:
+        if endpoint.verdict is Verdict.UNKNOWN:
+            yield Undecided(
+                Kind.BACKLOGGED_VIP,
+                endpoint.reason,
+                domain=domain.name,
+                address=endpoint.address,
+                port=endpoint.port,
+            )
+        elif endpoint.verdict is Verdict.BACKLOGGED and endpoint.listener is not None:
+            listener = endpoint.listener
+            owner = f" of {listener.unit}" if listener.unit else f" of uid {listener.uid}"
+            yield Finding(
+                Subject(
+                    Kind.BACKLOGGED_VIP,
+                    endpoint.interface,
+                    endpoint.address,
+                    domain.name,
+                    endpoint.port,
+                ),
+                f"{domain.name} resolves to {format_address(endpoint.address)}, where the listener"
+                f"{owner} on {endpoint.port} accepts nothing: {listener.queued} connections wait in a "
+                f"queue for {listener.backlog}, and new ones time out",
+                (f"systemctl restart {listener.unit}",) if listener.unit else (),
+            )

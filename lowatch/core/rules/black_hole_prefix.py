@@ -1,0 +1,36 @@
+"""black-hole-prefix: an IPv6 prefix on a watched interface swallows what is meant for its neighbours.
+
+Source: facts/kernel.md "Locality": an IPv6 /64 on lo adds a unicast route through lo; connects to the
+neighbours time out. Unlike IPv4's, it makes none of them local.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lowatch.core.addresses import format_address
+from lowatch.core.findings import Finding, Kind, Subject, Undecided
+from lowatch.core.observed import Unknown
+from lowatch.core.policy import Policy
+from lowatch.core.snapshot import Snapshot
+
+from .remedies import as_host_address, removal
+
+
+def black_hole_prefix(snapshot: Snapshot, _policy: Policy) -> Iterable[Finding | Undecided]:
+    if isinstance(snapshot.black_holes, Unknown):
+        yield Undecided(Kind.BLACK_HOLE_PREFIX, snapshot.black_holes.reason)
+        return
+    for hole in snapshot.black_holes.value:
+        cause = hole.cause
+        yield Finding(
+            Subject(
+                Kind.BLACK_HOLE_PREFIX,
+                hole.interface,
+                hole.prefix.address,
+                prefixlen=hole.prefix.length,
+            ),
+            f"{format_address(cause.address)}/{cause.prefixlen} on {hole.interface} routes all of "
+            f"{hole.prefix} into {hole.interface}: connects to its other addresses time out",
+            (f"{removal(cause)} && {as_host_address(cause)}",),
+        )

@@ -1,0 +1,35 @@
+"""holder-down: a watched interface that has addresses is administratively down.
+
+Source: facts/kernel.md "Locality": with lo down, IPv4 addresses and routes stay, connects from the host
+itself time out, and remote clients still reach the VIP. (kube-ipvs0 works while down: do not watch it
+for this, or acknowledge it.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lowatch.core.findings import Finding, Kind, Subject, Undecided
+from lowatch.core.observed import Unknown
+from lowatch.core.policy import Policy
+from lowatch.core.snapshot import Snapshot
+
+
+def holder_down(snapshot: Snapshot, _policy: Policy) -> Iterable[Finding | Undecided]:
+    for observed in (snapshot.links, snapshot.held):
+        if isinstance(observed, Unknown):
+            yield Undecided(Kind.HOLDER_DOWN, observed.reason)
+            return
+    assert not isinstance(snapshot.links, Unknown)
+    assert not isinstance(snapshot.held, Unknown)
+    for link in snapshot.links.value:
+        if link.up:
+            continue
+        count = sum(held.interface == link.name for held in snapshot.held.value)
+        if count:
+            effect = ": connects from this host to its own addresses time out" if link.loopback else ""
+            yield Finding(
+                Subject(Kind.HOLDER_DOWN, link.name),
+                f"{link.name} is down and holds {count} address{'es' if count > 1 else ''}{effect}",
+                (f"ip link set {link.name} up",),
+            )

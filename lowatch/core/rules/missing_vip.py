@@ -1,0 +1,30 @@
+"""missing-vip: an address that is expected here is not held. Source: facts/cases.md 22 (seesaw#25)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lowatch.core.addresses import Prefix, format_address, host_length
+from lowatch.core.findings import Finding, Kind, Subject, Undecided
+from lowatch.core.observed import Unknown
+from lowatch.core.policy import Policy
+from lowatch.core.snapshot import Snapshot
+
+
+def missing_vip(snapshot: Snapshot, policy: Policy) -> Iterable[Finding | Undecided]:
+    if isinstance(snapshot.held, Unknown):
+        yield Undecided(Kind.MISSING_VIP, snapshot.held.reason)
+        return
+    present = {held.address for held in snapshot.held.value if held.by == "address"}
+    routes = [held.prefix for held in snapshot.held.value if held.by == "route"]
+    interface = next((name for name in policy.interfaces if not set(name) & set("*?[")), "lo")
+    for address in policy.expect:
+        if address in present or any(prefix.covers(address) for prefix in routes):
+            continue
+        host = Prefix(address, host_length(address))
+        yield Finding(
+            Subject(Kind.MISSING_VIP, address=address),
+            f"{format_address(address)} is expected on this host, but is not held on "
+            f"{', '.join(policy.interfaces)}",
+            (f"ip address add {host} dev {interface}",),
+        )

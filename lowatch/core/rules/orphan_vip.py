@@ -1,0 +1,80 @@
+"""orphan-vip: a domain resolves to an address delivered locally, and nothing serves an expected port.
+
+Sources: facts/cases.md 1, 2, 4, 8-11; on Linux a locally delivered address short-circuits into the host
+whatever the rest of the network says (RTN_LOCAL, ip-route(8)).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lowatch.core.addresses import format_address, is_loopback
+from lowatch.core.findings import Finding, Kind, Subject, Undecided
+from lowatch.core.policy import Domain
+from lowatch.core.snapshot import DomainView, LocalAnswer
+from lowatch.core.verdicts import JudgedEndpoint, Verdict
+
+from .remedies import removal
+
+
+def orphan_vip(
+    domain: Domain, view: DomainView, endpoints: tuple[JudgedEndpoint, ...]
+) -> Iterable[Finding | Undecided]:
+    unknown = view.answer.unknown
+    if unknown is not None:
+        yield Undecided(Kind.ORPHAN_VIP, unknown, domain=domain.name)
+    for address, reason in view.undecided:
+        yield Undecided(Kind.ORPHAN_VIP, reason, domain=domain.name, address=address)
+    by_address = {local.address: local for local in view.local}
+    for endpoint in endpoints:
+        if endpoint.verdict is Verdict.UNKNOWN:
+            yield Undecided(
+                Kind.ORPHAN_VIP,
+                endpoint.reason,
+                domain=domain.name,
+                address=endpoint.address,
+                port=endpoint.port,
+            )
+        elif endpoint.verdict is Verdict.ORPHAN:
+            yield _finding(domain, view, by_address[endpoint.address], endpoint)
+
+
+def _finding(domain: Domain, view: DomainView, local: LocalAnswer, endpoint: JudgedEndpoint) -> Finding:
+    address = format_address(endpoint.address)
+    chain = "".join(f" -> {name}" for name in _chain(view, local))
+    stale = " (stale answer)" if _is_stale(view, local) else ""
+    siblings = ", nor on any of its other ports" if domain.any_of and len(domain.ports) > 1 else ""
+    return Finding(
+        Subject(Kind.ORPHAN_VIP, endpoint.interface, endpoint.address, domain.name, endpoint.port),
+        f"{domain.name}{chain} resolves to {address}{stale}, {_where(local)}, but nothing on this host "
+        f"listens on {endpoint.port}{siblings}: requests from here fail",
+        _fix(local),
+    )
+
+
+def _where(local: LocalAnswer) -> str:
+    if local.held is not None and local.held.by == "address":
+        return f"held on {local.interface}"
+    if local.held is not None:
+        return f"made local by a route through {local.interface}"
+    if is_loopback(local.address):
+        return f"a loopback address of {local.interface}"
+    return f"made local by a wider prefix on {local.interface}"
+
+
+def _fix(local: LocalAnswer) -> tuple[str, ...]:
+    if is_loopback(local.address):
+        return ()  # every host has it: the answer is wrong, not the address
+    if local.held is not None:
+        return (removal(local.held),)
+    return tuple(removal(held) for held in local.covering)
+
+
+def _chain(view: DomainView, local: LocalAnswer) -> tuple[str, ...]:
+    return next((r.chain for r in (view.answer.a, view.answer.aaaa) if local.address in r.addresses), ())
+
+
+def _is_stale(view: DomainView, local: LocalAnswer) -> bool:
+    return any(
+        r.stale_since is not None for r in (view.answer.a, view.answer.aaaa) if local.address in r.addresses
+    )

@@ -1,0 +1,73 @@
+"""wide-prefix: a prefix on a watched interface makes other addresses than its own local.
+
+Sources: facts/kernel.md "Locality" (an IPv4 /24 on lo makes all of it local; AnyIP routes), cases.md 18
+and 19 (on purpose: acknowledge it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lowatch.core.addresses import LOOPBACK_V4, LOOPBACK_V6, Address, Prefix, format_address
+from lowatch.core.findings import Finding, Kind, Subject, Undecided
+from lowatch.core.held import LocalPrefix
+from lowatch.core.observed import Unknown
+from lowatch.core.policy import Policy
+from lowatch.core.snapshot import Snapshot
+
+from .remedies import as_host_address, removal, route_removal
+
+_NAMES_SHOWN = 3
+
+
+def wide_prefix(snapshot: Snapshot, _policy: Policy) -> Iterable[Finding | Undecided]:
+    if isinstance(snapshot.prefixes, Unknown):
+        yield Undecided(Kind.WIDE_PREFIX, snapshot.prefixes.reason)
+        return
+    # Configured domains whose addresses are local for no other reason than a wider prefix.
+    strays = [
+        (name, answer.address)
+        for name, view in snapshot.domains.items()
+        for answer in view.local
+        if answer.held is None
+    ]
+    for local in snapshot.prefixes.value:
+        if local.prefix in (LOOPBACK_V4, LOOPBACK_V6):
+            continue
+        yield Finding(
+            Subject(
+                Kind.WIDE_PREFIX,
+                local.interface,
+                local.prefix.address,
+                prefixlen=local.prefix.length,
+            ),
+            f"{_cause(local)} makes {_count(local.prefix.size)} addresses local to this host"
+            f"{_shadowed(strays, local.prefix)}",
+            _fix(local),
+        )
+
+
+def _cause(local: LocalPrefix) -> str:
+    if local.cause is None:
+        return f"the local route {local.prefix} through {local.interface}"
+    return f"{format_address(local.cause.address)}/{local.cause.prefixlen} on {local.interface}"
+
+
+def _count(size: int) -> str:
+    """Beyond a /96 the figure says less than its power."""
+    return f"{size:,}" if size <= 1 << 32 else f"2^{size.bit_length() - 1}"
+
+
+def _shadowed(strays: list[tuple[str, Address]], prefix: Prefix) -> str:
+    names = sorted({name for name, address in strays if prefix.covers(address)})
+    if not names:
+        return "; no configured domain resolves into it"
+    more = "" if len(names) <= _NAMES_SHOWN else f" and {len(names) - _NAMES_SHOWN} more"
+    plural = "s" if len(names) > 1 else ""
+    return f" and shadows {len(names)} configured domain{plural}: {', '.join(names[:3])}{more}"
+
+
+def _fix(local: LocalPrefix) -> tuple[str, ...]:
+    if local.cause is None:
+        return (route_removal(local.prefix, local.interface, local.table),)
+    return (f"{as_host_address(local.cause)} && {removal(local.cause)}",)

@@ -1,0 +1,83 @@
+"""One audit's observations, whole and immutable: all that the rules may look at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from .addresses import Address, Port
+from .answers import Answer
+from .held import BlackHole, Held, Link, LocalPrefix
+from .listeners import Connect, Listener
+from .observed import Known, Unknown
+
+
+class Problem(NamedTuple):
+    """Something that could not be observed, for the `problems` of a report."""
+
+    source: str
+    message: str
+
+
+class PortView(NamedTuple):
+    """One port of one address, as the kernel answered for it.
+
+    listener: None means ENOENT: no socket would get the connection.
+    connect: what the confirming connect() met, where one was made or tried.
+    """
+
+    port: Port
+    listener: Listener | Unknown | None
+    connect: Connect | Unknown | None = None
+
+
+class LocalAnswer(NamedTuple):
+    """An address that a domain resolves to and that is delivered locally through `interface`.
+
+    ports: in the order of the domain's own.
+    """
+
+    address: Address
+    interface: str
+    ports: tuple[PortView, ...]
+    held: Held | None = None
+    """What holds exactly this address; None where only a wider prefix makes it local."""
+    covering: tuple[Held, ...] = ()
+    """Where held is None: the addresses and routes whose prefix makes it local."""
+
+
+class DomainView(NamedTuple):
+    """A domain's answer and what the kernel says of each of its addresses that is local.
+
+    undecided: addresses whose locality could not be asked, with the reason.
+    """
+
+    answer: Answer
+    local: tuple[LocalAnswer, ...] = ()
+    undecided: tuple[tuple[Address, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """host: the node name. at: wall-clock seconds when it was taken. uptime: seconds since boot.
+
+    domains: those with a local answer, or with something undecided; of the others nothing can follow.
+    referenced: the local addresses that some domain resolves to. unresolved: a domain whose answer is
+    unknown, or None. bound: every address some socket is bound to.
+    loopback_up: whether `lo`, which carries all local delivery, is up.
+    """
+
+    host: str
+    at: float
+    uptime: float
+    links: Known[tuple[Link, ...]] | Unknown
+    held: Known[tuple[Held, ...]] | Unknown
+    prefixes: Known[tuple[LocalPrefix, ...]] | Unknown
+    black_holes: Known[tuple[BlackHole, ...]] | Unknown
+    bound: Known[frozenset[Address]] | Unknown
+    domains: Mapping[str, DomainView] = field(default_factory=dict)
+    referenced: frozenset[Address] = frozenset()
+    unresolved: str | None = None
+    loopback_up: bool = True
+    problems: tuple[Problem, ...] = ()

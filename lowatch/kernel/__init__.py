@@ -1,0 +1,1 @@
+"""Asking the kernel, and hearing from it: netlink sockets, locality, listeners, events, probes."""

@@ -1,0 +1,243 @@
+"""The host, as the kernel tells it: what is held and delivered locally, and which sockets serve."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from lowatch.core.addresses import Address, Port, PrefixSet
+from lowatch.core.held import Held, Link, LocalRoute
+from lowatch.core.observed import Known, Unknown
+from lowatch.wire.inet_diag import (
+    GROUP_TCP6_DESTROY,
+    GROUP_TCP_DESTROY,
+    GROUP_UDP6_DESTROY,
+    GROUP_UDP_DESTROY,
+    parse_socket,
+)
+from lowatch.wire.netlink import MalformedMessageError, Span
+from lowatch.wire.rtnetlink import (
+    AF_INET,
+    AF_INET6,
+    GROUP_IPV4_IFADDR,
+    GROUP_IPV4_ROUTE,
+    GROUP_IPV4_RULE,
+    GROUP_IPV6_IFADDR,
+    GROUP_IPV6_ROUTE,
+    GROUP_IPV6_RULE,
+    GROUP_LINK,
+    RTM_DELADDR,
+    RTM_DELLINK,
+    RTM_DELROUTE,
+    RTM_DELRULE,
+    RTM_NEWADDR,
+    RTM_NEWLINK,
+    RTM_NEWROUTE,
+    RTM_NEWRULE,
+    dump_addresses,
+    dump_links,
+    dump_local_routes,
+)
+
+from .cgroups import CgroupUnits
+from .events import EventSocket
+from .filters import closed_socket_filter, route_event_filter
+from .listeners import Listeners
+from .locality import Locality
+from .netlink import NETLINK_SOCK_DIAG, NetlinkError, RequestSocket
+from .tables import HostTables, Touched, Unchanged
+
+NETLINK_ROUTE = 0
+_ROUTE_GROUPS = (
+    GROUP_LINK,
+    GROUP_IPV4_IFADDR,
+    GROUP_IPV4_ROUTE,
+    GROUP_IPV4_RULE,
+    GROUP_IPV6_IFADDR,
+    GROUP_IPV6_ROUTE,
+    GROUP_IPV6_RULE,
+)
+_DESTROY_GROUPS = (GROUP_TCP_DESTROY, GROUP_UDP_DESTROY, GROUP_TCP6_DESTROY, GROUP_UDP6_DESTROY)
+_GROUP_NAMES = {
+    RTM_NEWLINK: "link",
+    RTM_DELLINK: "link",
+    RTM_NEWADDR: "address",
+    RTM_DELADDR: "address",
+    RTM_NEWROUTE: "route",
+    RTM_DELROUTE: "route",
+    RTM_NEWRULE: "rule",
+    RTM_DELRULE: "rule",
+}
+# After these the kernel may have dropped routes without a word (facts/kernel.md "Silent changes"):
+# deleting the last IPv4 address of lo takes every AnyIP route along.
+_ROUTES_SUSPECT_AFTER = frozenset({RTM_DELADDR, RTM_NEWLINK, RTM_DELLINK})
+
+
+class Hints(Protocol):
+    """What the host's events say: look again. They never say what is true."""
+
+    def prefix_touched(self, prefix: Touched) -> None: ...
+
+    def socket_closed(self, address: Address, port: int) -> None: ...
+
+    def everything_touched(self) -> None: ...
+
+    def event(self, group: str) -> None:
+        """Count one netlink event: "link", "address", "route", "rule" or "destroy"."""
+
+    def overrun(self) -> None: ...
+
+    def resync(self) -> None: ...
+
+
+class Host:
+    """Implements app.ports.Host. All questions are answered at once; nothing here awaits."""
+
+    def __init__(self, watches: Callable[[str], bool]) -> None:
+        self._watches = watches
+        self._route = RequestSocket(NETLINK_ROUTE)
+        self._diag = RequestSocket(NETLINK_SOCK_DIAG)
+        self._tables = HostTables(watches)
+        self._stale = {"links", "addresses", "routes"}
+        self._failure: Unknown | None = None
+        self._local: PrefixSet | None = None
+        self.generation = 0
+        self._hints: Hints | None = None
+        self._events: list[EventSocket] = []
+        self._closed: EventSocket | None = None
+        self.deliveries = Locality(self._route).ask
+        listeners = Listeners(self._diag, CgroupUnits())
+        self.listeners, self.bound = listeners.ask, listeners.bound
+
+    def follow(self, ports: Iterable[Port], hints: Hints, receive_buffer: int = 4 << 20) -> None:
+        """Subscribe to the kernel's events, before the first refresh(). Raises NetlinkError."""
+        self._hints = hints
+        routes = EventSocket(
+            NETLINK_ROUTE, _ROUTE_GROUPS, route_event_filter(), self._on_route_event, self._on_lost
+        )
+        self._closed = EventSocket(
+            NETLINK_SOCK_DIAG,
+            _DESTROY_GROUPS,
+            closed_socket_filter(ports),
+            self._on_socket_event,
+            self._on_sockets_lost,
+        )
+        for events in (routes, self._closed):
+            events.open(receive_buffer)
+            self._events.append(events)
+
+    def follow_ports(self, ports: Iterable[Port]) -> None:
+        """Hear of closed sockets on these ports from now on."""
+        if self._closed is not None:
+            self._closed.refilter(closed_socket_filter(ports))
+
+    def close(self) -> None:
+        for events in self._events:
+            events.close()
+        self._events.clear()
+        self._route.close()
+        self._diag.close()
+
+    def distrust(self) -> None:
+        """Dump everything again at the next refresh()."""
+        self._stale = {"links", "addresses", "routes"}
+
+    def refresh(self) -> None:
+        """Make the tables true where they may not be. A failure shows in held(), links()..."""
+        if not self._stale:
+            return
+        if self._hints is not None:
+            self._hints.resync()
+        try:
+            for table in ("links", "addresses", "routes"):
+                if table in self._stale:
+                    self._dump(table)
+                    self._stale.discard(table)
+        except (NetlinkError, MalformedMessageError) as error:
+            self._failure = Unknown("netlink", f"cannot list {table}: {error}")
+        else:
+            self._failure = None
+        self._changed()
+
+    def _changed(self) -> None:
+        self._local = None
+        self.generation += 1
+
+    def _dump(self, table: str) -> None:
+        if table == "links":
+            found = self._route.dump(dump_links(0))
+            self._tables.clear_links()
+        elif table == "addresses":
+            found = self._route.dump(dump_addresses(0))
+            self._tables.clear_addresses()
+        else:
+            families = (AF_INET, AF_INET6)
+            found = [d for family in families for d in self._route.dump(dump_local_routes(0, family))]
+            self._tables.clear_routes()
+        for data, spans in found:
+            for span in spans:
+                self._tables.apply(data, span)
+
+    def replace_watches(self, watches: Callable[[str], bool]) -> None:
+        """Watch other interfaces from now on."""
+        self._watches = watches
+        self._tables.replace_watches(watches)
+        self._changed()
+
+    def links(self) -> Known[tuple[Link, ...]] | Unknown:
+        """The watched interfaces that exist."""
+        return self._failure or Known(self._tables.watched_links())
+
+    def interface(self, ifindex: int) -> str | None:
+        """The name of any interface, watched or not."""
+        link = self._tables.links.get(ifindex)
+        return None if link is None else link.name
+
+    def watches(self, ifindex: int) -> bool:
+        name = self.interface(ifindex)
+        return name is not None and self._watches(name)
+
+    def loopback_up(self) -> bool:
+        return all(link.up for link in self._tables.links.values() if link.loopback)
+
+    def held(self) -> Known[tuple[Held, ...]] | Unknown:
+        return self._failure or Known(self._tables.held())
+
+    def wide_routes(self) -> list[LocalRoute]:
+        return self._tables.wide_routes()
+
+    def may_be_local(self, address: Address) -> bool:
+        """False only where no local route covers it: whom not to ask about."""
+        if self._failure is not None:
+            return True
+        if self._local is None:
+            self._local = self._tables.local_prefixes()
+        return self._local.covers(address)
+
+    def _on_route_event(self, data: bytes, span: Span) -> None:
+        assert self._hints is not None
+        self._hints.event(_GROUP_NAMES.get(span.type, "other"))
+        touched = self._tables.apply(data, span)
+        if isinstance(touched, Unchanged):
+            return
+        self._changed()
+        if span.type in _ROUTES_SUSPECT_AFTER:
+            self._stale.add("routes")
+        self._hints.prefix_touched(touched)
+
+    def _on_socket_event(self, data: bytes, span: Span) -> None:
+        assert self._hints is not None
+        self._hints.event("destroy")
+        closed = parse_socket(data, span.start, span.end)
+        self._hints.socket_closed(closed.address, closed.port)
+
+    def _on_lost(self, _reason: str) -> None:
+        assert self._hints is not None
+        self.distrust()
+        self._hints.overrun()
+        self._hints.prefix_touched(None)
+
+    def _on_sockets_lost(self, _reason: str) -> None:
+        assert self._hints is not None
+        self._hints.overrun()
+        self._hints.everything_touched()

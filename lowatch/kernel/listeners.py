@@ -1,0 +1,96 @@
+"""Which socket serves an endpoint? The kernel's own demultiplexer answers."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Sequence
+
+from lowatch.core.addresses import Address
+from lowatch.core.listeners import Endpoint, Listener
+from lowatch.core.observed import Known, Unknown
+from lowatch.wire.inet_diag import (
+    SOCK_DIAG_BY_FAMILY,
+    dump_bound,
+    find_listener,
+    parse_socket,
+)
+from lowatch.wire.netlink import NLMSG_ERROR, MalformedMessageError, error_code, only_message
+from lowatch.wire.rtnetlink import AF_INET, AF_INET6
+
+from .cgroups import CgroupUnits
+from .netlink import NetlinkError, RequestSocket, unknown
+
+LOOPBACK_INDEX = 1
+"""lo is the first device of every network namespace (LOOPBACK_IFINDEX, include/net/flow.h). Local
+delivery passes through it whichever interface holds the address, so SO_BINDTODEVICE is judged by it."""
+
+
+class Listeners:
+    """SOCK_DIAG_BY_FAMILY without NLM_F_DUMP: the exact lookup. Works without any privilege."""
+
+    def __init__(self, diag: RequestSocket, units: CgroupUnits) -> None:
+        self._diag = diag
+        self._units = units
+
+    def ask(self, endpoints: Sequence[Endpoint]) -> list[Listener | Unknown | None]:
+        """One answer for each endpoint, in order; None for ENOENT: nobody would get the connection.
+
+        Never raises: a failure is an Unknown.
+        """
+        requests = [find_listener(i, a, p, LOOPBACK_INDEX) for i, (a, p) in enumerate(endpoints)]
+        try:
+            replies = self._diag.ask(requests)
+        except NetlinkError as error:
+            return [unknown(error, "sock_diag")] * len(endpoints)
+        return [
+            self._listener(i, reply, endpoint.port.protocol)
+            for i, (endpoint, reply) in enumerate(zip(endpoints, replies, strict=True))
+        ]
+
+    def bound(self) -> Known[frozenset[Address]] | Unknown:
+        """Every local address that a listening TCP or unconnected UDP socket is bound to.
+
+        From a dump, which may miss a socket under churn: good for narrowing down, not for an alert.
+        """
+        found: set[Address] = set()
+        try:
+            for family in (AF_INET, AF_INET6):
+                for protocol in ("tcp", "udp"):
+                    for data, messages in self._diag.dump(dump_bound(0, family, protocol)):
+                        for span in messages:
+                            found.add(_unmapped(parse_socket(data, span.start, span.end).address))
+        except (NetlinkError, MalformedMessageError) as error:
+            return Unknown("sock_diag", f"cannot list sockets: {error}")
+        return Known(frozenset(found))
+
+    def _listener(self, sequence: int, reply: bytes, protocol: str) -> Listener | Unknown | None:
+        try:
+            kind, _, replied, start, end = span = only_message(reply)
+            if replied != sequence:
+                return Unknown("sock_diag", "a reply to another request")
+            if kind == NLMSG_ERROR:
+                code = error_code(reply, span)
+                return None if code == errno.ENOENT else Unknown("sock_diag", os.strerror(code))
+            if kind != SOCK_DIAG_BY_FAMILY:
+                return Unknown("sock_diag", "a reply that is no socket")
+            found = parse_socket(reply, start, end)
+        except MalformedMessageError as error:
+            return Unknown("sock_diag", f"unreadable reply: {error}")
+        return Listener(
+            _unmapped(found.address),
+            found.inode,
+            found.uid,
+            self._units.unit(found.cgroup),
+            found.queued,
+            found.backlog,
+            protocol,
+        )
+
+
+_V4_MAPPED = bytes(10) + b"\xff\xff"
+
+
+def _unmapped(address: Address) -> Address:
+    """`::ffff:192.0.2.1` serves 192.0.2.1: show it so."""
+    return Address(address[12:]) if address.startswith(_V4_MAPPED) else address

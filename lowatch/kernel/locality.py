@@ -1,0 +1,54 @@
+"""Is an address delivered locally, by which prefix and device? The kernel's routing answers."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Sequence
+
+from lowatch.core.addresses import Address
+from lowatch.core.held import NOT_ROUTED, Delivery
+from lowatch.core.observed import Unknown
+from lowatch.wire.netlink import NLMSG_ERROR, MalformedMessageError, error_code, only_message
+from lowatch.wire.rtnetlink import RTM_NEWROUTE, RTN_LOCAL, get_route, parse_route
+
+from .netlink import NetlinkError, RequestSocket, unknown
+
+# What routing says of a destination it does not deliver at all: unreachable, prohibit, blackhole.
+_REFUSALS = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EACCES, errno.EINVAL, errno.ESRCH})
+
+
+class Locality:
+    """RTM_GETROUTE with RTM_F_FIB_MATCH: the matched FIB entry itself, its prefix and its device.
+
+    Local means rtm_type RTN_LOCAL. The reported table is not asked: 254 or 255 depends on whether
+    policy rules exist (facts/kernel.md).
+    """
+
+    def __init__(self, route: RequestSocket) -> None:
+        self._route = route
+
+    def ask(self, addresses: Sequence[Address]) -> list[Delivery | Unknown]:
+        """One answer for each address, in order. Never raises: a failure is an Unknown."""
+        try:
+            replies = self._route.ask([get_route(i, a) for i, a in enumerate(addresses)])
+        except NetlinkError as error:
+            return [unknown(error)] * len(addresses)
+        return [_delivery(i, reply) for i, reply in enumerate(replies)]
+
+
+def _delivery(sequence: int, reply: bytes) -> Delivery | Unknown:
+    try:
+        kind, _, replied, start, end = span = only_message(reply)
+        if replied != sequence:
+            return Unknown("netlink", "a reply to another request")
+        if kind == NLMSG_ERROR:
+            code = error_code(reply, span)
+            return NOT_ROUTED if code in _REFUSALS else Unknown("netlink", os.strerror(code))
+        route = parse_route(reply, start, end) if kind == RTM_NEWROUTE else None
+    except MalformedMessageError as error:
+        return Unknown("netlink", f"unreadable reply: {error}")
+    if route is None:
+        return Unknown("netlink", "a reply that is no route")
+    shape = route.shape
+    return Delivery(shape.type == RTN_LOCAL, shape.ifindex, shape.length)

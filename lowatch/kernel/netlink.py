@@ -1,0 +1,157 @@
+"""Netlink sockets: questions answered at once, and events heard on the loop.
+
+A kernel answers a netlink request inside send(): when send() returns, the replies are queued, so asking
+never waits and never hangs. A dump is continued inside each recv() in the same way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import socket
+from collections.abc import Iterator, Sequence
+
+from lowatch.core.observed import Unknown
+from lowatch.wire.netlink import (
+    NLM_F_DUMP_INTR,
+    NLMSG_DONE,
+    NLMSG_ERROR,
+    MalformedMessageError,
+    Span,
+    error_code,
+    spans,
+)
+
+NETLINK_SOCK_DIAG = 4
+SOL_NETLINK = 270
+NETLINK_ADD_MEMBERSHIP = 1
+NETLINK_GET_STRICT_CHK = 12
+
+_BATCH = 64
+"""Requests in one send(): their replies (about 1.3 kB each as the kernel counts) must fit the default
+receive buffer of 208 KiB."""
+_REPLY_SIZE = 8192
+_DUMP_SIZE = 1 << 18
+_DUMP_ATTEMPTS = 3
+
+
+class NetlinkError(Exception):
+    """The kernel refused, or its answer cannot be used. One line, for an Unknown's reason."""
+
+
+def open_socket(protocol: int) -> socket.socket:
+    """A non-blocking netlink socket, bound to no group. Raises NetlinkError where it is refused."""
+    try:
+        sock = socket.socket(
+            socket.AF_NETLINK,
+            socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC,
+            protocol,
+        )
+    except OSError as error:
+        raise NetlinkError(f"cannot open a netlink socket: {error.strerror}") from error
+    try:
+        sock.bind((0, 0))
+    except OSError as error:
+        sock.close()
+        raise NetlinkError(f"cannot bind a netlink socket: {error.strerror}") from error
+    return sock
+
+
+class RequestSocket:
+    """Asks questions of one netlink protocol. Opened at the first use, and again after a failure.
+
+    Never bound to an event group: events carry the originator's sequence number, and would be taken
+    for replies (facts/kernel.md).
+    """
+
+    def __init__(self, protocol: int) -> None:
+        self._protocol = protocol
+        self._socket: socket.socket | None = None
+
+    def close(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def ask(self, requests: Sequence[bytes]) -> list[bytes]:
+        """One reply (a datagram of one message) for each request, in order.
+
+        requests[i] must carry the sequence number i. Raises NetlinkError where a reply is missing.
+        """
+        replies: list[bytes] = []
+        sock = self._open()
+        try:
+            for first in range(0, len(requests), _BATCH):
+                batch = requests[first : first + _BATCH]
+                sock.send(b"".join(batch))
+                replies.extend([sock.recv(_REPLY_SIZE) for _ in batch])
+        except OSError as error:
+            self.close()
+            raise NetlinkError(_explain(error)) from error
+        return replies
+
+    def dump(self, request: bytes) -> list[tuple[bytes, list[Span]]]:
+        """All messages of a dump, as datagrams and the spans in them.
+
+        A dump that the kernel marks as interrupted (NLM_F_DUMP_INTR: the table changed under it) is
+        asked again, a bounded number of times; the last one is used, for the events that follow put it
+        right. Raises NetlinkError.
+        """
+        for _ in range(_DUMP_ATTEMPTS):
+            interrupted = False
+            datagrams: list[tuple[bytes, list[Span]]] = []
+            for data, found, was_interrupted in self._dump_once(request):
+                interrupted |= was_interrupted
+                datagrams.append((data, found))
+            if not interrupted:
+                break
+        return datagrams
+
+    def _dump_once(self, request: bytes) -> Iterator[tuple[bytes, list[Span], bool]]:
+        sock = self._open()
+        try:
+            sock.send(request)
+            done = False
+            while not done:
+                data = sock.recv(_DUMP_SIZE)
+                found = spans(data)
+                interrupted = any(span.flags & NLM_F_DUMP_INTR for span in found)
+                done = _is_last(data, found)
+                yield data, found[:-1] if done else found, interrupted
+        except (OSError, MalformedMessageError) as error:
+            self.close()
+            raise NetlinkError(_explain(error)) from error
+        except NetlinkError:
+            self.close()
+            raise
+
+    def _open(self) -> socket.socket:
+        if self._socket is None:
+            self._socket = open_socket(self._protocol)
+            with contextlib.suppress(OSError):  # before Linux 4.20: dumps are not filtered, only longer
+                self._socket.setsockopt(SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1)
+        return self._socket
+
+
+def _is_last(data: bytes, found: list[Span]) -> bool:
+    """Whether a dump ends with this datagram. Raises NetlinkError where it ends in failure."""
+    last = found[-1] if found else None
+    if last is None or last.type not in (NLMSG_DONE, NLMSG_ERROR):
+        return False
+    code = error_code(data, last)
+    if code or last.type == NLMSG_ERROR:
+        raise NetlinkError(os.strerror(code) if code else "a dump ended without an end")
+    return True
+
+
+def _explain(error: OSError | ValueError) -> str:
+    if isinstance(error, BlockingIOError):
+        return "the kernel sent no reply"
+    if isinstance(error, OSError) and error.errno == errno.ENOBUFS:
+        return "replies were lost: the receive buffer overran"
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
+def unknown(error: NetlinkError, source: str = "netlink") -> Unknown:
+    return Unknown(source, str(error))

@@ -1,0 +1,211 @@
+"""The kernel's links, addresses and local routes as tables: filled by dumps, kept up by events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from lowatch.core.addresses import V4_LENGTH, Address, Prefix, PrefixSet, host_length, prefix_of
+from lowatch.core.held import Held, Link, LocalRoute
+from lowatch.wire.netlink import Span
+from lowatch.wire.rtnetlink import (
+    AF_UNSPEC,
+    IFF_LOOPBACK,
+    IFF_UP,
+    RTM_DELADDR,
+    RTM_DELLINK,
+    RTM_DELROUTE,
+    RTM_NEWADDR,
+    RTM_NEWLINK,
+    RTM_NEWROUTE,
+    RTN_LOCAL,
+    AddressMessage,
+    RouteMessage,
+    flag_names,
+    parse_address,
+    parse_link,
+    parse_route,
+)
+
+_ADDRESS_PROTOCOLS = {1: "kernel", 2: "ra", 3: "link-local"}  # IFAPROT_*
+_ROUTE_PROTOCOLS = {1: "redirect", 2: "kernel", 3: "boot", 4: "static"}  # RTPROT_*
+
+_AddressKey = tuple[int, Address, int, Address | None]  # IPv6: an interface has an address once
+_RouteKey = tuple[Address, int, int, int, int, int]
+
+
+Touched = Prefix | None
+"""What a message changed: a prefix whose addresses must be asked about again; None: any address."""
+
+
+class Unchanged:
+    """The message told nothing new."""
+
+
+UNCHANGED = Unchanged()
+
+
+class HostTables:
+    """links: ifindex -> Link, all of them (names are needed to tell which are watched).
+
+    addresses, routes: of every interface; `watches` picks those that count when they are listed, so a
+    link that is renamed takes its addresses along.
+    """
+
+    def __init__(self, watches: Callable[[str], bool]) -> None:
+        self._watches = watches
+        self.links: dict[int, Link] = {}
+        self._addresses: dict[_AddressKey, AddressMessage] = {}
+        self._routes: dict[_RouteKey, RouteMessage] = {}
+
+    def apply(self, data: bytes, message: Span) -> Touched | Unchanged:
+        """Take one dumped or announced message in.
+
+        Raises MalformedMessageError.
+        """
+        kind, _, _, start, end = message
+        if kind in (RTM_NEWADDR, RTM_DELADDR):
+            return self._apply_address(kind, parse_address(data, start, end))
+        if kind in (RTM_NEWROUTE, RTM_DELROUTE):
+            return self._apply_route(kind, parse_route(data, start, end))
+        if kind in (RTM_NEWLINK, RTM_DELLINK):
+            return self._apply_link(kind, data, start, end)
+        return None  # a policy rule may route any address elsewhere
+
+    def _apply_address(self, kind: int, message: AddressMessage | None) -> Touched | Unchanged:
+        if message is None:
+            return UNCHANGED
+        shape = message.shape
+        key: _AddressKey = (shape.ifindex, message.local, 0, None)
+        if len(message.local) == V4_LENGTH:
+            key = (shape.ifindex, message.local, shape.prefixlen, message.peer)
+        if kind == RTM_DELADDR:
+            return None if self._addresses.pop(key, None) else UNCHANGED
+        known = self._addresses.get(key)
+        self._addresses[key] = message
+        if known == message:
+            return UNCHANGED
+        return prefix_of(message.peer or message.local, shape.prefixlen)
+
+    def _apply_route(self, kind: int, message: RouteMessage | None) -> Touched | Unchanged:
+        if message is None:
+            return UNCHANGED
+        destination, shape = message
+        prefix = Prefix(destination, shape.length)
+        if shape.type != RTN_LOCAL:
+            return prefix  # inside table local it may route a local address away
+        key = (destination, shape.length, shape.table, shape.ifindex, shape.priority, shape.tos)
+        if kind == RTM_DELROUTE:
+            self._routes.pop(key, None)
+            return prefix
+        known = self._routes.get(key)
+        self._routes[key] = message
+        return UNCHANGED if known == message else prefix
+
+    def _apply_link(self, kind: int, data: bytes, start: int, end: int) -> Touched | Unchanged:
+        message = parse_link(data, start, end)
+        if message.family != AF_UNSPEC:
+            return UNCHANGED  # AF_BRIDGE: a port joined or left a bridge; the link itself stays
+        known = self.links.get(message.ifindex)
+        if kind == RTM_DELLINK:
+            self._forget_link(message.ifindex)
+            return None if known else UNCHANGED
+        link = Link(
+            message.ifindex,
+            message.name,
+            bool(message.flags & IFF_UP),
+            bool(message.flags & IFF_LOOPBACK),
+        )
+        self.links[message.ifindex] = link
+        return UNCHANGED if known == link else None
+
+    def _forget_link(self, ifindex: int) -> None:
+        self.links.pop(ifindex, None)
+        self._addresses = {
+            k: message for k, message in self._addresses.items() if message.shape.ifindex != ifindex
+        }
+        self._routes = {
+            k: message for k, message in self._routes.items() if message.shape.ifindex != ifindex
+        }
+
+    def replace_watches(self, watches: Callable[[str], bool]) -> None:
+        self._watches = watches
+
+    def clear_addresses(self) -> None:
+        self._addresses.clear()
+
+    def clear_routes(self) -> None:
+        self._routes.clear()
+
+    def clear_links(self) -> None:
+        self.links.clear()
+
+    def watched_links(self) -> tuple[Link, ...]:
+        return tuple(link for link in self.links.values() if self._watches(link.name))
+
+    def held(self) -> tuple[Held, ...]:
+        """Addresses of the watched interfaces, then the local routes that none of them brought."""
+        names = {link.ifindex: link.name for link in self.watched_links()}
+        addresses = [
+            _held_address(message, names[message.shape.ifindex])
+            for message in self._addresses.values()
+            if message.shape.ifindex in names
+        ]
+        brought = {(held.address, host_length(held.address), held.interface) for held in addresses}
+        brought |= {(*held.prefix, held.interface) for held in addresses if len(held.address) == V4_LENGTH}
+        routes = [
+            _held_route(message, names[message.shape.ifindex])
+            for message in self._routes.values()
+            if message.shape.ifindex in names
+            and (
+                message.destination,
+                message.shape.length,
+                names[message.shape.ifindex],
+            )
+            not in brought
+        ]
+        return (*addresses, *routes)
+
+    def wide_routes(self) -> list[LocalRoute]:
+        """Local routes through watched interfaces that make more than one address local."""
+        names = {link.ifindex: link.name for link in self.watched_links()}
+        return [
+            LocalRoute(message.prefix, names[message.shape.ifindex], message.shape.table)
+            for message in self._routes.values()
+            if message.shape.ifindex in names and not message.prefix.is_host
+        ]
+
+    def local_prefixes(self) -> PrefixSet:
+        """Every prefix with a local route in any table, through any interface.
+
+        Local delivery needs a local route: an address outside all of these cannot be local.
+        """
+        return PrefixSet((d, shape.length) for d, shape in self._routes.values())
+
+
+def _held_address(message: AddressMessage, interface: str) -> Held:
+    shape = message.shape
+    return Held(
+        message.local,
+        shape.prefixlen,
+        interface,
+        "address",
+        shape.label,
+        flag_names(shape.flags),
+        message.peer,
+        message.created,
+        None
+        if shape.protocol is None
+        else _ADDRESS_PROTOCOLS.get(shape.protocol, f"proto {shape.protocol}"),
+    )
+
+
+def _held_route(message: RouteMessage, interface: str) -> Held:
+    shape = message.shape
+    return Held(
+        message.destination,
+        shape.length,
+        interface,
+        "route",
+        origin=_ROUTE_PROTOCOLS.get(shape.protocol, f"proto {shape.protocol}"),
+        table=shape.table,
+    )

@@ -1,0 +1,127 @@
+"""inet_diag: which socket would serve an endpoint, and which sockets went (linux/inet_diag.h)."""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import NamedTuple
+
+from lowatch.core.addresses import V4_LENGTH, V6_LENGTH, Address, Port
+
+from .netlink import (
+    HEADER,
+    NLM_F_DUMP,
+    NLM_F_REQUEST,
+    MalformedMessageError,
+    ShapeReader,
+    request,
+)
+from .rtnetlink import AF_INET, AF_INET6
+
+SOCK_DIAG_BY_FAMILY = 20
+IPPROTO_TCP, IPPROTO_UDP = 6, 17
+TCP_CLOSE, TCP_LISTEN = 7, 10
+
+# Groups of enum sknetlink_groups: a socket of that family and protocol is gone.
+GROUP_TCP_DESTROY, GROUP_UDP_DESTROY, GROUP_TCP6_DESTROY, GROUP_UDP6_DESTROY = 1, 2, 3, 4
+# Where inet_diag_msg keeps them, from the start of the datagram: for socket filters.
+OFFSET_SPORT, OFFSET_DPORT, OFFSET_DST = 20, 22, 40
+
+_REQUEST = Struct("=BBBBI")
+_ID_PORTS = Struct("!HH16s16s")
+_ID = Struct("!HH16s")
+_ID_REST = Struct("=III")
+_MESSAGE = Struct("=BBxx")
+_COUNTERS = Struct("=I8x4xIIII")  # interface, (cookie, expires), rqueue, wqueue, uid, inode
+_HEADER_SIZE = 72
+_NO_COOKIE = 0xFFFFFFFF
+_INET_DIAG_CGROUP_ID = 21
+_CGROUP_ID = Struct("=Q")
+
+_PROTOCOLS = {"tcp": IPPROTO_TCP, "udp": IPPROTO_UDP}
+
+
+class SocketMessage(NamedTuple):
+    """One socket. address, port: where it is bound (zeros: wildcard). peer_port: 0 if unconnected.
+
+    queued, backlog: of a listener, the accept queue's length and limit. cgroup: the cgroup2
+    directory's inode number, None where the kernel did not say. interface: SO_BINDTODEVICE's index.
+    """
+
+    family: int
+    state: int
+    address: Address
+    port: int
+    peer_port: int
+    interface: int
+    queued: int
+    backlog: int
+    uid: int
+    inode: int
+    cgroup: int | None
+
+
+def parse_socket(data: bytes, start: int, end: int) -> SocketMessage:
+    """Raises MalformedMessageError."""
+    if end - start < _HEADER_SIZE:
+        raise MalformedMessageError(f"{end - start} octets where {_HEADER_SIZE} are needed")
+    family, state = _MESSAGE.unpack_from(data, start)
+    port, peer_port, source = _ID.unpack_from(data, start + 4)
+    interface, queued, backlog, uid, inode = _COUNTERS.unpack_from(data, start + 40)
+    cgroup, _ = _cgroups.read(data, start + _HEADER_SIZE, end)
+    return SocketMessage(
+        family,
+        state,
+        Address(source[:V4_LENGTH] if family == AF_INET else source),
+        port,
+        peer_port,
+        interface,
+        queued,
+        backlog,
+        uid,
+        inode,
+        cgroup[0],
+    )
+
+
+def _describe_cgroup(_: bytes, found: dict[int, bytes]) -> tuple[int | None]:
+    payload = found.get(_INET_DIAG_CGROUP_ID, b"")
+    return (_CGROUP_ID.unpack(payload)[0] if len(payload) == _CGROUP_ID.size else None,)
+
+
+_cgroups = ShapeReader(0, (), _describe_cgroup)
+
+
+def find_listener(sequence: int, address: Address, port: Port, interface: int) -> bytes:
+    """The exact lookup: which socket would take a packet to address:port arriving on `interface`.
+
+    TCP asks with the endpoint as source, UDP as destination (udp_dump_one swaps them): then it is the
+    kernel's own demultiplexer that answers, with ENOENT for "none".
+    """
+    if port.protocol == "tcp":
+        ports = _ID_PORTS.pack(port.number, 0, address, b"")
+    else:
+        ports = _ID_PORTS.pack(0, port.number, b"", address)
+    head = _FIND_HEAD[len(address), port.protocol]
+    header = HEADER.pack(_FIND_SIZE, SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST, sequence, 0)
+    return header + head + ports + _ID_REST.pack(interface, _NO_COOKIE, _NO_COOKIE)
+
+
+_FIND_SIZE = HEADER.size + _REQUEST.size + _ID_PORTS.size + _ID_REST.size
+_FIND_HEAD = {
+    (length, name): _REQUEST.pack(family, protocol, 0, 0, 0xFFFFFFFF)
+    for length, family in ((V4_LENGTH, AF_INET), (V6_LENGTH, AF_INET6))
+    for name, protocol in _PROTOCOLS.items()
+}
+
+
+def dump_bound(sequence: int, family: int, protocol: str) -> bytes:
+    """All sockets that serve: TCP in LISTEN, UDP unconnected (state CLOSE)."""
+    states = 1 << (TCP_LISTEN if protocol == "tcp" else TCP_CLOSE)
+    body = _REQUEST.pack(family, _PROTOCOLS[protocol], 0, 0, states) + bytes(48)
+    return request(SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, sequence, body)
+
+
+def closed_endpoint(data: bytes, start: int, end: int) -> tuple[Address, int]:
+    """Where a destroyed socket was bound, from a *_DESTROY event."""
+    message = parse_socket(data, start, end)
+    return message.address, message.port

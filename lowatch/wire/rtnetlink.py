@@ -1,0 +1,254 @@
+"""rtnetlink: links, addresses and routes (linux/rtnetlink.h, if_addr.h, if_link.h)."""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import NamedTuple
+
+from lowatch.core.addresses import V4_LENGTH, V6_LENGTH, Address, Prefix
+
+from .netlink import (
+    HEADER,
+    NLM_F_DUMP,
+    NLM_F_REQUEST,
+    MalformedMessageError,
+    ShapeReader,
+    attribute,
+    request,
+    unpack,
+    walk_attributes,
+)
+
+AF_UNSPEC, AF_INET, AF_INET6 = 0, 2, 10
+
+RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK = 16, 17, 18
+RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
+RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
+RTM_NEWRULE, RTM_DELRULE = 32, 33
+
+# Multicast groups (enum rtnetlink_groups), by the `group` label of lowatch_netlink_events_total.
+GROUP_LINK, GROUP_IPV4_IFADDR, GROUP_IPV4_ROUTE, GROUP_IPV4_RULE = 1, 5, 7, 8
+GROUP_IPV6_IFADDR, GROUP_IPV6_ROUTE, GROUP_IPV6_RULE = 9, 11, 19
+
+RTN_UNICAST, RTN_LOCAL = 1, 2
+RTM_F_FIB_MATCH = 0x2000
+RT_TABLE_LOCAL = 255
+IFF_UP, IFF_LOOPBACK = 0x1, 0x8
+
+_IFINFO = Struct("=BxHiII")
+_IFADDR = Struct("=BBBBI")
+_ROUTE = Struct("=BBBBBBBBI")
+_U32 = Struct("=I")
+_CACHEINFO = Struct("=IIII")
+_NEXTHOP = Struct("=HBBi")
+
+_IFLA_IFNAME = 3
+_IFA_ADDRESS, _IFA_LOCAL, _IFA_LABEL, _IFA_CACHEINFO, _IFA_FLAGS, _IFA_PROTO = 1, 2, 3, 6, 8, 11
+_RTA_DST, _RTA_OIF, _RTA_PRIORITY, _RTA_PREFSRC, _RTA_MULTIPATH, _RTA_TABLE = 1, 4, 6, 7, 9, 15
+
+_LENGTHS = {AF_INET: V4_LENGTH, AF_INET6: V6_LENGTH}
+_FAMILIES = {V4_LENGTH: AF_INET, V6_LENGTH: AF_INET6}
+
+# As `ip address` prints them (linux/if_addr.h).
+_FLAG_NAMES = (
+    (0x01, "secondary"),
+    (0x02, "nodad"),
+    (0x04, "optimistic"),
+    (0x08, "dadfailed"),
+    (0x10, "home"),
+    (0x20, "deprecated"),
+    (0x40, "tentative"),
+    (0x100, "mngtmpaddr"),
+    (0x200, "noprefixroute"),
+    (0x400, "autojoin"),
+    (0x800, "stable-privacy"),
+)
+
+
+class LinkMessage(NamedTuple):
+    """family: AF_UNSPEC for a link itself, AF_BRIDGE for its life as a bridge port."""
+
+    family: int
+    ifindex: int
+    name: str
+    flags: int
+
+
+class AddressShape(NamedTuple):
+    """What the addresses of an interface have in common. scope, flags: as linux/if_addr.h has them.
+
+    protocol: IFA_PROTO, None where unset.
+    """
+
+    family: int
+    ifindex: int
+    prefixlen: int
+    scope: int
+    flags: int
+    label: str | None
+    protocol: int | None
+
+
+class AddressMessage(NamedTuple):
+    """local: the host's own address. peer: the far end where it differs, else None.
+
+    created: seconds after boot (cstamp is in 1/100 s).
+    """
+
+    local: Address
+    peer: Address | None
+    created: float | None
+    shape: AddressShape
+
+
+class RouteShape(NamedTuple):
+    """A route but for its destination. ifindex: of the (first) outgoing interface, 0 for none."""
+
+    length: int
+    table: int
+    type: int
+    ifindex: int
+    protocol: int
+    tos: int
+    priority: int
+
+
+class RouteMessage(NamedTuple):
+    destination: Address
+    shape: RouteShape
+
+    @property
+    def prefix(self) -> Prefix:
+        return Prefix(self.destination, self.shape.length)
+
+
+def flag_names(flags: int) -> tuple[str, ...]:
+    return tuple(name for bit, name in _FLAG_NAMES if flags & bit)
+
+
+def parse_link(data: bytes, start: int, end: int) -> LinkMessage:
+    family, _, ifindex, flags, _ = unpack(_IFINFO, data, start, end)
+    found = walk_attributes(data, start + _IFINFO.size, end)
+    first, last = found.get(_IFLA_IFNAME, (start, start))
+    return LinkMessage(family, ifindex, _text(data[first:last]), flags)
+
+
+def parse_address(data: bytes, start: int, end: int) -> AddressMessage | None:
+    """None for a family other than IPv4 and IPv6. Raises MalformedMessageError."""
+    shape, (address, local, cacheinfo) = _address_shapes.read(data, start, end)
+    if shape.family not in _LENGTHS:
+        return None
+    local = local or address
+    length = _LENGTHS[shape.family]
+    if local is None or len(local) != length or shape.prefixlen > length * 8:
+        raise MalformedMessageError("an address message without a whole address")
+    peer = address if address and address != local else None
+    if peer is not None and len(peer) != length:
+        raise MalformedMessageError("an address message with a peer of another family")
+    known_age = cacheinfo is not None and len(cacheinfo) == _CACHEINFO.size
+    return AddressMessage(
+        Address(local),
+        None if peer is None else Address(peer),
+        _CACHEINFO.unpack(cacheinfo)[2] / 100 if cacheinfo and known_age else None,
+        shape,
+    )
+
+
+def _describe_address(header: bytes, found: dict[int, bytes]) -> AddressShape:
+    family, prefixlen, flags, scope, ifindex = _IFADDR.unpack(header)
+    label, protocol = found.get(_IFA_LABEL), found.get(_IFA_PROTO)
+    return AddressShape(
+        family,
+        ifindex,
+        prefixlen,
+        scope,
+        _u32(found, _IFA_FLAGS, flags),
+        _text(label) if label else None,
+        protocol[0] if protocol else None,
+    )
+
+
+_address_shapes = ShapeReader(_IFADDR.size, (_IFA_ADDRESS, _IFA_LOCAL, _IFA_CACHEINFO), _describe_address)
+
+
+def parse_route(data: bytes, start: int, end: int) -> RouteMessage | None:
+    """None for a family other than IPv4 and IPv6. Raises MalformedMessageError."""
+    (family, shape), (destination, _) = _route_shapes.read(data, start, end)
+    if family not in _LENGTHS:
+        return None
+    length = _LENGTHS[family]
+    if destination is None:  # the default route carries none
+        destination = bytes(length)
+    if len(destination) != length or shape.length > length * 8:
+        raise MalformedMessageError("a route message without a whole destination")
+    return RouteMessage(Address(destination), shape)
+
+
+def _describe_route(header: bytes, found: dict[int, bytes]) -> tuple[int, RouteShape]:
+    family, length, _, tos, table, protocol, _, kind, _ = _ROUTE.unpack(header)
+    return family, RouteShape(
+        length,
+        _u32(found, _RTA_TABLE, table),
+        kind,
+        _u32(found, _RTA_OIF, _first_nexthop(found)),
+        protocol,
+        tos,
+        _u32(found, _RTA_PRIORITY, 0),
+    )
+
+
+_route_shapes = ShapeReader(_ROUTE.size, (_RTA_DST, _RTA_PREFSRC), _describe_route)
+
+
+def _u32(found: dict[int, bytes], kind: int, default: int) -> int:
+    payload = found.get(kind)
+    if payload is None or len(payload) != _U32.size:
+        return default
+    number: int = _U32.unpack(payload)[0]
+    return number
+
+
+def _first_nexthop(found: dict[int, bytes]) -> int:
+    multipath = found.get(_RTA_MULTIPATH, b"")
+    if len(multipath) < _NEXTHOP.size:
+        return 0
+    ifindex: int = _NEXTHOP.unpack_from(multipath)[3]
+    return ifindex
+
+
+def _text(raw: bytes) -> str:
+    return raw.split(b"\0", 1)[0].decode("utf-8", "backslashreplace")
+
+
+def dump_links(sequence: int) -> bytes:
+    return request(RTM_GETLINK, NLM_F_DUMP, sequence, _IFINFO.pack(0, 0, 0, 0, 0))
+
+
+def dump_addresses(sequence: int) -> bytes:
+    """Both families: AF_UNSPEC."""
+    return request(RTM_GETADDR, NLM_F_DUMP, sequence, _IFADDR.pack(0, 0, 0, 0, 0))
+
+
+def dump_local_routes(sequence: int, family: int) -> bytes:
+    """The local routes of all tables of one family.
+
+    The type is a filter only where the socket has NETLINK_GET_STRICT_CHK; elsewhere all routes come.
+    """
+    body = _ROUTE.pack(family, 0, 0, 0, 0, 0, 0, RTN_LOCAL, 0)
+    return request(RTM_GETROUTE, NLM_F_DUMP, sequence, body)
+
+
+def get_route(sequence: int, address: Address) -> bytes:
+    """Asks which FIB entry, by which prefix and device, a local client's packet to it would match."""
+    size, body = _GET_ROUTE[len(address)]
+    return HEADER.pack(size, RTM_GETROUTE, NLM_F_REQUEST, sequence, 0) + body + address
+
+
+def _get_route_body(length: int) -> tuple[int, bytes]:
+    """The size of a whole request for an address of that length, and its body but for the address."""
+    message = _ROUTE.pack(_FAMILIES[length], length * 8, 0, 0, 0, 0, 0, 0, RTM_F_FIB_MATCH)
+    body = message + attribute(_RTA_DST, bytes(length))[:-length]
+    return HEADER.size + len(body) + length, body
+
+
+_GET_ROUTE = {length: _get_route_body(length) for length in _FAMILIES}
