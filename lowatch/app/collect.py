@@ -6,8 +6,7 @@ decides; what could not be observed is an Unknown in its place.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from lowatch.core.addresses import V6_LENGTH, Address, Port, is_link_local, network_of
 from lowatch.core.answers import Answer, Status
@@ -19,8 +18,6 @@ from lowatch.core.snapshot import DomainView, LocalAnswer, PortView
 
 from .ports import Host
 
-_SLICE = 512
-"""Questions asked before the loop gets its turn: about 2 ms."""
 _DNS_PORT = 53
 
 Place = str | Unknown | None
@@ -48,19 +45,8 @@ class Holders:
         return tuple(one for one in self._wide if one.prefix.covers(address))
 
 
-async def ask_places(host: Host, holders: Holders, addresses: Iterable[Address]) -> dict[Address, Place]:
-    """Where each address is delivered. The kernel is asked about all that may be local."""
-    candidates = [address for address in addresses if host.may_be_local(address)]
-    places: dict[Address, Place] = {}
-    for first in range(0, len(candidates), _SLICE):
-        asked = candidates[first : first + _SLICE]
-        for address, delivery in zip(asked, host.deliveries(asked), strict=True):
-            places[address] = _place(host, holders, address, delivery)
-        await asyncio.sleep(0)
-    return places
-
-
-def _place(host: Host, holders: Holders, address: Address, delivery: Delivery | Unknown) -> Place:
+def place(host: Host, holders: Holders, address: Address, delivery: Delivery | Unknown) -> Place:
+    """Where an address counts as held, given what routing said of it."""
     if isinstance(delivery, Unknown):
         return delivery
     if not delivery.local:
@@ -71,18 +57,6 @@ def _place(host: Host, holders: Holders, address: Address, delivery: Delivery | 
     if holder is not None:
         return holder.interface
     return host.interface(delivery.ifindex) if host.watches(delivery.ifindex) else None
-
-
-async def ask_listeners(
-    host: Host, endpoints: Iterable[Endpoint]
-) -> dict[Endpoint, Listener | Unknown | None]:
-    distinct = list(dict.fromkeys(endpoints))
-    found: dict[Endpoint, Listener | Unknown | None] = {}
-    for first in range(0, len(distinct), _SLICE):
-        asked = distinct[first : first + _SLICE]
-        found.update(zip(asked, host.listeners(asked), strict=True))
-        await asyncio.sleep(0)
-    return found
 
 
 def expected_endpoints(

@@ -101,7 +101,7 @@ class Daemon:
                     await self._wait()
                     await self._turn()
         finally:
-            self._store.save(self._tracked)
+            self._save()
 
     def _domain_changed(self, domain: str) -> None:
         self._auditor.mark_domain(domain)
@@ -174,4 +174,8 @@ class Daemon:
         while True:
             await self._unsaved.wait()
             self._unsaved.clear()
-            await asyncio.to_thread(self._store.save, dict(self._tracked))
+            await asyncio.to_thread(self._save)
+
+    def _save(self) -> None:
+        """What is tracked now, not when the thread was asked: a late one never writes older state."""
+        self._store.save(self._tracked)

@@ -16,16 +16,19 @@ class NamesByAddress:
 
     def put(self, name: str, addresses: tuple[Address, ...]) -> None:
         """Replace the addresses of a name; none forgets it."""
-        known = self._addresses.pop(name, ())
-        if addresses:
-            self._addresses[name] = addresses
+        known = self._addresses.get(name, ())
         if addresses == known:
             return
-        for address in set(known) - set(addresses):
-            names = self._names[address]
-            names.discard(name)
-            if not names:
-                del self._names[address]
+        if addresses:
+            self._addresses[name] = addresses
+        else:
+            del self._addresses[name]
+        for address in known:
+            if address not in addresses:
+                names = self._names[address]
+                names.discard(name)
+                if not names:
+                    del self._names[address]
         for address in addresses:
             self._names.setdefault(address, set()).add(name)
 

@@ -65,12 +65,14 @@ class Answer:
 
     @property
     def status(self) -> Status:
-        return min(self.a.status, self.aaaa.status, key=_PRECEDENCE.index)
+        a, aaaa = self.a.status, self.aaaa.status
+        return a if _PRECEDENCE.index(a) < _PRECEDENCE.index(aaaa) else aaaa
 
     @property
     def unknown(self) -> str | None:
         """Why the set of addresses is not known to be complete, or None where it is."""
-        for name, rrset in (("A", self.a), ("AAAA", self.aaaa)):
-            if rrset.status is Status.UNKNOWN:
-                return f"{name}: {rrset.reason}"
+        if self.a.status is Status.UNKNOWN:
+            return f"A: {self.a.reason}"
+        if self.aaaa.status is Status.UNKNOWN:
+            return f"AAAA: {self.aaaa.reason}"
         return None

@@ -77,7 +77,7 @@ class Finding:
     """A subject that is in violation now.
 
     message: one line that says what is wrong and why it matters, with the evidence.
-    fix: commands that would mend it, for a person to choose from; never run by lowatch.
+    fix: commands of which each would mend it by itself, for a person to choose from; never run.
     """
 
     subject: Subject

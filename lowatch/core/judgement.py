@@ -9,7 +9,7 @@ from .findings import Finding, Subject, Undecided
 from .policy import Domain, Policy
 from .rules import DOMAIN_RULES, HOST_RULES
 from .snapshot import DomainView, Snapshot
-from .verdicts import JudgedEndpoint, judge_endpoints
+from .verdicts import FINE, JudgedEndpoint, judge_endpoints
 
 
 class DomainJudgement(NamedTuple):
@@ -50,6 +50,8 @@ class Judgement:
 
 def judge_domain(domain: Domain, view: DomainView, *, loopback_up: bool) -> DomainJudgement:
     endpoints = judge_endpoints(domain, view, loopback_up=loopback_up)
+    if all(endpoint.verdict in FINE for endpoint in endpoints) and view.is_certain:
+        return DomainJudgement(endpoints, (), ())  # no rule has anything to say of what is fine
     findings, undecided = _sort_out(
         outcome for rule in DOMAIN_RULES.values() for outcome in rule(domain, view, endpoints)
     )
@@ -59,27 +61,27 @@ def judge_domain(domain: Domain, view: DomainView, *, loopback_up: bool) -> Doma
 def judge(
     snapshot: Snapshot,
     policy: Policy,
-    judged: Mapping[str, DomainJudgement] | None = None,
+    domains: Mapping[str, DomainJudgement] | None = None,
+    eventful: Mapping[str, DomainJudgement] | None = None,
 ) -> Judgement:
     """Every rule over the whole snapshot.
 
-    judged: domains whose view has not changed since they were judged need not be judged again; what is
-    not in it is judged here.
+    domains: the judgements of all its domains, where they are at hand (judge_domain is pure: the same
+    view has the same judgement). eventful: those of them that have findings or undecided ones.
     """
-    known = judged or {}
-    domains = {
-        name: known[name]
-        if name in known
-        else judge_domain(policy.domains[name], view, loopback_up=snapshot.loopback_up)
-        for name, view in snapshot.domains.items()
-    }
+    if domains is None:
+        domains = {
+            name: judge_domain(policy.domains[name], view, loopback_up=snapshot.loopback_up)
+            for name, view in snapshot.domains.items()
+        }
+    telling = (domains if eventful is None else eventful).values()
     findings, undecided = _sort_out(
         outcome for rule in HOST_RULES.values() for outcome in rule(snapshot, policy)
     )
     return Judgement(
         domains,
-        (*(f for one in domains.values() for f in one.findings), *findings),
-        (*(u for one in domains.values() for u in one.undecided), *undecided),
+        (*(f for one in telling for f in one.findings), *findings),
+        (*(u for one in telling for u in one.undecided), *undecided),
     )
 
 

@@ -57,6 +57,11 @@ class DomainView(NamedTuple):
     local: tuple[LocalAnswer, ...] = ()
     undecided: tuple[tuple[Address, str], ...] = ()
 
+    @property
+    def is_certain(self) -> bool:
+        """Whether its addresses, and the locality of each, are known."""
+        return not self.undecided and self.answer.unknown is None
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:

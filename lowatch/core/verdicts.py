@@ -39,6 +39,9 @@ class JudgedEndpoint(NamedTuple):
     view: str = "dns"
 
 
+FINE = frozenset({Verdict.SERVED, Verdict.UNUSED, Verdict.REDIRECTED})
+"""Verdicts of which nothing need be said."""
+
 # Verdicts with which somebody is there: they excuse the silent siblings of an any-of set.
 _ANSWERED = frozenset({Verdict.SERVED, Verdict.BACKLOGGED, Verdict.FILTERED, Verdict.REDIRECTED})
 
@@ -74,36 +77,42 @@ def judge_address(domain: Domain, local: LocalAnswer, *, loopback_up: bool) -> l
     Any-of (the default ports): where one port is answered, its silent siblings are UNUSED; where none
     is and one is UNKNOWN, the whole set is, for that one might serve.
     """
-    verdicts = [judge_port(view, loopback_up=loopback_up) for view in local.ports]
-    reasons = [_unknown_reason(view) for view in local.ports]
-    if domain.any_of:
-        if any(verdict in _ANSWERED for verdict in verdicts):
-            verdicts = [Verdict.UNUSED if v is Verdict.ORPHAN else v for v in verdicts]
-        elif Verdict.UNKNOWN in verdicts:
-            reason = reasons[verdicts.index(Verdict.UNKNOWN)]
-            reasons = [own or f"a sibling port is unknown: {reason}" for own in reasons]
-            verdicts = [Verdict.UNKNOWN] * len(verdicts)
+    judged = [_judge_alone(domain, local, view, loopback_up) for view in local.ports]
+    if not domain.any_of or len(judged) == 1:
+        return judged
+    if any(endpoint.verdict in _ANSWERED for endpoint in judged):
+        return [
+            endpoint._replace(verdict=Verdict.UNUSED) if endpoint.verdict is Verdict.ORPHAN else endpoint
+            for endpoint in judged
+        ]
+    unknown = next((one for one in judged if one.verdict is Verdict.UNKNOWN), None)
+    if unknown is None:
+        return judged
+    reason = f"a sibling port is unknown: {unknown.reason}"
     return [
-        JudgedEndpoint(
-            domain=domain.name,
-            address=local.address,
-            interface=local.interface,
-            port=view.port,
-            verdict=verdict,
-            listener=None if isinstance(view.listener, Unknown) else view.listener,
-            reason=reason,
-        )
-        for view, verdict, reason in zip(local.ports, verdicts, reasons, strict=True)
+        endpoint._replace(verdict=Verdict.UNKNOWN, reason=endpoint.reason or reason) for endpoint in judged
     ]
+
+
+def _judge_alone(domain: Domain, local: LocalAnswer, view: PortView, loopback_up: bool) -> JudgedEndpoint:
+    listener = view.listener
+    verdict = judge_port(view, loopback_up=loopback_up)
+    return JudgedEndpoint(
+        domain.name,
+        local.address,
+        local.interface,
+        view.port,
+        verdict,
+        None if isinstance(listener, Unknown) else listener,
+        _unknown_reason(view) if verdict is Verdict.UNKNOWN else "",
+    )
 
 
 def judge_endpoints(domain: Domain, view: DomainView, *, loopback_up: bool) -> tuple[JudgedEndpoint, ...]:
     """All endpoints of a domain. An answer that has become UNKNOWN makes every one of them UNKNOWN."""
-    endpoints = [
-        endpoint
-        for local in view.local
-        for endpoint in judge_address(domain, local, loopback_up=loopback_up)
-    ]
+    endpoints: list[JudgedEndpoint] = []
+    for local in view.local:
+        endpoints += judge_address(domain, local, loopback_up=loopback_up)
     unknown = view.answer.unknown
     if unknown is None:
         return tuple(endpoints)

@@ -44,7 +44,7 @@ from .events import EventSocket
 from .filters import closed_socket_filter, route_event_filter
 from .listeners import Listeners
 from .locality import Locality
-from .netlink import NETLINK_SOCK_DIAG, NetlinkError, RequestSocket
+from .netlink import NETLINK_SOCK_DIAG, Datagram, NetlinkError, RequestSocket
 from .tables import HostTables, Touched, Unchanged
 
 NETLINK_ROUTE = 0
@@ -71,6 +71,12 @@ _GROUP_NAMES = {
 # After these the kernel may have dropped routes without a word (facts/kernel.md "Silent changes"):
 # deleting the last IPv4 address of lo takes every AnyIP route along.
 _ROUTES_SUSPECT_AFTER = frozenset({RTM_DELADDR, RTM_NEWLINK, RTM_DELLINK})
+_DUMPS = {
+    "links": (dump_links(0),),
+    "addresses": (dump_addresses(0),),
+    "routes": (dump_local_routes(0, AF_INET), dump_local_routes(0, AF_INET6)),
+}
+_TABLES = tuple(_DUMPS)
 
 
 class Hints(Protocol):
@@ -87,7 +93,8 @@ class Hints(Protocol):
 
     def overrun(self) -> None: ...
 
-    def resync(self) -> None: ...
+    def resync(self) -> None:
+        """Everything is dumped again, because events were lost."""
 
 
 class Host:
@@ -98,7 +105,9 @@ class Host:
         self._route = RequestSocket(NETLINK_ROUTE)
         self._diag = RequestSocket(NETLINK_SOCK_DIAG)
         self._tables = HostTables(watches)
-        self._stale = {"links", "addresses", "routes"}
+        self._stale = set(_TABLES)
+        self._dumped: dict[str, list[Datagram]] = {}
+        self._lost = False
         self._failure: Unknown | None = None
         self._local: PrefixSet | None = None
         self.generation = 0
@@ -140,43 +149,38 @@ class Host:
 
     def distrust(self) -> None:
         """Dump everything again at the next refresh()."""
-        self._stale = {"links", "addresses", "routes"}
+        self._stale = set(_TABLES)
 
     def refresh(self) -> None:
         """Make the tables true where they may not be. A failure shows in held(), links()..."""
         if not self._stale:
             return
-        if self._hints is not None:
+        if self._lost and self._hints is not None:
             self._hints.resync()
-        try:
-            for table in ("links", "addresses", "routes"):
-                if table in self._stale:
+        self._lost = False
+        failure = None
+        for table in _TABLES:
+            if table in self._stale:
+                try:
                     self._dump(table)
+                except (NetlinkError, MalformedMessageError) as error:
+                    failure = Unknown("netlink", f"cannot list {table}: {error}")
+                else:
                     self._stale.discard(table)
-        except (NetlinkError, MalformedMessageError) as error:
-            self._failure = Unknown("netlink", f"cannot list {table}: {error}")
-        else:
-            self._failure = None
-        self._changed()
+        if failure != self._failure:
+            self._failure = failure
+            self._changed()
+
+    def _dump(self, table: str) -> None:
+        """Fill a table anew, unless the dump is what filled it, and no event has touched it since."""
+        dumps = [datagram for request in _DUMPS[table] for datagram in self._route.dump(request)]
+        if dumps != self._dumped.get(table) and self._tables.refill(table, dumps):
+            self._changed()
+        self._dumped[table] = dumps
 
     def _changed(self) -> None:
         self._local = None
         self.generation += 1
-
-    def _dump(self, table: str) -> None:
-        if table == "links":
-            found = self._route.dump(dump_links(0))
-            self._tables.clear_links()
-        elif table == "addresses":
-            found = self._route.dump(dump_addresses(0))
-            self._tables.clear_addresses()
-        else:
-            families = (AF_INET, AF_INET6)
-            found = [d for family in families for d in self._route.dump(dump_local_routes(0, family))]
-            self._tables.clear_routes()
-        for data, spans in found:
-            for span in spans:
-                self._tables.apply(data, span)
 
     def replace_watches(self, watches: Callable[[str], bool]) -> None:
         """Watch other interfaces from now on."""
@@ -220,6 +224,7 @@ class Host:
         touched = self._tables.apply(data, span)
         if isinstance(touched, Unchanged):
             return
+        self._dumped.clear()
         self._changed()
         if span.type in _ROUTES_SUSPECT_AFTER:
             self._stale.add("routes")
@@ -234,6 +239,7 @@ class Host:
     def _on_lost(self, _reason: str) -> None:
         assert self._hints is not None
         self.distrust()
+        self._lost = True
         self._hints.overrun()
         self._hints.prefix_touched(None)
 

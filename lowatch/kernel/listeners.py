@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Sequence
 
 from lowatch.core.addresses import Address
 from lowatch.core.listeners import Endpoint, Listener
@@ -18,6 +17,7 @@ from lowatch.wire.inet_diag import (
 from lowatch.wire.netlink import NLMSG_ERROR, MalformedMessageError, error_code, only_message
 from lowatch.wire.rtnetlink import AF_INET, AF_INET6
 
+from .asked import Asked
 from .cgroups import CgroupUnits
 from .netlink import NetlinkError, RequestSocket, unknown
 
@@ -32,21 +32,14 @@ class Listeners:
     def __init__(self, diag: RequestSocket, units: CgroupUnits) -> None:
         self._diag = diag
         self._units = units
-
-    def ask(self, endpoints: Sequence[Endpoint]) -> list[Listener | Unknown | None]:
+        asked: Asked[Endpoint, Listener | Unknown | None] = Asked(
+            diag, _lookup, self._listener, lambda error: unknown(error, "sock_diag")
+        )
+        self.ask = asked.ask
         """One answer for each endpoint, in order; None for ENOENT: nobody would get the connection.
 
         Never raises: a failure is an Unknown.
         """
-        requests = [find_listener(i, a, p, LOOPBACK_INDEX) for i, (a, p) in enumerate(endpoints)]
-        try:
-            replies = self._diag.ask(requests)
-        except NetlinkError as error:
-            return [unknown(error, "sock_diag")] * len(endpoints)
-        return [
-            self._listener(i, reply, endpoint.port.protocol)
-            for i, (endpoint, reply) in enumerate(zip(endpoints, replies, strict=True))
-        ]
 
     def bound(self) -> Known[frozenset[Address]] | Unknown:
         """Every local address that a listening TCP or unconnected UDP socket is bound to.
@@ -57,14 +50,14 @@ class Listeners:
         try:
             for family in (AF_INET, AF_INET6):
                 for protocol in ("tcp", "udp"):
-                    for data, messages in self._diag.dump(dump_bound(0, family, protocol)):
+                    for data, messages, _ in self._diag.dump(dump_bound(0, family, protocol)):
                         for span in messages:
                             found.add(_unmapped(parse_socket(data, span.start, span.end).address))
         except (NetlinkError, MalformedMessageError) as error:
             return Unknown("sock_diag", f"cannot list sockets: {error}")
         return Known(frozenset(found))
 
-    def _listener(self, sequence: int, reply: bytes, protocol: str) -> Listener | Unknown | None:
+    def _listener(self, sequence: int, endpoint: Endpoint, reply: bytes) -> Listener | Unknown | None:
         try:
             kind, _, replied, start, end = span = only_message(reply)
             if replied != sequence:
@@ -84,8 +77,12 @@ class Listeners:
             self._units.unit(found.cgroup),
             found.queued,
             found.backlog,
-            protocol,
+            endpoint.port.protocol,
         )
+
+
+def _lookup(sequence: int, endpoint: Endpoint) -> bytes:
+    return find_listener(sequence, *endpoint, LOOPBACK_INDEX)
 
 
 _V4_MAPPED = bytes(10) + b"\xff\xff"

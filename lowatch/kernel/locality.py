@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Sequence
 
 from lowatch.core.addresses import Address
 from lowatch.core.held import NOT_ROUTED, Delivery
@@ -12,7 +11,8 @@ from lowatch.core.observed import Unknown
 from lowatch.wire.netlink import NLMSG_ERROR, MalformedMessageError, error_code, only_message
 from lowatch.wire.rtnetlink import RTM_NEWROUTE, RTN_LOCAL, get_route, parse_route
 
-from .netlink import NetlinkError, RequestSocket, unknown
+from .asked import Asked
+from .netlink import RequestSocket, unknown
 
 # What routing says of a destination it does not deliver at all: unreachable, prohibit, blackhole.
 _REFUSALS = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EACCES, errno.EINVAL, errno.ESRCH})
@@ -26,18 +26,12 @@ class Locality:
     """
 
     def __init__(self, route: RequestSocket) -> None:
-        self._route = route
-
-    def ask(self, addresses: Sequence[Address]) -> list[Delivery | Unknown]:
+        asked: Asked[Address, Delivery | Unknown] = Asked(route, get_route, _delivery, unknown)
+        self.ask = asked.ask
         """One answer for each address, in order. Never raises: a failure is an Unknown."""
-        try:
-            replies = self._route.ask([get_route(i, a) for i, a in enumerate(addresses)])
-        except NetlinkError as error:
-            return [unknown(error)] * len(addresses)
-        return [_delivery(i, reply) for i, reply in enumerate(replies)]
 
 
-def _delivery(sequence: int, reply: bytes) -> Delivery | Unknown:
+def _delivery(sequence: int, _address: Address, reply: bytes) -> Delivery | Unknown:
     try:
         kind, _, replied, start, end = span = only_message(reply)
         if replied != sequence:

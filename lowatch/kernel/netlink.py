@@ -11,6 +11,7 @@ import errno
 import os
 import socket
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from lowatch.core.observed import Unknown
 from lowatch.wire.netlink import (
@@ -34,6 +35,29 @@ receive buffer of 208 KiB."""
 _REPLY_SIZE = 8192
 _DUMP_SIZE = 1 << 18
 _DUMP_ATTEMPTS = 3
+
+
+class Datagram(NamedTuple):
+    """What one recv() brought, and the messages in it."""
+
+    data: bytes
+    spans: list[Span]
+    interrupted: bool = False
+    """Whether the kernel marked a message of it with NLM_F_DUMP_INTR."""
+
+
+def read_datagram(data: bytes) -> Datagram:
+    """Raises MalformedMessageError."""
+    found = spans(data)
+    return Datagram(data, found, any(span.flags & NLM_F_DUMP_INTR for span in found))
+
+
+def batches(requests: Sequence[bytes]) -> list[tuple[bytes, int]]:
+    """Requests joined for one send() each, and how many. requests[i] must carry the sequence i."""
+    return [
+        (b"".join(requests[first : first + _BATCH]), len(requests[first : first + _BATCH]))
+        for first in range(0, len(requests), _BATCH)
+    ]
 
 
 class NetlinkError(Exception):
@@ -68,30 +92,31 @@ class RequestSocket:
     def __init__(self, protocol: int) -> None:
         self._protocol = protocol
         self._socket: socket.socket | None = None
+        self._dumps: dict[bytes, list[Datagram]] = {}
 
     def close(self) -> None:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
 
-    def ask(self, requests: Sequence[bytes]) -> list[bytes]:
+    def ask(self, requests: Sequence[tuple[bytes, int]]) -> list[bytes]:
         """One reply (a datagram of one message) for each request, in order.
 
-        requests[i] must carry the sequence number i. Raises NetlinkError where a reply is missing.
+        requests: as batches() makes them. Raises NetlinkError where a reply is missing.
         """
         replies: list[bytes] = []
         sock = self._open()
+        receive = sock.recv
         try:
-            for first in range(0, len(requests), _BATCH):
-                batch = requests[first : first + _BATCH]
-                sock.send(b"".join(batch))
-                replies.extend([sock.recv(_REPLY_SIZE) for _ in batch])
+            for batch, count in requests:
+                sock.send(batch)
+                replies += [receive(_REPLY_SIZE) for _ in range(count)]
         except OSError as error:
             self.close()
             raise NetlinkError(_explain(error)) from error
         return replies
 
-    def dump(self, request: bytes) -> list[tuple[bytes, list[Span]]]:
+    def dump(self, request: bytes) -> list[Datagram]:
         """All messages of a dump, as datagrams and the spans in them.
 
         A dump that the kernel marks as interrupted (NLM_F_DUMP_INTR: the table changed under it) is
@@ -99,32 +124,31 @@ class RequestSocket:
         right. Raises NetlinkError.
         """
         for _ in range(_DUMP_ATTEMPTS):
-            interrupted = False
-            datagrams: list[tuple[bytes, list[Span]]] = []
-            for data, found, was_interrupted in self._dump_once(request):
-                interrupted |= was_interrupted
-                datagrams.append((data, found))
-            if not interrupted:
+            try:
+                datagrams = list(self._dump_once(request))
+            except (OSError, MalformedMessageError) as error:
+                self.close()
+                raise NetlinkError(_explain(error)) from error
+            except NetlinkError:
+                self.close()
+                raise
+            self._dumps[request] = datagrams
+            if not any(datagram.interrupted for datagram in datagrams):
                 break
         return datagrams
 
-    def _dump_once(self, request: bytes) -> Iterator[tuple[bytes, list[Span], bool]]:
+    def _dump_once(self, request: bytes) -> Iterator[Datagram]:
+        """A datagram that is the same as in the last dump is not read again."""
         sock = self._open()
-        try:
-            sock.send(request)
-            done = False
-            while not done:
-                data = sock.recv(_DUMP_SIZE)
-                found = spans(data)
-                interrupted = any(span.flags & NLM_F_DUMP_INTR for span in found)
-                done = _is_last(data, found)
-                yield data, found[:-1] if done else found, interrupted
-        except (OSError, MalformedMessageError) as error:
-            self.close()
-            raise NetlinkError(_explain(error)) from error
-        except NetlinkError:
-            self.close()
-            raise
+        sock.send(request)
+        before = iter(self._dumps.get(request, ()))
+        while True:
+            data = sock.recv(_DUMP_SIZE)
+            known = next(before, None)
+            datagram = known if known and known.data == data else read_datagram(data)
+            yield datagram
+            if _is_last(datagram):
+                return
 
     def _open(self) -> socket.socket:
         if self._socket is None:
@@ -134,8 +158,9 @@ class RequestSocket:
         return self._socket
 
 
-def _is_last(data: bytes, found: list[Span]) -> bool:
+def _is_last(datagram: Datagram) -> bool:
     """Whether a dump ends with this datagram. Raises NetlinkError where it ends in failure."""
+    data, found, _ = datagram
     last = found[-1] if found else None
     if last is None or last.type not in (NLMSG_DONE, NLMSG_ERROR):
         return False

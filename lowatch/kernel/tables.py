@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
-from lowatch.core.addresses import V4_LENGTH, Address, Prefix, PrefixSet, host_length, prefix_of
+from lowatch.core.addresses import V4_LENGTH, Address, Prefix, PrefixSet, prefix_of
 from lowatch.core.held import Held, Link, LocalRoute
 from lowatch.wire.netlink import Span
 from lowatch.wire.rtnetlink import (
+    AF_INET,
     AF_UNSPEC,
     IFF_LOOPBACK,
     IFF_UP,
@@ -25,6 +27,8 @@ from lowatch.wire.rtnetlink import (
     parse_link,
     parse_route,
 )
+
+from .netlink import Datagram
 
 _ADDRESS_PROTOCOLS = {1: "kernel", 2: "ra", 3: "link-local"}  # IFAPROT_*
 _ROUTE_PROTOCOLS = {1: "redirect", 2: "kernel", 3: "boot", 4: "static"}  # RTPROT_*
@@ -120,24 +124,36 @@ class HostTables:
 
     def _forget_link(self, ifindex: int) -> None:
         self.links.pop(ifindex, None)
-        self._addresses = {
-            k: message for k, message in self._addresses.items() if message.shape.ifindex != ifindex
-        }
-        self._routes = {
-            k: message for k, message in self._routes.items() if message.shape.ifindex != ifindex
-        }
+        for rows in (self._rows("addresses"), self._rows("routes")):
+            for key in [k for k, message in rows.items() if message.shape.ifindex == ifindex]:
+                del rows[key]
 
     def replace_watches(self, watches: Callable[[str], bool]) -> None:
         self._watches = watches
 
-    def clear_addresses(self) -> None:
-        self._addresses.clear()
+    def refill(self, table: str, dumps: Iterable[Datagram]) -> bool:
+        """Replace "links", "addresses" or "routes" by what was dumped. Whether that changed anything.
 
-    def clear_routes(self) -> None:
-        self._routes.clear()
+        Raises MalformedMessageError, and then leaves the table as it was.
+        """
+        fresh = HostTables(self._watches)
+        for data, spans, _ in dumps:
+            for span in spans:
+                fresh.apply(data, span)
+        before, after = self._rows(table), fresh._rows(table)
+        if before == after:
+            return False
+        before.clear()
+        before.update(after)
+        return True
 
-    def clear_links(self) -> None:
-        self.links.clear()
+    def _rows(self, table: str) -> dict[Any, Any]:
+        tables: dict[str, dict[Any, Any]] = {
+            "links": self.links,
+            "addresses": self._addresses,
+            "routes": self._routes,
+        }
+        return tables[table]
 
     def watched_links(self) -> tuple[Link, ...]:
         return tuple(link for link in self.links.values() if self._watches(link.name))
@@ -145,25 +161,24 @@ class HostTables:
     def held(self) -> tuple[Held, ...]:
         """Addresses of the watched interfaces, then the local routes that none of them brought."""
         names = {link.ifindex: link.name for link in self.watched_links()}
-        addresses = [
-            _held_address(message, names[message.shape.ifindex])
-            for message in self._addresses.values()
-            if message.shape.ifindex in names
-        ]
-        brought = {(held.address, host_length(held.address), held.interface) for held in addresses}
-        brought |= {(*held.prefix, held.interface) for held in addresses if len(held.address) == V4_LENGTH}
+        addresses = [message for message in self._addresses.values() if message.shape.ifindex in names]
+        hosts = {(message.local, message.shape.ifindex) for message in addresses}
+        networks = {
+            (prefix_of(message.peer or message.local, message.shape.prefixlen), message.shape.ifindex)
+            for message in addresses
+            if message.shape.family == AF_INET and message.shape.prefixlen < V4_LENGTH * 8
+        }
         routes = [
-            _held_route(message, names[message.shape.ifindex])
+            message
             for message in self._routes.values()
-            if message.shape.ifindex in names
-            and (
-                message.destination,
-                message.shape.length,
-                names[message.shape.ifindex],
-            )
-            not in brought
+            if (ifindex := message.shape.ifindex) in names
+            and not (message.prefix.is_host and (message.destination, ifindex) in hosts)
+            and (message.prefix, ifindex) not in networks
         ]
-        return (*addresses, *routes)
+        return (
+            *(_held_address(message, names[message.shape.ifindex]) for message in addresses),
+            *(_held_route(message, names[message.shape.ifindex]) for message in routes),
+        )
 
     def wide_routes(self) -> list[LocalRoute]:
         """Local routes through watched interfaces that make more than one address local."""

@@ -20,7 +20,7 @@ import dns.rrset
 from lowatch.core.addresses import Address, parse_address
 
 MAX_CHAIN = 16
-"""CNAMEs followed for one name; resolvers stop between 8 and 16 (Unbound: 11, BIND: 16)."""
+"""CNAMEs followed for one name, in one message or over several."""
 
 _HEADER_LENGTH = 12
 # After the id: RD set, one question, no answer, no authority, one additional record (the OPT).
@@ -31,6 +31,7 @@ _CLASS_IN = b"\0\1"
 _QR_AND_OPCODE, _QR_ALONE = 0xF8, 0x80
 _TC = 0x02
 _MAX_TTL = 0x7FFFFFFF
+_IN = dns.rdataclass.IN
 _EDE_MEANINGS = {code.value: f" {code.name.replace('_', ' ')}" for code in dns.edns.EDECode}
 
 
@@ -180,7 +181,11 @@ def _read_end(message: dns.message.Message, rcode: str, names: list[dns.name.Nam
 def _find(
     message: dns.message.Message, owner: dns.name.Name, rrtype: dns.rdatatype.RdataType
 ) -> dns.rrset.RRset | None:
-    return message.get_rrset(message.answer, owner, dns.rdataclass.IN, rrtype)
+    """By a plain search: Message.get_rrset costs more than an answer has records, usually."""
+    for rrset in message.answer:
+        if rrset.rdtype == rrtype and rrset.rdclass == _IN and rrset.name == owner:
+            return rrset
+    return None
 
 
 def _soa_for(message: dns.message.Message, name: dns.name.Name) -> dns.rrset.RRset | None:

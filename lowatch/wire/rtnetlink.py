@@ -42,7 +42,8 @@ _U32 = Struct("=I")
 _CACHEINFO = Struct("=IIII")
 _NEXTHOP = Struct("=HBBi")
 
-_IFLA_IFNAME = 3
+_IFLA_IFNAME, _IFLA_EXT_MASK = 3, 29
+_RTEXT_FILTER_SKIP_STATS = 1 << 3
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_LABEL, _IFA_CACHEINFO, _IFA_FLAGS, _IFA_PROTO = 1, 2, 3, 6, 8, 11
 _RTA_DST, _RTA_OIF, _RTA_PRIORITY, _RTA_PREFSRC, _RTA_MULTIPATH, _RTA_TABLE = 1, 4, 6, 7, 9, 15
 
@@ -221,7 +222,9 @@ def _text(raw: bytes) -> str:
 
 
 def dump_links(sequence: int) -> bytes:
-    return request(RTM_GETLINK, NLM_F_DUMP, sequence, _IFINFO.pack(0, 0, 0, 0, 0))
+    """Without their statistics, which change all the time."""
+    mask = attribute(_IFLA_EXT_MASK, _U32.pack(_RTEXT_FILTER_SKIP_STATS))
+    return request(RTM_GETLINK, NLM_F_DUMP, sequence, _IFINFO.pack(0, 0, 0, 0, 0) + mask)
 
 
 def dump_addresses(sequence: int) -> bytes:

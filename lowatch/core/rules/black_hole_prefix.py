@@ -14,7 +14,7 @@ from lowatch.core.observed import Unknown
 from lowatch.core.policy import Policy
 from lowatch.core.snapshot import Snapshot
 
-from .remedies import as_host_address, removal
+from .remedies import narrowing
 
 
 def black_hole_prefix(snapshot: Snapshot, _policy: Policy) -> Iterable[Finding | Undecided]:
@@ -32,5 +32,5 @@ def black_hole_prefix(snapshot: Snapshot, _policy: Policy) -> Iterable[Finding |
             ),
             f"{format_address(cause.address)}/{cause.prefixlen} on {hole.interface} routes all of "
             f"{hole.prefix} into {hole.interface}: connects to its other addresses time out",
-            (f"{removal(cause)} && {as_host_address(cause)}",),
+            (narrowing(cause),),
         )

@@ -14,7 +14,7 @@ from lowatch.core.policy import Domain
 from lowatch.core.snapshot import DomainView, LocalAnswer
 from lowatch.core.verdicts import JudgedEndpoint, Verdict
 
-from .remedies import removal
+from .remedies import narrowing, removal
 
 
 def orphan_vip(
@@ -56,7 +56,8 @@ def _where(local: LocalAnswer) -> str:
     if local.held is not None and local.held.by == "address":
         return f"held on {local.interface}"
     if local.held is not None:
-        return f"made local by a route through {local.interface}"
+        owner = f" ({local.held.origin})" if local.held.origin else ""  # all that is known of whose it is
+        return f"made local by a route{owner} through {local.interface}"
     if is_loopback(local.address):
         return f"a loopback address of {local.interface}"
     return f"made local by a wider prefix on {local.interface}"
@@ -67,7 +68,8 @@ def _fix(local: LocalAnswer) -> tuple[str, ...]:
         return ()  # every host has it: the answer is wrong, not the address
     if local.held is not None:
         return (removal(local.held),)
-    return tuple(removal(held) for held in local.covering)
+    # The address that brought the prefix may well be served: it stays.
+    return tuple(narrowing(held) if held.by == "address" else removal(held) for held in local.covering)
 
 
 def _chain(view: DomainView, local: LocalAnswer) -> tuple[str, ...]:

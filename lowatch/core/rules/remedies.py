@@ -23,7 +23,10 @@ def route_removal(prefix: Prefix, interface: str, table: int | None) -> str:
     return f"{ip} route del local {where} dev {interface} table {name}"
 
 
-def as_host_address(held: Held) -> str:
-    """The same address without the prefix that came with it."""
+def narrowing(held: Held) -> str:
+    """What keeps the address, and drops the prefix that came with it."""
     host = Prefix(held.address, len(held.address) * 8)
-    return f"ip address add {host} dev {held.interface}"
+    steps = [f"ip address add {host} dev {held.interface}", removal(held)]
+    if not is_v4(held.address):
+        steps.reverse()  # an interface has an IPv6 address once, whatever its prefix
+    return " && ".join(steps)

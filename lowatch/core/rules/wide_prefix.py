@@ -15,7 +15,7 @@ from lowatch.core.observed import Unknown
 from lowatch.core.policy import Policy
 from lowatch.core.snapshot import Snapshot
 
-from .remedies import as_host_address, removal, route_removal
+from .remedies import narrowing, route_removal
 
 _NAMES_SHOWN = 3
 
@@ -70,4 +70,4 @@ def _shadowed(strays: list[tuple[str, Address]], prefix: Prefix) -> str:
 def _fix(local: LocalPrefix) -> tuple[str, ...]:
     if local.cause is None:
         return (route_removal(local.prefix, local.interface, local.table),)
-    return (f"{as_host_address(local.cause)} && {removal(local.cause)}",)
+    return (narrowing(local.cause),)

@@ -1,0 +1,25 @@
+"""The program: `lowatch`, or `python -m lowatch`."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def main() -> int:
+    """Returns the exit code; the only place that touches the real process."""
+    try:
+        from lowatch.cli.environment import real_environment  # noqa: PLC0415
+        from lowatch.cli.exit_codes import BROKEN_PIPE, OUTPUT  # noqa: PLC0415
+        from lowatch.cli.main import main as command_line  # noqa: PLC0415
+    except KeyboardInterrupt:
+        return 130  # cli.exit_codes.INTERRUPTED, which could not be imported
+    code = command_line(sys.argv[1:], real_environment())
+    if code in (BROKEN_PIPE, OUTPUT):
+        # What could not be written is still buffered: the interpreter would try once more, and say so.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,85 @@
+"""argparse, made to speak through an Environment and to say what is wrong in one line."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NoReturn, TypeAlias
+
+from .environment import Environment
+from .errors import CommandError
+from .exit_codes import USAGE
+
+Commands: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001  # it has no public name
+"""What add_commands() returns."""
+
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+Command = Callable[[argparse.Namespace, Environment], int]
+"""Returns an exit code, or raises CommandError."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Help goes to the environment's stdout, a mistake is a CommandError, nothing is abbreviated."""
+
+    def __init__(self, *, environment: Environment, **settings: Any) -> None:
+        self._environment = environment
+        super().__init__(allow_abbrev=False, **settings)
+
+    def add_commands(self, metavar: str) -> Commands:
+        """Its subcommands, one of which must be given."""
+        parser_class: Any = partial(Parser, environment=self._environment)  # typeshed wants a class
+        return self.add_subparsers(metavar=metavar, required=True, parser_class=parser_class)
+
+    def parse_known_args(  # type: ignore[override]  # typeshed has it overloaded
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """As argparse does it; but names that follow an option belong to those before it."""
+        known, extra = super().parse_known_args(args, namespace)
+        if getattr(known, "names", None) is None:
+            return known, extra
+        known.names = [*known.names, *(text for text in extra if not text.startswith("-"))]
+        return known, [text for text in extra if text.startswith("-")]
+
+    def error(self, message: str) -> NoReturn:
+        raise CommandError(USAGE, [f"lowatch: {message} (see {self.prog} --help)"])
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        raise CommandError(status, [message] if message else [])
+
+    def _print_message(self, message: str, file: object = None) -> None:
+        self._environment.write(message)
+
+
+def add_command(
+    commands: Commands, name: str, command: Command, *, summary: str, description: str
+) -> Parser:
+    """summary: for the list of commands. description: for the command's own help."""
+    parser = commands.add_parser(name, help=summary, description=description)
+    parser.set_defaults(command=command)
+    add_log_level(parser)
+    return parser
+
+
+def add_log_level(parser: argparse.ArgumentParser, *names: str) -> None:
+    """SUPPRESS, so that a command's own default does not undo what stands before its name."""
+    parser.add_argument(
+        "--log-level",
+        *names,
+        choices=LOG_LEVELS,
+        default=argparse.SUPPRESS,
+        help="how much to log on stderr",
+    )
+
+
+def add_config(parser: argparse.ArgumentParser, *names: str) -> None:
+    parser.add_argument(
+        "-c",
+        "--config",
+        *names,
+        type=Path,
+        metavar="FILE",
+        help="the configuration; default: /etc/lowatch/lowatch.toml, where there is one",
+    )

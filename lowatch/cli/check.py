@@ -1,0 +1,124 @@
+"""lowatch check: one audit, now."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from lowatch.config.load import load
+from lowatch.config.targets import DomainTarget, parse_target, with_targets
+from lowatch.core.audit import Audit
+from lowatch.core.findings import Severity
+from lowatch.core.lifecycle import State
+
+from .arguments import Commands, add_command, add_config
+from .environment import Environment, Progress
+from .errors import CommandError
+from .exit_codes import FINDINGS, INCOMPLETE, OK, USAGE
+
+FORMATS = ("text", "json", "prometheus")
+
+
+def register(commands: Commands) -> None:
+    parser = add_command(
+        commands,
+        "check",
+        check,
+        summary="one audit, now",
+        description="Audits this host once, with the daemon's own engine. No privileges needed. "
+        "Exit code: 0 nothing at or above --fail-on, 1 findings, 2 usage or configuration, "
+        "3 nothing found, but the audit was incomplete.",
+    )
+    add_config(parser)
+    parser.add_argument("--format", choices=FORMATS, default="text", help="default: text")
+    parser.add_argument(
+        "--fail-on",
+        type=str,
+        choices=[severity.value for severity in Severity],
+        default=Severity.WARNING.value,
+        help="the least severity that counts for the exit code; default: warning",
+    )
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="DOMAIN[:PORT[/PROTO]]",
+        help="check these instead of the configured domains",
+    )
+
+
+def check(arguments: argparse.Namespace, environment: Environment) -> int:
+    targets = _targets(arguments.names)
+    config = load(arguments.config)
+    if targets:
+        config = with_targets(config, targets)
+    wiring = environment.wiring()
+    try:
+        with _progress(environment) as progress:
+            audit = wiring.check(config, progress)
+    except wiring.StartError as error:
+        # Nothing could be observed: the same as an audit of which everything is unknown.
+        raise CommandError(INCOMPLETE, [f"lowatch: {error}"]) from None
+    environment.write(_render(audit, arguments.format, environment))
+    return exit_code(audit, Severity(arguments.fail_on))
+
+
+def exit_code(audit: Audit, fail_on: Severity) -> int:
+    """The contract's. What is acknowledged does not count."""
+    for tracked in audit.findings:
+        active = tracked.state in (State.PENDING, State.FIRING)
+        if active and tracked.finding.severity.rank >= fail_on.rank:
+            return FINDINGS
+    return OK if audit.complete else INCOMPLETE
+
+
+def _targets(texts: Iterable[str]) -> list[DomainTarget]:
+    targets, mistakes = [], []
+    for text in texts:
+        try:
+            targets.append(parse_target(text))
+        except ValueError as error:
+            mistakes.append(f"lowatch: {error}")
+    if mistakes:
+        raise CommandError(USAGE, mistakes)
+    return targets
+
+
+def _render(audit: Audit, form: str, environment: Environment) -> str:
+    if form == "json":
+        from lowatch.report import json_report  # noqa: PLC0415  # each format costs only its users
+
+        return json_report.render_audit(audit).decode()
+    if form == "prometheus":
+        from lowatch.report import metrics  # noqa: PLC0415
+
+        return metrics.render_audit(audit, metrics.orphan_values(audit.endpoints)).body.decode()
+    from lowatch.report import text  # noqa: PLC0415
+
+    return text.render(audit, colour=environment.colour, width=environment.columns)
+
+
+@contextmanager
+def _progress(environment: Environment) -> Iterator[Progress | None]:
+    """A line that is drawn over itself, a hundred times at most, and wiped in the end."""
+    if not environment.stderr_is_terminal:
+        yield None
+        return
+    from lowatch.report.text import render_progress  # noqa: PLC0415
+
+    shown = -1
+
+    def draw(done: int, total: int) -> None:
+        nonlocal shown
+        percent = 100 * done // total if total else 100
+        if percent != shown:
+            shown = percent
+            environment.stderr.write(f"\r{render_progress(done, total)}")
+            environment.stderr.flush()
+
+    try:
+        yield draw
+    finally:
+        if shown >= 0:
+            environment.stderr.write("\r\x1b[K")
+            environment.stderr.flush()

@@ -1,0 +1,78 @@
+"""How the demo tells its story: numbered scenes, and below each what was done and seen."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from typing import TextIO
+
+from lowatch.report.terminal import Cell, Screen, Style
+
+_INDENT = 3
+_REMARK_COLUMN = 50
+_WIDEST = 100
+
+
+class Narrator:
+    """Prints line by line, at once: the reader sees things when they happen."""
+
+    def __init__(self, out: TextIO, screen: Screen) -> None:
+        self._out = out
+        self._screen = screen
+        self._scenes = 0
+
+    def title(self, text: str) -> None:
+        self._print_all(self._screen.paragraph(text))
+
+    def scene(self, text: str) -> None:
+        self._scenes += 1
+        number = Cell(f"{self._scenes}.", Style.BOLD)
+        self._print_all(["", *self._screen.entry(number, text, column=_INDENT)])
+
+    def end(self, text: str) -> None:
+        self._print_all(["", *self._screen.paragraph(text)])
+
+    def seen(self, text: str, remark: str = "", style: Style = Style.PLAIN) -> None:
+        """Something done or observed; the remark stands in a column of its own."""
+        line = " " * _INDENT + self._screen.paint(text, style)
+        if remark:
+            gap = max(2, _REMARK_COLUMN - _INDENT - len(text))
+            line += " " * gap + self._screen.paint(remark, Style.DIM)
+        self._print(line)
+
+    def quoted(self, text: str) -> None:
+        """Another command's output."""
+        for line in text.splitlines():
+            self._print(f"{' ' * _INDENT}{line}".rstrip())
+
+    def entry(self, fields: Mapping[str, str], style: Style) -> None:
+        """A journal entry: its message, then the fields, without those that only repeat its words."""
+        short = {name: value for name, value in fields.items() if value and " " not in value}
+        rest = " ".join(f"{name}={value}" for name, value in short.items())
+        column = _INDENT + len("MESSAGE ")
+        message = Cell("MESSAGE", style)
+        self._print_all(self._screen.entry(message, fields["MESSAGE"], column=column, indent=_INDENT))
+        self._print_all(self._screen.entry(Cell(""), rest, column=column))
+
+    def _print_all(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self._print(line)
+
+    def _print(self, line: str) -> None:
+        print(line, file=self._out, flush=True)
+
+
+def narrator() -> Narrator:
+    """On stdout: coloured on a terminal, unless NO_COLOR (https://no-color.org) is set."""
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    width = min(shutil.get_terminal_size(fallback=(_WIDEST, 24)).columns, _WIDEST)
+    return Narrator(sys.stdout, Screen(colour=colour, width=width))
+
+
+def since(began: float) -> str:
+    """Time since a moment of time.monotonic(): "2.1 ms" or "1.04 s"."""
+    elapsed = time.monotonic() - began
+    return f"{elapsed * 1000:.1f} ms" if elapsed < 1 else f"{elapsed:.2f} s"

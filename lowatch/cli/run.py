@@ -1,0 +1,90 @@
+"""lowatch run: the daemon, in the foreground."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+from lowatch.config import values
+from lowatch.config.load import load
+from lowatch.config.schema import Config, WebSettings
+
+from .arguments import LOG_LEVELS, Commands, add_command, add_config
+from .config import report_valid
+from .environment import Environment
+from .errors import CommandError
+from .exit_codes import FAILURE, OK, USAGE
+
+T = TypeVar("T")
+
+
+def register(commands: Commands) -> None:
+    """The dotted options are those that every Prometheus exporter has."""
+    parser = add_command(
+        commands,
+        "run",
+        run,
+        summary="the daemon",
+        description="Audits this host as long as it runs, in the foreground. SIGHUP reloads the "
+        "configuration, SIGTERM ends it. The --web options override the configuration.",
+    )
+    parser.set_defaults(default_log_level="info")
+    add_config(parser, "--config.file")
+    parser.add_argument(
+        "--config.check",
+        dest="config_check",
+        action="store_true",
+        help="check the configuration, and do not start",
+    )
+    parser.add_argument(
+        "--web.listen-address",
+        dest="listen",
+        action="append",
+        metavar="HOST:PORT",
+        help="where to serve the metrics; may be repeated",
+    )
+    parser.add_argument("--web.telemetry-path", dest="telemetry_path", metavar="PATH")
+    parser.add_argument("--web.config.file", dest="web_config_file", metavar="FILE")
+    parser.add_argument("--log.level", dest="log_level", choices=LOG_LEVELS, default=argparse.SUPPRESS)
+
+
+def run(arguments: argparse.Namespace, environment: Environment) -> int:
+    override = _override(arguments)
+
+    def read() -> Config:
+        config = load(arguments.config)
+        return replace(config, web=override(config.web))
+
+    config = read()
+    if arguments.config_check:
+        report_valid(arguments.config, environment)
+        return OK
+    wiring = environment.wiring()
+    try:
+        return wiring.run(config, read)
+    except wiring.StartError as error:
+        raise CommandError(FAILURE, [f"lowatch: {error}"]) from None
+
+
+def _override(arguments: argparse.Namespace) -> Callable[[WebSettings], WebSettings]:
+    """What the options of the command line do to every configuration that is read."""
+    changes: dict[str, object] = {}
+    if arguments.listen:
+        changes["listen"] = tuple(_each("--web.listen-address", values.listen, arguments.listen))
+    if arguments.telemetry_path is not None:
+        path = _each("--web.telemetry-path", values.telemetry_path, [arguments.telemetry_path])
+        changes["telemetry_path"] = path[0]
+    if arguments.web_config_file is not None:
+        given = arguments.web_config_file
+        changes["config_file"] = str(Path(given).absolute()) if given else ""
+    return lambda web: replace(web, **changes)  # type: ignore[arg-type]
+
+
+def _each(option: str, parse: Callable[[object], T], texts: Iterable[str]) -> list[T]:
+    try:
+        return [parse(text) for text in texts]
+    except ValueError as error:
+        raise CommandError(USAGE, [f"lowatch: {option}: {error}"]) from None

@@ -1,0 +1,1 @@
+"""The configuration: its schema, its loading, and a reference that a test loads."""

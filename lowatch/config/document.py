@@ -1,0 +1,104 @@
+"""A configuration file as it stands on disk: read, decoded, parsed, and aware of its lines."""
+
+from __future__ import annotations
+
+import re
+import stat
+import tomllib
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from .errors import ConfigError, ConfigErrors
+from .lines import KeyPath, key_lines
+
+SIZE_LIMIT = 16 * 1024 * 1024
+"""Octets. Enough for 300,000 domains; it is here for the day somebody passes /dev/zero."""
+
+_SYNTAX_PLACE = re.compile(r" \(at (?:line (?P<line>\d+), column \d+|end of document)\)$")
+
+
+class Document:
+    """The parsed table of one file. Lines are looked up only when a mistake asks for them."""
+
+    def __init__(self, path: Path, text: str, table: Mapping[str, Any]) -> None:
+        self.path = path
+        self.table = table
+        self._text = text
+
+    @cached_property
+    def _lines(self) -> Mapping[KeyPath, int]:
+        return key_lines(self._text)
+
+    def line(self, path: KeyPath) -> int | None:
+        """Where the key stands, counted from 1; None where it is not known for certain."""
+        return self._lines.get(path)
+
+
+def read_document(path: Path, *, pipe: bool = False) -> Document:
+    """Raises ConfigErrors, with one line, for a file that cannot be read or is not TOML.
+
+    pipe: whether anything but a regular file is welcome; reading a FIFO waits for its writer.
+    """
+    return _parse(path, _decode(path, _read(path, pipe=pipe)))
+
+
+def drop_ins(path: Path) -> list[Path]:
+    """The *.toml in lowatch.d beside this file, sorted by name. Raises ConfigErrors."""
+    directory = path.parent / "lowatch.d"
+    try:
+        entries = sorted(directory.iterdir())
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise _rejected(directory, f"cannot be listed: {error.strerror}") from None
+    return [entry for entry in entries if entry.suffix == ".toml" and entry.name[0] != "."]
+
+
+def _read(path: Path, *, pipe: bool) -> bytes:
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode) or not (stat.S_ISREG(mode) or pipe):
+            raise _rejected(path, "is a directory" if stat.S_ISDIR(mode) else "is no regular file")
+        with path.open("rb") as file:
+            content = file.read(SIZE_LIMIT + 1)
+    except FileNotFoundError:
+        raise _rejected(path, "there is no such file") from None
+    except OSError as error:
+        raise _rejected(path, f"cannot be read: {error.strerror}") from None
+    except ValueError as error:  # a NUL in the path
+        raise _rejected(path, f"cannot be read: {error}") from None
+    if len(content) > SIZE_LIMIT:
+        raise _rejected(path, f"is larger than {SIZE_LIMIT >> 20} MiB")
+    return content
+
+
+def _decode(path: Path, content: bytes) -> str:
+    if content.startswith(b"\xef\xbb\xbf"):
+        raise _rejected(path, "starts with a byte order mark (save it as UTF-8 without one)", 1)
+    try:
+        return content.decode("utf-8").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise _rejected(
+            path, f"is not UTF-8: octet 0x{content[error.start]:02x} (save it as UTF-8)", line
+        ) from None
+
+
+def _parse(path: Path, text: str) -> Document:
+    try:
+        return Document(path, text, tomllib.loads(text))
+    except RecursionError:
+        raise _rejected(path, "is nested too deeply") from None
+    except ValueError as error:  # TOMLDecodeError, and int() of too many digits
+        message = str(error)
+        place = _SYNTAX_PLACE.search(message)
+        line = int(place["line"]) if place and place["line"] else None
+        if place:
+            message = message[: place.start()] + ("" if line else " at the end of the file")
+        raise _rejected(path, f"is not valid TOML: {message}", line) from None
+
+
+def _rejected(path: Path, message: str, line: int | None = None) -> ConfigErrors:
+    return ConfigErrors([ConfigError(path, line, "", message)])

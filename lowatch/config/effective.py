@@ -1,0 +1,114 @@
+"""Merging the tables of all files into one Config, and the mistakes that only show between keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from lowatch.core.policy import Acknowledgement, Policy
+
+from .durations import format_duration
+from .errors import ConfigError
+from .keys import APPENDING, MATCHERS
+from .schema import Config, DnsSettings, WebSettings
+from .tables import Place, Table
+from .targets import Mention, merge_mentions
+
+
+class _Setting(NamedTuple):
+    """The value that stands in the end, and the place that set it."""
+
+    value: Any
+    place: Place
+
+
+class _Merged:
+    """settings: by dotted key. lists: of the keys that append."""
+
+    def __init__(self, tables: Iterable[Table]) -> None:
+        self.settings: dict[str, _Setting] = {}
+        self.lists: dict[str, list[Any]] = {key: [] for key in APPENDING}
+        for table in tables:
+            self._add(table, "")
+
+    def _add(self, table: Table, prefix: str) -> None:
+        for key, value in table.values.items():
+            if isinstance(value, Table):
+                self._add(value, f"{key}.")
+            elif not prefix and key in APPENDING:
+                self.lists[key] += value
+            else:
+                self.settings[prefix + key] = _Setting(value, table.place / key)
+
+    def section(self, name: str) -> dict[str, Any]:
+        """The values of one [table], by their keys in it; "" for the top of the file."""
+        prefix = f"{name}." if name else ""
+        return {
+            key.removeprefix(prefix): setting.value
+            for key, setting in self.settings.items()
+            if key.rpartition(".")[0] == name
+        }
+
+
+def effective(tables: Iterable[Table], errors: list[ConfigError]) -> Config:
+    """One configuration of all files; appends to `errors` where they contradict each other.
+
+    With errors, earlier ones included, the result is no more than a means to find further ones.
+    """
+    merged = _Merged(tables)
+    top = merged.section("")
+    ports = top.pop("ports", Config().ports)
+    policy = Policy(
+        domains=merge_mentions(_mentions(merged, errors), ports),
+        expect=tuple(dict.fromkeys(merged.lists["expect"])),
+        acknowledgements=tuple(_acknowledgements(merged.lists["acknowledge"], errors)),
+        **top,
+    )
+    return Config(
+        policy=policy,
+        dns=_dns(merged, errors),
+        web=_web(merged),
+        journal_enabled=merged.section("journal").get("enabled", True),
+        ports=ports,
+    )
+
+
+def _mentions(merged: _Merged, errors: list[ConfigError]) -> Iterator[Mention]:
+    for target in merged.lists["domains"]:
+        yield Mention(target.name, () if target.port is None else (target.port,))
+    units: dict[str, str] = {}
+    for table in merged.lists["domain"]:
+        mention = Mention(**table.values)
+        if mention.unit is not None:
+            first = units.setdefault(mention.name, mention.unit)
+            if first != mention.unit:
+                message = f"{mention.unit!r}, but {mention.name} has {first!r} already (one unit only)"
+                errors.append((table.place / "unit").error(message))
+        yield mention
+
+
+def _acknowledgements(tables: Iterable[Table], errors: list[ConfigError]) -> Iterator[Acknowledgement]:
+    for table in tables:
+        if table.given <= {"until", "reason"}:
+            message = f"would match every finding (give one at least of {', '.join(MATCHERS)})"
+            errors.append(table.place.error(message))
+        yield Acknowledgement(**table.values)
+
+
+def _dns(merged: _Merged, errors: list[ConfigError]) -> DnsSettings:
+    dns = DnsSettings(**merged.section("dns"))
+    limits = ("dns.min_ttl", "dns.max_ttl")
+    places = [merged.settings[key].place for key in limits if key in merged.settings]
+    if dns.min_ttl > dns.max_ttl and not any(error.key in limits for error in errors):
+        low, high = format_duration(dns.min_ttl), format_duration(dns.max_ttl)
+        errors.append(places[-1].error(f"min_ttl {low} is longer than max_ttl {high}"))
+    return dns
+
+
+def _web(merged: _Merged) -> WebSettings:
+    section: Mapping[str, Any] = merged.section("web")
+    setting = merged.settings.get("web.config_file")
+    if setting is None or not setting.value:
+        return WebSettings(**section)
+    beside = setting.place.document.path.absolute().parent
+    return WebSettings(**{**section, "config_file": str(beside / setting.value)})

@@ -1,0 +1,36 @@
+"""What is wrong with a configuration: every mistake at once, one line each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigError:
+    """One mistake. line: counted from 1, None where it is not known.
+
+    key: dotted, as in `dns.timeout`; "" for the file itself.
+    message: what is wrong, and in parentheses what would be right.
+    """
+
+    file: Path
+    line: int | None
+    key: str
+    message: str
+
+    def __str__(self) -> str:
+        place = str(self.file) if self.line is None else f"{self.file}:{self.line}"
+        return f"{place}: {self.key}: {self.message}" if self.key else f"{place}: {self.message}"
+
+
+class ConfigErrors(Exception):  # noqa: N818  # it carries the errors
+    """A configuration that cannot be used. errors: all its mistakes, in the order of the files."""
+
+    def __init__(self, errors: Iterable[ConfigError]) -> None:
+        self.errors = tuple(errors)
+        super().__init__(self.errors)
+
+    def __str__(self) -> str:
+        return "\n".join(str(error) for error in self.errors)

@@ -1,0 +1,64 @@
+"""Every key of the configuration and what it takes. What each one means: reference.toml."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from . import scalars, values
+from .tables import Section, Sections, Shape, Value, Values
+
+DNS: Mapping[str, Shape] = {
+    "nameservers": Values(values.nameserver),
+    "timeout": Value(scalars.duration()),
+    "max_qps": Value(scalars.integer(1, 1_000_000)),
+    "min_ttl": Value(scalars.duration()),
+    "max_ttl": Value(scalars.duration()),
+    "unknown_after": Value(scalars.duration()),
+}
+
+WEB: Mapping[str, Shape] = {
+    "listen": Values(values.listen, may_be_empty=True),
+    "telemetry_path": Value(values.telemetry_path),
+    "config_file": Value(values.file_path),
+    "enable_reload": Value(scalars.boolean),
+}
+
+JOURNAL: Mapping[str, Shape] = {"enabled": Value(scalars.boolean)}
+
+DOMAIN: Mapping[str, Shape] = {
+    "name": Value(values.name),
+    "ports": Values(values.port),
+    "unit": Value(values.unit),
+}
+
+MATCHERS: Mapping[str, Shape] = {
+    "kind": Value(values.kind),
+    "interface": Value(values.interface_glob),
+    "address": Value(values.prefix),
+    "domain": Value(values.domain_glob),
+    "port": Value(values.port),
+}
+"""What an acknowledgement may match a finding by."""
+
+ACKNOWLEDGE: Mapping[str, Shape] = {
+    **MATCHERS,
+    "until": Value(values.until),
+    "reason": Value(values.reason),
+}
+
+SCHEMA: Mapping[str, Shape] = {
+    "interfaces": Values(values.interface_glob),
+    "ports": Values(values.port),
+    "hold": Value(scalars.duration(zero=True)),
+    "domains": Values(values.domain, may_be_empty=True),
+    "expect": Values(values.address, may_be_empty=True),
+    "probe": Value(scalars.one_of({"off": False, "confirm": True})),
+    "domain": Sections(DOMAIN, required=("name",)),
+    "acknowledge": Sections(ACKNOWLEDGE, required=("until", "reason")),
+    "dns": Section(DNS),
+    "web": Section(WEB),
+    "journal": Section(JOURNAL),
+}
+
+APPENDING = frozenset({"domains", "expect", "domain", "acknowledge"})
+"""A later file adds to these. It overrides the others, key by key within a [table]."""

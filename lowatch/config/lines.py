@@ -1,0 +1,170 @@
+"""On which line each key and each array element of a TOML text stands; tomllib does not say.
+
+It walks text that tomllib has accepted already, so that it need not judge, only count. Where it
+meets something it does not know, it gives up: no line is better than a wrong one.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from bisect import bisect_left
+from collections.abc import Mapping
+
+KeyPath = tuple[str | int, ...]
+"""From the root: names of keys, and indices of array elements. ("domain", 1, "ports", 0)."""
+
+_GAP = re.compile(r"(?:[ \t\n\r]+|#[^\n]*)*")
+_BLANK = re.compile(r"[ \t]*")
+_KEY_PART = re.compile(r"""[A-Za-z0-9_-]+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'""")
+_DOT = re.compile(r"[ \t]*\.[ \t]*")
+_EQUALS = re.compile(r"[ \t]*=[ \t]*")
+_CLOSING = re.compile(r"[ \t]*\]{1,2}")
+_SCALAR = re.compile(
+    r'"""(?:[^\\]|\\.)*?"{3,5}'  # the delimiter may follow up to two quotes of the content
+    r"|'''.*?'{3,5}"
+    r'|"(?:[^"\\\n]|\\.)*"'
+    r"|'[^'\n]*'"
+    r"|[^\[\]{},#\n\"']+",
+    re.DOTALL,
+)
+
+
+def key_lines(text: str) -> Mapping[KeyPath, int]:
+    """Line numbers from 1. text: valid TOML with LF line ends. Empty where it cannot follow."""
+    walk = _Walk(text)
+    try:
+        walk.document()
+    except (_LostError, RecursionError, tomllib.TOMLDecodeError):
+        return {}
+    return walk.lines
+
+
+class _LostError(Exception):
+    """Something stands here that this walk does not know."""
+
+
+class _Walk:
+    def __init__(self, text: str) -> None:
+        self.lines: dict[KeyPath, int] = {}
+        self._text = text
+        self._position = 0
+        self._newlines = [match.start() for match in re.finditer("\n", text)]
+        self._elements: dict[KeyPath, int] = {}  # how many [[headers]] each array of tables has had
+
+    def document(self) -> None:
+        base: KeyPath = ()
+        self._skip(_GAP)
+        while self._position < len(self._text):
+            if self._peek() == "[":
+                base = self._header()
+            else:
+                self._pair(base)
+            self._skip(_GAP)
+
+    def _header(self) -> KeyPath:
+        line = self._line()
+        is_array = self._text.startswith("[[", self._position)
+        self._position += 2 if is_array else 1
+        self._skip(_BLANK)
+        *parents, last = self._key()
+        self._take(_CLOSING)
+        base: KeyPath = ()
+        for name in parents:
+            base = self._latest((*base, name), line)
+        path = (*base, last)
+        if not is_array:
+            self.lines[path] = line
+            return path
+        return self._element(path, line)
+
+    def _element(self, array: KeyPath, line: int) -> KeyPath:
+        """The path of the next element of an array of tables."""
+        self.lines.setdefault(array, line)
+        index = self._elements.get(array, 0)
+        self._elements[array] = index + 1
+        self.lines[(*array, index)] = line
+        return (*array, index)
+
+    def _latest(self, path: KeyPath, line: int) -> KeyPath:
+        """The path itself, or its latest element where it is an array of tables."""
+        self.lines.setdefault(path, line)
+        count = self._elements.get(path, 0)
+        return (*path, count - 1) if count else path
+
+    def _pair(self, base: KeyPath) -> None:
+        line = self._line()
+        path = base
+        for name in self._key():
+            path = (*path, name)
+            self.lines.setdefault(path, line)
+        self._take(_EQUALS)
+        self._value(path)
+
+    def _value(self, path: KeyPath) -> None:
+        opening = self._peek()
+        if opening == "[":
+            self._array(path)
+        elif opening == "{":
+            self._inline_table(path)
+        else:
+            self._take(_SCALAR)
+
+    def _array(self, path: KeyPath) -> None:
+        self._position += 1
+        index = 0
+        while self._next_item("]"):
+            self.lines[(*path, index)] = self._line()
+            self._value((*path, index))
+            index += 1
+
+    def _inline_table(self, path: KeyPath) -> None:
+        self._position += 1
+        while self._next_item("}"):
+            self._pair(path)
+
+    def _next_item(self, closing: str) -> bool:
+        """Step over the comma and the gaps; False, and past the bracket, where it closes."""
+        self._skip(_GAP)
+        if self._peek() == ",":
+            self._position += 1
+            self._skip(_GAP)
+        if self._peek() != closing:
+            return True
+        self._position += 1
+        return False
+
+    def _key(self) -> list[str]:
+        parts = [self._key_part()]
+        while _DOT.match(self._text, self._position):
+            self._skip(_DOT)
+            parts.append(self._key_part())
+        return parts
+
+    def _key_part(self) -> str:
+        part = self._take(_KEY_PART)
+        if part[0] == "'":
+            return part[1:-1]
+        if part[0] == '"':
+            return str(tomllib.loads(f"key = {part}")["key"])
+        return part
+
+    def _line(self) -> int:
+        return bisect_left(self._newlines, self._position) + 1
+
+    def _peek(self) -> str:
+        if self._position >= len(self._text):
+            raise _LostError
+        return self._text[self._position]
+
+    def _skip(self, pattern: re.Pattern[str]) -> None:
+        match = pattern.match(self._text, self._position)
+        if match:
+            self._position = match.end()
+
+    def _take(self, pattern: re.Pattern[str]) -> str:
+        match = pattern.match(self._text, self._position)
+        if not match:
+            raise _LostError
+        self._position = match.end()
+        return match[0]

@@ -1,0 +1,73 @@
+"""From files to an effective configuration: read each, merge them in order, check them as one.
+
+Nothing here acts on the configuration: loading reads files, and does nothing else.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .document import drop_ins, read_document
+from .effective import effective
+from .errors import ConfigError, ConfigErrors
+from .keys import SCHEMA
+from .schema import Config
+from .tables import TableReader
+
+DEFAULT_PATH = Path("/etc/lowatch/lowatch.toml")
+
+
+def load(path: Path | None = None) -> Config:
+    """The effective configuration of a file and the lowatch.d/*.toml beside it.
+
+    path: None for DEFAULT_PATH, which need not exist. Raises ConfigErrors with every mistake.
+    """
+    reader = TableReader(SCHEMA)
+    errors = reader.errors
+    files = _files(path, errors)
+    tables = []
+    for file in files:
+        try:
+            tables.append(reader.document(read_document(file, pipe=file == path)))
+        except ConfigErrors as rejected:
+            errors += rejected.errors
+    config = effective(tables, errors)
+    if errors:
+        raise ConfigErrors(sorted(errors, key=lambda error: _position(error, files)))
+    return config
+
+
+def config_files(path: Path | None = None) -> list[Path]:
+    """The files that load() reads, in order. Raises ConfigErrors."""
+    errors: list[ConfigError] = []
+    files = _files(path, errors)
+    if errors:
+        raise ConfigErrors(errors)
+    return files
+
+
+def _files(path: Path | None, errors: list[ConfigError]) -> list[Path]:
+    main = path or DEFAULT_PATH
+    files = [main] if path is not None or _stands(main) else []
+    try:
+        files += drop_ins(main)
+    except ConfigErrors as rejected:
+        errors += rejected.errors
+    return files
+
+
+def _stands(path: Path) -> bool:
+    """Whether there is something, if only a thing that reading will have to complain of."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _position(error: ConfigError, files: list[Path]) -> tuple[int, int]:
+    """By file, in the order they are read, then by line; what has no line comes first."""
+    file = files.index(error.file) if error.file in files else len(files)
+    return file, error.line or 0

@@ -1,0 +1,113 @@
+"""Domain names: from what people write to the lower-case A-labels that DNS carries.
+
+RFC 1035 gives the lengths, RFC 1123 letters, digits and hyphens, RFC 8552 the underscore (_dmarc),
+IDNA 2008 (RFC 5891, with the UTS 46 mapping of case and width) everything beyond ASCII.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+LABEL_LENGTH = 63
+NAME_LENGTH = 253
+"""In text, without the trailing dot: 255 octets on the wire (RFC 1035, 2.3.4)."""
+
+_DOTS = re.compile("[.\u3002\uff0e\uff61]")
+"""The full stops that UTS 46 treats alike."""
+
+_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?")
+_GLOB_LABEL = re.compile(r"(?:[a-z0-9_*?-]|\[!?[a-z0-9_-]+\])+")
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+
+
+def parse_domain(text: str) -> str:
+    """Lower-case A-labels, without a trailing dot. Raises ValueError with one clear line."""
+    _refuse_lookalikes(text)
+    if "*" in text:
+        raise ValueError(f"{text!r} is a wildcard, which cannot be resolved (name each domain)")
+    return _join(text, [_encode_label(text, label) for label in _labels(text)])
+
+
+def parse_domain_glob(text: str) -> str:
+    """A glob to match parsed names: "*.Bücher.example" -> "*.xn--bcher-kva.example"."""
+    _refuse_lookalikes(text)
+    return ".".join(_glob_label(text, label) for label in _labels(text))
+
+
+def _refuse_lookalikes(text: str) -> None:
+    if not text:
+        raise ValueError("the name is empty")
+    if "://" in text:
+        host = re.split(r"[/?#]", text.split("://", 1)[1])[0].rpartition("@")[2]
+        hint = f" (write only {host!r})" if host else ""
+        raise ValueError(f"{text!r} is a URL, not a domain{hint}")
+    if is_address(text):
+        raise ValueError(f"{text!r} is an address, not a domain (name what resolves to it)")
+    if re.search(r"\s", text):
+        raise ValueError(f"{text!r} has white space in it")
+    if len(text) > NAME_LENGTH + 1:
+        raise ValueError(_too_long(text))
+
+
+def is_address(text: str) -> bool:
+    """Whether this is an IP address, in brackets and with a scope or not."""
+    if text.count(":") < 2 and not text[-1:].isdigit():
+        return False  # most names end here, at a tenth of the cost
+    try:
+        ipaddress.ip_address(text[1:-1] if text[:1] == "[" and text[-1:] == "]" else text)
+    except ValueError:
+        return False
+    return True
+
+
+def _labels(text: str) -> list[str]:
+    labels = _DOTS.split(text)
+    if labels[-1] == "" and len(labels) > 1:
+        labels.pop()  # the root, which every name ends in
+    if "" in labels:
+        raise ValueError(f"{text!r} has an empty label (two dots in a row, or one in front)")
+    return labels
+
+
+def _encode_label(name: str, label: str) -> str:
+    encoded = label.lower() if label.isascii() else _to_a_label(name, label)
+    if not _LABEL.fullmatch(encoded):
+        raise ValueError(
+            f"{name!r} is no domain name: the label {label!r} may have letters, digits,"
+            " hyphens inside it, and underscores"
+        )
+    if len(encoded) > LABEL_LENGTH:
+        raise ValueError(f"the label {encoded!r} has {len(encoded)} octets (at most {LABEL_LENGTH})")
+    return encoded
+
+
+def _to_a_label(name: str, label: str) -> str:
+    import idna  # noqa: PLC0415  # its tables cost megabytes, and most hosts never need them
+
+    try:
+        return idna.encode(label, uts46=True).decode("ascii")
+    except idna.IDNAError as error:
+        raise ValueError(f"{name!r} is no internationalised name: {error}") from None
+
+
+def _glob_label(glob: str, label: str) -> str:
+    if not any(character in label for character in "*?[]"):
+        return _encode_label(glob, label)
+    if not _GLOB_LABEL.fullmatch(label.lower()):
+        raise ValueError(f"{glob!r} is no usable glob: {label!r} can match no label")
+    return label.lower()
+
+
+def _join(text: str, labels: list[str]) -> str:
+    name = ".".join(labels)
+    if len(name) > NAME_LENGTH:
+        raise ValueError(_too_long(name))
+    if _NUMBER.fullmatch(labels[-1]):
+        raise ValueError(f"{text!r} ends in a number: neither a domain nor a valid address")
+    return name
+
+
+def _too_long(name: str) -> str:
+    shown = name if len(name) <= 40 else f"{name[:40]}..."
+    return f"{shown!r} has {len(name)} octets (a name has at most {NAME_LENGTH})"

@@ -1,0 +1,115 @@
+"""A configuration as TOML that loads back to an equal one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+
+from lowatch.core.addresses import format_address
+from lowatch.core.policy import Acknowledgement, Domain
+
+from .durations import format_duration
+from .schema import Config, DnsSettings, WebSettings
+
+
+def render(config: Config) -> str:
+    """The effective configuration, every key with its value, defaults included."""
+    parts = [
+        _top(config),
+        *map(_domain, filter(_needs_table, config.policy.domains.values())),
+        *map(_acknowledgement, config.policy.acknowledgements),
+        _dns(config.dns),
+        _web(config.web),
+        ["[journal]", f"enabled = {_boolean(config.journal_enabled)}"],
+    ]
+    return "\n\n".join("\n".join(lines) for lines in parts) + "\n"
+
+
+def _top(config: Config) -> list[str]:
+    policy = config.policy
+    return [
+        f"interfaces = {_array(policy.interfaces)}",
+        f"ports = {_array(config.ports)}",
+        f"hold = {_string(format_duration(policy.hold))}",
+        f"domains = {_array(_plain_mentions(policy.domains.values()))}",
+        f"expect = {_array(map(format_address, policy.expect))}",
+        f"probe = {_string('confirm' if policy.probe else 'off')}",
+    ]
+
+
+def _needs_table(domain: Domain) -> bool:
+    return domain.unit is not None
+
+
+def _plain_mentions(domains: Iterable[Domain]) -> Iterator[str]:
+    """Every domain, so that their order is kept; one with a unit has its ports in its table."""
+    for domain in domains:
+        if domain.any_of or _needs_table(domain):
+            yield domain.name
+        else:
+            yield from (f"{domain.name}:{port}" for port in domain.ports)
+
+
+def _domain(domain: Domain) -> list[str]:
+    lines = ["[[domain]]", f"name = {_string(domain.name)}"]
+    if not domain.any_of:
+        lines.append(f"ports = {_array(domain.ports)}")
+    return [*lines, f"unit = {_string(domain.unit or '')}"]
+
+
+def _acknowledgement(acknowledgement: Acknowledgement) -> list[str]:
+    matchers = {
+        "kind": acknowledgement.kind,
+        "interface": acknowledgement.interface,
+        "address": acknowledgement.address,
+        "domain": acknowledgement.domain,
+        "port": acknowledgement.port,
+    }
+    return [
+        "[[acknowledge]]",
+        *(f"{key} = {_string(value)}" for key, value in matchers.items() if value is not None),
+        f"until = {datetime.fromtimestamp(acknowledgement.until, UTC).isoformat()}",
+        f"reason = {_string(acknowledgement.reason)}",
+    ]
+
+
+def _dns(dns: DnsSettings) -> list[str]:
+    nameservers = [] if dns.nameservers is None else [f"nameservers = {_array(dns.nameservers)}"]
+    return [
+        "[dns]",
+        *(nameservers or ["# nameservers: those of /etc/resolv.conf"]),
+        f"timeout = {_string(format_duration(dns.timeout))}",
+        f"max_qps = {dns.max_qps}",
+        f"min_ttl = {_string(format_duration(dns.min_ttl))}",
+        f"max_ttl = {_string(format_duration(dns.max_ttl))}",
+        f"unknown_after = {_string(format_duration(dns.unknown_after))}",
+    ]
+
+
+def _web(web: WebSettings) -> list[str]:
+    return [
+        "[web]",
+        f"listen = {_array(web.listen)}",
+        f"telemetry_path = {_string(web.telemetry_path)}",
+        f"config_file = {_string(web.config_file)}",
+        f"enable_reload = {_boolean(web.enable_reload)}",
+    ]
+
+
+def _array(values: Iterable[object]) -> str:
+    """On one line, or one line for each where they are many."""
+    texts = [_string(value) for value in values]
+    line = f"[{', '.join(texts)}]"
+    if len(line) <= 80:
+        return line
+    return "\n".join(["[", *(f"    {text}," for text in texts), "]"])
+
+
+def _string(value: object) -> str:
+    """A TOML basic string: JSON's, with DEL escaped as well (TOML 1.0, "String")."""
+    return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _boolean(value: bool) -> str:
+    return "true" if value else "false"

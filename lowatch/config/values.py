@@ -1,0 +1,193 @@
+"""One parser for each kind of value that lowatch's configuration has, from TOML's to its own.
+
+Each takes any object and raises ValueError with one line: what is wrong (what would be right).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import time
+from datetime import date, datetime
+
+from lowatch.core.addresses import Address, Port, Prefix, parse_port, parse_prefix
+
+from .names import parse_domain, parse_domain_glob
+from .scalars import WrongTypeError, string
+from .schema import Listen, Nameserver
+from .targets import DomainTarget, parse_plain_address, parse_target
+
+# What the contract calls them; core.findings.Kind has those that a rule exists for already.
+KINDS = (
+    "orphan-vip",
+    "captured-vip",
+    "backlogged-vip",
+    "filtered-vip",
+    "idle-vip",
+    "wide-prefix",
+    "black-hole-prefix",
+    "arp-leak",
+    "duplicate-vip",
+    "source-vip",
+    "missing-vip",
+    "holder-down",
+    "views-disagree",
+)
+
+_INTERFACE_LENGTH = 15  # IFNAMSIZ - 1
+_UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]+\.(?:service|socket|scope|slice)")
+_TELEMETRY_PATH = re.compile(r"/[!-~]+")
+_UNTIL_YEARS = range(1971, 9999)  # what every time zone can express
+
+
+def kind(raw: object) -> str:
+    """The name of a finding kind, whether a rule for it exists yet or not."""
+    name = string(raw, '"orphan-vip"')
+    if name not in KINDS:
+        raise ValueError(f"{name!r} is no finding kind (they are {', '.join(KINDS)})")
+    return name
+
+
+def interface_glob(raw: object) -> str:
+    """A network interface's name, or a glob of them."""
+    glob = string(raw, '"lo" or "dummy*"')
+    is_glob = any(character in glob for character in "*?[")
+    if ":" in glob:
+        name = glob.partition(":")[0]
+        raise ValueError(f"{glob!r} is an address label; name the interface (perhaps {name!r})")
+    if not glob or glob in (".", "..") or re.search(r"[\s/]", glob):
+        raise ValueError(f"{glob!r} can be no interface's name")
+    if not is_glob and len(glob.encode()) > _INTERFACE_LENGTH:
+        raise ValueError(f"{glob!r} is too long for an interface ({_INTERFACE_LENGTH} octets)")
+    if re.search(r"\[(?!!?[^\]]+\])", glob):
+        raise ValueError(f"{glob!r} has a [ that is never closed")
+    return glob
+
+
+def port(raw: object) -> Port:
+    return parse_port(string(raw, '"443/tcp"'))
+
+
+def domain(raw: object) -> DomainTarget:
+    return parse_target(string(raw, '"www.example.com" or "www.example.com:8443"'))
+
+
+def name(raw: object) -> str:
+    """A domain's name alone."""
+    target = parse_target(string(raw, '"www.example.com"'))
+    if target.port is not None:
+        raise ValueError(f'has a port (write name = "{target.name}", ports = ["{target.port}"])')
+    return target.name
+
+
+def domain_glob(raw: object) -> str:
+    return parse_domain_glob(string(raw, '"*.example.com"'))
+
+
+def address(raw: object) -> Address:
+    return parse_plain_address(string(raw, '"192.0.2.10"'))
+
+
+def prefix(raw: object) -> Prefix:
+    """`192.0.2.0/24`, or one address."""
+    text = string(raw, '"192.0.2.0/24"')
+    try:
+        network = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError(f"{text!r} is no prefix (write it like 192.0.2.0/24)") from None
+    if "%" in text or not re.fullmatch(r"[^/]+(?:/\d{1,3})?", text, re.ASCII):
+        raise ValueError(f"{text!r} is no prefix (perhaps {network})")
+    try:
+        return parse_prefix(text)
+    except ValueError:
+        raise ValueError(f"{text!r} has bits set beyond its length (perhaps {network})") from None
+
+
+def nameserver(raw: object) -> Nameserver:
+    """`192.0.2.53`, `192.0.2.53:5353`, `fe80::53%eth0`, `[2001:db8::53]:53`."""
+    text = string(raw, '"192.0.2.53" or "[2001:db8::53]:53"')
+    host, port_text = _host_and_port(text)
+    try:
+        server = ipaddress.ip_address(host)
+    except ValueError:
+        raise ValueError(f"{text!r}: a nameserver is an IP address, with a port or without") from None
+    return Nameserver(str(server), _port_number(text, port_text) if port_text is not None else 53)
+
+
+def listen(raw: object) -> Listen:
+    """`127.0.0.1:10048`, `[::1]:10048`, `localhost:10048`, `:10048`. Port 0: the kernel chooses."""
+    text = string(raw, '"127.0.0.1:10048"')
+    host, port_text = _host_and_port(text)
+    if port_text is None:
+        hint = f"perhaps ':{text}'" if text.isdigit() else "write HOST:PORT, [ADDRESS]:PORT or :PORT"
+        raise ValueError(f"{text!r} has no port ({hint})")
+    number = _port_number(text, port_text, lowest=0)
+    try:
+        return Listen(str(ipaddress.ip_address(host)), number)
+    except ValueError:
+        if text.startswith("["):
+            raise ValueError(f"{text!r}: {host!r} is no IPv6 address") from None
+        return Listen(parse_domain(host) if host else "", number)
+
+
+def _host_and_port(text: str) -> tuple[str, str | None]:
+    """An IPv6 address needs its brackets only where a port follows."""
+    bracketed = re.fullmatch(r"\[([^\[\]]*)\](?::(.*))?", text)
+    if bracketed:
+        return bracketed[1], bracketed[2]
+    if text.count(":") > 1:
+        return text, None
+    host, colon, port_text = text.partition(":")
+    return host, port_text if colon else None
+
+
+def _port_number(text: str, number: str, lowest: int = 1) -> int:
+    if re.fullmatch(r"[0-9]{1,5}", number) and lowest <= int(number) <= 65535:
+        return int(number)
+    raise ValueError(f"{text!r}: the port must be a number from {lowest} to 65535")
+
+
+def unit(raw: object) -> str:
+    """The name of a systemd unit that can own processes or sockets."""
+    text = string(raw, '"nginx.service"')
+    if _UNIT.fullmatch(text):
+        return text
+    name = text.rpartition("/")[2].partition(".")[0] or "nginx"
+    raise ValueError(f"{text!r} is no systemd unit's name (perhaps {f'{name}.service'!r})")
+
+
+def reason(raw: object) -> str:
+    text = string(raw, '"kept until the move"').strip()
+    if not text or not text.isprintable():
+        raise ValueError("must say in one line why the finding is accepted")
+    return text
+
+
+def until(raw: object) -> float:
+    """Wall-clock seconds, exclusive. A date means through the end of that day, in local time."""
+    if not isinstance(raw, date):  # datetime is one, too
+        raise WrongTypeError("a date like 2027-01-31, without quotes", raw)
+    if raw.year not in _UNTIL_YEARS:
+        raise ValueError(f"{raw} is out of range ({_UNTIL_YEARS[0]} to {_UNTIL_YEARS[-1]})")
+    if not isinstance(raw, datetime):
+        return time.mktime((raw.year, raw.month, raw.day + 1, 0, 0, 0, 0, 0, -1))
+    if raw.tzinfo is None:
+        raise ValueError("has no offset (write a date, or a date-time ending in Z or +01:00)")
+    return raw.timestamp()
+
+
+def telemetry_path(raw: object) -> str:
+    text = string(raw, '"/metrics"')
+    if not _TELEMETRY_PATH.fullmatch(text) or re.search(r"[?#%]", text):
+        raise ValueError(f"{text!r} is no path of its own (write it like /metrics)")
+    if text.startswith(("/-/", "/api/")):
+        raise ValueError(f"{text!r} is taken: /-/ and /api/ are lowatch's own")
+    return text
+
+
+def file_path(raw: object) -> str:
+    """A path, relative to the file that names it; "" for none."""
+    text = string(raw, '"/etc/lowatch/web.yml"')
+    if "\0" in text:
+        raise ValueError(f"{text!r} is no path")
+    return text

@@ -1,0 +1,69 @@
+"""Questions asked again and again: requests built once, and unchanged replies read once.
+
+A sweep asks the same ten thousand questions every time, and nearly always gets the same octets back.
+Octets that are the same mean the same: the answers read from them are handed out again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Generic, NamedTuple, TypeVar
+
+from .netlink import NetlinkError, RequestSocket, batches
+
+Question = TypeVar("Question")
+Answer = TypeVar("Answer")
+
+_REMEMBERED = 1 << 16
+"""Questions; each takes about 400 octets."""
+
+
+class _Memo(NamedTuple, Generic[Answer]):
+    requests: list[tuple[bytes, int]]
+    replies: list[bytes]
+    answers: list[Answer]
+
+
+class Asked(Generic[Question, Answer]):
+    """build(sequence, question) makes a request; read(sequence, question, reply) an answer."""
+
+    def __init__(
+        self,
+        sock: RequestSocket,
+        build: Callable[[int, Question], bytes],
+        read: Callable[[int, Question, bytes], Answer],
+        failed: Callable[[NetlinkError], Answer],
+    ) -> None:
+        self._socket = sock
+        self._build = build
+        self._read = read
+        self._failed = failed
+        self._memos: dict[tuple[Question, ...], _Memo[Answer]] = {}
+        self._remembered = 0
+
+    def ask(self, questions: Sequence[Question]) -> list[Answer]:
+        """One answer for each question, in order. Never raises: a failure is an answer.
+
+        Where every reply is what it was when the same questions were last asked, the list returned is
+        the very same object: whoever kept it knows without looking that nothing changed.
+        """
+        key = tuple(questions)
+        memo = self._memos.get(key)
+        requests = memo.requests if memo else batches([self._build(i, q) for i, q in enumerate(key)])
+        try:
+            replies = self._socket.ask(requests)
+        except NetlinkError as error:
+            return [self._failed(error)] * len(key)
+        if memo is not None and memo.replies == replies:
+            return memo.answers
+        answers = [self._read(i, q, r) for i, (q, r) in enumerate(zip(key, replies, strict=True))]
+        self._remember(key, _Memo(requests, replies, answers))
+        return answers
+
+    def _remember(self, key: tuple[Question, ...], memo: _Memo[Answer]) -> None:
+        if key not in self._memos:
+            self._remembered += len(key)
+        if self._remembered > _REMEMBERED:
+            self._memos.clear()
+            self._remembered = len(key)
+        self._memos[key] = memo

@@ -1,0 +1,78 @@
+"""The journal entry of a finding that fires or is resolved: the contract's fields, always all."""
+
+from __future__ import annotations
+
+from lowatch.core.addresses import format_address
+from lowatch.core.findings import Kind, Severity
+from lowatch.core.lifecycle import Now, State, Tracked
+
+from .phrases import duration, place, printable, rfc3339
+
+IDENTIFIER = "lowatch"
+
+# Drawn at random once, and fixed for ever: the message catalog, and other people's filters and
+# scripts, know the entries by them. A new kind draws its own (`systemd-id128 new`).
+MESSAGE_IDS = {
+    Kind.ORPHAN_VIP: "4d771e5f7e5549d7acd09ec71434267f",
+    Kind.BACKLOGGED_VIP: "f85b97f86305414ba2a3e73406455443",
+    Kind.IDLE_VIP: "7ba04124188c490ab4f50d6c37df0abe",
+    Kind.WIDE_PREFIX: "eccf2b9c7ffb4dcdb59b485fd4d9a125",
+    Kind.BLACK_HOLE_PREFIX: "3fb76c83df8745e4962be986cd76683a",
+    Kind.MISSING_VIP: "0b8061d3580147488c9b7c6a12a458cd",
+    Kind.HOLDER_DOWN: "fade48beec1e45c4b5bfe28443c2a55d",
+}
+RESOLVED_MESSAGE_ID = "707c596f9d52464b81132f2ecac58b59"
+
+# syslog levels (sd-daemon(3)): err, warning, info; and notice for good news.
+_PRIORITIES = {Severity.CRITICAL: 3, Severity.WARNING: 4, Severity.INFO: 6}
+_RESOLVED_PRIORITY = 5
+
+
+def fields(tracked: Tracked, now: Now) -> dict[str, str]:
+    """The entry's fields, in order.
+
+    One that does not apply is "": `journalctl -x` would print the bare name of a missing field.
+    Values are as the finding has them, except in MESSAGE and LOWATCH_REASON, which are one line of
+    printable ASCII.
+    """
+    finding, subject = tracked.finding, tracked.finding.subject
+    resolved = tracked.state is State.RESOLVED
+    priority = _RESOLVED_PRIORITY if resolved else _PRIORITIES[finding.severity]
+    return {
+        "MESSAGE": _resolved_message(tracked, now) if resolved else _firing_message(tracked),
+        "MESSAGE_ID": RESOLVED_MESSAGE_ID if resolved else MESSAGE_IDS[subject.kind],
+        "PRIORITY": str(priority),
+        "SYSLOG_IDENTIFIER": IDENTIFIER,
+        "LOWATCH_KIND": subject.kind.value,
+        "LOWATCH_STATE": tracked.state.value,
+        "LOWATCH_SEVERITY": finding.severity.value,
+        "LOWATCH_INTERFACE": subject.interface or "",
+        "LOWATCH_ADDRESS": "" if subject.address is None else format_address(subject.address),
+        "LOWATCH_DOMAIN": subject.domain or "",
+        "LOWATCH_PORT": "" if subject.port is None else str(subject.port.number),
+        "LOWATCH_PROTOCOL": "" if subject.port is None else subject.port.protocol,
+        "LOWATCH_SINCE": rfc3339(tracked.since),
+        "LOWATCH_REASON": _reason(tracked),
+        "LOWATCH_FIX": "; ".join(finding.fix),
+    }
+
+
+def _reason(tracked: Tracked) -> str:
+    return printable(tracked.finding.message.strip().rstrip("."))
+
+
+def _firing_message(tracked: Tracked) -> str:
+    """What, where and why (the rule's own words), since when, and what to do."""
+    kind = tracked.finding.subject.kind
+    line = f"{kind}: {_reason(tracked)}; {tracked.state} since {rfc3339(tracked.since)}"
+    if tracked.finding.fix:
+        line += "; to mend it: " + "; ".join(map(printable, tracked.finding.fix))
+    return line
+
+
+def _resolved_message(tracked: Tracked, now: Now) -> str:
+    """How long it lasted, and what it had been. It ended when it went, not when that was sure."""
+    gone_for = 0.0 if tracked.present else now.monotonic - tracked.changed
+    lasted = duration(now.wall - gone_for - tracked.since)
+    kind, where = tracked.finding.subject.kind, place(tracked.finding.subject)
+    return f"resolved: {kind}, {where}, after {lasted}; it had been: {_reason(tracked)}"

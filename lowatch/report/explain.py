@@ -1,0 +1,232 @@
+"""Why a verdict is what it is: the chain of evidence for one domain or address, top to bottom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from lowatch.core.addresses import Address, Port, Prefix, format_address
+from lowatch.core.answers import Answer, RRset, Status
+from lowatch.core.held import Held
+from lowatch.core.lifecycle import Tracked
+from lowatch.core.listeners import Connect, Listener
+from lowatch.core.observed import Unknown
+from lowatch.core.snapshot import Problem
+from lowatch.core.verdicts import JudgedEndpoint, Verdict
+
+from .phrases import duration, listed, printable, rfc3339
+from .terminal import Cell, Screen, Style
+from .text_findings import finding_lines, tell
+
+_INDENT = 2
+_COLUMN = 14
+_FINE = frozenset({Verdict.SERVED, Verdict.UNUSED, Verdict.REDIRECTED})
+_CONNECTS = {
+    Connect.ACCEPTED: "a connect was accepted",
+    Connect.REFUSED: "a connect was refused",
+    Connect.TIMED_OUT: "a connect timed out",
+}
+
+
+class RouteAnswer(NamedTuple):
+    """What routing says of an address (RTM_GETROUTE with RTM_F_FIB_MATCH).
+
+    local: delivered to this host. prefix: of the matching route, None where there is none.
+    interface: of that route, "" where there is none. watched: whether lowatch watches it.
+    """
+
+    local: bool
+    prefix: Prefix | None
+    interface: str
+    watched: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class AddressEvidence:
+    """One address. held: what holds it, on any watched interface.
+
+    endpoints: a row for each expected port, with the listener and the verdict; their domain is ""
+    where an address was asked about by itself. connects: what the confirming connects met.
+    """
+
+    address: Address
+    route: RouteAnswer | Unknown
+    held: tuple[Held, ...] = ()
+    endpoints: tuple[JudgedEndpoint, ...] = ()
+    connects: Mapping[Port, Connect] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """target: as one would write it. host: node name. at: wall-clock seconds. uptime: since boot.
+
+    views: the answer in each view ("dns"); none where an address was asked about.
+    names: the known domains that resolve to the address that was asked about.
+    findings: those about this target. problems: each failure to observe on the way.
+    """
+
+    target: str
+    host: str
+    at: float
+    uptime: float
+    views: Mapping[str, Answer] = field(default_factory=dict)
+    addresses: tuple[AddressEvidence, ...] = ()
+    names: tuple[str, ...] = ()
+    findings: tuple[Tracked, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing on the way was unknown."""
+        return not (
+            self.problems
+            or any(answer.unknown for answer in self.views.values())
+            or any(isinstance(evidence.route, Unknown) for evidence in self.addresses)
+            or any(
+                endpoint.verdict is Verdict.UNKNOWN
+                for evidence in self.addresses
+                for endpoint in evidence.endpoints
+            )
+        )
+
+
+def render(explanation: Explanation, *, colour: bool, width: int) -> str:
+    """What `lowatch explain` prints: lines of printable ASCII, with SGR sequences if `colour`.
+
+    width: columns of the terminal; only what must not be broken (commands, names) exceeds it.
+    """
+    screen = Screen(colour, width)
+    sections = [
+        _heading(explanation, screen),
+        [line for view in explanation.views.items() for line in _view_lines(*view, screen)],
+        *(_address_lines(one, explanation, screen) for one in explanation.addresses),
+        *finding_lines(tell(explanation.findings), explanation.at, screen),
+        [line for problem in explanation.problems for line in _problem_lines(problem, screen)],
+        _conclusion(explanation, screen),
+    ]
+    return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
+
+
+def _heading(explanation: Explanation, screen: Screen) -> list[str]:
+    when = f"{printable(explanation.host)}, {rfc3339(explanation.at)}"
+    lines = [screen.paint(printable(explanation.target), Style.BOLD)]
+    lines += screen.paragraph(when, Style.DIM)
+    if explanation.names:
+        names = listed([printable(name) for name in explanation.names])
+        lines += _step("resolved by", names, screen)
+    return lines
+
+
+def _step(label: str, text: str, screen: Screen, style: Style = Style.DIM) -> list[str]:
+    return screen.entry(Cell(label, style), text, column=_COLUMN, indent=_INDENT)
+
+
+def _view_lines(view: str, answer: Answer, screen: Screen) -> list[str]:
+    return [
+        *_step(f"{printable(view)} A", _rrset(answer.a), screen),
+        *_step(f"{printable(view)} AAAA", _rrset(answer.aaaa), screen),
+    ]
+
+
+def _rrset(rrset: RRset) -> str:
+    addresses = listed([format_address(address) for address in rrset.addresses])
+    words = [addresses] if addresses else []
+    if rrset.status is not Status.RESOLVED:
+        reason = f": {printable(rrset.reason)}" if rrset.reason else ""
+        words.append(f"{rrset.status}{reason}")
+    if rrset.chain:
+        words.append(f"by way of {', '.join(map(printable, rrset.chain))}")
+    if rrset.server:
+        words.append(f"said {printable(rrset.server)}, TTL {rrset.ttl} s")
+    return "; ".join(words)
+
+
+def _address_lines(evidence: AddressEvidence, explanation: Explanation, screen: Screen) -> list[str]:
+    lines = [screen.paint(format_address(evidence.address), Style.BOLD)]
+    lines += _step("route", _route(evidence.route), screen)
+    if isinstance(evidence.route, Unknown) or evidence.route.local or evidence.held:
+        for held in evidence.held:
+            lines += _step("held", _held(held, explanation.uptime), screen)
+        if not evidence.held:
+            lines += _step("held", "by no watched interface", screen)
+    for endpoint in evidence.endpoints:
+        lines += _endpoint_lines(endpoint, evidence.connects.get(endpoint.port), screen)
+    return lines
+
+
+def _route(route: RouteAnswer | Unknown) -> str:
+    if isinstance(route, Unknown):
+        return f"unknown: {printable(route.source)}: {printable(route.reason)}"
+    if route.prefix is None:
+        return "none: this host cannot reach it"
+    where = f"by {route.prefix} on {printable(route.interface)}"
+    if not route.local:
+        return f"not local, {where}: it is elsewhere"
+    return f"local, {where}" + ("" if route.watched else ", which is not watched")
+
+
+def _held(held: Held, uptime: float) -> str:
+    interface = printable(held.interface)
+    words = [f"{format_address(held.address)}/{held.prefixlen} on {interface}"]
+    if held.by == "route":
+        words[0] = f"no address; a local route, {words[0]}"
+    if held.peer is not None:
+        words.append(f"peer {format_address(held.peer)}")
+    if held.table is not None:
+        words.append("table local" if held.table == 255 else f"table {held.table}")
+    if held.label and held.label != held.interface:
+        words.append(f"label {printable(held.label)}")
+    words += held.flags
+    if held.origin:
+        words.append(f"from {printable(held.origin)}")
+    if held.created is not None:
+        words.append(f"for {duration(uptime - held.created)}")
+    return ", ".join(words)
+
+
+def _endpoint_lines(endpoint: JudgedEndpoint, connect: Connect | None, screen: Screen) -> Iterator[str]:
+    if endpoint.verdict is Verdict.UNKNOWN:
+        words = [printable(endpoint.reason)] if endpoint.reason else []
+    elif endpoint.listener is None:
+        words = ["nobody listens"]
+    else:
+        words = [_listener(endpoint.listener)]
+    if connect is not None:
+        words.append(_CONNECTS[connect])
+    verdict = endpoint.verdict.value
+    label = Cell(str(endpoint.port), _style(endpoint.verdict))
+    text = f"{verdict}: {'; '.join(words)}" if words else verdict
+    yield from screen.entry(label, text, column=_COLUMN, indent=_INDENT)
+
+
+def _style(verdict: Verdict) -> Style:
+    if verdict in _FINE:
+        return Style.GREEN
+    return Style.RED if verdict is Verdict.ORPHAN else Style.YELLOW
+
+
+def _listener(listener: Listener) -> str:
+    owner = f"uid {listener.uid}, inode {listener.inode}"
+    if listener.unit:
+        owner = f"{printable(listener.unit)} ({owner})"
+    queue = ""
+    if listener.accept_queue_full:
+        queue = f", its accept queue full ({listener.queued} of {listener.backlog})"
+    return f"{owner} listens at {format_address(listener.address)}{queue}"
+
+
+def _problem_lines(problem: Problem, screen: Screen) -> list[str]:
+    return _step(printable(problem.source), printable(problem.message), screen, Style.YELLOW)
+
+
+def _conclusion(explanation: Explanation, screen: Screen) -> list[str]:
+    """Said only where no finding and no verdict says it."""
+    if not explanation.complete:
+        return screen.paragraph("Not everything could be observed.", Style.YELLOW)
+    verdicts = {endpoint.verdict for one in explanation.addresses for endpoint in one.endpoints}
+    if explanation.findings or verdicts - _FINE:
+        return []
+    if any(not isinstance(one.route, Unknown) and one.route.local for one in explanation.addresses):
+        return screen.paragraph("Nothing wrong with it here.", Style.GREEN)
+    return screen.paragraph("None of it leads to this host.", Style.GREEN)

@@ -1,0 +1,115 @@
+"""The metric families, named once. Names and labels are a contract: other people's alerts use them.
+
+Conventions: https://prometheus.io/docs/practices/naming/ (base units, `_total` on counters only,
+timestamps rather than ages).
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+
+class Family(NamedTuple):
+    """A metric family. help: one line, shown by Prometheus beside the name."""
+
+    name: str
+    kind: Literal["counter", "gauge", "histogram"]
+    help: str
+    labels: tuple[str, ...] = ()
+
+
+LO_ORPHAN_VIP = Family(
+    "lo_orphan_vip",
+    "gauge",
+    "Whether an expected port of a domain that resolves to an address held here is orphaned:"
+    " 1 nobody serves it, 0 served.",
+    ("interface", "address", "domain", "port", "protocol"),
+)
+FINDING = Family(
+    "lowatch_finding",
+    "gauge",
+    "A finding of any kind but orphan-vip: 1 while it lasts.",
+    ("kind", "severity", "state", "interface", "address", "domain"),
+)
+FINDINGS = Family("lowatch_findings", "gauge", "Findings of each kind in each state.", ("kind", "state"))
+HELD_ADDRESSES = Family(
+    "lowatch_held_addresses",
+    "gauge",
+    "Addresses and local routes held on watched interfaces.",
+    ("interface", "family"),
+)
+DOMAINS = Family("lowatch_domains", "gauge", "Domains by what DNS says of them.", ("status",))
+LAST_AUDIT_TIMESTAMP = Family(
+    "lowatch_last_audit_timestamp_seconds", "gauge", "Unix time of the last audit."
+)
+
+DNS_QUERIES = Family("lowatch_dns_queries_total", "counter", "DNS queries by how they ended.", ("rcode",))
+DNS_QUERY_DURATION = Family(
+    "lowatch_dns_query_duration_seconds", "histogram", "Time from a DNS query to its answer."
+)
+NETLINK_EVENTS = Family("lowatch_netlink_events_total", "counter", "Netlink events received.", ("group",))
+NETLINK_OVERRUNS = Family(
+    "lowatch_netlink_overruns_total", "counter", "Times the kernel had to drop netlink events."
+)
+NETLINK_RESYNCS = Family(
+    "lowatch_netlink_resyncs_total", "counter", "Times the kernel's state was dumped anew."
+)
+AUDITS = Family("lowatch_audits_total", "counter", "Audits made.")
+AUDIT_DURATION = Family("lowatch_audit_duration_seconds", "histogram", "Time an audit took.")
+CONFIG_RELOAD_SUCCESSFUL = Family(
+    "lowatch_config_last_reload_successful",
+    "gauge",
+    "Whether the last attempt to load the configuration succeeded.",
+)
+CONFIG_RELOAD_TIMESTAMP = Family(
+    "lowatch_config_last_reload_success_timestamp_seconds",
+    "gauge",
+    "Unix time when the configuration was last loaded successfully.",
+)
+JOURNAL_DROPPED = Family(
+    "lowatch_journal_dropped_total", "counter", "Journal entries given up: journald took none."
+)
+SERIES_DROPPED = Family(
+    "lowatch_series_dropped_total", "counter", "Series left out of scrapes by a cardinality cap."
+)
+BUILD_INFO = Family("lowatch_build_info", "gauge", "The running version: always 1.", ("version",))
+
+# The names every Prometheus client library exports for its process:
+# https://prometheus.io/docs/instrumenting/writing_clientlibs/#process-metrics
+PROCESS_CPU = Family("process_cpu_seconds_total", "counter", "User and system CPU time spent.")
+PROCESS_RESIDENT = Family("process_resident_memory_bytes", "gauge", "Resident memory size in bytes.")
+PROCESS_VIRTUAL = Family("process_virtual_memory_bytes", "gauge", "Virtual memory size in bytes.")
+PROCESS_START = Family("process_start_time_seconds", "gauge", "Unix time when the process was started.")
+PROCESS_OPEN_FDS = Family("process_open_fds", "gauge", "Open file descriptors.")
+PROCESS_MAX_FDS = Family("process_max_fds", "gauge", "Limit on open file descriptors.")
+
+OF_AN_AUDIT = (
+    LO_ORPHAN_VIP,
+    FINDING,
+    FINDINGS,
+    HELD_ADDRESSES,
+    DOMAINS,
+    LAST_AUDIT_TIMESTAMP,
+)
+OF_THE_DAEMON = (
+    DNS_QUERIES,
+    DNS_QUERY_DURATION,
+    NETLINK_EVENTS,
+    NETLINK_OVERRUNS,
+    NETLINK_RESYNCS,
+    AUDITS,
+    AUDIT_DURATION,
+    CONFIG_RELOAD_SUCCESSFUL,
+    CONFIG_RELOAD_TIMESTAMP,
+    JOURNAL_DROPPED,
+    SERIES_DROPPED,
+    BUILD_INFO,
+)
+OF_THE_PROCESS = (
+    PROCESS_CPU,
+    PROCESS_RESIDENT,
+    PROCESS_VIRTUAL,
+    PROCESS_START,
+    PROCESS_OPEN_FDS,
+    PROCESS_MAX_FDS,
+)

@@ -1,0 +1,137 @@
+"""What the daemon counts for as long as it lives, and the whole of what a scrape is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.metrics_core import Metric
+
+from . import metrics_families as families
+from .metrics import Rendered
+from .metrics_families import Family
+from .metrics_text import encode, escape, exposition, labelled
+
+NETLINK_GROUPS = ("link", "address", "route", "rule", "destroy")
+
+# Exported from the start, so that the first SERVFAIL is an increase and not a new series.
+USUAL_RCODES = ("NOERROR", "NXDOMAIN", "SERVFAIL", "REFUSED", "TIMEOUT")
+# RFC 1035, 2136 and 6891. A server can send any of 4096 numbers: all others share a series.
+_RARE_RCODES = ("FORMERR", "NOTIMP", "YXDOMAIN", "YXRRSET", "NXRRSET", "NOTAUTH", "NOTZONE")
+_RCODES = frozenset((*USUAL_RCODES, *_RARE_RCODES, "BADVERS"))
+OTHER_RCODE = "OTHER"
+
+_QUERY_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+_AUDIT_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class ProcessUsage(NamedTuple):
+    """What the kernel says of this process. None: it could not be read, and has no series.
+
+    cpu_seconds: user and system. started: Unix time. resident, virtual: bytes.
+    """
+
+    cpu_seconds: float | None = None
+    resident: int | None = None
+    virtual: int | None = None
+    started: float | None = None
+    open_fds: int | None = None
+    max_fds: int | None = None
+
+
+class Instruments:
+    """The daemon's counters and histograms, in a registry of their own."""
+
+    def __init__(self, version: str) -> None:
+        self._registry = CollectorRegistry()
+        self._queries = self._counter(families.DNS_QUERIES)
+        self._by_rcode = {rcode: self._queries.labels(rcode) for rcode in USUAL_RCODES}
+        self._query_duration = self._histogram(families.DNS_QUERY_DURATION, _QUERY_BUCKETS)
+        events = self._counter(families.NETLINK_EVENTS)
+        self._events = {group: events.labels(group) for group in NETLINK_GROUPS}
+        self._overruns = self._counter(families.NETLINK_OVERRUNS)
+        self._resyncs = self._counter(families.NETLINK_RESYNCS)
+        self._audits = self._counter(families.AUDITS)
+        self._audit_duration = self._histogram(families.AUDIT_DURATION, _AUDIT_BUCKETS)
+        self._reload_successful = self._gauge(families.CONFIG_RELOAD_SUCCESSFUL)
+        self._reload_timestamp = self._gauge(families.CONFIG_RELOAD_TIMESTAMP)
+        self._series_dropped = self._counter(families.SERIES_DROPPED)
+        self._gauge(families.BUILD_INFO).labels(version).set(1)
+
+    def dns_query(self, rcode: str, seconds: float | None = None) -> None:
+        """A query ended: with an answer's RCODE (its name) after `seconds`, or with TIMEOUT."""
+        rcode = rcode if rcode in _RCODES else OTHER_RCODE
+        if rcode not in self._by_rcode:
+            self._by_rcode[rcode] = self._queries.labels(rcode)
+        self._by_rcode[rcode].inc()
+        if seconds is not None:
+            self._query_duration.observe(seconds)
+
+    def netlink_event(self, group: str, count: int = 1) -> None:
+        """group: one of NETLINK_GROUPS."""
+        self._events[group].inc(count)
+
+    def netlink_overrun(self) -> None:
+        self._overruns.inc()
+
+    def netlink_resync(self) -> None:
+        self._resyncs.inc()
+
+    def audited(self, seconds: float) -> None:
+        """An audit was made, and took that long."""
+        self._audits.inc()
+        self._audit_duration.observe(seconds)
+
+    def config_loaded(self, wall: float) -> None:
+        """At the start, and whenever a reload succeeds. wall: Unix time."""
+        self._reload_successful.set(1)
+        self._reload_timestamp.set(wall)
+
+    def config_refused(self) -> None:
+        """A reload failed; the old configuration goes on."""
+        self._reload_successful.set(0)
+
+    def scrape(self, audit: Rendered | None, usage: ProcessUsage, *, journal_dropped: int = 0) -> bytes:
+        """The whole exposition. audit: None before the first. journal_dropped: so far, in all."""
+        if audit is not None:
+            self._series_dropped.inc(audit.dropped)
+        journal = families.JOURNAL_DROPPED
+        own = encode(
+            (
+                *_collected(self._registry.collect()),
+                *exposition(journal, [(journal.name, journal_dropped)]),
+                *_process(usage),
+            )
+        )
+        return own if audit is None else audit.body + own
+
+    def _counter(self, family: Family) -> Counter:
+        return Counter(family.name, family.help, family.labels, registry=self._registry)
+
+    def _gauge(self, family: Family) -> Gauge:
+        return Gauge(family.name, family.help, family.labels, registry=self._registry)
+
+    def _histogram(self, family: Family, buckets: tuple[float, ...]) -> Histogram:
+        return Histogram(family.name, family.help, registry=self._registry, buckets=buckets)
+
+
+_BY_NAME = {family.name: family for family in families.OF_THE_DAEMON}
+
+
+def _collected(metrics: Iterable[Metric]) -> Iterator[str]:
+    """In this format the `_created` that prometheus_client puts beside each counter is noise."""
+    for metric in metrics:
+        family = _BY_NAME[metric.name + "_total" if metric.type == "counter" else metric.name]
+        samples = (
+            (labelled(name, {label: escape(text) for label, text in labels.items()}), value)
+            for name, labels, value, *_ in metric.samples
+            if not name.endswith("_created")
+        )
+        yield from exposition(family, samples)
+
+
+def _process(usage: ProcessUsage) -> Iterator[str]:
+    for family, value in zip(families.OF_THE_PROCESS, usage, strict=True):
+        if value is not None:
+            yield from exposition(family, [(family.name, value)])

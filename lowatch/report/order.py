@@ -1,0 +1,54 @@
+"""The order in which a report lists things: the same for the same audit, and the worst first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lowatch.core.addresses import Address, Port
+from lowatch.core.findings import Kind
+from lowatch.core.held import Held
+from lowatch.core.lifecycle import State, Tracked
+from lowatch.core.verdicts import JudgedEndpoint
+
+_KINDS = tuple(Kind)
+_STATES = (State.FIRING, State.PENDING, State.ACKNOWLEDGED, State.RESOLVED)
+
+
+def findings_in_order(findings: Iterable[Tracked]) -> list[Tracked]:
+    """Those nobody has accepted yet before the others, then by severity, kind and place."""
+    return sorted(findings, key=_finding_key)
+
+
+def held_in_order(held: Iterable[Held]) -> list[Held]:
+    """By interface, then IPv4 before IPv6, then by number."""
+    return sorted(held, key=_held_key)
+
+
+def endpoints_in_order(endpoints: Iterable[JudgedEndpoint]) -> list[JudgedEndpoint]:
+    """By domain, address, port and view."""
+    return sorted(endpoints, key=lambda e: (e.domain, *_number(e.address), e.port, e.view))
+
+
+def _number(address: Address | None) -> tuple[int, bytes]:
+    """Sorts IPv4 before IPv6, and 192.0.2.9 before 192.0.2.10; what has no address comes first."""
+    return (0, b"") if address is None else (len(address), bytes(address))
+
+
+def _held_key(held: Held) -> tuple[object, ...]:
+    where = (held.interface, *_number(held.address), held.prefixlen)
+    return (*where, held.by, held.label or "", held.table or 0)
+
+
+def _finding_key(tracked: Tracked) -> tuple[object, ...]:
+    subject = tracked.finding.subject
+    return (
+        tracked.state in (State.ACKNOWLEDGED, State.RESOLVED),
+        -tracked.finding.severity.rank,
+        _KINDS.index(subject.kind),
+        _STATES.index(tracked.state),
+        subject.domain or "",
+        *_number(subject.address),
+        subject.interface or "",
+        subject.port or Port(0, ""),
+        subject.prefixlen or 0,
+    )

@@ -1,0 +1,118 @@
+"""The status page: one screen of HTML that tells an operator how this host stands.
+
+It loads nothing, runs nothing and is of no use to a page that frames it: the policy sent with it
+says so, and allows its one style sheet by hash.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from html import escape
+
+from lowatch.core.audit import Audit
+from lowatch.core.lifecycle import State, Tracked
+
+from .order import findings_in_order
+from .phrases import count, duration, place, rfc3339
+
+ROWS_SHOWN = 200
+
+_STATES = (State.FIRING, State.PENDING, State.ACKNOWLEDGED)
+
+_STYLE = """
+:root { color-scheme: light dark; --critical: #c0182b; --warning: #9a5b00; --info: #3567a8; }
+@media (prefers-color-scheme: dark) {
+  :root { --critical: #ff7b86; --warning: #f0b45a; --info: #8db8f0; }
+}
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; }
+h1 { font-size: 1.4rem; margin: 0; } h2 { font-size: 1.1rem; margin-top: 2rem; }
+dl { display: flex; flex-wrap: wrap; gap: .5rem 2.5rem; }
+dt { opacity: .7; } dd { font-size: 1.4rem; margin: 0; font-variant-numeric: tabular-nums; }
+table { border-collapse: collapse; width: 100%; }
+th, td { border-bottom: 1px solid #8884; padding: .4rem .8rem .4rem 0; text-align: left; }
+td { overflow-wrap: anywhere; vertical-align: top; } td:first-child { white-space: nowrap; }
+code { display: block; white-space: pre-wrap; }
+.critical { color: var(--critical); font-weight: 600; } .warning { color: var(--warning); }
+.info { color: var(--info); } nav a { margin-right: 1.5rem; }
+"""
+
+_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode("ascii")
+CONTENT_SECURITY_POLICY = (
+    f"default-src 'none'; style-src 'sha256-{_HASH}'; base-uri 'none'; form-action 'none';"
+    " frame-ancestors 'none'"
+)
+
+
+def render(audit: Audit | None, *, version: str, telemetry_path: str) -> bytes:
+    """The page, in UTF-8. audit: None before the first."""
+    host = "" if audit is None else f" on {escape(audit.host)}"
+    lines = [
+        '<!DOCTYPE html>\n<html lang="en">\n<meta charset="utf-8">',
+        '<meta name="viewport" content="width=device-width">',
+        f"<title>lowatch{host}</title>\n<style>{_STYLE}</style>",
+        f"<h1>lowatch{host}</h1>",
+        *(["<p>The first full audit is not done yet."] if audit is None else _body(audit)),
+        "<h2>More</h2>\n<nav>",
+        *(
+            f'<a href="{escape(path)}">{escape(path)}</a>'
+            for path in (telemetry_path, "/api/v1/audit", "/api/v1/findings", "/-/ready")
+        ),
+        f"</nav>\n<p>lowatch {escape(version)}\n</html>\n",
+    ]
+    return "\n".join(lines).encode("utf-8", "replace")
+
+
+def _body(audit: Audit) -> Iterator[str]:
+    findings = findings_in_order(audit.findings)
+    state = "Complete" if audit.complete else "Incomplete, for something could not be observed"
+    yield f"<p>{state}. Audited at {rfc3339(audit.audited_at)}."
+    yield from _counts(audit)
+    yield "<h2>Findings</h2>"
+    yield from _findings(findings, audit.audited_at)
+    if audit.problems:
+        yield "<h2>What could not be observed</h2>\n<table>\n<tr><th>Source<th>Problem"
+        for source, message in audit.problems[:ROWS_SHOWN]:
+            yield f"<tr><td>{escape(source)}<td>{escape(message)}"
+        yield "</table>"
+        yield from _more(len(audit.problems), "problem")
+
+
+def _counts(audit: Audit) -> Iterator[str]:
+    states = Counter(tracked.state for tracked in audit.findings)
+    yield "<dl>"
+    for name, number in (
+        ("Held addresses", len(audit.held)),
+        ("Domains", sum(audit.statuses.values())),
+        ("Endpoints", len(audit.endpoints)),
+        *((f"Findings {state}", states[state]) for state in _STATES),
+    ):
+        yield f"<div><dt>{name}<dd>{number:,}</div>"
+    yield "</dl>"
+
+
+def _findings(findings: list[Tracked], now: float) -> Iterator[str]:
+    if not findings:
+        yield "<p>None."
+        return
+    yield "<table>\n<tr><th>Kind<th>State<th>Where<th>What<th>For"
+    for tracked in findings[:ROWS_SHOWN]:
+        yield _finding(tracked, now)
+    yield "</table>"
+    yield from _more(len(findings), "finding")
+
+
+def _finding(tracked: Tracked, now: float) -> str:
+    finding = tracked.finding
+    cells = (tracked.state, place(finding.subject), finding.message)
+    fix = "".join(f"<code>{escape(command)}</code>" for command in finding.fix)
+    kind = f'<td class="{finding.severity}">{finding.subject.kind}'
+    since = f'<td title="{rfc3339(tracked.since)}">{duration(now - tracked.since)}'
+    return f"<tr>{kind}{''.join(f'<td>{escape(cell)}' for cell in cells)}{fix}{since}"
+
+
+def _more(total: int, noun: str) -> Iterable[str]:
+    left_out = total - ROWS_SHOWN
+    return [f"<p>And {count(left_out, 'more ' + noun)}."] if left_out > 0 else []

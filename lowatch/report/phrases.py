@@ -1,0 +1,71 @@
+"""How values are written for people: times, counts, places; nothing that a terminal would obey."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from lowatch.core.addresses import Port, format_address
+from lowatch.core.findings import Subject
+
+_LAST_SECOND = 253402300799  # 9999-12-31T23:59:59Z, the last that RFC 3339 can write
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+
+
+def rfc3339(wall: float) -> str:
+    """Seconds since the epoch as RFC 3339 in UTC, whole seconds: 2026-11-23T03:12:07Z."""
+    second = math.floor(min(max(wall, 0), _LAST_SECOND))
+    return datetime.fromtimestamp(second, UTC).isoformat().replace("+00:00", "Z")
+
+
+def duration(seconds: float) -> str:
+    """An interval in its two largest units: "14 s", "14 min 5 s", "3 h 12 min", "41 d 2 h"."""
+    whole = max(0, math.floor(seconds))
+    for unit, name, below, below_name in (
+        (_DAY, "d", _HOUR, "h"),
+        (_HOUR, "h", _MINUTE, "min"),
+        (_MINUTE, "min", 1, "s"),
+    ):
+        if whole >= unit:
+            rest = whole % unit // below
+            return f"{whole // unit} {name}" + (f" {rest} {below_name}" if rest else "")
+    return f"{whole} s"
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """A number and its noun: "1 finding", "1,059 addresses"."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """Words as a sentence lists them: "a", "a and b", "a, b and c"."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
+
+
+def printable(text: str) -> str:
+    r"""Printable ASCII: all else is escaped, a control character as \x1b.
+
+    Names and labels come from DNS servers and from whoever configures interfaces: none of them may
+    move the cursor, or start a line of a log.
+    """
+    ascii_text = text.encode("ascii", "backslashreplace").decode("ascii")
+    return "".join(c if " " <= c <= "~" else f"\\x{ord(c):02x}" for c in ascii_text)
+
+
+def place(subject: Subject, ports: Sequence[Port] = ()) -> str:
+    """Where a finding is: "www.example.com at 192.0.2.10 on lo, 80/tcp".
+
+    ports: more than the subject's own, where several findings are told as one.
+    """
+    address = "" if subject.address is None else format_address(subject.address)
+    if address and subject.prefixlen is not None:
+        address = f"{address}/{subject.prefixlen}"
+    words = printable(subject.domain or "")
+    if address:
+        words += f" at {address}" if words else address
+    if subject.interface:
+        interface = printable(subject.interface)
+        words += f" on {interface}" if words else interface
+    numbers = [str(port) for port in ports or filter(None, (subject.port,))]
+    return f"{words}, {listed(numbers)}" if numbers else words

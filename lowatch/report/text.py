@@ -1,0 +1,128 @@
+"""An audit as a person reads it at 3 am: the conclusion first, then what to do, then the evidence.
+
+Everything that comes from outside (names, labels, reasons) is made printable on its way in.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from lowatch.core.answers import Status
+from lowatch.core.audit import Audit
+from lowatch.core.findings import Severity
+from lowatch.core.verdicts import Verdict
+
+from .phrases import count, listed, printable, rfc3339
+from .terminal import Cell, Screen, Style
+from .text_endpoints import endpoint_lines
+from .text_findings import SEVERITY_STYLES, Told, finding_lines, tell
+
+MANY_LINES = 50
+"""A report longer than this repeats its conclusion at the end, which is what a terminal shows."""
+_MANY_PROBLEMS = 10
+
+
+def render(audit: Audit, *, colour: bool, width: int) -> str:
+    """What `lowatch check` prints: lines of printable ASCII, with SGR sequences if `colour`.
+
+    width: columns of the terminal; only what must not be broken (commands, names) exceeds it.
+    """
+    screen = Screen(colour, width)
+    told = tell(audit.findings)
+    conclusion = screen.paragraph(*_conclusion(audit, told))
+    sections = [
+        conclusion + screen.paragraph(_context(audit), Style.DIM),
+        *finding_lines(told, audit.audited_at, screen),
+        endpoint_lines(audit.endpoints, screen),
+        _problem_lines(audit, screen),
+    ]
+    if sum(map(len, sections)) > MANY_LINES:
+        sections.append(conclusion)
+    return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
+
+
+def render_progress(done: int, total: int) -> str:
+    """How far an audit is, as one short line whose length depends on `total` alone."""
+    full = 20
+    part = full if not total else full * min(done, total) // total
+    digits = len(f"{total:,}")
+    return f"[{'#' * part}{'-' * (full - part)}] {done:>{digits},} of {total:,} names"
+
+
+def _conclusion(audit: Audit, told: Sequence[Told]) -> tuple[str, Style]:
+    active = [one for one in told if one.active]
+    if active:
+        worst = active[0].severity
+        before = "Nothing urgent: " if audit.complete and worst is Severity.INFO else ""
+        after = "" if audit.complete else " The audit is incomplete: there may be more."
+        return f"{before}{_verdict_on(active)}{after}", SEVERITY_STYLES[worst]
+    if not audit.complete:
+        unknown = listed(list(_unknown_counts(audit)))
+        but = f"{unknown} are unknown" if unknown else "not everything could be observed"
+        return f"Incomplete: nothing wrong was found, but {but}.", Style.YELLOW
+    accepted = sum(one.findings for one in told)
+    but = f" but for {count(accepted, 'acknowledged finding')}" if accepted else ""
+    return f"All clear{but}: {_what_is_clear(audit)}.", Style.GREEN
+
+
+def _verdict_on(active: Sequence[Told]) -> str:
+    """As in: 1 critical finding: orphan-vip, www.example.com at 192.0.2.10 on lo, 80/tcp."""
+    severities: Counter[Severity] = Counter()
+    kinds: Counter[str] = Counter()
+    for one in active:
+        severities[one.severity] += one.findings
+        kinds[one.kind] += one.findings
+    numbers = [f"{severities[s]:,} {s}" for s in reversed(Severity) if severities[s]]
+    noun = "finding" if severities.total() == 1 else "findings"
+    if len(active) == 1:
+        what = f"{active[0].kind}, {active[0].where}"
+    elif len(kinds) == 1:
+        return f"{listed(numbers)} {noun}, all {active[0].kind}."
+    else:
+        what = ", ".join(f"{k} ({n:,})" if n > 1 else k for k, n in kinds.items())
+    return f"{listed(numbers)} {noun}: {what}."
+
+
+def _what_is_clear(audit: Audit) -> str:
+    names = sum(audit.statuses.values())
+    here = len({endpoint.domain for endpoint in audit.endpoints})
+    if not names:
+        return f"no names to check, {count(len(audit.held), 'address', 'addresses')} held"
+    if not here:
+        return f"{count(names, 'name')} checked, none resolves here"
+    served = "resolves here and is served" if here == 1 else "resolve here and are served"
+    return f"{count(names, 'name')} checked, {here:,} {served}"
+
+
+def _unknown_counts(audit: Audit) -> Iterator[str]:
+    endpoints = sum(endpoint.verdict is Verdict.UNKNOWN for endpoint in audit.endpoints)
+    names = audit.statuses.get(Status.UNKNOWN, 0)
+    if names:
+        yield f"{names:,} of {count(sum(audit.statuses.values()), 'name')}"
+    if endpoints:
+        yield f"{endpoints:,} of {count(len(audit.endpoints), 'endpoint')}"
+
+
+def _context(audit: Audit) -> str:
+    """Where and when, and what was looked at."""
+    held = count(len(audit.held), "address", "addresses")
+    statuses = [f"{audit.statuses[s]:,} {s}" for s in Status if audit.statuses.get(s)]
+    names = f"names: {', '.join(statuses)}" if statuses else "no names"
+    return f"{printable(audit.host)}, {rfc3339(audit.audited_at)}; {names}; {held} held"
+
+
+def _problem_lines(audit: Audit, screen: Screen) -> list[str]:
+    """Every failure to observe, each once: those of an endpoint are told by its reason."""
+    told = Counter((printable(p.source), printable(p.message)) for p in audit.problems)
+    if not told:
+        return []
+    shown = list(told.items())[:_MANY_PROBLEMS]
+    column = 4 + max(len(source) for (source, _), _ in shown)
+    lines = [screen.paint("Could not be observed", Style.BOLD)]
+    for (source, message), times in shown:
+        text = message if times == 1 else f"{message} ({times:,} times)"
+        lines += screen.entry(Cell(source, Style.YELLOW), text, column=column, indent=2)
+    if len(told) > len(shown):
+        lines.append(f"  and {len(told) - len(shown):,} more: see --format json.")
+    return lines

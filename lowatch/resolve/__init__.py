@@ -1,0 +1,1 @@
+"""The DNS engine: an answer for each domain, as fresh as its TTL, and kind to the nameservers."""

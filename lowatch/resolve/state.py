@@ -1,0 +1,120 @@
+"""What a lookup's outcome does to what is known of a name, and when to ask again. Pure.
+
+    outcome            known before          known after                       ask again after
+    addresses          anything              RESOLVED                          TTL
+    NXDOMAIN, NODATA   has addresses         as before (one may be a mistake)  min_ttl
+      a second in a row                      NXDOMAIN, NODATA                  TTL
+    NXDOMAIN, NODATA   has no address        NXDOMAIN, NODATA                  TTL
+    failure            has answered          STALE, the addresses kept         1, 2, 4 ... 300 s
+      for unknown_after                      UNKNOWN, the addresses kept       1, 2, 4 ... 300 s
+    failure            never answered        UNKNOWN                           1, 2, 4 ... 300 s
+
+A TTL is clamped to [min_ttl, max_ttl], then comes 1 s (a cache asked exactly at the TTL still hands
+out the old answer) and up to 5 % more, so that names asked together drift apart. A failure between
+two negative answers neither counts as one nor excuses them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from lowatch.config.schema import DnsSettings
+from lowatch.core.answers import NOT_ASKED, RRset, Status
+from lowatch.wire.dns import Kind, Reply
+
+from .rotation import STEADY, Rotation, combine
+
+BACKOFF_LIMIT = 300.0
+JITTER = 0.05
+PAST_TTL = 1.0
+ROTATION_TTLS = 3
+
+_NEGATIVE = {Kind.NXDOMAIN: Status.NXDOMAIN, Kind.NODATA: Status.NODATA}
+
+
+class Outcome(NamedTuple):
+    """A lookup's end. reply: never an ALIAS, its chain followed. server: as configured, or ""."""
+
+    reply: Reply
+    server: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Of one name and type. failures, denials: how many in a row. answered: when it last was."""
+
+    rrset: RRset = NOT_ASKED
+    failures: int = 0
+    denials: int = 0
+    answered: float = 0.0
+    rotation: Rotation = STEADY
+
+
+def update(
+    state: State, outcome: Outcome, now: float, settings: DnsSettings, jitter: float
+) -> tuple[State, float]:
+    """The state after `outcome`, and when to ask next (monotonic seconds, as `now`).
+
+    jitter: from [0, 1). The RRset stays the same object where only its TTL was renewed.
+    """
+    if outcome.reply.kind is Kind.FAILURE:
+        after, wait = _failed(state, outcome.reply.reason, now, settings)
+    elif outcome.reply.kind is Kind.ADDRESSES:
+        after, wait = _answered(state, outcome, now, settings)
+    else:
+        after, wait = _denied(state, outcome, settings)
+    if _reads_the_same(state.rrset, after.rrset):
+        after = replace(after, rrset=state.rrset)
+    return after, now + wait + JITTER * jitter * wait
+
+
+def _answered(state: State, outcome: Outcome, now: float, settings: DnsSettings) -> tuple[State, float]:
+    reply, wait = outcome.reply, _wait(outcome.reply.ttl, settings)
+    rotation, addresses = combine(
+        state.rotation,
+        state.rrset.addresses,
+        reply.addresses,
+        before_at=state.answered,
+        now=now,
+        window=ROTATION_TTLS * wait * (1 + JITTER),
+    )
+    rrset = RRset(Status.RESOLVED, addresses, reply.chain, reply.ttl, server=outcome.server)
+    return State(rrset, answered=now, rotation=rotation), wait
+
+
+def _denied(state: State, outcome: Outcome, settings: DnsSettings) -> tuple[State, float]:
+    reply = outcome.reply
+    if state.rrset.addresses and state.denials == 0:
+        return replace(state, failures=0, denials=1), _wait(0, settings)
+    rrset = RRset(_NEGATIVE[reply.kind], (), reply.chain, reply.ttl, server=outcome.server)
+    return State(rrset, denials=state.denials + 1), _wait(reply.ttl, settings)
+
+
+def _failed(state: State, reason: str, now: float, settings: DnsSettings) -> tuple[State, float]:
+    before = state.rrset
+    since = now if before.stale_since is None else before.stale_since
+    left = since + settings.unknown_after - now
+    wait = min(2.0 ** min(state.failures, 10), BACKOFF_LIMIT)
+    if before.status is Status.UNKNOWN or left <= 0:
+        status = Status.UNKNOWN
+    else:
+        status, wait = Status.STALE, min(wait, max(left, 1.0))
+    if left <= 0:
+        reason = f"no answer for more than {settings.unknown_after:g} s: {reason}"
+    rrset = replace(before, status=status, reason=reason, stale_since=since)
+    return replace(state, rrset=rrset, failures=state.failures + 1), wait
+
+
+def _wait(ttl: int, settings: DnsSettings) -> float:
+    """Seconds from an answer to the next query, before jitter."""
+    return min(max(ttl, settings.min_ttl), settings.max_ttl) + PAST_TTL
+
+
+def _reads_the_same(one: RRset, other: RRset) -> bool:
+    return (one.status, one.addresses, one.chain, one.reason) == (
+        other.status,
+        other.addresses,
+        other.chain,
+        other.reason,
+    )

@@ -1,0 +1,1 @@
+"""The daemon among its neighbours: systemd, journald, state on disk, HTTP."""

@@ -1,0 +1,206 @@
+"""One client's connection: h11 says what the octets mean, deadlines say how long they may take.
+
+A client that breaks the protocol, is too slow or goes away ends its own connection, no other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+import time
+from dataclasses import dataclass
+from http import HTTPStatus
+
+import h11
+
+from .http_message import Request, Response, http_date
+
+_CHUNK = 64 * 1024
+_LINGER_SECONDS = 1.0
+_LINGER_CHUNKS = 16
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # struct linger: on, for no time
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What clients may take.
+
+    connections: open at once. A new one beyond that takes the place of the longest idle.
+    requests: in progress at once, health probes aside; fewer than `connections`, so that a place
+        for a probe can always be had.
+    unsent_bytes: of responses that their clients have not taken yet, all connections together.
+    head_bytes, body_bytes: of a request. A body is of no use here: it is read and ignored.
+    head_seconds: from a connection's start to the first octet, and from there to a request's end.
+    idle_seconds: between requests. More than the usual scrape interval: scrapers stay connected.
+    write_seconds: for the client to take a whole response.
+    """
+
+    connections: int = 144
+    requests: int = 128
+    unsent_bytes: int = 64 * 1024 * 1024
+    head_bytes: int = 16 * 1024
+    body_bytes: int = 64 * 1024
+    head_seconds: float = 5.0
+    idle_seconds: float = 120.0
+    write_seconds: float = 30.0
+
+
+class BadRequestError(Exception):
+    """The request gets this status and no other answer, and the connection must end."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+async def connect(accepted: socket.socket, limits: Limits) -> Connection:
+    """Take over an accepted socket."""
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader(limit=_CHUNK)
+    protocol = asyncio.StreamReaderProtocol(reader)
+    transport, _ = await loop.connect_accepted_socket(lambda: protocol, accepted)
+    # With this, drain() returns when the kernel has all: its deadline is one on the client.
+    transport.set_write_buffer_limits(high=0)
+    return Connection(reader, asyncio.StreamWriter(transport, protocol, reader, loop), limits)
+
+
+class Connection:
+    """Requests come out of it, one at a time, and their responses go into it.
+
+    All that waits raises OSError when the connection breaks, and TimeoutError (which is one) when
+    the client is too slow.
+    """
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, limits: Limits) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._limits = limits
+        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.head_bytes)
+        self._patience = limits.head_seconds
+
+    async def next_request(self) -> Request | None:
+        """The next one, read to its end; None where no more will come. Raises BadRequestError."""
+        if not self._unread:
+            async with asyncio.timeout(self._patience):
+                await self._read()
+        try:
+            async with asyncio.timeout(self._limits.head_seconds):
+                return await self._next_request()
+        except TimeoutError:
+            raise BadRequestError(408) from None
+        except h11.RemoteProtocolError as error:
+            raise BadRequestError(error.error_status_hint) from error
+
+    async def respond(self, request: Request | None, response: Response) -> None:
+        """request: what it answers; None for one that was not understood, and is the last."""
+        head = h11.Response(
+            status_code=response.status,
+            reason=HTTPStatus(response.status).phrase,
+            headers=_headers(response, request),
+        )
+        body = b"" if request is not None and request.method == "HEAD" else response.body
+        async with asyncio.timeout(self._limits.write_seconds):
+            await self._send(head, h11.Data(data=body[:_CHUNK]))
+            for start in range(_CHUNK, len(body), _CHUNK):
+                await self._send(h11.Data(data=body[start : start + _CHUNK]))
+            await self._send(h11.EndOfMessage())
+
+    def reuse(self) -> bool:
+        """Whether another request may come: both sides are done with the last one and agree."""
+        if self._http.states != {h11.CLIENT: h11.DONE, h11.SERVER: h11.DONE}:
+            return False
+        self._http.start_next_cycle()
+        self._patience = self._limits.idle_seconds
+        return True
+
+    async def close(self) -> None:
+        """End it, so that the client gets our last response.
+
+        A socket closed with input unread resets the connection, and a reset overtakes the
+        response. Then we end our side only, and for a moment read what still comes.
+        """
+        async with asyncio.timeout(_LINGER_SECONDS):
+            if self._unread or self._http.their_state in (h11.ERROR, h11.SEND_BODY):
+                self._writer.write_eof()
+                for _ in range(_LINGER_CHUNKS):
+                    if not await self._reader.read(_CHUNK):
+                        break
+            self._writer.close()
+            await self._writer.wait_closed()
+
+    def abort(self) -> None:
+        """End it now, whatever is in flight. After close() it does nothing."""
+        transport = self._writer.transport
+        if transport.get_write_buffer_size():
+            # A response cut short. Without a reset the kernel would go on offering what it has of
+            # it, for minutes, to a client that takes nothing.
+            transport.get_extra_info("socket").setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE
+            )
+        transport.abort()
+
+    @property
+    def _unread(self) -> bool:
+        """Whether octets have come that no event has consumed: the client pipelines."""
+        data, _closed = self._http.trailing_data
+        return bool(data)
+
+    async def _read(self) -> None:
+        self._http.receive_data(await self._reader.read(_CHUNK))
+
+    async def _send(self, *events: h11.Response | h11.Data | h11.EndOfMessage) -> None:
+        self._writer.write(b"".join(self._http.send(event) or b"" for event in events))
+        await self._writer.drain()
+
+    async def _next_request(self) -> Request | None:
+        request = None
+        ignored = 0
+        while True:
+            event = self._http.next_event()
+            if event is h11.NEED_DATA:
+                self._invite_body()
+                await self._read()
+            elif isinstance(event, h11.Request):
+                request = _understand(event)
+            elif isinstance(event, h11.Data):
+                ignored += len(event.data)
+                if ignored > self._limits.body_bytes:
+                    raise BadRequestError(413)
+            elif isinstance(event, h11.EndOfMessage):
+                return request
+            else:  # h11.ConnectionClosed, before a request
+                return None
+
+    def _invite_body(self) -> None:
+        """RFC 9110, 10.1.1: a client that expects 100-continue sends no body before it has it."""
+        if self._http.they_are_waiting_for_100_continue:
+            go_on = h11.InformationalResponse(status_code=100, headers=[])
+            self._writer.write(self._http.send(go_on) or b"")
+
+
+def _understand(event: h11.Request) -> Request:
+    """RFC 9112, 3.2: the target is a path, or a whole URL (absolute-form), or nothing we have."""
+    target = event.target.decode("ascii", "replace")
+    _scheme, is_absolute, rest = target.partition("://")
+    if is_absolute and not target.startswith("/"):
+        target = "/" + rest.partition("/")[2]
+    path, _, query = target.partition("?")
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in event.headers:
+        name, value = raw_name.decode("ascii"), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return Request(event.method.decode("ascii"), path, query, headers)
+
+
+def _headers(response: Response, request: Request | None) -> list[tuple[str, str]]:
+    headers = [
+        ("Date", http_date(time.time())),
+        ("Content-Type", response.content_type),
+        ("Content-Length", str(len(response.body))),
+        ("X-Content-Type-Options", "nosniff"),
+        *response.headers,
+    ]
+    if request is None:
+        headers.append(("Connection", "close"))
+    return headers

@@ -1,0 +1,77 @@
+"""Where the web server listens: the sockets are bound before anything else starts."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+
+from lowatch.config.schema import Listen
+
+_BACKLOG = 128
+_NO_SUCH_FAMILY = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
+
+
+class ListenError(Exception):
+    """One line: "web: cannot listen on 127.0.0.1:10048: Address already in use"."""
+
+
+@contextmanager
+def listening(places: Sequence[Listen]) -> Iterator[list[socket.socket]]:
+    """Non-blocking sockets, bound and listening, and closed at the end. Raises ListenError.
+
+    A name is looked up here and now, and may block: give addresses, or what /etc/hosts knows.
+    """
+    with ExitStack() as stack:
+        sockets = []
+        for place in places:
+            try:
+                opened = _listen_on(place, stack)
+            except OSError as error:
+                reason = error.strerror or str(error)
+                raise ListenError(f"web: cannot listen on {describe(place)}: {reason}") from error
+            sockets += opened
+        yield sockets
+
+
+def describe(place: Listen) -> str:
+    """As in the configuration: 127.0.0.1:10048, [::1]:10048, :10048."""
+    host = f"[{place.host}]" if ":" in place.host else place.host
+    return f"{host}:{place.port}"
+
+
+def _listen_on(place: Listen, stack: ExitStack) -> list[socket.socket]:
+    """A socket for each address of the host. Raises OSError.
+
+    For every address ("") one family will do: hosts without IPv6, or without IPv4, exist.
+    """
+    found = socket.getaddrinfo(
+        place.host or None, place.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )
+    sockets = []
+    missing: OSError | None = None
+    for family, _type, _protocol, _name, address in dict.fromkeys(found):
+        try:
+            sockets.append(_bind(family, address, stack))
+        except OSError as error:
+            if place.host or error.errno not in _NO_SUCH_FAMILY:
+                raise
+            missing = error
+    if missing is not None and not sockets:
+        raise missing
+    return sockets
+
+
+def _bind(
+    family: int,
+    address: tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes],
+    stack: ExitStack,
+) -> socket.socket:
+    listener = stack.enter_context(socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if family == socket.AF_INET6:
+        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)  # IPv4 has its own
+    listener.bind(address)
+    listener.listen(_BACKLOG)
+    return listener

@@ -1,0 +1,213 @@
+"""Findings kept across a restart, as JSON in $STATE_DIRECTORY: `since`, and what was announced.
+
+    {"schema": 1, "findings": [
+     {"kind": "orphan-vip", "interface": "lo", "address": "192.0.2.10", "domain": "www.example.com",
+      "port": 443, "protocol": "tcp", "prefixlen": null, "message": "www.example.com resolves...",
+      "fix": [], "since": 1795403527.5, "announced": true, "state": "firing"}]}
+
+Nothing here is ever fatal: what cannot be read or written is logged, and life goes on without.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from lowatch.core.addresses import Port, format_address, host_length, parse_address, parse_port
+from lowatch.core.findings import Finding, Kind, Subject
+from lowatch.core.lifecycle import Remembered, Tracked
+
+_log = logging.getLogger(__name__)
+
+SCHEMA = 1
+_LAST_SECOND = 253402300799  # 9999-12-31T23:59:59Z: a later `since` could not be displayed
+
+
+def state_directory(environ: Mapping[str, str]) -> Path | None:
+    """The first of $STATE_DIRECTORY (systemd.exec(5): separated by colons); None if unset."""
+    first = environ.get("STATE_DIRECTORY", "").split(":")[0]
+    return Path(first) if first else None
+
+
+class StateFile:
+    """A StateStore in one file, findings.json, which this process alone writes.
+
+    A crash leaves either the old file or the new one. A damaged one is set aside, as
+    findings.json.damaged. Without a directory nothing is kept.
+    """
+
+    def __init__(self, directory: Path | None) -> None:
+        self._directory = directory
+        self._written: bytes | None = None  # what the file is known to contain
+        self._failing = False
+        self._saving = threading.Lock()
+
+    def load(self) -> Sequence[Remembered]:
+        """What was saved last, ordered by key. Empty where there is nothing to be had."""
+        if self._directory is None:
+            return []
+        path = self._directory / "findings.json"
+        with suppress(OSError):  # most often there is none; if it will not go, save() will say so
+            _temporary(path).unlink()
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            _log.warning("cannot read the state file %s: %s, ignoring", path, error.strerror)
+            return []
+        try:
+            findings = _parse(content)
+        except (ValueError, RecursionError) as error:
+            _set_aside(path, str(error))
+            return []
+        self._written = content
+        return findings
+
+    def save(self, tracked: Mapping[str, Tracked]) -> None:
+        """Write atomically, where anything changed. A failure is logged once, until one succeeds.
+
+        Blocks for as long as fsync() takes, so a daemon calls it in a thread; one at a time saves.
+        """
+        if self._directory is None:
+            return
+        content = _render(tracked)
+        with self._saving:
+            if content != self._written:
+                self._write(self._directory / "findings.json", content)
+
+    def _write(self, path: Path, content: bytes) -> None:
+        self._written = None  # whatever fails: the file may be the old one or the new one
+        try:
+            _replace(path, content)
+        except OSError as error:
+            if not self._failing:
+                _log.warning("cannot write the state file %s: %s, ignoring", path, error.strerror)
+            self._failing = True
+            return
+        if self._failing:
+            _log.info("the state file %s can be written again", path)
+        self._failing = False
+        self._written = content
+
+
+def _render(tracked: Mapping[str, Tracked]) -> bytes:
+    findings = [_record(one) for _, one in sorted(tracked.items())]
+    text = json.dumps({"schema": SCHEMA, "findings": findings}, allow_nan=False, indent=1)
+    return text.encode("ascii") + b"\n"
+
+
+def _record(tracked: Tracked) -> dict[str, Any]:
+    finding, subject = tracked.finding, tracked.finding.subject
+    return {
+        "kind": subject.kind.value,
+        "interface": subject.interface,
+        "address": None if subject.address is None else format_address(subject.address),
+        "domain": subject.domain,
+        "port": None if subject.port is None else subject.port.number,
+        "protocol": None if subject.port is None else subject.port.protocol,
+        "prefixlen": subject.prefixlen,
+        "message": finding.message,
+        "fix": list(finding.fix),
+        "since": tracked.since,
+        "announced": tracked.announced,
+        "state": tracked.state.value,
+    }
+
+
+def _parse(content: bytes) -> list[Remembered]:
+    """Raises ValueError saying what is wrong, or RecursionError (json's own)."""
+    match json.loads(content):
+        case {"schema": schema, "findings": list() as records} if schema == SCHEMA:
+            parsed = [_parse_record(record) for record in records]
+            return [remembered for remembered in parsed if remembered is not None]
+    raise ValueError(f"it is not of schema {SCHEMA}")
+
+
+def _parse_record(record: Any) -> Remembered | None:
+    """None for a finding of a kind that only a newer version knows."""
+    match record:
+        case {
+            "kind": str() as kind,
+            "interface": str() | None as interface,
+            "address": str() | None as address,
+            "domain": str() | None as domain,
+            "port": int() | None as port,
+            "protocol": str() | None as protocol,
+            "prefixlen": int() | None as prefixlen,
+            "message": str() as message,
+            "fix": list() as fix,
+            "since": int() | float() as since,
+            "announced": bool() as announced,
+        } if _is_time(since) and all(isinstance(command, str) for command in fix):
+            if kind not in set(Kind):
+                return None
+            subject = Subject(
+                Kind(kind),
+                interface,
+                None if address is None else parse_address(address),
+                domain,
+                _parse_port(port, protocol),
+                prefixlen,
+            )
+            _check_prefix(subject)
+            return Remembered(Finding(subject, message, tuple(fix)), float(since), announced)
+    raise ValueError(f"the record {json.dumps(record):.200} is not sound")
+
+
+def _is_time(since: float) -> bool:
+    return not isinstance(since, bool) and 0 <= since <= _LAST_SECOND
+
+
+def _parse_port(number: int | None, protocol: str | None) -> Port | None:
+    return None if number is None and protocol is None else parse_port(f"{number}/{protocol}")
+
+
+def _check_prefix(subject: Subject) -> None:
+    length, address = subject.prefixlen, subject.address
+    if length is None:
+        return
+    if isinstance(length, bool) or address is None or not 0 <= length <= host_length(address):
+        raise ValueError(f"{length} is no prefix length here")
+
+
+def _temporary(path: Path) -> Path:
+    """Always the same name, so that what a crash leaves behind cannot pile up."""
+    return path.with_name(path.name + ".tmp")
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """The file as a whole or not at all, and on the disk when this returns. Raises OSError."""
+    temporary = _temporary(path)
+    try:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+        with os.fdopen(os.open(temporary, flags, 0o600), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(directory)  # else the rename itself may be lost with the power
+    finally:
+        os.close(directory)
+
+
+def _set_aside(path: Path, reason: str) -> None:
+    aside = path.with_name(path.name + ".damaged")
+    try:
+        path.replace(aside)
+    except OSError as error:
+        _log.warning("the state file %s is damaged (%s), and stays: %s", path, reason, error)
+        return
+    _log.warning("the state file %s is damaged: %s; kept as %s", path, reason, aside)
