@@ -22,6 +22,8 @@ def parse_address(text: str) -> Address:
 
 
 def format_address(address: Address) -> str:
+    if len(address) == V4_LENGTH:
+        return "%d.%d.%d.%d" % tuple(address)  # noqa: UP031  # half the time of an f-string
     return str(ipaddress.ip_address(bytes(address)))
 
 

@@ -8,6 +8,7 @@ for this, or acknowledge it.)
 from __future__ import annotations
 
 from collections.abc import Iterable
+from shlex import quote
 
 from lowatch.core.findings import Finding, Kind, Subject, Undecided
 from lowatch.core.observed import Unknown
@@ -31,5 +32,5 @@ def holder_down(snapshot: Snapshot, _policy: Policy) -> Iterable[Finding | Undec
             yield Finding(
                 Subject(Kind.HOLDER_DOWN, link.name),
                 f"{link.name} is down and holds {count} address{'es' if count > 1 else ''}{effect}",
-                (f"ip link set {link.name} up",),
+                (f"ip link set {quote(link.name)} up",),
             )

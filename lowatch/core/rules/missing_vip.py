@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from shlex import quote
 
 from lowatch.core.addresses import Prefix, format_address, host_length
 from lowatch.core.findings import Finding, Kind, Subject, Undecided
@@ -26,5 +27,5 @@ def missing_vip(snapshot: Snapshot, policy: Policy) -> Iterable[Finding | Undeci
             Subject(Kind.MISSING_VIP, address=address),
             f"{format_address(address)} is expected on this host, but is not held on "
             f"{', '.join(policy.interfaces)}",
-            (f"ip address add {host} dev {interface}",),
+            (f"ip address add {host} dev {quote(interface)}",),
         )
