@@ -121,7 +121,7 @@ async def run(command: Sequence[str]) -> tuple[int, str]:
 
 
 async def get(address: str, port: int, path: str) -> tuple[int, str]:
-    """Status and body of GET http://address:port/path. Raises OSError where nobody serves."""
+    """Status and body of GET http://address:port/path. Raises OSError where there is no answer."""
     reader, writer = await asyncio.open_connection(address, port)
     try:
         request = f"GET {path} HTTP/1.0\r\nHost: {address}:{port}\r\n\r\n"
@@ -131,7 +131,9 @@ async def get(address: str, port: int, path: str) -> tuple[int, str]:
         writer.close()
         with suppress(OSError):
             await writer.wait_closed()
-    head, _, body = response.partition("\r\n\r\n")
+    head, blank, body = response.partition("\r\n\r\n")
+    if not blank:
+        raise ConnectionAbortedError(f"{address}:{port} closed the connection")
     return int(head.split()[1]), body
 
 

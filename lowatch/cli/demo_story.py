@@ -87,7 +87,7 @@ class Story:
         self._daemon = await self._stack.enter_async_context(
             stage.child(stage.python("lowatch", "run", "-c", str(self._config)), output=log)
         )
-        await self._until("it is ready", self._is_ready)
+        await self._until("it was ready", self._is_ready)
         self._tell.seen("$ lowatch run -c lowatch.toml &", f"ready after {since(began)}")
         await self._until_orphan_vip_is(0)
 
@@ -162,7 +162,7 @@ class Story:
                 return found == value
             return False
 
-        await self._until(f"lo_orphan_vip is {value}", has_it)
+        await self._until(f"lo_orphan_vip was {value}", has_it)
         self._tell.seen(f"{series} {value}", style=Style.RED if value else Style.GREEN)
 
     async def _is_ready(self) -> bool:
@@ -172,6 +172,21 @@ class Story:
         await asyncio.sleep(0.01)  # nothing tells when a port will be listened on
         return False
 
+    async def _until_journal_has(self, state: str, style: Style) -> None:
+        entry: Entry = {}
+
+        async def has_it() -> bool:
+            nonlocal entry
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0.1):
+                    entry = await self._entries.get()
+            return bool(entry)
+
+        await self._until(f"the journal had a {state} alert", has_it)
+        if (entry.get("LOWATCH_KIND"), entry.get("LOWATCH_STATE")) != ("orphan-vip", state):
+            raise stage.DemoError(f"not a {state} orphan-vip: {entry}")
+        self._tell.entry(entry, style)
+
     async def _until(self, what: str, holds: Callable[[], Awaitable[bool]]) -> None:
         try:
             async with asyncio.timeout(PATIENCE):
@@ -180,16 +195,6 @@ class Story:
                         raise self._daemon_failed(f"lowatch run ended before {what}")
         except TimeoutError:
             raise self._daemon_failed(f"waited {PATIENCE:.0f} s in vain until {what}") from None
-
-    async def _until_journal_has(self, state: str, style: Style) -> None:
-        try:
-            async with asyncio.timeout(PATIENCE):
-                entry = await self._entries.get()
-        except TimeoutError:
-            raise self._daemon_failed(f"no {state} alert reached the journal") from None
-        if (entry.get("LOWATCH_KIND"), entry.get("LOWATCH_STATE")) != ("orphan-vip", state):
-            raise stage.DemoError(f"not a {state} orphan-vip: {entry}")
-        self._tell.entry(entry, style)
 
     def _daemon_failed(self, what: str) -> stage.DemoError:
         said = self._log.read_text(errors="replace").strip()
@@ -217,7 +222,7 @@ def main() -> int:
     tell.title("lowatch demo: in a network namespace of its own; nothing outside is touched.")
     try:
         asyncio.run(_play(tell))
-    except stage.DemoError as error:
+    except (stage.DemoError, OSError) as error:
         print(f"lowatch demo: not as it should be: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -43,7 +43,9 @@ def host_length(address: Address) -> int:
 
 def network_of(address: Address, length: int) -> Address:
     """The address with all bits after the first `length` cleared."""
-    spare = host_length(address) - length
+    spare = len(address) * 8 - length
+    if not spare:
+        return address
     number = int.from_bytes(address, "big") >> spare << spare
     return Address(number.to_bytes(len(address), "big"))
 

@@ -1,0 +1,57 @@
+# `make` alone lists the targets. Whatever is missing is installed first, by scripts/setup.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+bin := .venv/bin
+PYTHON ?= /usr/bin/python3
+export PYTHON
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: .venv/.dev ## install what the other targets need (they do so by themselves)
+
+.PHONY: demo
+demo: .venv/.runtime ## show the main job, live, in a throwaway network namespace
+	@$(bin)/lowatch demo
+
+.PHONY: test
+test: .venv/.dev ## run the tests; ARGS="-k listener" passes arguments to pytest
+	@$(bin)/python -m pytest $(ARGS)
+
+.PHONY: lint
+lint: .venv/.dev ## format, lint, types, layers
+	$(bin)/python -m ruff format --check .
+	$(bin)/python -m ruff check .
+	$(bin)/python -m mypy
+	$(bin)/lint-imports
+
+.PHONY: check
+check: lint test ## all that must be green before a commit
+
+.PHONY: oracle
+oracle: .venv/.dev ## compare verdicts with real connects in 2,000 random worlds
+	@$(bin)/python -m tests.oracle
+
+.PHONY: bench
+bench: .venv/.dev ## measure, against ip and ss; prints ratios
+	@$(bin)/python -m bench
+
+.PHONY: clean
+clean: ## remove everything that was made
+	rm -rf .venv build dist *.egg-info .coverage .*_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+.venv/.runtime: pyproject.toml scripts/setup
+	@scripts/setup runtime
+	@touch $@
+
+.venv/.dev: pyproject.toml scripts/setup
+	@scripts/setup dev
+	@touch .venv/.runtime $@
+
+# `make PYTHON=python3.13 ...` makes .venv anew where it was made with another one.
+ifeq ($(origin PYTHON),command line)
+.PHONY: .venv/.runtime .venv/.dev
+endif

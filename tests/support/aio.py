@@ -1,0 +1,63 @@
+"""Running a coroutine in a test: with a deadline, and nothing left on the loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterator
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def run_async(coroutine: Coroutine[Any, Any, T], timeout: float = 10.0) -> T:
+    """asyncio.run for tests: raises AssertionError where that would wait for ever or be silent.
+
+    That is: not done after `timeout` seconds (shows every task's stack), a task left behind (which
+    asyncio.run cancels), an error reported to the loop's exception handler (which only logs it).
+    """
+    return asyncio.run(_settled(coroutine, timeout), debug=False)
+
+
+async def _settled(coroutine: Coroutine[Any, Any, T], timeout: float) -> T:
+    reported: list[str] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: reported.append(repr(context)))
+    stacks = ""
+
+    def remember_stacks() -> None:
+        nonlocal stacks
+        stacks = _stacks()
+
+    alarm = loop.call_later(timeout * 0.99, remember_stacks)
+    deadline = asyncio.timeout(timeout)
+    try:
+        async with deadline:
+            result = await coroutine
+    except TimeoutError:
+        if deadline.expired():
+            raise AssertionError(f"not done after {timeout} s; its tasks were at\n{stacks}") from None
+        raise
+    finally:
+        alarm.cancel()
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    if left:
+        raise AssertionError(f"tasks left behind: {left}")
+    if reported:
+        raise AssertionError(f"errors reported to the event loop: {reported}")
+    return result
+
+
+def _stacks() -> str:
+    return "\n".join(
+        f"{task.get_name()}: {' > '.join(_awaits(task.get_coro()))}" for task in asyncio.all_tasks()
+    )
+
+
+def _awaits(awaited: object) -> Iterator[str]:
+    """Where a suspended coroutine waits, and what it waits for, down to the bare future.
+
+    (Task.print_stack shows the outermost frame only.)
+    """
+    while frame := getattr(awaited, "cr_frame", None):
+        yield f"{frame.f_code.co_name} ({frame.f_code.co_filename}:{frame.f_lineno})"
+        awaited = getattr(awaited, "cr_await", None)

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lowatch.config import load as load_module
+from lowatch.config.load import load
+from tests.unit.cli.conftest import CommandLine
+
+WriteConfig = Callable[[str], Path]
+
+
+@pytest.fixture(autouse=True)
+def no_wiring(lowatch: CommandLine) -> None:
+    """The configuration is told without anything being built."""
+
+    def refuse() -> None:
+        pytest.fail("the wiring was asked for")
+
+    lowatch.settings = {"wiring": refuse}
+
+
+def test_check_of_a_valid_one(lowatch: CommandLine, config_file: WriteConfig) -> None:
+    path = config_file('domains = ["www.example.com"]')
+    addition = path.parent / "lowatch.d" / "more.toml"
+    addition.parent.mkdir()
+    addition.write_text("")
+    assert lowatch("config", "check", "-c", path) == (0, f"{path}: valid\n{addition}: valid\n", "")
+
+
+def test_check_of_an_invalid_one(lowatch: CommandLine, config_file: WriteConfig) -> None:
+    path = config_file('hold = 30\n\nprobe = "on"')
+    code, stdout, stderr = lowatch("config", "check", "-c", path)
+    assert (code, stdout) == (2, "")
+    assert [line.split(" ")[:2] for line in stderr.splitlines()] == [
+        [f"{path}:1:", "hold:"],
+        [f"{path}:3:", "probe:"],
+    ]
+
+
+def test_check_without_one(lowatch: CommandLine) -> None:
+    assert lowatch("config", "check") == (0, f"no {load_module.DEFAULT_PATH}: the defaults are valid\n", "")
+
+
+def test_check_of_one_that_is_missing(lowatch: CommandLine, tmp_path: Path) -> None:
+    path = tmp_path / "none.toml"
+    assert lowatch("config", "check", "-c", path) == (2, "", f"{path}: there is no such file\n")
+
+
+def test_show(lowatch: CommandLine, config_file: WriteConfig, tmp_path: Path) -> None:
+    path = config_file('domains = ["www.example.com:443"]\nhold = "1h30m"')
+    code, stdout, stderr = lowatch("config", "show", "-c", path)
+    assert (code, stderr) == (0, "")
+    shown = tmp_path / "shown.toml"
+    shown.write_text(stdout)
+    assert load(shown) == load(path)
+
+
+def test_show_of_an_invalid_one(lowatch: CommandLine, config_file: WriteConfig) -> None:
+    code, stdout, _ = lowatch("config", "show", "-c", config_file("hold = 30"))
+    assert (code, stdout) == (2, "")
+
+
+def test_it_takes_a_noun(lowatch: CommandLine) -> None:
+    code, stdout, stderr = lowatch("config")
+    assert (code, stdout) == (2, "")
+    assert "check|show" in stderr

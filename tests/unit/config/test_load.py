@@ -1,0 +1,260 @@
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from lowatch.config import load as load_module
+from lowatch.config.document import SIZE_LIMIT
+from lowatch.config.errors import ConfigErrors
+from lowatch.config.load import config_files, load
+from lowatch.config.schema import Config, Listen
+from lowatch.core.addresses import Port, parse_address
+from lowatch.core.policy import Domain
+
+
+@pytest.fixture
+def main(tmp_path: Path) -> Path:
+    return tmp_path / "lowatch.toml"
+
+
+def drop_in(main: Path, name: str, text: str) -> Path:
+    directory = main.parent / "lowatch.d"
+    directory.mkdir(exist_ok=True)
+    path = directory / name
+    path.write_text(text)
+    return path
+
+
+def told(path: Path | None) -> list[str]:
+    with pytest.raises(ConfigErrors) as caught:
+        load(path)
+    assert str(caught.value).splitlines() == [str(error) for error in caught.value.errors]
+    return [str(error) for error in caught.value.errors]
+
+
+class TestFiles:
+    def test_an_empty_file_is_the_defaults(self, main: Path) -> None:
+        main.write_text("")
+        assert load(main) == Config()
+
+    def test_a_named_file_must_exist(self, main: Path) -> None:
+        assert told(main) == [f"{main}: there is no such file"]
+
+    def test_the_default_file_need_not(self, main: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(load_module, "DEFAULT_PATH", main)
+        assert load() == Config()
+        assert config_files() == []
+        addition = drop_in(main, "a.toml", 'hold = "1m"')
+        assert load().policy.hold == 60.0
+        assert config_files() == [addition]
+        main.write_text('hold = "2m"\nprobe = "off"')
+        assert load().policy.hold == 60.0
+        assert load().policy.probe is False
+        assert config_files() == [main, addition]
+
+    def test_the_default_directory_need_not(self, main: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(load_module, "DEFAULT_PATH", main / "nowhere" / "lowatch.toml")
+        assert load() == Config()
+
+    def test_a_default_file_that_leads_nowhere_is_told(
+        self, main: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(load_module, "DEFAULT_PATH", main)
+        main.symlink_to("nowhere")
+        assert told(None) == [f"{main}: there is no such file"]
+
+    def test_a_directory(self, tmp_path: Path) -> None:
+        assert told(tmp_path) == [f"{tmp_path}: is a directory"]
+
+    def test_a_file_below_a_file(self, main: Path) -> None:
+        main.write_text("")
+        below = main / "lowatch.toml"
+        assert f"{below}: cannot be read: Not a directory" in told(below)
+
+    def test_a_path_that_cannot_be(self) -> None:
+        assert told(Path("a\0b")) == ["a\0b: cannot be read: embedded null byte"]
+
+    def test_an_unreadable_file(self, main: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Root reads everything, so the refusal has to be made."""
+        main.write_text("")
+
+        def refuse(*_: object, **__: object) -> None:
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr(Path, "open", refuse)
+        assert told(main) == [f"{main}: cannot be read: Permission denied"]
+
+    def test_not_utf_8(self, main: Path) -> None:
+        main.write_bytes(b'hold = "30s"\n# caf\xe9\n')
+        assert told(main) == [f"{main}:2: is not UTF-8: octet 0xe9 (save it as UTF-8)"]
+
+    def test_utf_16(self, main: Path) -> None:
+        main.write_bytes('hold = "30s"'.encode("utf-16"))
+        assert told(main) == [f"{main}:1: is not UTF-8: octet 0xff (save it as UTF-8)"]
+
+    def test_a_byte_order_mark(self, main: Path) -> None:
+        main.write_text('hold = "30s"', encoding="utf-8-sig")
+        [line] = told(main)
+        assert line.startswith(f"{main}:1: starts with a byte order mark")
+
+    def test_crlf_counts_as_one_line_end(self, main: Path) -> None:
+        main.write_bytes(b'# windows\r\nhold = "30s"\r\ndomains = ["""\\\r\n  a b"""]\r\nprobe = 1\r\n')
+        assert [line.split(":")[1] for line in told(main)] == ["3", "5"]
+
+    def test_too_large(self, main: Path) -> None:
+        with main.open("wb") as file:
+            file.truncate(SIZE_LIMIT + 1)
+        assert told(main) == [f"{main}: is larger than 16 MiB"]
+
+    def test_nested_too_deeply(self, main: Path) -> None:
+        main.write_text("a = " + "[" * 100_000)
+        assert told(main) == [f"{main}: is nested too deeply"]
+
+    def test_an_integer_of_too_many_digits(self, main: Path) -> None:
+        main.write_text("[dns]\nmax_qps = " + "9" * 5000)
+        [line] = told(main)
+        assert line.startswith(f"{main}: is not valid TOML: ")
+
+    def test_a_pipe_may_be_named(self, tmp_path: Path) -> None:
+        """As in `lowatch check -c <(...)`."""
+        reader, writer = os.pipe()
+        os.write(writer, b'hold = "1m"')
+        os.close(writer)
+        try:
+            assert load(Path(f"/dev/fd/{reader}")).policy.hold == 60.0
+        finally:
+            os.close(reader)
+
+
+class TestDropIns:
+    def test_only_toml_in_order(self, main: Path) -> None:
+        main.write_text('hold = "1m"')
+        drop_in(main, "20.toml", 'hold = "3m"')
+        drop_in(main, "10.toml", 'hold = "2m"')
+        drop_in(main, "90.conf", 'hold = "9m"')
+        drop_in(main, "90.toml~", 'hold = "9m"')
+        drop_in(main, ".90.toml", 'hold = "9m"')
+        assert load(main).policy.hold == 180.0
+        assert [file.name for file in config_files(main)] == ["lowatch.toml", "10.toml", "20.toml"]
+
+    def test_tables_merge_by_key(self, main: Path) -> None:
+        main.write_text('[dns]\ntimeout = "1s"\nmax_qps = 7\n[web]\nlisten = [":1"]')
+        drop_in(main, "a.toml", '[dns]\ntimeout = "3s"\n[web]\nlisten = [":2"]\nenable_reload = true')
+        config = load(main)
+        assert (config.dns.timeout, config.dns.max_qps) == (3.0, 7)
+        assert (config.web.listen, config.web.enable_reload) == ((Listen("", 2),), True)
+
+    def test_values_and_arrays_override(self, main: Path) -> None:
+        main.write_text('interfaces = ["lo", "dummy*"]\nports = ["80/tcp"]\nprobe = "off"')
+        drop_in(main, "a.toml", 'interfaces = ["eth0"]\nports = ["8443"]\nprobe = "confirm"')
+        config = load(main)
+        assert config.policy.interfaces == ("eth0",)
+        assert config.ports == (Port(8443, "tcp"),)
+        assert config.policy.probe is True
+
+    def test_what_is_watched_and_accepted_adds_up(self, main: Path) -> None:
+        acknowledge = '[[acknowledge]]\nkind = "idle-vip"\nuntil = 2027-01-31\nreason = "{}"\n'
+        main.write_text(
+            'domains = ["a.example"]\nexpect = ["192.0.2.1"]\n[[domain]]\nname = "b.example"\n'
+            + acknowledge.format("first")
+        )
+        drop_in(
+            main,
+            "a.toml",
+            'domains = ["c.example:53/udp", "b.example"]\nexpect = ["192.0.2.2", "192.0.2.1"]\n'
+            '[[domain]]\nname = "A.example."\nports = ["443/tcp"]\nunit = "nginx.service"\n'
+            + acknowledge.format("second"),
+        )
+        policy = load(main).policy
+        assert policy.domains == {
+            "a.example": Domain("a.example", (Port(443, "tcp"),), any_of=False, unit="nginx.service"),
+            "b.example": Domain("b.example"),
+            "c.example": Domain("c.example", (Port(53, "udp"),), any_of=False),
+        }
+        assert policy.expect == (parse_address("192.0.2.1"), parse_address("192.0.2.2"))
+        assert [one.reason for one in policy.acknowledgements] == ["first", "second"]
+
+    def test_every_file_tells_its_mistakes_in_order(self, main: Path) -> None:
+        main.write_text('hold = 30\n\nunit = "x"')
+        second = drop_in(main, "2.toml", "probe = ")
+        first = drop_in(main, "1.toml", '# fine\nprobe = "on"')
+        fourth = drop_in(main, "4.toml", '[dns]\nmin_ttl = "2h"')
+        third = drop_in(main, "3.toml", '[[domain]]\nname = "a b"')
+        places = [line.split(" ")[0] for line in told(main)]
+        assert places == [
+            f"{main}:1:",
+            f"{main}:3:",
+            f"{first}:2:",
+            f"{second}:",  # at its end
+            f"{third}:2:",
+            f"{fourth}:2:",
+        ]
+
+    def test_units_conflict_across_files(self, main: Path) -> None:
+        main.write_text('[[domain]]\nname = "a.example"\nunit = "nginx.service"')
+        other = drop_in(main, "a.toml", '[[domain]]\nname = "a.example"\n\nunit = "haproxy.service"')
+        [line] = told(main)
+        assert line.startswith(f"{other}:4: domain[0].unit: 'haproxy.service', but a.example has 'nginx.")
+
+    def test_the_same_unit_twice_is_no_conflict(self, main: Path) -> None:
+        main.write_text('[[domain]]\nname = "a.example"\nunit = "nginx.service"')
+        drop_in(main, "a.toml", '[[domain]]\nname = "a.example"\nports = ["443"]\nunit = "nginx.service"')
+        assert load(main).policy.domains["a.example"].unit == "nginx.service"
+
+    def test_a_lower_maximum_in_a_later_file(self, main: Path) -> None:
+        main.write_text('[dns]\nmin_ttl = "10m"')
+        other = drop_in(main, "a.toml", '[dns]\nmax_ttl = "5m"')
+        assert told(main) == [f"{other}:2: dns.max_ttl: min_ttl 10m is longer than max_ttl 5m"]
+
+    def test_a_bad_limit_is_not_compared(self, main: Path) -> None:
+        main.write_text('[dns]\nmin_ttl = "2h"\nmax_ttl = 5')
+        assert len(told(main)) == 1
+
+    def test_lowatch_d_is_a_file(self, main: Path) -> None:
+        main.write_text("")
+        (main.parent / "lowatch.d").write_text("")
+        assert told(main) == [f"{main.parent / 'lowatch.d'}: cannot be listed: Not a directory"]
+        with pytest.raises(ConfigErrors):
+            config_files(main)
+
+    def test_a_fifo_would_hold_up_a_reload(self, main: Path) -> None:
+        main.write_text("")
+        path = drop_in(main, "a.toml", "")
+        path.unlink()
+        os.mkfifo(path)
+        assert stat.S_ISFIFO(path.stat().st_mode)
+        assert told(main) == [f"{path}: is no regular file"]
+
+    def test_a_directory_among_them(self, main: Path) -> None:
+        main.write_text("")
+        path = drop_in(main, "a.toml", "")
+        path.unlink()
+        path.mkdir()
+        assert told(main) == [f"{path}: is a directory"]
+
+    def test_the_web_configuration_is_beside_the_file_that_names_it(self, main: Path) -> None:
+        main.write_text('[web]\nconfig_file = "web.yml"')
+        assert load(main).web.config_file == str(main.parent / "web.yml")
+        drop_in(main, "a.toml", '[web]\nconfig_file = "tls.yml"')
+        assert load(main).web.config_file == str(main.parent / "lowatch.d" / "tls.yml")
+        drop_in(main, "b.toml", '[web]\nconfig_file = "/etc/web.yml"')
+        assert load(main).web.config_file == "/etc/web.yml"
+        drop_in(main, "c.toml", '[web]\nconfig_file = ""')
+        assert load(main).web.config_file == ""
+
+    def test_a_relative_name_still_gives_an_absolute_path(
+        self, main: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        main.write_text('[web]\nconfig_file = "web.yml"')
+        monkeypatch.chdir(main.parent)
+        assert load(Path(main.name)).web.config_file == str(main.parent / "web.yml")
+
+
+def test_loading_leaves_the_files_as_they_are(main: Path) -> None:
+    main.write_text('hold = "30s"')
+    before = sorted((path, path.stat().st_mtime_ns) for path in main.parent.rglob("*"))
+    load(main)
+    assert sorted((path, path.stat().st_mtime_ns) for path in main.parent.rglob("*")) == before

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import pytest
+
+from lowatch.config.schema import Config
+from lowatch.config.targets import (
+    AddressTarget,
+    DomainTarget,
+    Mention,
+    merge_mentions,
+    parse_explain_target,
+    parse_target,
+    with_targets,
+)
+from lowatch.core.addresses import Port, parse_address
+from lowatch.core.policy import DEFAULT_PORTS, Domain, Policy
+
+HTTPS = Port(443, "tcp")
+ALTERNATE = Port(8443, "tcp")
+DNS = Port(53, "udp")
+
+
+@pytest.mark.parametrize(
+    ("text", "target"),
+    [
+        ("www.example.com", DomainTarget("www.example.com")),
+        ("www.example.com:443", DomainTarget("www.example.com", HTTPS)),
+        ("WWW.example.com.:443/tcp", DomainTarget("www.example.com", HTTPS)),
+        ("dns.example.com:53/udp", DomainTarget("dns.example.com", DNS)),
+        ("bücher.example:443", DomainTarget("xn--bcher-kva.example", HTTPS)),
+    ],
+)
+def test_a_domain(text: str, target: DomainTarget) -> None:
+    assert parse_target(text) == target
+    assert parse_explain_target(text) == target
+    assert parse_target(str(target)) == target
+
+
+@pytest.mark.parametrize(
+    ("text", "address", "port"),
+    [
+        ("192.0.2.10", "192.0.2.10", None),
+        ("192.0.2.10:443", "192.0.2.10", HTTPS),
+        ("192.0.2.10:53/udp", "192.0.2.10", DNS),
+        ("2001:db8::10", "2001:db8::10", None),
+        ("[2001:db8::10]", "2001:db8::10", None),
+        ("[2001:db8::10]:443", "2001:db8::10", HTTPS),
+        ("[2001:DB8:0::10]:53/udp", "2001:db8::10", DNS),
+    ],
+)
+def test_an_address_is_for_explain_alone(text: str, address: str, port: Port | None) -> None:
+    target = AddressTarget(parse_address(address), port)
+    assert parse_explain_target(text) == target
+    assert parse_explain_target(str(target)) == target
+    with pytest.raises(ValueError, match="is an address, not a domain"):
+        parse_target(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("", "empty"),
+        ("192.0.2.0/24", "is a prefix"),
+        ("2001:db8::/64", "is a prefix"),
+        ("fe80::1%lo", "has a scope"),
+        ("www.example.com:", "bad port"),
+        ("www.example.com:https", "bad port"),
+        ("www.example.com:70000", "from 1 to 65535"),
+        ("www.example.com:443/quic", "must be tcp or udp"),
+        ("www.example.com/udp", "slash but no port"),
+        ("www.example.com:80:443", "more than one colon"),
+        ("http://www.example.com:80", r"write only 'www.example.com:80'"),
+        (":443", "is empty"),
+        ("[www.example.com]:443", "no domain name"),
+    ],
+)
+def test_neither(text: str, complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        parse_explain_target(text)
+
+
+def test_a_domain_without_ports_serves_any_of_the_default_ones() -> None:
+    assert merge_mentions([Mention("a.example")], (HTTPS,)) == {
+        "a.example": Domain("a.example", (HTTPS,), any_of=True)
+    }
+
+
+def test_own_ports_are_each_required_and_add_up() -> None:
+    mentions = [
+        Mention("a.example", (HTTPS,)),
+        Mention("b.example", (DNS,)),
+        Mention("a.example"),
+        Mention("a.example", (ALTERNATE, HTTPS), "nginx.service"),
+    ]
+    assert merge_mentions(mentions, DEFAULT_PORTS) == {
+        "a.example": Domain("a.example", (HTTPS, ALTERNATE), any_of=False, unit="nginx.service"),
+        "b.example": Domain("b.example", (DNS,), any_of=False),
+    }
+
+
+def test_targets_replace_the_configured_domains_and_nothing_else() -> None:
+    config = Config(
+        policy=Policy(domains={"old.example": Domain("old.example")}, hold=7.0), ports=(ALTERNATE,)
+    )
+    changed = with_targets(config, [DomainTarget("new.example"), DomainTarget("own.example", DNS)])
+    assert changed.policy.domains == {
+        "new.example": Domain("new.example", (ALTERNATE,), any_of=True),
+        "own.example": Domain("own.example", (DNS,), any_of=False),
+    }
+    assert (changed.policy.hold, changed.ports) == (7.0, (ALTERNATE,))

@@ -1,0 +1,263 @@
+"""Audits as they come from real hosts, for what is rendered of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lowatch.core.addresses import parse_address, parse_port
+from lowatch.core.answers import Status
+from lowatch.core.audit import Audit
+from lowatch.core.findings import Finding, Kind, Subject
+from lowatch.core.held import Held
+from lowatch.core.lifecycle import State, Tracked
+from lowatch.core.listeners import Listener
+from lowatch.core.snapshot import Problem
+from lowatch.core.verdicts import JudgedEndpoint, Verdict
+
+NOW = 1795403527.25  # 2026-11-23T03:12:07Z
+UPTIME = 1_000_000.0
+
+NGINX = Listener(parse_address("0.0.0.0"), inode=48213, uid=33, unit="nginx.service")
+
+
+def tracked(
+    kind: Kind,
+    message: str,
+    *fix: str,
+    interface: str | None = "lo",
+    address: str | None = None,
+    domain: str | None = None,
+    port: str | None = None,
+    prefixlen: int | None = None,
+    state: State = State.FIRING,
+    since: float = NOW,
+    present: bool = True,
+    because: str = "",
+) -> Tracked:
+    subject = Subject(
+        kind,
+        interface,
+        None if address is None else parse_address(address),
+        domain,
+        None if port is None else parse_port(port),
+        prefixlen,
+    )
+    finding = Finding(subject, message, fix)
+    return Tracked(finding, state, since, changed=0.0, present=present, acknowledged_because=because)
+
+
+def orphan(domain: str, address: str, port: str, *, siblings: bool = False, **rest: object) -> Tracked:
+    others = ", nor on any of its other ports" if siblings else ""
+    return tracked(
+        Kind.ORPHAN_VIP,
+        f"{domain} resolves to {address}, held on lo, but nothing on this host listens on "
+        f"{port}{others}: requests from here fail",
+        f"ip address del {address}/{128 if ':' in address else 32} dev lo",
+        domain=domain,
+        address=address,
+        port=port,
+        **rest,  # type: ignore[arg-type]
+    )
+
+
+def endpoint(
+    domain: str,
+    address: str,
+    port: str,
+    verdict: Verdict,
+    listener: Listener | None = None,
+    reason: str = "",
+    interface: str = "lo",
+) -> JudgedEndpoint:
+    return JudgedEndpoint(
+        domain, parse_address(address), interface, parse_port(port), verdict, listener, reason
+    )
+
+
+def held(address: str, prefixlen: int = 32, **rest: object) -> Held:
+    return Held(parse_address(address), prefixlen, "lo", **rest)  # type: ignore[arg-type]
+
+
+def audit(
+    findings: Sequence[Tracked] = (),
+    endpoints: Sequence[JudgedEndpoint] = (),
+    problems: Sequence[Problem] = (),
+    held: Sequence[Held] = (),
+    statuses: dict[Status, int] | None = None,
+    complete: bool = True,
+) -> Audit:
+    return Audit(
+        host="web-17",
+        audited_at=NOW,
+        uptime=UPTIME,
+        complete=complete,
+        problems=tuple(problems),
+        held=tuple(held),
+        endpoints=tuple(endpoints),
+        findings=tuple(findings),
+        statuses=statuses or {},
+    )
+
+
+LOOPBACK = (
+    held("127.0.0.1", 8, label="lo", flags=("permanent",), created=1.21, origin="kernel"),
+    held("::1", 128, flags=("permanent",), created=1.21, origin="kernel"),
+)
+
+
+def clear() -> Audit:
+    """Three of twelve names resolve here, and nginx serves them."""
+    names = ("api.example.com", "shop.example.com", "www.example.com")
+    return audit(
+        endpoints=[
+            endpoint(name, "192.0.2.10", port, verdict, listener)
+            for name in names
+            for port, verdict, listener in (
+                ("80/tcp", Verdict.UNUSED, None),
+                ("443/tcp", Verdict.SERVED, NGINX),
+            )
+        ],
+        held=[*LOOPBACK, held("192.0.2.10", label="lo:vip", created=UPTIME - 3600)],
+        statuses={Status.RESOLVED: 11, Status.NODATA: 1},
+    )
+
+
+def one_orphan() -> Audit:
+    """The canonical case (facts/cases.md 1): the VIP stayed, the service did not."""
+    return audit(
+        findings=[
+            orphan("www.example.com", "192.0.2.10", port, siblings=True) for port in ("80/tcp", "443/tcp")
+        ],
+        endpoints=[
+            endpoint("www.example.com", "192.0.2.10", "80/tcp", Verdict.ORPHAN),
+            endpoint("www.example.com", "192.0.2.10", "443/tcp", Verdict.ORPHAN),
+            endpoint(
+                "ns.example.com",
+                "192.0.2.53",
+                "53/udp",
+                Verdict.SERVED,
+                Listener(parse_address("192.0.2.53"), 7, 107, "unbound.service", protocol="udp"),
+            ),
+        ],
+        held=[*LOOPBACK, held("192.0.2.10"), held("192.0.2.53")],
+        statuses={Status.RESOLVED: 12},
+    )
+
+
+def bad_night() -> Audit:
+    """Several kinds and states at once, with DNS failing: what the daemon's page shows."""
+    db = "primary.database.payments.eu-central.example.com"
+    backlogged = Listener(parse_address("::"), 99, 998, "gunicorn.service", 129, 128)
+    return audit(
+        findings=[
+            orphan("www.example.com", "192.0.2.10", "443/tcp", since=NOW - 843),
+            orphan("shop.example.com", "2001:db8::10", "443/tcp", since=NOW - 12, state=State.PENDING),
+            tracked(
+                Kind.MISSING_VIP,
+                "192.0.2.99 is expected to be held here, and no watched interface has it",
+                "ip address add 192.0.2.99/32 dev lo",
+                interface=None,
+                address="192.0.2.99",
+                since=NOW - 90061,
+                present=False,
+            ),
+            tracked(
+                Kind.WIDE_PREFIX,
+                "10.1.2.3/24 on lo makes all 256 addresses of 10.1.2.0/24 local; "
+                "2 configured domains are shadowed: db1.example.com, db2.example.com",
+                "ip address add 10.1.2.3/32 dev lo",
+                "ip address del 10.1.2.3/24 dev lo",
+                address="10.1.2.0",
+                prefixlen=24,
+                since=NOW - 3 * 86400,
+            ),
+            tracked(
+                Kind.BACKLOGGED_VIP,
+                "the accept queue of gunicorn.service at 192.0.2.10 port 8443/tcp is full "
+                "(129 of 128): new connections wait and time out",
+                address="192.0.2.10",
+                domain=db,
+                port="8443/tcp",
+                since=NOW - 61,
+            ),
+            tracked(
+                Kind.IDLE_VIP,
+                "192.0.2.77 is held on lo, no known domain resolves to it, and no socket is bound",
+                "ip address del 192.0.2.77/32 dev lo",
+                address="192.0.2.77",
+                state=State.ACKNOWLEDGED,
+                because="kept until the move, see OPS-4711",
+                since=NOW - 864000,
+            ),
+        ],
+        endpoints=[
+            endpoint("www.example.com", "192.0.2.10", "443/tcp", Verdict.ORPHAN),
+            endpoint("www.example.com", "192.0.2.10", "80/tcp", Verdict.SERVED, NGINX),
+            endpoint("shop.example.com", "2001:db8::10", "443/tcp", Verdict.ORPHAN),
+            endpoint(db, "192.0.2.10", "8443/tcp", Verdict.BACKLOGGED, backlogged),
+            endpoint("dnat.example.com", "192.0.2.11", "443/tcp", Verdict.REDIRECTED),
+            endpoint(
+                "old.example.com",
+                "192.0.2.12",
+                "443/tcp",
+                Verdict.UNKNOWN,
+                reason="A: SERVFAIL from 192.0.2.53, and for more than 1 h no good answer",
+            ),
+        ],
+        problems=[
+            Problem("dns", "192.0.2.54 does not answer: timed out after 2 s, 14 times in a row"),
+            Problem("dns", "old.example.com A: SERVFAIL from 192.0.2.53 (EDE 6, DNSSEC bogus)"),
+            Problem("netlink", "the dump of addresses was interrupted 5 times"),
+        ],
+        held=[*LOOPBACK, held("192.0.2.10"), held("192.0.2.77"), held("10.1.2.3", 24)],
+        statuses={Status.RESOLVED: 1198, Status.STALE: 4, Status.NXDOMAIN: 1, Status.UNKNOWN: 1},
+        complete=False,
+    )
+
+
+def incomplete() -> Audit:
+    """Nothing found, but not everything seen."""
+    return audit(
+        endpoints=[
+            endpoint(
+                "www.example.com",
+                "192.0.2.10",
+                port,
+                Verdict.UNKNOWN,
+                reason="netlink: Operation not permitted",
+            )
+            for port in ("80/tcp", "443/tcp")
+        ],
+        problems=[Problem("sock_diag", "192.0.2.10 port 80/tcp: Operation not permitted")],
+        held=[*LOOPBACK, held("192.0.2.10")],
+        statuses={Status.RESOLVED: 2, Status.UNKNOWN: 1},
+        complete=False,
+    )
+
+
+def nth(first_two: str, n: int) -> str:
+    """The n-th address of first_two.0.0/16."""
+    return f"{first_two}.{n >> 8}.{n & 255}"
+
+
+def big(served: int = 10_000, idle: int = 30) -> Audit:
+    """A load balancer with ten thousand names, and what old reloads left behind (case 6)."""
+    left = [nth("198.51", 100 * 256 + n) for n in range(1, idle + 1)]
+    return audit(
+        findings=[
+            tracked(
+                Kind.IDLE_VIP,
+                f"{address} is held on lo for 41 d, no known domain resolves to it, "
+                "and no socket is bound to it",
+                f"ip address del {address}/32 dev lo",
+                address=address,
+            )
+            for address in left
+        ],
+        endpoints=[
+            endpoint(f"n{n}.example.com", nth("10.0", n), "443/tcp", Verdict.SERVED, NGINX)
+            for n in range(served)
+        ],
+        held=[*LOOPBACK, *(held(nth("10.0", n)) for n in range(served)), *map(held, left)],
+        statuses={Status.RESOLVED: served},
+    )

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lowatch.core.findings import Finding, Kind, Severity, Subject
+from lowatch.core.lifecycle import Now, State, Tracked
+from lowatch.report import alert
+
+from .audit_worlds import NOW, bad_night, tracked
+from .golden import assert_golden
+
+AT = Now(monotonic=5000.0, wall=NOW)
+
+# CONTRACT.md, "Journal": "Fields, always all of them".
+CONTRACT_FIELDS = [
+    "MESSAGE",
+    "MESSAGE_ID",
+    "PRIORITY",
+    "SYSLOG_IDENTIFIER",
+    "LOWATCH_KIND",
+    "LOWATCH_STATE",
+    "LOWATCH_SEVERITY",
+    "LOWATCH_INTERFACE",
+    "LOWATCH_ADDRESS",
+    "LOWATCH_DOMAIN",
+    "LOWATCH_PORT",
+    "LOWATCH_PROTOCOL",
+    "LOWATCH_SINCE",
+    "LOWATCH_REASON",
+    "LOWATCH_FIX",
+]
+
+
+def resolved(firing: Tracked, gone_for: float = 30.0) -> Tracked:
+    return replace(firing, state=State.RESOLVED, present=False, changed=AT.monotonic - gone_for)
+
+
+@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("state", [State.FIRING, State.RESOLVED])
+def test_all_fields_always(kind: Kind, state: State) -> None:
+    bare = Tracked(Finding(Subject(kind), "something is wrong"), state, NOW, 0.0)
+    fields = alert.fields(bare, AT)
+    assert list(fields) == CONTRACT_FIELDS
+    assert fields["LOWATCH_KIND"] == kind
+    assert fields["SYSLOG_IDENTIFIER"] == "lowatch"
+    empty = {name for name, value in fields.items() if not value}
+    assert empty == {
+        f"LOWATCH_{name}" for name in ("INTERFACE", "ADDRESS", "DOMAIN", "PORT", "PROTOCOL", "FIX")
+    }
+
+
+def test_message_ids_are_distinct_and_never_change() -> None:
+    ids = {**alert.MESSAGE_IDS, "resolved": alert.RESOLVED_MESSAGE_ID}
+    assert set(alert.MESSAGE_IDS) == set(Kind)
+    assert len(set(ids.values())) == len(ids)
+    assert all(re.fullmatch("[0-9a-f]{32}", each) for each in ids.values())
+    assert_golden("alert-message-ids.json", json.dumps(ids, indent=1) + "\n")
+
+
+@pytest.mark.parametrize(
+    ("severity", "priority"),
+    [(Severity.CRITICAL, "3"), (Severity.WARNING, "4"), (Severity.INFO, "6")],
+)
+def test_priority_follows_severity_and_good_news_is_a_notice(severity: Severity, priority: str) -> None:
+    kind = next(kind for kind in Kind if kind.severity is severity)
+    one = tracked(kind, "something is wrong")
+    assert alert.fields(one, AT)["PRIORITY"] == priority
+    assert alert.fields(resolved(one), AT)["PRIORITY"] == "5"
+
+
+def test_message_says_what_where_why_since_when_and_what_to_do() -> None:
+    one = tracked(
+        Kind.ORPHAN_VIP,
+        "www.example.com resolves to 192.0.2.10, held on lo, and nothing listens on 80/tcp.",
+        "ip address del 192.0.2.10/32 dev lo",
+        "systemctl start nginx.service",
+        since=NOW - 60,
+    )
+    fields = alert.fields(one, AT)
+    assert fields["MESSAGE"] == (
+        "orphan-vip: www.example.com resolves to 192.0.2.10, held on lo, and nothing listens on "
+        "80/tcp; firing since 2026-11-23T03:11:07Z; to mend it: "
+        "ip address del 192.0.2.10/32 dev lo; systemctl start nginx.service"
+    )
+    assert fields["LOWATCH_FIX"] == ("ip address del 192.0.2.10/32 dev lo; systemctl start nginx.service")
+    assert fields["LOWATCH_REASON"].endswith("nothing listens on 80/tcp")
+
+
+def test_resolved_says_how_long_it_lasted_not_counting_the_hold() -> None:
+    one = resolved(tracked(Kind.HOLDER_DOWN, "lo is down", since=NOW - 90), gone_for=30)
+    fields = alert.fields(one, AT)
+    assert fields["MESSAGE"] == "resolved: holder-down, lo, after 1 min; it had been: lo is down"
+    assert fields["MESSAGE_ID"] == alert.RESOLVED_MESSAGE_ID
+    assert fields["LOWATCH_STATE"] == "resolved"
+
+
+def test_golden() -> None:
+    entries = [
+        alert.fields(each, AT)
+        for firing in bad_night().findings
+        if firing.state is State.FIRING
+        for each in (replace(firing, present=True), resolved(firing))
+    ]
+    assert_golden("alert-fields.json", json.dumps(entries, indent=1) + "\n")
+
+
+@given(message=st.text(), name=st.text(), interface=st.text(), command=st.text())
+def test_what_outsiders_chose_cannot_break_the_line(
+    message: str, name: str, interface: str, command: str
+) -> None:
+    one = tracked(Kind.IDLE_VIP, message, command, domain=name, interface=interface)
+    for each in (one, resolved(one)):
+        fields = alert.fields(each, AT)
+        for field in ("MESSAGE", "LOWATCH_REASON"):
+            assert all(" " <= character <= "~" for character in fields[field])
+        assert fields["LOWATCH_DOMAIN"] == name

@@ -1,0 +1,222 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from lowatch.core.addresses import parse_address, parse_port, parse_prefix
+from lowatch.core.answers import Answer, RRset, Status
+from lowatch.core.findings import Kind
+from lowatch.core.listeners import Connect, Listener
+from lowatch.core.observed import Unknown
+from lowatch.core.snapshot import Problem
+from lowatch.core.verdicts import Verdict
+from lowatch.report.explain import AddressEvidence, Explanation, RouteAnswer, render
+from tests.unit.report.audit_worlds import NGINX, NOW, UPTIME, endpoint, held, tracked
+
+VIP = parse_address("192.0.2.10")
+ELSEWHERE = parse_address("198.51.100.7")
+
+ANSWER = Answer(
+    "www.example.com",
+    a=RRset(Status.RESOLVED, (VIP, ELSEWHERE), ("lb.example.net",), 300, server="192.0.2.53"),
+    aaaa=RRset(Status.NODATA, ttl=60, server="192.0.2.53"),
+)
+HELD_VIP = AddressEvidence(
+    VIP,
+    RouteAnswer(local=True, prefix=parse_prefix("192.0.2.10/32"), interface="lo"),
+    held=(held("192.0.2.10", label="lo:vip", flags=("permanent",), created=UPTIME - 11520),),
+    endpoints=(
+        endpoint("www.example.com", "192.0.2.10", "80/tcp", Verdict.ORPHAN),
+        endpoint("www.example.com", "192.0.2.10", "443/tcp", Verdict.SERVED, NGINX),
+    ),
+    connects={parse_port("80/tcp"): Connect.REFUSED},
+)
+REMOTE = AddressEvidence(
+    ELSEWHERE, RouteAnswer(local=False, prefix=parse_prefix("0.0.0.0/0"), interface="eth0")
+)
+ORPHANED = Explanation(
+    target="www.example.com",
+    host="web-17",
+    at=NOW,
+    uptime=UPTIME,
+    views={"dns": ANSWER},
+    addresses=(HELD_VIP, REMOTE),
+    findings=(
+        tracked(
+            Kind.ORPHAN_VIP,
+            "nothing listens on 80/tcp",
+            "ip address del 192.0.2.10/32 dev lo",
+            domain="www.example.com",
+            address="192.0.2.10",
+            port="80/tcp",
+        ),
+    ),
+)
+EVIDENCE = """\
+www.example.com
+web-17, 2026-11-23T03:12:07Z
+
+  dns A       192.0.2.10 and 198.51.100.7; by way of lb.example.net; said 192.0.2.53, TTL 300 s
+  dns AAAA    nodata; said 192.0.2.53, TTL 60 s
+
+192.0.2.10
+  route       local, by 192.0.2.10/32 on lo
+  held        192.0.2.10/32 on lo, label lo:vip, permanent, for 3 h 12 min
+  80/tcp      orphan: nobody listens; a connect was refused
+  443/tcp     served: nginx.service (uid 33, inode 48213) listens at 0.0.0.0
+
+198.51.100.7
+  route       not local, by 0.0.0.0/0 on eth0: it is elsewhere
+
+CRITICAL  orphan-vip: www.example.com at 192.0.2.10 on lo, 80/tcp
+    why    nothing listens on 80/tcp
+    state  firing
+    fix    ip address del 192.0.2.10/32 dev lo
+"""
+NOTHING = Explanation("www.example.com", "web-17", NOW, UPTIME)
+
+
+def text(explanation: Explanation, *, width: int = 100) -> str:
+    return render(explanation, colour=False, width=width)
+
+
+def of(evidence: AddressEvidence) -> str:
+    return text(replace(NOTHING, addresses=(evidence,)))
+
+
+def test_the_chain_of_evidence() -> None:
+    assert text(ORPHANED) == EVIDENCE
+
+
+def test_it_keeps_to_the_width() -> None:
+    lines = text(ORPHANED, width=50).splitlines()
+    assert max(len(line) for line in lines if "ip address" not in line) <= 50
+
+
+def test_colour_changes_nothing_else() -> None:
+    coloured = render(ORPHANED, colour=True, width=100)
+    assert "\x1b[1;31m80/tcp\x1b[0m" in coloured
+    for code in ("0", "1", "2", "1;31", "1;32"):
+        coloured = coloured.replace(f"\x1b[{code}m", "")
+    assert coloured == text(ORPHANED)
+
+
+def test_an_address_asked_about_by_itself() -> None:
+    explanation = replace(
+        ORPHANED,
+        target="192.0.2.10",
+        views={},
+        addresses=(HELD_VIP,),
+        names=("www.example.com", "api.example.com"),
+    )
+    assert text(explanation).startswith(
+        "192.0.2.10\nweb-17, 2026-11-23T03:12:07Z\n  resolved by www.example.com and api.example.com\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("rrset", "said"),
+    [
+        (
+            RRset(Status.STALE, (VIP,), ttl=30, reason="timed out", server="192.0.2.53"),
+            "192.0.2.10; stale: timed out; said 192.0.2.53, TTL 30 s",
+        ),
+        (RRset(Status.UNKNOWN, reason="SERVFAIL"), "unknown: SERVFAIL"),
+        (RRset(Status.NXDOMAIN, ttl=5, server="::1"), "nxdomain; said ::1, TTL 5 s"),
+    ],
+)
+def test_answers(rrset: RRset, said: str) -> None:
+    answer = replace(ANSWER, a=rrset)
+    assert f"  dns A       {said}\n" in text(replace(NOTHING, views={"dns": answer}))
+
+
+@pytest.mark.parametrize(
+    ("route", "said"),
+    [
+        (RouteAnswer(local=False, prefix=None, interface=""), "none: this host cannot reach it"),
+        (Unknown("netlink", "timed out"), "unknown: netlink: timed out"),
+        (
+            RouteAnswer(local=True, prefix=parse_prefix("192.0.2.0/24"), interface="eth0", watched=False),
+            "local, by 192.0.2.0/24 on eth0, which is not watched",
+        ),
+    ],
+)
+def test_routes(route: RouteAnswer | Unknown, said: str) -> None:
+    assert f"  route       {said}\n" in of(AddressEvidence(VIP, route))
+
+
+def test_a_local_prefix_that_no_address_accounts_for() -> None:
+    local = RouteAnswer(local=True, prefix=parse_prefix("192.0.2.0/24"), interface="lo")
+    assert "  held        by no watched interface\n" in of(AddressEvidence(VIP, local))
+
+
+def test_a_local_route_without_an_address() -> None:
+    route = held("192.0.2.10", by="route", table=255, origin="proto 66")
+    said = "no address; a local route, 192.0.2.10/32 on lo, table local, from proto 66"
+    assert f"  held        {said}\n" in of(replace(HELD_VIP, held=(route,)))
+
+
+def test_a_peer() -> None:
+    peer = held("192.0.2.10", 24, peer=parse_address("198.51.100.1"))
+    said = "192.0.2.10/24 on lo, peer 198.51.100.1"
+    assert f"  held        {said}\n" in of(replace(HELD_VIP, held=(peer,)))
+
+
+@pytest.mark.parametrize(
+    ("verdict", "listener", "reason", "connect", "said"),
+    [
+        (Verdict.UNKNOWN, None, "sock_diag: timed out", None, "unknown: sock_diag: timed out"),
+        (Verdict.UNKNOWN, None, "", None, "unknown"),
+        (
+            Verdict.REDIRECTED,
+            None,
+            "",
+            Connect.ACCEPTED,
+            "redirected: nobody listens; a connect was accepted",
+        ),
+        (
+            Verdict.BACKLOGGED,
+            Listener(VIP, 7, 0, queued=129, backlog=128),
+            "",
+            None,
+            "backlogged: uid 0, inode 7 listens at 192.0.2.10, its accept queue full (129 of 128)",
+        ),
+        (Verdict.UNUSED, None, "", None, "unused: nobody listens"),
+    ],
+)
+def test_endpoints(
+    verdict: Verdict, listener: Listener | None, reason: str, connect: Connect | None, said: str
+) -> None:
+    row = endpoint("", "192.0.2.10", "80/tcp", verdict, listener, reason)
+    connects = {} if connect is None else {row.port: connect}
+    assert f"  80/tcp      {said}\n" in of(replace(HELD_VIP, endpoints=(row,), connects=connects))
+
+
+def test_nothing_is_said_to_be_well_that_is_not() -> None:
+    fine = replace(HELD_VIP, endpoints=HELD_VIP.endpoints[1:], connects={})
+    unknown = replace(fine, endpoints=(fine.endpoints[0]._replace(verdict=Verdict.UNKNOWN),))
+    assert of(fine).endswith("\nNothing wrong with it here.\n")
+    assert of(REMOTE).endswith("\nNone of it leads to this host.\n")
+    assert of(replace(HELD_VIP)).endswith("listens at 0.0.0.0\n")  # an orphan speaks for itself
+    assert of(unknown).endswith("\nNot everything could be observed.\n")
+
+
+@pytest.mark.parametrize(
+    "explanation",
+    [
+        replace(NOTHING, problems=(Problem("dns", "no nameserver"),)),
+        replace(NOTHING, views={"dns": Answer("www.example.com")}),
+        replace(NOTHING, addresses=(AddressEvidence(VIP, Unknown("netlink", "refused")),)),
+    ],
+)
+def test_the_unknown_is_never_complete(explanation: Explanation) -> None:
+    assert not explanation.complete
+    assert text(explanation).endswith("Not everything could be observed.\n")
+
+
+def test_names_from_outside_cannot_move_the_cursor() -> None:
+    answer = replace(ANSWER, a=replace(ANSWER.a, chain=("evil\x1b[2J\n.example",)))
+    shown = text(replace(ORPHANED, views={"dns": answer}, names=("a\x1b\n",), target="\x1b[2J"))
+    assert "\x1b" not in shown
+    assert all(" " <= character <= "~" for line in shown.splitlines() for character in line)

@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lowatch.core.audit import Audit
+from lowatch.core.findings import Kind
+from lowatch.report.json_report import render_audit, render_findings
+
+from .audit_worlds import (
+    UPTIME,
+    audit,
+    bad_night,
+    big,
+    clear,
+    held,
+    incomplete,
+    one_orphan,
+    tracked,
+)
+from .golden import assert_golden
+
+WORLDS = {
+    "clear": clear,
+    "one-orphan": one_orphan,
+    "bad-night": bad_night,
+    "incomplete": incomplete,
+}
+
+# CONTRACT.md, "`check --format json` and the API", in its order; "reason" is an addition.
+MEMBERS = [
+    "schema",
+    "host",
+    "audited_at",
+    "complete",
+    "problems",
+    "held",
+    "endpoints",
+    "findings",
+    "summary",
+]
+LISTENER = ["address", "unit", "uid", "inode"]
+ROWS = {
+    "problems": ["source", "message"],
+    "held": ["address", "prefixlen", "interface", "by", "label", "flags", "age_seconds", "origin"],
+    "endpoints": [
+        "domain",
+        "address",
+        "interface",
+        "port",
+        "protocol",
+        "view",
+        "verdict",
+        "listener",
+        "reason",
+    ],
+    "findings": [
+        "kind",
+        "severity",
+        "state",
+        "key",
+        "interface",
+        "address",
+        "domain",
+        "port",
+        "protocol",
+        "since",
+        "message",
+        "fix",
+    ],
+}
+
+
+def parse(audit: Audit) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(render_audit(audit))
+    return document
+
+
+@pytest.mark.parametrize("name", WORLDS)
+def test_golden(name: str) -> None:
+    assert_golden(f"json-{name}.json", render_audit(WORLDS[name]()).decode("ascii"))
+
+
+@pytest.mark.parametrize("name", WORLDS)
+def test_members_are_the_contracts_in_its_order(name: str) -> None:
+    document = parse(WORLDS[name]())
+    assert list(document) == MEMBERS
+    assert document["schema"] == 1
+    for member, columns in ROWS.items():
+        assert all(list(row) == columns for row in document[member])
+    for row in document["endpoints"]:
+        assert list(row["listener"] or LISTENER) == LISTENER
+
+
+def test_findings_alone_are_the_same_rows() -> None:
+    document = json.loads(render_findings(bad_night()))
+    assert list(document) == ["schema", "findings"]
+    assert document["schema"] == 1
+    assert document["findings"] == parse(bad_night())["findings"]
+
+
+def test_an_empty_audit() -> None:
+    assert parse(audit()) == {
+        "schema": 1,
+        "host": "web-17",
+        "audited_at": "2026-11-23T03:12:07Z",
+        "complete": True,
+        "problems": [],
+        "held": [],
+        "endpoints": [],
+        "findings": [],
+        "summary": {},
+    }
+    assert json.loads(render_findings(audit())) == {"schema": 1, "findings": []}
+
+
+def test_what_does_not_apply_is_null() -> None:
+    document = parse(audit([tracked(Kind.MISSING_VIP, "gone", interface=None)], held=[held("::1")]))
+    finding = document["findings"][0]
+    assert {name for name, value in finding.items() if value is None} == {
+        "interface",
+        "address",
+        "domain",
+        "port",
+        "protocol",
+    }
+    assert finding["fix"] == []
+    (row,) = document["held"]
+    assert (row["label"], row["age_seconds"], row["origin"], row["flags"]) == (None, None, None, [])
+
+
+def test_age_is_counted_from_boot() -> None:
+    rows = [held("192.0.2.1", created=UPTIME - 12.25), held("192.0.2.2", created=UPTIME + 0.1)]
+    assert [row["age_seconds"] for row in parse(audit(held=rows))["held"]] == [12.25, 0.0]
+
+
+def test_summary_counts_the_kinds_that_occur() -> None:
+    document = parse(bad_night())
+    assert document["summary"] == {
+        "backlogged-vip": 1,
+        "idle-vip": 1,
+        "missing-vip": 1,
+        "orphan-vip": 2,
+        "wide-prefix": 1,
+    }
+    assert sum(document["summary"].values()) == len(document["findings"])
+
+
+def test_addresses_are_ordered_by_number_and_findings_worst_first() -> None:
+    document = parse(big(served=300, idle=12))
+    addresses = [row["address"] for row in document["held"]]
+    assert addresses[:3] == ["10.0.0.0", "10.0.0.1", "10.0.0.2"]
+    assert addresses[-1] == "::1"
+    severities = [(row["state"], row["severity"]) for row in parse(bad_night())["findings"]]
+    assert severities == [
+        ("firing", "critical"),
+        ("pending", "critical"),
+        ("firing", "critical"),
+        ("firing", "warning"),
+        ("firing", "warning"),
+        ("acknowledged", "info"),
+    ]
+
+
+@given(st.randoms(use_true_random=False))
+def test_order_does_not_depend_on_the_audits(chance: random.Random) -> None:
+    def shuffled(items: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(chance.sample(items, len(items)))
+
+    world = bad_night()
+    other = replace(
+        world,
+        held=shuffled(world.held),
+        endpoints=shuffled(world.endpoints),
+        findings=shuffled(world.findings),
+    )
+    assert render_audit(other) == render_audit(world)
+
+
+@given(st.text(), st.text())
+def test_any_text_comes_back_from_pure_ascii(message: str, domain: str) -> None:
+    one = tracked(Kind.IDLE_VIP, message, domain=domain)
+    finding = parse(audit([one]))["findings"][0]
+    assert (finding["message"], finding["domain"]) == (message, domain)
+
+
+def test_one_row_per_line() -> None:
+    lines = render_audit(one_orphan()).decode().splitlines()
+    row = next(line for line in lines if "orphan-vip/lo/192.0.2.10/www.example.com/443/tcp" in line)
+    assert json.loads(row)["port"] == 443

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lowatch.core.addresses import parse_address, parse_port
+from lowatch.core.findings import Kind, Subject
+from lowatch.report.phrases import count, duration, listed, place, printable, rfc3339
+
+
+@pytest.mark.parametrize(
+    ("wall", "text"),
+    [
+        (0.0, "1970-01-01T00:00:00Z"),
+        (1795403527.999999, "2026-11-23T03:12:07Z"),
+        (-5.0, "1970-01-01T00:00:00Z"),
+        (1e300, "9999-12-31T23:59:59Z"),
+    ],
+)
+def test_rfc3339(wall: float, text: str) -> None:
+    assert rfc3339(wall) == text
+
+
+@given(st.floats(allow_nan=False))
+def test_every_time_can_be_written(wall: float) -> None:
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", rfc3339(wall))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-3, "0 s"),
+        (0.9, "0 s"),
+        (59.9, "59 s"),
+        (60, "1 min"),
+        (843, "14 min 3 s"),
+        (3600, "1 h"),
+        (3659, "1 h"),
+        (11520, "3 h 12 min"),
+        (90061, "1 d 1 h"),
+        (41 * 86400, "41 d"),
+    ],
+)
+def test_duration(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_counts_and_lists() -> None:
+    assert count(1, "name") == "1 name"
+    assert count(1059, "address", "addresses") == "1,059 addresses"
+    assert [listed(["a", "b", "c"][:n]) for n in range(4)] == ["", "a", "a and b", "a, b and c"]
+
+
+def test_printable_escapes_what_a_terminal_would_obey() -> None:
+    assert printable("a\x1b[2Jb\r\n\x7f\x9b\u202e\U0001f600\ud800") == (
+        r"a\x1b[2Jb\x0d\x0a\x7f\x9b\u202e\U0001f600\ud800"
+    )
+
+
+@given(st.text(st.characters()))
+def test_printable_is_printable_ascii(text: str) -> None:
+    assert all(" " <= character <= "~" for character in printable(text))
+
+
+V4 = parse_address("192.0.2.10")
+
+
+@pytest.mark.parametrize(
+    ("subject", "text"),
+    [
+        (
+            Subject(Kind.ORPHAN_VIP, "lo", V4, "www.example.com", parse_port("443/tcp")),
+            "www.example.com at 192.0.2.10 on lo, 443/tcp",
+        ),
+        (Subject(Kind.IDLE_VIP, "lo", V4), "192.0.2.10 on lo"),
+        (Subject(Kind.MISSING_VIP, address=V4), "192.0.2.10"),
+        (
+            Subject(Kind.WIDE_PREFIX, "lo", parse_address("10.0.0.0"), prefixlen=8),
+            "10.0.0.0/8 on lo",
+        ),
+        (Subject(Kind.HOLDER_DOWN, "lo"), "lo"),
+        (Subject(Kind.HOLDER_DOWN, "lo\x1b"), r"lo\x1b"),
+    ],
+)
+def test_place(subject: Subject, text: str) -> None:
+    assert place(subject) == text
+
+
+def test_place_of_several_ports() -> None:
+    ports = [parse_port("80/tcp"), parse_port("443/tcp"), parse_port("443/udp")]
+    assert place(Subject(Kind.IDLE_VIP, "lo", V4), ports) == (
+        "192.0.2.10 on lo, 80/tcp, 443/tcp and 443/udp"
+    )

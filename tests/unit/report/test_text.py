@@ -1,0 +1,294 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lowatch.core.answers import Status
+from lowatch.core.audit import Audit
+from lowatch.core.findings import Kind
+from lowatch.core.lifecycle import State, Tracked
+from lowatch.core.listeners import Listener
+from lowatch.core.snapshot import Problem
+from lowatch.core.verdicts import Verdict
+from lowatch.report import text_endpoints
+from lowatch.report.phrases import place, printable
+from lowatch.report.terminal import NARROWEST
+from lowatch.report.text import render, render_progress
+
+from .audit_worlds import (
+    NGINX,
+    NOW,
+    audit,
+    bad_night,
+    big,
+    clear,
+    endpoint,
+    incomplete,
+    one_orphan,
+    orphan,
+    tracked,
+)
+from .golden import assert_golden
+
+WORLDS = {
+    "clear": clear,
+    "one-orphan": one_orphan,
+    "bad-night": bad_night,
+    "incomplete": incomplete,
+    "big": big,
+}
+SGR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def plain(world: Audit, width: int = 80) -> str:
+    return render(world, colour=False, width=width)
+
+
+def conclusion(world: Audit) -> str:
+    return plain(world, width=1000).splitlines()[0]
+
+
+@pytest.mark.parametrize("name", WORLDS)
+def test_golden(name: str) -> None:
+    assert_golden(f"text-{name}.txt", plain(WORLDS[name]()))
+
+
+def test_golden_in_colour() -> None:
+    text = render(bad_night(), colour=True, width=80)
+    assert_golden("text-bad-night-colour.txt", text.replace("\x1b", "\\e"))
+
+
+@pytest.mark.parametrize("name", WORLDS)
+@pytest.mark.parametrize("width", [60, 80, 132])
+def test_colour_adds_nothing_but_colour(name: str, width: int) -> None:
+    coloured = render(WORLDS[name](), colour=True, width=width)
+    assert "\x1b" in coloured
+    assert SGR.sub("", coloured) == plain(WORLDS[name](), width)
+
+
+@pytest.mark.parametrize("name", WORLDS)
+def test_eighty_columns_are_enough_but_for_commands(name: str) -> None:
+    long = [line for line in plain(WORLDS[name]()).splitlines() if len(line) > 80]
+    assert all("ip address" in line for line in long)
+
+
+class TestConclusion:
+    def test_all_clear(self) -> None:
+        assert conclusion(clear()) == "All clear: 12 names checked, 3 resolve here and are served."
+
+    def test_none_resolves_here(self) -> None:
+        world = audit(statuses={Status.RESOLVED: 1})
+        assert conclusion(world) == "All clear: 1 name checked, none resolves here."
+
+    def test_no_names(self) -> None:
+        world = audit(held=clear().held)
+        assert conclusion(world) == "All clear: no names to check, 3 addresses held."
+
+    def test_clear_but_for_what_is_acknowledged(self) -> None:
+        accepted = tracked(Kind.IDLE_VIP, "idle", address="192.0.2.1", state=State.ACKNOWLEDGED)
+        world = replace(clear(), findings=(accepted,))
+        assert conclusion(world).startswith("All clear but for 1 acknowledged finding: 12 names")
+
+    def test_one_finding_is_named(self) -> None:
+        world = audit([orphan("www.example.com", "192.0.2.10", "443/tcp")])
+        assert conclusion(world) == (
+            "1 critical finding: orphan-vip, www.example.com at 192.0.2.10 on lo, 443/tcp."
+        )
+
+    def test_several_are_counted_by_kind(self) -> None:
+        assert conclusion(bad_night()).startswith(
+            "3 critical and 2 warning findings: orphan-vip (2), missing-vip, backlogged-vip, "
+            "wide-prefix. The audit is incomplete"
+        )
+
+    def test_many_of_one_kind(self) -> None:
+        assert conclusion(big()) == "Nothing urgent: 30 info findings, all idle-vip."
+
+    def test_unknown_is_never_clear(self) -> None:
+        assert conclusion(incomplete()) == (
+            "Incomplete: nothing wrong was found, but 1 of 3 names and 2 of 2 endpoints are unknown."
+        )
+        world = audit(problems=[Problem("netlink", "refused")], complete=False)
+        assert conclusion(world) == (
+            "Incomplete: nothing wrong was found, but not everything could be observed."
+        )
+
+    def test_a_long_report_repeats_it_at_its_end(self) -> None:
+        lines = plain(big(idle=100)).splitlines()
+        assert lines[-1] == lines[0]
+        assert plain(clear()).count("All clear") == 1
+
+
+class TestFindings:
+    def test_ports_of_one_trouble_are_told_together(self) -> None:
+        text = plain(one_orphan())
+        assert text.count("CRITICAL") == 1
+        assert text.count("ip address del") == 1
+        assert text.count("why") == 1
+        assert "80/tcp and 443/tcp" in text
+
+    def test_a_state_that_says_nothing_new_has_no_time(self) -> None:
+        assert "    state  firing\n" in plain(one_orphan())
+        assert "state  pending for 12 s, since 2026-11-23T03:11:55Z\n" in plain(bad_night())
+        assert "gone just now" in plain(bad_night())
+
+    def test_of_many_alike_the_first_is_told_and_the_others_listed(self) -> None:
+        text = plain(big(idle=7))
+        assert text.count("    fix    ") == 1
+        assert "idle-vip: 6 more" in text
+        assert text.index("198.51.100.2 on lo") < text.index("198.51.100.7 on lo")
+        assert plain(big(idle=5)).count("    fix    ") == 5
+
+    def test_acknowledged_ones_are_a_line_each_and_last(self) -> None:
+        text = plain(bad_night())
+        assert "  idle-vip  192.0.2.77 on lo: kept until the move, see OPS-4711\n" in text
+        assert text.index("Acknowledged") > text.index("wide-prefix: ")
+        assert "ip address del 192.0.2.77" not in text
+
+
+class TestEndpoints:
+    def test_ten_thousand_served_names_are_one_line(self) -> None:
+        text = plain(big(idle=1))
+        assert "10,000 endpoints, all served: see --format json.\n" in text
+        assert len(text.splitlines()) < 12
+
+    def test_those_that_are_not_served_are_shown_among_many(self) -> None:
+        world = big(served=500, idle=0)
+        odd = endpoint("odd.example.com", "192.0.2.1", "443/tcp", Verdict.REDIRECTED)
+        quiet = endpoint("quiet.example.com", "192.0.2.1", "80/tcp", Verdict.UNUSED)
+        text = plain(replace(world, endpoints=(*world.endpoints, odd, quiet)))
+        assert re.search(r"odd\.example\.com +192\.0\.2\.1 +lo +443/tcp +redirected", text)
+        assert "501 more endpoints, 500 served and 1 unused: see --format json." in text
+
+    def test_the_worst_are_shown_where_too_many_matter(self) -> None:
+        unknown = [
+            endpoint(f"u{n}.example.com", "192.0.2.1", "443/tcp", Verdict.UNKNOWN, reason="?")
+            for n in range(40)
+        ]
+        lost = endpoint("zz.example.com", "192.0.2.1", "443/tcp", Verdict.ORPHAN)
+        text = plain(audit(endpoints=[*unknown, lost], complete=False))
+        assert "zz.example.com" in text
+        assert f"{41 - text_endpoints.MANY_ROWS} more endpoints, all unknown" in text
+
+    def test_served_by_says_who_and_where_if_not_just_here(self) -> None:
+        anonymous = Listener(NGINX.address, inode=1, uid=1000)
+        exact = NGINX._replace(address=b"\xc0\0\2\1")
+        text = plain(
+            audit(
+                endpoints=[
+                    endpoint("a.example.com", "192.0.2.1", "443/tcp", Verdict.SERVED, each)
+                    for each in (NGINX, anonymous, exact)
+                ]
+            )
+        )
+        owners = re.findall(r"443/tcp +served +(.+)", text)
+        assert owners == ["nginx.service at 0.0.0.0", "uid 1000 at 0.0.0.0", "nginx.service"]
+
+    def test_a_long_name_is_never_cut(self) -> None:
+        name = ".".join(["long"] * 40) + ".example.com"
+        world = audit(endpoints=[endpoint(name, "2001:db8::1", "443/tcp", Verdict.SERVED, NGINX)])
+        lines = plain(world).splitlines()
+        assert f"  {name}" in lines
+        assert "    2001:db8::1  lo  443/tcp  served  nginx.service at 0.0.0.0" in lines
+
+    def test_every_verdict_has_its_place(self) -> None:
+        each = [endpoint("a.example.com", "192.0.2.1", "443/tcp", v) for v in Verdict]
+        text = plain(audit(endpoints=each))
+        assert all(verdict in text for verdict in Verdict)
+
+
+def test_problems_are_told_once_and_not_without_end() -> None:
+    same = [Problem("dns", "192.0.2.53 does not answer")] * 3
+    many = [Problem("dns", f"n{n}.example.com: SERVFAIL") for n in range(100)]
+    text = plain(audit(problems=[*same, *many], complete=False))
+    assert "  dns  192.0.2.53 does not answer (3 times)\n" in text
+    assert "  and 91 more: see --format json.\n" in text
+
+
+# What outsiders chose: any characters, and long words.
+hostile = st.text(max_size=60) | st.sampled_from(
+    ["\x1b[2J\x1b]0;owned\x07", "a\nCRITICAL fake", "x" * 300, "\x9b31m", "\u202egnp.exe", ""]
+)
+addresses = st.sampled_from(["192.0.2.1", "2001:db8::1", "10.0.0.0"])
+tracked_ones = st.builds(
+    tracked,
+    st.sampled_from(Kind),
+    hostile,
+    hostile,
+    interface=st.none() | hostile,
+    address=st.none() | addresses,
+    domain=st.none() | hostile,
+    port=st.sampled_from([None, "443/tcp", "53/udp"]),
+    state=st.sampled_from([State.FIRING, State.PENDING, State.ACKNOWLEDGED]),
+    since=st.floats(0, NOW),
+    present=st.booleans(),
+    because=hostile,
+)
+endpoints = st.builds(
+    endpoint,
+    hostile,
+    addresses,
+    st.sampled_from(["443/tcp", "53/udp"]),
+    st.sampled_from(Verdict),
+    st.none() | st.builds(Listener, st.just(NGINX.address), st.just(1), st.just(0), hostile),
+    hostile,
+    hostile,
+)
+audits = st.builds(
+    audit,
+    st.lists(tracked_ones, max_size=12),
+    st.lists(endpoints, max_size=20),
+    st.lists(st.builds(Problem, hostile, hostile), max_size=14),
+    complete=st.booleans(),
+)
+
+
+def words(text: str) -> str:
+    """Its words with one space between, however the lines were broken."""
+    return " ".join(text.split())
+
+
+def key_facts(one: Tracked) -> list[str]:
+    subject = one.finding.subject
+    facts = [subject.kind, place(subject._replace(port=None))]
+    if subject.port is not None:
+        facts.append(str(subject.port))
+    if one.state is State.ACKNOWLEDGED:
+        facts.append(printable(one.acknowledged_because))
+    else:
+        facts.append(one.finding.severity.upper())
+    return [words(fact) for fact in facts]
+
+
+@settings(max_examples=150, deadline=None)
+@given(audits, st.booleans(), st.integers(1, 200))
+def test_any_audit_is_rendered_safely_and_in_full(world: Audit, colour: bool, width: int) -> None:
+    text = render(world, colour=colour, width=width)
+    bare = SGR.sub("", text) if colour else text
+    assert all(character == "\n" or " " <= character <= "~" for character in bare)
+    assert text.endswith("\n")
+    told = words(bare)
+    for one in world.findings:
+        for fact in key_facts(one):
+            assert fact in told
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.sampled_from(list(bad_night().findings)), max_size=8), st.integers(70, 200))
+def test_lines_keep_to_the_width(findings: list[Tracked], width: int) -> None:
+    world = replace(bad_night(), findings=tuple(findings))
+    for line in plain(world, width).splitlines():
+        unbroken = max(map(len, line.split()), default=0)
+        command = "ip address" in line
+        assert len(line) <= width or command or unbroken > NARROWEST
+
+
+def test_progress_is_one_line_of_one_length() -> None:
+    assert render_progress(1234, 10000) == "[##------------------]  1,234 of 10,000 names"
+    assert render_progress(7, 7) == "[####################] 7 of 7 names"
+    assert render_progress(0, 0) == "[####################] 0 of 0 names"
+    assert len({len(render_progress(done, 12345)) for done in range(0, 12346, 5)}) == 1

@@ -1,0 +1,82 @@
+"""Asking a scripted server through the whole engine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from lowatch.config.schema import DnsSettings, Nameserver
+from lowatch.core.answers import Answer, RRset
+from lowatch.resolve.engine import Engine
+from tests.support.dns_server import Query, ScriptedServer, respond
+from tests.unit.resolve.virtual_time import LoopClock
+
+WWW = "www.example.com"
+ADDRESS = "192.0.2.10"
+
+
+def address_only(query: Query, address: str = ADDRESS, ttl: int = 60) -> list[bytes]:
+    """One A record for every name, and NODATA for AAAA."""
+    if query.rrtype == "A":
+        return [respond(query, f"{query.name}. {ttl} IN A {address}")]
+    return [respond(query)]
+
+
+class Counts:
+    """A QueryObserver that keeps what it was told."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, float]] = []
+
+    def on_query(self, rcode: str, seconds: float) -> None:
+        self.seen.append((rcode, seconds))
+
+    @property
+    def rcodes(self) -> list[str]:
+        return sorted(rcode for rcode, _ in self.seen)
+
+
+class Asking:
+    """An engine, running. changes: the Answers it announced, in order."""
+
+    def __init__(self, engine: Engine, counts: Counts) -> None:
+        self.engine = engine
+        self.counts = counts
+        self.changes: list[Answer] = []
+
+    def changed(self, domain: str) -> None:
+        self.changes.append(self.engine.answers[domain])
+
+    def a(self, domain: str = WWW) -> RRset:
+        return self.engine.answers[domain].a
+
+
+@asynccontextmanager
+async def running(
+    *servers: ScriptedServer | Nameserver,
+    domains: Iterable[str] = (WWW,),
+    resolv_conf: Path | None = None,
+    **settings: float,
+) -> AsyncIterator[Asking]:
+    """An engine that has asked for each domain once. With resolv_conf, that names the servers."""
+    names = tuple(s.nameserver if isinstance(s, ScriptedServer) else s for s in servers)
+    dns = DnsSettings(None if resolv_conf else names, **settings)  # type: ignore[arg-type]
+    counts = Counts()
+    engine = Engine(domains, dns, LoopClock(), counts, resolv_conf or Path("/nowhere"))
+    asking = Asking(engine, counts)
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(engine.run(asking.changed))
+        try:
+            await engine.settled()
+            await asyncio.sleep(0)  # so that `changed` has been called
+            yield asking
+        finally:
+            task.cancel()
+
+
+async def ask(*servers: ScriptedServer | Nameserver, **settings: float) -> RRset:
+    """What the A record of WWW comes to when asked for once."""
+    async with running(*servers, **settings) as asking:
+        return asking.a()

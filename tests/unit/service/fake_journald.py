@@ -1,0 +1,107 @@
+"""A socket at journald's place: one that reads, or not, or is not there; and a sink to write to it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lowatch.core.findings import Finding, Kind, Subject
+from lowatch.core.lifecycle import Now, State, Tracked
+from lowatch.service.journal import JournalSink
+
+NOW = Now(monotonic=5000.0, wall=1795403527.0)
+
+AT_ONCE = 0.5
+"""Seconds that no call may take: far more than it needs on a busy host, and it would block for ever."""
+
+
+def alarm(number: int) -> Tracked:
+    """The number is its domain's, by which a test knows it again."""
+    subject = Subject(Kind.ORPHAN_VIP, "lo", domain=str(number))
+    return Tracked(Finding(subject, f"nothing serves {number}"), State.FIRING, NOW.wall, 0.0)
+
+
+def decode(datagram: bytes) -> dict[str, str]:
+    """The native protocol (systemd.io/JOURNAL_NATIVE_PROTOCOL), read as journald reads it."""
+    fields = {}
+    while datagram:
+        line, _, datagram = datagram.partition(b"\n")
+        name, equals, value = line.partition(b"=")
+        if not equals:
+            length = int.from_bytes(datagram[:8], "little")
+            value, newline, datagram = (
+                datagram[8 : 8 + length],
+                datagram[8 + length : 9 + length],
+                datagram[9 + length :],
+            )
+            assert newline == b"\n"
+        fields[name.decode()] = value.decode()
+    return fields
+
+
+class Journald:
+    """A socket at journald's place."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._socket: socket.socket | None = None
+        self.appear()
+
+    def appear(self) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        self._socket.bind(str(self.path))
+
+    def disappear(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+            self.path.unlink()
+
+    def read(self) -> list[int]:
+        """The numbers of the alerts that are there now."""
+        return [int(each["LOWATCH_DOMAIN"]) for each in self.entries()]
+
+    def entries(self) -> list[dict[str, str]]:
+        assert self._socket is not None
+        found = []
+        while True:
+            try:
+                found.append(decode(self._socket.recv(1 << 20)))
+            except BlockingIOError:
+                return found
+
+    async def read_until(self, enough: Callable[[list[int]], bool]) -> list[int]:
+        """The numbers that arrive, in order, until they are enough."""
+        assert self._socket is not None
+        loop, numbers = asyncio.get_running_loop(), self.read()
+        while not enough(numbers):
+            numbers.append(int(decode(await loop.sock_recv(self._socket, 1 << 20))["LOWATCH_DOMAIN"]))
+        return numbers
+
+
+class Sink:
+    """A JournalSink on the running loop whose every call is timed."""
+
+    def __init__(self, path: Path, **options: bool | int) -> None:
+        loop = asyncio.get_running_loop()
+        self.inner = JournalSink(loop, path=str(path), **options)  # type: ignore[arg-type]
+
+    def announce(self, *numbers: int) -> None:
+        for number in numbers:
+            with at_once():
+                self.inner.announce(alarm(number), NOW)
+
+    def close(self) -> None:
+        with at_once():
+            self.inner.close()
+
+
+@contextmanager
+def at_once() -> Iterator[None]:
+    started = time.monotonic()
+    yield
+    assert time.monotonic() - started < AT_ONCE

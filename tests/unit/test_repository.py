@@ -1,0 +1,65 @@
+"""What the repository says about itself is true: links, targets, configuration, metrics."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from lowatch.config.load import load
+from lowatch.core.findings import Kind
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?://)([^)#]+)", page.read_text())
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_make_targets_exist(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"(?:`|^    )make ([a-z]+)", page.read_text(), re.MULTILINE))
+    assert named <= targets
+
+
+def test_every_target_but_help_is_phony() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
+    assert targets == set(re.findall(r"^\.PHONY: ([a-z]+)$", makefile, re.MULTILINE))
+
+
+def test_the_configuration_of_the_readme_loads(tmp_path: Path) -> None:
+    [block] = blocks("toml")
+    file = tmp_path / "lowatch.toml"
+    file.write_text(block)
+    assert "shop.example.com" in load(file).policy.domains
+
+
+def test_the_kinds_of_the_readme_are_all_and_only_those_that_exist() -> None:
+    rows = re.findall(r"^\| `([a-z-]+)` \| (critical|warning|info) \|", README, re.MULTILINE)
+    assert dict(rows) == {kind.value: kind.severity.value for kind in Kind}
+
+
+def test_the_metrics_of_the_readme_exist() -> None:
+    source = "".join(path.read_text() for path in (ROOT / "lowatch/report").glob("metrics*.py"))
+    [rules] = blocks("yaml")
+    named = set(re.findall(r"\b(lo_orphan_vip|lowatch_[a-z_]+)", rules))
+    assert named
+    assert {name for name in named if f'"{name}"' not in source} == set()
+
+
+def test_dependencies_are_argued() -> None:
+    project = (ROOT / "pyproject.toml").read_text()
+    argued = (ROOT / "docs/dependencies.md").read_text()
+    [run_time] = re.findall(r"^dependencies = \[(.*?)^\]", project, re.DOTALL | re.MULTILINE)
+    [extras] = re.findall(r"^\[project.optional-dependencies\](.*?)^\[", project, re.DOTALL | re.MULTILINE)
+    for name in re.findall(r'"([a-z0-9-]+)[>=]', run_time + extras):
+        assert f"[{name}](" in argued
