@@ -25,7 +25,7 @@ lint: .venv/.dev ## format, lint, types, layers
 	$(bin)/python -m ruff format --check .
 	$(bin)/python -m ruff check .
 	$(bin)/python -m mypy
-	$(bin)/lint-imports
+	$(bin)/lint-imports --no-logo
 
 .PHONY: check
 check: lint test ## all that must be green before a commit

@@ -32,7 +32,7 @@ from lowatch.kernel.host import Host
 from lowatch.kernel.netlink import NetlinkError
 from lowatch.kernel.probe import probe
 from lowatch.report.explain import Explanation
-from lowatch.report.metrics import render_audit
+from lowatch.report.metrics import AuditEncoder
 from lowatch.report.metrics_instruments import Instruments
 from lowatch.resolve.engine import Engine
 from lowatch.service.http import HttpServer
@@ -119,6 +119,7 @@ class _Service:
         self._load = load
         self._instruments = Instruments(__version__)
         self._process = Process()
+        self._encoder = AuditEncoder()
         self._server = HttpServer({})
         self._reload = asyncio.Event()
 
@@ -174,7 +175,7 @@ class _Service:
 
     def _metrics(self) -> bytes:
         audit = self._daemon.audit
-        rendered = None if audit is None else render_audit(audit, self._daemon.orphans.items())
+        rendered = None if audit is None else self._encoder.render(audit, self._daemon.orphans.items())
         return self._instruments.scrape(
             rendered, self._process.usage(), journal_dropped=self._journal.dropped
         )

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from lowatch.core.addresses import Address, Prefix, is_loopback
 from lowatch.core.answers import Status
 from lowatch.core.held import BlackHole, LocalPrefix
-from lowatch.core.judgement import Judgement, judge
+from lowatch.core.judgement import DomainJudgement, Judgement, judge
 from lowatch.core.listeners import Endpoint
 from lowatch.core.observed import Known, Unknown
 from lowatch.core.policy import Policy
@@ -44,7 +44,7 @@ class Auditor:
         self._black_holes: Known[tuple[BlackHole, ...]] | Unknown = Known(())
         self._bound: Known[frozenset[Address]] | Unknown | None = None
         self._bound_before: frozenset[Address] = frozenset()
-        self._shown = _Shown(-1, {}, frozenset(), None)
+        self._shown = _Shown(-1, {}, {}, {}, frozenset(), None)
 
     # Marking: cheap, synchronous, callable from any event.
 
@@ -113,7 +113,7 @@ class Auditor:
         else:
             await self._domains.look_at(marked, look)
         snapshot = self._snapshot(look)
-        return snapshot, judge(snapshot, self._policy, self._domains.judged, self._domains.eventful)
+        return snapshot, judge(snapshot, self._policy, self._shown.judged, self._shown.eventful)
 
     def _look_at_host(self, everything: bool) -> None:
         self._host.refresh()
@@ -166,10 +166,12 @@ class Auditor:
 
 
 class _Shown(NamedTuple):
-    """The domains as the snapshot shows them: made anew only when a view was replaced."""
+    """The domains as the snapshot shows them: copies, made anew only when a view was replaced."""
 
     version: int
     views: Mapping[str, DomainView]
+    judged: Mapping[str, DomainJudgement]
+    eventful: Mapping[str, DomainJudgement]
     referenced: frozenset[Address]
     unresolved: str | None
 
@@ -180,6 +182,8 @@ class _Shown(NamedTuple):
         return cls(
             domains.version,
             views,
+            dict(domains.judged),
+            dict(domains.eventful),
             frozenset(local.address for view in views.values() for local in view.local),
             next(unknown, None),
         )

@@ -52,7 +52,9 @@ class Daemon:
         self._store = store
         self._meter = meter
         self._tracked: Mapping[str, Tracked] = revive(store.load(), clock.now())
+        self._stepped = clock.now()
         self._latest: tuple[Snapshot, Judgement] | None = None
+        self._summary: Audit | None = None
         self._orphans = OrphanValues()
         self._settled = False
         self._ready = False
@@ -83,7 +85,10 @@ class Daemon:
         """The last audit; None before the first."""
         if self._latest is None:
             return None
-        return summarise(*self._latest, self._tracked.values(), self._auditor.statuses)
+        if self._summary is None:
+            tracked = self._tracked.values()
+            self._summary = summarise(*self._latest, tracked, self._auditor.statuses)
+        return self._summary
 
     @property
     def orphans(self) -> Mapping[OrphanKey, int]:
@@ -124,8 +129,7 @@ class Daemon:
         self._woken.clear()
 
     def _timer_due(self) -> float:
-        now = self._clock.now()
-        due = [self._sweep_at, next_due(self._tracked, now, self._policy)]
+        due = [self._sweep_at, next_due(self._tracked, self._stepped, self._policy)]
         if self._auditor.not_well:
             due.append(self._poll_pace.due)
         return max(self._audit_pace.due, min(one for one in due if one is not None))
@@ -162,10 +166,11 @@ class Daemon:
         if self._latest is None:
             return
         now = self._clock.now()
-        before = self._tracked
+        before, self._stepped = self._tracked, now
         self._tracked, announcements = step(before, self._latest[1], now, self._policy)
         for tracked in announcements:
             self._alerts.announce(tracked, now)
+        self._summary = None
         if announcements or self._tracked.keys() != before.keys():
             self._unsaved.set()
 

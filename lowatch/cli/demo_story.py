@@ -38,6 +38,7 @@ nameservers = ["127.0.0.1"]
 [web]
 listen = ["{WEB[0]}:{WEB[1]}"]
 """
+_LOG_LINES = 20
 PATIENCE = 5.0  # seconds for any one thing to happen
 ENDED_BY = 128  # plus the signal, as a shell has it
 
@@ -157,7 +158,9 @@ class Story:
         async def has_it() -> bool:
             nonlocal series
             with suppress(OSError):  # the daemon ended: _until tells
-                _, exposition = await stage.get(*WEB, "/metrics")
+                status, exposition = await stage.get(*WEB, "/metrics")
+                if status != 200:
+                    raise self._daemon_failed(f"GET /metrics: {status}")
                 series, found = stage.sample(exposition, "lo_orphan_vip", DOMAIN)
                 return found == value
             return False
@@ -197,8 +200,8 @@ class Story:
             raise self._daemon_failed(f"waited {PATIENCE:.0f} s in vain until {what}") from None
 
     def _daemon_failed(self, what: str) -> stage.DemoError:
-        said = self._log.read_text(errors="replace").strip()
-        return stage.DemoError(f"{what}; it said:\n{said}" if said else what)
+        said = self._log.read_text(errors="replace").splitlines()[-_LOG_LINES:]
+        return stage.DemoError("\n".join([f"{what}; its last words:", *said] if said else [what]))
 
 
 async def _play(tell: Narrator) -> None:

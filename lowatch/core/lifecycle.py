@@ -132,10 +132,12 @@ def _move(before: Tracked, finding: Finding | None, now: Now, policy: Policy) ->
     )
 
 
-def next_due(tracked: Mapping[str, Tracked], now: Now, policy: Policy) -> float | None:
+def next_due(tracked: Mapping[str, Tracked], stepped: Now, policy: Policy) -> float | None:
     """Monotonic seconds at which a step may change something by the mere passing of time.
 
-    That is when a hold ends, or an acknowledgement expires. None: nothing is waiting.
+    That is when a hold ends, or an acknowledgement expires. stepped: when the last step was made; what
+    was due by then and did not happen waits for something else (an Unknown that becomes known).
+    None: nothing is waiting for time.
     """
     due = [
         one.changed + policy.hold
@@ -144,10 +146,10 @@ def next_due(tracked: Mapping[str, Tracked], now: Now, policy: Policy) -> float 
     ]
     for one in tracked.values():
         if one.state is State.ACKNOWLEDGED:
-            acknowledgement = policy.acknowledged(one.finding.subject, now.wall)
+            acknowledgement = policy.acknowledged(one.finding.subject, stepped.wall)
             if acknowledgement is not None:
-                due.append(now.monotonic + acknowledgement.until - now.wall)
-    return min(due, default=None)
+                due.append(stepped.monotonic + acknowledgement.until - stepped.wall)
+    return min((at for at in due if at > stepped.monotonic), default=None)
 
 
 def without_memory(judgement: Judgement, now: Now, policy: Policy) -> tuple[Tracked, ...]:

@@ -220,7 +220,9 @@ class Host:
 
     def _on_route_event(self, data: bytes, span: Span) -> None:
         assert self._hints is not None
-        self._hints.event(_GROUP_NAMES.get(span.type, "other"))
+        if span.type not in _GROUP_NAMES:
+            return
+        self._hints.event(_GROUP_NAMES[span.type])
         touched = self._tables.apply(data, span)
         if isinstance(touched, Unchanged):
             return

@@ -52,7 +52,8 @@ class Listeners:
                 for protocol in ("tcp", "udp"):
                     for data, messages, _ in self._diag.dump(dump_bound(0, family, protocol)):
                         for span in messages:
-                            found.add(_unmapped(parse_socket(data, span.start, span.end).address))
+                            if span.type == SOCK_DIAG_BY_FAMILY:  # the last message is NLMSG_DONE
+                                found.add(_unmapped(parse_socket(data, span.start, span.end).address))
         except (NetlinkError, MalformedMessageError) as error:
             return Unknown("sock_diag", f"cannot list sockets: {error}")
         return Known(frozenset(found))

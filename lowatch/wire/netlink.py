@@ -157,11 +157,11 @@ class ShapeReader(Generic[Shape]):
         )
         cuts = sorted((found[kind], kind) for kind in self._varying if kind in found)
         layout: _Layout[Shape] = _layout(start, end, cuts, self._varying)
-        known = self._layouts.get(end - start)
-        if known is not None and known.struct.format == layout.struct.format:
-            layout = known
         if sum(len(one.shapes) for one in self._layouts.values()) >= self._REMEMBERED:
             self._layouts.clear()
+        known = self._layouts.get(end - start)
+        if known is not None and (known.struct.format, known.order) == (layout.struct.format, layout.order):
+            layout = known
         self._layouts[end - start] = layout
         pieces = layout.struct.unpack_from(data, start)
         layout.shapes[pieces[0::2]] = shape

@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -54,6 +54,10 @@ class Alert(NamedTuple):
     text: str
 
 
+class DaemonError(Exception):
+    """It ended by itself, or said that something in it had failed."""
+
+
 class Reply(NamedTuple):
     status: int
     body: str
@@ -62,7 +66,7 @@ class Reply(NamedTuple):
 class Daemon:
     """directory: for its files; one daemon per directory. state: whether to keep state in it.
 
-    prefix: a command to run it under, such as setpriv.
+    prefix: a command to run it under. ready: whether `with` waits until it is, or only for its pages.
     """
 
     def __init__(
@@ -72,13 +76,14 @@ class Daemon:
         *,
         state: bool = False,
         prefix: Sequence[str] = (),
-        environ: Mapping[str, str] | None = None,
+        ready: bool = True,
     ) -> None:
         self.file = directory / "lowatch.toml"
         self.state_directory = directory / "state"
         self._stderr = directory / "stderr"
         self._prefix = prefix
-        self._environ = {**os.environ, **(environ or {})}
+        self._ready = ready
+        self._environ = dict(os.environ)
         if state:
             self.state_directory.mkdir()
             self._environ["STATE_DIRECTORY"] = str(self.state_directory)
@@ -103,13 +108,13 @@ class Daemon:
 
     # Its life.
 
-    def start(self, *, ready: bool = True) -> None:
+    def start(self) -> None:
         """Start it (again); returns when it is ready or, without `ready`, when it serves pages."""
         command = [*self._prefix, sys.executable, "-m", "lowatch", "run", "-c", str(self.file)]
         with self._stderr.open("ab") as stderr:
             self._process = subprocess.Popen(command, stderr=stderr, env=self._environ)
-        path, status = ("/-/ready", 200) if ready else ("/-/healthy", 200)
-        self.until(lambda: self.get(path).status == status, _LONG)
+        path = "/-/ready" if self._ready else "/-/healthy"
+        self.until(lambda: self.get(path).status == 200, _LONG)
 
     @property
     def pid(self) -> int:
@@ -129,7 +134,11 @@ class Daemon:
     def wait(self) -> int:
         """The exit code, once it has ended."""
         assert self._process is not None
-        code = self._process.wait(_LONG)
+        try:
+            code = self._process.wait(_LONG)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
         self._process = None
         return code
 
@@ -243,8 +252,8 @@ class Daemon:
 
         def alive() -> T:
             assert self._process is not None
-            if self._process.poll() is not None:
-                raise RuntimeError(f"lowatch ended with {self._process.returncode}:\n{self.log}")
+            if self._process.poll() is not None or "Traceback" in self.log:
+                raise DaemonError(f"lowatch ended with {self._process.returncode}:\n{self.log}")
             return look()
 
         return eventually(alive, timeout, lambda: self.log)

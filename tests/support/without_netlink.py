@@ -37,7 +37,10 @@ def refuse_netlink() -> None:
     code = ctypes.create_string_buffer(program, len(program))
     fprog = struct.pack("@HP", len(program) // _INSTRUCTION.size, ctypes.addressof(code))
     libc = ctypes.CDLL(None, use_errno=True)
-    for arguments in ((PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), (PR_SET_SECCOMP, SECCOMP_MODE_FILTER, fprog, 0, 0)):
+    for arguments in (
+        (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0),
+        (PR_SET_SECCOMP, SECCOMP_MODE_FILTER, fprog, 0, 0),
+    ):
         if libc.prctl(*arguments):
             raise OSError(ctypes.get_errno(), "prctl")
 

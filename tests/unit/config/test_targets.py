@@ -98,6 +98,11 @@ def test_own_ports_are_each_required_and_add_up() -> None:
     }
 
 
+def test_the_first_unit_stands() -> None:
+    mentions = [Mention("a.example", unit="nginx.service"), Mention("a.example", unit="other.service")]
+    assert merge_mentions(mentions, DEFAULT_PORTS)["a.example"].unit == "nginx.service"
+
+
 def test_targets_replace_the_configured_domains_and_nothing_else() -> None:
     config = Config(
         policy=Policy(domains={"old.example": Domain("old.example")}, hold=7.0), ports=(ALTERNATE,)

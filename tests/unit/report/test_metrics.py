@@ -17,7 +17,7 @@ from lowatch.core.findings import Kind
 from lowatch.core.lifecycle import State
 from lowatch.core.verdicts import JudgedEndpoint, Verdict
 from lowatch.report import metrics_families as families
-from lowatch.report.metrics import Rendered, orphan_values, render_audit
+from lowatch.report.metrics import AuditEncoder, Rendered, orphan_values, render_audit
 from lowatch.report.metrics_families import Family
 from lowatch.report.metrics_text import encode, escape, exposition, number, series
 
@@ -30,7 +30,7 @@ Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
 def rendered(of: Audit, **caps: int) -> Rendered:
-    return render_audit(of, orphan_values(of.endpoints), **caps)
+    return AuditEncoder(**caps).render(of, orphan_values(of.endpoints))
 
 
 def samples(body: bytes) -> Samples:
@@ -145,7 +145,7 @@ class TestOrphans:
             endpoint("ns.example.com", "2001:db8::53", "53/udp", Verdict.SERVED),
             endpoint("ns.example.com", "192.0.2.53", "53/tcp", Verdict.ORPHAN, interface="dummy0"),
         ]
-        found = samples(render_audit(audit(), orphan_values(judged)).body)
+        found = samples(rendered(audit(endpoints=judged)).body)
         assert [each for each in found.items() if each[0][0] == "lo_orphan_vip"] == [
             (orphan_key("ns.example.com", "192.0.2.53", 53, interface="dummy0"), 1),
             (orphan_key("ns.example.com", "192.0.2.53", 53), 0),
@@ -158,7 +158,7 @@ class TestOrphans:
             endpoint(f"n{n}.example.com", "192.0.2.10", "443/tcp", Verdict.SERVED) for n in range(10, 20)
         ]
         judged[7] = judged[7]._replace(verdict=Verdict.ORPHAN)
-        result = render_audit(audit(), orphan_values(judged), orphan_cap=3)
+        result = rendered(audit(endpoints=judged), orphan_cap=3)
         found = samples(result.body)
         kept = of_family(found, families.LO_ORPHAN_VIP)
         assert [dict(labels)["domain"][:3] for _name, labels in kept] == ["n10", "n11", "n17"]
@@ -166,7 +166,15 @@ class TestOrphans:
 
     def test_at_the_cap_nothing_is_dropped(self) -> None:
         judged = [endpoint(f"n{n}.example.com", "192.0.2.10", "443/tcp", Verdict.SERVED) for n in range(3)]
-        assert render_audit(audit(), orphan_values(judged), orphan_cap=3).dropped == 0
+        assert rendered(audit(endpoints=judged), orphan_cap=3).dropped == 0
+
+    def test_what_has_left_the_audit_has_left_the_exposition(self) -> None:
+        encoder = AuditEncoder()
+        judged = [endpoint(f"n{n}.example.com", "192.0.2.10", "443/tcp", Verdict.SERVED) for n in range(3)]
+        for present in (judged, judged[1:], judged[:1], [], judged):
+            body = encoder.render(audit(), orphan_values(present)).body
+            assert body == rendered(audit(endpoints=present)).body
+            assert len(encoder._names) == len(present)
 
 
 class TestFindings:
@@ -249,6 +257,11 @@ def test_domains_of_every_status_are_counted_from_zero() -> None:
     assert counted == {status: 4 if status is Status.STALE else 0 for status in Status}
 
 
+def test_one_audit_by_itself() -> None:
+    of = bad_night()
+    assert render_audit(of, orphan_values(of.endpoints)) == rendered(of)
+
+
 def test_the_order_of_observation_does_not_show() -> None:
     of = bad_night()
     shuffled = replace(
@@ -269,7 +282,7 @@ class TestText:
     @given(st.text(st.characters(exclude_categories=("Cs",))))
     def test_any_label_comes_back_as_it_was(self, text: str) -> None:
         judged = JudgedEndpoint(text, parse_address("192.0.2.10"), text, Port(443, "tcp"), Verdict.ORPHAN)
-        body = render_audit(audit(), orphan_values([judged])).body
+        body = rendered(audit(endpoints=[judged])).body
         labels = [
             sample.labels
             for family in text_string_to_metric_families(body.decode())

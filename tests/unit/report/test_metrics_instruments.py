@@ -4,7 +4,7 @@ import pytest
 from prometheus_client import REGISTRY, CollectorRegistry, Histogram, generate_latest
 
 from lowatch.report import metrics_families as families
-from lowatch.report.metrics import Rendered, orphan_values, render_audit
+from lowatch.report.metrics import AuditEncoder, Rendered, orphan_values
 from lowatch.report.metrics_instruments import NETLINK_GROUPS, Instruments, ProcessUsage
 
 from .audit_worlds import bad_night
@@ -38,13 +38,14 @@ def test_golden_scrape() -> None:
     instruments.netlink_overrun()
     instruments.netlink_resync()
     world = bad_night()
-    rendered = render_audit(world, orphan_values(world.endpoints), orphan_cap=4)
+    rendered = AuditEncoder(orphan_cap=4).render(world, orphan_values(world.endpoints))
     assert_golden("metrics-scrape.txt", instruments.scrape(rendered, USAGE, journal_dropped=2).decode())
 
 
 def test_every_family_of_the_contract_is_there_once() -> None:
     world = bad_night()
-    body = Instruments("1").scrape(render_audit(world, orphan_values(world.endpoints)), USAGE)
+    rendered = AuditEncoder().render(world, orphan_values(world.endpoints))
+    body = Instruments("1").scrape(rendered, USAGE)
     samples(body)  # and no series twice
     types = [line.split()[2] for line in body.decode().splitlines() if line.startswith("# TYPE")]
     assert sorted(types) == sorted(family.name for family in EVERY_FAMILY)
