@@ -103,6 +103,9 @@ def run(config: Config, load: Callable[[], Config]) -> int:
     Raises StartError.
     """
     _rarely_collect()
+    if config.web.config_file:
+        # Whoever asks for TLS or passwords must not be served without them.
+        raise StartError("web.config_file: this version has neither TLS nor basic auth, not starting")
     try:
         with listening(config.web.listen) as sockets:
             asyncio.run(_Service(config, load).run(sockets))
@@ -169,7 +172,7 @@ class _Service:
             ready=lambda: self._daemon.ready,
             metrics=self._metrics,
             version=__version__,
-            reload=self._reload_over_http if web.enable_reload else None,
+            reload=self._reload_now if web.enable_reload else None,
         )
         return build_routes(pages, web.telemetry_path)
 
@@ -185,15 +188,12 @@ class _Service:
         while True:
             await self._reload.wait()
             self._reload.clear()
-            self._reload_now()
+            await self._reload_now()
 
-    async def _reload_over_http(self) -> str:
-        return self._reload_now()
-
-    def _reload_now(self) -> str:
+    async def _reload_now(self) -> str:
         """Take the new configuration over whole, or keep the old one. "", or what is wrong."""
         try:
-            config = self._load()
+            config = await asyncio.to_thread(self._load)  # 100,000 names take a second
         except ConfigErrors as errors:
             self._instruments.config_refused()
             _log.error("reload failed, the old configuration goes on:\n%s", errors)

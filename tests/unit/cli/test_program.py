@@ -23,7 +23,7 @@ def run(
         text=True,
         timeout=30,
         check=False,
-        env={**os.environ, **(env or {})},
+        env={**os.environ, "PYTHONUNBUFFERED": "", **(env or {})},  # as it is for users
     )
 
 
