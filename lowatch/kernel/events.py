@@ -45,6 +45,7 @@ class EventSocket:
         self._lost = lost
         self._socket: socket.socket | None = None
         self._reopening: asyncio.TimerHandle | None = None
+        self._overran = False
 
     def open(self, receive_buffer: int = _SO_RCVBUF_WANTED) -> None:
         """Subscribe. From here on no change goes unheard. Raises NetlinkError."""
@@ -60,6 +61,7 @@ class EventSocket:
             sock.close()
             raise NetlinkError(f"cannot subscribe to events: {error.strerror}") from error
         self._socket = sock
+        self._overran = False
         asyncio.get_running_loop().add_reader(sock, self._drain)
 
     def refilter(self, program: bytes) -> None:
@@ -84,20 +86,31 @@ class EventSocket:
             try:
                 data = self._socket.recv(_EVENT_SIZE)
             except BlockingIOError:
+                self._drained()
                 return
             except OSError as error:
-                self._failed(error)
-                return
+                if error.errno != errno.ENOBUFS:
+                    self._failed(error)
+                    return
+                self._overran = True  # the socket itself carries on
+                continue
             try:
                 for span in spans(data):
                     self._message(data, span)
             except MalformedMessageError as error:
                 self._lost(f"an unreadable event: {error}")
 
-    def _failed(self, error: OSError) -> None:
-        if error.errno == errno.ENOBUFS:  # the socket itself carries on
+    def _drained(self) -> None:
+        """Only now is an overrun over, and a look at everything worth its while.
+
+        Until its queue is empty the kernel drops all further events, and does not say so again
+        (NETLINK_S_CONGESTED, net/netlink/af_netlink.c); and what is queued is older than that look.
+        """
+        if self._overran:
+            self._overran = False
             self._lost("the receive buffer overran")
-            return
+
+    def _failed(self, error: OSError) -> None:
         self.close()
         self._reopen(f"the event socket failed: {error.strerror}")
 

@@ -155,6 +155,7 @@ def as_ordinary_user(*command: str) -> list[str]:
 
     It is uid 1000 of a user namespace of its own, and outside still us: so it may read whatever we
     may (an interpreter below /root), and an ordinary user running the tests can do it as well.
+    Owners are shown as that namespace has them: ours is 1000, all others are nobody (65534).
     """
     return ["unshare", "--user", "--map-user=1000", "--map-group=1000", "--", *command]
 
