@@ -19,6 +19,7 @@ from lowatch.core.observed import Known, Unknown
 from lowatch.core.policy import Policy
 from lowatch.core.snapshot import DomainView, Problem, Snapshot
 
+from .absent import AbsentInterfaces
 from .collect import Holders, ask_black_holes, ask_prefixes
 from .domains import Domains, Look
 from .ports import Clock, Host, Prober, Resolver
@@ -44,6 +45,7 @@ class Auditor:
         self._black_holes: Known[tuple[BlackHole, ...]] | Unknown = Known(())
         self._bound: Known[frozenset[Address]] | Unknown | None = None
         self._bound_before: frozenset[Address] = frozenset()
+        self._absent = AbsentInterfaces()
         self._shown = _Shown(-1, {}, {}, {}, frozenset(), None)
 
     # Marking: cheap, synchronous, callable from any event.
@@ -125,6 +127,7 @@ class Auditor:
         self._prefixes = ask_prefixes(self._host, self._holders)
         self._black_holes = ask_black_holes(self._host, self._holders)
         self._bound = None
+        self._absent.tell(self._policy, self._host.links())
 
     def _snapshot(self, look: Look) -> Snapshot:
         if self._shown.version != self._domains.version:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from lowatch.core.addresses import V6_LENGTH, Address, Port, is_link_local, network_of
+from lowatch.core.addresses import V6_LENGTH, Address, Port, destination, is_link_local, network_of
 from lowatch.core.answers import Answer, Status
 from lowatch.core.held import BlackHole, Delivery, Held, LocalPrefix
 from lowatch.core.listeners import Connect, Endpoint, Listener
@@ -39,10 +39,11 @@ class Holders:
                 self._wide.append(one)
 
     def exact(self, address: Address) -> Held | None:
-        return self._exact.get(address)
+        return self._exact.get(destination(address))
 
     def covering(self, address: Address) -> tuple[Held, ...]:
-        return tuple(one for one in self._wide if one.prefix.covers(address))
+        target = destination(address)
+        return tuple(one for one in self._wide if one.prefix.covers(target))
 
 
 def place(host: Host, holders: Holders, address: Address, delivery: Delivery | Unknown) -> Place:

@@ -106,9 +106,31 @@ LOOPBACK_V4 = Prefix(Address(b"\x7f\0\0\0"), 8)
 LOOPBACK_V6 = Prefix(Address(bytes(15) + b"\x01"), 128)
 
 
+_V4_MAPPED = bytes(10) + b"\xff\xff"
+_UNSPECIFIED = {
+    Address(bytes(V4_LENGTH)): Address(b"\x7f\0\0\1"),
+    Address(bytes(V6_LENGTH)): LOOPBACK_V6.address,
+}
+
+
+def unmapped(address: Address) -> Address:
+    """The IPv4 address that ::ffff:a.b.c.d is (RFC 4291 2.5.5.2); any other as it is."""
+    return Address(address[len(_V4_MAPPED) :]) if address.startswith(_V4_MAPPED) else address
+
+
+def destination(address: Address) -> Address:
+    """Where connect() to this address goes: 0.0.0.0 and :: are this host, ::ffff:a.b.c.d is a.b.c.d.
+
+    Sources: ip_route_output_key_hash_rcu(), tcp_v6_connect().
+    """
+    address = unmapped(address)
+    return _UNSPECIFIED.get(address, address)
+
+
 def is_loopback(address: Address) -> bool:
-    """Whether it is in 127.0.0.0/8 or is ::1: local on every host, by definition."""
-    return LOOPBACK_V4.covers(address) or LOOPBACK_V6.covers(address)
+    """Whether it is in 127.0.0.0/8 or is ::1, or stands for them: local on every host, by definition."""
+    target = destination(address)
+    return LOOPBACK_V4.covers(target) or LOOPBACK_V6.covers(target)
 
 
 class Port(NamedTuple):

@@ -5,6 +5,7 @@ RFC 9499's words: NXDOMAIN, NODATA and failure are three things, and never merge
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -76,3 +77,13 @@ class Answer:
         if self.aaaa.status is Status.UNKNOWN:
             return f"AAAA: {self.aaaa.reason}"
         return None
+
+    @property
+    def unknowns(self) -> Mapping[str, str]:
+        """The families whose addresses are not known to be complete ("ipv4", "ipv6"), and why."""
+        families = (("ipv4", "A", self.a), ("ipv6", "AAAA", self.aaaa))
+        return {
+            family: f"{kind}: {rrset.reason}"
+            for family, kind, rrset in families
+            if rrset.status is Status.UNKNOWN
+        }

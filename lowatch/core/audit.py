@@ -72,7 +72,7 @@ def _unknown(snapshot: Snapshot, judgement: Judgement) -> Iterator[Problem]:
         if undecided.domain is None:
             continue  # of the host as a whole: one of the above is the reason
         view = snapshot.domains[undecided.domain]
-        if undecided.reason != view.answer.unknown:
+        if undecided.reason not in view.answer.unknowns.values():
             port = f" {undecided.port}" if undecided.port else ""
             yield Problem("kernel", f"{undecided.domain}{port}: {undecided.reason}")
 

@@ -94,6 +94,7 @@ class Undecided:
     """Findings that could not be judged: every one whose subject agrees in the fields given here.
 
     An undecided finding neither appears nor goes away; it stays what it was.
+    family: "ipv4" or "ipv6", where no address of it is known.
     """
 
     kind: Kind
@@ -101,3 +102,4 @@ class Undecided:
     domain: str | None = None
     address: Address | None = None
     port: Port | None = None
+    family: str | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from .addresses import family_name
 from .findings import Finding, Subject, Undecided
 from .policy import Domain, Policy
 from .rules import DOMAIN_RULES, HOST_RULES
@@ -32,16 +33,18 @@ class Judgement:
         self.domains = domains
         self.findings: tuple[Finding, ...] = tuple(findings)
         self.undecided: tuple[Undecided, ...] = tuple(undecided)
-        self._scopes = {(u.kind, u.domain, u.address, u.port) for u in self.undecided}
+        self._scopes = {(u.kind, u.domain, u.address or u.family, u.port) for u in self.undecided}
 
     def is_undecided(self, subject: Subject) -> bool:
         """Whether some Undecided agrees with the subject in every field that it gives."""
         kind, domain, address, port = subject.kind, subject.domain, subject.address, subject.port
+        family = None if address is None else family_name(address)
         return any(
             scope in self._scopes
             for scope in (
                 (kind, None, None, None),
                 (kind, domain, None, None),
+                (kind, domain, family, None),
                 (kind, domain, address, None),
                 (kind, domain, address, port),
             )

@@ -1,7 +1,7 @@
 """A finding's life: pending, firing, resolved, acknowledged. Written as a table; `now` is passed in.
 
-A finding that shows must last `hold` before it fires, and one that fires must be gone for `hold` before
-it is resolved: flapping announces nothing. What cannot be judged stays exactly as it was.
+A finding that shows must last `hold` before it fires, and one that fires, or was accepted, must be gone
+for `hold` before it is resolved: flapping announces nothing. What cannot be judged stays exactly as it was.
 """
 
 from __future__ import annotations
@@ -74,7 +74,6 @@ TRANSITIONS: Mapping[tuple[State, _Condition], State] = {
     (State.FIRING, _Condition.GONE_HELD): _GONE,
     (State.ACKNOWLEDGED, _Condition.SHOWS): State.PENDING,
     (State.ACKNOWLEDGED, _Condition.SHOWS_HELD): State.FIRING,
-    (State.ACKNOWLEDGED, _Condition.GONE): _GONE,
     (State.ACKNOWLEDGED, _Condition.GONE_HELD): _GONE,
 }
 
@@ -115,20 +114,21 @@ def _move(before: Tracked, finding: Finding | None, now: Now, policy: Policy) ->
     present = finding is not None
     changed = before.changed if present is before.present else now.monotonic
     acknowledgement = policy.acknowledged(before.finding.subject, now.wall) if present else None
-    held = now.monotonic - changed >= policy.hold
+    held = now.monotonic >= changed + policy.hold
     if acknowledgement is not None:
         condition = _Condition.ACCEPTED
-    elif present:
-        condition = _Condition.SHOWS_HELD if held else _Condition.SHOWS
+    elif present:  # what was announced, and then accepted for a while, needs no second hold
+        condition = _Condition.SHOWS_HELD if held or before.announced else _Condition.SHOWS
     else:
         condition = _Condition.GONE_HELD if held else _Condition.GONE
+    because = before.acknowledged_because if not present else ""
     return replace(
         before,
         finding=finding or before.finding,
         state=TRANSITIONS.get((before.state, condition), before.state),
         changed=changed,
         present=present,
-        acknowledged_because=acknowledgement.reason if acknowledgement else "",
+        acknowledged_because=acknowledgement.reason if acknowledgement else because,
     )
 
 
@@ -142,7 +142,7 @@ def next_due(tracked: Mapping[str, Tracked], stepped: Now, policy: Policy) -> fl
     due = [
         one.changed + policy.hold
         for one in tracked.values()
-        if (one.state is State.PENDING and one.present) or (one.state is State.FIRING and not one.present)
+        if one.state is State.PENDING or not one.present
     ]
     for one in tracked.values():
         if one.state is State.ACKNOWLEDGED:

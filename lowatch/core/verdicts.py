@@ -5,8 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
-from .addresses import Address, Port
-from .answers import Status
+from .addresses import Address, Port, family_name
 from .listeners import Connect, Listener
 from .observed import Unknown
 from .policy import Domain
@@ -109,22 +108,16 @@ def _judge_alone(domain: Domain, local: LocalAnswer, view: PortView, loopback_up
 
 
 def judge_endpoints(domain: Domain, view: DomainView, *, loopback_up: bool) -> tuple[JudgedEndpoint, ...]:
-    """All endpoints of a domain. An answer that has become UNKNOWN makes every one of them UNKNOWN."""
+    """All endpoints of a domain. An UNKNOWN answer makes those of its family UNKNOWN."""
     endpoints: list[JudgedEndpoint] = []
     for local in view.local:
         endpoints += judge_address(domain, local, loopback_up=loopback_up)
-    unknown = view.answer.unknown
-    if unknown is None:
+    if view.answer.unknown is None:
         return tuple(endpoints)
-    stale = {
-        address
-        for rrset in (view.answer.a, view.answer.aaaa)
-        if rrset.status is Status.UNKNOWN
-        for address in rrset.addresses
-    }
+    unknowns = view.answer.unknowns
     return tuple(
-        endpoint._replace(verdict=Verdict.UNKNOWN, reason=unknown)
-        if endpoint.address in stale
+        endpoint._replace(verdict=Verdict.UNKNOWN, reason=unknowns[family])
+        if (family := family_name(endpoint.address)) in unknowns
         else endpoint
         for endpoint in endpoints
     )

@@ -60,6 +60,11 @@ class Asked(Generic[Question, Answer]):
         self._remember(key, _Memo(requests, replies, answers))
         return answers
 
+    def forget(self) -> None:
+        """Build every request anew: what goes into them beside the questions has changed."""
+        self._memos.clear()
+        self._remembered = 0
+
     def _remember(self, key: tuple[Question, ...], memo: _Memo[Answer]) -> None:
         if key not in self._memos:
             self._remembered += len(key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from lowatch.core.addresses import Address, Port, PrefixSet
+from lowatch.core.addresses import Address, Port, PrefixSet, destination, unmapped
 from lowatch.core.held import Held, Link, LocalRoute
 from lowatch.core.observed import Known, Unknown
 from lowatch.wire.inet_diag import (
@@ -39,6 +39,7 @@ from lowatch.wire.rtnetlink import (
     dump_local_routes,
 )
 
+from .arrivals import Arrivals
 from .cgroups import CgroupUnits
 from .events import EventSocket
 from .filters import closed_socket_filter, route_event_filter
@@ -114,8 +115,9 @@ class Host:
         self._hints: Hints | None = None
         self._events: list[EventSocket] = []
         self._closed: EventSocket | None = None
-        self.deliveries = Locality(self._route).ask
-        listeners = Listeners(self._diag, CgroupUnits())
+        arrivals = Arrivals()
+        self.deliveries = Locality(self._route, arrivals).ask
+        listeners = Listeners(self._diag, CgroupUnits(), arrivals)
         self.listeners, self.bound = listeners.ask, listeners.bound
 
     def follow(self, ports: Iterable[Port], hints: Hints, receive_buffer: int = 4 << 20) -> None:
@@ -216,7 +218,7 @@ class Host:
             return True
         if self._local is None:
             self._local = self._tables.local_prefixes()
-        return self._local.covers(address)
+        return self._local.covers(address) or self._local.covers(destination(address))
 
     def _on_route_event(self, data: bytes, span: Span) -> None:
         assert self._hints is not None
@@ -236,7 +238,7 @@ class Host:
         assert self._hints is not None
         self._hints.event("destroy")
         closed = parse_socket(data, span.start, span.end)
-        self._hints.socket_closed(closed.address, closed.port)
+        self._hints.socket_closed(unmapped(closed.address), closed.port)
 
     def _on_lost(self, _reason: str) -> None:
         assert self._hints is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
-from lowatch.core.addresses import Address
+from lowatch.core.addresses import Address, destination, unmapped
 from lowatch.core.listeners import Endpoint, Listener
 from lowatch.core.observed import Known, Unknown
 from lowatch.wire.inet_diag import (
@@ -17,24 +17,23 @@ from lowatch.wire.inet_diag import (
 from lowatch.wire.netlink import NLMSG_ERROR, MalformedMessageError, error_code, only_message
 from lowatch.wire.rtnetlink import AF_INET, AF_INET6
 
+from .arrivals import Arrivals
 from .asked import Asked
 from .cgroups import CgroupUnits
 from .netlink import NetlinkError, RequestSocket, unknown
-
-LOOPBACK_INDEX = 1
-"""lo is the first device of every network namespace (LOOPBACK_IFINDEX, include/net/flow.h). Local
-delivery passes through it whichever interface holds the address, so SO_BINDTODEVICE is judged by it."""
 
 
 class Listeners:
     """SOCK_DIAG_BY_FAMILY without NLM_F_DUMP: the exact lookup. Works without any privilege."""
 
-    def __init__(self, diag: RequestSocket, units: CgroupUnits) -> None:
+    def __init__(self, diag: RequestSocket, units: CgroupUnits, arrivals: Arrivals) -> None:
         self._diag = diag
         self._units = units
+        self._arrivals = arrivals
         asked: Asked[Endpoint, Listener | Unknown | None] = Asked(
-            diag, _lookup, self._listener, lambda error: unknown(error, "sock_diag")
+            diag, self._lookup, self._listener, lambda error: unknown(error, "sock_diag")
         )
+        arrivals.on_change(asked.forget)
         self.ask = asked.ask
         """One answer for each endpoint, in order; None for ENOENT: nobody would get the connection.
 
@@ -53,10 +52,14 @@ class Listeners:
                     for data, messages, _ in self._diag.dump(dump_bound(0, family, protocol)):
                         for span in messages:
                             if span.type == SOCK_DIAG_BY_FAMILY:  # the last message is NLMSG_DONE
-                                found.add(_unmapped(parse_socket(data, span.start, span.end).address))
+                                found.add(unmapped(parse_socket(data, span.start, span.end).address))
         except (NetlinkError, MalformedMessageError) as error:
             return Unknown("sock_diag", f"cannot list sockets: {error}")
         return Known(frozenset(found))
+
+    def _lookup(self, sequence: int, endpoint: Endpoint) -> bytes:
+        address, port = endpoint
+        return find_listener(sequence, destination(address), port, self._arrivals.device(address))
 
     def _listener(self, sequence: int, endpoint: Endpoint, reply: bytes) -> Listener | Unknown | None:
         try:
@@ -72,7 +75,7 @@ class Listeners:
         except MalformedMessageError as error:
             return Unknown("sock_diag", f"unreadable reply: {error}")
         return Listener(
-            _unmapped(found.address),
+            unmapped(found.address),
             found.inode,
             found.uid,
             self._units.unit(found.cgroup),
@@ -80,15 +83,3 @@ class Listeners:
             found.backlog,
             endpoint.port.protocol,
         )
-
-
-def _lookup(sequence: int, endpoint: Endpoint) -> bytes:
-    return find_listener(sequence, *endpoint, LOOPBACK_INDEX)
-
-
-_V4_MAPPED = bytes(10) + b"\xff\xff"
-
-
-def _unmapped(address: Address) -> Address:
-    """`::ffff:192.0.2.1` serves 192.0.2.1: show it so."""
-    return Address(address[12:]) if address.startswith(_V4_MAPPED) else address

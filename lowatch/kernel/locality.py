@@ -5,12 +5,13 @@ from __future__ import annotations
 import errno
 import os
 
-from lowatch.core.addresses import Address
+from lowatch.core.addresses import Address, destination
 from lowatch.core.held import NOT_ROUTED, Delivery
 from lowatch.core.observed import Unknown
 from lowatch.wire.netlink import NLMSG_ERROR, MalformedMessageError, error_code, only_message
 from lowatch.wire.rtnetlink import RTM_NEWROUTE, RTN_LOCAL, get_route, parse_route
 
+from .arrivals import Arrivals
 from .asked import Asked
 from .netlink import RequestSocket, unknown
 
@@ -25,13 +26,25 @@ class Locality:
     policy rules exist (facts/kernel.md).
     """
 
-    def __init__(self, route: RequestSocket) -> None:
-        asked: Asked[Address, Delivery | Unknown] = Asked(route, get_route, _delivery, unknown)
+    def __init__(self, route: RequestSocket, arrivals: Arrivals) -> None:
+        self._arrivals = arrivals
+        asked: Asked[Address, Delivery | Unknown] = Asked(route, _question, self._delivery, unknown)
+        arrivals.on_change(asked.forget)
         self.ask = asked.ask
         """One answer for each address, in order. Never raises: a failure is an Unknown."""
 
+    def _delivery(self, sequence: int, address: Address, reply: bytes) -> Delivery | Unknown:
+        delivery = _delivery(sequence, reply)
+        if isinstance(delivery, Delivery):
+            self._arrivals.learn(address, delivery)
+        return delivery
 
-def _delivery(sequence: int, _address: Address, reply: bytes) -> Delivery | Unknown:
+
+def _question(sequence: int, address: Address) -> bytes:
+    return get_route(sequence, destination(address))
+
+
+def _delivery(sequence: int, reply: bytes) -> Delivery | Unknown:
     try:
         kind, _, replied, start, end = span = only_message(reply)
         if replied != sequence:

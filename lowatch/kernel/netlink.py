@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from lowatch.core.observed import Unknown
 from lowatch.wire.netlink import (
+    HEADER,
     NLM_F_DUMP_INTR,
     NLMSG_DONE,
     NLMSG_ERROR,
@@ -102,7 +103,8 @@ class RequestSocket:
     def ask(self, requests: Sequence[tuple[bytes, int]]) -> list[bytes]:
         """One reply (a datagram of one message) for each request, in order.
 
-        requests: as batches() makes them. Raises NetlinkError where a reply is missing.
+        requests: as batches() makes them. Raises NetlinkError where a reply is missing, or where the
+        replies are not to these requests.
         """
         replies: list[bytes] = []
         sock = self._open()
@@ -114,6 +116,9 @@ class RequestSocket:
         except OSError as error:
             self.close()
             raise NetlinkError(_explain(error)) from error
+        if replies and not _answers(replies[-1], len(replies) - 1):
+            self.close()  # with all that is still queued: one reply too many, and all that follow are off
+            raise NetlinkError("replies came out of step")
         return replies
 
     def dump(self, request: bytes) -> list[Datagram]:
@@ -144,6 +149,8 @@ class RequestSocket:
         before = iter(self._dumps.get(request, ()))
         while True:
             data = sock.recv(_DUMP_SIZE)
+            if not data:
+                raise MalformedMessageError("an empty datagram")
             known = next(before, None)
             datagram = known if known and known.data == data else read_datagram(data)
             yield datagram
@@ -156,6 +163,10 @@ class RequestSocket:
             with contextlib.suppress(OSError):  # before Linux 4.20: dumps are not filtered, only longer
                 self._socket.setsockopt(SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1)
         return self._socket
+
+
+def _answers(reply: bytes, sequence: int) -> bool:
+    return len(reply) >= HEADER.size and HEADER.unpack_from(reply)[3] == sequence
 
 
 def _is_last(datagram: Datagram) -> bool:

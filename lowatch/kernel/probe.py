@@ -45,11 +45,18 @@ async def _connect(endpoint: Endpoint) -> Connect | Unknown:
             target = (format_address(address), port.number)
             async with asyncio.timeout(_DEADLINE):
                 await loop.sock_connect(sock, target)
-            # On an ephemeral port a socket can meet itself (simultaneous open): nobody else is there.
-            return Connect.REFUSED if sock.getsockname()[:2] == target else Connect.ACCEPTED
+            return Connect.REFUSED if _met_itself(sock) else Connect.ACCEPTED
     except TimeoutError:
         return Connect.TIMED_OUT
     except OSError as error:
         if error.errno in _NO_MEANS:
             return Unknown("connect", os.strerror(error.errno or 0))
         return Connect.REFUSED
+
+
+def _met_itself(sock: socket.socket) -> bool:
+    """On an ephemeral port a socket can meet itself (simultaneous open): nobody else is there."""
+    try:
+        return bool(sock.getsockname() == sock.getpeername())
+    except OSError:
+        return False  # ENOTCONN: accepted, and reset since

@@ -110,11 +110,19 @@ class Daemon:
 
     def start(self) -> None:
         """Start it (again); returns when it is ready or, without `ready`, when it serves pages."""
+        self._spawn()
+        path = "/-/ready" if self._ready else "/-/healthy"
+        self.until(lambda: self.get(path).status == 200, _LONG)
+
+    def run(self) -> int:
+        """Start it where it will end by itself; the exit code."""
+        self._spawn()
+        return self.wait()
+
+    def _spawn(self) -> None:
         command = [*self._prefix, sys.executable, "-m", "lowatch", "run", "-c", str(self.file)]
         with self._stderr.open("ab") as stderr:
             self._process = subprocess.Popen(command, stderr=stderr, env=self._environ)
-        path = "/-/ready" if self._ready else "/-/healthy"
-        self.until(lambda: self.get(path).status == 200, _LONG)
 
     @property
     def pid(self) -> int:

@@ -18,9 +18,8 @@ from lowatch.core.verdicts import JudgedEndpoint, Verdict
 def backlogged_vip(
     domain: Domain, view: DomainView, endpoints: tuple[JudgedEndpoint, ...]
 ) -> Iterable[Finding | Undecided]:
-    unknown = view.answer.unknown
-    if unknown is not None:
-        yield Undecided(Kind.BACKLOGGED_VIP, unknown, domain=domain.name)
+    for family, reason in view.answer.unknowns.items():
+        yield Undecided(Kind.BACKLOGGED_VIP, reason, domain=domain.name, family=family)
     for address, reason in view.undecided:
         yield Undecided(Kind.BACKLOGGED_VIP, reason, domain=domain.name, address=address)
     for endpoint in endpoints:

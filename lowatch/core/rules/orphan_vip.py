@@ -20,9 +20,8 @@ from .remedies import narrowing, removal
 def orphan_vip(
     domain: Domain, view: DomainView, endpoints: tuple[JudgedEndpoint, ...]
 ) -> Iterable[Finding | Undecided]:
-    unknown = view.answer.unknown
-    if unknown is not None:
-        yield Undecided(Kind.ORPHAN_VIP, unknown, domain=domain.name)
+    for family, reason in view.answer.unknowns.items():
+        yield Undecided(Kind.ORPHAN_VIP, reason, domain=domain.name, family=family)
     for address, reason in view.undecided:
         yield Undecided(Kind.ORPHAN_VIP, reason, domain=domain.name, address=address)
     by_address = {local.address: local for local in view.local}

@@ -42,7 +42,7 @@ def wide_prefix(snapshot: Snapshot, _policy: Policy) -> Iterable[Finding | Undec
                 prefixlen=local.prefix.length,
             ),
             f"{_cause(local)} makes {_count(local.prefix.size)} addresses local to this host"
-            f"{_shadowed(strays, local.prefix)}",
+            f"{_shadowed(strays, local.prefix, complete=snapshot.unresolved is None)}",
             _fix(local),
         )
 
@@ -58,10 +58,11 @@ def _count(size: int) -> str:
     return f"{size:,}" if size <= 1 << 32 else f"2^{size.bit_length() - 1}"
 
 
-def _shadowed(strays: list[tuple[str, Address]], prefix: Prefix) -> str:
+def _shadowed(strays: list[tuple[str, Address]], prefix: Prefix, *, complete: bool) -> str:
+    """complete: whether all answers are known; "none" cannot be said before."""
     names = sorted({name for name, address in strays if prefix.covers(address)})
     if not names:
-        return "; no configured domain resolves into it"
+        return "; no configured domain resolves into it" if complete else ""
     more = "" if len(names) <= _NAMES_SHOWN else f" and {len(names) - _NAMES_SHOWN} more"
     plural = "s" if len(names) > 1 else ""
     return f" and shadows {len(names)} configured domain{plural}: {', '.join(names[:3])}{more}"

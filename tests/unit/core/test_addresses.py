@@ -1,0 +1,158 @@
+"""Addresses, prefixes and ports: from text, to text, and who covers whom."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from lowatch.core.addresses import (
+    Port,
+    Prefix,
+    family_name,
+    format_address,
+    is_link_local,
+    is_loopback,
+    is_v4,
+    parse_address,
+    parse_port,
+    parse_prefix,
+    prefix_of,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "octets", "family"),
+    [
+        ("192.0.2.10", b"\xc0\0\2\x0a", "ipv4"),
+        ("0.0.0.0", bytes(4), "ipv4"),
+        ("::", bytes(16), "ipv6"),
+        ("2001:db8::10", b"\x20\1\x0d\xb8" + bytes(11) + b"\x10", "ipv6"),
+        ("::ffff:192.0.2.1", bytes(10) + b"\xff\xff\xc0\0\2\1", "ipv6"),
+    ],
+)
+def test_addresses(text: str, octets: bytes, family: str) -> None:
+    address = parse_address(text)
+    assert address == octets
+    assert family_name(address) == family
+    assert is_v4(address) is (family == "ipv4")
+
+
+def test_addresses_are_written_in_their_shortest_form() -> None:
+    """RFC 5952: one text for one address, for labels and keys hang on it."""
+    for text in ("2001:DB8:0:0:0:0:0:10", "2001:db8::0010", "2001:0db8::10"):
+        assert format_address(parse_address(text)) == "2001:db8::10"
+
+
+@pytest.mark.parametrize("text", ["", "192.0.2", "192.0.2.256", "192.0.2.01", "www", "1::2::3", "1"])
+def test_no_addresses(text: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(repr(text))):
+        parse_address(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "length", "size"),
+    [
+        ("192.0.2.0/24", 24, 256),
+        ("192.0.2.10", 32, 1),
+        ("192.0.2.10/32", 32, 1),
+        ("0.0.0.0/0", 0, 1 << 32),
+        ("2001:db8::/64", 64, 1 << 64),
+        ("::1", 128, 1),
+    ],
+)
+def test_prefixes(text: str, length: int, size: int) -> None:
+    prefix = parse_prefix(text)
+    assert (prefix.length, prefix.size, prefix.is_host) == (length, size, size == 1)
+    assert parse_prefix(str(prefix)) == prefix
+
+
+@pytest.mark.parametrize(
+    "text", ["192.0.2.1/24", "192.0.2.0/33", "2001:db8::1/64", "::/129", "x/8", "/8", ""]
+)
+def test_no_prefixes(text: str) -> None:
+    """Host bits set: whoever writes 192.0.2.1/24 may mean the address or the network."""
+    with pytest.raises(ValueError):  # noqa: PT011  # ipaddress words them
+        parse_prefix(text)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "address", "covered"),
+    [
+        ("192.0.2.0/24", "192.0.2.0", True),
+        ("192.0.2.0/24", "192.0.2.255", True),
+        ("192.0.2.0/24", "192.0.3.0", False),
+        ("0.0.0.0/0", "255.255.255.255", True),
+        ("0.0.0.0/0", "::1", False),
+        ("::/0", "192.0.2.1", False),
+        ("::/0", "2001:db8::1", True),
+        ("192.0.2.1/32", "192.0.2.1", True),
+        ("192.0.2.1/32", "192.0.2.2", False),
+    ],
+)
+def test_who_covers_whom(prefix: str, address: str, covered: bool) -> None:
+    assert parse_prefix(prefix).covers(parse_address(address)) is covered
+
+
+def test_prefix_of_an_address() -> None:
+    assert prefix_of(parse_address("192.0.2.10"), 24) == Prefix(parse_address("192.0.2.0"), 24)
+    assert str(prefix_of(parse_address("2001:db8::10"), 64)) == "2001:db8::/64"
+
+
+@pytest.mark.parametrize(
+    ("text", "port"),
+    [
+        ("443", Port(443, "tcp")),
+        ("443/tcp", Port(443, "tcp")),
+        ("53/udp", Port(53, "udp")),
+        ("1", Port(1, "tcp")),
+        ("65535/udp", Port(65535, "udp")),
+    ],
+)
+def test_ports(text: str, port: Port) -> None:
+    assert parse_port(text) == port
+    assert parse_port(str(port)) == port
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("0", "from 1 to 65535"),
+        ("65536", "from 1 to 65535"),
+        ("70000/tcp", "from 1 to 65535"),
+        ("-1", "from 1 to 65535"),
+        ("", "from 1 to 65535"),
+        (" 80", "from 1 to 65535"),
+        ("8_0", "from 1 to 65535"),
+        ("٨٠", "from 1 to 65535"),
+        ("²", "from 1 to 65535"),
+        ("http", "from 1 to 65535"),
+        ("80/", "tcp or udp"),
+        ("80/sctp", "tcp or udp"),
+        ("80/TCP", "tcp or udp"),
+        ("80/tcp/udp", "tcp or udp"),
+    ],
+)
+def test_no_ports(text: str, wrong: str) -> None:
+    with pytest.raises(ValueError, match=wrong):
+        parse_port(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "loopback", "link_local"),
+    [
+        ("127.0.0.1", True, False),
+        ("127.255.255.254", True, False),
+        ("128.0.0.1", False, False),
+        ("126.255.255.255", False, False),
+        ("::1", True, False),
+        ("::2", False, False),
+        ("fe80::1", False, True),
+        ("febf::1", False, True),
+        ("fec0::1", False, False),
+        ("169.254.0.1", False, False),
+    ],
+)
+def test_special_addresses(text: str, loopback: bool, link_local: bool) -> None:
+    address = parse_address(text)
+    assert (is_loopback(address), is_link_local(address)) == (loopback, link_local)

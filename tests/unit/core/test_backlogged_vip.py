@@ -1,0 +1,76 @@
+"""backlogged-vip: whose queue is full, and when that cannot be told."""
+
+from __future__ import annotations
+
+import pytest
+
+from lowatch.core.findings import Finding, Kind, Severity, Subject, Undecided
+from lowatch.core.listeners import Listener
+from lowatch.core.policy import Domain
+from lowatch.core.rules.backlogged_vip import backlogged_vip
+from lowatch.core.snapshot import DomainView
+from lowatch.core.verdicts import judge_endpoints
+from tests.unit.core.worlds import (
+    BLIND,
+    FULL,
+    NGINX,
+    VIP,
+    WWW,
+    domain,
+    local,
+    only_finding,
+    ports,
+    seen,
+    split,
+    view,
+)
+
+
+def judged(www: DomainView, of: Domain | None = None, lo_up: bool = True) -> list[Finding | Undecided]:
+    asked = of or domain(WWW, "80")
+    return list(backlogged_vip(asked, www, judge_endpoints(asked, www, loopback_up=lo_up)))
+
+
+@pytest.mark.parametrize(
+    ("listener", "owner", "fix"),
+    [
+        (FULL, "nginx.service", ("systemctl restart nginx.service",)),
+        (FULL._replace(unit=None), "uid 33", ()),
+    ],
+)
+def test_whose_queue_is_full(listener: Listener, owner: str, fix: tuple[str, ...]) -> None:
+    finding = only_finding(judged(view(local(VIP, *seen(("80", listener))))))
+    assert finding.subject == Subject(Kind.BACKLOGGED_VIP, "lo", VIP, WWW, ports("80")[0])
+    assert finding.severity is Severity.WARNING
+    assert finding.message == (
+        f"www.example.com resolves to 192.0.2.10, where the listener of {owner} on 80/tcp accepts "
+        "nothing: 129 connections wait in a queue for 128, and new ones time out"
+    )
+    assert finding.fix == fix
+
+
+@pytest.mark.parametrize("served", [NGINX, None, FULL._replace(protocol="udp")])
+def test_nothing_to_say(served: Listener | None) -> None:
+    assert judged(view(local(VIP, *seen(("80", served))))) == []
+
+
+def test_not_said_of_what_a_downed_lo_filters() -> None:
+    assert judged(view(local(VIP, *seen(("80", FULL)))), lo_up=False) == []
+
+
+def test_a_served_sibling_does_not_excuse_it() -> None:
+    """Clients of the full port time out all the same."""
+    finding = only_finding(judged(view(local(VIP, *seen(("80", FULL), ("443", NGINX)))), domain()))
+    assert finding.subject.port == ports("80")[0]
+
+
+def test_unknown_is_undecided() -> None:
+    findings, undecided = split(judged(view(local(VIP, *seen(("80", BLIND))))))
+    assert findings == []
+    assert undecided == [
+        Undecided(
+            Kind.BACKLOGGED_VIP, "sock_diag: Operation not permitted", WWW, address=VIP, port=ports("80")[0]
+        )
+    ]
+    www = view(undecided=[(VIP, "netlink: overrun")])
+    assert judged(www) == [Undecided(Kind.BACKLOGGED_VIP, "netlink: overrun", WWW, address=VIP)]

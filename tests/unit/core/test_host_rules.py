@@ -1,0 +1,125 @@
+"""missing-vip and holder-down."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lowatch.core.addresses import Address
+from lowatch.core.findings import Finding, Kind, Severity, Subject, Undecided
+from lowatch.core.held import Held, Link
+from lowatch.core.observed import Known
+from lowatch.core.policy import Policy
+from lowatch.core.rules.holder_down import holder_down
+from lowatch.core.rules.missing_vip import missing_vip
+from tests.unit.core.worlds import DEAF, VIP, VIP6, held, only_finding, route, snapshot, subjects
+
+EXPECTED = Policy(expect=(VIP,))
+
+
+def missing(*holding: Held, policy: Policy = EXPECTED) -> list[Finding | Undecided]:
+    return list(missing_vip(snapshot(*holding), policy))
+
+
+def test_an_expected_address_is_not_held() -> None:
+    finding = only_finding(missing(held("192.0.2.11")))
+    assert finding.subject == Subject(Kind.MISSING_VIP, address=VIP)
+    assert finding.severity is Severity.CRITICAL
+    assert finding.message == "192.0.2.10 is expected on this host, but is not held on lo"
+    assert finding.fix == ("ip address add 192.0.2.10/32 dev lo",)
+
+
+@pytest.mark.parametrize(
+    ("holding", "is_missing"),
+    [
+        ((held(VIP),), False),
+        ((held(VIP, 24),), False),
+        ((held(VIP, interface="dummy0"),), False),
+        ((route("192.0.2.10/32"),), False),
+        ((route("192.0.2.0/24"),), False),
+        ((held("192.0.2.11", 24),), True),
+        ((held("192.0.2.11", 32, peer=VIP),), True),
+        ((route("192.0.3.0/24"),), True),
+        ((route("::/0"),), True),
+        ((), True),
+    ],
+    ids=[
+        "held", "held with a wider prefix", "held elsewhere", "a route", "a wider route",
+        "another's prefix", "another's peer", "another route", "another family's route", "nothing",
+    ],
+)  # fmt: skip
+def test_what_holds_it(holding: tuple[Held, ...], is_missing: bool) -> None:
+    """An address, or a local route that covers it; that another address's prefix does is no intention."""
+    assert bool(subjects(missing(*holding))) is is_missing
+
+
+def test_each_expected_address_by_itself() -> None:
+    found = missing(held("192.0.2.11"), policy=Policy(expect=(VIP, held("192.0.2.11").address, VIP6)))
+    assert [one.address for one in subjects(found)] == [VIP, VIP6]
+
+
+@pytest.mark.parametrize(
+    ("interfaces", "address", "fix"),
+    [
+        (("lo",), VIP, "ip address add 192.0.2.10/32 dev lo"),
+        (("lo",), VIP6, "ip address add 2001:db8::10/128 dev lo"),
+        (("dummy*", "kube-ipvs0", "lo"), VIP, "ip address add 192.0.2.10/32 dev kube-ipvs0"),
+        (("dummy*",), VIP, "ip address add 192.0.2.10/32 dev lo"),
+        (("a b",), VIP, "ip address add 192.0.2.10/32 dev 'a b'"),
+    ],
+)
+def test_where_it_would_be_added(interfaces: tuple[str, ...], address: Address, fix: str) -> None:
+    finding = only_finding(missing(policy=Policy(interfaces, expect=(address,))))
+    assert finding.fix == (fix,)
+    assert finding.message.endswith(f"not held on {', '.join(interfaces)}")
+
+
+def test_nothing_expected_nothing_missing() -> None:
+    assert missing(policy=Policy()) == []
+
+
+def test_unknown_held_is_undecided() -> None:
+    assert list(missing_vip(snapshot(held=DEAF), EXPECTED)) == [Undecided(Kind.MISSING_VIP, DEAF.reason)]
+
+
+LO_DOWN, LO_UP = Link(1, "lo", up=False, loopback=True), Link(1, "lo", up=True, loopback=True)
+DUMMY_DOWN = Link(7, "dummy0", up=False)
+
+
+def down(*links: Link, holding: tuple[Held, ...]) -> list[Finding | Undecided]:
+    return list(holder_down(snapshot(*holding, links=Known(links)), Policy()))
+
+
+@pytest.mark.parametrize(
+    ("link", "holding", "message"),
+    [
+        (
+            LO_DOWN,
+            (held("127.0.0.1", 8), held(VIP)),
+            "lo is down and holds 2 addresses: connects from this host to its own addresses time out",
+        ),
+        (DUMMY_DOWN, (held(VIP, interface="dummy0"), held(VIP6)), "dummy0 is down and holds 1 address"),
+    ],
+)
+def test_a_holder_is_down(link: Link, holding: tuple[Held, ...], message: str) -> None:
+    finding = only_finding(down(link, holding=holding))
+    assert finding.subject == Subject(Kind.HOLDER_DOWN, link.name)
+    assert finding.severity is Severity.WARNING
+    assert finding.message == message
+    assert finding.fix == (f"ip link set {link.name} up",)
+
+
+@pytest.mark.parametrize(
+    ("links", "holding"),
+    [((LO_UP,), (held(VIP),)), ((DUMMY_DOWN,), ()), ((LO_UP, DUMMY_DOWN), (held(VIP),)), ((), ())],
+    ids=["up", "down and empty", "another is down and empty", "no link at all"],
+)
+def test_no_holder_is_down(links: tuple[Link, ...], holding: tuple[Held, ...]) -> None:
+    assert down(*links, holding=holding) == []
+
+
+@pytest.mark.parametrize("unknown", ["links", "held"])
+def test_unknown_is_undecided(unknown: str) -> None:
+    rest: dict[str, Any] = {"links": Known((LO_DOWN,)), "held": Known((held(VIP),)), unknown: DEAF}
+    assert list(holder_down(snapshot(**rest), Policy())) == [Undecided(Kind.HOLDER_DOWN, DEAF.reason)]

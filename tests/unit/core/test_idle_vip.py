@@ -1,0 +1,121 @@
+"""idle-vip: which addresses count as left behind, and when nothing can be said of any."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lowatch.core.addresses import parse_address
+from lowatch.core.findings import Finding, Kind, Severity, Subject, Undecided
+from lowatch.core.held import Held
+from lowatch.core.observed import Known
+from lowatch.core.policy import Policy
+from lowatch.core.rules.idle_vip import idle_vip
+from tests.unit.core.worlds import BLIND, DEAF, VIP, held, only_finding, route, snapshot, subjects
+
+POLICY = Policy()
+
+
+def judged(*holding: Held, policy: Policy = POLICY, **rest: Any) -> list[Finding | Undecided]:
+    return list(idle_vip(snapshot(*holding, **rest), policy))
+
+
+def test_an_address_that_nobody_names_and_nobody_uses() -> None:
+    finding = only_finding(judged(held(VIP, created=86_400.0 - 7_200)))
+    assert finding.subject == Subject(Kind.IDLE_VIP, "lo", VIP)
+    assert finding.severity is Severity.INFO
+    assert finding.message == (
+        "192.0.2.10 has been on lo for 2 hours, but no configured domain resolves to it and no socket is "
+        "bound to it: left behind?"
+    )
+    assert finding.fix == ("ip address del 192.0.2.10/32 dev lo",)
+
+
+@pytest.mark.parametrize(
+    ("held_for", "words"),
+    [
+        (0.0, " for a moment"),
+        (1.9, " for a moment"),
+        (2.0, " for 2 seconds"),
+        (119.0, " for 119 seconds"),
+        (120.0, " for 2 minutes"),
+        (7_199.0, " for 119 minutes"),
+        (7_200.0, " for 2 hours"),
+        (172_799.0, " for 47 hours"),
+        (172_800.0, " for 2 days"),
+        (8_640_000.0, " for 100 days"),
+        (None, ""),
+    ],
+)
+def test_since_when(held_for: float | None, words: str) -> None:
+    created = None if held_for is None else 10_000_000.0 - held_for
+    finding = only_finding(judged(held(VIP, created=created), uptime=10_000_000.0))
+    assert f"has been on lo{words}, but" in finding.message
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        held("127.0.0.1", 8),
+        held("127.0.0.53"),
+        held("::1"),
+        held("fe80::1", 64),
+        route("10.9.0.0/16"),
+        route("2001:db8:9::/48"),
+    ],
+    ids=["loopback", "all of it", "loopback v6", "link-local", "AnyIP", "AnyIP v6"],
+)
+def test_what_is_never_idle(one: Held) -> None:
+    """Loopback is every host's, link-local every link's, and AnyIP is wide-prefix's matter."""
+    assert judged(one) == []
+
+
+@pytest.mark.parametrize("prefixlen", [32, 24, 8])
+def test_an_address_counts_whatever_its_prefix(prefixlen: int) -> None:
+    assert [one.address for one in subjects(judged(held(VIP, prefixlen)))] == [VIP]
+
+
+def test_a_host_route_counts_too() -> None:
+    finding = only_finding(judged(route("192.0.2.10/32")))
+    assert finding.subject == Subject(Kind.IDLE_VIP, "lo", VIP)
+    assert finding.fix == ("ip route del local 192.0.2.10 dev lo table local",)
+
+
+@pytest.mark.parametrize(
+    ("policy", "rest"),
+    [
+        (POLICY, {"referenced": frozenset({VIP})}),
+        (POLICY, {"bound": Known(frozenset({VIP}))}),
+        (Policy(expect=(VIP,)), {}),
+    ],
+    ids=["a domain resolves to it", "a socket is bound to it", "it is expected"],
+)
+def test_what_speaks_for_it(policy: Policy, rest: dict[str, Any]) -> None:
+    other = held("192.0.2.20")
+    found = judged(held(VIP), other, policy=policy, **rest)
+    assert [one.address for one in subjects(found)] == [other.address]
+
+
+def test_a_wildcard_listener_does_not_speak_for_it() -> None:
+    """0.0.0.0 is bound on every host."""
+    found = judged(held(VIP), bound=Known(frozenset({parse_address("0.0.0.0"), parse_address("::")})))
+    assert [one.address for one in subjects(found)] == [VIP]
+
+
+@pytest.mark.parametrize(
+    ("rest", "reason"),
+    [
+        ({"held": DEAF}, "the receive buffer overran"),
+        ({"bound": BLIND}, "Operation not permitted"),
+        ({"unresolved": "shop.example.com"}, "shop.example.com is unknown"),
+    ],
+)
+def test_undecided(rest: dict[str, Any], reason: str) -> None:
+    """A domain without an answer might resolve to any address."""
+    assert judged(held(VIP), **rest) == [Undecided(Kind.IDLE_VIP, reason)]
+
+
+def test_an_unknown_domain_matters_only_where_something_might_be_idle() -> None:
+    assert judged(held("127.0.0.1", 8), unresolved="shop.example.com") == []
+    assert judged(held(VIP), unresolved="shop.example.com", referenced=frozenset({VIP})) == []

@@ -1,0 +1,209 @@
+"""judge: every rule over the whole, and what could not be judged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lowatch.core.addresses import parse_address, parse_port
+from lowatch.core.answers import Answer, RRset, Status
+from lowatch.core.findings import Finding, Kind, Subject, Undecided
+from lowatch.core.held import Link
+from lowatch.core.judgement import Judgement, judge, judge_domain
+from lowatch.core.observed import Known
+from lowatch.core.policy import Domain, Policy
+from lowatch.core.rules import DOMAIN_RULES, HOST_RULES
+from lowatch.core.snapshot import Snapshot
+from tests.unit.core.worlds import (
+    BLIND,
+    DEAF,
+    FULL,
+    NGINX,
+    VIP,
+    VIP6,
+    WWW,
+    domain,
+    held,
+    local,
+    rrset,
+    seen,
+    snapshot,
+    view,
+    wide,
+)
+
+HTTP, HTTPS = parse_port("80/tcp"), parse_port("443/tcp")
+UNANSWERED = RRset(Status.UNKNOWN, reason="SERVFAIL")
+ORPHAN = Subject(Kind.ORPHAN_VIP, "lo", VIP, WWW, HTTP)
+
+
+def policy_for(*domains: Domain, **rest: Any) -> Policy:
+    return Policy(domains={one.name: one for one in domains}, **rest)
+
+
+def test_each_kind_has_one_rule() -> None:
+    assert not DOMAIN_RULES.keys() & HOST_RULES.keys()
+    assert DOMAIN_RULES.keys() | HOST_RULES.keys() == set(Kind)
+
+
+def crowded() -> tuple[Snapshot, Policy]:
+    """A host on which everything is wrong that can be."""
+    a, b, c, d = (f"{letter}.example.com" for letter in "abcd")
+    views = {
+        a: view(local(VIP, *seen(("80", None)))),
+        b: view(local(VIP, *seen(("80", FULL), ("443", None)))),
+        c: view(local(VIP6, *seen(("80", BLIND))), undecided=[(VIP, "netlink: overrun")]),
+        d: view(of=Answer(d, UNANSWERED, rrset())),
+    }
+    world = snapshot(
+        held(VIP),
+        held("192.0.2.77"),
+        links=Known((Link(1, "lo", up=True, loopback=True), Link(2, "dummy0", up=False))),
+        prefixes=Known((wide("10.0.0.0/8"),)),
+        black_holes=DEAF,
+        domains=views,
+        referenced=frozenset({VIP, VIP6}),
+    )
+    names = [Domain(a, (HTTP,)), Domain(b), Domain(c, (HTTP,), any_of=False), Domain(d)]
+    return world, policy_for(*names, expect=(parse_address("198.51.100.1"),))
+
+
+def test_all_that_is_wrong_at_once() -> None:
+    judgement = judge(*crowded())
+    assert sorted(one.subject.key for one in judgement.findings) == [
+        "backlogged-vip/lo/192.0.2.10/b.example.com/80/tcp",
+        "idle-vip/lo/192.0.2.77",
+        "missing-vip/198.51.100.1",
+        "orphan-vip/lo/192.0.2.10/a.example.com/80/tcp",
+        "wide-prefix/lo/10.0.0.0-8",
+    ]
+    assert {(one.kind, one.domain, one.address, one.family) for one in judgement.undecided} == {
+        (Kind.ORPHAN_VIP, "c.example.com", VIP, None),
+        (Kind.ORPHAN_VIP, "c.example.com", VIP6, None),
+        (Kind.ORPHAN_VIP, "d.example.com", None, "ipv4"),
+        (Kind.BACKLOGGED_VIP, "c.example.com", VIP, None),
+        (Kind.BACKLOGGED_VIP, "c.example.com", VIP6, None),
+        (Kind.BACKLOGGED_VIP, "d.example.com", None, "ipv4"),
+        (Kind.BLACK_HOLE_PREFIX, None, None, None),
+    }
+
+
+def test_judgements_at_hand_make_no_difference() -> None:
+    """The auditor keeps those of the domains whose views stayed, and which of them are eventful."""
+    world, policy = crowded()
+    fresh = judge(world, policy)
+    domains = {
+        name: judge_domain(policy.domains[name], one, loopback_up=True)
+        for name, one in world.domains.items()
+    }
+    eventful = {name: one for name, one in domains.items() if one.findings or one.undecided}
+    for given in ((domains,), (domains, eventful)):
+        judgement = judge(world, policy, *given)
+        assert judgement.domains == fresh.domains
+        assert (judgement.findings, judgement.undecided) == (fresh.findings, fresh.undecided)
+
+
+@pytest.mark.parametrize("lo_up", [True, False])
+def test_loopback_state_reaches_the_domains(lo_up: bool) -> None:
+    world = snapshot(domains={WWW: view(local(VIP, *seen(("80", NGINX))))}, loopback_up=lo_up)
+    (endpoint,) = judge(world, policy_for(domain(WWW, "80"))).domains[WWW].endpoints
+    assert endpoint.verdict == ("served" if lo_up else "filtered")
+
+
+FINE = [
+    view(local(VIP, *seen(("80", NGINX), ("443", None)))),
+    view(
+        local(VIP, *seen(("80", NGINX), ("443", NGINX))), local(VIP6, *seen(("80", None), ("443", NGINX)))
+    ),
+]
+
+
+@pytest.mark.parametrize("fine", FINE)
+def test_nothing_is_said_of_what_is_fine(fine: Any) -> None:
+    judged = judge_domain(domain(), fine, loopback_up=True)
+    assert (judged.findings, judged.undecided) == ((), ())
+    assert judged.endpoints
+
+
+@pytest.mark.parametrize(
+    "uncertain",
+    [
+        view(local(VIP, *seen(("80", NGINX))), undecided=[(VIP6, "netlink: overrun")]),
+        view(
+            local(VIP, *seen(("80", NGINX))), of=Answer(WWW, rrset(VIP), RRset(Status.UNKNOWN, reason="x"))
+        ),
+        view(of=Answer(WWW)),
+    ],
+    ids=["undecided address", "unknown family", "never answered"],
+)
+def test_what_is_served_may_still_be_uncertain(uncertain: Any) -> None:
+    judged = judge_domain(domain(WWW, "80"), uncertain, loopback_up=True)
+    assert judged.findings == ()
+    assert {one.kind for one in judged.undecided} == set(DOMAIN_RULES)
+
+
+@pytest.mark.parametrize(
+    ("scope", "orphans"),
+    [
+        (Undecided(Kind.ORPHAN_VIP, "?"), "www/v4/80 www/v4/443 www/v6/80 shop/v4/80"),
+        (Undecided(Kind.ORPHAN_VIP, "?", domain=WWW), "www/v4/80 www/v4/443 www/v6/80"),
+        (Undecided(Kind.ORPHAN_VIP, "?", domain=WWW, family="ipv4"), "www/v4/80 www/v4/443"),
+        (Undecided(Kind.ORPHAN_VIP, "?", domain=WWW, family="ipv6"), "www/v6/80"),
+        (Undecided(Kind.ORPHAN_VIP, "?", domain=WWW, address=VIP), "www/v4/80 www/v4/443"),
+        (Undecided(Kind.ORPHAN_VIP, "?", domain=WWW, address=VIP, port=HTTP), "www/v4/80"),
+        (Undecided(Kind.ORPHAN_VIP, "?", domain=WWW, address=VIP6, port=HTTPS), ""),
+        (Undecided(Kind.BACKLOGGED_VIP, "?"), ""),
+        (Undecided(Kind.IDLE_VIP, "?"), ""),
+    ],
+)
+def test_whom_an_undecided_covers(scope: Undecided, orphans: str) -> None:
+    """Every subject that agrees in the fields given."""
+    subjects = {
+        "www/v4/80": ORPHAN,
+        "www/v4/443": ORPHAN._replace(port=HTTPS),
+        "www/v6/80": ORPHAN._replace(address=VIP6),
+        "shop/v4/80": ORPHAN._replace(domain="shop.example.com"),
+    }
+    judgement = Judgement({}, (), (scope,))
+    covered = [name for name, subject in subjects.items() if judgement.is_undecided(subject)]
+    assert covered == orphans.split()
+    elsewhere = ORPHAN._replace(interface="dummy0")  # where it is delivered is not part of the scope
+    assert judgement.is_undecided(elsewhere) is judgement.is_undecided(ORPHAN)
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        Subject(Kind.IDLE_VIP, "lo", VIP),
+        Subject(Kind.WIDE_PREFIX, "lo", VIP, prefixlen=8),
+        Subject(Kind.MISSING_VIP, address=VIP),
+        Subject(Kind.HOLDER_DOWN, "lo"),
+    ],
+)
+def test_host_rules_are_undecided_as_a_whole(subject: Subject) -> None:
+    assert Judgement({}, (), (Undecided(subject.kind, "?"),)).is_undecided(subject)
+    assert not Judgement({}, (), (Undecided(Kind.ORPHAN_VIP, "?"),)).is_undecided(subject)
+
+
+def undecided_kinds(world: Snapshot) -> set[Kind]:
+    return {one.kind for one in judge(world, policy_for(expect=(VIP,))).undecided}
+
+
+@pytest.mark.parametrize(
+    ("unknown", "kinds"),
+    [
+        ("links", {Kind.HOLDER_DOWN}),
+        ("held", {Kind.HOLDER_DOWN, Kind.IDLE_VIP, Kind.MISSING_VIP}),
+        ("prefixes", {Kind.WIDE_PREFIX}),
+        ("black_holes", {Kind.BLACK_HOLE_PREFIX}),
+        ("bound", {Kind.IDLE_VIP}),
+    ],
+)
+def test_each_unknown_observation_leaves_its_rules_undecided(unknown: str, kinds: set[Kind]) -> None:
+    """And none of them says anything: an Unknown raises no finding."""
+    world = snapshot(**{unknown: DEAF})
+    assert undecided_kinds(world) == kinds
+    judgement = judge(world, policy_for(expect=(VIP,)))
+    assert not {one.subject.kind for one in judgement.findings} & kinds
+    assert all(isinstance(one, Finding) for one in judgement.findings)

@@ -1,0 +1,390 @@
+"""A finding's life: the whole table, and what each corner of it is for."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+import pytest
+
+from lowatch.core.addresses import parse_port
+from lowatch.core.findings import Finding, Kind, Subject, Undecided
+from lowatch.core.judgement import Judgement
+from lowatch.core.lifecycle import (
+    Now,
+    Remembered,
+    State,
+    Step,
+    Tracked,
+    next_due,
+    revive,
+    step,
+    without_memory,
+)
+from lowatch.core.policy import Acknowledgement, Policy
+from tests.unit.core.worlds import VIP, WWW
+
+HOLD = 30.0
+START = 1_000_000.0  # wall clock at monotonic 0
+SUBJECT = Subject(Kind.ORPHAN_VIP, "lo", VIP, WWW, parse_port("80/tcp"))
+KEY = SUBJECT.key
+FINDING = Finding(SUBJECT, "nobody listens", ("ip address del 192.0.2.10/32 dev lo",))
+
+SHOWS = Judgement({}, (FINDING,), ())
+GONE = Judgement({}, (), ())
+UNKNOWN = Judgement({}, (), (Undecided(Kind.ORPHAN_VIP, "SERVFAIL", domain=WWW),))
+SHOWS_AMID_UNKNOWN = Judgement({}, (FINDING,), UNKNOWN.undecided)
+
+PENDING, FIRING = State.PENDING, State.FIRING
+ACKNOWLEDGED, RESOLVED = State.ACKNOWLEDGED, State.RESOLVED
+
+
+def at(seconds: float) -> Now:
+    return Now(seconds, START + seconds)
+
+
+def policy(hold: float = HOLD, acknowledged_until: float | None = None, reason: str = "known") -> Policy:
+    """acknowledged_until: monotonic seconds, as `at` counts them."""
+    known = () if acknowledged_until is None else (Acknowledgement(START + acknowledged_until, reason),)
+    return Policy(hold=hold, acknowledgements=known)
+
+
+PLAIN, ACCEPTING = policy(), policy(acknowledged_until=1e9)
+
+
+class Life:
+    """One finding, judgement after judgement."""
+
+    def __init__(self, hold: float = HOLD) -> None:
+        self.policy = policy(hold)
+        self.last = Step({}, ())
+
+    def judged(self, judgement: Judgement, seconds: float) -> str:
+        """The state, and in capitals what was announced: "firing FIRING"; "" where there is none."""
+        self.last = step(self.last.tracked, judgement, at(seconds), self.policy)
+        states = [one.state.value for one in self.last.tracked.values()]
+        return " ".join([*states, *(one.state.value.upper() for one in self.last.announcements)])
+
+    @property
+    def only(self) -> Tracked:
+        (tracked,) = self.last.tracked.values()
+        return tracked
+
+
+# The whole table. From a state in which the finding is present or not (and was announced or not) since
+# 100 s ago, or since just now, under a judgement -> the next state, and what is announced.
+T, F = True, False
+TABLE: dict[tuple[State, bool, bool], dict[str, tuple[State | None, State | None]]] = {
+    # state, present, announced
+    (PENDING, T, F): {
+        "shows, not held": (PENDING, None),
+        "shows, held": (FIRING, FIRING),
+        "accepted": (ACKNOWLEDGED, None),
+        "gone, not held": (None, None),
+        "unknown": (PENDING, None),
+    },
+    (FIRING, T, T): {
+        "shows, not held": (FIRING, None),
+        "shows, held": (FIRING, None),
+        "accepted": (ACKNOWLEDGED, None),
+        "gone, not held": (FIRING, None),
+        "unknown": (FIRING, None),
+    },
+    (FIRING, F, T): {
+        "shows, not held": (FIRING, None),
+        "accepted": (ACKNOWLEDGED, None),
+        "gone, not held": (FIRING, None),
+        "gone, held": (None, RESOLVED),
+        "unknown": (FIRING, None),
+    },
+    (ACKNOWLEDGED, T, F): {
+        "shows, not held": (PENDING, None),
+        "shows, held": (FIRING, FIRING),
+        "accepted": (ACKNOWLEDGED, None),
+        "gone, not held": (ACKNOWLEDGED, None),
+        "unknown": (ACKNOWLEDGED, None),
+    },
+    (ACKNOWLEDGED, T, T): {
+        "shows, not held": (FIRING, None),
+        "shows, held": (FIRING, None),
+        "accepted": (ACKNOWLEDGED, None),
+        "gone, not held": (ACKNOWLEDGED, None),
+        "unknown": (ACKNOWLEDGED, None),
+    },
+    (ACKNOWLEDGED, F, F): {
+        "shows, not held": (PENDING, None),
+        "accepted": (ACKNOWLEDGED, None),
+        "gone, not held": (ACKNOWLEDGED, None),
+        "gone, held": (None, None),
+        "unknown": (ACKNOWLEDGED, None),
+    },
+    (ACKNOWLEDGED, F, T): {
+        "shows, not held": (FIRING, None),
+        "accepted": (ACKNOWLEDGED, None),
+        "gone, not held": (ACKNOWLEDGED, None),
+        "gone, held": (None, RESOLVED),
+        "unknown": (ACKNOWLEDGED, None),
+    },
+}
+CONDITIONS = {
+    "shows, not held": (SHOWS, PLAIN, 1.0),
+    "shows, held": (SHOWS, PLAIN, 100.0),
+    "accepted": (SHOWS, ACCEPTING, 100.0),
+    "gone, not held": (GONE, PLAIN, 1.0),
+    "gone, held": (GONE, PLAIN, 100.0),
+    "unknown": (UNKNOWN, PLAIN, 100.0),
+}
+
+
+@pytest.mark.parametrize(
+    ("before", "condition", "after"),
+    [(before, condition, after) for before, row in TABLE.items() for condition, after in row.items()],
+)
+def test_table(
+    before: tuple[State, bool, bool], condition: str, after: tuple[State | None, State | None]
+) -> None:
+    state, present, announced = before
+    judgement, under, lasted = CONDITIONS[condition]
+    tracked = Tracked(FINDING, state, START, 1_000.0, present, announced)
+    tracked_after, announcements = step({KEY: tracked}, judgement, at(1_000.0 + lasted), under)
+    left = tracked_after.get(KEY)
+    assert ((left.state if left else None), [one.state for one in announcements]) == (
+        after[0],
+        [after[1]] if after[1] else [],
+    )
+    if left is not None and condition != "unknown":
+        assert left.present is (judgement is SHOWS)
+        assert left.announced is (announced or after[1] is FIRING)
+
+
+def test_the_table_is_whole() -> None:
+    """Every state that there can be, under every condition that there can be then."""
+    assert set(TABLE) == {
+        (state, present, announced)
+        for state, present, announced in itertools.product(State, (T, F), (T, F))
+        if state is not RESOLVED  # is not kept
+        and (state is not PENDING or (present and not announced))
+        and (state is not FIRING or announced)
+    }
+    for (_, present, _), row in TABLE.items():
+        impossible = {"gone, held"} if present else {"shows, held"}  # a change starts the hold anew
+        assert set(row) == set(CONDITIONS) - impossible
+
+
+def test_it_fires_when_it_has_lasted_and_resolves_when_it_has_been_gone() -> None:
+    life = Life()
+    assert life.judged(SHOWS, 0) == "pending"
+    assert life.judged(SHOWS, 29.9) == "pending"
+    assert life.judged(SHOWS, 30) == "firing FIRING"
+    assert life.judged(SHOWS, 31) == "firing"
+    assert life.judged(GONE, 40) == "firing"
+    assert life.judged(GONE, 69.9) == "firing"
+    assert life.judged(GONE, 70) == "RESOLVED"
+    assert life.judged(GONE, 71) == ""
+
+
+def test_without_hold_everything_is_at_once() -> None:
+    life = Life(hold=0)
+    assert life.judged(SHOWS, 0) == "firing FIRING"
+    assert life.judged(GONE, 0) == "RESOLVED"
+
+
+@pytest.mark.parametrize("hold", [0.1, 0.2, 0.3, 30.0])
+@pytest.mark.parametrize("start", [0.1, 0.7, 123456.789, 1e6 + 0.3])
+def test_a_step_when_it_is_due_is_not_too_early(hold: float, start: float) -> None:
+    """Whatever floating point makes of start + hold - start."""
+    under = policy(hold)
+    shown = step({}, SHOWS, at(start), under)
+    due = next_due(shown.tracked, at(start), under)
+    assert due is not None
+    assert [one.state for one in step(shown.tracked, SHOWS, at(due), under).announcements] == [FIRING]
+
+
+def test_what_vanishes_before_it_fired_is_never_mentioned() -> None:
+    life = Life()
+    for start in (0, 40, 80):
+        assert life.judged(SHOWS, start) == "pending"
+        assert life.judged(SHOWS, start + 29) == "pending"
+        assert life.judged(GONE, start + 30) == ""
+
+
+def test_flapping_says_nothing() -> None:
+    life = Life()
+    life.judged(SHOWS, 0)
+    assert life.judged(SHOWS, 30) == "firing FIRING"
+    for second in range(31, 331, 10):
+        assert life.judged(GONE, second) == "firing"
+        assert life.judged(SHOWS, second + 5) == "firing"
+    assert life.only.since == START
+
+
+def test_unknown_neither_clears_nor_raises() -> None:
+    life = Life()
+    life.judged(SHOWS, 0)
+    before = life.last.tracked
+    assert life.judged(UNKNOWN, 1_000) == "pending"
+    assert life.last.tracked == before
+    life.judged(SHOWS, 1_001)
+    before = life.last.tracked
+    assert life.judged(UNKNOWN, 5_000) == "firing"
+    assert life.last.tracked == before
+    assert Life().judged(UNKNOWN, 0) == ""
+
+
+def test_a_finding_counts_though_others_of_its_scope_are_undecided() -> None:
+    life = Life()
+    assert life.judged(SHOWS_AMID_UNKNOWN, 0) == "pending"
+    assert life.judged(SHOWS_AMID_UNKNOWN, 30) == "firing FIRING"
+
+
+def test_the_latest_words_are_kept() -> None:
+    """A stale answer, another port in the message: the finding is the same, what it says is new."""
+    life = Life()
+    life.judged(SHOWS, 0)
+    life.judged(Judgement({}, (replace(FINDING, message="still nobody"),), ()), 30)
+    assert life.only.finding.message == "still nobody"
+    life.judged(GONE, 31)
+    assert life.only.finding.message == "still nobody"
+
+
+def test_acknowledged_is_never_announced() -> None:
+    life = Life()
+    life.policy = ACCEPTING
+    assert life.judged(SHOWS, 0) == "acknowledged"
+    assert life.judged(SHOWS, 1_000) == "acknowledged"
+    assert life.only.acknowledged_because == "known"
+    assert life.judged(GONE, 1_001) == "acknowledged"
+    assert life.only.acknowledged_because == "known"
+    assert life.judged(GONE, 1_031) == ""
+
+
+def test_acknowledged_after_it_fired_is_still_resolved_aloud() -> None:
+    """Whoever was told that it fires is told that it is over; a moment's absence is not that."""
+    life = Life()
+    life.judged(SHOWS, 0)
+    life.judged(SHOWS, 30)
+    life.policy = ACCEPTING
+    assert life.judged(SHOWS, 40) == "acknowledged"
+    assert life.judged(GONE, 50) == "acknowledged"
+    assert life.judged(SHOWS, 51) == "acknowledged"
+    assert life.judged(GONE, 60) == "acknowledged"
+    assert life.judged(GONE, 90) == "RESOLVED"
+
+
+def test_an_acknowledgement_expires_and_it_fires() -> None:
+    life = Life()
+    life.policy = policy(acknowledged_until=100)
+    assert life.judged(SHOWS, 0) == "acknowledged"
+    assert life.judged(SHOWS, 99.9) == "acknowledged"
+    assert life.judged(SHOWS, 100) == "firing FIRING"
+    assert life.only.acknowledged_because == ""
+
+
+def test_it_expires_before_the_hold_is_over() -> None:
+    life = Life()
+    life.policy = policy(acknowledged_until=10)
+    assert life.judged(SHOWS, 0) == "acknowledged"
+    assert life.judged(SHOWS, 10) == "pending"
+    assert life.judged(SHOWS, 30) == "firing FIRING"
+
+
+def test_it_expires_after_it_had_fired() -> None:
+    """It was announced before, and not resolved since: there is nothing new to say."""
+    life = Life()
+    life.judged(SHOWS, 0)
+    life.judged(SHOWS, 30)
+    life.policy = policy(acknowledged_until=100)
+    assert life.judged(SHOWS, 40) == "acknowledged"
+    assert life.judged(GONE, 98) == "acknowledged"
+    assert life.judged(SHOWS, 99) == "acknowledged"
+    assert life.judged(SHOWS, 100) == "firing"
+    assert life.judged(GONE, 101) == "firing"
+    assert life.judged(GONE, 131) == "RESOLVED"
+
+
+@pytest.mark.parametrize(
+    ("state", "present", "under", "due"),
+    [
+        (PENDING, True, PLAIN, 1_030.0),
+        (FIRING, True, PLAIN, None),
+        (FIRING, False, PLAIN, 1_030.0),
+        (ACKNOWLEDGED, True, policy(acknowledged_until=5_000.0), 5_000.0),
+        (ACKNOWLEDGED, False, policy(acknowledged_until=5_000.0), 1_030.0),
+        (ACKNOWLEDGED, False, policy(acknowledged_until=1_020.0), 1_020.0),
+    ],
+)
+def test_when_time_alone_changes_something(
+    state: State, present: bool, under: Policy, due: float | None
+) -> None:
+    tracked = {KEY: Tracked(FINDING, state, START, 1_000.0, present, state is FIRING)}
+    assert next_due(tracked, at(1_010.0), under) == due
+
+
+def test_the_earliest_is_due_first() -> None:
+    others = {
+        f"{second}": Tracked(FINDING, PENDING, START, float(second)) for second in (1_005, 1_001, 1_009)
+    }
+    assert next_due(others, at(1_010.0), PLAIN) == 1_031.0
+    assert next_due({}, at(1_010.0), PLAIN) is None
+
+
+def test_what_did_not_happen_when_it_was_due_is_not_due_again() -> None:
+    """It is undecided: waiting for that to end, and not spinning until then."""
+    life = Life()
+    life.judged(SHOWS, 0)
+    assert next_due(life.last.tracked, at(0), PLAIN) == 30.0
+    life.judged(UNKNOWN, 30)
+    assert next_due(life.last.tracked, at(30), PLAIN) is None
+
+
+def test_a_life_goes_on_after_a_restart() -> None:
+    """Announced: it fires on without a word. Not announced: its hold begins anew. `since` is kept."""
+    remembered = [Remembered(FINDING, START - 5_000, announced=True)]
+    tracked = revive(remembered, at(0))
+    assert [(one.state, one.since, one.announced) for one in tracked.values()] == [
+        (FIRING, START - 5_000, True)
+    ]
+    for judgement in (SHOWS, UNKNOWN):
+        after, announcements = step(tracked, judgement, at(1), PLAIN)
+        assert (after[KEY].state, after[KEY].since, announcements) == (FIRING, START - 5_000, ())
+
+
+def test_what_was_pending_before_a_restart() -> None:
+    life = Life()
+    life.last = Step(revive([Remembered(FINDING, START - 20, announced=False)], at(0)), ())
+    assert life.judged(UNKNOWN, 500) == "pending"
+    assert life.judged(SHOWS, 501) == "firing FIRING"
+    assert life.only.since == START - 20
+
+
+def test_what_went_during_a_restart_is_resolved_after_its_hold() -> None:
+    life = Life()
+    life.last = Step(revive([Remembered(FINDING, START - 20, announced=True)], at(0)), ())
+    assert life.judged(UNKNOWN, 500) == "firing"
+    assert life.judged(GONE, 501) == "firing"
+    assert life.judged(GONE, 530) == "firing"
+    assert life.judged(GONE, 531) == "RESOLVED"
+
+
+def test_several_findings_live_each_their_own_life() -> None:
+    other = Finding(SUBJECT._replace(domain="shop.example.com"), "nobody there either")
+    life = Life()
+    life.judged(SHOWS, 0)
+    life.judged(Judgement({}, (other, FINDING), ()), 20)
+    life.judged(Judgement({}, (other, FINDING), ()), 30)
+    assert [(key == KEY, one.state) for key, one in life.last.tracked.items()] == [
+        (True, FIRING),
+        (False, PENDING),
+    ]
+    life.judged(Judgement({}, (other,), UNKNOWN.undecided), 50)
+    assert {one.state for one in life.last.tracked.values()} == {FIRING}
+
+
+def test_an_audit_without_memory_is_firing_or_acknowledged() -> None:
+    (firing,) = without_memory(SHOWS, at(0), PLAIN)
+    assert (firing.state, firing.since, firing.acknowledged_because) == (FIRING, START, "")
+    (accepted,) = without_memory(SHOWS, at(0), policy(acknowledged_until=1, reason="until the move"))
+    assert (accepted.state, accepted.acknowledged_because) == (ACKNOWLEDGED, "until the move")
+    (expired,) = without_memory(SHOWS, at(1), policy(acknowledged_until=1))
+    assert expired.state is FIRING
+    assert without_memory(UNKNOWN, at(0), PLAIN) == ()

@@ -1,0 +1,210 @@
+"""orphan-vip: what it says, what it advises, and when it cannot tell."""
+
+from __future__ import annotations
+
+import pytest
+
+from lowatch.core.addresses import parse_address
+from lowatch.core.answers import Answer, Status
+from lowatch.core.findings import Finding, Kind, Severity, Subject, Undecided
+from lowatch.core.held import Held
+from lowatch.core.listeners import Connect
+from lowatch.core.policy import Domain
+from lowatch.core.rules.orphan_vip import orphan_vip
+from lowatch.core.snapshot import DomainView
+from lowatch.core.verdicts import judge_endpoints
+from tests.unit.core.worlds import (
+    BLIND,
+    FULL,
+    NGINX,
+    VIP,
+    VIP6,
+    WWW,
+    Served,
+    domain,
+    held,
+    local,
+    only_finding,
+    ports,
+    route,
+    rrset,
+    seen,
+    split,
+    view,
+)
+
+
+def judged(www: DomainView, of: Domain | None = None) -> list[Finding | Undecided]:
+    asked = of or domain(WWW, "80")
+    return list(orphan_vip(asked, www, judge_endpoints(asked, www, loopback_up=True)))
+
+
+def test_the_canonical_case() -> None:
+    finding = only_finding(judged(view(local(VIP, *seen(("80", None, Connect.REFUSED))))))
+    assert finding.subject == Subject(Kind.ORPHAN_VIP, "lo", VIP, WWW, ports("80")[0])
+    assert finding.severity is Severity.CRITICAL
+    assert finding.message == (
+        "www.example.com resolves to 192.0.2.10, held on lo, but nothing on this host listens on "
+        "80/tcp: requests from here fail"
+    )
+    assert finding.fix == ("ip address del 192.0.2.10/32 dev lo",)
+
+
+@pytest.mark.parametrize(
+    "serving",
+    [(NGINX, None), (FULL, None), (None, Connect.ACCEPTED)],
+    ids=["served", "backlogged", "redirected"],
+)
+def test_nothing_is_said_where_somebody_is_there(serving: tuple[Served, Connect | None]) -> None:
+    assert judged(view(local(VIP, *seen(("80", *serving))))) == []
+
+
+def test_one_finding_for_each_port() -> None:
+    """With any-of all of them are silent, and each says that its siblings are too."""
+    silent = view(local(VIP, *seen(("80", None), ("443", None))))
+    for any_of, siblings in ((True, True), (False, False)):
+        findings, undecided = split(judged(silent, domain(any_of=any_of)))
+        assert [str(one.subject.port) for one in findings] == ["80/tcp", "443/tcp"]
+        assert all(("nor on any of its other ports" in one.message) is siblings for one in findings)
+        assert not undecided
+
+
+def test_the_chain_that_led_here() -> None:
+    of = Answer(WWW, rrset(VIP, chain=("www.cdn.example", "edge.cdn.example")), rrset())
+    finding = only_finding(judged(view(local(VIP, *seen(("80", None))), of=of)))
+    assert "www.example.com -> www.cdn.example -> edge.cdn.example resolves to 192.0.2.10, held" in (
+        finding.message
+    )
+
+
+def test_the_chain_of_its_own_family() -> None:
+    of = Answer(WWW, rrset(VIP, chain=("v4.example",)), rrset(VIP6, chain=("v6.example",)))
+    www = view(local(VIP, *seen(("80", NGINX))), local(VIP6, *seen(("80", None))), of=of)
+    assert "www.example.com -> v6.example resolves to 2001:db8::10," in only_finding(judged(www)).message
+
+
+def test_a_stale_answer_is_told_as_such() -> None:
+    of = Answer(WWW, rrset(VIP, status=Status.STALE, stale_since=5.0, reason="SERVFAIL"), rrset())
+    finding = only_finding(judged(view(local(VIP, *seen(("80", None))), of=of)))
+    assert "192.0.2.10 (stale answer), held on lo" in finding.message
+
+
+LOOPBACK = parse_address("127.0.0.1")
+WITH_24 = held("192.0.2.1", 24)
+V6_64 = held("2001:db8::1", 64)
+
+
+@pytest.mark.parametrize(
+    ("address", "held_by", "covering", "where", "fix"),
+    [
+        (VIP, held(VIP), (), "held on lo", ["ip address del 192.0.2.10/32 dev lo"]),
+        (VIP, held(VIP, 24), (), "held on lo", ["ip address del 192.0.2.10/24 dev lo"]),
+        (
+            VIP,
+            held(VIP, 24, peer=parse_address("192.0.2.99")),
+            (),
+            "held on lo",
+            ["ip address del 192.0.2.10 peer 192.0.2.99/24 dev lo"],
+        ),
+        (VIP6, held(VIP6), (), "held on lo", ["ip address del 2001:db8::10/128 dev lo"]),
+        (
+            VIP,
+            route("192.0.2.10/32"),
+            (),
+            "made local by a route through lo",
+            ["ip route del local 192.0.2.10 dev lo table local"],
+        ),
+        (
+            VIP,
+            route("192.0.2.10/32", origin="proto 66"),
+            (),
+            "made local by a route (proto 66) through lo",
+            ["ip route del local 192.0.2.10 dev lo table local"],
+        ),
+        (
+            VIP6,
+            route("2001:db8::10/128", table=100),
+            (),
+            "made local by a route through lo",
+            ["ip -6 route del local 2001:db8::10 dev lo table 100"],
+        ),
+        (
+            VIP,
+            None,
+            (route("192.0.2.0/24"),),
+            "made local by a wider prefix on lo",
+            ["ip route del local 192.0.2.0/24 dev lo table local"],
+        ),
+        (
+            VIP,
+            None,
+            (WITH_24,),
+            "made local by a wider prefix on lo",
+            ["ip address add 192.0.2.1/32 dev lo && ip address del 192.0.2.1/24 dev lo"],
+        ),
+        (
+            VIP,
+            None,
+            (WITH_24, route("192.0.0.0/16")),
+            "made local by a wider prefix on lo",
+            [
+                "ip address add 192.0.2.1/32 dev lo && ip address del 192.0.2.1/24 dev lo",
+                "ip route del local 192.0.0.0/16 dev lo table local",
+            ],
+        ),
+        (
+            VIP6,
+            None,
+            (V6_64,),
+            "made local by a wider prefix on lo",
+            ["ip address del 2001:db8::1/64 dev lo && ip address add 2001:db8::1/128 dev lo"],
+        ),
+        (LOOPBACK, held("127.0.0.1", 8), (), "held on lo", []),
+        (parse_address("127.0.0.2"), None, (held("127.0.0.1", 8),), "a loopback address of lo", []),
+        (parse_address("::1"), held("::1"), (), "held on lo", []),
+    ],
+)
+def test_where_it_is_and_what_takes_it_away(
+    address: bytes, held_by: Held | None, covering: tuple[Held, ...], where: str, fix: list[str]
+) -> None:
+    """A loopback address is every host's: the answer is wrong, and no removal is advised."""
+    www = view(local(address, *seen(("80", None)), held=held_by, covering=covering))  # type: ignore[arg-type]
+    finding = only_finding(judged(www))
+    assert f", {where}, but nothing" in finding.message
+    assert list(finding.fix) == fix
+
+
+def test_interface_names_are_quoted() -> None:
+    """They may hold anything but a slash and white space."""
+    www = view(local(VIP, *seen(("80", None)), interface="a;b", held=held(VIP, interface="a;b")))
+    assert only_finding(judged(www)).fix == ("ip address del 192.0.2.10/32 dev 'a;b'",)
+
+
+def test_unknown_endpoint_is_undecided() -> None:
+    www = view(local(VIP, *seen(("80", BLIND))))
+    assert judged(www) == [
+        Undecided(
+            Kind.ORPHAN_VIP,
+            "sock_diag: Operation not permitted",
+            domain=WWW,
+            address=VIP,
+            port=ports("80")[0],
+        )
+    ]
+
+
+def test_unconfirmed_orphan_is_undecided() -> None:
+    findings, undecided = split(judged(view(local(VIP, *seen(("80", None, BLIND))))))
+    assert (findings, len(undecided)) == ([], 1)
+
+
+def test_unknown_locality_leaves_all_ports_of_that_address_undecided() -> None:
+    www = view(undecided=[(VIP, "netlink: overrun")])
+    assert judged(www) == [Undecided(Kind.ORPHAN_VIP, "netlink: overrun", domain=WWW, address=VIP)]
+
+
+def test_what_is_known_is_said_beside_what_is_not() -> None:
+    www = view(local(VIP, *seen(("80", None), ("443", BLIND))), undecided=[(VIP6, "netlink: overrun")])
+    findings, undecided = split(judged(www, domain(any_of=False)))
+    assert [str(one.subject.port) for one in findings] == ["80/tcp"]
+    assert {(one.address, str(one.port)) for one in undecided} == {(VIP, "443/tcp"), (VIP6, "None")}
