@@ -187,6 +187,6 @@ class _Shown(NamedTuple):
             views,
             dict(domains.judged),
             dict(domains.eventful),
-            frozenset(local.address for view in views.values() for local in view.local),
+            frozenset(domains.names.addresses),
             next(unknown, None),
         )

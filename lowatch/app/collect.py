@@ -34,7 +34,9 @@ class Holders:
         self._wide: list[Held] = []
         for one in held.value if isinstance(held, Known) else ():
             if one.by == "address" or one.prefix.is_host:
-                self._exact.setdefault(one.address, one)
+                known = self._exact.setdefault(one.address, one)
+                if known is not one and _precedence(one) < _precedence(known):
+                    self._exact[one.address] = one
             if not one.prefix.is_host:
                 self._wide.append(one)
 
@@ -44,6 +46,11 @@ class Holders:
     def covering(self, address: Address) -> tuple[Held, ...]:
         target = destination(address)
         return tuple(one for one in self._wide if one.prefix.covers(target))
+
+
+def _precedence(held: Held) -> tuple[str, str, int]:
+    """Of several that hold an address always the same one, in whatever order they came: it names series."""
+    return held.by, held.interface, -held.prefixlen
 
 
 def place(host: Host, holders: Holders, address: Address, delivery: Delivery | Unknown) -> Place:

@@ -100,20 +100,19 @@ class Domains:
         ]
 
     def poll(self) -> set[str]:
-        """Ask again who serves the endpoints that are not well. The domains where that changed."""
-        endpoints = self.not_well
-        before = {
-            Endpoint(local.address, view.port): view.listener
+        """Ask again who serves the endpoints that are not well. The domains that saw it otherwise.
+
+        Each domain by its own view: of two that share an endpoint, one may have been looked at since.
+        """
+        endpoints = list(dict.fromkeys(self.not_well))
+        served = dict(zip(endpoints, self._host.listeners(endpoints), strict=True))
+        return {
+            name
             for name in self._not_well
             for local in self.views[name].local
             for view in local.ports
-        }
-        served = self._host.listeners(endpoints)
-        return {
-            name
-            for endpoint, listener in zip(endpoints, served, strict=True)
-            if _state_of(listener) != _state_of(before[endpoint])
-            for name in self.names.at(endpoint.address)
+            if (endpoint := Endpoint(local.address, view.port)) in served
+            and _state_of(served[endpoint]) != _state_of(view.listener)
         }
 
     async def sweep(self, look: Look) -> None:
@@ -139,7 +138,8 @@ class Domains:
 
     async def _look_at(self, names: Sequence[str], look: Look, known: _Slice | None) -> _Slice:
         """Ask everything anew; where all that comes back is what is known, the views stay."""
-        answers = [self._resolver.answers[name] for name in names]
+        present = self._resolver.answers
+        answers = [present.get(name) or Answer(name) for name in names]  # a reload takes names away
         if known is None or known.look != look or known.answers != answers:
             known = None
             for name, answer in zip(names, answers, strict=True):

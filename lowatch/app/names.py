@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, KeysView
 
-from lowatch.core.addresses import Address, Prefix
+from lowatch.core.addresses import Address, Prefix, destination
 
 
 class NamesByAddress:
-    """An index over all answers, local or not: an address that appears tomorrow finds its names."""
+    """An index over all answers, local or not: an address that appears tomorrow finds its names.
+
+    By where a connect() would go: who resolves to ::ffff:a.b.c.d is found at a.b.c.d.
+    """
 
     def __init__(self) -> None:
         self._names: dict[Address, set[str]] = {}
@@ -23,14 +26,19 @@ class NamesByAddress:
             self._addresses[name] = addresses
         else:
             del self._addresses[name]
-        for address in known:
-            if address not in addresses:
-                names = self._names[address]
-                names.discard(name)
-                if not names:
-                    del self._names[address]
-        for address in addresses:
+        before, after = set(map(destination, known)), set(map(destination, addresses))
+        for address in before - after:
+            names = self._names[address]
+            names.discard(name)
+            if not names:
+                del self._names[address]
+        for address in after - before:
             self._names.setdefault(address, set()).add(name)
+
+    @property
+    def addresses(self) -> KeysView[Address]:
+        """Where some name leads."""
+        return self._names.keys()
 
     def at(self, address: Address) -> Iterable[str]:
         return self._names.get(address, ())

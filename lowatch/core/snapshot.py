@@ -68,8 +68,8 @@ class Snapshot:
     """host: the node name. at: wall-clock seconds when it was taken. uptime: seconds since boot.
 
     domains: those with a local answer, or with something undecided; of the others nothing can follow.
-    referenced: the local addresses that some domain resolves to. unresolved: a domain whose answer is
-    unknown, or None. bound: every address some socket is bound to.
+    referenced: the addresses that some domain resolves to, local or not. unresolved: a domain whose
+    answer is unknown, or None. bound: every address some socket is bound to.
     loopback_up: whether `lo`, which carries all local delivery, is up.
     """
 

@@ -18,6 +18,7 @@ NLMSG_NOOP, NLMSG_ERROR, NLMSG_DONE, NLMSG_OVERRUN = 1, 2, 3, 4
 
 HEADER = Struct("=IHHII")
 _ERRNO = Struct("=i")
+_MAX_ERRNO = 4095  # linux/err.h
 _ATTRIBUTE = Struct("=HH")
 _TYPE_MASK = 0x3FFF  # NLA_F_NESTED and NLA_F_NET_BYTEORDER are flags of the type
 
@@ -63,10 +64,15 @@ def only_message(data: bytes) -> Span:
 
 
 def error_code(data: bytes, span: Span) -> int:
-    """The positive errno of an NLMSG_ERROR or NLMSG_DONE body; 0 means success."""
+    """The positive errno of an NLMSG_ERROR or NLMSG_DONE body; 0 means success.
+
+    Raises MalformedMessageError.
+    """
     if span.end - span.start < _ERRNO.size:
         return 0
     code: int = _ERRNO.unpack_from(data, span.start)[0]
+    if not -_MAX_ERRNO <= code <= 0:
+        raise MalformedMessageError(f"{code} is no error code")
     return -code
 
 

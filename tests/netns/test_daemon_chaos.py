@@ -17,7 +17,7 @@ from tests.support.dns_server import Knot
 from tests.support.netns import CommandError, Netns
 from tests.support.watching import Observed, converged, fresh_audit, running, truth
 
-ROUNDS, CHANGES = 40, 8
+ROUNDS, CHANGES = 25, 8
 V4 = [f"192.0.2.{n}" for n in range(1, 7)]
 V6 = [f"2001:db8::{n}" for n in range(1, 4)]
 PREFIXES = ["192.0.2.0/29", "192.0.2.4/30", "192.0.2.5/32", "192.0.0.0/16"]

@@ -1,10 +1,17 @@
 """The daemon notices by the kernel's events what closes, comes and goes; and polls where none tells."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from lowatch import wiring
+from lowatch.app.check import check
+from lowatch.config.load import load
+from lowatch.kernel.host import Host
+from lowatch.resolve.engine import Engine
+from tests.support.aio import run_async
 from tests.support.daemon import Daemon, configuration
 from tests.support.dns_server import Knot
 from tests.support.netns import Netns
@@ -67,6 +74,43 @@ def test_listener_comes_back(netns: Netns, knot: Knot, tmp_path: Path) -> None:
         netns.listener("0.0.0.0", 80)
         daemon.until(lambda: daemon.orphan(WWW) == 0)
         daemon.until(lambda: daemon.announced("orphan-vip") == ["firing", "resolved"])
+
+
+def test_listener_comes_back_to_every_domain_that_shares_it(netns: Netns, tmp_path: Path) -> None:
+    """All but one of them are looked at for another reason: the poll still finds that one.
+
+    In process, for who is looked at when is a matter of milliseconds.
+    """
+    hold(netns)
+    netns.ip("addr add 2001:db8::10/128 dev lo")  # nobody serves it: they all stay in violation
+    names = [f"name{number}.example.com" for number in range(20)]
+    zone = "*.example.com. A 192.0.2.10\n*.example.com. AAAA 2001:db8::10"
+    listed = ", ".join(f'"{name}:80"' for name in names)
+
+    async def scenario() -> set[str]:
+        clock = wiring.SystemClock()
+        with closing(Host(config.policy.watches)) as host:
+            engine = Engine(names, config.dns, clock)
+            auditor = wiring._auditor(host, engine, config.policy)
+            await check(auditor, engine, config.policy, clock)
+            netns.listener("192.0.2.10", 80)
+            for name in names[1:]:
+                auditor.mark_domain(name)
+            await auditor.audit()
+            auditor.poll()
+            _, judgement = await auditor.audit()
+            return {
+                endpoint.verdict
+                for judged in judgement.domains.values()
+                for endpoint in judged.endpoints
+                if len(endpoint.address) == 4
+            }
+
+    with Knot({"example.com": zone}) as server:
+        file = tmp_path / "lowatch.toml"
+        file.write_text(configuration(server, f"domains = [{listed}]"))
+        config = load(file)
+        assert run_async(scenario()) == {"served"}
 
 
 def test_address_added_and_deleted(netns: Netns, knot: Knot, tmp_path: Path) -> None:
