@@ -78,6 +78,7 @@ class Auditor:
 
     def replace_policy(self, policy: Policy) -> None:
         self._policy = policy
+        self._domains.doubt()
         self.mark_all()
 
     # What it knows.

@@ -115,6 +115,10 @@ class Domains:
             and _state_of(served[endpoint]) != _state_of(view.listener)
         }
 
+    def doubt(self) -> None:
+        """Confirm anew by a connect() whatever one has confirmed or refuted."""
+        self._probes.clear()
+
     async def sweep(self, look: Look) -> None:
         """Look at every domain of the policy, and forget those that are no longer in it."""
         for name in [name for name in self._statuses if name not in look.policy.domains]:

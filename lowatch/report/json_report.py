@@ -14,7 +14,7 @@ from typing import Any
 from lowatch.core.addresses import format_address
 from lowatch.core.audit import Audit
 from lowatch.core.held import Held
-from lowatch.core.lifecycle import Tracked
+from lowatch.core.lifecycle import State, Tracked
 from lowatch.core.listeners import Listener
 from lowatch.core.snapshot import Problem
 from lowatch.core.verdicts import JudgedEndpoint
@@ -127,5 +127,6 @@ def _finding(tracked: Tracked) -> Row:
         "protocol": None if subject.port is None else subject.port.protocol,
         "since": rfc3339(tracked.since),
         "message": finding.message,
-        "fix": list(finding.fix),
+        # Accepted on purpose (cases.md 12): advice to remove it would be wrong.
+        "fix": [] if tracked.state is State.ACKNOWLEDGED else list(finding.fix),
     }

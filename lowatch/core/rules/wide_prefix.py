@@ -62,7 +62,7 @@ def _shadowed(strays: list[tuple[str, Address]], prefix: Prefix, *, complete: bo
     """complete: whether all answers are known; "none" cannot be said before."""
     names = sorted({name for name, address in strays if prefix.covers(address)})
     if not names:
-        return "; no configured domain resolves into it" if complete else ""
+        return " and shadows no configured domain" if complete else ""
     more = "" if len(names) <= _NAMES_SHOWN else f" and {len(names) - _NAMES_SHOWN} more"
     plural = "s" if len(names) > 1 else ""
     return f" and shadows {len(names)} configured domain{plural}: {', '.join(names[:3])}{more}"

@@ -32,7 +32,7 @@ def test_an_address_with_a_wide_prefix() -> None:
     assert finding.subject == Subject(Kind.WIDE_PREFIX, "lo", parse_address("192.0.2.0"), prefixlen=24)
     assert finding.severity is Severity.WARNING
     assert finding.message == (
-        "192.0.2.1/24 on lo makes 256 addresses local to this host; no configured domain resolves into it"
+        "192.0.2.1/24 on lo makes 256 addresses local to this host and shadows no configured domain"
     )
     assert finding.fix == ("ip address add 192.0.2.1/32 dev lo && ip address del 192.0.2.1/24 dev lo",)
 
@@ -81,7 +81,7 @@ def test_only_that_very_prefix(prefix: str) -> None:
 @pytest.mark.parametrize(
     ("domains", "said"),
     [
-        ({}, "; no configured domain resolves into it"),
+        ({}, " and shadows no configured domain"),
         ({"a.example": stray()}, " and shadows 1 configured domain: a.example"),
         (
             {"b.example": stray(), "a.example": stray("192.0.2.78")},
@@ -91,9 +91,9 @@ def test_only_that_very_prefix(prefix: str) -> None:
             {f"{letter}.example": stray() for letter in "edcba"},
             " and shadows 5 configured domains: a.example, b.example, c.example and 2 more",
         ),
-        ({"a.example": stray("198.51.100.7")}, "; no configured domain resolves into it"),
-        ({"a.example": stray("192.0.2.10", held(VIP))}, "; no configured domain resolves into it"),
-        ({"a.example": stray("192.0.2.10", held(VIP, 24))}, "; no configured domain resolves into it"),
+        ({"a.example": stray("198.51.100.7")}, " and shadows no configured domain"),
+        ({"a.example": stray("192.0.2.10", held(VIP))}, " and shadows no configured domain"),
+        ({"a.example": stray("192.0.2.10", held(VIP, 24))}, " and shadows no configured domain"),
     ],
     ids=["none", "one", "two", "five", "elsewhere", "held for itself", "held with its prefix"],
 )

@@ -168,7 +168,9 @@ FULL_AND_READ_ONLY = """
     logging.basicConfig(format="%(message)s", stream=sys.stdout, level=logging.INFO)
     one = Tracked(Finding(Subject(Kind.HOLDER_DOWN), "x"), State.FIRING, 1.0, 0.0)
     directory = Path(sys.argv[1])
-    remount = lambda options: subprocess.run(["mount", "-o", f"remount,bind,{options}", directory], check=True)
+    def remount(options: str) -> None:
+        subprocess.run(["mount", "-o", f"remount,bind,{options}", directory], check=True)
+
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", directory], check=True)
     store = StateFile(directory)
     store.save({"one": one})

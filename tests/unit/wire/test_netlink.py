@@ -78,6 +78,14 @@ def test_error_code(kind: int, body: bytes, code: int) -> None:
     assert error_code(data, only_message(data)) == code
 
 
+@pytest.mark.parametrize("code", [1, -4096, -(2**31), 2**31 - 1])
+def test_impossible_error_codes(code: int) -> None:
+    """They would be too much for strerror(), or mean success."""
+    data = message(NLMSG_ERROR, code.to_bytes(4, "little", signed=True) + bytes(16))
+    with pytest.raises(MalformedMessageError):
+        error_code(data, only_message(data))
+
+
 def test_request_says_its_length_and_that_it_is_one() -> None:
     assert request(22, 0x300, 5, b"body") == HEADER.pack(20, 22, 0x301, 5, 0) + b"body"
 

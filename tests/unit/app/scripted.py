@@ -1,0 +1,291 @@
+"""A scripted world: what the kernel, DNS and a connect() would say, faults included.
+
+What it says it says through the real kernel.asked.Asked, so that what stayed the same is the very same
+list, as it is with the kernel.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from dataclasses import dataclass, field
+from ipaddress import ip_interface
+from typing import Any, TypeVar
+
+from lowatch.app.auditor import Auditor
+from lowatch.core.addresses import Address, Port, Prefix, PrefixSet, is_v4, parse_port, parse_prefix
+from lowatch.core.answers import Answer, RRset, Status
+from lowatch.core.held import NOT_ROUTED, Delivery, Held, Link, LocalRoute
+from lowatch.core.judgement import Judgement
+from lowatch.core.lifecycle import Now
+from lowatch.core.listeners import Connect, Endpoint, Listener
+from lowatch.core.observed import Known, Unknown
+from lowatch.core.policy import Domain, Policy
+from lowatch.core.snapshot import Snapshot
+from lowatch.kernel.asked import Asked
+from lowatch.kernel.netlink import RequestSocket
+
+LO = 1
+OVERRUN = Unknown("netlink", "the receive buffer overran")
+REFUSED = Unknown("sock_diag", "Operation not permitted")
+
+T = TypeVar("T")
+
+
+@dataclass
+class World:
+    """What is true now.
+
+    held: on lo. routed_away: addresses that a policy rule routes elsewhere. no_route, no_socket: whom
+    the kernel cannot be asked about; blind: whether its tables cannot be listed. no_connect: where a
+    connect() fails for want of means.
+    """
+
+    held: set[Held] = field(default_factory=set)
+    routed_away: set[Address] = field(default_factory=set)
+    serving: dict[Endpoint, Listener] = field(default_factory=dict)
+    redirected: set[Endpoint] = field(default_factory=set)
+    bound: frozenset[Address] = frozenset()
+    answers: dict[str, Answer] = field(default_factory=dict)
+    lo_up: bool = True
+    no_route: set[Address] = field(default_factory=set)
+    no_socket: set[Endpoint] = field(default_factory=set)
+    no_bound: bool = False
+    no_connect: set[Endpoint] = field(default_factory=set)
+    blind: bool = False
+    stub: frozenset[Address] = frozenset()
+
+    def delivery(self, address: Address) -> Delivery | Unknown:
+        if address in self.no_route:
+            return OVERRUN
+        if address in self.routed_away:
+            return NOT_ROUTED
+        lengths = [prefix.length for prefix in local_prefixes(self.held) if prefix.covers(address)]
+        if lengths:
+            return Delivery(True, LO, max(lengths))
+        holes = [one.prefixlen for one in self.held if one.by == "address" and one.prefix.covers(address)]
+        return Delivery(False, LO, max(holes)) if holes else NOT_ROUTED
+
+    def listener(self, endpoint: Endpoint) -> Listener | Unknown | None:
+        return REFUSED if endpoint in self.no_socket else self.serving.get(endpoint)
+
+    def connect(self, endpoint: Endpoint) -> Connect | Unknown:
+        if endpoint in self.no_connect:
+            return Unknown("connect", "Too many open files")
+        there = endpoint in self.redirected or endpoint in self.serving
+        return Connect.ACCEPTED if there else Connect.REFUSED
+
+
+def local_prefixes(held: Iterable[Held]) -> list[Prefix]:
+    """The local routes that come with these: an IPv4 prefix is local as a whole, an IPv6 one is not."""
+    found = []
+    for one in held:
+        if one.by == "address":
+            found.append(Prefix(one.address, len(one.address) * 8))
+        if one.by == "route" or is_v4(one.address):
+            found.append(one.prefix)
+    return found
+
+
+class _Spoken(RequestSocket):
+    """Carries questions and answers as numbers: equal ones have equal octets."""
+
+    def __init__(self, answer: Callable[[Any], Any]) -> None:
+        super().__init__(0)
+        self._answer = answer
+        self._values: dict[Any, int] = {}
+
+    def build(self, _sequence: int, question: Any) -> bytes:
+        return b"%d " % self._number(question)
+
+    def ask(self, requests: Sequence[tuple[bytes, int]]) -> list[bytes]:
+        values = list(self._values)
+        questions = [values[int(word)] for batch, _ in requests for word in batch.split()]
+        return [b"%d" % self._number(self._answer(question)) for question in questions]
+
+    def read(self, _sequence: int, _question: Any, reply: bytes) -> Any:
+        return list(self._values)[int(reply)]
+
+    def _number(self, value: Any) -> int:
+        return self._values.setdefault(value, len(self._values))
+
+
+class ScriptedHost:
+    """Implements app.ports.Host. Its tables are as old as the last event heard, or the last dump."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.generation = 0
+        self._stale = True
+        self.deliveries = self._asked(_Spoken(world.delivery))
+        self.listeners = self._asked(_Spoken(world.listener))
+        self.hear()
+
+    def _asked(self, spoken: _Spoken) -> Callable[[Sequence[Any]], list[Any]]:
+        asked: Asked[Any, Any] = Asked(spoken, spoken.build, spoken.read, lambda error: error)
+        return asked.ask
+
+    def hear(self) -> None:
+        """What the world's events say of its tables."""
+        world = self._world
+        tables = (frozenset(world.held), world.lo_up, world.blind)
+        if getattr(self, "_tables", None) != tables:
+            self._tables = tables
+            self._local = PrefixSet(local_prefixes(world.held))
+            self.generation += 1
+
+    def refresh(self) -> None:
+        if self._stale:
+            self._stale = False
+            self.hear()
+
+    def distrust(self) -> None:
+        self._stale = True
+
+    def links(self) -> Known[tuple[Link, ...]] | Unknown:
+        _, lo_up, blind = self._tables
+        return OVERRUN if blind else Known((Link(LO, "lo", lo_up, loopback=True),))
+
+    def held(self) -> Known[tuple[Held, ...]] | Unknown:
+        held, _, blind = self._tables
+        return OVERRUN if blind else Known(tuple(sorted(held, key=repr)))
+
+    def wide_routes(self) -> list[LocalRoute]:
+        prefixes = {prefix for prefix in local_prefixes(self._tables[0]) if not prefix.is_host}
+        return [LocalRoute(prefix, "lo", 255) for prefix in sorted(prefixes)]
+
+    def loopback_up(self) -> bool:
+        return self._tables[1]
+
+    def interface(self, ifindex: int) -> str | None:
+        return "lo" if ifindex == LO else None
+
+    def watches(self, ifindex: int) -> bool:
+        return ifindex == LO
+
+    def may_be_local(self, address: Address) -> bool:
+        return self._tables[2] or self._local.covers(address)
+
+    def bound(self) -> Known[frozenset[Address]] | Unknown:
+        return REFUSED if self._world.no_bound else Known(self._world.bound)
+
+
+class ScriptedResolver:
+    """Implements app.ports.Resolver, as far as an auditor asks. It follows the names of the last reload."""
+
+    def __init__(self, world: World, names: Iterable[str]) -> None:
+        self._world = world
+        self._names = set(names)
+        self.problems: Sequence[str] = ()
+
+    @property
+    def answers(self) -> dict[str, Answer]:
+        return {name: self._world.answers.get(name, Answer(name)) for name in self._names}
+
+    @property
+    def stub_addresses(self) -> frozenset[Address]:
+        return self._world.stub
+
+    async def run(self, changed: Callable[[str], None]) -> None:
+        raise NotImplementedError
+
+    async def settled(self) -> None:
+        raise NotImplementedError
+
+    def replace_domains(self, domains: Iterable[str]) -> None:
+        self._names = set(domains)
+
+
+class ScriptedClock:
+    def __init__(self) -> None:
+        self.monotonic = 1_000.0
+
+    def now(self) -> Now:
+        return Now(self.monotonic, 1_700_000_000.0 + self.monotonic, 500.0)
+
+
+class Watch:
+    """An auditor in a scripted world. during: called whenever an audit gives the loop its turn."""
+
+    def __init__(self, world: World, policy: Policy, clock: ScriptedClock | None = None) -> None:
+        self.world, self.policy = world, policy
+        self.clock = clock or ScriptedClock()
+        self.host = ScriptedHost(world)
+        self.resolver = ScriptedResolver(world, policy.domains)
+        self.probed: list[Endpoint] = []
+        self.auditor = Auditor(self.host, self.resolver, self._probe, policy, self.clock, "web-17")
+        self.during: Callable[[], None] = lambda: None
+
+    async def _probe(self, endpoints: Sequence[Endpoint]) -> list[Connect | Unknown]:
+        self.probed += endpoints
+        await asyncio.sleep(0)
+        return [self.world.connect(endpoint) for endpoint in endpoints]
+
+    def audit(self) -> tuple[Snapshot, Judgement]:
+        return drive(self.auditor.audit(), self.during)
+
+    def sweep(self) -> tuple[Snapshot, Judgement]:
+        """As the daemon does every so often."""
+        self.host.distrust()
+        self.auditor.mark_all()
+        return self.audit()
+
+    def replace_policy(self, policy: Policy) -> None:
+        self.policy = policy
+        self.resolver.replace_domains(policy.domains)
+        self.auditor.replace_policy(policy)
+
+
+def drive(coroutine: Coroutine[Any, Any, T], during: Callable[[], None]) -> T:
+    """Run what only ever gives way, without a loop."""
+    while True:
+        try:
+            coroutine.send(None)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+        during()
+
+
+def policy_of(*domains: Domain, **rest: Any) -> Policy:
+    return Policy(domains={domain.name: domain for domain in domains}, **rest)
+
+
+def serves(port: str, name: str = "www.example.com", *, any_of: bool = False) -> Domain:
+    """`serves("80 443")`."""
+    return Domain(name, tuple(parse_port(one) for one in port.split()), any_of)
+
+
+def resolves(name: str, *addresses: Address, **failed: str) -> Answer:
+    """`resolves(WWW, VIP, aaaa="SERVFAIL")`: a family that failed has its reason."""
+    a = tuple(sorted(one for one in addresses if is_v4(one)))
+    aaaa = tuple(sorted(one for one in addresses if not is_v4(one)))
+    return Answer(name, _rrset(a, failed.get("a")), _rrset(aaaa, failed.get("aaaa")))
+
+
+def _rrset(addresses: tuple[Address, ...], failed: str | None) -> RRset:
+    if failed is not None:
+        return RRset(Status.UNKNOWN, addresses, reason=failed)
+    return RRset(Status.RESOLVED if addresses else Status.NODATA, addresses)
+
+
+def holds(text: str, by: str = "address") -> Held:
+    """`holds("192.0.2.10/24")`; by "route": a local route."""
+    interface = ip_interface(text)
+    length = interface.network.prefixlen
+    if by == "route":
+        network = parse_prefix(text)
+        return Held(network.address, length, "lo", "route", table=255)
+    return Held(Address(interface.ip.packed), length, "lo")
+
+
+def at(address: Address, port: str = "80") -> Endpoint:
+    return Endpoint(address, parse_port(port))
+
+
+def listens(endpoint: Endpoint, *, full: bool = False) -> Listener:
+    """Bound to just that; `full`: more wait than its queue may hold."""
+    port: Port = endpoint.port
+    return Listener(
+        endpoint.address, 4711, 33, None, queued=9 if full else 0, backlog=8, protocol=port.protocol
+    )

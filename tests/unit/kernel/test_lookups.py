@@ -1,0 +1,267 @@
+"""What Locality and Listeners make of each reply: an answer, or an Unknown that says why."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+from struct import pack
+
+import pytest
+
+from lowatch.core.addresses import Address, parse_address, parse_port
+from lowatch.core.held import NOT_ROUTED, Delivery
+from lowatch.core.listeners import Endpoint, Listener
+from lowatch.core.observed import Known, Unknown
+from lowatch.kernel import netlink
+from lowatch.kernel.arrivals import Arrivals
+from lowatch.kernel.cgroups import CgroupUnits
+from lowatch.kernel.listeners import Listeners
+from lowatch.kernel.locality import Locality
+from lowatch.kernel.netlink import RequestSocket
+from lowatch.wire.inet_diag import SOCK_DIAG_BY_FAMILY
+from lowatch.wire.netlink import attribute
+from lowatch.wire.rtnetlink import RTM_NEWROUTE
+from tests.unit.kernel.scripted_socket import (
+    NO_REPLY,
+    OVERRUN,
+    Said,
+    ScriptedSocket,
+    Sockets,
+    done,
+    error,
+    message,
+)
+from tests.wire.mutations import mutants
+
+VIP, VIP6 = parse_address("192.0.2.10"), parse_address("2001:db8::10")
+UNICAST, LOCAL, BLACKHOLE = 1, 2, 6
+
+
+def asking(monkeypatch: pytest.MonkeyPatch, *scripts: list[Said]) -> RequestSocket:
+    sockets = Sockets(*(ScriptedSocket(*script) for script in scripts))
+    monkeypatch.setattr(netlink, "open_socket", sockets.open)
+    return RequestSocket(0)
+
+
+def route(
+    kind: int = LOCAL,
+    length: int = 32,
+    oif: int = 1,
+    sequence: int = 0,
+    to: Address = VIP,
+    family: int | None = None,
+) -> bytes:
+    family = family or (2 if len(to) == 4 else 10)
+    header = pack("=BBBBBBBBI", family, length, 0, 0, 255, 2, 0, kind, 0)
+    body = header + attribute(1, to) + attribute(4, pack("=I", oif))
+    return message(RTM_NEWROUTE, body, sequence)
+
+
+def located(sock: RequestSocket, *addresses: Address) -> list[Delivery | Unknown]:
+    return Locality(sock, Arrivals()).ask(addresses)
+
+
+@pytest.mark.parametrize(
+    ("reply", "delivery"),
+    [
+        (route(), Delivery(True, 1, 32)),
+        (route(length=8), Delivery(True, 1, 8)),
+        (route(oif=7), Delivery(True, 7, 32)),
+        (route(UNICAST, 24, 2), Delivery(False, 2, 24)),
+        (route(BLACKHOLE, 32, 0), Delivery(False, 0, 32)),
+        (route(length=128, to=VIP6), Delivery(True, 1, 128)),
+        (error(errno.ENETUNREACH), NOT_ROUTED),
+        (error(errno.EHOSTUNREACH), NOT_ROUTED),
+        (error(errno.EACCES), NOT_ROUTED),
+        (error(errno.EINVAL), NOT_ROUTED),
+        (error(errno.ENOBUFS), Unknown("netlink", "No buffer space available")),
+        (error(errno.EPERM), Unknown("netlink", "Operation not permitted")),
+        (message(99), Unknown("netlink", "a reply that is no route")),
+        (route(family=28), Unknown("netlink", "a reply that is no route")),
+        (message(RTM_NEWROUTE), Unknown("netlink", "unreadable reply: 0 octets where 12 are needed")),
+        (b"cut", Unknown("netlink", "replies came out of step")),
+        (NO_REPLY, Unknown("netlink", "the kernel sent no reply")),
+        (OVERRUN, Unknown("netlink", "replies were lost: the receive buffer overran")),
+    ],
+)  # fmt: skip
+def test_locality(monkeypatch: pytest.MonkeyPatch, reply: Said, delivery: Delivery | Unknown) -> None:
+    """What routing refuses is not delivered here: unreachable, prohibit, blackhole, no route at all."""
+    assert located(asking(monkeypatch, [reply]), VIP) == [delivery]
+
+
+def test_one_unreadable_reply_leaves_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    sock = asking(monkeypatch, [route(sequence=0), route(sequence=9), route(sequence=2)])
+    assert located(sock, VIP, VIP, VIP) == [
+        Delivery(True, 1, 32),
+        Unknown("netlink", "a reply to another request"),
+        Delivery(True, 1, 32),
+    ]
+
+
+def test_a_lost_reply_makes_all_of_them_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the next question is asked of a new socket."""
+    locality = Locality(asking(monkeypatch, [route()], [route(), route(sequence=1)]), Arrivals())
+    assert locality.ask([VIP, VIP6]) == [Unknown("netlink", "the kernel sent no reply")] * 2
+    assert locality.ask([VIP, VIP6]) == [Delivery(True, 1, 32)] * 2
+
+
+HTTP = Endpoint(VIP, parse_port("80/tcp"))
+NO_UNITS = CgroupUnits(())
+
+
+def socket_reply(
+    source: Address = VIP, sequence: int = 0, queued: int = 0, backlog: int = 128, family: int = 2
+) -> bytes:
+    ports = pack("!HH16s16s", 80, 0, source, b"")
+    counters = pack("=III", 0, 5, 6) + pack("=IIIII", 0, queued, backlog, 33, 4711)
+    body = bytes([family, 10, 0, 0]) + ports + counters
+    return message(SOCK_DIAG_BY_FAMILY, body, sequence)
+
+
+def listener(address: Address = VIP, queued: int = 0, backlog: int = 128) -> Listener:
+    return Listener(address, 4711, 33, None, queued, backlog, "tcp")
+
+
+@pytest.mark.parametrize(
+    ("reply", "served"),
+    [
+        (socket_reply(), listener()),
+        (socket_reply(Address(bytes(4))), listener(Address(bytes(4)))),
+        (socket_reply(Address(bytes(16)), family=10), listener(Address(bytes(16)))),
+        (socket_reply(Address(bytes(10) + b"\xff\xff" + VIP), family=10), listener(VIP)),
+        (socket_reply(queued=3, backlog=2), listener(queued=3, backlog=2)),
+        (error(errno.ENOENT), None),
+        (error(errno.EACCES), Unknown("sock_diag", "Permission denied")),
+        (error(errno.EINVAL), Unknown("sock_diag", "Invalid argument")),
+        (error(0), Unknown("sock_diag", "Success")),
+        (message(99), Unknown("sock_diag", "a reply that is no socket")),
+        (
+            message(SOCK_DIAG_BY_FAMILY, b"cut"),
+            Unknown("sock_diag", "unreadable reply: 3 octets where 72 are needed"),
+        ),
+        (NO_REPLY, Unknown("sock_diag", "the kernel sent no reply")),
+        (OVERRUN, Unknown("sock_diag", "replies were lost: the receive buffer overran")),
+    ],
+)
+def test_listeners(monkeypatch: pytest.MonkeyPatch, reply: Said, served: Listener | Unknown | None) -> None:
+    """Only ENOENT means that nobody is there."""
+    listeners = Listeners(asking(monkeypatch, [reply]), NO_UNITS, Arrivals())
+    assert listeners.ask([HTTP]) == [served]
+
+
+def test_a_listener_by_another_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the address is on dummy0, SO_BINDTODEVICE is judged by that: the question names it."""
+    arrivals = Arrivals()
+    locality = Locality(asking(monkeypatch, [route(oif=7)], [route(oif=1)]), arrivals)
+    asked = ScriptedSocket(socket_reply(), socket_reply(), socket_reply())
+    monkeypatch.setattr(netlink, "open_socket", lambda _: asked)
+    listeners = Listeners(RequestSocket(4), NO_UNITS, arrivals)
+    first = listeners.ask([HTTP])
+    monkeypatch.setattr(netlink, "open_socket", Sockets(ScriptedSocket(route(oif=7), route(oif=1))).open)
+    for device in (7, 1):
+        locality.ask([VIP])
+        assert listeners.ask([HTTP]) == first
+        assert asked.sent[-1][16 + 8 + 36 :][:4] == pack("=I", device)
+
+
+def test_bound_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of four dumps: v4 and v6, tcp and udp. An IPv4-mapped one is the IPv4 address."""
+    mapped = Address(bytes(10) + b"\xff\xff" + VIP)
+    script = [
+        socket_reply(), done(),
+        done(),
+        socket_reply(mapped, family=10), socket_reply(VIP6, family=10), done(),
+        socket_reply(Address(bytes(16)), family=10), done(),
+    ]  # fmt: skip
+    listeners = Listeners(asking(monkeypatch, script), NO_UNITS, Arrivals())
+    assert listeners.bound() == Known(frozenset({VIP, VIP6, bytes(16)}))
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        ([NO_REPLY], "the kernel sent no reply"),
+        ([done(), socket_reply(), done(errno.EINTR)], "Interrupted system call"),
+        ([done(), error(errno.EPERM)], "Operation not permitted"),
+        ([message(SOCK_DIAG_BY_FAMILY, b"cut!"), done(), done(), done(), done()], "4 octets where 72"),
+    ],
+)
+def test_bound_addresses_unknown(monkeypatch: pytest.MonkeyPatch, script: list[Said], reason: str) -> None:
+    """One dump of the four that fails makes the whole unknown: a part would show others as idle."""
+    found = Listeners(asking(monkeypatch, script), NO_UNITS, Arrivals()).bound()
+    assert isinstance(found, Unknown)
+    assert reason in found.reason
+
+
+def test_mutated_replies_never_raise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever comes: an answer or an Unknown."""
+    count = 5_000
+    routes = list(mutants([route(), route(to=VIP6), error(errno.ENOENT)], count))
+    found = [located(asking(monkeypatch, [reply]), VIP)[0] for reply in routes]
+    assert {type(one) for one in found} == {Delivery, Unknown}
+    sockets = list(mutants([socket_reply(), error(errno.ENOENT)], count))
+    served = [
+        Listeners(asking(monkeypatch, [reply]), NO_UNITS, Arrivals()).ask([HTTP])[0] for reply in sockets
+    ]
+    assert {type(one) for one in served} == {Listener, Unknown, type(None)}
+
+
+@pytest.fixture
+def hierarchy(tmp_path: Path) -> Path:
+    (tmp_path / "cgroup.controllers").touch()
+    for name in (
+        "system.slice/nginx.service/worker",
+        "system.slice/ssh.socket",
+        "user.slice/user-1000.slice/user@1000.service/app.slice/app.service",
+        "init.scope",
+        "machine.slice",
+    ):
+        (tmp_path / name).mkdir(parents=True)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("path", "unit"),
+    [
+        ("system.slice/nginx.service", "nginx.service"),
+        ("system.slice/nginx.service/worker", "nginx.service"),
+        ("system.slice/ssh.socket", "ssh.socket"),
+        ("user.slice/user-1000.slice/user@1000.service", "user@1000.service"),
+        ("user.slice/user-1000.slice/user@1000.service/app.slice/app.service", "app.service"),
+        ("init.scope", "init.scope"),
+        ("machine.slice", None),
+        (".", None),
+    ],
+)
+def test_units_by_cgroup(hierarchy: Path, path: str, unit: str | None) -> None:
+    """The innermost unit: a service may have cgroups of its own, and a user's services a unit above."""
+    units = CgroupUnits((hierarchy / "absent", hierarchy))
+    assert units.unit((hierarchy / path).stat().st_ino) == unit
+
+
+class CountingUnits(CgroupUnits):
+    walks = 0
+
+    def _walk(self, root: Path) -> None:
+        self.walks += 1
+        super()._walk(root)
+
+
+def test_units_that_come_later(hierarchy: Path) -> None:
+    """An id that is not known walks the tree again, once for each that stays unknown."""
+    units = CountingUnits((hierarchy,))
+    assert [units.unit(0), units.unit(0), units.unit((hierarchy / "init.scope").stat().st_ino)] == [
+        *(None, None),
+        "init.scope",
+    ]
+    assert units.walks == 1
+    later = hierarchy / "system.slice" / "later.service"
+    later.mkdir()
+    assert units.unit(later.stat().st_ino) == "later.service"
+    assert units.walks == 2
+
+
+@pytest.mark.parametrize("roots", [(), (Path("/nonexistent"),)])
+def test_no_cgroup2_no_units(roots: tuple[Path, ...]) -> None:
+    assert CgroupUnits(roots).unit(1) is None
+    assert CgroupUnits(roots).unit(None) is None

@@ -1,0 +1,331 @@
+"""HostTables: what each event changes, what is held then, and what must be asked about again."""
+
+from __future__ import annotations
+
+from struct import pack
+
+import pytest
+
+from lowatch.core.addresses import Address, Prefix, parse_address, parse_prefix
+from lowatch.core.held import Held, Link, LocalRoute
+from lowatch.kernel.netlink import Datagram, read_datagram
+from lowatch.kernel.tables import HostTables, Unchanged
+from lowatch.wire.netlink import MalformedMessageError, attribute, only_message
+from lowatch.wire.rtnetlink import (
+    RTM_DELADDR,
+    RTM_DELLINK,
+    RTM_DELROUTE,
+    RTM_NEWADDR,
+    RTM_NEWLINK,
+    RTM_NEWROUTE,
+    RTM_NEWRULE,
+)
+from tests.unit.kernel.scripted_socket import done, message
+from tests.wire.mutations import mutants
+
+LO, ETH, DUMMY = 1, 2, 7
+UP, LOOPBACK = 0x1, 0x8
+LOCAL, UNICAST = 2, 1
+AF_BRIDGE = 7
+UNCHANGED = "unchanged"
+
+
+def link(index: int, name: str, flags: int = UP, kind: int = RTM_NEWLINK, family: int = 0) -> bytes:
+    return message(
+        kind, pack("=BxHiII", family, 772, index, flags, 0) + attribute(3, name.encode() + b"\0")
+    )
+
+
+def address(
+    text: str,
+    index: int = LO,
+    kind: int = RTM_NEWADDR,
+    peer: str | None = None,
+    flags: int = 0x80,
+    label: bytes = b"",
+    protocol: int | None = None,
+    created: int = 12_300,
+) -> bytes:
+    """`192.0.2.10/24`, as the kernel sends it."""
+    octets, length = split(text)
+    attributes = [attribute(2, octets), attribute(1, parse_address(peer) if peer else octets)]
+    attributes += [attribute(3, label)] if label else []
+    attributes += [attribute(11, bytes([protocol]))] if protocol is not None else []
+    attributes += [attribute(8, pack("=I", flags)), attribute(6, pack("=IIII", 0, 0, created, created))]
+    family = 2 if len(octets) == 4 else 10
+    return message(kind, pack("=BBBBI", family, length, flags & 0xFF, 0, index) + b"".join(attributes))
+
+
+def route(
+    text: str,
+    index: int = LO,
+    kind: int = RTM_NEWROUTE,
+    route_type: int = LOCAL,
+    table: int = 255,
+    protocol: int = 2,
+    metric: int = 0,
+) -> bytes:
+    octets, length = split(text)
+    header = pack(
+        "=BBBBBBBBI",
+        2 if len(octets) == 4 else 10,
+        length,
+        0,
+        0,
+        min(table, 252),
+        protocol,
+        0,
+        route_type,
+        0,
+    )
+    attributes = [attribute(15, pack("=I", table)), attribute(1, octets), attribute(4, pack("=I", index))]
+    return message(kind, header + b"".join(attributes) + attribute(6, pack("=I", metric)))
+
+
+def split(text: str) -> tuple[Address, int]:
+    host, _, length = text.partition("/")
+    octets = parse_address(host)
+    return octets, int(length) if length else len(octets) * 8
+
+
+class Tables(HostTables):
+    """With `lo` up and watched, and `eth0` up."""
+
+    def __init__(self, *messages: bytes, watched: str = "lo dummy0") -> None:
+        super().__init__(lambda name: name in watched.split())
+        self.hear(link(LO, "lo", UP | LOOPBACK), link(ETH, "eth0"), *messages)
+
+    def hear(self, *messages: bytes) -> list[str | None]:
+        """What each touched, as text: a prefix, None for "any address", or "unchanged"."""
+        return [self._hear(each) for each in messages]
+
+    def _hear(self, data: bytes) -> str | None:
+        touched = self.apply(data, only_message(data))
+        if isinstance(touched, Unchanged):
+            return UNCHANGED
+        return None if touched is None else str(touched)
+
+    def shown(self) -> list[str]:
+        """`address 192.0.2.10/32 lo`, one for each that is held."""
+        names = [(one.by, parse_text(one), one.interface) for one in self.held()]
+        return [" ".join(parts) for parts in names]
+
+
+def parse_text(one: Held) -> str:
+    return f"{Prefix(one.address, one.prefixlen)}"
+
+
+def test_an_address_comes_and_goes() -> None:
+    tables = Tables()
+    assert tables.hear(address("192.0.2.10/32")) == ["192.0.2.10/32"]
+    assert tables.shown() == ["address 192.0.2.10/32 lo"]
+    assert tables.hear(address("192.0.2.10/32", kind=RTM_DELADDR)) == [None]
+    assert tables.shown() == []
+
+
+@pytest.mark.parametrize(
+    ("again", "touched"),
+    [
+        (address("192.0.2.10/24"), UNCHANGED),
+        (address("192.0.2.10/24", flags=0), "192.0.2.0/24"),
+        (address("192.0.2.10/24", created=99), "192.0.2.0/24"),
+        (address("192.0.2.10/25"), "192.0.2.0/25"),
+        (address("192.0.2.10/24", peer="10.0.0.9"), "10.0.0.0/24"),
+        (address("192.0.2.10/24", ETH), "192.0.2.0/24"),
+        (address("192.0.2.10/24", kind=RTM_DELADDR), None),
+        (address("192.0.2.10/25", kind=RTM_DELADDR), UNCHANGED),
+        (address("192.0.2.10/24", ETH, kind=RTM_DELADDR), UNCHANGED),
+        (address("192.0.2.11/24", kind=RTM_DELADDR), UNCHANGED),
+    ],
+    ids=[
+        "the same", "other flags", "a new age", "another prefix", "a peer", "elsewhere", "gone",
+        "another prefix gone", "gone elsewhere", "another gone",
+    ],
+)  # fmt: skip
+def test_what_an_address_event_touches(again: bytes, touched: str | None) -> None:
+    """A prefix to ask about again; any address after a deletion, which may take routes along."""
+    assert Tables(address("192.0.2.10/24")).hear(again) == [touched]
+
+
+def test_one_ipv4_address_with_two_prefixes_is_two() -> None:
+    """An IPv6 one is one: the kernel replaces it."""
+    tables = Tables(address("192.0.2.10/24"), address("192.0.2.10/32"))
+    assert len(tables.held()) == 2
+    tables = Tables(address("2001:db8::1/64", flags=0x40), address("2001:db8::1/64"))
+    assert [one.flags for one in tables.held()] == [()]
+
+
+def test_what_is_held_in_full() -> None:
+    tables = Tables(
+        address("192.0.2.10/24", label=b"lo:vip\0", flags=0x201),
+        address("10.5.0.1/32", peer="10.5.1.2", protocol=1),
+        address("2001:db8::1/64", protocol=99),
+        route("192.0.2.77/32", protocol=66),
+        route("10.9.0.0/16", protocol=4, table=1000),
+    )
+    assert list(tables.held()) == [
+        Held(
+            parse_address("192.0.2.10"), 24, "lo", "address", "lo:vip", ("secondary", "noprefixroute"),
+            created=123.0,
+        ),
+        Held(
+            parse_address("10.5.0.1"), 32, "lo",
+            peer=parse_address("10.5.1.2"), created=123.0, origin="kernel",
+        ),
+        Held(parse_address("2001:db8::1"), 64, "lo", created=123.0, origin="proto 99"),
+        Held(parse_address("192.0.2.77"), 32, "lo", "route", origin="proto 66", table=255),
+        Held(parse_address("10.9.0.0"), 16, "lo", "route", origin="static", table=1000),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("messages", "routes"),
+    [
+        ([address("192.0.2.10/24"), route("192.0.2.10/32"), route("192.0.2.0/24")], []),
+        ([address("192.0.2.10/32"), route("192.0.2.0/24")], ["192.0.2.0/24"]),
+        ([address("192.0.2.10/24", ETH), route("192.0.2.10/32")], ["192.0.2.10/32"]),
+        ([address("192.0.2.10/24"), route("192.0.2.0/25")], ["192.0.2.0/25"]),
+        ([address("10.5.0.1/24", peer="10.5.1.2"), route("10.5.0.1/32"), route("10.5.1.0/24")], []),
+        ([address("10.5.0.1/24", peer="10.5.1.2"), route("10.5.0.0/24")], ["10.5.0.0/24"]),
+        ([address("2001:db8::1/64"), route("2001:db8::1/128")], []),
+        ([address("2001:db8::1/64"), route("2001:db8::/64")], ["2001:db8::/64"]),
+        ([route("192.0.2.10/32", ETH)], []),
+        ([route("192.0.2.10/32", 99)], []),
+        ([route("192.0.2.10/32", route_type=UNICAST)], []),
+    ],
+    ids=[
+        "brought by an address", "not by a /32", "not by another interface's", "not by another length",
+        "brought by a peer", "not by its own side", "v6", "v6 AnyIP: a /64 brings no local route",
+        "elsewhere", "of an unknown link", "no local route",
+    ],
+)  # fmt: skip
+def test_local_routes_that_no_address_brought(messages: list[bytes], routes: list[str]) -> None:
+    tables = Tables(*messages)
+    assert [parse_text(one) for one in tables.held() if one.by == "route"] == routes
+
+
+@pytest.mark.parametrize(
+    ("event", "touched"),
+    [
+        (route("10.9.0.0/16"), UNCHANGED),
+        (route("10.9.0.0/16", metric=5), "10.9.0.0/16"),
+        (route("10.9.0.0/16", table=100), "10.9.0.0/16"),
+        (route("10.9.0.0/16", kind=RTM_DELROUTE), "10.9.0.0/16"),
+        (route("10.9.0.0/16", ETH, kind=RTM_DELROUTE), "10.9.0.0/16"),
+        (route("10.9.1.0/24", route_type=UNICAST), "10.9.1.0/24"),
+        (message(RTM_NEWRULE, bytes(12)), None),
+    ],
+    ids=[
+        "the same",
+        "another metric",
+        "another table",
+        "gone",
+        "another gone",
+        "routed away",
+        "a policy rule",
+    ],
+)
+def test_what_a_route_event_touches(event: bytes, touched: str | None) -> None:
+    assert Tables(route("10.9.0.0/16")).hear(event) == [touched]
+
+
+def test_routes_of_one_prefix_live_side_by_side() -> None:
+    tables = Tables(route("10.9.0.0/16"), route("10.9.0.0/16", table=100), route("10.9.0.0/16", ETH))
+    tables.hear(route("10.9.0.0/16", kind=RTM_DELROUTE))
+    assert tables.wide_routes() == [LocalRoute(parse_prefix("10.9.0.0/16"), "lo", 100)]
+    assert tables.local_prefixes().covers(parse_address("10.9.1.1")), "the other interfaces' count too"
+    tables.hear(route("10.9.0.0/16", table=100, kind=RTM_DELROUTE))
+    assert tables.wide_routes() == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "covered"),
+    [("10.9.1.1", True), ("192.0.2.10", True), ("192.0.2.11", False), ("2001:db8::1", False)],
+)
+def test_where_no_local_route_leads_nothing_is_local(asked: str, covered: bool) -> None:
+    tables = Tables(
+        route("10.9.0.0/16", ETH), route("192.0.2.10/32"), route("0.0.0.0/0", route_type=UNICAST)
+    )
+    assert tables.local_prefixes().covers(parse_address(asked)) is covered
+
+
+def test_links_that_are_renamed_take_their_addresses_along() -> None:
+    tables = Tables(link(DUMMY, "dummy1"), address("192.0.2.10/32", DUMMY), route("10.9.0.0/16", DUMMY))
+    assert tables.shown() == []
+    assert tables.hear(link(DUMMY, "dummy0")) == [None]
+    assert tables.shown() == ["address 192.0.2.10/32 dummy0", "route 10.9.0.0/16 dummy0"]
+    assert tables.hear(link(DUMMY, "dummy0")) == [UNCHANGED]
+    tables.replace_watches(lambda name: name == "dummy9")
+    assert tables.shown() == []
+
+
+def test_links_that_go_take_all_along() -> None:
+    """With lo down IPv4 addresses go without an event, and so do the routes of a link that is gone."""
+    tables = Tables(link(DUMMY, "dummy0"), address("192.0.2.10/32", DUMMY), route("10.9.0.0/16", DUMMY))
+    assert tables.hear(link(DUMMY, "dummy0", kind=RTM_DELLINK)) == [None]
+    assert tables.shown() == []
+    assert not tables.local_prefixes().covers(parse_address("10.9.1.1"))
+    assert tables.hear(link(DUMMY, "dummy0", kind=RTM_DELLINK)) == [UNCHANGED]
+
+
+def test_a_bridge_port_that_leaves_is_no_link_that_goes() -> None:
+    tables = Tables(link(DUMMY, "dummy0"), address("192.0.2.10/32", DUMMY))
+    left = link(DUMMY, "dummy0", kind=RTM_DELLINK, family=AF_BRIDGE)
+    assert tables.hear(left) == [UNCHANGED]
+    assert tables.shown() == ["address 192.0.2.10/32 dummy0"]
+
+
+@pytest.mark.parametrize(("flags", "up"), [(UP | LOOPBACK, True), (LOOPBACK, False)])
+def test_watched_links(flags: int, up: bool) -> None:
+    tables = Tables(link(LO, "lo", flags))
+    assert tables.watched_links() == (Link(LO, "lo", up, loopback=True),)
+
+
+def dump(*messages: bytes) -> list[Datagram]:
+    return [read_datagram(b"".join(padded(each) for each in messages)), read_datagram(done())]
+
+
+def padded(data: bytes) -> bytes:
+    return data + bytes(-len(data) % 4)
+
+
+def test_refilling_replaces_what_was_there() -> None:
+    tables = Tables(address("192.0.2.10/32"), route("10.9.0.0/16"))
+    assert tables.refill("addresses", dump(address("192.0.2.20/32"), address("192.0.2.21/32")))
+    assert tables.shown() == [
+        "address 192.0.2.20/32 lo",
+        "address 192.0.2.21/32 lo",
+        "route 10.9.0.0/16 lo",
+    ]
+    assert not tables.refill("addresses", dump(address("192.0.2.21/32"), address("192.0.2.20/32")))
+    assert tables.refill("routes", dump())
+    assert tables.refill("addresses", dump())
+    assert tables.shown() == []
+
+
+def test_a_malformed_dump_changes_nothing() -> None:
+    tables = Tables(address("192.0.2.10/32"))
+    broken = message(RTM_NEWADDR, pack("=BBBBI", 2, 32, 0, 0, 1))
+    with pytest.raises(MalformedMessageError):
+        tables.refill("addresses", dump(address("192.0.2.20/32"), broken))
+    assert tables.shown() == ["address 192.0.2.10/32 lo"]
+
+
+def test_mutated_events_are_taken_or_refused() -> None:
+    """Nothing but MalformedMessageError escapes, and the tables can still be listed."""
+    tables = Tables()
+    seeds = [
+        link(DUMMY, "dummy0"),
+        address("192.0.2.10/24", label=b"lo:vip\0", peer="10.0.0.9"),
+        address("2001:db8::1/64", protocol=1),
+        route("10.9.0.0/16"),
+        route("2001:db8::/48", kind=RTM_DELROUTE),
+    ]
+    for data in mutants(seeds, 5_000):
+        try:
+            tables.apply(data, only_message(data))
+        except MalformedMessageError:
+            continue
+    assert tables.held()
+    assert tables.local_prefixes().covers(parse_address("10.9.1.1")) in (True, False)
+    assert isinstance(tables.wide_routes(), list)
