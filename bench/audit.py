@@ -1,0 +1,267 @@
+"""(a) A full audit, DNS apart, of 10,000 addresses, listeners and domains, against `ip` and `ss`."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import resource
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack, closing
+from typing import Any, NamedTuple
+
+from lowatch.app.auditor import Auditor
+from lowatch.app.hints import AuditorHints
+from lowatch.core.addresses import Address, Port
+from lowatch.core.answers import Answer, RRset, Status
+from lowatch.core.judgement import judge
+from lowatch.core.policy import Domain, Policy
+from lowatch.core.verdicts import Verdict
+from lowatch.kernel.host import Host
+from lowatch.kernel.probe import probe
+from lowatch.report.metrics_instruments import Instruments
+from lowatch.wiring import SystemClock
+from tests.support.netns import Netns
+
+from . import report, world
+from .report import Row
+from .stats import paired_ratios, summarise
+
+COUNT = 10_000
+RUNS = 11
+LIMIT = 2.0
+PEERS = (["ip", "-j", "address"], ["ss", "-Hltn"])
+
+
+class Given:
+    """A Resolver whose answers are there from the start."""
+
+    def __init__(self, count: int) -> None:
+        self.answers: Mapping[str, Answer] = {
+            name: Answer(name, RRset(Status.RESOLVED, (world.address(number),)), RRset(Status.NODATA))
+            for number, name in enumerate(names(count))
+        }
+        self.stub_addresses: frozenset[Address] = frozenset()
+        self.problems: Sequence[str] = ()
+
+    async def run(self, changed: Callable[[str], None]) -> None:
+        raise NotImplementedError
+
+    async def settled(self) -> None:
+        raise NotImplementedError
+
+    def replace_domains(self, domains: Iterable[str]) -> None:
+        raise NotImplementedError
+
+
+class TimedHost(Host):
+    """A Host that adds up the seconds it takes for its answers. spent: question -> seconds."""
+
+    def __init__(self, policy: Policy) -> None:
+        super().__init__(policy.watches)
+        self.spent: dict[str, float] = {}
+        self.deliveries = self._timed("locality", self.deliveries)
+        self.listeners = self._timed("listeners", self.listeners)
+
+    def refresh(self) -> None:
+        self._timed("dumps", super().refresh)()
+
+    def _timed(self, question: str, ask: Callable[..., Any]) -> Callable[..., Any]:
+        def timed(*arguments: Any) -> Any:
+            began = time.perf_counter()
+            try:
+                return ask(*arguments)
+            finally:
+                self.spent[question] = self.spent.get(question, 0) + time.perf_counter() - began
+
+        return timed
+
+
+class Setting(NamedTuple):
+    """Who is audited. runs: how often each thing is measured."""
+
+    size: int
+    runs: int
+    policy: Policy
+    resolver: Given
+
+    @classmethod
+    def of(cls, count: int, runs: int) -> Setting:
+        domains = {name: Domain(name, (Port(world.PORT, "tcp"),), any_of=False) for name in names(count)}
+        return cls(count, runs, Policy(domains=domains), Given(count))
+
+    def auditor(self, host: Host, *, confirm: bool = True) -> Auditor:
+        policy = Policy(domains=self.policy.domains, probe=confirm)
+        return Auditor(host, self.resolver, probe, policy, SystemClock(), "bench")
+
+
+def names(count: int) -> list[str]:
+    return [f"d{number}.bench.example" for number in range(count)]
+
+
+def run(*, quick: bool) -> list[Row]:
+    return measure(Setting.of(COUNT // 10 if quick else COUNT, 3 if quick else RUNS))
+
+
+def measure(setting: Setting) -> list[Row]:
+    report.title(f"(a) A full audit, DNS apart: {setting.size} addresses, listeners, domains")
+    with Netns() as netns, netns.entered(), closing(world.Lo()) as lo:
+        lo.fill(setting.size)
+        with world.listening(setting.size):
+            rows = asyncio.run(_against_peers(setting))
+            asyncio.run(_split(setting))
+        with world.listening(setting.size - 1):
+            asyncio.run(_incremental(setting, lo))
+        asyncio.run(_orphaned(setting))
+    return rows
+
+
+class Cost(NamedTuple):
+    """Seconds: of wall time, and of CPU time, which other people's work disturbs less."""
+
+    wall: float
+    cpu: float
+
+    @classmethod
+    def so_far(cls, who: int) -> Cost:
+        """who: resource.RUSAGE_SELF, or RUSAGE_CHILDREN for those that have ended."""
+        used = resource.getrusage(who)
+        return cls(time.perf_counter(), used.ru_utime + used.ru_stime)
+
+    def until(self, now: Cost) -> Cost:
+        return Cost(now.wall - self.wall, now.cpu - self.cpu)
+
+
+async def _against_peers(setting: Setting) -> list[Row]:
+    """The first audit, a sweep by an Auditor that has seen it all before, and the peers; in turn."""
+    firsts, sweeps, peers = [], [], []
+    with closing(Host(setting.policy.watches)) as host:
+        auditor = setting.auditor(host)
+        for _ in range(setting.runs + 1):
+            firsts.append(await _first(setting))
+            host.distrust()
+            auditor.mark_all()
+            sweeps.append(await _audit(auditor))
+            peers.append(_ask_peers(setting))
+    commands = " + ".join(map(" ".join, PEERS))
+    for what, costs in (("first audit, on a fresh Host", firsts), ("sweep", sweeps), (commands, peers)):
+        del costs[0]  # the warm-up
+        report.line(what, report.milliseconds(summarise([cost.wall for cost in costs])))
+        report.line("  of CPU", report.milliseconds(summarise([cost.cpu for cost in costs])))
+    return [
+        row
+        for what, costs in (("first audit", firsts), ("sweep", sweeps))
+        for row in _ratios(f"{what} / (ip + ss)", costs, peers)
+    ]
+
+
+def _ratios(what: str, ours: Sequence[Cost], peers: Sequence[Cost]) -> list[Row]:
+    wall = paired_ratios([cost.wall for cost in ours], [cost.wall for cost in peers])
+    cpu = paired_ratios([cost.cpu for cost in ours], [cost.cpu for cost in peers])
+    report.line(f"{what}, pair by pair", f"{wall.median:8.2f}      ({wall.least:.2f} to {wall.most:.2f})")
+    report.line("  of CPU", f"{cpu.median:8.2f}      ({cpu.least:.2f} to {cpu.most:.2f})")
+    return [report.at_most(f"(a) {what}", wall.median, LIMIT, "{:.2f}")]
+
+
+async def _first(setting: Setting, expected: Verdict = Verdict.SERVED, *, confirm: bool = True) -> Cost:
+    """What a first audit takes. It must find the expected verdict everywhere."""
+    with closing(Host(setting.policy.watches)) as host:
+        auditor = setting.auditor(host, confirm=confirm)
+        cost = await _audit(auditor)
+        _, judgement = await auditor.audit()
+    found = Counter(e.verdict for judged in judgement.domains.values() for e in judged.endpoints)
+    assert found == {expected: setting.size}, found
+    return cost
+
+
+async def _audit(auditor: Auditor) -> Cost:
+    gc.collect()  # the garbage of what ran before is not this one's
+    began = Cost.so_far(resource.RUSAGE_SELF)
+    await auditor.audit()
+    return began.until(Cost.so_far(resource.RUSAGE_SELF))
+
+
+def _ask_peers(setting: Setting) -> Cost:
+    """Both, their output read through a pipe as a script would."""
+    began = Cost.so_far(resource.RUSAGE_CHILDREN)
+    said = [subprocess.run(peer, stdout=subprocess.PIPE, check=True).stdout for peer in PEERS]
+    cost = began.until(Cost.so_far(resource.RUSAGE_CHILDREN))
+    held = sum(len(link["addr_info"]) for link in json.loads(said[0]))
+    assert held >= setting.size, held
+    assert said[1].count(b"\n") == setting.size, said[1].count(b"\n")
+    return cost
+
+
+async def _split(setting: Setting) -> None:
+    """Where a full audit's time goes. Judging is measured by judging the same snapshot once more."""
+    spent: dict[str, list[float]] = {}
+    for _ in range(setting.runs):
+        with closing(TimedHost(setting.policy)) as host:
+            auditor = setting.auditor(host)
+            gc.collect()
+            began = time.perf_counter()
+            snapshot, _ = await auditor.audit()
+            whole = time.perf_counter() - began
+        began = time.perf_counter()
+        judge(snapshot, setting.policy)
+        parts = {**host.spent, "judge": time.perf_counter() - began}
+        parts["the rest: tables, views, index"] = whole - sum(parts.values())
+        for part, seconds in parts.items():
+            spent.setdefault(part, []).append(seconds)
+    for part, samples in spent.items():
+        report.line(f"  of it: {part}", report.milliseconds(summarise(samples)))
+
+
+class _Woken:
+    """What AuditorHints calls, turned into something to wait for."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def __call__(self) -> None:
+        self._event.set()
+
+    async def wait(self) -> None:
+        async with asyncio.timeout(5):
+            await self._event.wait()
+        await asyncio.sleep(0.005)  # an address brings two events: its own and its route's
+        self._event.clear()
+
+
+async def _incremental(setting: Setting, lo: world.Lo) -> None:
+    """The audit after one event, on a Host that follows them."""
+    last = setting.size - 1
+    taken: dict[str, list[float]] = {}
+    with closing(Host(setting.policy.watches)) as host, ExitStack() as stack:
+        auditor, woken = setting.auditor(host), _Woken()
+        host.follow([Port(world.PORT, "tcp")], AuditorHints(auditor, Instruments("bench"), woken))
+
+        async def audit(after: str) -> None:
+            taken.setdefault(after, []).append((await _audit(auditor)).wall)
+
+        for _ in range(setting.runs + 1):
+            listener = stack.enter_context(closing(world.Listeners(last)))
+            auditor.poll()
+            await audit("a listener came")
+            lo.delete(last)
+            await woken.wait()
+            await audit("an address was deleted")
+            lo.add(last)
+            await woken.wait()
+            await audit("an address was added")
+            listener.close()
+            await woken.wait()
+            await audit("a listener closed, and a connect")
+    for after, samples in taken.items():
+        report.line(f"audit after {after}", report.milliseconds(summarise(samples[1:])))
+
+
+async def _orphaned(setting: Setting) -> None:
+    """All of them are, which is the most there can be to say."""
+    runs = max(3, setting.runs // 2)
+    for what, confirm in (("each confirmed by a connect", True), ('probe = "off"', False)):
+        samples = [(await _first(setting, Verdict.ORPHAN, confirm=confirm)).wall for _ in range(runs + 1)]
+        report.line(f"all orphaned, {what}", report.milliseconds(summarise(samples[1:])))

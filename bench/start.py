@@ -1,0 +1,91 @@
+"""(d) From the start to the first complete audit, and `lowatch check` against a naive shell script."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+from lowatch.config.schema import Nameserver
+from tests.support.dns_server import Knot
+from tests.support.netns import Netns
+
+from . import report, world
+from .daemon import LOWATCH, configuration, lowatch
+from .report import Row
+from .stats import paired_ratios, summarise
+
+DOMAINS = 1_000
+RUNS = 11
+ZONE = "bench.example"
+_UNPACED = 10_000
+_SCRIPT = Path(__file__).with_name("naive_check.sh")
+
+
+def run(*, quick: bool) -> list[Row]:
+    runs = 3 if quick else RUNS
+    report.title("(d) Start: the process begins -> /-/ready; and `lowatch check`, whole")
+    with Netns() as netns, netns.entered(), ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lowatch-bench-")))
+        stack.enter_context(closing(world.Lo())).fill(DOMAINS)
+        stack.enter_context(world.listening(DOMAINS))
+        records = "\n".join(f"d{number} 300 A {world.text(number)}" for number in range(DOMAINS))
+        knot = stack.enter_context(Knot({ZONE: records}))
+        rows = [
+            _start(folder, knot.nameserver, 10, runs),
+            _start(folder, knot.nameserver, DOMAINS, runs, max_qps=_UNPACED),
+            _start(folder, knot.nameserver, DOMAINS, 1 if quick else 3),
+        ]
+        return [*rows, *(_check(folder, knot.nameserver, count, runs) for count in (1, 100))]
+
+
+def _names(count: int) -> list[str]:
+    return [f"d{number}.{ZONE}" for number in range(count)]
+
+
+def _start(folder: Path, nameserver: Nameserver, count: int, runs: int, max_qps: int = 0) -> Row:
+    """Two queries for each name. max_qps: 0 for the default, which paces a thousand of them."""
+    toml = configuration(_names(count), nameserver, **({"max_qps": max_qps} if max_qps else {}))
+    samples = []
+    for _ in range(runs):
+        with lowatch(folder, toml) as daemon:
+            samples.append(daemon.until_answering("/-/ready") - daemon.started)
+    what = f"{count} domains" + (f", max_qps = {max_qps}" if max_qps else "")
+    found = summarise(samples)
+    report.line(f"lowatch run, {what}", report.milliseconds(found))
+    return Row(f"(d) start -> ready, {what}", f"{found.median * 1e3:.0f} ms")
+
+
+def _check(folder: Path, nameserver: Nameserver, count: int, runs: int) -> Row:
+    file = folder / "check.toml"
+    file.write_text(configuration(_names(count), nameserver))
+    ours = [*LOWATCH, "check", "-c", str(file), "--format", "json"]
+    script = [str(_SCRIPT), nameserver.host, str(nameserver.port), *_names(count)]
+    what = f"lowatch check, {count} domains" if count > 1 else "lowatch check, 1 domain"
+    if shutil.which("dig") is None:
+        found = summarise([_seconds(ours, b'"verdict": "served"', count) for _ in range(runs)])
+        report.line(what, report.milliseconds(found))
+        report.line("peer absent: dig (apt-get install bind9-dnsutils)", "")
+        return Row(f"(d) {what}", f"{found.median * 1e3:.0f} ms")
+    samples, theirs = [], []
+    for _ in range(runs):
+        samples.append(_seconds(ours, b'"verdict": "served"', count))
+        theirs.append(_seconds(script, b" served\n", count))
+    ratio = paired_ratios(samples, theirs)
+    report.line(what, report.milliseconds(summarise(samples)))
+    report.line(f"{_SCRIPT.name}: dig, ip, ss for each", report.milliseconds(summarise(theirs)))
+    report.line("ratio, pair by pair", f"{ratio.median:8.2f}      ({ratio.least:.2f} to {ratio.most:.2f})")
+    return Row(f"(d) {what} / naive script", f"{ratio.median:.2f}")
+
+
+def _seconds(command: Sequence[str], says: bytes, times: int) -> float:
+    """Wall time of a command that finds every name served."""
+    began = time.perf_counter()
+    said = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
+    seconds = time.perf_counter() - began
+    assert said.count(says) == times, said.decode()
+    return seconds
