@@ -191,29 +191,49 @@ class Domains:
     async def _take_all(self, names: Sequence[str], seen: _Slice, look: Look) -> None:
         """Build and judge the views; confirm the orphans among them by a connect()."""
         listeners = dict(zip(seen.expected, seen.listeners, strict=True))
-        probes = self._believed(seen.expected)
+        probes = self._believed(listeners)
         for name, answer in zip(names, seen.answers, strict=True):
             self._take(name, answer, seen.places, listeners, probes, look)
         doubtful = list(self._unconfirmed(names, probes)) if look.policy.probe and look.loopback_up else []
         if not doubtful:
             return
         endpoints = list(dict.fromkeys(endpoint for _, endpoint in doubtful))
-        met = dict(zip(endpoints, await self._prober(endpoints), strict=True))
-        now = self._clock.now().monotonic
-        self._probes.update({endpoint: (probe, now) for endpoint, probe in met.items()})
-        probes.update(met)
+        probes.update(await self._connect(endpoints))
         again = {name for name, _ in doubtful}
+        came = self._came_meanwhile([e for e in endpoints if probes[e] is Connect.ACCEPTED])
+        if came:
+            listeners.update(came)
+            self._taken_since |= again  # the slice's answers are no longer what the views were made of
         for name, answer in zip(names, seen.answers, strict=True):
             if name in again:
                 self._take(name, answer, seen.places, listeners, probes, look)
 
-    def _believed(self, endpoints: Iterable[Endpoint]) -> dict[Endpoint, _Probe]:
-        """What recent connects met."""
+    async def _connect(self, endpoints: Sequence[Endpoint]) -> dict[Endpoint, _Probe]:
+        """What a connect() to each meets."""
+        met = dict(zip(endpoints, await self._prober(endpoints), strict=True))
+        now = self._clock.now().monotonic
+        self._probes.update({endpoint: (probe, now) for endpoint, probe in met.items()})
+        return met
+
+    def _came_meanwhile(self, accepted: Sequence[Endpoint]) -> dict[Endpoint, Served]:
+        """Where a socket is now: it accepted the connect, and nothing was redirected."""
+        served = zip(accepted, self._host.listeners(accepted), strict=True)
+        came: dict[Endpoint, Served] = {e: listener for e, listener in served if listener is not None}
+        for endpoint in came:
+            del self._probes[endpoint]
+        return came
+
+    def _believed(self, listeners: Mapping[Endpoint, Served]) -> dict[Endpoint, _Probe]:
+        """What recent connects met. An accepted one says nothing once a socket is there."""
         if not self._probes:
             return {}
         oldest = self._clock.now().monotonic - _PROBE_LASTS
-        self._probes = {e: (probe, at) for e, (probe, at) in self._probes.items() if at > oldest}
-        return {e: self._probes[e][0] for e in endpoints if e in self._probes}
+        self._probes = {
+            e: (probe, at)
+            for e, (probe, at) in self._probes.items()
+            if at > oldest and not (probe is Connect.ACCEPTED and isinstance(listeners.get(e), Listener))
+        }
+        return {e: self._probes[e][0] for e in listeners if e in self._probes}
 
     def _unconfirmed(
         self, names: Iterable[str], probes: Mapping[Endpoint, _Probe]

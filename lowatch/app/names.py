@@ -26,13 +26,13 @@ class NamesByAddress:
             self._addresses[name] = addresses
         else:
             del self._addresses[name]
-        before, after = set(map(destination, known)), set(map(destination, addresses))
-        for address in before - after:
+        after = set(map(destination, addresses))
+        for address in set(map(destination, known)) - after if known else ():
             names = self._names[address]
             names.discard(name)
             if not names:
                 del self._names[address]
-        for address in after - before:
+        for address in after:
             self._names.setdefault(address, set()).add(name)
 
     @property

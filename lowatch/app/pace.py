@@ -32,9 +32,7 @@ class PollPace:
     @property
     def due(self) -> float:
         fast = self._polled_at < self._changed_at + _FAST_FOR
-        return max(self._polled_at, self._changed_at) + max(
-            _FAST if fast else _STEADY, self._cost / _POLL_SHARE
-        )
+        return self._polled_at + max(_FAST if fast else _STEADY, self._cost / _POLL_SHARE)
 
 
 class AuditPace:

@@ -15,7 +15,7 @@ from lowatch.wire.inet_diag import (
     GROUP_UDP_DESTROY,
     parse_socket,
 )
-from lowatch.wire.netlink import MalformedMessageError, Span
+from lowatch.wire.netlink import NLM_F_REPLACE, MalformedMessageError, Span
 from lowatch.wire.rtnetlink import (
     AF_INET,
     AF_INET6,
@@ -109,6 +109,7 @@ class Host:
         self._stale = set(_TABLES)
         self._dumped: dict[str, list[Datagram]] = {}
         self._lost = False
+        self._interrupted = False
         self._failure: Unknown | None = None
         self._local: PrefixSet | None = None
         self.generation = 0
@@ -179,6 +180,8 @@ class Host:
         if dumps != self._dumped.get(table) and self._tables.refill(table, dumps):
             self._changed()
         self._dumped[table] = dumps
+        if table == "routes":
+            self._interrupted = any(datagram.interrupted for datagram in dumps)
 
     def _changed(self) -> None:
         self._local = None
@@ -213,8 +216,11 @@ class Host:
         return self._tables.wide_routes()
 
     def may_be_local(self, address: Address) -> bool:
-        """False only where no local route covers it: whom not to ask about."""
-        if self._failure is not None:
+        """False only where no local route covers it: whom not to ask about.
+
+        A dump that was interrupted to the last attempt may lack a route that stands: then ask about all.
+        """
+        if self._failure is not None or self._interrupted:
             return True
         if self._local is None:
             self._local = self._tables.local_prefixes()
@@ -230,7 +236,8 @@ class Host:
             return
         self._dumped.clear()
         self._changed()
-        if span.type in _ROUTES_SUSPECT_AFTER:
+        replaced = span.type == RTM_NEWROUTE and span.flags & NLM_F_REPLACE
+        if replaced or span.type in _ROUTES_SUSPECT_AFTER:
             self._stale.add("routes")
         self._hints.prefix_touched(touched)
 

@@ -14,6 +14,7 @@ from typing import Generic, NamedTuple, TypeVar
 NLM_F_REQUEST = 0x1
 NLM_F_DUMP_INTR = 0x10
 NLM_F_DUMP = 0x300
+NLM_F_REPLACE = 0x100  # of an RTM_NEW... event: it took the place of another, which is not named
 NLMSG_NOOP, NLMSG_ERROR, NLMSG_DONE, NLMSG_OVERRUN = 1, 2, 3, 4
 
 HEADER = Struct("=IHHII")

@@ -181,10 +181,10 @@ def test_replies(addresses: list[bytes]) -> None:
     for data in mutants(seeds, MUTANTS):
         try:
             span = only_message(data)
+            assert HEADER.size == span.start <= span.end <= len(data)
+            assert 0 <= error_code(data, span) < 4096
         except MalformedMessageError:
             continue
-        assert HEADER.size == span.start <= span.end <= len(data)
-        assert isinstance(error_code(data, span), int)
 
 
 def test_attributes(addresses: list[bytes]) -> None:

@@ -1,17 +1,14 @@
-"""A finding's life: the whole table, and what each corner of it is for."""
+"""A finding's life, in stories: what each corner of the table is for."""
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import replace
 
 import pytest
 
-from lowatch.core.addresses import parse_port
-from lowatch.core.findings import Finding, Kind, Subject, Undecided
+from lowatch.core.findings import Finding
 from lowatch.core.judgement import Judgement
 from lowatch.core.lifecycle import (
-    Now,
     Remembered,
     State,
     Step,
@@ -21,35 +18,25 @@ from lowatch.core.lifecycle import (
     step,
     without_memory,
 )
-from lowatch.core.policy import Acknowledgement, Policy
-from tests.unit.core.worlds import VIP, WWW
-
-HOLD = 30.0
-START = 1_000_000.0  # wall clock at monotonic 0
-SUBJECT = Subject(Kind.ORPHAN_VIP, "lo", VIP, WWW, parse_port("80/tcp"))
-KEY = SUBJECT.key
-FINDING = Finding(SUBJECT, "nobody listens", ("ip address del 192.0.2.10/32 dev lo",))
-
-SHOWS = Judgement({}, (FINDING,), ())
-GONE = Judgement({}, (), ())
-UNKNOWN = Judgement({}, (), (Undecided(Kind.ORPHAN_VIP, "SERVFAIL", domain=WWW),))
-SHOWS_AMID_UNKNOWN = Judgement({}, (FINDING,), UNKNOWN.undecided)
-
-PENDING, FIRING = State.PENDING, State.FIRING
-ACKNOWLEDGED, RESOLVED = State.ACKNOWLEDGED, State.RESOLVED
-
-
-def at(seconds: float) -> Now:
-    return Now(seconds, START + seconds)
-
-
-def policy(hold: float = HOLD, acknowledged_until: float | None = None, reason: str = "known") -> Policy:
-    """acknowledged_until: monotonic seconds, as `at` counts them."""
-    known = () if acknowledged_until is None else (Acknowledgement(START + acknowledged_until, reason),)
-    return Policy(hold=hold, acknowledgements=known)
-
-
-PLAIN, ACCEPTING = policy(), policy(acknowledged_until=1e9)
+from lowatch.core.policy import Policy
+from tests.unit.core.lives import (
+    ACCEPTING,
+    ACKNOWLEDGED,
+    FINDING,
+    FIRING,
+    GONE,
+    HOLD,
+    KEY,
+    PENDING,
+    PLAIN,
+    SHOWS,
+    SHOWS_AMID_UNKNOWN,
+    START,
+    SUBJECT,
+    UNKNOWN,
+    at,
+    policy,
+)
 
 
 class Life:
@@ -69,106 +56,6 @@ class Life:
     def only(self) -> Tracked:
         (tracked,) = self.last.tracked.values()
         return tracked
-
-
-# The whole table. From a state in which the finding is present or not (and was announced or not) since
-# 100 s ago, or since just now, under a judgement -> the next state, and what is announced.
-T, F = True, False
-TABLE: dict[tuple[State, bool, bool], dict[str, tuple[State | None, State | None]]] = {
-    # state, present, announced
-    (PENDING, T, F): {
-        "shows, not held": (PENDING, None),
-        "shows, held": (FIRING, FIRING),
-        "accepted": (ACKNOWLEDGED, None),
-        "gone, not held": (None, None),
-        "unknown": (PENDING, None),
-    },
-    (FIRING, T, T): {
-        "shows, not held": (FIRING, None),
-        "shows, held": (FIRING, None),
-        "accepted": (ACKNOWLEDGED, None),
-        "gone, not held": (FIRING, None),
-        "unknown": (FIRING, None),
-    },
-    (FIRING, F, T): {
-        "shows, not held": (FIRING, None),
-        "accepted": (ACKNOWLEDGED, None),
-        "gone, not held": (FIRING, None),
-        "gone, held": (None, RESOLVED),
-        "unknown": (FIRING, None),
-    },
-    (ACKNOWLEDGED, T, F): {
-        "shows, not held": (PENDING, None),
-        "shows, held": (FIRING, FIRING),
-        "accepted": (ACKNOWLEDGED, None),
-        "gone, not held": (ACKNOWLEDGED, None),
-        "unknown": (ACKNOWLEDGED, None),
-    },
-    (ACKNOWLEDGED, T, T): {
-        "shows, not held": (FIRING, None),
-        "shows, held": (FIRING, None),
-        "accepted": (ACKNOWLEDGED, None),
-        "gone, not held": (ACKNOWLEDGED, None),
-        "unknown": (ACKNOWLEDGED, None),
-    },
-    (ACKNOWLEDGED, F, F): {
-        "shows, not held": (PENDING, None),
-        "accepted": (ACKNOWLEDGED, None),
-        "gone, not held": (ACKNOWLEDGED, None),
-        "gone, held": (None, None),
-        "unknown": (ACKNOWLEDGED, None),
-    },
-    (ACKNOWLEDGED, F, T): {
-        "shows, not held": (FIRING, None),
-        "accepted": (ACKNOWLEDGED, None),
-        "gone, not held": (ACKNOWLEDGED, None),
-        "gone, held": (None, RESOLVED),
-        "unknown": (ACKNOWLEDGED, None),
-    },
-}
-CONDITIONS = {
-    "shows, not held": (SHOWS, PLAIN, 1.0),
-    "shows, held": (SHOWS, PLAIN, 100.0),
-    "accepted": (SHOWS, ACCEPTING, 100.0),
-    "gone, not held": (GONE, PLAIN, 1.0),
-    "gone, held": (GONE, PLAIN, 100.0),
-    "unknown": (UNKNOWN, PLAIN, 100.0),
-}
-
-
-@pytest.mark.parametrize(
-    ("before", "condition", "after"),
-    [(before, condition, after) for before, row in TABLE.items() for condition, after in row.items()],
-)
-def test_table(
-    before: tuple[State, bool, bool], condition: str, after: tuple[State | None, State | None]
-) -> None:
-    state, present, announced = before
-    judgement, under, lasted = CONDITIONS[condition]
-    tracked = Tracked(FINDING, state, START, 1_000.0, present, announced)
-    tracked_after, announcements = step({KEY: tracked}, judgement, at(1_000.0 + lasted), under)
-    left = tracked_after.get(KEY)
-    assert ((left.state if left else None), [one.state for one in announcements]) == (
-        after[0],
-        [after[1]] if after[1] else [],
-    )
-    if left is not None and condition != "unknown":
-        assert left.present is (judgement is SHOWS)
-        assert left.announced is (announced or after[1] is FIRING)
-
-
-def test_the_table_is_whole() -> None:
-    """Every state that there can be, under every condition that there can be then."""
-    assert set(TABLE) == {
-        (state, present, announced)
-        for state, present, announced in itertools.product(State, (T, F), (T, F))
-        if state is not RESOLVED  # is not kept
-        and (state is not PENDING or (present and not announced))
-        and (state is not FIRING or announced)
-    }
-    for (_, present, _), row in TABLE.items():
-        impossible = {"gone, held"} if present else {"shows, held"}  # a change starts the hold anew
-        assert set(row) == set(CONDITIONS) - impossible
 
 
 def test_it_fires_when_it_has_lasted_and_resolves_when_it_has_been_gone() -> None:

@@ -1,0 +1,111 @@
+"""A Host that follows the kernel's events inside the test's loop, and what it made of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, closing
+from typing import NamedTuple
+
+from lowatch.core.addresses import Address, Port, format_address
+from lowatch.core.held import Held, Link, LocalRoute
+from lowatch.core.observed import Known
+from lowatch.kernel.host import Host
+from lowatch.kernel.tables import Touched
+
+HTTP, DNS = Port(80, "tcp"), Port(53, "udp")
+
+
+class Hints:
+    """Implements kernel.host.Hints: writes down what it is told, in readable form."""
+
+    def __init__(self) -> None:
+        self.touched: list[str] = []
+        self.closed: list[tuple[str, int]] = []
+        self.events: Counter[str] = Counter()
+        self.everything = self.overruns = self.resyncs = 0
+
+    def prefix_touched(self, prefix: Touched) -> None:
+        self.touched.append("any" if prefix is None else str(prefix))
+
+    def socket_closed(self, address: Address, port: int) -> None:
+        self.closed.append((format_address(address), port))
+
+    def everything_touched(self) -> None:
+        self.everything += 1
+
+    def event(self, group: str) -> None:
+        self.events[group] += 1
+
+    def overrun(self) -> None:
+        self.overruns += 1
+
+    def resync(self) -> None:
+        self.resyncs += 1
+
+
+class Tables(NamedTuple):
+    """All that a host's tables say."""
+
+    links: set[Link]
+    held: set[Held]
+    wide_routes: set[LocalRoute]
+    loopback_up: bool
+
+
+def tables(host: Host) -> Tables:
+    host.refresh()
+    links, held = host.links(), host.held()
+    assert isinstance(links, Known)
+    assert isinstance(held, Known)
+    return Tables(set(links.value), set(held.value), set(host.wide_routes()), host.loopback_up())
+
+
+def dumped() -> Tables:
+    """What a host says that has just been made."""
+    with closing(Host(every_interface)) as host:
+        return tables(host)
+
+
+def every_interface(_name: str) -> bool:
+    return True
+
+
+@asynccontextmanager
+async def following(
+    ports: Iterable[Port] = (HTTP, DNS), receive_buffer: int = 4 << 20
+) -> AsyncIterator[tuple[Host, Hints]]:
+    """The host watches every interface, and its tables are filled."""
+    hints = Hints()
+    with closing(Host(every_interface)) as host:
+        host.follow(ports, hints, receive_buffer)
+        host.refresh()
+        yield host, hints
+
+
+async def caught_up() -> None:
+    """The loop has read what the kernel announced until now."""
+    for _ in range(3):  # one turn to see that there is something, one to read it
+        await asyncio.sleep(0)
+
+
+async def agreed(host: Host) -> None:
+    """Return when the tables say what a dump says; AssertionError where they never do.
+
+    (IPv6 addresses change by themselves for a moment: they become permanent, and local.)
+    """
+    try:
+        async with asyncio.timeout(3):
+            while tables(host) != dumped():
+                await asyncio.sleep(0.002)
+    except TimeoutError:
+        assert tables(host) == dumped()
+
+
+def addresses(host: Host) -> set[str]:
+    return {format_address(held.address) for held in tables(host).held if held.by == "address"}
+
+
+def routes(host: Host) -> set[str]:
+    return {f"{held.prefix} {held.interface}" for held in tables(host).held if held.by == "route"}

@@ -1,0 +1,87 @@
+"""What lowatch says of a world: its own kernel adapter, probe and auditor, with given answers."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
+from typing import NamedTuple
+
+from lowatch.app.auditor import Auditor
+from lowatch.core.addresses import Address, Port, format_address, parse_address
+from lowatch.core.answers import Answer, RRset, Status
+from lowatch.core.lifecycle import Now
+from lowatch.core.policy import Domain, Policy
+from lowatch.core.verdicts import JudgedEndpoint
+from lowatch.kernel.host import Host
+from lowatch.kernel.probe import probe
+
+from .clients import Target
+from .world import Named, World
+
+Judged = dict[tuple[str, Target], JudgedEndpoint]
+"""By domain and target."""
+
+
+class Audits(NamedTuple):
+    """with_probe: `probe = "confirm"`. lookups_only: `probe = "off"`. problems: what stayed unknown."""
+
+    with_probe: Judged
+    lookups_only: Judged
+    problems: tuple[str, ...]
+
+
+class _Clock:
+    def now(self) -> Now:
+        return Now(time.monotonic(), time.time())
+
+
+class _Given:
+    """A Resolver that has its answers from the start: DNS is not what is tried here."""
+
+    def __init__(self, names: Sequence[Named]) -> None:
+        self.answers: Mapping[str, Answer] = {one.name: _answer(one) for one in names}
+        self.stub_addresses: frozenset[Address] = frozenset()
+        self.problems: Sequence[str] = ()
+
+    async def run(self, changed: Callable[[str], None]) -> None:
+        for domain in self.answers:
+            changed(domain)
+
+    async def settled(self) -> None:
+        return
+
+    def replace_domains(self, domains: Iterable[str]) -> None:
+        raise NotImplementedError
+
+
+def audit(world: World) -> Audits:
+    """Two audits, inside the world that is staged now."""
+    domains = {
+        one.name: Domain(one.name, tuple(Port(*port) for port in one.ports), one.any_of)
+        for one in world.names
+    }
+    given = _Given(world.names)
+    watching = Policy(world.watched, domains)
+    with closing(Host(watching.watches)) as host:
+        judged, problems = [], []
+        for policy in (watching, Policy(world.watched, domains, probe=False)):
+            auditor = Auditor(host, given, probe, policy, _Clock(), "oracle")
+            snapshot, judgement = asyncio.run(auditor.audit())
+            endpoints = [e for one in judgement.domains.values() for e in one.endpoints]
+            judged.append({(e.domain, _target(e)): e for e in endpoints})
+            problems += [str(problem) for problem in (*snapshot.problems, *judgement.undecided)]
+        return Audits(judged[0], judged[1], tuple(problems))
+
+
+def _answer(one: Named) -> Answer:
+    addresses = sorted(parse_address(address) for address in one.addresses)
+    a = tuple(address for address in addresses if len(address) == 4)
+    aaaa = tuple(address for address in addresses if len(address) == 16)
+    return Answer(one.name, RRset(Status.RESOLVED, a), RRset(Status.RESOLVED, aaaa))
+
+
+def _target(endpoint: JudgedEndpoint) -> Target:
+    number, protocol = endpoint.port
+    return Target(format_address(endpoint.address), number, protocol)  # type: ignore[arg-type]

@@ -1,0 +1,159 @@
+"""Builds a world in a fresh network namespace, with the real things."""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import time
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from ipaddress import ip_network
+from itertools import groupby
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.support.netns import Netns
+
+from .world import Network, Socket, World
+
+_SETTLED_WITHIN = 2.0
+_RTF_LOCAL = 0x8000_0000  # <linux/ipv6_route.h>
+
+
+class Opened(NamedTuple):
+    """A socket of the world that came to be. full: its accept queue takes no more."""
+
+    number: int
+    spec: Socket
+    socket: socket.socket
+    full: bool = False
+
+    @property
+    def inode(self) -> int:
+        return os.fstat(self.socket.fileno()).st_ino
+
+    @property
+    def group(self) -> tuple[object, ...]:
+        """Sockets of one REUSEPORT group agree in this.
+
+        (inet_reuseport_add_sock() and udp_reuseport_add_sock(), include/net/sock_reuseport.h.)
+        """
+        alone = None if self.spec.reuseport else self.number
+        # bind() itself makes a socket v6only where the address is an IPv6 one and no wildcard.
+        v6only = self.spec.v6only and self.spec.address == "::"
+        return alone, self.spec.protocol, self.spec.address, self.spec.port, v6only, self.spec.device
+
+
+@contextmanager
+def staged(world: World) -> Iterator[list[Opened]]:
+    """The calling thread is inside the world for as long as the block lasts.
+
+    Raises CommandError where an `ip` command fails. A socket that the kernel would not make (its
+    address in use, say) is left out.
+    """
+    with Netns() as netns, netns.entered():
+        _ip(netns, (*world.links, *(holding.command for holding in world.holdings)))
+        opened = list(_open(netns, world, full=True))
+        _ip(netns, world.steering)
+        opened += _open(netns, world, full=False)
+        for redirect in world.redirects:
+            netns.nft(redirect.ruleset)
+        _settle(world)
+        _ip(netns, world.aftermath)
+        if not world.lo_down:
+            _await_local({ip_network("::1")})
+        yield opened
+
+
+def _settle(world: World) -> None:
+    """Wait for IPv6's local routes: the kernel adds them when its work queue has seen to the address.
+
+    (addrconf_dad_work(); nodad does not spare it. A link that is down gets none.)
+    """
+    up = {"lo"} | {line.split()[2] for line in world.links if line.endswith(" up")}
+    _await_local({one.network for one in world.holdings if one.is_address and one.device in up})
+
+
+def _await_local(expected: Collection[Network]) -> None:
+    wanted = {f"{int(one.network_address):032x}" for one in expected if one.version == 6}
+    deadline = time.monotonic() + _SETTLED_WITHIN
+    while not wanted <= _local_routes():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"no local route came for some of {sorted(map(str, expected))}")
+        select.select([], [], [], 0.001)
+
+
+def _local_routes() -> set[str]:
+    """The destinations of IPv6's local routes, in 32 hexadecimal digits."""
+    routes = [line.split() for line in Path("/proc/thread-self/net/ipv6_route").read_text().splitlines()]
+    return {destination for destination, *_, flags, _ in routes if int(flags, 16) & _RTF_LOCAL}
+
+
+def _ip(netns: Netns, commands: Iterable[str]) -> None:
+    """`-6` and `-4` are options of `ip` itself, so each run of one family is a batch."""
+    for family, batch in groupby(commands, key=_family):
+        netns.run(
+            "ip",
+            *([family] if family else []),
+            "-batch",
+            "-",
+            stdin="".join(f"{command.removeprefix(family).strip()}\n" for command in batch),
+        )
+
+
+def _family(command: str) -> str:
+    return command[:2] if command.startswith("-") else ""
+
+
+def _open(netns: Netns, world: World, *, full: bool) -> Iterator[Opened]:
+    for number, spec in enumerate(world.sockets):
+        if (spec.state == "full") is not full:
+            continue
+        try:
+            made = _bound(netns, spec)
+            _put_to_work(made, spec)
+        except OSError:
+            continue
+        yield Opened(number, spec, made, full=full and _filled(netns, made))
+
+
+def _bound(netns: Netns, spec: Socket) -> socket.socket:
+    return netns.sockets.bound(
+        spec.address,
+        spec.port,
+        kind=socket.SOCK_STREAM if spec.protocol == "tcp" else socket.SOCK_DGRAM,
+        v6only=spec.v6only,
+        reuseport=spec.reuseport,
+        device=spec.device,
+        freebind=spec.freebind,
+        mptcp=spec.mptcp,
+    )
+
+
+def _put_to_work(made: socket.socket, spec: Socket) -> None:
+    made.setblocking(False)
+    try:
+        if spec.protocol == "tcp" and spec.state in ("listening", "full"):
+            made.listen(1 if spec.state == "full" else 64)
+        elif spec.state == "connected":
+            made.connect((_loopback(spec.address), 9))
+    except OSError:
+        made.close()
+        raise
+
+
+def _loopback(address: str) -> str:
+    """Of the kind that a socket bound to the address can talk to."""
+    if "." in address:
+        return "::ffff:127.0.0.1" if ":" in address else "127.0.0.1"
+    return "::1"
+
+
+def _filled(netns: Netns, listener: socket.socket) -> bool:
+    """False where nobody here can reach it: then it is a listener like any other."""
+    try:
+        netns.sockets.fill(listener)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,255 @@
+"""The daemon in a scripted world and virtual time: when it looks, when it speaks, when it sleeps."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from lowatch.app.daemon import SWEEP_EVERY, Daemon
+from lowatch.core.addresses import parse_address
+from lowatch.core.lifecycle import Now, Remembered, Tracked
+from lowatch.core.policy import Acknowledgement, Policy
+from tests.unit.app.scripted import (
+    ScriptedResolver,
+    Watch,
+    World,
+    at,
+    holds,
+    listens,
+    policy_of,
+    resolves,
+    serves,
+)
+from tests.unit.resolve import virtual_time
+from tests.unit.resolve.virtual_time import run_virtually
+
+WWW, SHOP = "www.example.com", "shop.example.com"
+VIP = parse_address("192.0.2.10")
+HOLD = 20.0
+START = 1000.0
+TOO_MANY = 5_000
+"""Looks at the clock. A daemon that spins never lets virtual time go on: it is stopped by this."""
+
+
+class LoopClock:
+    """Wall-clock time is the loop's too: acknowledgements expire by it."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+
+    def now(self) -> Now:
+        self.looks += 1
+        assert self.looks < TOO_MANY, "the daemon spins"
+        time = asyncio.get_running_loop().time()
+        return Now(time, time)
+
+
+class PatientResolver(ScriptedResolver):
+    """Settled as soon as `asked` is set; says nothing by itself."""
+
+    def __init__(self, world: World, names: Sequence[str]) -> None:
+        super().__init__(world, names)
+        self.asked = asyncio.Event()
+        self.changed: Callable[[str], None] = lambda _: None
+
+    async def run(self, changed: Callable[[str], None]) -> None:
+        self.changed = changed
+        await asyncio.get_running_loop().create_future()
+
+    async def settled(self) -> None:
+        await self.asked.wait()
+
+
+class Story:
+    """A daemon, and all that the outside sees of it: (seconds since the start, what)."""
+
+    def __init__(self, world: World, policy: Policy, remembered: Sequence[Remembered] = ()) -> None:
+        self.world = world
+        self.clock = LoopClock()
+        watch = Watch(world, policy)
+        self.host = watch.host
+        self.resolver = PatientResolver(world, list(policy.domains))
+        self.resolver.asked.set()
+        watch.auditor._resolver = watch.auditor._domains._resolver = self.resolver
+        watch.auditor._clock = watch.auditor._domains._clock = self.clock
+        self.auditor = watch.auditor
+        self.said: list[tuple[float, str]] = []
+        self.audits: list[float] = []
+        self.saved: list[str] = []
+        self._remembered = remembered
+        self.daemon = Daemon(self.auditor, self.host, self.resolver, policy, self.clock, self, self, self)
+
+    # An AlertSink, a StateStore and a Meter.
+
+    dropped = 0
+
+    def announce(self, tracked: Tracked, now: Now) -> None:
+        kind = tracked.finding.subject.kind
+        self.said.append((round(now.monotonic - START, 3), f"{kind} {tracked.state}"))
+
+    def load(self) -> Sequence[Remembered]:
+        return self._remembered
+
+    def save(self, tracked: Mapping[str, Tracked]) -> None:
+        self.saved = sorted(tracked)
+
+    def audited(self, _seconds: float) -> None:
+        self.audits.append(round(self.clock.now().monotonic - START, 3))
+
+    # What happens.
+
+    def listener_gone(self) -> None:
+        self.world.serving.pop(at(VIP), None)
+        self.auditor.mark_socket(VIP, 80)
+        self.daemon.wake()
+
+    def listener_back(self) -> None:
+        """No event tells of it."""
+        self.world.serving[at(VIP)] = listens(at(VIP))
+
+    def answer(self, *addresses: bytes, **failed: str) -> None:
+        self.world.answers[WWW] = resolves(WWW, *addresses, **failed)  # type: ignore[arg-type]
+        self.resolver.changed(WWW)
+
+    def blind(self, blind: bool) -> None:
+        self.world.blind = blind
+        self.host.hear()
+        self.auditor.mark_all()
+        self.daemon.wake()
+
+
+@pytest.fixture(autouse=True)
+def nothing_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No socket and no thread is to be waited for: time may jump at once."""
+
+    async def at_once(save: Callable[[], None]) -> None:
+        save()
+
+    monkeypatch.setattr(asyncio, "to_thread", at_once)
+    monkeypatch.setattr(virtual_time, "_DELIVERY", 0.0)
+
+
+Script = Sequence[tuple[float, Callable[[Story], Any]]]
+
+
+def told(script: Script, until: float, policy: Policy | None = None, **rest: Any) -> Story:
+    """The story of a host whose only domain is served at first; script: (seconds, what happens then)."""
+
+    async def run() -> Story:
+        world = World(
+            held={holds("192.0.2.10/32")},
+            answers={WWW: resolves(WWW, VIP)},
+            serving={at(VIP): listens(at(VIP))},
+        )
+        story = Story(world, policy or policy_of(serves("80"), hold=HOLD), **rest)
+        loop = asyncio.get_running_loop()
+        for seconds, happens in script:
+            loop.call_at(START + seconds, happens, story)
+        try:
+            async with asyncio.timeout_at(START + until):
+                await story.daemon.run()
+        except TimeoutError:
+            pass
+        return story
+
+    return run_virtually(run())
+
+
+def test_idle_means_idle() -> None:
+    """Where nothing happens, a sweep now and then is all."""
+    story = told([], 10 * SWEEP_EVERY + 1)
+    assert story.audits == [SWEEP_EVERY * n for n in range(11)]
+    assert story.said == []
+    assert story.clock.looks < 200
+
+
+def test_it_speaks_when_the_hold_is_over() -> None:
+    """To the moment, though no event comes then."""
+    story = told([(5.0, Story.listener_gone), (45.0, Story.listener_back)], 100.0)
+    assert story.said[0] == (25.0, "orphan-vip firing")
+    ((resolved, words),) = story.said[1:]
+    assert words == "orphan-vip resolved"
+    assert 45.0 + HOLD <= resolved <= 45.3 + HOLD, "polled for"
+
+
+def test_flapping_says_nothing() -> None:
+    script = [(t, Story.listener_gone) for t in range(5, 60, 5)]
+    script += [(t + 1.0, Story.listener_back) for t in range(5, 60, 5)]
+    assert told(script, 100.0).said == []
+
+
+@pytest.mark.parametrize(
+    "unknown", [lambda story: story.answer(VIP, a="timed out"), lambda story: story.blind(True)]
+)
+def test_pending_and_then_unknown_waits_without_spinning(unknown: Callable[[Story], Any]) -> None:
+    """Its hold ends while it cannot be judged: nothing is due until that is over."""
+    story = told([(5.0, Story.listener_gone), (6.0, unknown)], 1_000.0)
+    assert story.said == []
+    assert len(story.audits) < 50
+
+
+def test_gone_and_then_unknown_waits_without_spinning() -> None:
+    story = told(
+        [
+            (5.0, Story.listener_gone),
+            (40.0, Story.listener_back),
+            (50.0, lambda story: story.answer(VIP, a="timed out")),
+            (500.0, lambda story: story.answer(VIP)),
+        ],
+        600.0,
+    )
+    assert [words for _, words in story.said] == ["orphan-vip firing", "orphan-vip resolved"]
+    assert story.said[1][0] == 500.0
+
+
+def test_an_acknowledgement_expires_and_it_fires_then() -> None:
+    known = Acknowledgement(START + 77.0, "until the move")
+    story = told(
+        [(5.0, Story.listener_gone)], 200.0, policy_of(serves("80"), hold=HOLD, acknowledgements=(known,))
+    )
+    assert story.said == [(77.0, "orphan-vip firing")]
+
+
+def test_what_was_announced_before_a_restart_is_not_announced_again() -> None:
+    before = told([(5.0, Story.listener_gone)], 60.0)
+    (tracked,) = before.daemon._tracked.values()
+    remembered = [Remembered(tracked.finding, tracked.since, tracked.announced)]
+    after = told([(0.0, Story.listener_gone)], 100.0, remembered=remembered)
+    assert after.said == []
+    assert after.saved == before.saved == [tracked.finding.subject.key]
+    mended = told([], 100.0, remembered=remembered)
+    assert [words for _, words in mended.said] == ["orphan-vip resolved"]
+    assert mended.saved == []
+
+
+def test_ready_when_every_name_was_asked_and_judged() -> None:
+    async def run() -> tuple[bool, bool]:
+        story = Story(World(), policy_of(serves("80"), hold=HOLD))
+        story.resolver.asked.clear()
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(story.daemon.run())
+            await asyncio.sleep(10.0)
+            before = story.daemon.ready
+            story.resolver.asked.set()
+            await asyncio.sleep(1.0)
+            task.cancel()
+        return before, story.daemon.ready
+
+    assert run_virtually(run()) == (False, True)
+
+
+def test_a_reload_in_the_middle_of_an_audit_harms_nobody() -> None:
+    """It is probing when www goes and shop comes."""
+    new = policy_of(serves("80", SHOP), hold=HOLD)
+
+    def happens(story: Story) -> None:
+        story.world.answers[SHOP] = resolves(SHOP, VIP)
+        story.listener_gone()
+        asyncio.get_running_loop().call_soon(story.daemon.replace_policy, new)
+
+    story = told([(5.0, happens)], 60.0)
+    assert story.saved == ["orphan-vip/lo/192.0.2.10/shop.example.com/80/tcp"]
+    assert story.said == [(25.0, "orphan-vip firing")]

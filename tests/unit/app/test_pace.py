@@ -1,0 +1,85 @@
+"""When to poll for listeners that are missing, and when the next audit may begin."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lowatch.app.pace import AuditPace, PollPace
+
+NEVER = float("-inf")
+
+
+def test_the_first_poll_is_due_at_once() -> None:
+    assert PollPace().due == NEVER
+
+
+@pytest.mark.parametrize(
+    ("changed", "polled", "cost", "due"),
+    [
+        (100.0, None, 0.0, NEVER),
+        (100.0, 100.03, 0.0, 100.06),
+        (100.0, 101.99, 0.0, 102.02),
+        (100.0, 102.0, 0.0, 102.2),
+        (100.0, 500.0, 0.0, 500.2),
+        (None, 500.0, 0.0, 500.2),
+        (100.0, 100.5, 0.0001, 100.53),
+        (100.0, 100.5, 0.001, 100.6),
+        (100.0, 100.5, 0.01, 101.5),
+        (100.0, 500.0, 0.001, 500.2),
+        (100.0, 500.0, 0.01, 501.0),
+        (600.0, 500.0, 0.0, 500.03),
+    ],
+    ids=[
+        "never polled", "polled since", "for two seconds", "then slower", "and so on",
+        "nothing ever changed", "cheap", "dear", "very dear", "dear, but slow anyway",
+        "very dear, and slow", "changed since: at once",
+    ],
+)  # fmt: skip
+def test_polls_are_fast_after_a_change_and_never_costly(
+    changed: float | None, polled: float | None, cost: float, due: float
+) -> None:
+    """30 ms for 2 s, then 200 ms; never more than a hundredth of the time."""
+    pace = PollPace()
+    if changed is not None:
+        pace.changed(changed)
+    if polled is not None:
+        pace.polled(polled - cost, polled)
+    assert pace.due == pytest.approx(due)
+
+
+def test_changes_that_never_end_do_not_put_a_poll_off() -> None:
+    """A hundred services that come and go: the one that came back is seen all the same."""
+    pace = PollPace()
+    pace.polled(100.0, 100.0)
+    for n in range(100):
+        pace.changed(100.0 + n / 100)
+        assert pace.due == 100.03
+
+
+@given(st.lists(st.floats(0.0, 0.5), min_size=1, max_size=50), st.booleans())
+def test_polling_takes_no_more_than_a_hundredth(costs: list[float], always_changing: bool) -> None:
+    """However dear polls are, and however often something changes."""
+    pace, now, spent = PollPace(), 0.0, 0.0
+    for cost in costs:
+        if always_changing:
+            pace.changed(now)
+        now = max(now, pace.due)
+        pace.polled(now, now + cost)
+        now += cost
+        spent += cost
+    assert pace.due >= 99.0 * costs[-1] + now
+    assert spent <= 0.011 * pace.due + 0.1
+
+
+@pytest.mark.parametrize(
+    ("took", "rest"),
+    [(0.0, 0.0), (0.001, 0.004), (0.01, 0.04), (0.0625, 0.25), (0.1, 0.25), (10.0, 0.25)],
+)
+def test_audits_rest_four_times_as_long_as_they_took(took: float, rest: float) -> None:
+    """At most a quarter of a second: noticing comes first."""
+    pace = AuditPace()
+    assert pace.due == NEVER
+    pace.audited(100.0, 100.0 + took)
+    assert pace.due - (100.0 + took) == pytest.approx(rest)
