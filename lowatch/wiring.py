@@ -125,6 +125,7 @@ class _Service:
         self._encoder = AuditEncoder()
         self._server = HttpServer({})
         self._reload = asyncio.Event()
+        self._reloading = asyncio.Lock()
 
     async def run(self, sockets: Sequence[socket.socket]) -> None:
         loop = asyncio.get_running_loop()
@@ -192,12 +193,20 @@ class _Service:
 
     async def _reload_now(self) -> str:
         """Take the new configuration over whole, or keep the old one. "", or what is wrong."""
+        async with self._reloading:
+            return await self._reload_alone()
+
+    async def _reload_alone(self) -> str:
         try:
             config = await asyncio.to_thread(self._load)  # 100,000 names take a second
         except ConfigErrors as errors:
             self._instruments.config_refused()
             _log.error("reload failed, the old configuration goes on:\n%s", errors)
             return str(errors)
+        except Exception as error:
+            self._instruments.config_refused()
+            _log.exception("reload failed, the old configuration goes on")
+            return f"{type(error).__name__}: {error}"
         for key in ("listen", "config_file"):
             if getattr(config.web, key) != getattr(self._config.web, key):
                 _log.warning("web.%s has changed: that takes a restart, ignoring", key)

@@ -7,7 +7,7 @@ and judges. Views of domains that were not marked stay as they are, and so do th
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import NamedTuple
 
 from lowatch.core.addresses import Address, Prefix, is_loopback
@@ -38,6 +38,8 @@ class Auditor:
         self._hostname = hostname
         self._domains = Domains(host, resolver, prober, clock)
         self._marked: set[str] = set()
+        self._marked_prefixes: set[Prefix] = set()
+        self._marked_sockets: set[tuple[Address | None, int]] = set()
         self._marked_all = True
         self._generation = -1
         self._holders = Holders(Unknown("netlink", "not asked yet"))
@@ -61,20 +63,42 @@ class Auditor:
         if prefix is None:
             self._marked_all = True
         else:
-            self._marked.update(self._domains.names.inside(prefix))
+            self._marked_prefixes.add(prefix)
 
     def mark_socket(self, address: Address, number: int) -> None:
         """A socket bound to address:number is gone; zeros mean a wildcard."""
-        names = self._domains.names.at(address) if any(address) else self._domains.views
-        self._marked.update(name for name in names if self._expects(name, number))
+        self._marked_sockets.add((address if any(address) else None, number))
 
-    def _expects(self, name: str, number: int) -> bool:
+    def _take_marks(self) -> tuple[set[str], bool]:
+        """The domains to look at again, or that all are: looked up once for all events since."""
+        marked, everything = self._marked, self._marked_all
+        prefixes, sockets = self._marked_prefixes, self._marked_sockets
+        self._marked, self._marked_all = set(), False
+        self._marked_prefixes, self._marked_sockets = set(), set()
+        if everything:
+            return marked, True
+        if prefixes:
+            marked |= self._domains.names.inside(prefixes)
+        anywhere = {number for address, number in sockets if address is None}
+        if anywhere:
+            marked.update(name for name in self._domains.views if self._expects(name, anywhere))
+        for address, number in sockets:
+            if address is not None:
+                names = self._domains.names.at(address)
+                marked.update(name for name in names if self._expects(name, {number}))
+        return marked, False
+
+    def _expects(self, name: str, numbers: Set[int]) -> bool:
         domain = self._policy.domains.get(name)
-        return domain is not None and any(port.number == number for port in domain.ports)
+        return domain is not None and any(port.number in numbers for port in domain.ports)
 
     @property
     def marked(self) -> bool:
-        return self._marked_all or bool(self._marked) or self._host.generation != self._generation
+        return (
+            self._marked_all
+            or bool(self._marked or self._marked_prefixes or self._marked_sockets)
+            or self._host.generation != self._generation
+        )
 
     def replace_policy(self, policy: Policy) -> None:
         self._policy = policy
@@ -101,8 +125,7 @@ class Auditor:
 
     async def audit(self) -> tuple[Snapshot, Judgement]:
         """Look at all that was marked, and judge the whole."""
-        marked, everything = self._marked, self._marked_all
-        self._marked, self._marked_all = set(), False
+        marked, everything = self._take_marks()
         self._look_at_host(everything)
         look = Look(
             self._policy,

@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from lowatch.core.addresses import V6_LENGTH, Address, Port, destination, is_link_local, network_of
+from lowatch.core.addresses import (
+    V6_LENGTH,
+    Address,
+    Port,
+    Prefix,
+    destination,
+    host_length,
+    is_link_local,
+    network_of,
+)
 from lowatch.core.answers import Answer, Status
 from lowatch.core.held import BlackHole, Delivery, Held, LocalPrefix
 from lowatch.core.listeners import Connect, Endpoint, Listener
@@ -122,6 +131,13 @@ def ask_prefixes(host: Host, holders: Holders) -> Known[tuple[LocalPrefix, ...]]
     """The wide local routes that are in force, as the kernel confirms with an address inside each."""
     if isinstance(holders.held, Unknown):
         return holders.held
+    causes = {
+        (held.prefix, held.interface): held
+        for held in reversed(holders.held.value)
+        if held.by == "address"
+        and held.prefixlen < host_length(held.address)
+        and "noprefixroute" not in held.flags
+    }
     found: list[LocalPrefix] = []
     for route in host.wide_routes():
         prefix = route.prefix
@@ -129,17 +145,7 @@ def ask_prefixes(host: Host, holders: Holders) -> Known[tuple[LocalPrefix, ...]]
         deliveries = host.deliveries(inside)
         matching = [d for d in deliveries if isinstance(d, Delivery) and d.length == prefix.length]
         if any(d.local and host.interface(d.ifindex) == route.interface for d in matching):
-            cause = next(
-                (
-                    held
-                    for held in holders.held.value
-                    if held.by == "address"
-                    and held.interface == route.interface
-                    and held.prefix == prefix
-                    and "noprefixroute" not in held.flags
-                ),
-                None,
-            )
+            cause = causes.get((prefix, route.interface))
             found.append(LocalPrefix(prefix, route.interface, route.table, cause))
         elif not matching and any(isinstance(d, Unknown) for d in deliveries):
             return next(d for d in deliveries if isinstance(d, Unknown))
@@ -151,10 +157,12 @@ def ask_black_holes(host: Host, holders: Holders) -> Known[tuple[BlackHole, ...]
     if isinstance(holders.held, Unknown):
         return holders.held
     found: list[BlackHole] = []
+    asked: set[tuple[str, Prefix]] = set()
     for held in holders.held.value:
         wide = held.by == "address" and len(held.address) == V6_LENGTH and held.prefixlen < 128
-        if not wide or is_link_local(held.address):
+        if not wide or is_link_local(held.address) or (held.interface, held.prefix) in asked:
             continue
+        asked.add((held.interface, held.prefix))
         inside = _samples(held.prefix.address, held.prefixlen, without=holders)
         for delivery in host.deliveries(inside):
             if isinstance(delivery, Unknown):

@@ -7,6 +7,7 @@ due; nothing else wakes it.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -23,6 +24,9 @@ from .ports import AlertSink, Clock, Host, Resolver, StateStore
 
 SWEEP_EVERY = 30.0
 """Seconds between looks at everything, for what no event tells of."""
+_SOON = 0.25
+"""Seconds until what could not be finished is tried again."""
+_ANNOUNCED_AT_ONCE = 32
 
 
 class Meter(Protocol):
@@ -55,7 +59,8 @@ class Daemon:
         self._stepped = clock.now()
         self._latest: tuple[Snapshot, Judgement] | None = None
         self._summary: Audit | None = None
-        self._orphans = OrphanValues()
+        self._orphans = OrphanValues(one.finding.subject for one in self._tracked.values() if one.announced)
+        self._unannounced: deque[Tracked] = deque()
         self._settled = False
         self._ready = False
         self._woken = asyncio.Event()
@@ -132,6 +137,10 @@ class Daemon:
         due = [self._sweep_at, next_due(self._tracked, self._stepped, self._policy)]
         if self._auditor.not_well:
             due.append(self._poll_pace.due)
+        if self._unannounced:
+            due.append(self._stepped.monotonic + _SOON)
+        if self._host.unsettled:
+            due.append(self._stepped.monotonic + _SOON)
         return max(self._audit_pace.due, min(one for one in due if one is not None))
 
     async def _turn(self) -> None:
@@ -141,18 +150,22 @@ class Daemon:
             self._sweep_at = now + SWEEP_EVERY
             self._host.distrust()
             self._auditor.mark_all()
+        elif self._host.unsettled:
+            self._auditor.mark_all()
         elif self._poll_pace.due <= now and self._auditor.not_well:
             self._auditor.poll()
             self._poll_pace.polled(now, self._clock.now().monotonic)
         if self._auditor.marked:
             await self._audit()
         self._move_findings()
+        await self._announce()
 
     async def _audit(self) -> None:
         settled = self._settled
         started = self._clock.now().monotonic
         not_well = set(self._auditor.not_well)
         self._latest = await self._auditor.audit()
+        self._summary = None
         ended = self._clock.now().monotonic
         self._audit_pace.audited(started, ended)
         self._meter.audited(ended - started)
@@ -168,11 +181,18 @@ class Daemon:
         now = self._clock.now()
         before, self._stepped = self._tracked, now
         self._tracked, announcements = step(before, self._latest[1], now, self._policy)
-        for tracked in announcements:
-            self._alerts.announce(tracked, now)
-        self._summary = None
+        self._unannounced += announcements
+        if self._tracked != before:
+            self._summary = None
         if announcements or self._tracked.keys() != before.keys():
             self._unsaved.set()
+
+    async def _announce(self) -> None:
+        """As many as the journal takes, the loop having its turn between them; the rest waits."""
+        while self._unannounced and not self._alerts.full:
+            for _ in range(min(_ANNOUNCED_AT_ONCE, len(self._unannounced))):
+                self._alerts.announce(self._unannounced.popleft(), self._clock.now())
+            await asyncio.sleep(0)
 
     async def _keep_saved(self) -> None:
         """Saving waits for the disk: off the loop, and only the latest."""

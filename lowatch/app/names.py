@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, KeysView
+from collections.abc import Collection, Iterable, KeysView
 
-from lowatch.core.addresses import Address, Prefix, destination
+from lowatch.core.addresses import Address, Prefix, PrefixSet, destination
 
 
 class NamesByAddress:
@@ -43,7 +43,9 @@ class NamesByAddress:
     def at(self, address: Address) -> Iterable[str]:
         return self._names.get(address, ())
 
-    def inside(self, prefix: Prefix) -> set[str]:
-        if prefix.is_host:
-            return set(self.at(prefix.address))
-        return {name for address, names in self._names.items() if prefix.covers(address) for name in names}
+    def inside(self, prefixes: Collection[Prefix]) -> set[str]:
+        """The names that lead into any of these prefixes."""
+        if all(prefix.is_host for prefix in prefixes):
+            return {name for prefix in prefixes for name in self.at(prefix.address)}
+        wanted = PrefixSet(prefixes)
+        return {name for address, names in self._names.items() if wanted.covers(address) for name in names}

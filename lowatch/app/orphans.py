@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from lowatch.core.addresses import Address, Port
+from lowatch.core.addresses import Address, Port, family_name
+from lowatch.core.findings import Kind, Subject
 from lowatch.core.judgement import DomainJudgement, Judgement
-from lowatch.core.snapshot import Snapshot
+from lowatch.core.snapshot import DomainView, Snapshot
 from lowatch.core.verdicts import Verdict
 
 
@@ -26,24 +27,35 @@ class OrphanValues:
     A series goes when its pair of domain and address goes, and stays while that cannot be told.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, revived: Iterable[Subject] = ()) -> None:
+        """revived: what the last run knew to be orphaned: 1, until something better is known."""
         self.values: dict[OrphanKey, int] = {}
         self._counted: Mapping[str, DomainJudgement] = {}
         self._keys: dict[str, tuple[OrphanKey, ...]] = {}
+        self._revived: set[OrphanKey] = set()
+        """Those whose name has not been resolved since: the answer that would name them is missing."""
+        for kind, interface, address, domain, port, _ in revived:
+            if kind is Kind.ORPHAN_VIP and interface and address and domain and port:
+                key = OrphanKey(interface, address, domain, port)
+                self._revived.add(key)
+                self._replace(domain, {**dict.fromkeys(self._keys.get(domain, ()), 1), key: 1})
 
     def update(self, snapshot: Snapshot, judgement: Judgement) -> None:
-        for name in self._counted.keys() - judgement.domains.keys():
+        for name in self._keys.keys() - judgement.domains.keys():
             self._replace(name, {})
         for name, judged in judgement.domains.items():
             if self._counted.get(name) is not judged:
-                undecided = {address for address, _ in snapshot.domains[name].undecided}
-                self._replace(name, self._values_of(name, judged, undecided))
+                self._replace(name, self._values_of(name, judged, snapshot.domains[name]))
         self._counted = judgement.domains
 
-    def _values_of(
-        self, name: str, judged: DomainJudgement, undecided: set[Address]
-    ) -> dict[OrphanKey, int]:
-        found = {key: self.values[key] for key in self._keys.get(name, ()) if key.address in undecided}
+    def _values_of(self, name: str, judged: DomainJudgement, view: DomainView) -> dict[OrphanKey, int]:
+        undecided, unknown = {address for address, _ in view.undecided}, view.answer.unknowns
+        found = {
+            key: self.values[key]
+            for key in self._keys.get(name, ())
+            if key.address in undecided or (key in self._revived and family_name(key.address) in unknown)
+        }
+        self._revived -= {key for key in self._keys.get(name, ()) if key not in found}
         for endpoint in judged.endpoints:
             key = OrphanKey(endpoint.interface, endpoint.address, name, endpoint.port)
             if endpoint.verdict is not Verdict.UNKNOWN:

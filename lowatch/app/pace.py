@@ -20,14 +20,16 @@ class PollPace:
         self._changed_at = float("-inf")
         self._polled_at = float("-inf")
         self._cost = 0.0
+        self._cost_before = 0.0
 
     def changed(self, now: float) -> None:
         """Something went missing, or came."""
         self._changed_at = now
 
     def polled(self, started: float, ended: float) -> None:
+        """The cheaper of the last two counts: the other may have been waiting for a processor."""
         self._polled_at = ended
-        self._cost = ended - started
+        self._cost, self._cost_before = min(ended - started, self._cost_before), ended - started
 
     @property
     def due(self) -> float:
@@ -38,11 +40,14 @@ class PollPace:
 class AuditPace:
     """When the next audit may begin: at once after a rest, so that a storm of events is taken in gulps.
 
-    The rest is four times what the last audit took, a quarter of a second at most.
+    The rest is four times what an audit took, a quarter of a second at most. It counts from the audit
+    before the last one: two may follow each other at once, so that a sweep delays no event.
     """
 
     def __init__(self) -> None:
         self.due = float("-inf")
+        self._due_after_next = float("-inf")
 
     def audited(self, started: float, ended: float) -> None:
-        self.due = ended + min(_LONGEST_REST, (ended - started) * (1 / _AUDIT_SHARE - 1))
+        rest = min(_LONGEST_REST, (ended - started) * (1 / _AUDIT_SHARE - 1))
+        self.due, self._due_after_next = self._due_after_next, ended + rest

@@ -23,6 +23,10 @@ class Host(Protocol):
         """Dump everything again at the next refresh()."""
 
     @property
+    def unsettled(self) -> bool:
+        """Whether a table was changing while it was dumped: refresh() soon, rows may be missing."""
+
+    @property
     def generation(self) -> int:
         """Grows with every change of the tables."""
 
@@ -91,6 +95,10 @@ class AlertSink(Protocol):
     """Where firing and resolved findings are announced. Never blocks, never raises."""
 
     def announce(self, tracked: Tracked, now: Now) -> None: ...
+
+    @property
+    def full(self) -> bool:
+        """Whether one more would push an older one out: better keep it for later."""
 
     @property
     def dropped(self) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from lowatch.config import values
+from lowatch.config.errors import ConfigError, ConfigErrors
 from lowatch.config.load import load
 from lowatch.config.schema import Config, WebSettings
 
@@ -58,13 +59,21 @@ def run(arguments: argparse.Namespace, environment: Environment) -> int:
         config = load(arguments.config)
         return replace(config, web=override(config.web))
 
+    def read_again() -> Config:
+        """A pipe has been read to its end, and may hang for ever: only files can be read again."""
+        path: Path | None = arguments.config
+        if path is not None and path.exists() and not path.is_file():
+            message = "is not a regular file: it cannot be read again"
+            raise ConfigErrors([ConfigError(path, None, "", message)])
+        return read()
+
     config = read()
     if arguments.config_check:
         report_valid(arguments.config, environment)
         return OK
     wiring = environment.wiring()
     try:
-        return wiring.run(config, read)
+        return wiring.run(config, read_again)
     except wiring.StartError as error:
         raise CommandError(FAILURE, [f"lowatch: {error}"]) from None
 

@@ -46,7 +46,7 @@ def summarise(
         audited_at=snapshot.at,
         uptime=snapshot.uptime,
         complete=not unknown,
-        problems=unknown + tuple(_stale(snapshot)),
+        problems=(*snapshot.problems, *unknown, *_stale(snapshot)),
         held=() if isinstance(snapshot.held, Unknown) else snapshot.held.value,
         endpoints=tuple(e for judged in judgement.domains.values() for e in judged.endpoints),
         findings=tuple(tracked),
@@ -55,7 +55,6 @@ def summarise(
 
 
 def _unknown(snapshot: Snapshot, judgement: Judgement) -> Iterator[Problem]:
-    yield from snapshot.problems
     for observed in (
         snapshot.links,
         snapshot.held,

@@ -38,6 +38,15 @@ class Held(NamedTuple):
     origin: str | None = None
     table: int | None = None
 
+    def age(self, uptime: float) -> float | None:
+        """Seconds since it was created; None where the kernel does not say.
+
+        The kernel's stamp counts hundredths in 32 bits and begins anew after 497 days.
+        """
+        if self.created is None:
+            return None
+        return max(0.0, uptime - self.created) % (2**32 / 100)
+
     @property
     def prefix(self) -> Prefix:
         """The network that comes with it: of the peer, where there is one."""

@@ -109,7 +109,7 @@ class Host:
         self._stale = set(_TABLES)
         self._dumped: dict[str, list[Datagram]] = {}
         self._lost = False
-        self._interrupted = False
+        self._interrupted: set[str] = set()
         self._failure: Unknown | None = None
         self._local: PrefixSet | None = None
         self.generation = 0
@@ -169,7 +169,8 @@ class Host:
                 except (NetlinkError, MalformedMessageError) as error:
                     failure = Unknown("netlink", f"cannot list {table}: {error}")
                 else:
-                    self._stale.discard(table)
+                    if table not in self._interrupted:
+                        self._stale.discard(table)
         if failure != self._failure:
             self._failure = failure
             self._changed()
@@ -177,11 +178,16 @@ class Host:
     def _dump(self, table: str) -> None:
         """Fill a table anew, unless the dump is what filled it, and no event has touched it since."""
         dumps = [datagram for request in _DUMPS[table] for datagram in self._route.dump(request)]
-        if dumps != self._dumped.get(table) and self._tables.refill(table, dumps):
+        interrupted = any(datagram.interrupted for datagram in dumps)
+        (self._interrupted.add if interrupted else self._interrupted.discard)(table)
+        if dumps != self._dumped.get(table) and self._tables.refill(table, dumps, keep=interrupted):
             self._changed()
-        self._dumped[table] = dumps
-        if table == "routes":
-            self._interrupted = any(datagram.interrupted for datagram in dumps)
+        self._dumped[table] = [] if interrupted else dumps
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether a table was changing while it was dumped: refresh() soon, rows may be missing."""
+        return bool(self._interrupted)
 
     def _changed(self) -> None:
         self._local = None

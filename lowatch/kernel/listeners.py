@@ -11,6 +11,7 @@ from lowatch.core.observed import Known, Unknown
 from lowatch.wire.inet_diag import (
     SOCK_DIAG_BY_FAMILY,
     dump_bound,
+    dump_nothing,
     find_listener,
     parse_socket,
 )
@@ -30,6 +31,7 @@ class Listeners:
         self._diag = diag
         self._units = units
         self._arrivals = arrivals
+        self._handled: set[str] = set()
         asked: Asked[Endpoint, Listener | Unknown | None] = Asked(
             diag, self._lookup, self._listener, lambda error: unknown(error, "sock_diag")
         )
@@ -41,7 +43,7 @@ class Listeners:
         """
 
     def bound(self) -> Known[frozenset[Address]] | Unknown:
-        """Every local address that a listening TCP or unconnected UDP socket is bound to.
+        """Every local address that a TCP or UDP socket is bound to, connected ones too.
 
         From a dump, which may miss a socket under churn: good for narrowing down, not for an alert.
         """
@@ -57,6 +59,21 @@ class Listeners:
             return Unknown("sock_diag", f"cannot list sockets: {error}")
         return Known(frozenset(found))
 
+    def _refusal(self, code: int, protocol: str) -> Unknown | None:
+        """ENOENT says "no such socket", and also "no handler for this protocol": a module not loaded.
+
+        A dump tells the two apart, and is asked once: it fails only for want of a handler.
+        """
+        if code != errno.ENOENT:
+            return Unknown("sock_diag", os.strerror(code))
+        if protocol not in self._handled:
+            try:
+                self._diag.dump(dump_nothing(0, protocol))
+            except NetlinkError as error:
+                return Unknown("sock_diag", f"the kernel cannot look up {protocol} sockets: {error}")
+            self._handled.add(protocol)
+        return None
+
     def _lookup(self, sequence: int, endpoint: Endpoint) -> bytes:
         address, port = endpoint
         return find_listener(sequence, destination(address), port, self._arrivals.device(address))
@@ -67,8 +84,7 @@ class Listeners:
             if replied != sequence:
                 return Unknown("sock_diag", "a reply to another request")
             if kind == NLMSG_ERROR:
-                code = error_code(reply, span)
-                return None if code == errno.ENOENT else Unknown("sock_diag", os.strerror(code))
+                return self._refusal(error_code(reply, span), endpoint.port.protocol)
             if kind != SOCK_DIAG_BY_FAMILY:
                 return Unknown("sock_diag", "a reply that is no socket")
             found = parse_socket(reply, start, end)

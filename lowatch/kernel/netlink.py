@@ -125,8 +125,8 @@ class RequestSocket:
         """All messages of a dump, as datagrams and the spans in them.
 
         A dump that the kernel marks as interrupted (NLM_F_DUMP_INTR: the table changed under it) is
-        asked again, a bounded number of times; the last one is used, for the events that follow put it
-        right. Raises NetlinkError.
+        asked again, a bounded number of times; the last one may lack rows that nothing has touched, and
+        says so (Datagram.interrupted). Raises NetlinkError.
         """
         for _ in range(_DUMP_ATTEMPTS):
             try:

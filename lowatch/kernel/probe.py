@@ -16,12 +16,14 @@ from lowatch.core.addresses import V4_LENGTH, format_address
 from lowatch.core.listeners import Connect, Endpoint
 from lowatch.core.observed import Unknown
 
-_AT_ONCE = 64
-_DEADLINE = 1.0
+_AT_ONCE = 512
+_DEADLINE = 0.3
 """Seconds. A local connect is refused or accepted within a millisecond; silence is a firewall's."""
 
 # Not the far end's answer but our own lack of means: nothing was learned.
-_NO_MEANS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
+_NO_MEANS = frozenset(
+    {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL, errno.EPERM}
+)
 
 
 async def probe(endpoints: Sequence[Endpoint]) -> list[Connect | Unknown]:

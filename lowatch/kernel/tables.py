@@ -131,8 +131,10 @@ class HostTables:
     def replace_watches(self, watches: Callable[[str], bool]) -> None:
         self._watches = watches
 
-    def refill(self, table: str, dumps: Iterable[Datagram]) -> bool:
+    def refill(self, table: str, dumps: Iterable[Datagram], *, keep: bool = False) -> bool:
         """Replace "links", "addresses" or "routes" by what was dumped. Whether that changed anything.
+
+        keep: rows that were not dumped stay: an interrupted dump may have passed over them.
 
         Raises MalformedMessageError, and then leaves the table as it was.
         """
@@ -141,6 +143,8 @@ class HostTables:
             for span in spans:
                 fresh.apply(data, span)
         before, after = self._rows(table), fresh._rows(table)
+        if keep:
+            after = before | after
         if before == after:
             return False
         before.clear()

@@ -180,8 +180,9 @@ def _held(held: Held, uptime: float) -> str:
     words += held.flags
     if held.origin:
         words.append(f"from {printable(held.origin)}")
-    if held.created is not None:
-        words.append(f"for {duration(uptime - held.created)}")
+    age = held.age(uptime)
+    if age is not None:
+        words.append(f"for {duration(age)}")
     return ", ".join(words)
 
 

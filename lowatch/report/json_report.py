@@ -76,7 +76,8 @@ def _problem(problem: Problem) -> Row:
 
 
 def _held(held: Held, uptime: float) -> Row:
-    age = None if held.created is None else round(max(0.0, uptime - held.created), 2)
+    age = held.age(uptime)
+    age = None if age is None else round(age, 2)
     return {
         "address": format_address(held.address),
         "prefixlen": held.prefixlen,

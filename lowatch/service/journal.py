@@ -86,6 +86,11 @@ class JournalSink:
         self._dropped_untold = 0
 
     @property
+    def full(self) -> bool:
+        """Whether one more would push the oldest out."""
+        return self._enabled and len(self._queue) >= self._capacity
+
+    @property
     def dropped(self) -> int:
         """Entries given up, oldest first, because the journal took none for too long."""
         return self._dropped

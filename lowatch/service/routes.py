@@ -66,10 +66,16 @@ def build_routes(pages: Pages, telemetry_path: str) -> Routes:
 
 
 def _json(audit: Callable[[], Audit | None], render: Callable[[Audit], bytes]) -> Handler:
+    """Rendered once for each audit, however many ask for it."""
+    rendered: tuple[Audit, bytes] | None = None
+
     def show(_request: Request) -> Response:
+        nonlocal rendered
         last = audit()
         if last is None:
             return text(503, NOT_READY)
-        return Response(200, render(last), "application/json")
+        if rendered is None or rendered[0] is not last:
+            rendered = last, render(last)
+        return Response(200, rendered[1], "application/json")
 
     return show

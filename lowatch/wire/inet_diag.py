@@ -20,6 +20,8 @@ from .rtnetlink import AF_INET, AF_INET6
 SOCK_DIAG_BY_FAMILY = 20
 IPPROTO_TCP, IPPROTO_UDP = 6, 17
 TCP_CLOSE, TCP_LISTEN = 7, 10
+_TCP_TIME_WAIT = 6
+_ALL_STATES = 0xFFF << 1  # TCP_ESTABLISHED (1) to TCP_NEW_SYN_RECV (12): include/net/tcp_states.h
 
 # Groups of enum sknetlink_groups: a socket of that family and protocol is gone.
 GROUP_TCP_DESTROY, GROUP_UDP_DESTROY, GROUP_TCP6_DESTROY, GROUP_UDP6_DESTROY = 1, 2, 3, 4
@@ -115,13 +117,15 @@ _FIND_HEAD = {
 
 
 def dump_bound(sequence: int, family: int, protocol: str) -> bytes:
-    """All sockets that serve: TCP in LISTEN, UDP unconnected (state CLOSE)."""
-    states = 1 << (TCP_LISTEN if protocol == "tcp" else TCP_CLOSE)
+    """All sockets that have a local address, connected ones too; not those that only wait to be gone."""
+    return _dump(sequence, family, protocol, _ALL_STATES & ~(1 << _TCP_TIME_WAIT))
+
+
+def dump_nothing(sequence: int, protocol: str) -> bytes:
+    """No socket at all: fails only where the kernel has no handler for the protocol."""
+    return _dump(sequence, AF_INET, protocol, 0)
+
+
+def _dump(sequence: int, family: int, protocol: str, states: int) -> bytes:
     body = _REQUEST.pack(family, _PROTOCOLS[protocol], 0, 0, states) + bytes(48)
     return request(SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, sequence, body)
-
-
-def closed_endpoint(data: bytes, start: int, end: int) -> tuple[Address, int]:
-    """Where a destroyed socket was bound, from a *_DESTROY event."""
-    message = parse_socket(data, start, end)
-    return message.address, message.port

@@ -30,7 +30,6 @@ def run(*arguments: str, prefix: Sequence[str] = ()) -> Outcome:
 def problems(outcome: Outcome) -> list[tuple[str, str]]:
     """Of `--format json`: source and message."""
     report = json.loads(outcome.stdout)
-    assert not report["complete"]
     return [(problem["source"], problem["message"]) for problem in report["problems"]]
 
 
@@ -114,7 +113,7 @@ def test_resolv_conf_malformed(netns: Netns, file: Path, tmp_path: Path) -> None
         served = run(*command, prefix=resolv_conf(conf))
     bad = "/etc/resolv.conf:2: '192.0.2.1.5' is not a nameserver's address, ignoring the line"
     assert problems(orphaned) == problems(served) == [("dns", bad)]
-    assert (orphaned.code, served.code) == (1, 3)
+    assert (orphaned.code, served.code) == (1, 0), "every answer is known all the same"
     (orphan,) = json.loads(orphaned.stdout)["findings"]
     assert orphan["domain"] == WWW
 

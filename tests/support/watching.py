@@ -28,6 +28,8 @@ WANTED_BUFFER, DEFAULT_BUFFER = 4 << 20, 0
 class Observed:
     """What a daemon counts, and what it announces; it remembers nothing across restarts."""
 
+    full = False
+
     counts: Counter[str] = field(default_factory=Counter)
     announced: list[Tracked] = field(default_factory=list)
     dropped: int = 0

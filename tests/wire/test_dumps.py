@@ -117,9 +117,10 @@ def test_get_route(furnished: Netns) -> None:
 def test_bound_sockets(listening: Netns, family: int, protocol: str, ports: set[int]) -> None:
     messages = dumped(NETLINK_SOCK_DIAG, dump_bound(0, family, protocol))
     found = agreed(messages, SOCK_DIAG_BY_FAMILY, parse_socket, second.socket)
-    assert {one.port for one in found} == ports
+    assert {one.port for one in found if one.peer_port == 0} == ports
     assert all(one.cgroup for one in found), "an unprivileged user sees it as well"
-    assert all(one.inode and one.uid == 0 and one.peer_port == 0 for one in found)
+    serving = [one for one in found if one.peer_port == 0]  # beside those that wait to be accepted
+    assert all(one.inode and one.uid == 0 for one in serving)
 
 
 def test_exact_lookup(listening: Netns) -> None:

@@ -104,7 +104,7 @@ def test_find_listener(address: Address, family: int, text: str, protocol: str) 
 
 @pytest.mark.parametrize(
     ("protocol", "number", "states"),
-    [("tcp", 6, 1 << inet_diag.TCP_LISTEN), ("udp", 17, 1 << inet_diag.TCP_CLOSE)],
+    [("tcp", 6, 0b1_1111_1011_1110), ("udp", 17, 0b1_1111_1011_1110)],
 )
 def test_dump_bound(protocol: str, number: int, states: int) -> None:
     found = decoded(

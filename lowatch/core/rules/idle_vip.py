@@ -39,7 +39,7 @@ def idle_vip(snapshot: Snapshot, policy: Policy) -> Iterable[Finding | Undecided
         yield Undecided(Kind.IDLE_VIP, f"{snapshot.unresolved} is unknown")
         return
     for held in candidates:
-        since_boot = None if held.created is None else snapshot.uptime - held.created
+        since_boot = held.age(snapshot.uptime)
         age = "" if since_boot is None else f" for {_duration(since_boot)}"
         yield Finding(
             Subject(Kind.IDLE_VIP, held.interface, held.address),

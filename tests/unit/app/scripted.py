@@ -116,6 +116,7 @@ class ScriptedHost:
     def __init__(self, world: World) -> None:
         self._world = world
         self.generation = 0
+        self.unsettled = False
         self._stale = True
         self.deliveries = self._asked(_Spoken(world.delivery))
         self.listeners = self._asked(_Spoken(world.listener))

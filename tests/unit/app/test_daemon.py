@@ -85,6 +85,7 @@ class Story:
     # An AlertSink, a StateStore and a Meter.
 
     dropped = 0
+    full = False
 
     def announce(self, tracked: Tracked, now: Now) -> None:
         kind = tracked.finding.subject.kind

@@ -32,7 +32,7 @@ def test_names_inside_a_prefix() -> None:
         "198.51.100.0/24": set(),
         "198.51.100.1": set(),
     }
-    assert {text: names.inside(parse_prefix(text)) for text in inside} == inside
+    assert {text: names.inside([parse_prefix(text)]) for text in inside} == inside
 
 
 def test_an_answer_replaces_the_one_before() -> None:
@@ -53,7 +53,7 @@ def test_found_where_a_connect_would_go() -> None:
     names.put("both", (ONE, parse_address("::ffff:192.0.2.1")))
     names.put("unspecified", (parse_address("0.0.0.0"), parse_address("::")))
     assert set(names.at(ONE)) == {"mapped", "both"}
-    assert names.inside(parse_prefix("127.0.0.0/8")) == {"unspecified"}
+    assert names.inside([parse_prefix("127.0.0.0/8")]) == {"unspecified"}
     assert set(names.at(parse_address("::1"))) == {"unspecified"}
     names.put("both", (ONE,))
     assert set(names.at(ONE)) == {"mapped", "both"}

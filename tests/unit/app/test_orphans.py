@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lowatch.app.orphans import OrphanValues
-from lowatch.core.addresses import Address, format_address
+from lowatch.app.orphans import OrphanKey, OrphanValues
+from lowatch.core.addresses import Address, Port, format_address
+from lowatch.core.answers import Answer, RRset, Status
+from lowatch.core.findings import Kind, Subject
 from lowatch.core.judgement import judge
 from lowatch.core.listeners import Connect
 from lowatch.core.observed import Unknown
@@ -131,3 +133,21 @@ def test_as_a_plain_replay_has_it(audits: list[list[Served] | None]) -> None:
             if not isinstance(served, Unknown):
                 expected[f"www 192.0.2.10 {port}"] = int(served is None)
         assert series.after(www=www(*serving)) == expected
+
+
+REVIVED = Subject(Kind.ORPHAN_VIP, "lo", VIP, WWW, Port(80, "tcp"))
+
+
+def test_what_the_last_run_knew_stays_until_something_is_known() -> None:
+    """A restart while DNS is dead must not resolve an alert on the series (cases.md 23)."""
+    values = OrphanValues([REVIVED, Subject(Kind.HOLDER_DOWN, "lo")])
+    key = OrphanKey("lo", VIP, WWW, Port(80, "tcp"))
+    assert values.values == {key: 1}
+    for reason in ("not asked yet", "timed out"):
+        silent = RRset(Status.UNKNOWN, reason=reason)
+        world = snapshot(domains={WWW: DomainView(Answer(WWW, silent, silent))})
+        values.update(world, judge(world, POLICY))
+        assert values.values == {key: 1}
+    world = snapshot(domains={})
+    values.update(world, judge(world, POLICY))
+    assert values.values == {}

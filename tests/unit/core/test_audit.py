@@ -68,7 +68,6 @@ def unsure(of: Answer) -> DomainView:
         ({"held": DEAF}, [OVERRUN]),
         ({"held": DEAF, "links": DEAF, "prefixes": DEAF}, [OVERRUN]),
         ({"bound": BLIND}, [Problem("sock_diag", "Operation not permitted")]),
-        ({"problems": (Problem("dns", "no nameserver"),)}, [Problem("dns", "no nameserver")]),
         (
             {"domains": {WWW: view(local(VIP, *seen(("80", BLIND))))}},
             [Problem("kernel", f"{WWW} 80/tcp: sock_diag: Operation not permitted")],
@@ -95,7 +94,7 @@ def unsure(of: Answer) -> DomainView:
         ),
     ],
     ids=[
-        "links", "held", "the same thrice", "bound", "resolver", "listener", "locality", "A", "AAAA",
+        "links", "held", "the same thrice", "bound", "listener", "locality", "A", "AAAA",
         "both", "unknown, with addresses kept",
     ],
 )  # fmt: skip
@@ -104,6 +103,13 @@ def test_each_failure_to_observe_is_told_once(rest: dict[str, Any], problems: li
     found = audit(snapshot(**rest))
     assert not found.complete
     assert list(found.problems) == problems
+
+
+def test_a_complaint_that_left_nothing_unknown() -> None:
+    """A bad line beside a good one in resolv.conf: worth a word, and every answer is known."""
+    complaint = Problem("dns", "/etc/resolv.conf:3: not an address")
+    found = audit(snapshot(problems=(complaint,)))
+    assert (found.complete, found.problems) == (True, (complaint,))
 
 
 def test_a_stale_answer_is_a_problem_but_nothing_unknown() -> None:

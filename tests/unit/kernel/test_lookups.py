@@ -130,7 +130,6 @@ def listener(address: Address = VIP, queued: int = 0, backlog: int = 128) -> Lis
         (socket_reply(Address(bytes(16)), family=10), listener(Address(bytes(16)))),
         (socket_reply(Address(bytes(10) + b"\xff\xff" + VIP), family=10), listener(VIP)),
         (socket_reply(queued=3, backlog=2), listener(queued=3, backlog=2)),
-        (error(errno.ENOENT), None),
         (error(errno.EACCES), Unknown("sock_diag", "Permission denied")),
         (error(errno.EINVAL), Unknown("sock_diag", "Invalid argument")),
         (error(0), Unknown("sock_diag", "Success")),
@@ -146,6 +145,23 @@ def listener(address: Address = VIP, queued: int = 0, backlog: int = 128) -> Lis
 def test_listeners(monkeypatch: pytest.MonkeyPatch, reply: Said, served: Listener | Unknown | None) -> None:
     """Only ENOENT means that nobody is there."""
     listeners = Listeners(asking(monkeypatch, [reply]), NO_UNITS, Arrivals())
+    assert listeners.ask([HTTP]) == [served]
+
+
+@pytest.mark.parametrize(
+    ("handler", "served"),
+    [
+        (done(), None),
+        (
+            done(errno.ENOENT),
+            Unknown("sock_diag", "the kernel cannot look up tcp sockets: No such file or directory"),
+        ),
+    ],
+    ids=["there is none", "no module for the protocol"],
+)
+def test_nobody_listens(monkeypatch: pytest.MonkeyPatch, handler: Said, served: Unknown | None) -> None:
+    """ENOENT has two meanings; a dump tells them apart."""
+    listeners = Listeners(asking(monkeypatch, [error(errno.ENOENT), handler]), NO_UNITS, Arrivals())
     assert listeners.ask([HTTP]) == [served]
 
 
@@ -201,7 +217,8 @@ def test_mutated_replies_never_raise(monkeypatch: pytest.MonkeyPatch) -> None:
     assert {type(one) for one in found} == {Delivery, Unknown}
     sockets = list(mutants([socket_reply(), error(errno.ENOENT)], count))
     served = [
-        Listeners(asking(monkeypatch, [reply]), NO_UNITS, Arrivals()).ask([HTTP])[0] for reply in sockets
+        Listeners(asking(monkeypatch, [reply, done()]), NO_UNITS, Arrivals()).ask([HTTP])[0]
+        for reply in sockets
     ]
     assert {type(one) for one in served} == {Listener, Unknown, type(None)}
 
