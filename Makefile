@@ -34,6 +34,10 @@ check: lint test ## all that must be green before a commit
 oracle: .venv/.dev ## compare verdicts with real connects in 2,000 random worlds
 	@$(bin)/python -m tests.oracle
 
+.PHONY: fuzz
+fuzz: .venv/.dev ## read a million mutated DNS messages with both parsers
+	@$(bin)/python -m tests.fuzz_dns
+
 .PHONY: bench
 bench: .venv/.dev ## measure, against ip and ss; prints ratios
 	@$(bin)/python -m bench

@@ -232,6 +232,9 @@ class _Queries:
     def on_query(self, rcode: str, seconds: float) -> None:
         self._instruments.dns_query(rcode, seconds)
 
+    def on_mismatch(self) -> None:
+        """The resolver has said so in the log; the contract has no metric for it."""
+
 
 def _ports(policy: Policy) -> set[Port]:
     return {port for domain in policy.domains.values() for port in domain.ports}

@@ -19,6 +19,7 @@ from lowatch.core.lifecycle import Now
 from .channel import Environment, QueryObserver
 from .names import Names
 from .nameservers import RESOLV_CONF, NameserverSource
+from .reader import Reader
 from .session import Session
 
 
@@ -28,6 +29,9 @@ class Clock(Protocol):
 
 class _Unobserved:
     def on_query(self, rcode: str, seconds: float) -> None:
+        pass
+
+    def on_mismatch(self) -> None:
         pass
 
 
@@ -52,6 +56,7 @@ class Engine:
         self._source = NameserverSource(settings, resolv_conf)
         self._clock = clock
         self._observer = observer or _Unobserved()
+        self._reader = Reader(self._observer)
         self._session: Session | None = None
 
     @property
@@ -72,7 +77,7 @@ class Engine:
     async def run(self, changed: Callable[[str], None]) -> None:
         """Resolve until cancelled; then no socket and no timer is left, and it may be run again."""
         async with asyncio.TaskGroup() as tasks:
-            environment = Environment(self._now, tasks.create_task, self._observer)
+            environment = Environment(self._now, tasks.create_task, self._observer, self._reader)
             session = self._session = Session(self._names, self._source, environment, changed)
             try:
                 session.start()

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from lowatch.config.schema import DnsSettings
 from lowatch.core.answers import Answer
-from lowatch.wire.dns import RRType
+from lowatch.wire.dns import RRType, encode_question
 
 from .schedule import AT_ONCE
 from .state import Outcome, State, update
@@ -18,14 +18,16 @@ from .state import Outcome, State, update
 class Track:
     """One domain and type.
 
+    question: as encode_question makes it, kept because it is put again and again.
     due: monotonic seconds. busy: was due, and is being asked for. dropped: no longer followed.
     """
 
-    __slots__ = ("busy", "domain", "dropped", "due", "rrtype", "state")
+    __slots__ = ("busy", "domain", "dropped", "due", "question", "rrtype", "state")
 
     def __init__(self, domain: str, rrtype: RRType) -> None:
         self.domain = domain
         self.rrtype = rrtype
+        self.question = encode_question(domain, rrtype)
         self.state = State()
         self.due = AT_ONCE
         self.busy = False

@@ -6,7 +6,6 @@ return to tell a rotation from a change; a change counts at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from lowatch.core.addresses import Address
@@ -27,7 +26,7 @@ STEADY = Rotation()
 
 def combine(
     rotation: Rotation,
-    before: Iterable[Address],
+    before: tuple[Address, ...],
     latest: tuple[Address, ...],
     *,
     before_at: float,
@@ -38,6 +37,8 @@ def combine(
 
     before, before_at: the addresses it had until now, and when it last answered. window: seconds.
     """
+    if not rotation.missing and latest == before:
+        return (STEADY if now >= rotation.until else rotation), latest
     last_seen = dict.fromkeys(before, before_at) | dict(rotation.missing)
     returned = any(address in latest for address, _ in rotation.missing)
     missing = tuple(

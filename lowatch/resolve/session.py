@@ -6,7 +6,6 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Callable, Iterable
-from functools import partial
 
 from .channel import Environment
 from .lookup import Lookup
@@ -86,25 +85,24 @@ class Session:
             if not (track.busy or track.dropped):
                 track.busy = True
                 self._waiting.append(track)
-        self._start_lookups()
+        self._start_lookups(now)
 
-    def _start_lookups(self) -> None:
+    def _start_lookups(self, now: float) -> None:
         while self._waiting and self._lookups < MAX_LOOKUPS:
             track = self._waiting.popleft()
             if not track.dropped:
                 self._lookups += 1
-                done = partial(self._on_outcome, track)
-                Lookup(track.domain, track.rrtype, self._upstreams, done).start()
+                Lookup(track, self._upstreams, self._on_outcome).start(now)
 
-    def _on_outcome(self, track: Track, outcome: Outcome) -> None:
+    def _on_outcome(self, track: Track, outcome: Outcome, now: float) -> None:
         if self._closed:
             return
         self._lookups -= 1
         track.busy = False
         if not track.dropped:
             jitter = random.random()  # noqa: S311 - spreads the load, guards no secret
-            due, changed = self._names.record(track, outcome, self._now(), self._source.settings, jitter)
+            due, changed = self._names.record(track, outcome, now, self._source.settings, jitter)
             self._schedule.add(track, due)
             if changed:
                 self._loop.call_soon(self._changed, track.domain)
-        self._start_lookups()
+        self._start_lookups(now)

@@ -16,10 +16,11 @@ two negative answers neither counts as one nor excuses them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 from lowatch.config.schema import DnsSettings
+from lowatch.core.addresses import Address
 from lowatch.core.answers import NOT_ASKED, RRset, Status
 from lowatch.wire.dns import Kind, Reply
 
@@ -40,8 +41,7 @@ class Outcome(NamedTuple):
     server: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(NamedTuple):
     """Of one name and type. failures, denials: how many in a row. answered: when it last was."""
 
     rrset: RRset = NOT_ASKED
@@ -64,8 +64,6 @@ def update(
         after, wait = _answered(state, outcome, now, settings)
     else:
         after, wait = _denied(state, outcome, settings)
-    if _reads_the_same(state.rrset, after.rrset):
-        after = replace(after, rrset=state.rrset)
     return after, now + wait + JITTER * jitter * wait
 
 
@@ -79,15 +77,15 @@ def _answered(state: State, outcome: Outcome, now: float, settings: DnsSettings)
         now=now,
         window=ROTATION_TTLS * wait * (1 + JITTER),
     )
-    rrset = RRset(Status.RESOLVED, addresses, reply.chain, reply.ttl, server=outcome.server)
+    rrset = _rrset(state.rrset, Status.RESOLVED, addresses, outcome)
     return State(rrset, answered=now, rotation=rotation), wait
 
 
 def _denied(state: State, outcome: Outcome, settings: DnsSettings) -> tuple[State, float]:
     reply = outcome.reply
     if state.rrset.addresses and state.denials == 0:
-        return replace(state, failures=0, denials=1), _wait(0, settings)
-    rrset = RRset(_NEGATIVE[reply.kind], (), reply.chain, reply.ttl, server=outcome.server)
+        return state._replace(failures=0, denials=1), _wait(0, settings)
+    rrset = _rrset(state.rrset, _NEGATIVE[reply.kind], (), outcome)
     return State(rrset, denials=state.denials + 1), _wait(reply.ttl, settings)
 
 
@@ -102,8 +100,10 @@ def _failed(state: State, reason: str, now: float, settings: DnsSettings) -> tup
         status, wait = Status.STALE, min(wait, max(left, 1.0))
     if left <= 0:
         reason = f"no answer for more than {settings.unknown_after:g} s: {reason}"
-    rrset = replace(before, status=status, reason=reason, stale_since=since)
-    return replace(state, rrset=rrset, failures=state.failures + 1), wait
+    rrset = before
+    if (before.status, before.reason) != (status, reason):
+        rrset = replace(before, status=status, reason=reason, stale_since=since)
+    return state._replace(rrset=rrset, failures=state.failures + 1), wait
 
 
 def _wait(ttl: int, settings: DnsSettings) -> float:
@@ -111,10 +111,9 @@ def _wait(ttl: int, settings: DnsSettings) -> float:
     return min(max(ttl, settings.min_ttl), settings.max_ttl) + PAST_TTL
 
 
-def _reads_the_same(one: RRset, other: RRset) -> bool:
-    return (one.status, one.addresses, one.chain, one.reason) == (
-        other.status,
-        other.addresses,
-        other.chain,
-        other.reason,
-    )
+def _rrset(before: RRset, status: Status, addresses: tuple[Address, ...], outcome: Outcome) -> RRset:
+    """What a good answer makes of `before`: that itself where it reads the same."""
+    reply = outcome.reply
+    if before.status is status and before.addresses == addresses and before.chain == reply.chain:
+        return before
+    return RRset(status, addresses, reply.chain, reply.ttl, server=outcome.server)

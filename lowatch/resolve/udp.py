@@ -28,15 +28,17 @@ def socket_address(server: Nameserver) -> tuple[int, tuple[object, ...]]:
 
 
 class UdpSockets:
-    """on_datagram(socket, message) for all that arrives; on_error(error) for an ICMP refusal."""
+    """on_datagram(socket, message, now) for all that arrives; on_error(error) for an ICMP refusal."""
 
     def __init__(
         self,
         server: Nameserver,
-        on_datagram: Callable[[socket.socket, bytes], None],
+        now: Callable[[], float],
+        on_datagram: Callable[[socket.socket, bytes, float], None],
         on_error: Callable[[OSError], None],
     ) -> None:
         self._server = server
+        self._now = now
         self._on_datagram = on_datagram
         self._on_error = on_error
         self._loop = asyncio.get_running_loop()
@@ -95,6 +97,7 @@ class UdpSockets:
         sock.close()
 
     def _drain(self, sock: socket.socket) -> None:
+        now = self._now()
         for _ in range(_DATAGRAMS_AT_ONCE):
             if sock not in self._awaiting:  # what the last datagram said ended its use
                 return
@@ -105,4 +108,4 @@ class UdpSockets:
             except OSError as error:
                 self._on_error(error)
                 return
-            self._on_datagram(sock, message)
+            self._on_datagram(sock, message, now)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from lowatch.config.schema import DnsSettings
 from lowatch.wire.dns import failure
 
@@ -36,15 +34,14 @@ class Upstreams:
         )
         for channel in set(before).difference(self._channels):
             for done in channel.close():
-                done(failure("UNREACHABLE", "no longer a nameserver"))
+                done(channel, failure("UNREACHABLE", "no longer a nameserver"), self._environment.now())
 
-    def candidates(self) -> Sequence[Channel]:
+    def candidates(self, now: float) -> list[Channel]:
         """Whom to ask, first to last; those that were silent of late only where all were."""
         channels = self._channels
         if self._nameservers.rotate and channels:
             self._turn = (self._turn + 1) % len(channels)
             channels = channels[self._turn :] + channels[: self._turn]
-        now = self._environment.now()
         return [channel for channel in channels if channel.health.admits(now)] or sorted(
             channels, key=lambda channel: channel.health.shunned_until
         )

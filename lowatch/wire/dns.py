@@ -1,28 +1,23 @@
-"""DNS messages (RFC 1035, EDNS of RFC 6891): a query's bytes, and what a response says as values.
+"""DNS messages (RFC 1035, EDNS of RFC 6891): a query's bytes, and what a response comes to.
 
-Reading is dnspython's. Whatever it cannot read is a failure with a reason, never an exception.
+Responses are read by dns_lean, the common ones, and by dns_full, every one there is.
 """
 
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from typing import NamedTuple
 
-import dns.edns
-import dns.message
-import dns.name
-import dns.rcode
-import dns.rdataclass
-import dns.rdatatype
-import dns.rrset
-
-from lowatch.core.addresses import Address, parse_address
+from lowatch.core.addresses import Address
 
 MAX_CHAIN = 16
 """CNAMEs followed for one name, in one message or over several."""
 
-_HEADER_LENGTH = 12
+HEADER_LENGTH = 12
+MAX_TTL = 0x7FFFFFFF
+"""A TTL with its top bit set counts as 0 (RFC 2181, 8)."""
+
 # After the id: RD set, one question, no answer, no authority, one additional record (the OPT).
 _QUERY_HEADER = struct.pack("!HHHHH", 0x0100, 1, 0, 0, 1)
 # The root as owner, TYPE 41, CLASS = a payload of 1232 octets (no fragments, DNS flag day 2020).
@@ -30,9 +25,6 @@ _OPT = b"\0" + struct.pack("!HHIH", 41, 1232, 0, 0)
 _CLASS_IN = b"\0\1"
 _QR_AND_OPCODE, _QR_ALONE = 0xF8, 0x80
 _TC = 0x02
-_MAX_TTL = 0x7FFFFFFF
-_IN = dns.rdataclass.IN
-_EDE_MEANINGS = {code.value: f" {code.name.replace('_', ' ')}" for code in dns.edns.EDECode}
 
 
 class RRType(IntEnum):
@@ -53,8 +45,7 @@ class Kind(StrEnum):
     FAILURE = "failure"
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """What a response says, or why there is none.
 
     rcode: its RCODE's mnemonic, or what took its place ("TIMEOUT", "UNREACHABLE", "MALFORMED").
@@ -78,11 +69,17 @@ def failure(rcode: str, reason: str) -> Reply:
 def encode_name(name: str) -> bytes:
     """A name without its trailing dot, as labels. Raises ValueError where it cannot be one."""
     if "\\" in name or name == ".":  # only a CNAME's target may be as unusual as that
-        return dns.name.from_text(name).to_digestable()
+        return _encode_unusual_name(name)
     labels = name.encode("ascii").split(b".")
     if not all(0 < len(label) < 64 for label in labels) or len(name) > 253:
         raise ValueError(f"{name!r} is not a domain name")
     return b"".join(bytes((len(label),)) + label for label in labels) + b"\0"
+
+
+def _encode_unusual_name(name: str) -> bytes:
+    import dns.name  # noqa: PLC0415  # costs megabytes, and most hosts never meet such a name
+
+    return dns.name.from_text(name).to_digestable()
 
 
 def encode_question(name: str, rrtype: RRType) -> bytes:
@@ -97,35 +94,21 @@ def encode_query(question: bytes, ident: int) -> bytes:
 
 def ident_of(message: bytes) -> int:
     """The id of a message. Shorter ones have none that could match: -1."""
-    return int.from_bytes(message[:2], "big") if len(message) >= _HEADER_LENGTH else -1
+    return int.from_bytes(message[:2], "big") if len(message) >= HEADER_LENGTH else -1
 
 
 def repeats_question(message: bytes, question: bytes) -> bool:
     """Whether it is a response to exactly this question; anything else is not for us to read."""
     return (
-        len(message) >= _HEADER_LENGTH
+        len(message) >= HEADER_LENGTH
         and message[2] & _QR_AND_OPCODE == _QR_ALONE
         and message[4:6] == b"\0\1"
-        and message.startswith(question, _HEADER_LENGTH)
+        and message.startswith(question, HEADER_LENGTH)
     )
 
 
 def is_truncated(message: bytes) -> bool:
     return bool(message[2] & _TC)
-
-
-def parse_reply(message: bytes) -> Reply:
-    """Read a response of which `repeats_question` holds. Never raises: a bad one is a FAILURE."""
-    try:
-        return _read(dns.message.from_wire(message))
-    except Exception as error:  # dnspython 2.3 to 2.9 lets ValueError and struct.error out as well
-        return failure("MALFORMED", f"malformed response: {one_line(str(error))}")
-
-
-def one_line(text: str, limit: int = 200) -> str:
-    """Foreign text made safe to print: no control characters, not too long."""
-    shown = "".join(char if char.isprintable() else " " for char in text).strip()
-    return shown if len(shown) <= limit else shown[: limit - 3] + "..."
 
 
 def loop_reason(name: str) -> str:
@@ -134,81 +117,3 @@ def loop_reason(name: str) -> str:
 
 def length_reason() -> str:
     return f"a chain of more than {MAX_CHAIN} CNAMEs"
-
-
-def _read(message: dns.message.Message) -> Reply:
-    """Walk from the name asked for, CNAME by CNAME, to what the message knows of the last one."""
-    rcode = dns.rcode.to_text(message.rcode())
-    if rcode not in ("NOERROR", "NXDOMAIN"):
-        return failure(rcode, rcode + _extended_error(message))
-    owner, rrtype = message.question[0].name, message.question[0].rdtype
-    names, ttl = [owner], _MAX_TTL
-    while (rrset := _find(message, owner, rrtype)) is None:
-        alias = _find(message, owner, dns.rdatatype.CNAME)
-        if alias is None:
-            return _read_end(message, rcode, names, ttl)
-        owner, ttl = alias[0].target, min(ttl, alias.ttl)
-        if owner in names:
-            return failure(rcode, loop_reason(_text(owner)))
-        names.append(owner)
-        if len(names) > MAX_CHAIN + 1:
-            return failure(rcode, length_reason())
-    if rcode == "NXDOMAIN":
-        return failure("MALFORMED", "malformed response: NXDOMAIN, with addresses")
-    addresses = sorted(parse_address(rdata.address) for rdata in rrset)
-    return Reply(Kind.ADDRESSES, rcode, tuple(addresses), _targets(names), min(ttl, rrset.ttl))
-
-
-def _read_end(message: dns.message.Message, rcode: str, names: list[dns.name.Name], ttl: int) -> Reply:
-    """The chain ends without an address: NXDOMAIN, NODATA, cut short, or a referral.
-
-    RFC 2308, 2.1 and 2.2 tell them apart; its section 5 gives the TTL. Without an SOA that covers
-    the last name there is nothing to remember a denial by: TTL 0.
-    """
-    chain = _targets(names)
-    soa = _soa_for(message, names[-1])
-    negative_ttl = min(ttl, soa.ttl, soa[0].minimum) if soa else 0
-    if rcode == "NXDOMAIN":
-        return Reply(Kind.NXDOMAIN, rcode, chain=chain, ttl=negative_ttl)
-    if soa is None and chain:
-        # An authoritative server stops at the border of its zones and leaves the rest to us.
-        return Reply(Kind.ALIAS, rcode, chain=chain, ttl=ttl)
-    if soa is None and any(rrset.rdtype == dns.rdatatype.NS for rrset in message.authority):
-        return failure(rcode, "a referral: it resolves only the zones it serves itself")
-    return Reply(Kind.NODATA, rcode, chain=chain, ttl=negative_ttl)
-
-
-def _find(
-    message: dns.message.Message, owner: dns.name.Name, rrtype: dns.rdatatype.RdataType
-) -> dns.rrset.RRset | None:
-    """By a plain search: Message.get_rrset costs more than an answer has records, usually."""
-    for rrset in message.answer:
-        if rrset.rdtype == rrtype and rrset.rdclass == _IN and rrset.name == owner:
-            return rrset
-    return None
-
-
-def _soa_for(message: dns.message.Message, name: dns.name.Name) -> dns.rrset.RRset | None:
-    for rrset in message.authority:
-        if rrset.rdtype == dns.rdatatype.SOA and name.is_subdomain(rrset.name):
-            return rrset
-    return None
-
-
-def _targets(names: list[dns.name.Name]) -> tuple[str, ...]:
-    return tuple(_text(name) for name in names[1:])
-
-
-def _text(name: dns.name.Name) -> str:
-    return name.to_text(omit_final_dot=True).lower()
-
-
-def _extended_error(message: dns.message.Message) -> str:
-    """The first Extended DNS Error (RFC 8914), as " (EDE 6 DNSSEC BOGUS: text)", or ""."""
-    for option in message.options:
-        if isinstance(option, dns.edns.EDEOption):
-            code = int(option.code)
-            meaning = _EDE_MEANINGS.get(code, "")
-            text = f": {one_line(option.text)}" if option.text else ""
-            return f" (EDE {code}{meaning}{text})"
-    return ""

@@ -29,9 +29,13 @@ class Counts:
 
     def __init__(self) -> None:
         self.seen: list[tuple[str, float]] = []
+        self.mismatches = 0
 
     def on_query(self, rcode: str, seconds: float) -> None:
         self.seen.append((rcode, seconds))
+
+    def on_mismatch(self) -> None:
+        self.mismatches += 1
 
     @property
     def rcodes(self) -> list[str]:

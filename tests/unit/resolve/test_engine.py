@@ -16,6 +16,7 @@ from lowatch.core.answers import NOT_ASKED, RRset, Status
 from lowatch.resolve.channel import Environment
 from lowatch.resolve.engine import Engine
 from lowatch.resolve.nameservers import Nameservers
+from lowatch.resolve.reader import Reader
 from lowatch.resolve.upstreams import Upstreams
 from tests.support.dns_server import Query, ScriptedServer, free_port, respond, soa
 from tests.unit.resolve.asking import ADDRESS, WWW, Counts, address_only, running
@@ -282,15 +283,16 @@ def test_a_silent_server_is_spared_and_tried_again_by_one_query() -> None:
 
 def test_rotate_takes_turns() -> None:
     async def scenario() -> None:
-        environment = Environment(lambda: 1000.0, asyncio.TaskGroup().create_task, Counts())
+        counts = Counts()
+        environment = Environment(lambda: 1000.0, asyncio.TaskGroup().create_task, counts, Reader(counts))
         upstreams = Upstreams(environment)
-        assert upstreams.candidates() == []
+        assert upstreams.candidates(1000.0) == []
         servers = tuple(Nameserver(f"127.0.0.{n}") for n in range(1, 4))
         upstreams.replace(Nameservers(servers, rotate=True), DnsSettings())
-        firsts = [upstreams.candidates()[0].server for _ in range(6)]
+        firsts = [upstreams.candidates(1000.0)[0].server for _ in range(6)]
         assert Counter(firsts) == dict.fromkeys(servers, 2)
         upstreams.replace(Nameservers(servers), DnsSettings())
-        assert [channel.server for channel in upstreams.candidates()] == list(servers)
+        assert [channel.server for channel in upstreams.candidates(1000.0)] == list(servers)
         upstreams.close()
 
     run_virtually(scenario())

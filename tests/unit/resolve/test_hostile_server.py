@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import Callable, Iterable
 
 import pytest
@@ -18,6 +19,7 @@ from tests.unit.resolve.virtual_time import run_virtually
 Script = Callable[[Query], Iterable[bytes]]
 OverTcp = Callable[[Query], "bytes | list[bytes] | None"]
 FORGED = "203.0.113.66"
+_OPT = 11  # octets of the record at the end of each query
 
 
 def asked(script: Script, over_tcp: OverTcp | None = None) -> tuple[RRset, str]:
@@ -185,6 +187,28 @@ def test_an_answer_of_64_kib_is_taken_whole() -> None:
             assert len(rrset.addresses) == len(set(rrset.addresses)) == 4090
 
     run_virtually(scenario())
+
+
+def compressed_to_death(query: Query) -> bytes:
+    """A chain of 7,680 compression pointers, which 4,000 names are to be read through."""
+    body = len(query.message) - _OPT
+    header = query.message[:2] + b"\x81\x80\0\1" + (4001).to_bytes(2, "big") + bytes(4)
+    start = body + 12
+    chain = b"\xc0\x0c" + b"".join((0xC000 | start + 2 * n).to_bytes(2, "big") for n in range(7679))
+    record = b"\0\x10\0\1\0\0\0\x3c"
+    first = b"\xc0\x0c" + record + len(chain).to_bytes(2, "big") + chain
+    others = (0xC000 | start + 2 * 7679).to_bytes(2, "big") + record + b"\0\0"
+    return header + query.message[12:body] + first + others * 4000
+
+
+def test_an_answer_meant_to_take_long_is_malformed_and_does_not() -> None:
+    before = time.process_time()
+    rrset, reason = asked(truncated, lambda query: framed(compressed_to_death(query)))
+    assert (rrset.status, reason) == (
+        Status.UNKNOWN,
+        "malformed response: a name of more than 16 pointers",
+    )
+    assert time.process_time() - before < 5
 
 
 TCP_FAILURES: dict[str, tuple[OverTcp | None, str]] = {

@@ -1,0 +1,145 @@
+"""Any DNS response, read with dnspython: what dns_lean leaves, and what it is checked against.
+
+What dnspython cannot read is a failure with a reason, never an exception. It costs megabytes to
+import, and some 100 us for each message.
+"""
+
+from __future__ import annotations
+
+from operator import itemgetter
+
+import dns.edns
+import dns.message
+import dns.name
+import dns.rcode
+import dns.rdataclass
+import dns.rdatatype
+import dns.rrset
+
+from lowatch.core.addresses import parse_address
+
+from .dns import MAX_CHAIN, MAX_TTL, Kind, Reply, failure, length_reason, loop_reason
+
+_IN = dns.rdataclass.IN
+_MAX_POINTERS = 16  # of compression, in one name: dnspython 2.9's own limit
+_MAX_LABELS = 127
+_EDE_MEANINGS = {code.value: f" {code.name.replace('_', ' ')}" for code in dns.edns.EDECode}
+
+
+def parse_full(message: bytes) -> Reply:
+    """Read a response of which `repeats_question` holds. Never raises: a bad one is a FAILURE."""
+    if _longest_chain_of_pointers(message) > _MAX_POINTERS:
+        return failure("MALFORMED", f"malformed response: a name of more than {_MAX_POINTERS} pointers")
+    try:
+        return _read(dns.message.from_wire(message))
+    except Exception as error:  # dnspython 2.3 to 2.9 lets ValueError and struct.error out as well
+        return failure("MALFORMED", f"malformed response: {_one_line(str(error))}")
+
+
+def _read(message: dns.message.Message) -> Reply:
+    """Walk from the name asked for, CNAME by CNAME, to what the message knows of the last one."""
+    rcode = dns.rcode.to_text(message.rcode())
+    if rcode not in ("NOERROR", "NXDOMAIN"):
+        return failure(rcode, rcode + _extended_error(message))
+    owner, rrtype = message.question[0].name, message.question[0].rdtype
+    names, ttl = [owner], MAX_TTL
+    while (rrset := _find(message, owner, rrtype)) is None:
+        alias = _find(message, owner, dns.rdatatype.CNAME)
+        if alias is None:
+            return _read_end(message, rcode, names, ttl)
+        owner, ttl = alias[0].target, min(ttl, alias.ttl)
+        if owner in names:
+            return failure(rcode, loop_reason(_text(owner)))
+        names.append(owner)
+        if len(names) > MAX_CHAIN + 1:
+            return failure(rcode, length_reason())
+    if rcode == "NXDOMAIN":
+        return failure("MALFORMED", "malformed response: NXDOMAIN, with addresses")
+    addresses = sorted(parse_address(rdata.address) for rdata in rrset)
+    return Reply(Kind.ADDRESSES, rcode, tuple(addresses), _targets(names), min(ttl, rrset.ttl))
+
+
+def _read_end(message: dns.message.Message, rcode: str, names: list[dns.name.Name], ttl: int) -> Reply:
+    """The chain ends without an address: NXDOMAIN, NODATA, cut short, or a referral.
+
+    RFC 2308, 2.1 and 2.2 tell them apart; its section 5 gives the TTL. Without an SOA that covers
+    the last name there is nothing to remember a denial by: TTL 0.
+    """
+    chain = _targets(names)
+    soa = _soa_for(message, names[-1])
+    negative_ttl = min(ttl, soa.ttl, soa[0].minimum) if soa else 0
+    if rcode == "NXDOMAIN":
+        return Reply(Kind.NXDOMAIN, rcode, chain=chain, ttl=negative_ttl)
+    if soa is None and chain:
+        # An authoritative server stops at the border of its zones and leaves the rest to us.
+        return Reply(Kind.ALIAS, rcode, chain=chain, ttl=ttl)
+    if soa is None and any(rrset.rdtype == dns.rdatatype.NS for rrset in message.authority):
+        return failure(rcode, "a referral: it resolves only the zones it serves itself")
+    return Reply(Kind.NODATA, rcode, chain=chain, ttl=negative_ttl)
+
+
+def _find(
+    message: dns.message.Message, owner: dns.name.Name, rrtype: dns.rdatatype.RdataType
+) -> dns.rrset.RRset | None:
+    """By a plain search: Message.get_rrset costs more than an answer has records, usually."""
+    for rrset in message.answer:
+        if rrset.rdtype == rrtype and rrset.rdclass == _IN and rrset.name == owner:
+            return rrset
+    return None
+
+
+def _soa_for(message: dns.message.Message, name: dns.name.Name) -> dns.rrset.RRset | None:
+    for rrset in message.authority:
+        if rrset.rdtype == dns.rdatatype.SOA and name.is_subdomain(rrset.name):
+            return rrset
+    return None
+
+
+def _targets(names: list[dns.name.Name]) -> tuple[str, ...]:
+    return tuple(_text(name) for name in names[1:])
+
+
+def _text(name: dns.name.Name) -> str:
+    return name.to_text(omit_final_dot=True).lower()
+
+
+def _extended_error(message: dns.message.Message) -> str:
+    """The first Extended DNS Error (RFC 8914), as " (EDE 6 DNSSEC BOGUS: text)", or ""."""
+    for option in message.options:
+        if isinstance(option, dns.edns.EDEOption):
+            code = int(option.code)
+            meaning = _EDE_MEANINGS.get(code, "")
+            text = f": {_one_line(option.text)}" if option.text else ""
+            return f" (EDE {code}{meaning}{text})"
+    return ""
+
+
+def _one_line(text: str, limit: int = 200) -> str:
+    """Foreign text made safe to print: no control characters, not too long."""
+    shown = "".join(char if char.isprintable() else " " for char in text).strip()
+    return shown if len(shown) <= limit else shown[: limit - 3] + "..."
+
+
+def _longest_chain_of_pointers(message: bytes) -> int:
+    """Of all names that the message could be read to hold, wherever they begin.
+
+    Older dnspython follows every chain, for each name anew: 64 KiB can keep it busy for a minute.
+    Chains lead downwards (RFC 1035, 4.1.4), so lengths are found from the lowest target up.
+    """
+    targets = {
+        at: (octet & 0x3F) << 8 | message[at + 1] for at, octet in enumerate(message[:-1]) if octet >= 0xC0
+    }
+    lengths: dict[int, int] = {}
+    for at, target in sorted(targets.items(), key=itemgetter(1)):
+        end = _skip_labels(message, target)
+        lengths[at] = 1 + (lengths[end] if targets.get(end, target) < target else 0)
+    return max(lengths.values(), default=0)
+
+
+def _skip_labels(message: bytes, pos: int) -> int:
+    """Where the labels from `pos` on end, and a pointer, the root or something worse follows."""
+    for _ in range(_MAX_LABELS):
+        if pos >= len(message) or not 0 < message[pos] < 0x40:
+            break
+        pos += 1 + message[pos]
+    return pos

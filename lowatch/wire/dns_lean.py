@@ -1,0 +1,182 @@
+"""The common DNS responses, read in microseconds: addresses behind a chain of CNAMEs, or a denial.
+
+Only what cannot be read in two ways is read here; None stands for everything else, however valid,
+and leaves it to dns_full. What is returned is what dns_full makes of the same octets. So:
+
+- RCODE NOERROR or NXDOMAIN, not truncated, and not an octet after the last record;
+- answer: CNAMEs in the order of their chain, then addresses of its last name, of the type asked for;
+- authority: empty, or in a denial one SOA, of a zone that the last name is in;
+- additional: empty, or one OPT of version 0 that says nothing;
+- class IN, no TTL with its top bit set, names of letters, digits, hyphens and underscores;
+- compression pointers (RFC 1035, 4.1.4) to labels further up, of which none overlaps the name.
+"""
+
+from __future__ import annotations
+
+import struct
+from string import ascii_letters, digits
+
+from lowatch.core.addresses import V4_LENGTH, V6_LENGTH, Address
+
+from .dns import HEADER_LENGTH, MAX_CHAIN, MAX_TTL, Kind, Reply, RRType, is_truncated
+
+_COUNTS = struct.Struct("!HHH")  # of the records in answer, authority, additional
+_RECORD = struct.Struct("!HHIH")  # after the owner name: TYPE, CLASS, TTL, RDLENGTH
+_MINIMUM = struct.Struct("!I")  # the last of the five numbers at the end of an SOA's rdata
+_SOA_NUMBERS = 20
+
+_RCODES = {0: "NOERROR", 3: "NXDOMAIN"}
+_CNAME, _SOA, _OPT = 5, 6, 41
+_IN = 1
+_LENGTHS = {RRType.A.value: V4_LENGTH, RRType.AAAA.value: V6_LENGTH}
+
+_POINTER = 0xC000
+_MAX_LABEL = 63
+_MAX_NAME = 255  # with an octet of length for each label, and for the root
+_USUAL = (ascii_letters + digits + "-_.").encode()
+
+
+class _UnusualError(Exception):
+    """Not for us to read."""
+
+
+def parse_lean(message: bytes, question: bytes) -> Reply | None:
+    """Read a response of which `repeats_question` holds; None for an unusual one. Never raises."""
+    try:
+        return _read(message, question)
+    except (_UnusualError, IndexError, struct.error):  # the last two: it ends too early
+        return None
+
+
+def _read(message: bytes, question: bytes) -> Reply:
+    rcode = _RCODES.get(message[3] & 0x0F)
+    answers, authorities, additionals = _COUNTS.unpack_from(message, 6)
+    if rcode is None or is_truncated(message) or authorities > 1 or additionals > 1:
+        raise _UnusualError
+    addresses, chain, ttl, pos = _read_answer(message, question, answers)
+    if authorities:
+        last = chain[-1] if chain else _text(_labels(message, HEADER_LENGTH)[0])
+        negative_ttl, pos = _read_soa(message, pos, last)
+        ttl = min(ttl, negative_ttl)
+    if additionals:
+        pos = _skip_opt(message, pos)
+    if pos != len(message):
+        raise _UnusualError
+    return Reply(_kind(rcode, addresses, chain, authorities), rcode, addresses, chain, ttl)
+
+
+def _kind(rcode: str, addresses: tuple[Address, ...], chain: tuple[str, ...], authorities: int) -> Kind:
+    """RFC 2308, 2.1 and 2.2; without an SOA only a chain is beyond doubt."""
+    if addresses and rcode == "NOERROR" and not authorities:
+        return Kind.ADDRESSES
+    if authorities and not addresses:
+        return Kind.NODATA if rcode == "NOERROR" else Kind.NXDOMAIN
+    if chain and rcode == "NOERROR" and not addresses:
+        return Kind.ALIAS
+    raise _UnusualError
+
+
+def _read_answer(
+    message: bytes, question: bytes, count: int
+) -> tuple[tuple[Address, ...], tuple[str, ...], int, int]:
+    """The addresses, the chain of their name, the least TTL of all, and where the section ends."""
+    asked, pos = question[-3], HEADER_LENGTH + len(question)
+    owner = HEADER_LENGTH  # where the name is written that the next record must belong to
+    addresses: set[Address] = set()
+    chain: list[str] = []
+    least = MAX_TTL
+    for _ in range(count):
+        start = _skip_owner(message, pos, owner)
+        rrtype, ttl, pos = _read_record(message, start)
+        start += _RECORD.size
+        if rrtype == asked and pos - start == _LENGTHS[asked]:
+            addresses.add(Address(message[start:pos]))
+        elif rrtype == _CNAME and not addresses:
+            owner = start
+            chain.append(_read_target(message, start, pos))
+        else:
+            raise _UnusualError
+        least = min(least, ttl)
+    if chain and not _is_plain(chain, message):
+        raise _UnusualError
+    return tuple(sorted(addresses)), tuple(chain), least, pos
+
+
+def _skip_owner(message: bytes, pos: int, owner: int) -> int:
+    """Where the name at `pos` ends, which must be the one at `owner`: by a pointer, most of the time."""
+    if message[pos] << 8 | message[pos + 1] == _POINTER + owner:
+        return pos + 2
+    labels, end = _labels(message, pos)
+    if _text(labels) != _text(_labels(message, owner)[0]):
+        raise _UnusualError
+    return end
+
+
+def _read_record(message: bytes, pos: int) -> tuple[int, int, int]:
+    """TYPE, TTL, and where the rdata ends that follows them."""
+    rrtype, rrclass, ttl, length = _RECORD.unpack_from(message, pos)
+    if rrclass != _IN or ttl > MAX_TTL:
+        raise _UnusualError
+    return rrtype, ttl, pos + _RECORD.size + length
+
+
+def _read_target(message: bytes, pos: int, end: int) -> str:
+    labels, after = _labels(message, pos)
+    if after != end or not labels:
+        raise _UnusualError
+    return _text(labels)
+
+
+def _is_plain(chain: list[str], message: bytes) -> bool:
+    """Whether it passes through no name twice, and is not too long."""
+    names = {_text(_labels(message, HEADER_LENGTH)[0]), *chain}
+    return len(names) == len(chain) + 1 <= MAX_CHAIN + 1
+
+
+def _read_soa(message: bytes, pos: int, name: str) -> tuple[int, int]:
+    """The TTL of a denial of `name`, which the SOA at `pos` must cover (RFC 2308, 5), and its end."""
+    labels, pos = _labels(message, pos)
+    rrtype, ttl, end = _read_record(message, pos)
+    zone = _text(labels)
+    _, numbers = _labels(message, _labels(message, pos + _RECORD.size)[1])
+    covered = not zone or name == zone or name.endswith("." + zone)
+    if rrtype != _SOA or numbers + _SOA_NUMBERS != end or not covered:
+        raise _UnusualError
+    return min(ttl, _MINIMUM.unpack_from(message, end - _MINIMUM.size)[0]), end
+
+
+def _skip_opt(message: bytes, pos: int) -> int:
+    """RFC 6891, 6.1.2 and 6.1.3: the TTL holds an extended RCODE, the version and the flags."""
+    rrtype, _, extended, length = _RECORD.unpack_from(message, pos + 1)
+    if message[pos] or rrtype != _OPT or extended >> 16 or length:
+        raise _UnusualError
+    return pos + 1 + _RECORD.size
+
+
+def _labels(message: bytes, pos: int) -> tuple[list[bytes], int]:
+    """The labels of the name at `pos`, and where it ends there."""
+    labels: list[bytes] = []
+    start, limit = pos, len(message)
+    end = 0
+    while length := message[pos]:
+        if length <= _MAX_LABEL:
+            labels.append(message[pos + 1 : pos + 1 + length])
+            pos += 1 + length
+            continue
+        target = (length << 8 | message[pos + 1]) - _POINTER
+        # To a label, so that there are as few pointers as labels; and into ever lower parts.
+        if not HEADER_LENGTH <= target < start or message[target] > _MAX_LABEL or pos + 2 > limit:
+            raise _UnusualError
+        end = end or pos + 2
+        start, limit, pos = target, start, target
+    if pos + 1 > limit or sum(map(len, labels)) + len(labels) >= _MAX_NAME:
+        raise _UnusualError
+    return labels, end or pos + 1
+
+
+def _text(labels: list[bytes]) -> str:
+    """The name in lower case, without its final dot; of usual octets, for others would need escapes."""
+    name = b".".join(labels)
+    if name.translate(None, _USUAL) or name.count(b".") != max(0, len(labels) - 1):
+        raise _UnusualError
+    return name.decode("ascii").lower()
