@@ -5,6 +5,20 @@ from __future__ import annotations
 import pytest
 
 from tests.support.netns import Netns
+from tests.support.waiting import eventually
+
+
+def await_ipv6(netns: Netns) -> None:
+    """Its local routes come a moment after the addresses, by a work queue, and only then one can bind."""
+    lines = netns.ip("-6 -oneline addr show dev lo scope global").splitlines()
+    addresses = {line.split()[3].split("/")[0] for line in lines}
+
+    def all_local() -> bool:
+        routes = netns.ip("-6 route show table local type local dev lo").split()
+        return addresses <= set(routes)
+
+    assert len(addresses) > 0
+    eventually(all_local)
 
 
 @pytest.fixture
@@ -42,6 +56,7 @@ def furnished(netns: Netns) -> Netns:
             "route add multicast 224.0.0.0/4 dev veth0 table 100",
         ]
     )
+    await_ipv6(netns)
     return netns
 
 
@@ -49,6 +64,7 @@ def furnished(netns: Netns) -> Netns:
 def listening(netns: Netns) -> Netns:
     netns.ip("addr add 192.0.2.10/32 dev lo")
     netns.ip("addr add 2001:db8::1/128 dev lo nodad")
+    await_ipv6(netns)
     netns.listener("192.0.2.10", 80, backlog=7)
     netns.full_listener("0.0.0.0", 81, backlog=2)
     netns.listener("::", 82, v6only=False)
