@@ -16,7 +16,7 @@ BODY = 12 + len(QUESTION)
 ASKED = b"\xc0\x0c"
 """The name asked for, as a compression pointer."""
 
-A, NS, CNAME, SOA, TXT, AAAA, OPT, RRSIG = 1, 2, 5, 6, 16, 28, 41, 46
+A, NS, CNAME, SOA, TXT, AAAA, OPT, RRSIG, PRIVATE = 1, 2, 5, 6, 16, 28, 41, 46, 65280
 IN, CHAOS = 1, 3
 
 

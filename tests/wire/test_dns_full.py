@@ -9,15 +9,11 @@ import pytest
 from lowatch.core.addresses import parse_address
 from lowatch.wire.dns import Kind
 from lowatch.wire.dns_full import parse_full
-from tests.wire.dns_messages import ASKED, CNAME, TXT, A, name, pointer, record, response
+from tests.wire.dns_messages import ASKED, CNAME, PRIVATE, TXT, A, name, pointer, record, response
 
 ADDRESS = parse_address("192.0.2.10")
-START = len(response([record(ASKED, TXT, b"")]))
+START = len(response([record(ASKED, PRIVATE, b"")]))
 """Where the rdata of the first record begins."""
-
-
-OPAQUE = 65280
-"""A type for private use (RFC 6895): nobody reads its rdata."""
 
 
 def pointers(count: int, first: int = START) -> bytes:
@@ -28,7 +24,7 @@ def pointers(count: int, first: int = START) -> bytes:
 def through(chain: bytes) -> bytes:
     """An address of the name that the last pointer of a chain comes to."""
     last = START + len(chain) - 2
-    return response([record(ASKED, OPAQUE, chain), record(pointer(last), A, ADDRESS)])
+    return response([record(ASKED, PRIVATE, chain), record(pointer(last), A, ADDRESS)])
 
 
 def test_a_chain_of_sixteen_pointers_is_followed() -> None:
@@ -43,7 +39,7 @@ def test_a_chain_of_seventeen_is_malformed() -> None:
 
 def test_labels_between_pointers_make_it_no_shorter() -> None:
     links = b"".join(b"\1a" + pointer(12 if n == 0 else START + 4 * (n - 1)) for n in range(17))
-    message = response([record(ASKED, TXT, links), record(pointer(START + 4 * 16), A, ADDRESS)])
+    message = response([record(ASKED, PRIVATE, links), record(pointer(START + 4 * 16), A, ADDRESS)])
     assert parse_full(message).reason == "malformed response: a name of more than 16 pointers"
 
 
@@ -57,20 +53,20 @@ def test_pointers_that_are_none_count_for_nothing() -> None:
 CHAIN = pointers(0x1E00)  # pointers reach no further than 16 KiB
 BOMBS = {
     "owners at the end of a long chain": [
-        record(ASKED, TXT, CHAIN),
-        *[record(pointer(START + len(CHAIN) - 2), TXT, b"")] * 4000,
+        record(ASKED, PRIVATE, CHAIN),
+        *[record(pointer(START + len(CHAIN) - 2), PRIVATE, b"")] * 4000,
     ],
     "aliases at the end of a long chain": [
-        record(ASKED, TXT, CHAIN),
+        record(ASKED, PRIVATE, CHAIN),
         *[record(ASKED, CNAME, pointer(START + len(CHAIN) - 2))] * 3500,
     ],
     "labels without end": [
-        record(ASKED, TXT, b"\1a" * 8000),
-        *[record(pointer(START), TXT, b"")] * 4000,
+        record(ASKED, PRIVATE, b"\1a" * 8000),
+        *[record(pointer(START), PRIVATE, b"")] * 4000,
     ],
     "pointers into labels without end": [
-        record(ASKED, TXT, b"\1a" * 8000),
-        *[record(ASKED, TXT, b"".join(pointer(START + 2 * n) for n in range(8000)))] * 3,
+        record(ASKED, PRIVATE, b"\1a" * 8000),
+        *[record(ASKED, PRIVATE, b"".join(pointer(START + 2 * n) for n in range(8000)))] * 3,
     ],
     "long names": [
         record(ASKED, CNAME, name(".".join("a" * 126))),

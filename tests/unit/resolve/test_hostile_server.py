@@ -15,6 +15,7 @@ from lowatch.core.answers import RRset, Status
 from tests.support.dns_server import Query, ScriptedServer, framed, free_port, respond, soa
 from tests.unit.resolve.asking import ADDRESS, WWW, address_only, ask, running
 from tests.unit.resolve.virtual_time import run_virtually
+from tests.wire.dns_messages import ASKED, PRIVATE, pointer, record, response
 
 Script = Callable[[Query], Iterable[bytes]]
 OverTcp = Callable[[Query], "bytes | list[bytes] | None"]
@@ -190,15 +191,12 @@ def test_an_answer_of_64_kib_is_taken_whole() -> None:
 
 
 def compressed_to_death(query: Query) -> bytes:
-    """A chain of 7,680 compression pointers, which 4,000 names are to be read through."""
-    body = len(query.message) - _OPT
-    header = query.message[:2] + b"\x81\x80\0\1" + (4001).to_bytes(2, "big") + bytes(4)
-    start = body + 12
-    chain = b"\xc0\x0c" + b"".join((0xC000 | start + 2 * n).to_bytes(2, "big") for n in range(7679))
-    record = b"\0\x10\0\1\0\0\0\x3c"
-    first = b"\xc0\x0c" + record + len(chain).to_bytes(2, "big") + chain
-    others = (0xC000 | start + 2 * 7679).to_bytes(2, "big") + record + b"\0\0"
-    return header + query.message[12:body] + first + others * 4000
+    """4,000 names, each to be read by way of 7,680 compression pointers."""
+    question = query.message[12:-_OPT]
+    start = len(response([record(ASKED, PRIVATE, b"")], question=question))
+    chain = ASKED + b"".join(pointer(start + 2 * n) for n in range(7679))
+    names = [record(pointer(start + 2 * 7679), PRIVATE, b"")] * 4000
+    return query.message[:2] + response([record(ASKED, PRIVATE, chain), *names], question=question)[2:]
 
 
 def test_an_answer_meant_to_take_long_is_malformed_and_does_not() -> None:
