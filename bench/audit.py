@@ -23,7 +23,7 @@ from lowatch.core.verdicts import Verdict
 from lowatch.kernel.host import Host
 from lowatch.kernel.probe import probe
 from lowatch.report.metrics_instruments import Instruments
-from lowatch.wiring import SystemClock
+from lowatch.wiring import SystemClock, collect_rarely
 from tests.support.netns import Netns
 
 from . import report, world
@@ -107,6 +107,7 @@ def run(*, quick: bool) -> list[Row]:
 
 
 def measure(setting: Setting) -> list[Row]:
+    collect_rarely()  # as `check` and `run` do
     report.title(f"(a) A full audit, DNS apart: {setting.size} addresses, listeners, domains")
     with Netns() as netns, netns.entered(), closing(world.Lo()) as lo:
         lo.fill(setting.size)

@@ -57,7 +57,7 @@ class SystemClock:
         return Now(time.monotonic(), time.time(), time.clock_gettime(time.CLOCK_BOOTTIME))
 
 
-def _rarely_collect() -> None:
+def collect_rarely() -> None:
     """Nearly all that is allocated is tuples without cycles, by the ten thousand, and kept.
 
     Collecting at Python's default pace takes a quarter of a first audit's time, and finds nothing.
@@ -68,7 +68,7 @@ def _rarely_collect() -> None:
 
 def check(config: Config, progress: Progress | None) -> Audit:
     """One audit, now."""
-    _rarely_collect()
+    collect_rarely()
 
     async def run() -> Audit:
         with _host(config.policy) as host:
@@ -102,7 +102,7 @@ def run(config: Config, load: Callable[[], Config]) -> int:
 
     Raises StartError.
     """
-    _rarely_collect()
+    collect_rarely()
     if config.web.config_file:
         # Whoever asks for TLS or passwords must not be served without them.
         raise StartError("web.config_file: this version has neither TLS nor basic auth, not starting")
