@@ -19,12 +19,13 @@ MAX_TTL = 0x7FFFFFFF
 """A TTL with its top bit set counts as 0 (RFC 2181, 8)."""
 
 # After the id: RD set, one question, no answer, no authority, one additional record (the OPT).
-_QUERY_HEADER = struct.pack("!HHHHH", 0x0100, 1, 0, 0, 1)
+QUERY_HEADER = struct.pack("!HHHHH", 0x0100, 1, 0, 0, 1)
 # The root as owner, TYPE 41, CLASS = a payload of 1232 octets (no fragments, DNS flag day 2020).
-_OPT = b"\0" + struct.pack("!HHIH", 41, 1232, 0, 0)
+QUERY_END = b"\0" + struct.pack("!HHIH", 41, 1232, 0, 0)
 _CLASS_IN = b"\0\1"
 _QR_AND_OPCODE, _QR_ALONE = 0xF8, 0x80
-_TC = 0x02
+TC = 0x02
+"""The bit of a message's third octet that says it was truncated."""
 
 
 class RRType(IntEnum):
@@ -32,6 +33,7 @@ class RRType(IntEnum):
 
     A = 1
     AAAA = 28
+    SRV = 33
 
 
 class Kind(StrEnum):
@@ -49,7 +51,8 @@ class Reply(NamedTuple):
     """What a response says, or why there is none.
 
     rcode: its RCODE's mnemonic, or what took its place ("TIMEOUT", "UNREACHABLE", "MALFORMED").
-    addresses: sorted, empty unless kind is ADDRESSES. chain: CNAME targets, in order, lower case.
+    addresses: sorted, empty unless kind is ADDRESSES. Where SRV was asked for: see service_record.
+    chain: CNAME targets, in order, lower case.
     ttl: seconds, the minimum along the chain; for a negative reply the SOA's too (RFC 2308, 5).
     reason: one line, for a FAILURE; "" otherwise.
     """
@@ -64,6 +67,19 @@ class Reply(NamedTuple):
 
 def failure(rcode: str, reason: str) -> Reply:
     return Reply(Kind.FAILURE, rcode, reason=reason)
+
+
+def service_record(port: int, target: str) -> Address:
+    """What stands for an SRV record (RFC 2782) where a Reply has addresses: octets, to tell them apart.
+
+    target: lower case, without its final dot. Priority and weight are left out: each record counts.
+    """
+    return Address(port.to_bytes(2, "big") + target.encode())
+
+
+def parse_service_record(record: Address) -> tuple[int, str]:
+    """Port and target of what service_record made."""
+    return int.from_bytes(record[:2], "big"), record[2:].decode()
 
 
 def encode_name(name: str) -> bytes:
@@ -89,7 +105,7 @@ def encode_question(name: str, rrtype: RRType) -> bytes:
 
 def encode_query(question: bytes, ident: int) -> bytes:
     """A whole query; `ident` is its random 16-bit id."""
-    return ident.to_bytes(2, "big") + _QUERY_HEADER + question + _OPT
+    return ident.to_bytes(2, "big") + QUERY_HEADER + question + QUERY_END
 
 
 def ident_of(message: bytes) -> int:
@@ -108,7 +124,7 @@ def repeats_question(message: bytes, question: bytes) -> bool:
 
 
 def is_truncated(message: bytes) -> bool:
-    return bool(message[2] & _TC)
+    return bool(message[2] & TC)
 
 
 def loop_reason(name: str) -> str:

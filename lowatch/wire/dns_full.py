@@ -6,7 +6,9 @@ import, and some 100 us for each message.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from operator import itemgetter
+from typing import Any
 
 import dns.edns
 import dns.message
@@ -16,9 +18,9 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
-from lowatch.core.addresses import parse_address
+from lowatch.core.addresses import Address, parse_address
 
-from .dns import MAX_CHAIN, MAX_TTL, Kind, Reply, failure, length_reason, loop_reason
+from .dns import MAX_CHAIN, MAX_TTL, Kind, Reply, failure, length_reason, loop_reason, service_record
 
 _IN = dns.rdataclass.IN
 _MAX_POINTERS = 16  # of compression, in one name: dnspython 2.9's own limit
@@ -55,8 +57,19 @@ def _read(message: dns.message.Message) -> Reply:
             return failure(rcode, length_reason())
     if rcode == "NXDOMAIN":
         return failure("MALFORMED", "malformed response: NXDOMAIN, with addresses")
-    addresses = sorted(parse_address(rdata.address) for rdata in rrset)
-    return Reply(Kind.ADDRESSES, rcode, tuple(addresses), _targets(names), min(ttl, rrset.ttl))
+    ttl = min(ttl, rrset.ttl)
+    if rrtype == dns.rdatatype.SRV:
+        addresses = sorted({record for rdata in rrset for record in _service(rdata)})
+        kind = Kind.ADDRESSES if addresses else Kind.NODATA
+    else:
+        addresses, kind = sorted(parse_address(rdata.address) for rdata in rrset), Kind.ADDRESSES
+    return Reply(kind, rcode, tuple(addresses), _targets(names), ttl)
+
+
+def _service(rdata: Any) -> Iterator[Address]:
+    """A target of "." says that the service is decidedly not available (RFC 2782)."""
+    if rdata.target != dns.name.root and rdata.port:
+        yield service_record(rdata.port, _text(rdata.target))
 
 
 def _read_end(message: dns.message.Message, rcode: str, names: list[dns.name.Name], ttl: int) -> Reply:

@@ -14,6 +14,7 @@ and leaves it to dns_full. What is returned is what dns_full makes of the same o
 from __future__ import annotations
 
 import struct
+from itertools import pairwise
 from string import ascii_letters, digits
 
 from lowatch.core.addresses import V4_LENGTH, V6_LENGTH, Address
@@ -36,6 +37,18 @@ _MAX_NAME = 255  # with an octet of length for each label, and for the root
 _USUAL = (ascii_letters + digits + "-_.").encode()
 
 
+# The response that is one A record and an empty OPT: ten of eleven are.
+_QR_OPCODE_AND_TC, _RESPONSE = 0xFA, 0x80
+_RCODE = 0x0F
+_SINGLE_COUNTS = struct.pack("!HHHH", 1, 1, 0, 1)
+_SINGLE_LENGTH = 16 + 11
+_OWNER_TYPE_AND_CLASS = struct.pack("!HHH", _POINTER + HEADER_LENGTH, RRType.A, _IN)
+_NO_ANSWERS = bytes(2)
+_RDLENGTH = struct.pack("!H", V4_LENGTH)
+_OPT_OWNER_AND_TYPE = struct.pack("!BH", 0, _OPT)
+_OPT_SAYS_NOTHING = bytes(6)  # no extended RCODE, version 0, no flags, no options
+
+
 class _UnusualError(Exception):
     """Not for us to read."""
 
@@ -46,6 +59,48 @@ def parse_lean(message: bytes, question: bytes) -> Reply | None:
         return _read(message, question)
     except (_UnusualError, IndexError, struct.error):  # the last two: it ends too early
         return None
+
+
+def renewed_ttl(message: bytes, question: bytes, address: bytes) -> int | None:
+    """The TTL of the commonest response that there is to a question for A; None for any other message.
+
+    That is: one A record, of this address, and an empty OPT. Costs a third of what parse_lean does.
+    """
+    record = message[HEADER_LENGTH + len(question) :]
+    if (
+        len(record) == _SINGLE_LENGTH
+        and message[2] & _QR_OPCODE_AND_TC == _RESPONSE
+        and not message[3] & _RCODE
+        and message[4:HEADER_LENGTH] == _SINGLE_COUNTS
+        and message.startswith(question, HEADER_LENGTH)
+        and record[:6] == _OWNER_TYPE_AND_CLASS
+        and record[10:19] == _RDLENGTH + address + _OPT_OWNER_AND_TYPE
+        and record[21:] == _OPT_SAYS_NOTHING
+    ):
+        ttl = int.from_bytes(record[6:10], "big")
+        return ttl if ttl <= MAX_TTL else None
+    return None
+
+
+def denial_key(message: bytes) -> bytes | None:
+    """What a denial comes to hangs on nothing of the message but this; None where it is no denial.
+
+    It is the message without its id and without the first label of the name, but with that label's
+    length: so names of one zone share it. (What the label says matters nowhere: it ends the name asked
+    for, which the zone covers with any label in front.) See is_shareable for the exception.
+    """
+    if message[6:8] != _NO_ANSWERS:
+        return None
+    return message[2 : HEADER_LENGTH + 1] + message[HEADER_LENGTH + 1 + message[HEADER_LENGTH] :]
+
+
+def is_shareable(message: bytes) -> bool:
+    """Whether no name in it may begin within the first label, as a compression pointer could have it."""
+    within = range(HEADER_LENGTH + 1, HEADER_LENGTH + 1 + message[HEADER_LENGTH])
+    return not any(
+        octet >= _POINTER >> 8 and (octet << 8 | following) - _POINTER in within
+        for octet, following in pairwise(message[within.stop :])
+    )
 
 
 def _read(message: bytes, question: bytes) -> Reply:
@@ -89,7 +144,7 @@ def _read_answer(
         start = _skip_owner(message, pos, owner)
         rrtype, ttl, pos = _read_record(message, start)
         start += _RECORD.size
-        if rrtype == asked and pos - start == _LENGTHS[asked]:
+        if rrtype == asked and pos - start == _LENGTHS.get(asked):
             addresses.add(Address(message[start:pos]))
         elif rrtype == _CNAME and not addresses:
             owner = start
