@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from lowatch.config.errors import ConfigErrors
 from lowatch.config.load import DEFAULT_PATH, config_files, load
+from lowatch.config.schema import Config
 
 from .arguments import Commands, add_command, add_config
 from .environment import Environment
@@ -34,8 +36,10 @@ def register(commands: Commands) -> None:
 
 
 def check(arguments: argparse.Namespace, environment: Environment) -> int:
-    load(arguments.config)
+    config = load(arguments.config)
+    refuse_problems(config)
     report_valid(arguments.config, environment)
+    report_names(config, environment)
     return OK
 
 
@@ -44,6 +48,25 @@ def show(arguments: argparse.Namespace, environment: Environment) -> int:
 
     environment.write(render(load(arguments.config)))
     return OK
+
+
+def refuse_problems(config: Config) -> None:
+    """Raises ConfigErrors for what is wrong with the files of names: the daemon would do without."""
+    if config.problems:
+        raise ConfigErrors(config.problems)
+
+
+def report_names(config: Config, environment: Environment) -> None:
+    """Says how many names came from files, where any were to."""
+    from lowatch.config.show import counted  # noqa: PLC0415
+
+    lines = [
+        f"{one.path}: {counted(one.domains, 'domain')} in {counted(one.files, 'file')}"
+        for one in config.domains_from
+    ]
+    if lines:
+        lines.append(f"{counted(len(config.policy.domains), 'domain')} in all")
+    environment.write("".join(f"{line}\n" for line in lines))
 
 
 def report_valid(path: Path | None, environment: Environment) -> None:

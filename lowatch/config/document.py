@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from .errors import ConfigError, ConfigErrors
+from .errors import ConfigError, ConfigErrors, not_utf_8
 from .lines import KeyPath, key_lines
 
 SIZE_LIMIT = 16 * 1024 * 1024
@@ -81,9 +81,7 @@ def _decode(path: Path, content: bytes) -> str:
         return content.decode("utf-8").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise _rejected(
-            path, f"is not UTF-8: octet 0x{content[error.start]:02x} (save it as UTF-8)", line
-        ) from None
+        raise _rejected(path, not_utf_8(error), line) from None
 
 
 def _parse(path: Path, text: str) -> Document:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from glob import escape
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from lowatch.core.policy import Acknowledgement, Policy
+from lowatch.core.policy import Acknowledgement, DomainTable, Policy
 
 from .durations import format_duration
 from .errors import ConfigError
 from .keys import APPENDING, MATCHERS
-from .schema import Config, DnsSettings, WebSettings
+from .schema import Config, DnsSettings, DomainsFrom, WebSettings
 from .tables import Place, Table
-from .targets import Mention, merge_mentions
+from .targets import Mention, merge_mentions, refuse_service_ports
 
 
 class _Setting(NamedTuple):
@@ -58,8 +60,10 @@ def effective(tables: Iterable[Table], errors: list[ConfigError]) -> Config:
     merged = _Merged(tables)
     top = merged.section("")
     ports = top.pop("ports", Config().ports)
+    domains = merge_mentions(_mentions(merged, errors), ports)
+    domains_from = tuple(map(_domains_from, merged.lists["domains_from"]))
     policy = Policy(
-        domains=merge_mentions(_mentions(merged, errors), ports),
+        domains=domains,
         expect=tuple(dict.fromkeys(merged.lists["expect"])),
         acknowledgements=tuple(_acknowledgements(merged.lists["acknowledge"], errors)),
         **top,
@@ -70,7 +74,17 @@ def effective(tables: Iterable[Table], errors: list[ConfigError]) -> Config:
         web=_web(merged),
         journal_enabled=merged.section("journal").get("enabled", True),
         ports=ports,
+        named=domains if domains_from else DomainTable(),
+        domains_from=domains_from,
     )
+
+
+def _domains_from(table: Table) -> DomainsFrom:
+    place = table.place / "path"
+    document = place.document
+    beside = escape(str(document.path.absolute().parent))
+    path = Path(beside) / table.values["path"]
+    return DomainsFrom(str(path), document.path, document.line(place.path), place.key)
 
 
 def _mentions(merged: _Merged, errors: list[ConfigError]) -> Iterator[Mention]:
@@ -79,6 +93,11 @@ def _mentions(merged: _Merged, errors: list[ConfigError]) -> Iterator[Mention]:
     units: dict[str, str] = {}
     for table in merged.lists["domain"]:
         mention = Mention(**table.values)
+        if mention.ports:
+            try:
+                refuse_service_ports(mention.name)
+            except ValueError as error:
+                errors.append((table.place / "ports").error(str(error)))
         if mention.unit is not None:
             first = units.setdefault(mention.name, mention.unit)
             if first != mention.unit:

@@ -25,6 +25,10 @@ class ConfigError:
         return f"{place}: {self.key}: {self.message}" if self.key else f"{place}: {self.message}"
 
 
+def not_utf_8(error: UnicodeDecodeError) -> str:
+    return f"is not UTF-8: octet 0x{error.object[error.start]:02x} (save it as UTF-8)"
+
+
 class ConfigErrors(Exception):  # noqa: N818  # it carries the errors
     """A configuration that cannot be used. errors: all its mistakes, in the order of the files."""
 

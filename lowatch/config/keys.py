@@ -53,6 +53,7 @@ SCHEMA: Mapping[str, Shape] = {
     "domains": Values(values.domain, may_be_empty=True),
     "expect": Values(values.address, may_be_empty=True),
     "probe": Value(scalars.one_of({"off": False, "confirm": True})),
+    "domains_from": Sections({"path": Value(values.names_path)}, required=("path",)),
     "domain": Sections(DOMAIN, required=("name",)),
     "acknowledge": Sections(ACKNOWLEDGE, required=("until", "reason")),
     "dns": Section(DNS),
@@ -60,5 +61,5 @@ SCHEMA: Mapping[str, Shape] = {
     "journal": Section(JOURNAL),
 }
 
-APPENDING = frozenset({"domains", "expect", "domain", "acknowledge"})
+APPENDING = frozenset({"domains", "expect", "domains_from", "domain", "acknowledge"})
 """A later file adds to these. It overrides the others, key by key within a [table]."""

@@ -11,6 +11,7 @@ from .document import drop_ins, read_document
 from .effective import effective
 from .errors import ConfigError, ConfigErrors
 from .keys import SCHEMA
+from .name_files import read_names
 from .schema import Config
 from .tables import TableReader
 
@@ -20,7 +21,8 @@ DEFAULT_PATH = Path("/etc/lowatch/lowatch.toml")
 def load(path: Path | None = None) -> Config:
     """The effective configuration of a file and the lowatch.d/*.toml beside it.
 
-    path: None for DEFAULT_PATH, which need not exist. Raises ConfigErrors with every mistake.
+    path: None for DEFAULT_PATH, which need not exist. Raises ConfigErrors with every mistake; those in
+    the files of [[domains_from]] are the result's `problems` instead.
     """
     reader = TableReader(SCHEMA)
     errors = reader.errors
@@ -34,7 +36,7 @@ def load(path: Path | None = None) -> Config:
     config = effective(tables, errors)
     if errors:
         raise ConfigErrors(sorted(errors, key=lambda error: _position(error, files)))
-    return config
+    return read_names(config)
 
 
 def config_files(path: Path | None = None) -> list[Path]:

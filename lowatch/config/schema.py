@@ -3,22 +3,47 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
 from typing import NamedTuple
 
 from lowatch.core.addresses import Port
-from lowatch.core.policy import DEFAULT_PORTS, Policy
+from lowatch.core.policy import DEFAULT_PORTS, DomainTable, Policy
+
+from .errors import ConfigError
+from .sources import Sources
+
+
+class Transport(StrEnum):
+    """UDP asks by TCP only for what does not fit; TCP and TLS (RFC 7858) keep one connection."""
+
+    UDP = "udp"
+    TCP = "tcp"
+    TLS = "tls"
+
+    @property
+    def port(self) -> int:
+        return 853 if self is Transport.TLS else 53
 
 
 class Nameserver(NamedTuple):
-    """host: an IP address, with a %scope where IPv6 needs one. port: UDP and TCP."""
+    """host: an IP address, with a %scope where IPv6 needs one.
+
+    name: which its certificate has to bear, over TLS; "" for its address.
+    """
 
     host: str
     port: int = 53
+    transport: Transport = Transport.UDP
+    name: str = ""
 
     def __str__(self) -> str:
-        if self.port == 53:
-            return self.host
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        """As it is configured: `192.0.2.53`, `[2001:db8::53]:5353`, `tls://192.0.2.53#dns.example.com`."""
+        place = self.host
+        if self.port != self.transport.port:
+            place = f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        scheme = "" if self.transport is Transport.UDP else f"{self.transport}://"
+        return f"{scheme}{place}" + (f"#{self.name}" if self.name else "")
 
 
 class Listen(NamedTuple):
@@ -57,10 +82,35 @@ class WebSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class DomainsFrom:
+    """One [[domains_from]]. path: absolute, perhaps a glob. file, line, key: where it is configured.
+
+    files: how many it led to. domains: how many they name, each mention counted. A file that an earlier
+    one led to counts there.
+    """
+
+    path: str
+    file: Path = field(default=Path(), compare=False)
+    line: int | None = field(default=None, compare=False)
+    key: str = field(default="domains_from", compare=False)
+    files: int = 0
+    domains: int = 0
+
+    def error(self, message: str) -> ConfigError:
+        return ConfigError(self.file, self.line, self.key, message)
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """ports: the default ports, of the domains that have none of their own.
 
     policy.domains holds them already; they are kept for the domains named on the command line.
+
+    named: the domains that the TOML itself names, where domains_from adds to them.
+    problems: what is wrong with the files of domains_from, the rest of which is in force: the first
+    hundred, and where there are more a last one that says so.
+    unread: the files, and directories, of which nothing or only a beginning could be read.
+    sources: where they are, to look whether they have changed.
     """
 
     policy: Policy = field(default_factory=Policy)
@@ -68,3 +118,8 @@ class Config:
     web: WebSettings = field(default_factory=WebSettings)
     journal_enabled: bool = True
     ports: tuple[Port, ...] = DEFAULT_PORTS
+    named: DomainTable = field(default_factory=DomainTable)
+    domains_from: tuple[DomainsFrom, ...] = ()
+    problems: tuple[ConfigError, ...] = ()
+    unread: tuple[Path, ...] = ()
+    sources: Sources = field(default_factory=Sources, compare=False)

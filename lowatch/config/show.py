@@ -10,14 +10,19 @@ from lowatch.core.addresses import format_address
 from lowatch.core.policy import Acknowledgement, Domain
 
 from .durations import format_duration
-from .schema import Config, DnsSettings, WebSettings
+from .schema import Config, DnsSettings, DomainsFrom, WebSettings
 
 
 def render(config: Config) -> str:
-    """The effective configuration, every key with its value, defaults included."""
+    """The effective configuration, every key with its value, defaults included.
+
+    Names from files are counted: there may be 100,000 of them.
+    """
+    domains = config.named if config.domains_from else config.policy.domains
     parts = [
-        _top(config),
-        *map(_domain, filter(_needs_table, config.policy.domains.values())),
+        _top(config, domains.values()),
+        *map(_domains_from, config.domains_from),
+        *map(_domain, filter(_needs_table, domains.values())),
         *map(_acknowledgement, config.policy.acknowledgements),
         _dns(config.dns),
         _web(config.web),
@@ -26,16 +31,28 @@ def render(config: Config) -> str:
     return "\n\n".join("\n".join(lines) for lines in parts) + "\n"
 
 
-def _top(config: Config) -> list[str]:
+def _top(config: Config, domains: Iterable[Domain]) -> list[str]:
     policy = config.policy
     return [
         f"interfaces = {_array(policy.interfaces)}",
         f"ports = {_array(config.ports)}",
         f"hold = {_string(format_duration(policy.hold))}",
-        f"domains = {_array(_plain_mentions(policy.domains.values()))}",
+        f"domains = {_array(_plain_mentions(domains))}",
         f"expect = {_array(map(format_address, policy.expect))}",
         f"probe = {_string('confirm' if policy.probe else 'off')}",
     ]
+
+
+def _domains_from(one: DomainsFrom) -> list[str]:
+    return [
+        "[[domains_from]]",
+        f"path = {_string(one.path)}",
+        f"# {counted(one.domains, 'domain')} in {counted(one.files, 'file')}",
+    ]
+
+
+def counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _needs_table(domain: Domain) -> bool:
@@ -45,7 +62,7 @@ def _needs_table(domain: Domain) -> bool:
 def _plain_mentions(domains: Iterable[Domain]) -> Iterator[str]:
     """Every domain, so that their order is kept; one with a unit has its ports in its table."""
     for domain in domains:
-        if domain.any_of or _needs_table(domain):
+        if domain.any_of or domain.is_service or _needs_table(domain):
             yield domain.name
         else:
             yield from (f"{domain.name}:{port}" for port in domain.ports)
@@ -53,7 +70,7 @@ def _plain_mentions(domains: Iterable[Domain]) -> Iterator[str]:
 
 def _domain(domain: Domain) -> list[str]:
     lines = ["[[domain]]", f"name = {_string(domain.name)}"]
-    if not domain.any_of:
+    if not domain.any_of and not domain.is_service:
         lines.append(f"ports = {_array(domain.ports)}")
     return [*lines, f"unit = {_string(domain.unit or '')}"]
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import replace
+from functools import lru_cache
 from typing import NamedTuple
 
 from lowatch.core.addresses import Address, Port, format_address, parse_port
-from lowatch.core.policy import Domain
+from lowatch.core.policy import DomainSpec, DomainTable, is_service_name, spec_of
 
-from .names import is_address, parse_domain
+from .names import is_address, is_plain, parse_domain
 from .schema import Config
+from .sources import Sources
+
+_PORT_LENGTH = len("65535/tcp")
 
 
 class DomainTarget(NamedTuple):
@@ -36,8 +41,7 @@ class AddressTarget(NamedTuple):
 ExplainTarget = DomainTarget | AddressTarget
 
 
-@dataclass(frozen=True, slots=True)
-class Mention:
+class Mention(NamedTuple):
     """One place that names a domain. ports: its own, () where the default ones apply."""
 
     name: str
@@ -51,16 +55,42 @@ def _with_port(text: str, port: Port | None) -> str:
 
 def parse_target(text: str) -> DomainTarget:
     """A domain, with a port or without. Raises ValueError with one clear line."""
-    host, port = _split(text)
-    return DomainTarget(parse_domain(host), port)
+    host, colon, port_text = text.partition(":")
+    if is_plain(host) and host[0] != "_":  # what nearly all are, in a quarter of the time
+        if not colon:
+            return DomainTarget(host)
+        with suppress(ValueError):  # the long way will tell
+            return DomainTarget(host, port_of(port_text))
+    return _domain_target(*_split(text))
 
 
 def parse_explain_target(text: str) -> ExplainTarget:
     """A domain or an address, with a port or without. Raises ValueError with one clear line."""
     host, port = _split(text)
     if not is_address(host):
-        return DomainTarget(parse_domain(host), port)
+        return _domain_target(host, port)
     return AddressTarget(parse_plain_address(host.strip("[]")), port)
+
+
+def _domain_target(host: str, port: Port | None) -> DomainTarget:
+    name = parse_domain(host)
+    if port is not None:
+        refuse_service_ports(name)
+    return DomainTarget(name, port)
+
+
+def refuse_service_ports(name: str) -> None:
+    """Raises ValueError where the ports of this domain are not for a person to say."""
+    if is_service_name(name):
+        raise ValueError(f"{name!r} takes its ports from its SRV records (give it none)")
+
+
+def port_of(text: str) -> Port:
+    """As parse_port(), but one object for all who name the same."""
+    return _port(text) if len(text) <= _PORT_LENGTH else parse_port(text)
+
+
+_port = lru_cache(maxsize=256)(parse_port)
 
 
 def parse_plain_address(text: str) -> Address:
@@ -103,31 +133,43 @@ def _is_prefix(text: str) -> bool:
     return True
 
 
-def merge_mentions(mentions: Iterable[Mention], default_ports: tuple[Port, ...]) -> dict[str, Domain]:
+def merge_mentions(
+    mentions: Iterable[Mention], default_ports: tuple[Port, ...], onto: DomainTable | None = None
+) -> DomainTable:
     """One Domain for each name, with all ports that any mention requires, in the order given.
 
     A domain that nobody gave ports of its own has the default ones, any of which will do. The first
     unit named stands; that there is no other is for the caller to see to.
+    onto: what was said before; it stays as it is.
     """
-    own: dict[str, dict[Port, None]] = {}
-    units: dict[str, str] = {}
-    for mention in mentions:
-        own.setdefault(mention.name, {}).update(dict.fromkeys(mention.ports))
-        if mention.unit is not None:
-            units.setdefault(mention.name, mention.unit)
-    return {
-        name: Domain(
-            name=name,
-            ports=tuple(ports) or default_ports,
-            any_of=not ports,
-            unit=units.get(name),
-        )
-        for name, ports in own.items()
-    }
+    specs = {} if onto is None else dict(onto.specs)
+    shared: dict[tuple[bool, tuple[Port, ...], str | None], DomainSpec] = {}
+    for name, also, also_unit in mentions:
+        before = specs.get(name)
+        ports, unit = also, also_unit
+        if len(also) > 1 or before is not None:
+            own = () if before is None or before.any_of else before.ports
+            ports = tuple(dict.fromkeys(own + also))
+        if before is not None:
+            unit = before.unit or also_unit
+        kind = (is_service_name(name), ports, unit)
+        spec = shared.get(kind)
+        if spec is None:
+            spec = shared[kind] = spec_of(name, default_ports, ports, unit)
+        specs[name] = spec
+    return DomainTable(specs)
 
 
 def with_targets(config: Config, targets: Iterable[DomainTarget]) -> Config:
-    """The configuration with these domains in place of its own."""
+    """The configuration with these domains in place of its own, those from files included."""
     mentions = (Mention(target.name, () if target.port is None else (target.port,)) for target in targets)
-    domains: Mapping[str, Domain] = merge_mentions(mentions, config.ports)
-    return replace(config, policy=replace(config.policy, domains=domains))
+    domains = merge_mentions(mentions, config.ports)
+    return replace(
+        config,
+        policy=replace(config.policy, domains=domains),
+        named=DomainTable(),
+        domains_from=(),
+        problems=(),
+        unread=(),
+        sources=Sources(),
+    )

@@ -12,9 +12,9 @@ from datetime import date, datetime
 
 from lowatch.core.addresses import Address, Port, Prefix, parse_port, parse_prefix
 
-from .names import parse_domain, parse_domain_glob
+from .names import is_address, parse_domain, parse_domain_glob
 from .scalars import WrongTypeError, string
-from .schema import Listen, Nameserver
+from .schema import Listen, Nameserver, Transport
 from .targets import DomainTarget, parse_plain_address, parse_target
 
 # What the contract calls them; core.findings.Kind has those that a rule exists for already.
@@ -35,6 +35,7 @@ KINDS = (
 )
 
 _INTERFACE_LENGTH = 15  # IFNAMSIZ - 1
+_SCOPE = re.compile(r"[^\s/:\[\]%]{1,15}")
 _UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]+\.(?:service|socket|scope|slice)")
 _TELEMETRY_PATH = re.compile(r"/[!-~]+")
 _UNTIL_YEARS = range(1971, 9999)  # what every time zone can express
@@ -104,14 +105,48 @@ def prefix(raw: object) -> Prefix:
 
 
 def nameserver(raw: object) -> Nameserver:
-    """`192.0.2.53`, `192.0.2.53:5353`, `fe80::53%eth0`, `[2001:db8::53]:53`."""
+    """`192.0.2.53`, `[2001:db8::53]:5353`, `fe80::53%eth0`, `tcp://ADDRESS`, `tls://ADDRESS#NAME`."""
     text = string(raw, '"192.0.2.53" or "[2001:db8::53]:53"')
-    host, port_text = _host_and_port(text)
+    place, hash_mark, certificate_name = text.partition("#")
+    scheme, separator, authority = place.partition("://")
+    transport = _transport(text, scheme) if separator else Transport.UDP
+    host, port_text = _host_and_port(authority if separator else place)
+    address = _server_address(text, host, transport)
+    if hash_mark and transport is not Transport.TLS:
+        hint = f"write tls://{address}#{certificate_name}"
+        raise ValueError(f"{text!r} has a name, which only TLS checks ({hint})")
+    port = transport.port if port_text is None else _port_number(text, port_text)
+    name = _certificate_name(text, certificate_name) if hash_mark else ""
+    return Nameserver(address, port, transport, name)
+
+
+def _transport(text: str, scheme: str) -> Transport:
     try:
-        server = ipaddress.ip_address(host)
+        return Transport(scheme.lower())
     except ValueError:
-        raise ValueError(f"{text!r}: a nameserver is an IP address, with a port or without") from None
-    return Nameserver(str(server), _port_number(text, port_text) if port_text is not None else 53)
+        raise ValueError(f"{text!r}: a nameserver is asked by udp, tcp or tls, not by {scheme!r}") from None
+
+
+def _server_address(text: str, host: str, transport: Transport) -> str:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        hint = " (write tls://ADDRESS#NAME)" if transport is Transport.TLS else ""
+        raise ValueError(f"{text!r}: a nameserver is an IP address, with a port or without{hint}") from None
+    scope = host.partition("%")[2]
+    if scope and not _SCOPE.fullmatch(scope):
+        raise ValueError(f"{text!r}: {scope!r} can be no interface's name")
+    return str(address)
+
+
+def _certificate_name(text: str, name: str) -> str:
+    """The name that a nameserver's certificate has to bear; without one, its address (RFC 8310)."""
+    if is_address(name):
+        raise ValueError(f"{text!r}: after # comes a name (an address in the certificate needs no #)")
+    try:
+        return parse_domain(name)
+    except ValueError as error:
+        raise ValueError(f"{text!r}: after # comes the name in the certificate: {error}") from None
 
 
 def listen(raw: object) -> Listen:
@@ -174,6 +209,16 @@ def until(raw: object) -> float:
     if raw.tzinfo is None:
         raise ValueError("has no offset (write a date, or a date-time ending in Z or +01:00)")
     return raw.timestamp()
+
+
+def names_path(raw: object) -> str:
+    """A path or a glob, relative to the file that names it."""
+    text = string(raw, '"/etc/lowatch/names.d/*.txt"')
+    if not text or "\0" in text:
+        raise ValueError(f"{text!r} is no path")
+    if text.endswith("/"):
+        raise ValueError(f"{text!r} is a directory (write {text + '*.txt'!r})")
+    return text
 
 
 def telemetry_path(raw: object) -> str:

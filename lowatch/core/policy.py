@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, KeysView, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from typing import NamedTuple
 
 from .addresses import Address, Port, Prefix, parse_port
 from .findings import Subject
 
 DEFAULT_PORTS = (parse_port("80/tcp"), parse_port("443/tcp"))
+
+_SERVICE = re.compile(r"_[a-z0-9_-]*[a-z][a-z0-9_-]*\._(?:tcp|udp)\..+")
+
+
+def is_service_name(name: str) -> bool:
+    """Whether its addresses and ports are for SRV records to say: `_xmpp._tcp.example.com` (RFC 2782).
+
+    name: as parsed. A service has a letter (RFC 6335, 5.1): `_443._tcp...` is where TLSA records stand.
+    """
+    return name[:1] == "_" and _SERVICE.fullmatch(name) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +29,8 @@ class Domain:
     """A name to keep checking.
 
     name: lower case, A-labels (IDNA 2008), no trailing dot.
-    ports: what it serves. any_of: one of them will do (the default ports); otherwise each is required.
+    ports: what it serves; () for a service name, whose ports come from DNS.
+    any_of: one of them will do (the default ports); otherwise each is required.
     unit: the systemd unit that must serve them, or None.
     """
 
@@ -25,6 +38,76 @@ class Domain:
     ports: tuple[Port, ...] = DEFAULT_PORTS
     any_of: bool = True
     unit: str | None = None
+
+    @property
+    def is_service(self) -> bool:
+        return is_service_name(self.name)
+
+
+class DomainSpec(NamedTuple):
+    """What a Domain is beside its name: one of them serves the thousands of names that are alike."""
+
+    ports: tuple[Port, ...] = DEFAULT_PORTS
+    any_of: bool = True
+    unit: str | None = None
+
+
+def spec_of(
+    name: str, default_ports: tuple[Port, ...], own: tuple[Port, ...] = (), unit: str | None = None
+) -> DomainSpec:
+    """What a domain is to serve, by what was said of it. own: the ports it was given, if any."""
+    if is_service_name(name):
+        return DomainSpec((), any_of=False, unit=unit)
+    return DomainSpec(own or default_ports, any_of=not own, unit=unit)
+
+
+class DomainTable(Mapping[str, Domain]):
+    """Domains by name, in order. It holds their names and shared specs; each Domain is made when asked for.
+
+    A name costs about 40 octets beside its text. Equal to any mapping with equal items.
+    """
+
+    __slots__ = ("_specs",)
+
+    def __init__(self, specs: Mapping[str, DomainSpec] | None = None) -> None:
+        """specs: taken over as they are, for nobody to change."""
+        self._specs: Mapping[str, DomainSpec] = {} if specs is None else specs
+
+    @property
+    def specs(self) -> Mapping[str, DomainSpec]:
+        return self._specs
+
+    def __getitem__(self, name: str) -> Domain:
+        return Domain(name, *self._specs[name])
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._specs
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._specs)
+
+    def __len__(self) -> int:
+        return len(self._specs)
+
+    def keys(self) -> KeysView[str]:
+        return self._specs.keys()  # a dict's own: its set operations run in C
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, DomainTable):
+            return self._specs == other._specs
+        return super().__eq__(other)
+
+    __hash__ = None  # type: ignore[assignment]  # as of every mapping
+
+    def __repr__(self) -> str:
+        return f"DomainTable({dict(self)!r})" if len(self) <= 10 else f"<DomainTable of {len(self)}>"
+
+
+def ports_of(domains: Mapping[str, Domain]) -> frozenset[Port]:
+    """Every port that some domain is to serve."""
+    if isinstance(domains, DomainTable):
+        return frozenset(port for spec in set(domains.specs.values()) for port in spec.ports)
+    return frozenset(port for domain in domains.values() for port in domain.ports)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from lowatch.config.durations import LONGEST, format_duration, parse_duration
 from lowatch.config.load import load
-from lowatch.config.schema import Config, DnsSettings, Listen, Nameserver, WebSettings
+from lowatch.config.schema import Config, DnsSettings, Listen, Nameserver, Transport, WebSettings
 from lowatch.config.show import render
 from lowatch.config.targets import Mention, merge_mentions
-from lowatch.config.values import KINDS
+from lowatch.config.values import KINDS, nameserver
 from lowatch.core.addresses import Address, Port, prefix_of
 from lowatch.core.policy import Acknowledgement, Policy
 
@@ -26,8 +26,10 @@ ports = st.builds(Port, st.integers(1, 65535), st.sampled_from(["tcp", "udp"]))
 port_lists = st.lists(ports, min_size=1, max_size=4, unique=True).map(tuple)
 addresses = st.one_of(st.binary(min_size=4, max_size=4), st.binary(min_size=16, max_size=16)).map(Address)
 host_texts = st.ip_addresses().map(str)
+scoped_texts = st.from_regex(r"fe80::1%[^\s/:\[\]%#]{1,15}", fullmatch=True)
 labels = st.from_regex(r"[a-z0-9_]([a-z0-9_-]{0,10}[a-z0-9_])?", fullmatch=True)
 names = st.lists(labels, min_size=1, max_size=4).map(lambda parts: ".".join([*parts, "example"]))
+service_names = st.builds("_xmpp._{}.{}".format, st.sampled_from(["tcp", "udp"]), names)
 units = st.from_regex(r"[a-zA-Z0-9:_.\\@-]{1,20}\.(service|scope)", fullmatch=True)
 one_line = st.text(min_size=1).map(str.strip).filter(lambda text: text and text.isprintable())
 paths = st.text(st.characters(codec="utf-8", exclude_characters="\0/"), min_size=1).map("/etc/{}".format)
@@ -53,9 +55,19 @@ def acknowledgements(draw: st.DrawFn) -> Acknowledgement:
 
 
 @st.composite
+def nameservers(draw: st.DrawFn) -> Nameserver:
+    transport = draw(st.sampled_from(Transport))
+    name = draw(st.one_of(st.just(""), names)) if transport is Transport.TLS else ""
+    host = draw(st.one_of(host_texts, scoped_texts))
+    return Nameserver(host, draw(st.integers(1, 65535)), transport, name)
+
+
+@st.composite
 def configs(draw: st.DrawFn) -> Config:
     default_ports = draw(port_lists)
-    mentions = st.builds(Mention, names, st.one_of(st.just(()), port_lists), st.one_of(st.none(), units))
+    plain = st.builds(Mention, names, st.one_of(st.just(()), port_lists), st.one_of(st.none(), units))
+    services = st.builds(Mention, service_names, st.just(()), st.one_of(st.none(), units))
+    mentions = st.one_of(plain, services)
     low, high = sorted([draw(durations), draw(durations)])
     return Config(
         policy=Policy(
@@ -70,9 +82,7 @@ def configs(draw: st.DrawFn) -> Config:
             nameservers=draw(
                 st.one_of(
                     st.none(),
-                    st.lists(
-                        st.builds(Nameserver, host_texts, st.integers(1, 65535)), min_size=1, max_size=4
-                    ).map(tuple),
+                    st.lists(nameservers(), min_size=1, max_size=4).map(tuple),
                 )
             ),
             timeout=draw(durations),
@@ -110,6 +120,12 @@ def test_what_is_shown_loads_back_equal(config: Config) -> None:
         path = Path(directory) / "lowatch.toml"
         path.write_text(render(config), encoding="utf-8")
         assert load(path) == config
+
+
+@settings(deadline=None)
+@given(nameservers())
+def test_a_nameserver_is_written_as_it_is_read(server: Nameserver) -> None:
+    assert nameserver(str(server)) == server
 
 
 @settings(deadline=None)

@@ -30,6 +30,27 @@ def test_check_of_a_valid_one(lowatch: CommandLine, config_file: WriteConfig) ->
     assert lowatch("config", "check", "-c", path) == (0, f"{path}: valid\n{addition}: valid\n", "")
 
 
+def test_check_of_one_with_names_from_files(lowatch: CommandLine, config_file: WriteConfig) -> None:
+    path = config_file('domains = ["a.example"]\n[[domains_from]]\npath = "names.txt"')
+    names = path.parent / "names.txt"
+    names.write_text("a.example\nb.example\n")
+    expected = f"{path}: valid\n{names}: 2 domains in 1 file\n2 domains in all\n"
+    assert lowatch("config", "check", "-c", path) == (0, expected, "")
+
+
+def test_check_of_one_with_names_that_are_wrong(lowatch: CommandLine, config_file: WriteConfig) -> None:
+    path = config_file('[[domains_from]]\npath = "names.txt"\n[[domains_from]]\npath = "*.json"')
+    names = path.parent / "names.txt"
+    names.write_text("a.example\nb example\nc_.example:x\n")
+    code, stdout, stderr = lowatch("config", "check", "-c", path)
+    assert (code, stdout) == (2, "")
+    assert [line.split(" ")[0] for line in stderr.splitlines()] == [
+        f"{names}:2:",
+        f"{names}:3:",
+        f"{path}:4:",
+    ]
+
+
 def test_check_of_an_invalid_one(lowatch: CommandLine, config_file: WriteConfig) -> None:
     path = config_file('hold = 30\n\nprobe = "on"')
     code, stdout, stderr = lowatch("config", "check", "-c", path)

@@ -47,9 +47,12 @@ def test_it_has_every_key_and_no_other() -> None:
     assert sorted(written_keys(tomllib.loads(with_examples()))) == sorted(schema_keys(SCHEMA))
 
 
+APPENDED = ("domains_from", "domain", "acknowledge")
+
+
 def test_only_what_has_no_default_is_commented_out() -> None:
     defaults = set(written_keys(tomllib.loads(REFERENCE.read_text())))
-    optional = {key for key in schema_keys(SCHEMA) if key.split(".")[0] in ("domain", "acknowledge")}
+    optional = {key for key in schema_keys(SCHEMA) if key.split(".")[0] in APPENDED}
     assert set(schema_keys(SCHEMA)) - defaults == optional | {"dns.nameservers"}
 
 
@@ -58,6 +61,7 @@ def test_its_examples_load(tmp_path: Path) -> None:
     path.write_text(with_examples())
     config = load(path)
     assert list(config.policy.domains) == ["shop.example.com"]
+    assert [one.path for one in config.domains_from] == ["/etc/lowatch/names.d/*.txt"]
     assert len(config.policy.acknowledgements) == 1
     assert config.dns.nameservers is not None
 

@@ -17,6 +17,8 @@ domains = [
     "dns.example.com:53/udp",
     "shop.example.com",
     "plain.example.com",
+    "_xmpp._tcp.example.com",
+    "_sip._udp.example.com",
 ]
 expect = ["192.0.2.10", "2001:db8::10"]
 probe = "off"
@@ -30,6 +32,10 @@ unit = "nginx.service"
 name = "plain.example.com"
 unit = "haproxy.service"
 
+[[domain]]
+name = "_sip._udp.example.com"
+unit = "asterisk.service"
+
 [[acknowledge]]
 kind = "arp-leak"
 interface = "lo"
@@ -40,7 +46,7 @@ until = 2027-01-31T11:22:33.000444+00:00
 reason = "kept \\"until\\" the move"
 
 [dns]
-nameservers = ["192.0.2.53", "192.0.2.54:5353", "[2001:db8::53]:5353"]
+nameservers = ["192.0.2.53", "192.0.2.54:5353", "tls://[2001:db8::53]:5353#dns.example.com"]
 timeout = "500ms"
 max_qps = 50
 min_ttl = "1s"
@@ -62,6 +68,26 @@ def test_what_it_shows_is_what_it_reads(tmp_path: Path) -> None:
     path = tmp_path / "lowatch.toml"
     path.write_text(EVERYTHING)
     assert render(load(path)) == EVERYTHING
+
+
+def test_names_from_files_are_counted(tmp_path: Path) -> None:
+    names = tmp_path / "names.txt"
+    names.write_text("a.example\nb.example 443\nnamed.example 443\n")
+    (tmp_path / "none.json").write_text("[]")
+    path = tmp_path / "lowatch.toml"
+    path.write_text(
+        'domains = ["named.example:8443"]\n'
+        '[[domains_from]]\npath = "*.json"\n[[domains_from]]\npath = "names.txt"'
+    )
+    config = load(path)
+    shown = render(config)
+    assert 'domains = ["named.example:8443/tcp"]\n' in shown
+    assert f'[[domains_from]]\npath = "{tmp_path}/*.json"\n# 0 domains in 1 file\n' in shown
+    assert f'[[domains_from]]\npath = "{names}"\n# 3 domains in 1 file\n' in shown
+    elsewhere = tmp_path / "shown"
+    elsewhere.mkdir()
+    (elsewhere / "lowatch.toml").write_text(shown)
+    assert load(elsewhere / "lowatch.toml") == config
 
 
 def test_the_defaults_load_back(tmp_path: Path) -> None:

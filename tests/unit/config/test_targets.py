@@ -28,6 +28,8 @@ DNS = Port(53, "udp")
         ("WWW.example.com.:443/tcp", DomainTarget("www.example.com", HTTPS)),
         ("dns.example.com:53/udp", DomainTarget("dns.example.com", DNS)),
         ("bücher.example:443", DomainTarget("xn--bcher-kva.example", HTTPS)),
+        ("_xmpp._tcp.example.com", DomainTarget("_xmpp._tcp.example.com")),
+        ("_443._tcp.example.com:443", DomainTarget("_443._tcp.example.com", HTTPS)),
     ],
 )
 def test_a_domain(text: str, target: DomainTarget) -> None:
@@ -72,6 +74,8 @@ def test_an_address_is_for_explain_alone(text: str, address: str, port: Port | N
         ("http://www.example.com:80", r"write only 'www.example.com:80'"),
         (":443", "is empty"),
         ("[www.example.com]:443", "no domain name"),
+        ("_xmpp._tcp.example.com:5222", "takes its ports from its SRV records"),
+        ("_SIP._UDP.example.com.:5060/udp", "'_sip._udp.example.com' takes its ports"),
     ],
 )
 def test_neither(text: str, complaint: str) -> None:
@@ -96,6 +100,30 @@ def test_own_ports_are_each_required_and_add_up() -> None:
         "a.example": Domain("a.example", (HTTPS, ALTERNATE), any_of=False, unit="nginx.service"),
         "b.example": Domain("b.example", (DNS,), any_of=False),
     }
+
+
+def test_a_service_has_no_ports_of_ours() -> None:
+    name = "_xmpp._tcp.example.com"
+    mentions = [Mention(name), Mention("a.example"), Mention(name, unit="prosody.service")]
+    assert merge_mentions(mentions, DEFAULT_PORTS) == {
+        name: Domain(name, (), any_of=False, unit="prosody.service"),
+        "a.example": Domain("a.example"),
+    }
+
+
+def test_further_mentions_leave_what_they_add_to_as_it_is() -> None:
+    first = merge_mentions([Mention("a.example", (HTTPS,)), Mention("b.example")], DEFAULT_PORTS)
+    second = merge_mentions([Mention("a.example", (DNS, DNS)), Mention("c.example")], DEFAULT_PORTS, first)
+    assert list(first) == ["a.example", "b.example"]
+    assert first["a.example"].ports == (HTTPS,)
+    assert list(second) == ["a.example", "b.example", "c.example"]
+    assert second["a.example"].ports == (HTTPS, DNS)
+
+
+def test_domains_that_are_alike_share_what_they_have() -> None:
+    mentions = [Mention(f"{number}.example", (Port(443, "tcp"),)) for number in range(3)]
+    specs = merge_mentions(mentions, DEFAULT_PORTS).specs.values()
+    assert len({id(spec) for spec in specs}) == 1
 
 
 def test_the_first_unit_stands() -> None:

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import pytest
 
 from lowatch.config import values
-from lowatch.config.schema import Listen, Nameserver
+from lowatch.config.schema import Listen, Nameserver, Transport
 from lowatch.core.addresses import parse_prefix
 from lowatch.core.findings import Kind
 
@@ -37,6 +37,22 @@ def test_kinds_are_those_of_the_rules_and_more() -> None:
         ("[2001:db8::53]:5353", Nameserver("2001:db8::53", 5353)),
         ("fe80::53%eth0", Nameserver("fe80::53%eth0", 53)),
         ("[fe80::53%eth0]:5353", Nameserver("fe80::53%eth0", 5353)),
+        ("udp://192.0.2.53", Nameserver("192.0.2.53")),
+        ("udp://192.0.2.53:5353", Nameserver("192.0.2.53", 5353)),
+        ("tcp://192.0.2.53", Nameserver("192.0.2.53", 53, Transport.TCP)),
+        ("TCP://192.0.2.53:853", Nameserver("192.0.2.53", 853, Transport.TCP)),
+        ("tcp://[2001:db8::53]:5353", Nameserver("2001:db8::53", 5353, Transport.TCP)),
+        ("tls://192.0.2.53", Nameserver("192.0.2.53", 853, Transport.TLS)),
+        ("tls://2001:db8::53", Nameserver("2001:db8::53", 853, Transport.TLS)),
+        ("tls://192.0.2.53:53", Nameserver("192.0.2.53", 53, Transport.TLS)),
+        (
+            "tls://192.0.2.53:8853#DNS.example.com.",
+            Nameserver("192.0.2.53", 8853, Transport.TLS, "dns.example.com"),
+        ),
+        (
+            "tls://[fe80::53%eth0]#dns.example.com",
+            Nameserver("fe80::53%eth0", 853, Transport.TLS, "dns.example.com"),
+        ),
     ],
 )
 def test_nameserver(text: str, server: Nameserver) -> None:

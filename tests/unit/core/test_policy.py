@@ -1,12 +1,24 @@
-"""What is watched, and which findings are acknowledged."""
+"""What is watched, what a domain is to serve, and which findings are acknowledged."""
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pytest
 
-from lowatch.core.addresses import parse_address, parse_port, parse_prefix
+from lowatch.core.addresses import Port, parse_address, parse_port, parse_prefix
 from lowatch.core.findings import Kind, Subject
-from lowatch.core.policy import Acknowledgement, Policy
+from lowatch.core.policy import (
+    DEFAULT_PORTS,
+    Acknowledgement,
+    Domain,
+    DomainSpec,
+    DomainTable,
+    Policy,
+    is_service_name,
+    ports_of,
+    spec_of,
+)
 from tests.unit.core.worlds import VIP, WWW
 
 UNTIL = 2_000.0
@@ -78,3 +90,94 @@ def test_first_in_force_that_matches() -> None:
     assert policy.acknowledged(ORPHAN, 2_000.0) is second
     assert policy.acknowledged(DOWN, 2_000.0) is None
     assert policy.acknowledged(ORPHAN, 3_000.0) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "is_service"),
+    [
+        ("_xmpp._tcp.example.com", True),
+        ("_sip._udp.example.com", True),
+        ("_xmpp-server._tcp.example.com", True),
+        ("_x-1._tcp.example", True),
+        ("_ldap._tcp.dc._msdcs.example.com", True),
+        ("_dmarc.example.com", False),
+        ("_acme-challenge.example.com", False),
+        ("_443._tcp.example.com", False),  # TLSA (RFC 6698)
+        ("_sip._sctp.example.com", False),
+        ("_tcp.example.com", False),
+        ("_xmpp._tcp", False),
+        ("xmpp._tcp.example.com", False),
+        ("_xmpp.tcp.example.com", False),
+        ("a._xmpp._tcp.example.com", False),
+        ("www.example.com", False),
+        ("", False),
+    ],
+)
+def test_service_names(name: str, is_service: bool) -> None:
+    assert is_service_name(name) is is_service
+    assert Domain(name).is_service is is_service
+
+
+HTTPS, QUIC = parse_port("443/tcp"), parse_port("443/udp")
+PLAIN = DomainSpec()
+OWN = DomainSpec((HTTPS, QUIC), any_of=False, unit="nginx.service")
+
+
+@pytest.mark.parametrize(
+    ("name", "own", "spec"),
+    [
+        (WWW, (), DomainSpec((QUIC,), any_of=True)),
+        (WWW, (HTTPS,), DomainSpec((HTTPS,), any_of=False)),
+        ("_xmpp._tcp.example.com", (), DomainSpec((), any_of=False)),
+    ],
+)
+def test_what_a_domain_is_to_serve(name: str, own: tuple[Port, ...], spec: DomainSpec) -> None:
+    assert spec_of(name, (QUIC,), own) == spec
+
+
+class TestDomainTable:
+    table = DomainTable({"b.example": PLAIN, "a.example": OWN})
+    same: ClassVar = {
+        "b.example": Domain("b.example"),
+        "a.example": Domain("a.example", (HTTPS, QUIC), any_of=False, unit="nginx.service"),
+    }
+
+    def test_it_reads_as_a_dict_of_domains(self) -> None:
+        assert list(self.table) == list(self.same)
+        assert list(self.table.keys()) == list(self.same)
+        assert list(self.table.values()) == list(self.same.values())
+        assert list(self.table.items()) == list(self.same.items())
+        assert len(self.table) == 2
+        assert self.table["a.example"] == self.same["a.example"]
+        assert self.table.get("a.example") == self.same["a.example"]
+        assert self.table.get("c.example") is None
+        assert "a.example" in self.table
+        assert "c.example" not in self.table
+        with pytest.raises(KeyError):
+            self.table["c.example"]
+        assert self.table.keys() - {"a.example"} == {"b.example"}
+
+    def test_it_equals_what_has_the_same_domains(self) -> None:
+        assert self.table == self.same
+        assert self.same == self.table
+        assert self.table == DomainTable({"a.example": DomainSpec(*OWN), "b.example": PLAIN})
+        assert DomainTable() == {}
+        assert Policy(domains=self.table) == Policy(domains=self.same)
+
+    def test_it_differs_from_what_has_others(self) -> None:
+        assert self.table != DomainTable({"b.example": PLAIN, "a.example": PLAIN})
+        assert self.table != DomainTable({"b.example": PLAIN})
+        assert self.table != {**self.same, "a.example": Domain("a.example")}
+        assert self.table != list(self.same)
+        assert Policy(domains=self.table) != Policy(domains={})
+
+    def test_it_is_shown_in_full_only_where_it_is_short(self) -> None:
+        assert repr(self.table) == f"DomainTable({self.same!r})"
+        assert repr(DomainTable({f"{n}.example": PLAIN for n in range(11)})) == "<DomainTable of 11>"
+
+    def test_the_ports_of_all(self) -> None:
+        service = Domain("_xmpp._tcp.example.com", (), any_of=False)
+        ports = {*DEFAULT_PORTS, HTTPS, QUIC}
+        assert ports_of(self.table) == ports
+        assert ports_of({**self.same, service.name: service}) == ports
+        assert ports_of({}) == frozenset()

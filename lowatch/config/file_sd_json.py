@@ -1,0 +1,137 @@
+"""file_sd in JSON, one group at a time: the tree of 100,000 of them would be ten times their text."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Generator, Iterator
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+from .file_sd import LIST_OF_GROUPS, Groups, parse_file_sd_target
+from .problems import Problems
+from .targets import Mention
+
+_GAP = re.compile(r"[ \t\n\r]*")
+_DECODER = json.JSONDecoder()
+
+
+def json_mentions(file: Path, text: str, problems: Problems) -> Iterator[Mention]:
+    """The domains of the targets that are right, up to where the text is no JSON."""
+    groups = Groups(file, problems)
+    try:
+        for number, (position, group) in enumerate(_document(text)):
+            yield from _group(number, group, _Place(text, position), groups)
+    except json.JSONDecodeError as error:
+        groups.give_up(f"is not valid JSON: {error.msg}", error.lineno)
+    except RecursionError:
+        groups.give_up("is nested too deeply")
+    except ValueError as error:
+        groups.give_up(str(error))
+
+
+class _Place:
+    """Where a group begins, and where each of its targets stands. Asked only where one is wrong."""
+
+    def __init__(self, text: str, position: int) -> None:
+        self._text = text
+        self._position = position
+
+    def line(self) -> int:
+        return self._line_of(self._position)
+
+    def line_of_target(self, index: int) -> int:
+        return self._line_of(self._targets[index])
+
+    def _line_of(self, position: int) -> int:
+        return self._text.count("\n", 0, position) + 1
+
+    @cached_property
+    def _targets(self) -> list[int]:
+        """Of several "targets" the last one counts, as for json."""
+        found: list[int] = []
+        for key, position in _members(self._text, self._position):
+            if key == "targets":
+                found = [position for position, _ in _elements(self._text, position)]
+        return found
+
+
+def _group(number: int, group: object, place: _Place, groups: Groups) -> Iterator[Mention]:
+    if not isinstance(group, dict):
+        groups.wrong_group(number, place.line, f'must be a group with "targets", not {_kind(group)}')
+        return
+    targets = group.get("targets")
+    if not isinstance(targets, list):
+        missing = "targets" not in group
+        message = 'lacks "targets"' if missing else f'"targets" must be a list, not {_kind(targets)}'
+        groups.wrong_group(number, place.line, message)
+        return
+    for index, raw in enumerate(targets):
+        try:
+            if not isinstance(raw, str):
+                raise ValueError(f"must be a string, not {_kind(raw)}")  # noqa: TRY004, TRY301  # told as the rest
+            mention = parse_file_sd_target(raw)
+        except ValueError as error:
+            groups.wrong_target(number, index, partial(place.line_of_target, index), str(error))
+        else:
+            yield mention
+
+
+def _kind(raw: object) -> str:
+    """What JSON calls it, with its article."""
+    if raw is None:
+        return "null"
+    names: tuple[tuple[type, str], ...] = (
+        (bool, "a boolean"),
+        (str, "a string"),
+        (list, "an array"),
+        (dict, "an object"),
+    )
+    return next((name for kind, name in names if isinstance(raw, kind)), "a number")
+
+
+def _document(text: str) -> Iterator[tuple[int, Any]]:
+    """The elements of a text that is one array. Raises ValueError where it is not."""
+    start = _skip_gap(text, 0)
+    if text[start : start + 1] != "[":
+        if start < len(text):
+            _DECODER.raw_decode(text, start)  # raises where it is not even JSON
+        raise ValueError(LIST_OF_GROUPS)
+    end = _skip_gap(text, (yield from _elements(text, start)))
+    if end != len(text):
+        raise json.JSONDecodeError("Extra data", text, end)
+
+
+def _elements(text: str, position: int) -> Generator[tuple[int, Any], None, int]:
+    """Where each element of the array that begins there stands, and what it is. Returns where it ends.
+
+    Raises JSONDecodeError.
+    """
+    position = _skip_gap(text, position + 1)
+    if text[position : position + 1] == "]":
+        return position + 1
+    while True:
+        value, end = _DECODER.raw_decode(text, position)
+        yield position, value
+        position = _skip_gap(text, end)
+        mark = text[position : position + 1]
+        if mark == "]":
+            return position + 1
+        if mark != ",":
+            raise json.JSONDecodeError("Expecting ',' delimiter", text, position)
+        position = _skip_gap(text, position + 1)
+
+
+def _members(text: str, position: int) -> Iterator[tuple[str, int]]:
+    """Each key of the object that begins there, and where its value stands. text: known to be valid."""
+    while text[position] != "}":
+        key, end = _DECODER.raw_decode(text, _skip_gap(text, position + 1))
+        value_at = _skip_gap(text, _skip_gap(text, end) + 1)  # past the colon
+        yield key, value_at
+        position = _skip_gap(text, _DECODER.raw_decode(text, value_at)[1])
+
+
+def _skip_gap(text: str, position: int) -> int:
+    gap = _GAP.match(text, position)
+    return gap.end() if gap else position

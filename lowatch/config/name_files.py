@@ -1,0 +1,164 @@
+"""Names from files: every [[domains_from]] read, what is right in them added, what is wrong told.
+
+A mistake in the TOML refuses a configuration. One in these files does not: others write them, and one bad
+line must not cost the names on 99,999 good ones.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO
+
+from .errors import not_utf_8
+from .name_lines import line_mentions
+from .problems import Problems
+from .schema import Config, DomainsFrom
+from .sources import FILES_LIMIT, Sources, fingerprint, fixed_part, matching
+from .targets import Mention, merge_mentions
+
+SIZE_LIMIT = 64 * 1024 * 1024
+"""Octets: 300,000 targets with their labels. It is here for what only looks like a file of names."""
+
+_PIECE = 1 << 20
+
+
+def read_names(config: Config) -> Config:
+    """The configuration with the names that its files hold now. The TOML is not read again.
+
+    It blocks: a quarter of a second for 100,000 names.
+    """
+    if not config.domains_from:
+        return config
+    reading = _Reading(config.domains_from)
+    domains = merge_mentions(reading.mentions(), config.ports, config.named)
+    return replace(
+        config,
+        policy=replace(config.policy, domains=domains),
+        domains_from=tuple(reading.counted),
+        problems=reading.problems.errors(),
+        unread=tuple(reading.problems.unread),
+        sources=reading.sources,
+    )
+
+
+class _Reading:
+    """counted: of each [[domains_from]], once mentions() has come to its end."""
+
+    def __init__(self, domains_from: Sequence[DomainsFrom]) -> None:
+        self.problems = Problems()
+        self.counted: list[DomainsFrom] = []
+        self._found = [(one, matching(one.path)) for one in domains_from]
+        patterns = tuple(one.path for one in domains_from)
+        files = dict.fromkeys(file for _, files in self._found for file in files)
+        self.sources = Sources(patterns, fingerprint(files))  # before they are read: see changed()
+
+    def mentions(self) -> Iterator[Mention]:
+        done: set[Path] = set()
+        for one, found in self._found:
+            files = [file for file in self._usable(one, found) if file not in done]
+            done.update(files)
+            domains = 0
+            for file in files:
+                for mention in _file_mentions(file, self.problems):
+                    domains += 1
+                    yield mention
+            self.counted.append(replace(one, files=len(files), domains=domains))
+
+    def _usable(self, one: DomainsFrom, found: list[Path]) -> list[Path]:
+        directory = fixed_part(one.path)
+        if len(found) > FILES_LIMIT:
+            self.problems.add(one.error(f"{one.path!r} matches more than {FILES_LIMIT} files"))
+            self.problems.unread.append(directory)
+            return []
+        if not found:
+            why = ""
+            try:
+                os.scandir(directory).close()
+            except OSError as error:
+                why = f": {directory}: {error.strerror}"
+                self.problems.unread.append(directory)  # what is in it nobody knows
+            self.problems.add(one.error(f"no file matches {one.path!r}{why}"))
+        return found
+
+
+def _file_mentions(file: Path, problems: Problems) -> Iterator[Mention]:
+    try:
+        with _open(file) as stream:
+            match file.suffix.lower():
+                case ".json":
+                    yield from _json(file, stream, problems)
+                case ".yml" | ".yaml":
+                    yield from _yaml(file, stream, problems)
+                case _:
+                    yield from line_mentions(file, _lines(stream), problems)
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        problems.give_up(file, not_utf_8(error), line)
+    except _RefusedError as refused:
+        problems.give_up(file, str(refused))
+    except FileNotFoundError:
+        problems.give_up(file, "there is no such file")
+    except OSError as error:
+        problems.give_up(file, f"cannot be read: {error.strerror}")
+
+
+class _RefusedError(Exception):
+    """A file that is none of names, in one line."""
+
+
+def _too_large() -> _RefusedError:
+    return _RefusedError(f"is larger than {SIZE_LIMIT >> 20} MiB")
+
+
+def _open(file: Path) -> BinaryIO:
+    """A regular file: a FIFO would make us wait, and the mere opening of a device may do things."""
+    _check(file.stat())
+    descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # it may be a FIFO by now
+    stream = os.fdopen(descriptor, "rb", buffering=1 << 17)
+    try:
+        _check(os.fstat(descriptor))
+    except _RefusedError:
+        stream.close()
+        raise
+    return stream
+
+
+def _check(status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise _RefusedError("is a directory" if stat.S_ISDIR(status.st_mode) else "is no regular file")
+    if status.st_size > SIZE_LIMIT:
+        raise _too_large()
+
+
+def _lines(stream: BinaryIO) -> Iterator[bytes]:
+    left = SIZE_LIMIT
+    for line in stream:
+        left -= len(line)
+        if left < 0:  # it grows, or its size was not the truth
+            raise _too_large()
+        yield line
+
+
+def _whole(stream: BinaryIO) -> bytes:
+    content = stream.read(os.fstat(stream.fileno()).st_size + 1)  # a buffer of this size is made first
+    while piece := stream.read(_PIECE):  # it grows, or its size was not the truth
+        content += piece
+        if len(content) > SIZE_LIMIT:
+            raise _too_large()
+    return content
+
+
+def _json(file: Path, stream: BinaryIO, problems: Problems) -> Iterator[Mention]:
+    from .file_sd_json import json_mentions  # noqa: PLC0415  # most hosts have none
+
+    return json_mentions(file, _whole(stream).decode("utf-8-sig"), problems)
+
+
+def _yaml(file: Path, stream: BinaryIO, problems: Problems) -> Iterator[Mention]:
+    from .file_sd_yaml import yaml_mentions  # noqa: PLC0415  # PyYAML costs what docs/dependencies.md says
+
+    return yaml_mentions(file, _whole(stream), problems)

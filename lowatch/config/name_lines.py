@@ -1,0 +1,57 @@
+"""Names as text: one domain on a line, and its ports after it.
+
+www.example.com                 # the default ports
+www.example.com 443/tcp 8443
+api.example.com:8443/tcp
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from .errors import not_utf_8
+from .names import is_plain
+from .problems import Problems
+from .targets import Mention, parse_target, port_of, refuse_service_ports
+
+_BOM = b"\xef\xbb\xbf"
+_LINE_LENGTH = 4096
+"""Octets, comments apart: enough for a name and 300 ports."""
+
+
+def line_mentions(file: Path, lines: Iterable[bytes], problems: Problems) -> Iterator[Mention]:
+    """The domains of the lines that are right. The others are told, and cost nothing but themselves."""
+    for number, line in enumerate(lines, 1):
+        if b"\0" in line:
+            problems.give_up(file, "is not UTF-8 text (UTF-16 or binary, perhaps)", number)
+            return
+        text = line.removeprefix(_BOM) if number == 1 else line
+        if b"#" in text:
+            text = text[: text.index(b"#")]
+        try:
+            mention = _mention(text.strip())
+        except UnicodeDecodeError as error:
+            problems.report(file, number, "", not_utf_8(error))
+        except ValueError as error:
+            problems.report(file, number, "", str(error))
+        else:
+            if mention is not None:
+                yield mention
+
+
+def _mention(text: bytes) -> Mention | None:
+    """None where there is nothing. Raises ValueError with one clear line."""
+    if len(text) > _LINE_LENGTH:
+        raise ValueError(f"is longer than {_LINE_LENGTH} octets")
+    written = text.decode()
+    if is_plain(written):
+        return Mention(written)
+    words = written.split()
+    if not words:
+        return None
+    name, port = parse_target(words[0])
+    further = tuple(port_of(word) for word in words[1:])
+    if further:
+        refuse_service_ports(name)
+    return Mention(name, further if port is None else (port, *further))
