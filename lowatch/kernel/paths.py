@@ -1,0 +1,105 @@
+"""Where a path can change: every directory and file that an event about it may come from."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+_MOST_LINKS = 40  # MAXSYMLINKS of <linux/namei.h>
+_ANY = None
+
+Fingerprint = tuple[object, ...]
+
+
+class Places(NamedTuple):
+    """directories: real paths, with the names in each that matter; None for all. files: real paths."""
+
+    directories: dict[Path, frozenset[bytes] | None]
+    files: frozenset[Path]
+
+
+def places_of(paths: Iterable[Path]) -> Places:
+    """Follow each path step by step. Of what does not exist: the directory in which it would appear.
+
+    Symbolic links are followed by hand, for each may be replaced: the directory that it stands in is a
+    place of its own. That a directory above is renamed shows only by what is then no longer there.
+    """
+    names: dict[Path, set[bytes] | None] = {}
+    files: set[Path] = set()
+    for path in paths:
+        end = _follow(Path.cwd() / path, names)
+        if end is None:
+            continue
+        if _is(end, stat.S_ISDIR):
+            names[end] = _ANY
+        else:
+            files.add(end)
+    fixed = {place: None if some is None else frozenset(some) for place, some in names.items()}
+    return Places(fixed, frozenset(files))
+
+
+def _follow(path: Path, names: dict[Path, set[bytes] | None]) -> Path | None:
+    """Where the path leads; None for nowhere. Adds the directories passed through that matter."""
+    here = Path("/")
+    steps = list(path.parts[:0:-1])
+    links = 0
+    while steps:
+        step = steps.pop()
+        if step == "..":
+            here = here.parent
+            continue
+        place = here / step
+        try:
+            target = place.readlink()
+        except OSError:
+            exists = _is(place, bool)
+            if not exists or not steps:
+                _add(names, here, step)
+            if not exists:
+                return None
+            here = place
+            continue
+        _add(names, here, step)
+        links += 1
+        if links > _MOST_LINKS:
+            return None
+        if target.is_absolute():
+            here = Path("/")
+        steps += [part for part in reversed(target.parts) if part != "/"]
+    return here
+
+
+def _is(path: Path, kind: Callable[[int], bool]) -> bool:
+    """Whether there is something of that kind; what may not be looked at is as good as not there."""
+    try:
+        return kind(path.stat().st_mode)
+    except OSError:
+        return False
+
+
+def _add(names: dict[Path, set[bytes] | None], directory: Path, name: str) -> None:
+    some = names.setdefault(directory, set())
+    if some is not None:
+        some.add(os.fsencode(name))
+
+
+def fingerprint(path: Path) -> Fingerprint:
+    """Differs when the file does, or any file in the directory; () for what is not there."""
+    try:
+        if path.is_dir():
+            with os.scandir(path) as entries:
+                return tuple(sorted((entry.name, *_fingerprint(Path(entry.path))) for entry in entries))
+        return _fingerprint(path)
+    except OSError:
+        return ()
+
+
+def _fingerprint(path: Path) -> tuple[int, ...]:
+    try:
+        status = path.stat()
+    except OSError:
+        return ()
+    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
