@@ -1,13 +1,13 @@
 """The audit: what to look at again, looking, judging. Shared whole by `check` and the daemon.
 
 Events, answers and sweeps only mark what to look at again; audit() asks the kernel about exactly that,
-and judges. Views of domains that were not marked stay as they are, and so do their verdicts.
+and judges. Views of domains that were not marked stay as they are, and so do their verdicts. A domain
+that leads elsewhere may be marked as often as its answer changes: nothing is looked at for that.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Set
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from lowatch.core.addresses import Address, Prefix, is_loopback
@@ -18,6 +18,7 @@ from lowatch.core.listeners import Endpoint
 from lowatch.core.observed import Known, Unknown
 from lowatch.core.policy import Policy
 from lowatch.core.snapshot import DomainView, Problem, Snapshot
+from lowatch.core.views import unsure
 
 from .absent import AbsentInterfaces
 from .collect import Holders, ask_black_holes, ask_prefixes
@@ -48,7 +49,7 @@ class Auditor:
         self._bound: Known[frozenset[Address]] | Unknown | None = None
         self._bound_before: frozenset[Address] = frozenset()
         self._absent = AbsentInterfaces()
-        self._shown = _Shown(-1, {}, {}, {}, frozenset(), None)
+        self._shown = _Shown(-1, {}, {}, {})
 
     # Marking: cheap, synchronous, callable from any event.
 
@@ -78,19 +79,15 @@ class Auditor:
         if everything:
             return marked, True
         if prefixes:
-            marked |= self._domains.names.inside(prefixes)
+            marked |= self._resolver.inside(prefixes)
+        expects = self._domains.expects
         anywhere = {number for address, number in sockets if address is None}
         if anywhere:
-            marked.update(name for name in self._domains.views if self._expects(name, anywhere))
+            marked.update(name for name in self._domains.views if expects(name, anywhere))
         for address, number in sockets:
             if address is not None:
-                names = self._domains.names.at(address)
-                marked.update(name for name in names if self._expects(name, {number}))
+                marked.update(name for name in self._resolver.at(address) if expects(name, {number}))
         return marked, False
-
-    def _expects(self, name: str, numbers: Set[int]) -> bool:
-        domain = self._policy.domains.get(name)
-        return domain is not None and any(port.number in numbers for port in domain.ports)
 
     @property
     def marked(self) -> bool:
@@ -108,9 +105,18 @@ class Auditor:
     # What it knows.
 
     @property
-    def statuses(self) -> Counter[Status]:
+    def statuses(self) -> Mapping[Status, int]:
         """How many domains have each answer status."""
-        return self._domains.statuses
+        return self._resolver.statuses
+
+    def leads_here(self, domain: str) -> bool:
+        """Whether it is one of the few that lead here, as far as was seen."""
+        return domain in self._domains.views
+
+    def may_lead_here(self) -> set[str]:
+        """The domains with an address, in any view, that may be local now."""
+        self._host.refresh()
+        return self._domains.that_lead_here()
 
     @property
     def not_well(self) -> list[Endpoint]:
@@ -123,8 +129,12 @@ class Auditor:
 
     # Auditing.
 
-    async def audit(self) -> tuple[Snapshot, Judgement]:
-        """Look at all that was marked, and judge the whole."""
+    async def audit(self, tracked: Collection[str] = ()) -> tuple[Snapshot, Judgement]:
+        """Look at all that was marked, and judge the whole.
+
+        tracked: the domains of views-disagree findings. Whether they are over may have to stay open even
+        where nothing that is known leads here any more.
+        """
         marked, everything = self._take_marks()
         self._look_at_host(everything)
         look = Look(
@@ -133,12 +143,13 @@ class Auditor:
             self._generation,
             self._host.loopback_up(),
             self._resolver.stub_addresses,
+            self._hostname,
         )
         if everything:
             await self._domains.sweep(look)
         else:
             await self._domains.look_at(marked, look)
-        snapshot = self._snapshot(look)
+        snapshot = self._snapshot(look, tracked)
         return snapshot, judge(snapshot, self._policy, self._shown.judged, self._shown.eventful)
 
     def _look_at_host(self, everything: bool) -> None:
@@ -153,10 +164,11 @@ class Auditor:
         self._bound = None
         self._absent.tell(self._policy, self._host.links())
 
-    def _snapshot(self, look: Look) -> Snapshot:
+    def _snapshot(self, look: Look, tracked: Collection[str]) -> Snapshot:
         if self._shown.version != self._domains.version:
             self._shown = _Shown.of(self._domains)
-        shown, now = self._shown, self._clock.now()
+        shown, now, referenced = self._shown, self._clock.now(), self._referenced()
+        doubted = ((name, unsure(self._resolver.answer(name))) for name in tracked)
         return Snapshot(
             host=self._hostname,
             at=now.wall,
@@ -165,13 +177,22 @@ class Auditor:
             held=self._holders.held,
             prefixes=self._prefixes,
             black_holes=self._black_holes,
-            bound=self._bound_addresses(shown.referenced),
+            bound=self._bound_addresses(referenced),
             domains=shown.views,
-            referenced=shown.referenced,
-            unresolved=shown.unresolved,
+            referenced=referenced,
+            unresolved=self._resolver.unresolved(),
+            unsure={name: other for name, other in doubted if other is not None},
             loopback_up=look.loopback_up,
             problems=tuple(Problem("dns", line) for line in self._resolver.problems),
         )
+
+    def _referenced(self) -> frozenset[Address]:
+        """The held addresses that some domain leads to. The views show most: only for the rest is asked."""
+        held = self._holders.held
+        if isinstance(held, Unknown):
+            return frozenset()
+        reached, at = self._domains.reached, self._resolver.at
+        return frozenset(one.address for one in held.value if one.address in reached or at(one.address))
 
     def _bound_addresses(self, referenced: frozenset[Address]) -> Known[frozenset[Address]] | Unknown:
         """What sockets are bound to, listed only where some address is held for no domain.
@@ -199,18 +220,7 @@ class _Shown(NamedTuple):
     views: Mapping[str, DomainView]
     judged: Mapping[str, DomainJudgement]
     eventful: Mapping[str, DomainJudgement]
-    referenced: frozenset[Address]
-    unresolved: str | None
 
     @classmethod
     def of(cls, domains: Domains) -> _Shown:
-        views = dict(domains.views)
-        unknown = (name for name, view in views.items() if view.answer.status is Status.UNKNOWN)
-        return cls(
-            domains.version,
-            views,
-            dict(domains.judged),
-            dict(domains.eventful),
-            frozenset(domains.names.addresses),
-            next(unknown, None),
-        )
+        return cls(domains.version, dict(domains.views), dict(domains.judged), dict(domains.eventful))

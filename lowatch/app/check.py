@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Collection
 
 from lowatch.core.audit import Audit, summarise
 from lowatch.core.judgement import Judgement
@@ -16,16 +16,30 @@ from .ports import Clock, Resolver
 
 Progress = Callable[[int, int], None]
 """(done, total): how many domains have been asked."""
+Compare = Callable[[Collection[str]], Awaitable[None]]
+"""Asks getaddrinfo about these domains, so that their answers have its view."""
 
 
 async def check(
-    auditor: Auditor, resolver: Resolver, policy: Policy, clock: Clock, progress: Progress | None = None
+    auditor: Auditor,
+    resolver: Resolver,
+    policy: Policy,
+    clock: Clock,
+    progress: Progress | None = None,
+    compare: Compare | None = None,
 ) -> tuple[Audit, Snapshot, Judgement]:
-    """The audit, and what it was made of. Has no memory: findings are firing or acknowledged."""
+    """The audit, and what it was made of. Has no memory: findings are firing or acknowledged.
+
+    compare: for the domains that lead here. None: getaddrinfo is not asked.
+    """
     await _resolve_once(resolver, len(policy.domains), progress)
+    if compare is not None:
+        await compare(auditor.may_lead_here())
     snapshot, judgement = await auditor.audit()
-    tracked = without_memory(judgement, clock.now(), policy)
-    return summarise(snapshot, judgement, tracked, auditor.statuses), snapshot, judgement
+    now = clock.now()
+    tracked = without_memory(judgement, now, policy)
+    audit = summarise(snapshot, judgement, tracked, auditor.statuses, now.monotonic)
+    return audit, snapshot, judgement
 
 
 async def _resolve_once(resolver: Resolver, total: int, progress: Progress | None) -> None:

@@ -18,12 +18,13 @@ from lowatch.core.addresses import (
     is_link_local,
     network_of,
 )
-from lowatch.core.answers import Answer, Status
+from lowatch.core.answers import Answer
 from lowatch.core.held import BlackHole, Delivery, Held, LocalPrefix
 from lowatch.core.listeners import Connect, Endpoint, Listener
 from lowatch.core.observed import Known, Unknown
 from lowatch.core.policy import Domain
-from lowatch.core.snapshot import DomainView, LocalAnswer, PortView
+from lowatch.core.snapshot import Aside, DomainView, LocalAnswer, PortView
+from lowatch.core.views import addresses_of
 
 from .ports import Host
 
@@ -84,7 +85,7 @@ def expected_endpoints(
         Endpoint(address, port)
         for address in answer.addresses
         if isinstance(places.get(address), str)
-        for port in domain.ports
+        for port in answer.ports_at(address, domain.ports)
         if not is_own_stub(address, port, stub)
     ]
 
@@ -101,8 +102,12 @@ def build_view(
     listeners: Mapping[Endpoint, Listener | Unknown | None],
     probes: Probes,
     holders: Holders,
+    hostname: str = "",
 ) -> DomainView | None:
-    """What is known of a domain, or None where nothing of it is local and nothing undecided."""
+    """What is known of a domain, or None where it leads here in no view, and may not do so either.
+
+    hostname: this host's own, for the names that are customary on it.
+    """
     local: list[LocalAnswer] = []
     undecided: list[tuple[Address, str]] = []
     for address in answer.addresses:
@@ -114,7 +119,7 @@ def build_view(
         ports = tuple(
             [
                 PortView(port, listeners[endpoint], probes.get(endpoint))
-                for port in domain.ports
+                for port in answer.ports_at(address, domain.ports)
                 if (endpoint := Endpoint(address, port)) in listeners
             ]
         )
@@ -122,9 +127,24 @@ def build_view(
         covering = () if holder is not None else holders.covering(address)
         if ports:
             local.append(LocalAnswer(address, place, ports, holder, covering))
-    if not local and not undecided and answer.status is not Status.UNKNOWN:
+    aside = _aside(answer, places) if answer.others else ()
+    if not local and not undecided and not aside:
         return None
-    return DomainView(answer, tuple(local), tuple(undecided))
+    own_name = bool(answer.others) and is_own_name(domain.name, hostname)
+    return DomainView(answer, tuple(local), tuple(undecided), aside, own_name)
+
+
+def _aside(answer: Answer, places: Mapping[Address, Place]) -> tuple[Aside, ...]:
+    """Of the addresses that applications do not get, those that are local, or may be."""
+    given = frozenset(answer.addresses)
+    found = ((one, places.get(one)) for one in addresses_of(answer) if one not in given)
+    return tuple(Aside(address, place) for address, place in found if place is not None)
+
+
+def is_own_name(domain: str, hostname: str) -> bool:
+    """Whether a domain is this host's node name, which may be its first label alone."""
+    own = hostname.lower()
+    return own == (domain if "." in own else domain.partition(".")[0])
 
 
 def ask_prefixes(host: Host, holders: Holders) -> Known[tuple[LocalPrefix, ...]] | Unknown:

@@ -11,10 +11,13 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Protocol
 
+from lowatch.core.addresses import Port
 from lowatch.core.audit import Audit, summarise
+from lowatch.core.findings import Kind
+from lowatch.core.held import may_hold_ipv6
 from lowatch.core.judgement import Judgement
 from lowatch.core.lifecycle import Tracked, next_due, revive, step
-from lowatch.core.policy import Policy
+from lowatch.core.policy import Policy, ports_of
 from lowatch.core.snapshot import Snapshot
 
 from .auditor import Auditor
@@ -27,6 +30,8 @@ SWEEP_EVERY = 30.0
 _SOON = 0.25
 """Seconds until what could not be finished is tried again."""
 _ANNOUNCED_AT_ONCE = 32
+_IN_PASSING = 1.0
+"""Seconds within which an answer is looked at whose name did not lead here: nearly all go on like that."""
 
 
 class Meter(Protocol):
@@ -63,7 +68,10 @@ class Daemon:
         self._unannounced: deque[Tracked] = deque()
         self._settled = False
         self._ready = False
+        self._ports = ports_of(policy.domains)
+        self._ports_followed: frozenset[Port] = frozenset()
         self._woken = asyncio.Event()
+        self._in_passing: asyncio.TimerHandle | None = None
         self._unsaved = asyncio.Event()
         self._poll_pace = PollPace()
         self._audit_pace = AuditPace()
@@ -76,6 +84,7 @@ class Daemon:
     def replace_policy(self, policy: Policy) -> None:
         """Judge by this from now on. Findings keep their lives; those of removed domains end."""
         self._policy = policy
+        self._ports = ports_of(policy.domains)
         self._resolver.replace_domains(policy.domains)
         self._auditor.replace_policy(policy)
         self.wake()
@@ -91,8 +100,8 @@ class Daemon:
         if self._latest is None:
             return None
         if self._summary is None:
-            tracked = self._tracked.values()
-            self._summary = summarise(*self._latest, tracked, self._auditor.statuses)
+            tracked, now = self._tracked.values(), self._clock.now().monotonic
+            self._summary = summarise(*self._latest, tracked, self._auditor.statuses, now)
         return self._summary
 
     @property
@@ -111,10 +120,20 @@ class Daemon:
                     await self._wait()
                     await self._turn()
         finally:
+            if self._in_passing is not None:
+                self._in_passing.cancel()
             self._save()
 
     def _domain_changed(self, domain: str) -> None:
+        """At once where it leads here; else soon, together with all others that changed by then."""
         self._auditor.mark_domain(domain)
+        if self._auditor.leads_here(domain):
+            self.wake()
+        elif self._in_passing is None:
+            self._in_passing = asyncio.get_running_loop().call_later(_IN_PASSING, self._look_in_passing)
+
+    def _look_in_passing(self) -> None:
+        self._in_passing = None
         self.wake()
 
     async def _settle(self) -> None:
@@ -164,7 +183,8 @@ class Daemon:
         settled = self._settled
         started = self._clock.now().monotonic
         not_well = set(self._auditor.not_well)
-        self._latest = await self._auditor.audit()
+        self._follow_ports()
+        self._latest = await self._auditor.audit(self._disputed())
         self._summary = None
         ended = self._clock.now().monotonic
         self._audit_pace.audited(started, ended)
@@ -173,7 +193,20 @@ class Daemon:
             self._poll_pace.changed(ended)
         snapshot, judgement = self._latest
         self._orphans.update(snapshot, judgement)
+        self._resolver.follow_ipv6(idle=not may_hold_ipv6(snapshot.held))
         self._ready = self._ready or settled
+
+    def _follow_ports(self) -> None:
+        """Hear of closed sockets wherever one is looked for from now on: SRV records bring new ports."""
+        ports = self._ports | self._resolver.service_ports
+        if ports != self._ports_followed:
+            self._host.follow_ports(ports)
+            self._ports_followed = ports
+
+    def _disputed(self) -> set[str]:
+        """The domains of the views-disagree findings that are tracked."""
+        subjects = [one.finding.subject for one in self._tracked.values()]
+        return {one.domain for one in subjects if one.domain and one.kind is Kind.VIEWS_DISAGREE}
 
     def _move_findings(self) -> None:
         if self._latest is None:

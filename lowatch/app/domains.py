@@ -1,14 +1,17 @@
-"""The configured domains: each one's view and verdicts, kept from audit to audit."""
+"""The domains that lead here: each one's view and verdicts, kept from audit to audit.
+
+Of a hundred thousand names nearly all lead elsewhere, always. Those cost nothing here: which names lead
+to this host is asked of the resolver, the other way round.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from lowatch.core.addresses import Address
-from lowatch.core.answers import Answer, Status
+from lowatch.core.addresses import EVERYWHERE, Address, destination
+from lowatch.core.answers import Answer
 from lowatch.core.held import Delivery
 from lowatch.core.judgement import DomainJudgement, judge_domain
 from lowatch.core.listeners import Connect, Endpoint, Listener
@@ -16,24 +19,21 @@ from lowatch.core.observed import Unknown
 from lowatch.core.policy import Policy
 from lowatch.core.snapshot import DomainView
 from lowatch.core.verdicts import Verdict
+from lowatch.core.views import addresses_of
 
 from .collect import Holders, Place, build_view, expected_endpoints, place
-from .names import NamesByAddress
 from .ports import Clock, Host, Prober, Resolver
+from .probes import Probe, Probes, Served
+from .slices import Slices
 
 _SLICE = 256
 """Domains looked at before the loop gets its turn: about 2 ms."""
-_PROBE_LASTS = 60.0
-"""Seconds for which a confirming connect's outcome is believed."""
 
 _NOT_WELL = frozenset({Verdict.ORPHAN, Verdict.BACKLOGGED})
 """Verdicts that the appearance of a listener, or an accept(), would change: no event tells of either."""
 
 _UNSETTLED = _NOT_WELL | {Verdict.REDIRECTED, Verdict.UNKNOWN}
 """Verdicts that a connect() may have made, or may unmake."""
-
-Served = Listener | Unknown | None
-_Probe = Connect | Unknown
 
 
 class Look(NamedTuple):
@@ -47,10 +47,15 @@ class Look(NamedTuple):
     generation: int
     loopback_up: bool
     stub: frozenset[Address]
+    hostname: str = ""
+
+    def is_like(self, other: Look) -> bool:
+        """Whether the same answers of the kernel make the same views. Never compares all domains."""
+        return self.policy is other.policy and self.holders is other.holders and self[2:] == other[2:]
 
 
-class _Slice(NamedTuple):
-    """A run of domains as they were last swept: what was asked about them, and what came back."""
+class _Seen(NamedTuple):
+    """A slice of domains as they were last swept: what was asked about them, and what came back."""
 
     look: Look
     answers: list[Answer]
@@ -62,7 +67,7 @@ class _Slice(NamedTuple):
 
 
 class Domains:
-    """views, judged: of the domains of which something is local or undecided.
+    """views, judged: of the domains that lead here in some view, or of which that could not be asked.
 
     eventful: those of them that any rule has something to say of.
     """
@@ -70,24 +75,18 @@ class Domains:
     def __init__(self, host: Host, resolver: Resolver, prober: Prober, clock: Clock) -> None:
         self._host = host
         self._resolver = resolver
-        self._prober = prober
-        self._clock = clock
+        self._probes = Probes(host, prober, clock)
         self.views: dict[str, DomainView] = {}
         self.judged: dict[str, DomainJudgement] = {}
         self.eventful: dict[str, DomainJudgement] = {}
-        self.names = NamesByAddress()
-        self._statuses: dict[str, Status] = {}
+        self.reached: dict[Address, int] = {}
+        """How many views lead to an address; by destination."""
         self._not_well: set[str] = set()
         self._unsettled: set[str] = set()
-        self._probes: dict[Endpoint, tuple[_Probe, float]] = {}
-        self._slices: dict[int, _Slice] = {}
+        self._slices: Slices[_Seen] = Slices(_SLICE)
         self._taken_since: set[str] = set()
         self.version = 0
         """Grows whenever any view is replaced."""
-
-    @property
-    def statuses(self) -> Counter[Status]:
-        return Counter(self._statuses.values())
 
     @property
     def not_well(self) -> list[Endpoint]:
@@ -115,40 +114,51 @@ class Domains:
             and _state_of(served[endpoint]) != _state_of(view.listener)
         }
 
+    def expects(self, name: str, numbers: set[int]) -> bool:
+        """Whether a socket on one of these ports would serve it somewhere."""
+        view = self.views.get(name)
+        return view is not None and any(
+            port.port.number in numbers for local in view.local for port in local.ports
+        )
+
     def doubt(self) -> None:
         """Confirm anew by a connect() whatever one has confirmed or refuted."""
-        self._probes.clear()
+        self._probes.doubt()
 
     async def sweep(self, look: Look) -> None:
-        """Look at every domain of the policy, and forget those that are no longer in it."""
-        for name in [name for name in self._statuses if name not in look.policy.domains]:
-            self._forget(name)
-        names = list(look.policy.domains)
+        """Look at every domain that leads here, or did so; forget those that are not followed any more."""
+        domains = look.policy.domains
+        for name in [name for name in self.views if name not in domains]:
+            self._drop(name)
         taken, self._taken_since = self._taken_since, set()
-        self._slices = {i: one for i, one in self._slices.items() if i < len(names)}
-        for first in range(0, len(names), _SLICE):
-            part = names[first : first + _SLICE]
-            known = self._slices.get(first) if taken.isdisjoint(part) else None
-            self._slices[first] = await self._look_at(part, look, known)
+        self._slices.hold({name for name in self.that_lead_here() if name in domains} | self.views.keys())
+        for part in self._slices:
+            known = part.seen if taken.isdisjoint(part.names) else None
+            part.seen = await self._look_at(part.names, look, known)
             await asyncio.sleep(0)
 
-    async def look_at(self, names: Iterable[str], look: Look) -> None:
-        """Look at these domains; what is not in the policy is passed over."""
-        wanted = [name for name in names if name in look.policy.domains]
+    async def look_at(self, names: set[str], look: Look) -> None:
+        """Look at those of these domains that lead here, or did so. What is not followed is passed over."""
+        others = names - self.views.keys()
+        if others:
+            others &= self.that_lead_here()
+        wanted = [name for name in names if name in self.views or name in others]
+        wanted = [name for name in wanted if name in look.policy.domains]
         self._taken_since.update(wanted)
         for first in range(0, len(wanted), _SLICE):
             await self._look_at(wanted[first : first + _SLICE], look, None)
             await asyncio.sleep(0)
 
-    async def _look_at(self, names: Sequence[str], look: Look, known: _Slice | None) -> _Slice:
+    def that_lead_here(self) -> set[str]:
+        """The domains with an address that may be local; any address may, where the tables lack rows."""
+        local = self._host.local_prefixes()
+        return self._resolver.inside(EVERYWHERE if local is None else local)
+
+    async def _look_at(self, names: Sequence[str], look: Look, known: _Seen | None) -> _Seen:
         """Ask everything anew; where all that comes back is what is known, the views stay."""
-        present = self._resolver.answers
-        answers = [present.get(name) or Answer(name) for name in names]  # a reload takes names away
-        if known is None or known.look != look or known.answers != answers:
+        answers = [self._resolver.answer(name) for name in names]
+        if known is not None and not (known.look.is_like(look) and known.answers == answers):
             known = None
-            for name, answer in zip(names, answers, strict=True):
-                self._statuses[name] = answer.status
-                self.names.put(name, answer.addresses)
         candidates = known.candidates if known else self._candidates(answers)
         deliveries = self._host.deliveries(candidates)
         if known and deliveries is known.deliveries:
@@ -161,14 +171,14 @@ class Domains:
             }
             expected = self._expected(names, answers, places, look)
         listeners = self._host.listeners(expected)
-        seen = _Slice(look, answers, candidates, deliveries, places, expected, listeners)
+        seen = _Seen(look, answers, candidates, deliveries, places, expected, listeners)
         if not (known and listeners is known.listeners and self._settled(names)):
             await self._take_all(names, seen, look)
         return seen
 
     def _candidates(self, answers: Iterable[Answer]) -> list[Address]:
-        """The addresses that may be local, each once."""
-        addresses = dict.fromkeys(address for answer in answers for address in answer.addresses)
+        """The addresses, of any view, that may be local; each once."""
+        addresses = dict.fromkeys(address for answer in answers for address in addresses_of(answer))
         return [address for address in addresses if self._host.may_be_local(address)]
 
     def _expected(
@@ -188,19 +198,19 @@ class Domains:
         """Whether no verdict of these domains hangs on a connect(), which has to be made again."""
         return not any(name in self._unsettled for name in names)
 
-    async def _take_all(self, names: Sequence[str], seen: _Slice, look: Look) -> None:
+    async def _take_all(self, names: Sequence[str], seen: _Seen, look: Look) -> None:
         """Build and judge the views; confirm the orphans among them by a connect()."""
         listeners = dict(zip(seen.expected, seen.listeners, strict=True))
-        probes = self._believed(listeners)
+        probes = self._probes.believed(listeners)
         for name, answer in zip(names, seen.answers, strict=True):
             self._take(name, answer, seen.places, listeners, probes, look)
         doubtful = list(self._unconfirmed(names, probes)) if look.policy.probe and look.loopback_up else []
         if not doubtful:
             return
         endpoints = list(dict.fromkeys(endpoint for _, endpoint in doubtful))
-        probes.update(await self._connect(endpoints))
+        probes.update(await self._probes.connect(endpoints))
         again = {name for name, _ in doubtful}
-        came = self._came_meanwhile([e for e in endpoints if probes[e] is Connect.ACCEPTED])
+        came = self._probes.came_meanwhile([e for e in endpoints if probes[e] is Connect.ACCEPTED])
         if came:
             listeners.update(came)
             self._taken_since |= again  # the slice's answers are no longer what the views were made of
@@ -208,35 +218,8 @@ class Domains:
             if name in again:
                 self._take(name, answer, seen.places, listeners, probes, look)
 
-    async def _connect(self, endpoints: Sequence[Endpoint]) -> dict[Endpoint, _Probe]:
-        """What a connect() to each meets."""
-        met = dict(zip(endpoints, await self._prober(endpoints), strict=True))
-        now = self._clock.now().monotonic
-        self._probes.update({endpoint: (probe, now) for endpoint, probe in met.items()})
-        return met
-
-    def _came_meanwhile(self, accepted: Sequence[Endpoint]) -> dict[Endpoint, Served]:
-        """Where a socket is now: it accepted the connect, and nothing was redirected."""
-        served = zip(accepted, self._host.listeners(accepted), strict=True)
-        came: dict[Endpoint, Served] = {e: listener for e, listener in served if listener is not None}
-        for endpoint in came:
-            del self._probes[endpoint]
-        return came
-
-    def _believed(self, listeners: Mapping[Endpoint, Served]) -> dict[Endpoint, _Probe]:
-        """What recent connects met. An accepted one says nothing once a socket is there."""
-        if not self._probes:
-            return {}
-        oldest = self._clock.now().monotonic - _PROBE_LASTS
-        self._probes = {
-            e: (probe, at)
-            for e, (probe, at) in self._probes.items()
-            if at > oldest and not (probe is Connect.ACCEPTED and isinstance(listeners.get(e), Listener))
-        }
-        return {e: self._probes[e][0] for e in listeners if e in self._probes}
-
     def _unconfirmed(
-        self, names: Iterable[str], probes: Mapping[Endpoint, _Probe]
+        self, names: Iterable[str], probes: Mapping[Endpoint, Probe]
     ) -> Iterator[tuple[str, Endpoint]]:
         for name in names:
             if name in self._not_well:
@@ -252,19 +235,21 @@ class Domains:
         answer: Answer,
         places: Mapping[Address, Place],
         listeners: Mapping[Endpoint, Served],
-        probes: Mapping[Endpoint, _Probe],
+        probes: Mapping[Endpoint, Probe],
         look: Look,
     ) -> None:
-        """Replace a domain's view and verdicts, or forget both where nothing of it is local."""
-        self.version += 1
+        """Replace a domain's view and verdicts, or forget both where it does not lead here."""
         domain = look.policy.domains[name]
-        view = build_view(domain, answer, places, listeners, probes, look.holders)
+        view = build_view(domain, answer, places, listeners, probes, look.holders, look.hostname)
         self._drop(name)
         if view is None:
             return
+        self.version += 1
         judged = judge_domain(domain, view, loopback_up=look.loopback_up)
         self.views[name] = view
         self.judged[name] = judged
+        for local in view.local:
+            self._count(destination(local.address), 1)
         if judged.findings or judged.undecided:
             self.eventful[name] = judged
         verdicts = {endpoint.verdict for endpoint in judged.endpoints}
@@ -274,17 +259,23 @@ class Domains:
             self._unsettled.add(name)
 
     def _drop(self, name: str) -> None:
-        self.views.pop(name, None)
-        self.judged.pop(name, None)
+        view = self.views.pop(name, None)
+        if view is None:
+            return
+        self.version += 1
+        del self.judged[name]
         self.eventful.pop(name, None)
         self._not_well.discard(name)
         self._unsettled.discard(name)
+        for local in view.local:
+            self._count(destination(local.address), -1)
 
-    def _forget(self, name: str) -> None:
-        self.version += 1
-        self._drop(name)
-        self._statuses.pop(name, None)
-        self.names.put(name, ())
+    def _count(self, address: Address, views: int) -> None:
+        reached = self.reached.get(address, 0) + views
+        if reached:
+            self.reached[address] = reached
+        else:
+            del self.reached[address]
 
 
 def _state_of(served: Served) -> object:

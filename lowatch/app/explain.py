@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -16,12 +16,14 @@ from lowatch.core.judgement import Judgement
 from lowatch.core.lifecycle import Tracked
 from lowatch.core.listeners import Connect
 from lowatch.core.observed import Unknown
-from lowatch.core.policy import Domain, Policy
+from lowatch.core.policy import Domain, Policy, spec_of
 from lowatch.core.snapshot import DomainView, Snapshot
+from lowatch.core.views import addresses_of
 from lowatch.report.explain import AddressEvidence, Explanation, RouteAnswer
 
 from .auditor import Auditor
-from .check import check
+from .check import Compare, check
+from .given import GivenAnswers
 from .ports import Clock, Host, Resolver
 
 _BY_ITSELF = ""
@@ -29,32 +31,17 @@ _BY_ITSELF = ""
 
 
 class Bench(NamedTuple):
-    """What an explanation works with. default_ports: of targets that have none of their own."""
+    """What an explanation works with. default_ports: of targets that have none of their own.
+
+    compare: how to ask getaddrinfo for the view that a resolver lacks; None: it is not asked.
+    """
 
     host: Host
     clock: Clock
     default_ports: tuple[Port, ...]
     resolver: Callable[[Policy], Resolver]
     auditor: Callable[[Resolver, Policy], Auditor]
-
-
-class _Given:
-    """A Resolver with one answer, given beforehand."""
-
-    def __init__(self, answer: Answer) -> None:
-        self.answers: Mapping[str, Answer] = {answer.domain: answer}
-        self.stub_addresses: frozenset[Address] = frozenset()
-        self.problems: Sequence[str] = ()
-
-    async def run(self, changed: Callable[[str], None]) -> None:
-        for domain in self.answers:
-            changed(domain)
-
-    async def settled(self) -> None:
-        pass
-
-    def replace_domains(self, domains: Iterable[str]) -> None:
-        raise NotImplementedError("what was given stays")
+    compare: Callable[[Resolver], Compare] | None = None
 
 
 async def explain(target: ExplainTarget, policy: Policy, bench: Bench) -> Explanation:
@@ -64,18 +51,27 @@ async def explain(target: ExplainTarget, policy: Policy, bench: Bench) -> Explan
 
 
 async def _explain_domain(target: DomainTarget, policy: Policy, bench: Bench) -> Explanation:
-    domain = policy.domains.get(target.name, Domain(target.name, bench.default_ports))
+    unconfigured = Domain(target.name, *spec_of(target.name, bench.default_ports))
+    domain = policy.domains.get(target.name, unconfigured)
     if target.port is not None:
         domain = replace(domain, ports=(target.port,), any_of=False)
     policy = replace(policy, domains={target.name: domain})
     resolver = bench.resolver(policy)
     auditor = bench.auditor(resolver, policy)
-    audit, snapshot, judgement = await check(auditor, resolver, policy, bench.clock)
-    answer = resolver.answers[target.name]
-    addresses = tuple(dict.fromkeys(answer.addresses))
+    compare = None if bench.compare is None else bench.compare(resolver)
+
+    async def compare_it(_here: Collection[str]) -> None:
+        """Wherever it leads: all of its views are shown."""
+        if compare is not None:
+            await compare([target.name])
+
+    audit, snapshot, judgement = await check(auditor, resolver, policy, bench.clock, compare=compare_it)
+    answer = resolver.answer(target.name)
+    addresses = addresses_of(answer)
     return replace(
         _explanation(target, audit, addresses, (target.name,)),
-        views={"dns": answer},
+        answer=answer,
+        monotonic=bench.clock.now().monotonic,
         addresses=_evidence(bench.host, addresses, target.name, snapshot, judgement),
     )
 
@@ -84,12 +80,17 @@ async def _explain_address(target: AddressTarget, policy: Policy, bench: Bench) 
     """The configured domains are resolved too: whoever asks about an address wants its names."""
     resolver = bench.resolver(policy)
     auditor = bench.auditor(resolver, policy)
-    audit, _, _ = await check(auditor, resolver, policy, bench.clock)
-    names = tuple(n for n, answer in resolver.answers.items() if target.address in answer.addresses)
-    of_names = dict.fromkeys(port for name in names for port in policy.domains[name].ports)
+    compare = None if bench.compare is None else bench.compare(resolver)
+    audit, _, _ = await check(auditor, resolver, policy, bench.clock, compare=compare)
+    names = tuple(sorted(resolver.at(target.address)))
+    of_names = dict.fromkeys(
+        port
+        for name in names
+        for port in resolver.answer(name).ports_at(target.address, policy.domains[name].ports)
+    )
     ports = (target.port,) if target.port is not None else tuple(of_names) or bench.default_ports
     alone = replace(policy, domains={_BY_ITSELF: Domain(_BY_ITSELF, ports, any_of=False)})
-    given = _Given(_answer(target.address))
+    given = GivenAnswers([_answer(target.address)])
     snapshot, judgement = await bench.auditor(given, alone).audit()
     return replace(
         _explanation(target, audit, (target.address,), names),

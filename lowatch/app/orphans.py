@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import NamedTuple
 
-from lowatch.core.addresses import Address, Port, family_name
+from lowatch.core.addresses import Address, Port, is_v4
 from lowatch.core.findings import Kind, Subject
 from lowatch.core.judgement import DomainJudgement, Judgement
 from lowatch.core.snapshot import DomainView, Snapshot
@@ -42,26 +42,35 @@ class OrphanValues:
 
     def update(self, snapshot: Snapshot, judgement: Judgement) -> None:
         for name in self._keys.keys() - judgement.domains.keys():
-            self._replace(name, {})
+            self._replace(name, self._kept(name, frozenset(), snapshot))
         for name, judged in judgement.domains.items():
             if self._counted.get(name) is not judged:
-                self._replace(name, self._values_of(name, judged, snapshot.domains[name]))
+                self._replace(name, self._values_of(name, judged, snapshot.domains[name], snapshot))
         self._counted = judgement.domains
 
-    def _values_of(self, name: str, judged: DomainJudgement, view: DomainView) -> dict[OrphanKey, int]:
-        undecided, unknown = {address for address, _ in view.undecided}, view.answer.unknowns
-        found = {
-            key: self.values[key]
-            for key in self._keys.get(name, ())
-            if key.address in undecided or (key in self._revived and family_name(key.address) in unknown)
-        }
-        self._revived -= {key for key in self._keys.get(name, ()) if key not in found}
+    def _values_of(
+        self, name: str, judged: DomainJudgement, view: DomainView, snapshot: Snapshot
+    ) -> dict[OrphanKey, int]:
+        undecided = frozenset(address for address, _ in view.undecided)
+        found = self._kept(name, undecided, snapshot)
         for endpoint in judged.endpoints:
             key = OrphanKey(endpoint.interface, endpoint.address, name, endpoint.port)
             if endpoint.verdict is not Verdict.UNKNOWN:
                 found[key] = int(endpoint.verdict is Verdict.ORPHAN)
             elif key in self.values:
                 found[key] = self.values[key]
+        return found
+
+    def _kept(self, name: str, undecided: Set[Address], snapshot: Snapshot) -> dict[OrphanKey, int]:
+        """What may still be so. undecided: the addresses that may be local or not."""
+        a, aaaa = snapshot.unresolved.get(name, ("", ""))
+        known = self._keys.get(name, ())
+        found = {
+            key: self.values[key]
+            for key in known
+            if key.address in undecided or (key in self._revived and (a if is_v4(key.address) else aaaa))
+        }
+        self._revived.difference_update(key for key in known if key not in found)
         return found
 
     def _replace(self, name: str, found: dict[OrphanKey, int]) -> None:

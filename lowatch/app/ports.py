@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
-from lowatch.core.addresses import Address
-from lowatch.core.answers import Answer
+from lowatch.core.addresses import Address, Port, Prefix
+from lowatch.core.answers import Answer, Status
 from lowatch.core.held import Delivery, Held, Link, LocalRoute
 from lowatch.core.lifecycle import Now, Remembered, Tracked
 from lowatch.core.listeners import Connect, Endpoint, Listener
@@ -45,6 +45,12 @@ class Host(Protocol):
     def may_be_local(self, address: Address) -> bool:
         """False only where no local route covers it: whom not to ask about."""
 
+    def local_prefixes(self) -> Collection[Prefix] | None:
+        """All that may_be_local() covers; None where it covers everything."""
+
+    def follow_ports(self, ports: Iterable[Port]) -> None:
+        """Hear of closed sockets on these ports from now on."""
+
     @property
     def deliveries(self) -> Callable[[Sequence[Address]], list[Delivery | Unknown]]: ...
 
@@ -69,9 +75,34 @@ class Clock(Protocol):
 class Resolver(Protocol):
     """Keeps an Answer for each domain, asking again when its TTL is over."""
 
+    def answer(self, domain: str) -> Answer:
+        """The present answer, from the first moment on (NOT_ASKED at first).
+
+        The same object for as long as it reads the same. Of a domain that is not followed: NOT_ASKED.
+        """
+
+    def inside(self, prefixes: Collection[Prefix]) -> set[str]:
+        """The domains that lead into any of these prefixes, in any view; see addresses.destination.
+
+        Costs by the domains found and by the prefixes, not by the domains that lead elsewhere.
+        """
+
+    def at(self, address: Address) -> Collection[str]:
+        """The domains that lead to this address, in any view; see addresses.destination."""
+
     @property
-    def answers(self) -> Mapping[str, Answer]:
-        """The present answer of each domain, from the first moment on (NOT_ASKED at first)."""
+    def statuses(self) -> Mapping[Status, int]:
+        """How many domains have each answer status."""
+
+    def unresolved(self) -> Mapping[str, tuple[str, str]]:
+        """The domains whose answer is unknown, and why the A and the AAAA are ("" where known).
+
+        The same object until one of them changes.
+        """
+
+    @property
+    def service_ports(self) -> frozenset[Port]:
+        """The ports that the SRV names' records name now."""
 
     @property
     def stub_addresses(self) -> frozenset[Address]:
@@ -89,6 +120,9 @@ class Resolver(Protocol):
 
     def replace_domains(self, domains: Iterable[str]) -> None:
         """Follow these from now on; what both the old and new set name keeps its state."""
+
+    def follow_ipv6(self, *, idle: bool) -> None:
+        """idle: no watched interface holds an IPv6 address but ::1: AAAA answers may get older."""
 
 
 class AlertSink(Protocol):

@@ -7,7 +7,7 @@ ten thousand of them are held. Text is made only where a person reads it.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple, NewType
 
 Address = NewType("Address", bytes)
@@ -84,7 +84,10 @@ def parse_prefix(text: str) -> Prefix:
 
 
 class PrefixSet:
-    """A set of prefixes that answers "does any of them cover this address" without a scan."""
+    """A set of prefixes that answers "does any of them cover this address" without a scan.
+
+    A Collection of them, too: each once.
+    """
 
     def __init__(self, prefixes: Iterable[tuple[Address, int]]) -> None:
         self._hosts: set[Address] = set()
@@ -101,6 +104,28 @@ class PrefixSet:
             for (size, length), networks in self._networks.items()
         )
 
+    def __iter__(self) -> Iterator[Prefix]:
+        for address in self._hosts:
+            yield Prefix(address, len(address) * 8)
+        for (_, length), networks in self._networks.items():
+            for address in networks:
+                yield Prefix(address, length)
+
+    def __len__(self) -> int:
+        return len(self._hosts) + sum(map(len, self._networks.values()))
+
+    def __contains__(self, prefix: object) -> bool:
+        """Whether it is one of them, rather than covered by one."""
+        if not isinstance(prefix, Prefix):
+            return False
+        address, length = prefix
+        if prefix.is_host:
+            return address in self._hosts
+        return address in self._networks.get((len(address), length), ())
+
+
+EVERYWHERE = (Prefix(Address(bytes(V4_LENGTH)), 0), Prefix(Address(bytes(V6_LENGTH)), 0))
+"""Prefixes that cover every address."""
 
 LOOPBACK_V4 = Prefix(Address(b"\x7f\0\0\0"), 8)
 LOOPBACK_V6 = Prefix(Address(bytes(15) + b"\x01"), 128)

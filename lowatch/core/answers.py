@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
-from .addresses import Address
+from .addresses import Address, Port
 
 
 class Status(StrEnum):
@@ -24,8 +25,43 @@ class Status(StrEnum):
     """Never answered, or stale for longer than `unknown_after`."""
 
 
+class View(StrEnum):
+    """Who was asked for a name's addresses: the `view` of an endpoint."""
+
+    DNS = "dns"
+    HOSTS = "hosts"
+    """/etc/hosts, where nsswitch.conf has it decide before DNS."""
+    GETADDRINFO = "getaddrinfo"
+    """The C library, as applications ask it: whatever nsswitch.conf and its modules come to."""
+
+
+class Service(NamedTuple):
+    """What one SRV record (RFC 2782) names. target: lower case. addresses: the target's, sorted."""
+
+    target: str
+    port: Port
+    addresses: tuple[Address, ...] = ()
+
+
+class OtherView(NamedTuple):
+    """What a view says that applications do not get, or that was only asked to compare.
+
+    addresses: sorted; None where it could not be had, and then the reason says why, in one line.
+    With both, the addresses are kept from before, and the reason says why there are no newer ones.
+    """
+
+    view: View
+    addresses: tuple[Address, ...] | None
+    reason: str = ""
+
+
 # A domain is as uncertain as the worse of its two families; where both are certain, any address wins.
 _PRECEDENCE = (Status.UNKNOWN, Status.STALE, Status.RESOLVED, Status.NXDOMAIN, Status.NODATA)
+
+
+def worse(one: Status, other: Status) -> Status:
+    """What two answers come to where both matter: the A and the AAAA, the targets of a service."""
+    return one if _PRECEDENCE.index(one) < _PRECEDENCE.index(other) else other
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +74,8 @@ class RRset:
     reason: why it is STALE or UNKNOWN, one line; "" otherwise.
     stale_since: monotonic seconds of the first failure since the last good answer; None when fresh.
     server: the nameserver that gave the last answer, as configured; "" if none did.
+    synthesised: what a DNS64 (RFC 6147) made of the A addresses. It leads to a translator, never to this
+    host, and is not among `addresses`.
     """
 
     status: Status
@@ -47,6 +85,7 @@ class RRset:
     reason: str = ""
     stale_since: float | None = None
     server: str = ""
+    synthesised: tuple[Address, ...] = ()
 
 
 NOT_ASKED = RRset(Status.UNKNOWN, reason="not asked yet")
@@ -54,20 +93,33 @@ NOT_ASKED = RRset(Status.UNKNOWN, reason="not asked yet")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """All that DNS says of one domain. Replaced whole, so that identity means "nothing changed"."""
+    """All that is said of one domain. Replaced whole, so that identity means "nothing changed".
+
+    a, aaaa: what applications get, by `view`. Of an SRV name: its targets', taken together.
+    services: what its SRV records name; None for a name of another kind.
+    others: what the other views say, as far as they were asked.
+    """
 
     domain: str
     a: RRset = NOT_ASKED
     aaaa: RRset = NOT_ASKED
+    view: View = View.DNS
+    services: tuple[Service, ...] | None = None
+    others: tuple[OtherView, ...] = ()
 
     @property
     def addresses(self) -> tuple[Address, ...]:
         return self.a.addresses + self.aaaa.addresses
 
+    def ports_at(self, address: Address, ports: tuple[Port, ...]) -> tuple[Port, ...]:
+        """What should be served there: `ports`, or for an SRV name those of its records."""
+        if self.services is None:
+            return ports
+        return tuple(dict.fromkeys(s.port for s in self.services if address in s.addresses))
+
     @property
     def status(self) -> Status:
-        a, aaaa = self.a.status, self.aaaa.status
-        return a if _PRECEDENCE.index(a) < _PRECEDENCE.index(aaaa) else aaaa
+        return worse(self.a.status, self.aaaa.status)
 
     @property
     def unknown(self) -> str | None:
@@ -77,6 +129,12 @@ class Answer:
         if self.aaaa.status is Status.UNKNOWN:
             return f"AAAA: {self.aaaa.reason}"
         return None
+
+    @property
+    def unknown_reasons(self) -> tuple[str, str]:
+        """Why the A and the AAAA are unknown; "" where they are not."""
+        a, aaaa = (rrset.reason if rrset.status is Status.UNKNOWN else "" for rrset in (self.a, self.aaaa))
+        return a, aaaa
 
     @property
     def unknowns(self) -> Mapping[str, str]:

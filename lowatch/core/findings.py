@@ -32,6 +32,7 @@ class Kind(StrEnum):
     BLACK_HOLE_PREFIX = "black-hole-prefix"
     MISSING_VIP = "missing-vip"
     HOLDER_DOWN = "holder-down"
+    VIEWS_DISAGREE = "views-disagree"
 
     @property
     def severity(self) -> Severity:
@@ -46,6 +47,7 @@ _SEVERITIES = {
     Kind.BLACK_HOLE_PREFIX: Severity.WARNING,
     Kind.MISSING_VIP: Severity.CRITICAL,
     Kind.HOLDER_DOWN: Severity.WARNING,
+    Kind.VIEWS_DISAGREE: Severity.WARNING,
 }
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from .addresses import Address, Prefix, prefix_of
+from .addresses import Address, Prefix, is_link_local, is_loopback, is_v4, prefix_of
+from .observed import Known, Unknown
 
 
 class Link(NamedTuple):
@@ -51,6 +52,14 @@ class Held(NamedTuple):
     def prefix(self) -> Prefix:
         """The network that comes with it: of the peer, where there is one."""
         return prefix_of(self.peer or self.address, self.prefixlen)
+
+
+def may_hold_ipv6(held: Known[tuple[Held, ...]] | Unknown) -> bool:
+    """Whether an AAAA answer may lead here: an IPv6 address or route is held that not every host has."""
+    return isinstance(held, Unknown) or any(
+        not is_v4(one.address) and not is_loopback(one.address) and not is_link_local(one.address)
+        for one in held.value
+    )
 
 
 class LocalRoute(NamedTuple):

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
-from .addresses import family_name
-from .findings import Finding, Subject, Undecided
+from .addresses import family_name, is_v4
+from .answers import OtherView
+from .findings import Finding, Kind, Subject, Undecided
 from .policy import Domain, Policy
 from .rules import DOMAIN_RULES, HOST_RULES
 from .snapshot import DomainView, Snapshot
 from .verdicts import FINE, JudgedEndpoint, judge_endpoints
+
+_NONE: Mapping[str, Any] = MappingProxyType({})
 
 
 class DomainJudgement(NamedTuple):
@@ -29,17 +33,24 @@ class Judgement:
         domains: Mapping[str, DomainJudgement],
         findings: Iterable[Finding],
         undecided: Iterable[Undecided],
+        unresolved: Mapping[str, tuple[str, str]] = _NONE,
+        unsure: Mapping[str, OtherView] = _NONE,
     ) -> None:
+        """unresolved, unsure: as a Snapshot has them; a domain need not have a view to be among them."""
         self.domains = domains
+        self._unresolved, self._unsure = unresolved, unsure
         self.findings: tuple[Finding, ...] = tuple(findings)
         self.undecided: tuple[Undecided, ...] = tuple(undecided)
         self._scopes = {(u.kind, u.domain, u.address or u.family, u.port) for u in self.undecided}
 
     def is_undecided(self, subject: Subject) -> bool:
-        """Whether some Undecided agrees with the subject in every field that it gives."""
+        """Whether some Undecided agrees with the subject in every field that it gives.
+
+        Or its domain has no answer, and might lead there as well as not.
+        """
         kind, domain, address, port = subject.kind, subject.domain, subject.address, subject.port
         family = None if address is None else family_name(address)
-        return any(
+        return self._has_no_answer(subject) or any(
             scope in self._scopes
             for scope in (
                 (kind, None, None, None),
@@ -50,10 +61,20 @@ class Judgement:
             )
         )
 
+    def _has_no_answer(self, subject: Subject) -> bool:
+        domain, address = subject.domain, subject.address
+        if domain is None:
+            return False
+        if subject.kind is Kind.VIEWS_DISAGREE and domain in self._unsure:
+            return True
+        a, aaaa = self._unresolved.get(domain, ("", ""))
+        return bool(a or aaaa if address is None else a if is_v4(address) else aaaa)
+
 
 def judge_domain(domain: Domain, view: DomainView, *, loopback_up: bool) -> DomainJudgement:
     endpoints = judge_endpoints(domain, view, loopback_up=loopback_up)
-    if all(endpoint.verdict in FINE for endpoint in endpoints) and view.is_certain:
+    fine = all(endpoint.verdict in FINE for endpoint in endpoints)
+    if fine and view.is_certain and not view.answer.others:
         return DomainJudgement(endpoints, (), ())  # no rule has anything to say of what is fine
     findings, undecided = _sort_out(
         outcome for rule in DOMAIN_RULES.values() for outcome in rule(domain, view, endpoints)
@@ -85,6 +106,8 @@ def judge(
         domains,
         (*(f for one in telling for f in one.findings), *findings),
         (*(u for one in telling for u in one.undecided), *undecided),
+        snapshot.unresolved,
+        snapshot.unsure,
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from .addresses import Address, Port
-from .answers import Answer
+from .answers import Answer, OtherView
 from .held import BlackHole, Held, Link, LocalPrefix
 from .listeners import Connect, Listener
 from .observed import Known, Unknown
@@ -47,15 +47,28 @@ class LocalAnswer(NamedTuple):
     """Where held is None: the addresses and routes whose prefix makes it local."""
 
 
+class Aside(NamedTuple):
+    """An address that only other views of a domain give: applications on this host do not get it.
+
+    place: the interface through which it is delivered locally; Unknown where that could not be asked.
+    """
+
+    address: Address
+    place: str | Unknown
+
+
 class DomainView(NamedTuple):
     """A domain's answer and what the kernel says of each of its addresses that is local.
 
-    undecided: addresses whose locality could not be asked, with the reason.
+    undecided: addresses whose locality could not be asked, with the reason. aside: of the other views'
+    addresses, those that are local, or may be. own_name: whether the domain is this host's own name.
     """
 
     answer: Answer
     local: tuple[LocalAnswer, ...] = ()
     undecided: tuple[tuple[Address, str], ...] = ()
+    aside: tuple[Aside, ...] = ()
+    own_name: bool = False
 
     @property
     def is_certain(self) -> bool:
@@ -67,9 +80,11 @@ class DomainView(NamedTuple):
 class Snapshot:
     """host: the node name. at: wall-clock seconds when it was taken. uptime: seconds since boot.
 
-    domains: those with a local answer, or with something undecided; of the others nothing can follow.
-    referenced: the addresses that some domain resolves to, local or not. unresolved: a domain whose
-    answer is unknown, or None. bound: every address some socket is bound to.
+    domains: those that lead here in some view, or may do so; of the others nothing can follow.
+    referenced: the held addresses that some domain leads to, in any view.
+    unresolved: the domains whose answer is unknown, and why the A and the AAAA are ("" where known).
+    unsure: of the domains that were asked about by name, those of which an other view is not known.
+    bound: every address some socket is bound to.
     loopback_up: whether `lo`, which carries all local delivery, is up.
     """
 
@@ -83,6 +98,7 @@ class Snapshot:
     bound: Known[frozenset[Address]] | Unknown
     domains: Mapping[str, DomainView] = field(default_factory=dict)
     referenced: frozenset[Address] = frozenset()
-    unresolved: str | None = None
+    unresolved: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    unsure: Mapping[str, OtherView] = field(default_factory=dict)
     loopback_up: bool = True
     problems: tuple[Problem, ...] = ()

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from .addresses import Address, Port, family_name
+from .answers import View
 from .listeners import Connect, Listener
 from .observed import Unknown
 from .policy import Domain
@@ -26,7 +27,10 @@ class Verdict(StrEnum):
 
 
 class JudgedEndpoint(NamedTuple):
-    """One row of the report's `endpoints`. reason: why it is UNKNOWN, or "" ."""
+    """One row of the report's `endpoints`.
+
+    reason: why it is UNKNOWN, or "". view: which of the name's views gave the address.
+    """
 
     domain: str
     address: Address
@@ -35,7 +39,7 @@ class JudgedEndpoint(NamedTuple):
     verdict: Verdict
     listener: Listener | None = None
     reason: str = ""
-    view: str = "dns"
+    view: View = View.DNS
 
 
 FINE = frozenset({Verdict.SERVED, Verdict.UNUSED, Verdict.REDIRECTED})
@@ -70,14 +74,21 @@ def _unknown_reason(view: PortView) -> str:
     return ""
 
 
-def judge_address(domain: Domain, local: LocalAnswer, *, loopback_up: bool) -> list[JudgedEndpoint]:
+def any_of(domain: Domain, view: DomainView) -> bool:
+    """Whether one of its ports will do. What SRV records name is required each, asked for or not."""
+    return domain.any_of and view.answer.services is None
+
+
+def judge_address(
+    domain: Domain, view: DomainView, local: LocalAnswer, *, loopback_up: bool
+) -> list[JudgedEndpoint]:
     """Verdicts for each expected port of a domain at one of its local addresses.
 
     Any-of (the default ports): where one port is answered, its silent siblings are UNUSED; where none
     is and one is UNKNOWN, the whole set is, for that one might serve.
     """
-    judged = [_judge_alone(domain, local, view, loopback_up) for view in local.ports]
-    if not domain.any_of or len(judged) == 1:
+    judged = [_judge_alone(domain, view, local, port, loopback_up) for port in local.ports]
+    if len(judged) == 1 or not any_of(domain, view):
         return judged
     if any(endpoint.verdict in _ANSWERED for endpoint in judged):
         return [
@@ -93,17 +104,20 @@ def judge_address(domain: Domain, local: LocalAnswer, *, loopback_up: bool) -> l
     ]
 
 
-def _judge_alone(domain: Domain, local: LocalAnswer, view: PortView, loopback_up: bool) -> JudgedEndpoint:
-    listener = view.listener
-    verdict = judge_port(view, loopback_up=loopback_up)
+def _judge_alone(
+    domain: Domain, view: DomainView, local: LocalAnswer, port: PortView, loopback_up: bool
+) -> JudgedEndpoint:
+    listener = port.listener
+    verdict = judge_port(port, loopback_up=loopback_up)
     return JudgedEndpoint(
         domain.name,
         local.address,
         local.interface,
-        view.port,
+        port.port,
         verdict,
         None if isinstance(listener, Unknown) else listener,
-        _unknown_reason(view) if verdict is Verdict.UNKNOWN else "",
+        _unknown_reason(port) if verdict is Verdict.UNKNOWN else "",
+        view.answer.view,
     )
 
 
@@ -111,7 +125,7 @@ def judge_endpoints(domain: Domain, view: DomainView, *, loopback_up: bool) -> t
     """All endpoints of a domain. An UNKNOWN answer makes those of its family UNKNOWN."""
     endpoints: list[JudgedEndpoint] = []
     for local in view.local:
-        endpoints += judge_address(domain, local, loopback_up=loopback_up)
+        endpoints += judge_address(domain, view, local, loopback_up=loopback_up)
     if view.answer.unknown is None:
         return tuple(endpoints)
     unknowns = view.answer.unknowns

@@ -226,11 +226,16 @@ class Host:
 
         A dump that was interrupted to the last attempt may lack a route that stands: then ask about all.
         """
+        local = self.local_prefixes()
+        return local is None or local.covers(address) or local.covers(destination(address))
+
+    def local_prefixes(self) -> PrefixSet | None:
+        """All that may_be_local() covers; None where it covers everything. Made once per generation."""
         if self._failure is not None or self._interrupted:
-            return True
+            return None
         if self._local is None:
             self._local = self._tables.local_prefixes()
-        return self._local.covers(address) or self._local.covers(destination(address))
+        return self._local
 
     def _on_route_event(self, data: bytes, span: Span) -> None:
         assert self._hints is not None

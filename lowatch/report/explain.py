@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from lowatch.core.addresses import Address, Port, Prefix, format_address
-from lowatch.core.answers import Answer, RRset, Status
+from lowatch.core.answers import Answer
 from lowatch.core.held import Held
 from lowatch.core.lifecycle import Tracked
 from lowatch.core.listeners import Connect, Listener
@@ -15,12 +15,11 @@ from lowatch.core.observed import Unknown
 from lowatch.core.snapshot import Problem
 from lowatch.core.verdicts import JudgedEndpoint, Verdict
 
+from .explain_answer import COLUMN, INDENT, answer_lines, step
 from .phrases import duration, listed, printable, rfc3339
 from .terminal import Cell, Screen, Style
 from .text_findings import finding_lines, tell
 
-_INDENT = 2
-_COLUMN = 14
 _FINE = frozenset({Verdict.SERVED, Verdict.UNUSED, Verdict.REDIRECTED})
 _CONNECTS = {
     Connect.ACCEPTED: "a connect was accepted",
@@ -61,8 +60,9 @@ class AddressEvidence:
 class Explanation:
     """target: as one would write it. host: node name. at: wall-clock seconds. uptime: since boot.
 
-    views: the answer in each view ("dns"); none where an address was asked about.
-    names: the known domains that resolve to the address that was asked about.
+    monotonic: seconds, for the age of what is stale.
+    answer: in every view; None where an address was asked about.
+    names: the known domains that lead to the address that was asked about, in some view.
     findings: those about this target. problems: each failure to observe on the way.
     """
 
@@ -70,7 +70,8 @@ class Explanation:
     host: str
     at: float
     uptime: float
-    views: Mapping[str, Answer] = field(default_factory=dict)
+    monotonic: float = 0.0
+    answer: Answer | None = None
     addresses: tuple[AddressEvidence, ...] = ()
     names: tuple[str, ...] = ()
     findings: tuple[Tracked, ...] = ()
@@ -81,7 +82,7 @@ class Explanation:
         """Whether nothing on the way was unknown."""
         return not (
             self.problems
-            or any(answer.unknown for answer in self.views.values())
+            or (self.answer is not None and not _is_known(self.answer))
             or any(isinstance(evidence.route, Unknown) for evidence in self.addresses)
             or any(
                 endpoint.verdict is Verdict.UNKNOWN
@@ -91,15 +92,19 @@ class Explanation:
         )
 
 
+def _is_known(answer: Answer) -> bool:
+    return answer.unknown is None and all(other.addresses is not None for other in answer.others)
+
+
 def render(explanation: Explanation, *, colour: bool, width: int) -> str:
     """What `lowatch explain` prints: lines of printable ASCII, with SGR sequences if `colour`.
 
     width: columns of the terminal; only what must not be broken (commands, names) exceeds it.
     """
-    screen = Screen(colour, width)
+    screen, answer = Screen(colour, width), explanation.answer
     sections = [
         _heading(explanation, screen),
-        [line for view in explanation.views.items() for line in _view_lines(*view, screen)],
+        [] if answer is None else answer_lines(answer, explanation.monotonic, screen),
         *(_address_lines(one, explanation, screen) for one in explanation.addresses),
         *finding_lines(tell(explanation.findings), explanation.at, screen),
         [line for problem in explanation.problems for line in _problem_lines(problem, screen)],
@@ -114,42 +119,18 @@ def _heading(explanation: Explanation, screen: Screen) -> list[str]:
     lines += screen.paragraph(when, Style.DIM)
     if explanation.names:
         names = listed([printable(name) for name in explanation.names])
-        lines += _step("resolved by", names, screen)
+        lines += step("resolved by", names, screen)
     return lines
-
-
-def _step(label: str, text: str, screen: Screen, style: Style = Style.DIM) -> list[str]:
-    return screen.entry(Cell(label, style), text, column=_COLUMN, indent=_INDENT)
-
-
-def _view_lines(view: str, answer: Answer, screen: Screen) -> list[str]:
-    return [
-        *_step(f"{printable(view)} A", _rrset(answer.a), screen),
-        *_step(f"{printable(view)} AAAA", _rrset(answer.aaaa), screen),
-    ]
-
-
-def _rrset(rrset: RRset) -> str:
-    addresses = listed([format_address(address) for address in rrset.addresses])
-    words = [addresses] if addresses else []
-    if rrset.status is not Status.RESOLVED:
-        reason = f": {printable(rrset.reason)}" if rrset.reason else ""
-        words.append(f"{rrset.status}{reason}")
-    if rrset.chain:
-        words.append(f"by way of {', '.join(map(printable, rrset.chain))}")
-    if rrset.server:
-        words.append(f"said {printable(rrset.server)}, TTL {rrset.ttl} s")
-    return "; ".join(words)
 
 
 def _address_lines(evidence: AddressEvidence, explanation: Explanation, screen: Screen) -> list[str]:
     lines = [screen.paint(format_address(evidence.address), Style.BOLD)]
-    lines += _step("route", _route(evidence.route), screen)
+    lines += step("route", _route(evidence.route), screen)
     if isinstance(evidence.route, Unknown) or evidence.route.local or evidence.held:
         for held in evidence.held:
-            lines += _step("held", _held(held, explanation.uptime), screen)
+            lines += step("held", _held(held, explanation.uptime), screen)
         if not evidence.held:
-            lines += _step("held", "by no watched interface", screen)
+            lines += step("held", "by no watched interface", screen)
     for endpoint in evidence.endpoints:
         lines += _endpoint_lines(endpoint, evidence.connects.get(endpoint.port), screen)
     return lines
@@ -198,7 +179,7 @@ def _endpoint_lines(endpoint: JudgedEndpoint, connect: Connect | None, screen: S
     verdict = endpoint.verdict.value
     label = Cell(str(endpoint.port), _style(endpoint.verdict))
     text = f"{verdict}: {'; '.join(words)}" if words else verdict
-    yield from screen.entry(label, text, column=_COLUMN, indent=_INDENT)
+    yield from screen.entry(label, text, column=COLUMN, indent=INDENT)
 
 
 def _style(verdict: Verdict) -> Style:
@@ -218,7 +199,7 @@ def _listener(listener: Listener) -> str:
 
 
 def _problem_lines(problem: Problem, screen: Screen) -> list[str]:
-    return _step(printable(problem.source), printable(problem.message), screen, Style.YELLOW)
+    return step(printable(problem.source), printable(problem.message), screen, Style.YELLOW)
 
 
 def _conclusion(explanation: Explanation, screen: Screen) -> list[str]:

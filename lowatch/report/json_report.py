@@ -98,7 +98,7 @@ def _endpoint(endpoint: JudgedEndpoint) -> Row:
         "interface": endpoint.interface,
         "port": endpoint.port.number,
         "protocol": endpoint.port.protocol,
-        "view": endpoint.view,
+        "view": endpoint.view.value,
         "verdict": endpoint.verdict.value,
         "listener": None if endpoint.listener is None else _listener(endpoint.listener),
         "reason": endpoint.reason or None,

@@ -47,6 +47,16 @@ DNS_QUERIES = Family("lowatch_dns_queries_total", "counter", "DNS queries by how
 DNS_QUERY_DURATION = Family(
     "lowatch_dns_query_duration_seconds", "histogram", "Time from a DNS query to its answer."
 )
+DNS_LAG = Family(
+    "lowatch_dns_lag_seconds",
+    "histogram",
+    "How long after it was due a DNS lookup began. Above a second: max_qps is too low for the names.",
+)
+DNS_PARSER_MISMATCHES = Family(
+    "lowatch_dns_parser_mismatches_total",
+    "counter",
+    "DNS responses that the lean parser read in another way than dnspython; it is off from the first on.",
+)
 NETLINK_EVENTS = Family("lowatch_netlink_events_total", "counter", "Netlink events received.", ("group",))
 NETLINK_OVERRUNS = Family(
     "lowatch_netlink_overruns_total", "counter", "Times the kernel had to drop netlink events."
@@ -94,6 +104,8 @@ OF_AN_AUDIT = (
 OF_THE_DAEMON = (
     DNS_QUERIES,
     DNS_QUERY_DURATION,
+    DNS_LAG,
+    DNS_PARSER_MISMATCHES,
     NETLINK_EVENTS,
     NETLINK_OVERRUNS,
     NETLINK_RESYNCS,

@@ -10,19 +10,12 @@ from prometheus_client.metrics_core import Metric
 
 from . import metrics_families as families
 from .metrics import Rendered
+from .metrics_dns import QueryMeter
 from .metrics_families import Family
 from .metrics_text import encode, escape, exposition, labelled
 
 NETLINK_GROUPS = ("link", "address", "route", "rule", "destroy")
 
-# Exported from the start, so that the first SERVFAIL is an increase and not a new series.
-USUAL_RCODES = ("NOERROR", "NXDOMAIN", "SERVFAIL", "REFUSED", "TIMEOUT")
-# RFC 1035, 2136 and 6891. A server can send any of 4096 numbers: all others share a series.
-_RARE_RCODES = ("FORMERR", "NOTIMP", "YXDOMAIN", "YXRRSET", "NXRRSET", "NOTAUTH", "NOTZONE")
-_RCODES = frozenset((*USUAL_RCODES, *_RARE_RCODES, "BADVERS"))
-OTHER_RCODE = "OTHER"
-
-_QUERY_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 _AUDIT_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
@@ -41,13 +34,12 @@ class ProcessUsage(NamedTuple):
 
 
 class Instruments:
-    """The daemon's counters and histograms, in a registry of their own."""
+    """The daemon's counters and histograms, in a registry of their own. queries: the resolver's."""
 
     def __init__(self, version: str) -> None:
         self._registry = CollectorRegistry()
-        self._queries = self._counter(families.DNS_QUERIES)
-        self._by_rcode = {rcode: self._queries.labels(rcode) for rcode in USUAL_RCODES}
-        self._query_duration = self._histogram(families.DNS_QUERY_DURATION, _QUERY_BUCKETS)
+        self.queries = QueryMeter()
+        self._registry.register(self.queries)
         events = self._counter(families.NETLINK_EVENTS)
         self._events = {group: events.labels(group) for group in NETLINK_GROUPS}
         self._overruns = self._counter(families.NETLINK_OVERRUNS)
@@ -58,15 +50,6 @@ class Instruments:
         self._reload_timestamp = self._gauge(families.CONFIG_RELOAD_TIMESTAMP)
         self._series_dropped = self._counter(families.SERIES_DROPPED)
         self._gauge(families.BUILD_INFO).labels(version).set(1)
-
-    def dns_query(self, rcode: str, seconds: float | None = None) -> None:
-        """A query ended: with an answer's RCODE (its name) after `seconds`, or with TIMEOUT."""
-        rcode = rcode if rcode in _RCODES else OTHER_RCODE
-        if rcode not in self._by_rcode:
-            self._by_rcode[rcode] = self._queries.labels(rcode)
-        self._by_rcode[rcode].inc()
-        if seconds is not None:
-            self._query_duration.observe(seconds)
 
     def netlink_event(self, group: str, count: int = 1) -> None:
         """group: one of NETLINK_GROUPS."""

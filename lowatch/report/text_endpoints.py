@@ -7,7 +7,9 @@ from collections.abc import Iterable, Sequence
 from itertools import chain, groupby
 
 from lowatch.core.addresses import format_address
+from lowatch.core.answers import View
 from lowatch.core.verdicts import JudgedEndpoint, Verdict
+from lowatch.core.views import IN_WORDS
 
 from .order import endpoints_in_order
 from .phrases import count, listed, printable
@@ -68,21 +70,26 @@ def _row(endpoint: JudgedEndpoint) -> Row:
         Cell(printable(endpoint.interface)),
         Cell(str(endpoint.port)),
         Cell(endpoint.verdict, _STYLES[endpoint.verdict]),
-        _served_by(endpoint),
+        Cell(_served_by(endpoint) + _source(endpoint)),
     ]
 
 
-def _served_by(endpoint: JudgedEndpoint) -> Cell:
+def _source(endpoint: JudgedEndpoint) -> str:
+    """Who gave the address, where it was not DNS."""
+    return "" if endpoint.view is View.DNS else f" (name by {IN_WORDS[endpoint.view]})"
+
+
+def _served_by(endpoint: JudgedEndpoint) -> str:
     """The socket's unit, or its owner; and where it is bound, if that is not just this address."""
     if endpoint.verdict is Verdict.UNKNOWN:
-        return Cell(f"? {printable(endpoint.reason)}".rstrip())
+        return f"? {printable(endpoint.reason)}".rstrip()
     listener = endpoint.listener
     if listener is None:
-        return Cell("-" if endpoint.verdict is not Verdict.ORPHAN else "nobody")
+        return "-" if endpoint.verdict is not Verdict.ORPHAN else "nobody"
     owner = printable(listener.unit) if listener.unit else f"uid {listener.uid}"
     if listener.address == endpoint.address:
-        return Cell(owner)
-    return Cell(f"{owner} at {format_address(listener.address)}")
+        return owner
+    return f"{owner} at {format_address(listener.address)}"
 
 
 def _table(rows: list[Row], screen: Screen) -> list[str]:

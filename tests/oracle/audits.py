@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from typing import NamedTuple
 
 from lowatch.app.auditor import Auditor
-from lowatch.core.addresses import Address, Port, format_address, parse_address
+from lowatch.app.given import GivenAnswers
+from lowatch.core.addresses import Port, format_address, parse_address
 from lowatch.core.answers import Answer, RRset, Status
 from lowatch.core.lifecycle import Now
 from lowatch.core.policy import Domain, Policy
@@ -37,32 +37,13 @@ class _Clock:
         return Now(time.monotonic(), time.time())
 
 
-class _Given:
-    """A Resolver that has its answers from the start: DNS is not what is tried here."""
-
-    def __init__(self, names: Sequence[Named]) -> None:
-        self.answers: Mapping[str, Answer] = {one.name: _answer(one) for one in names}
-        self.stub_addresses: frozenset[Address] = frozenset()
-        self.problems: Sequence[str] = ()
-
-    async def run(self, changed: Callable[[str], None]) -> None:
-        for domain in self.answers:
-            changed(domain)
-
-    async def settled(self) -> None:
-        return
-
-    def replace_domains(self, domains: Iterable[str]) -> None:
-        raise NotImplementedError
-
-
 def audit(world: World) -> Audits:
     """Two audits, inside the world that is staged now."""
     domains = {
         one.name: Domain(one.name, tuple(Port(*port) for port in one.ports), one.any_of)
         for one in world.names
     }
-    given = _Given(world.names)
+    given = GivenAnswers(map(_answer, world.names))  # DNS is not what is tried here
     watching = Policy(world.watched, domains)
     with closing(Host(watching.watches)) as host:
         judged, problems = [], []

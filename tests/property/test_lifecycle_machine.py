@@ -6,6 +6,8 @@ of equal looks has lasted. A look that could not tell is no look at all.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from hypothesis import settings
@@ -66,10 +68,15 @@ class Lives(RuleBasedStateMachine):
         )
         self.look(looks)
 
+    @rule()
+    def dns_says_nothing(self) -> None:
+        """The name has no view then, and its domain is told of by itself."""
+        self.look((None, None, None), judgement_of((), unresolved={WWW: ("timed out", "")}))
+
     @rule(looks=st.tuples(*[st.sampled_from([True, True, False, None])] * 3))
-    def look(self, looks: tuple[Look, ...]) -> None:
+    def look(self, looks: tuple[Look, ...], judgement: Judgement | None = None) -> None:
         now = self.now()
-        self.judgement = judgement_of(looks)
+        self.judgement = judgement or judgement_of(looks)
         before = dict(self.tracked)
         self.tracked, announced = unpacked(step(self.tracked, self.judgement, now, self.policy))
         self.stepped = now
@@ -173,14 +180,18 @@ class Lives(RuleBasedStateMachine):
         assert self.without_unknowns == self.tracked
 
 
-def judgement_of(looks: tuple[Look, ...]) -> Judgement:
-    shown = [finding for finding, look in zip(FINDINGS, looks, strict=True) if look]
+def judgement_of(
+    looks: tuple[Look, ...], unresolved: Mapping[str, tuple[str, str]] = MappingProxyType({})
+) -> Judgement:
+    """looks: none where they are all of a domain that is unresolved."""
+    looked = list(zip(FINDINGS, looks, strict=False))
+    shown = [finding for finding, look in looked if look]
     unknown = [
         Undecided(one.subject.kind, "?", WWW, one.subject.address, one.subject.port)
-        for one, look in zip(FINDINGS, looks, strict=True)
+        for one, look in looked
         if look is None
     ]
-    return Judgement({}, shown, unknown)
+    return Judgement({}, shown, unknown, unresolved)
 
 
 def unpacked(stepped: Any) -> tuple[dict[str, Tracked], list[tuple[str, str]]]:

@@ -19,6 +19,7 @@ from .holder_down import holder_down
 from .idle_vip import idle_vip
 from .missing_vip import missing_vip
 from .orphan_vip import orphan_vip
+from .views_disagree import views_disagree
 from .wide_prefix import wide_prefix
 
 DomainRule = Callable[[Domain, DomainView, tuple[JudgedEndpoint, ...]], Iterable[Finding | Undecided]]
@@ -27,6 +28,7 @@ HostRule = Callable[[Snapshot, Policy], Iterable[Finding | Undecided]]
 DOMAIN_RULES: Mapping[Kind, DomainRule] = {
     Kind.ORPHAN_VIP: orphan_vip,
     Kind.BACKLOGGED_VIP: backlogged_vip,
+    Kind.VIEWS_DISAGREE: views_disagree,
 }
 HOST_RULES: Mapping[Kind, HostRule] = {
     Kind.IDLE_VIP: idle_vip,

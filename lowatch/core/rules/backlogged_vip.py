@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from lowatch.core.addresses import format_address
 from lowatch.core.findings import Finding, Kind, Subject, Undecided
 from lowatch.core.policy import Domain
 from lowatch.core.snapshot import DomainView
 from lowatch.core.verdicts import JudgedEndpoint, Verdict
+
+from .resolution import resolution
 
 
 def backlogged_vip(
@@ -42,7 +43,7 @@ def backlogged_vip(
                     domain.name,
                     endpoint.port,
                 ),
-                f"{domain.name} resolves to {format_address(endpoint.address)}, where the listener"
+                f"{resolution(view, endpoint)}, where the listener"
                 f"{owner} on {endpoint.port} accepts nothing: {listener.queued} connections wait in a "
                 f"queue for {listener.backlog}, and new ones time out",
                 (f"systemctl restart {listener.unit}",) if listener.unit else (),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lowatch.core.addresses import format_address, is_link_local, is_loopback
+from lowatch.core.elapsed import elapsed
 from lowatch.core.findings import Finding, Kind, Subject, Undecided
 from lowatch.core.observed import Unknown
 from lowatch.core.policy import Policy
@@ -35,23 +36,17 @@ def idle_vip(snapshot: Snapshot, policy: Policy) -> Iterable[Finding | Undecided
         and held.address not in snapshot.bound.value
         and held.address not in expected
     ]
-    if candidates and snapshot.unresolved is not None:
-        yield Undecided(Kind.IDLE_VIP, f"{snapshot.unresolved} is unknown")
+    if candidates and snapshot.unresolved:
+        more = len(snapshot.unresolved) - 1
+        rest = f" and {more:,} more are" if more else " is"
+        yield Undecided(Kind.IDLE_VIP, f"{next(iter(snapshot.unresolved))}{rest} unknown")
         return
     for held in candidates:
         since_boot = held.age(snapshot.uptime)
-        age = "" if since_boot is None else f" for {_duration(since_boot)}"
+        age = "" if since_boot is None else f" for {elapsed(since_boot)}"
         yield Finding(
             Subject(Kind.IDLE_VIP, held.interface, held.address),
             f"{format_address(held.address)} has been on {held.interface}{age}, but no configured domain "
             "resolves to it and no socket is bound to it: left behind?",
             (removal(held),),
         )
-
-
-def _duration(seconds: float) -> str:
-    """In the largest unit that fits, as a person would say it."""
-    for unit, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
-        if seconds >= 2 * size:
-            return f"{int(seconds // size)} {unit}"
-    return "a moment" if seconds < 2 else f"{int(seconds)} seconds"

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from lowatch.core.addresses import format_address, is_loopback
+from lowatch.core.addresses import is_loopback
 from lowatch.core.findings import Finding, Kind, Subject, Undecided
 from lowatch.core.policy import Domain
 from lowatch.core.snapshot import DomainView, LocalAnswer
-from lowatch.core.verdicts import JudgedEndpoint, Verdict
+from lowatch.core.verdicts import JudgedEndpoint, Verdict, any_of
 
 from .remedies import narrowing, removal
+from .resolution import resolution
 
 
 def orphan_vip(
@@ -39,14 +40,12 @@ def orphan_vip(
 
 
 def _finding(domain: Domain, view: DomainView, local: LocalAnswer, endpoint: JudgedEndpoint) -> Finding:
-    address = format_address(endpoint.address)
-    chain = "".join(f" -> {name}" for name in _chain(view, local))
-    stale = " (stale answer)" if _is_stale(view, local) else ""
-    siblings = ", nor on any of its other ports" if domain.any_of and len(domain.ports) > 1 else ""
+    siblings = any_of(domain, view) and len(domain.ports) > 1
+    rest = ", nor on any of its other ports" if siblings else ""
     return Finding(
         Subject(Kind.ORPHAN_VIP, endpoint.interface, endpoint.address, domain.name, endpoint.port),
-        f"{domain.name}{chain} resolves to {address}{stale}, {_where(local)}, but nothing on this host "
-        f"listens on {endpoint.port}{siblings}: requests from here fail",
+        f"{resolution(view, endpoint)}, {_where(local)}, but nothing on this host "
+        f"listens on {endpoint.port}{rest}: requests from here fail",
         _fix(local),
     )
 
@@ -69,13 +68,3 @@ def _fix(local: LocalAnswer) -> tuple[str, ...]:
         return (removal(local.held),)
     # The address that brought the prefix may well be served: it stays.
     return tuple(narrowing(held) if held.by == "address" else removal(held) for held in local.covering)
-
-
-def _chain(view: DomainView, local: LocalAnswer) -> tuple[str, ...]:
-    return next((r.chain for r in (view.answer.a, view.answer.aaaa) if local.address in r.addresses), ())
-
-
-def _is_stale(view: DomainView, local: LocalAnswer) -> bool:
-    return any(
-        r.stale_since is not None for r in (view.answer.a, view.answer.aaaa) if local.address in r.addresses
-    )

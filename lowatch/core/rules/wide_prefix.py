@@ -42,7 +42,7 @@ def wide_prefix(snapshot: Snapshot, _policy: Policy) -> Iterable[Finding | Undec
                 prefixlen=local.prefix.length,
             ),
             f"{_cause(local)} makes {_count(local.prefix.size)} addresses local to this host"
-            f"{_shadowed(strays, local.prefix, complete=snapshot.unresolved is None)}",
+            f"{_shadowed(strays, local.prefix, complete=not snapshot.unresolved)}",
             _fix(local),
         )
 

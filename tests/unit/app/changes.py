@@ -8,10 +8,23 @@ from typing import Any, NamedTuple
 from hypothesis import strategies as st
 
 from lowatch.core.addresses import Address, format_address, parse_address
+from lowatch.core.answers import Answer, View
 from lowatch.core.held import Held
 from lowatch.core.listeners import Endpoint
 from lowatch.core.policy import Policy
-from tests.unit.app.scripted import Watch, World, at, holds, listens, policy_of, resolves, serves
+from lowatch.core.views import addresses_of
+from tests.unit.app.scripted import (
+    Watch,
+    World,
+    at,
+    holds,
+    listens,
+    offers,
+    policy_of,
+    resolves,
+    seen_as,
+    serves,
+)
 
 VIPS = [parse_address(text) for text in ("192.0.2.10", "192.0.2.11", "198.51.100.1", "2001:db8::10")]
 LOOPBACK = parse_address("127.0.0.53")
@@ -25,13 +38,15 @@ HOLDINGS = [
     holds("198.51.0.0/16", "route"),
     holds("2001:db8::1/64"),
 ]
-NAMES = [f"www{n}.example.com" for n in range(5)]
+SERVICE = "_xmpp-client._tcp.example.com"
+NAMES = [*(f"www{n}.example.com" for n in range(5)), SERVICE]
 DOMAINS = {
     NAMES[0]: serves("80 443", NAMES[0], any_of=True),
     NAMES[1]: serves("80 443", NAMES[1], any_of=False),
     NAMES[2]: serves("443 53/udp", NAMES[2], any_of=True),
     NAMES[3]: serves("80", NAMES[3]),
     NAMES[4]: serves("53/udp 80", NAMES[4]),
+    SERVICE: serves("", SERVICE),
 }
 
 
@@ -102,18 +117,17 @@ def serving(endpoint: Endpoint, full: bool) -> Change:
 def marks_names_at(address: Address) -> Callable[[Watch], None]:
     def mark(watch: Watch) -> None:
         for name, answer in watch.world.answers.items():
-            if address in answer.addresses:
+            if address in addresses_of(answer):
                 watch.auditor.mark_domain(name)
 
     return mark
 
 
-def answering(name: str, addresses: list[Address], failed: dict[str, str]) -> Change:
+def answering(answer: Answer) -> Change:
     def apply(watch: Watch) -> None:
-        watch.world.answers[name] = resolves(name, *addresses, **failed)
+        watch.world.answers[answer.domain] = answer
 
-    note = f"{name} resolves to {[one.hex() for one in addresses]} {failed}"
-    return Change(apply, lambda watch: watch.auditor.mark_domain(name), note)
+    return Change(apply, lambda watch: watch.auditor.mark_domain(answer.domain), f"answers {answer}")
 
 
 def failing(where: str, value: Any, address: Address) -> Change:
@@ -135,18 +149,35 @@ def policy(names: list[str]) -> Policy:
 endpoints = st.one_of(
     st.just(at(VIPS[0])), st.builds(at, st.sampled_from(ADDRESSES), st.sampled_from(PORTS))
 )
+several = st.lists(st.sampled_from(ADDRESSES), max_size=3, unique=True)
 failures = st.sampled_from([{}, {}, {}, {"a": "timed out"}, {"aaaa": "SERVFAIL"}])
+hosts = st.builds(
+    lambda name, addresses, failed: resolves(name, *addresses, **failed),
+    st.sampled_from(NAMES[:-1]),
+    several,
+    failures,
+)
+services = st.builds(
+    lambda records, failed: offers(SERVICE, *records, **failed),
+    st.lists(st.tuples(st.just("im.example.com"), st.sampled_from(PORTS), st.sampled_from(ADDRESSES))),
+    failures,
+)
+beside_hosts = st.builds(
+    lambda answer, said, also: seen_as(answer, (View.DNS, said), (View.GETADDRINFO, also), view=View.HOSTS),
+    hosts,
+    several | st.just("timed out"),
+    several,
+)
+beside_dns = st.builds(
+    lambda answer, said: seen_as(answer, (View.GETADDRINFO, said)), hosts, several | st.just("timed out")
+)
 changes = st.one_of(
     st.builds(holding, st.sampled_from(HOLDINGS)),
     st.builds(holding, st.sampled_from(HOLDINGS)),
     st.builds(serving, endpoints, st.booleans()),
     st.builds(serving, endpoints, st.booleans()),
-    st.builds(
-        answering,
-        st.sampled_from(NAMES),
-        st.lists(st.sampled_from(ADDRESSES), max_size=3, unique=True),
-        failures,
-    ),
+    st.builds(answering, hosts),
+    st.builds(answering, st.one_of(services, beside_hosts, beside_dns)),
     st.builds(routing, st.sampled_from(ADDRESSES)),
     st.sampled_from(ADDRESSES).map(lambda one: failing("no_route", one, one)),
     endpoints.map(lambda one: failing("no_socket", one, one.address)),

@@ -7,14 +7,25 @@ list, as it is with the kernel.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_interface
 from typing import Any, TypeVar
 
 from lowatch.app.auditor import Auditor
-from lowatch.core.addresses import Address, Port, Prefix, PrefixSet, is_v4, parse_port, parse_prefix
-from lowatch.core.answers import Answer, RRset, Status
+from lowatch.core.addresses import (
+    Address,
+    Port,
+    Prefix,
+    PrefixSet,
+    destination,
+    host_length,
+    is_v4,
+    parse_port,
+    parse_prefix,
+)
+from lowatch.core.answers import Answer, OtherView, RRset, Service, Status, View
 from lowatch.core.held import NOT_ROUTED, Delivery, Held, Link, LocalRoute
 from lowatch.core.judgement import Judgement
 from lowatch.core.lifecycle import Now
@@ -22,6 +33,7 @@ from lowatch.core.listeners import Connect, Endpoint, Listener
 from lowatch.core.observed import Known, Unknown
 from lowatch.core.policy import Domain, Policy
 from lowatch.core.snapshot import Snapshot
+from lowatch.core.views import addresses_of
 from lowatch.kernel.asked import Asked
 from lowatch.kernel.netlink import RequestSocket
 
@@ -38,7 +50,8 @@ class World:
 
     held: on lo. routed_away: addresses that a policy rule routes elsewhere. no_route, no_socket: whom
     the kernel cannot be asked about; blind: whether its tables cannot be listed. no_connect: where a
-    connect() fails for want of means.
+    connect() fails for want of means. kept: where a name's view led that is not known any more; a failure
+    takes nobody out of the resolver's index.
     """
 
     held: set[Held] = field(default_factory=set)
@@ -47,6 +60,7 @@ class World:
     redirected: set[Endpoint] = field(default_factory=set)
     bound: frozenset[Address] = frozenset()
     answers: dict[str, Answer] = field(default_factory=dict)
+    kept: dict[str, tuple[Address, ...]] = field(default_factory=dict)
     lo_up: bool = True
     no_route: set[Address] = field(default_factory=set)
     no_socket: set[Endpoint] = field(default_factory=set)
@@ -111,12 +125,17 @@ class _Spoken(RequestSocket):
 
 
 class ScriptedHost:
-    """Implements app.ports.Host. Its tables are as old as the last event heard, or the last dump."""
+    """Implements app.ports.Host. Its tables are as old as the last event heard, or the last dump.
+
+    followed: the ports of each follow_ports(). asked: the addresses and endpoints asked about.
+    """
 
     def __init__(self, world: World) -> None:
         self._world = world
         self.generation = 0
         self.unsettled = False
+        self.followed: list[frozenset[Port]] = []
+        self.asked: set[Any] = set()
         self._stale = True
         self.deliveries = self._asked(_Spoken(world.delivery))
         self.listeners = self._asked(_Spoken(world.listener))
@@ -124,7 +143,12 @@ class ScriptedHost:
 
     def _asked(self, spoken: _Spoken) -> Callable[[Sequence[Any]], list[Any]]:
         asked: Asked[Any, Any] = Asked(spoken, spoken.build, spoken.read, lambda error: error)
-        return asked.ask
+
+        def ask(questions: Sequence[Any]) -> list[Any]:
+            self.asked.update(questions)
+            return asked.ask(questions)
+
+        return ask
 
     def hear(self) -> None:
         """What the world's events say of its tables."""
@@ -165,23 +189,61 @@ class ScriptedHost:
         return ifindex == LO
 
     def may_be_local(self, address: Address) -> bool:
-        return self._tables[2] or self._local.covers(address)
+        local = self.local_prefixes()
+        return local is None or local.covers(address) or local.covers(destination(address))
+
+    def local_prefixes(self) -> PrefixSet | None:
+        return None if self._tables[2] else self._local
+
+    def follow_ports(self, ports: Iterable[Port]) -> None:
+        self.followed.append(frozenset(ports))
 
     def bound(self) -> Known[frozenset[Address]] | Unknown:
         return REFUSED if self._world.no_bound else Known(self._world.bound)
 
 
 class ScriptedResolver:
-    """Implements app.ports.Resolver, as far as an auditor asks. It follows the names of the last reload."""
+    """Implements app.ports.Resolver, as far as an auditor asks. It follows the names of the last reload.
+
+    looked_up: whose answers were asked for.
+    """
 
     def __init__(self, world: World, names: Iterable[str]) -> None:
         self._world = world
         self._names = set(names)
         self.problems: Sequence[str] = ()
+        self.looked_up: set[str] = set()
+
+    def _followed(self) -> dict[str, Answer]:
+        return {name: self._world.answers.get(name) or Answer(name) for name in self._names}
+
+    def answer(self, domain: str) -> Answer:
+        self.looked_up.add(domain)
+        return (domain in self._names and self._world.answers.get(domain)) or Answer(domain)
+
+    def inside(self, prefixes: Collection[Prefix]) -> set[str]:
+        return {
+            name
+            for name, answer in self._followed().items()
+            for address in (*addresses_of(answer), *self._world.kept.get(name, ()))
+            if any(prefix.covers(destination(address)) for prefix in prefixes)
+        }
+
+    def at(self, address: Address) -> Collection[str]:
+        return self.inside([Prefix(destination(address), host_length(destination(address)))])
 
     @property
-    def answers(self) -> dict[str, Answer]:
-        return {name: self._world.answers.get(name, Answer(name)) for name in self._names}
+    def statuses(self) -> Mapping[Status, int]:
+        return Counter(answer.status for answer in self._followed().values())
+
+    def unresolved(self) -> Mapping[str, tuple[str, str]]:
+        reasons = {name: answer.unknown_reasons for name, answer in self._followed().items()}
+        return {name: why for name, why in reasons.items() if any(why)}
+
+    @property
+    def service_ports(self) -> frozenset[Port]:
+        followed = self._followed().values()
+        return frozenset(service.port for answer in followed for service in answer.services or ())
 
     @property
     def stub_addresses(self) -> frozenset[Address]:
@@ -192,6 +254,9 @@ class ScriptedResolver:
 
     async def settled(self) -> None:
         raise NotImplementedError
+
+    def follow_ipv6(self, *, idle: bool) -> None:
+        self.ipv6_idle = idle
 
     def replace_domains(self, domains: Iterable[str]) -> None:
         self._names = set(domains)
@@ -222,14 +287,14 @@ class Watch:
         await asyncio.sleep(0)
         return [self.world.connect(endpoint) for endpoint in endpoints]
 
-    def audit(self) -> tuple[Snapshot, Judgement]:
-        return drive(self.auditor.audit(), self.during)
+    def audit(self, tracked: Collection[str] = ()) -> tuple[Snapshot, Judgement]:
+        return drive(self.auditor.audit(tracked), self.during)
 
-    def sweep(self) -> tuple[Snapshot, Judgement]:
+    def sweep(self, tracked: Collection[str] = ()) -> tuple[Snapshot, Judgement]:
         """As the daemon does every so often."""
         self.host.distrust()
         self.auditor.mark_all()
-        return self.audit()
+        return self.audit(tracked)
 
     def replace_policy(self, policy: Policy) -> None:
         self.policy = policy
@@ -262,6 +327,31 @@ def resolves(name: str, *addresses: Address, **failed: str) -> Answer:
     a = tuple(sorted(one for one in addresses if is_v4(one)))
     aaaa = tuple(sorted(one for one in addresses if not is_v4(one)))
     return Answer(name, _rrset(a, failed.get("a")), _rrset(aaaa, failed.get("aaaa")))
+
+
+def offers(name: str, *services: tuple[str, str, Address], **failed: str) -> Answer:
+    """An SRV name: `offers(XMPP, ("a.example.com", "5222", VIP))`; a family that failed has its reason."""
+    by_record: dict[tuple[str, str], list[Address]] = {}
+    for target, port, address in services:
+        by_record.setdefault((target, port), []).append(address)
+    records = tuple(
+        Service(target, parse_port(port), tuple(sorted(addresses)))
+        for (target, port), addresses in by_record.items()
+    )
+    flat = resolves(name, *dict.fromkeys(address for _, _, address in services), **failed)
+    return replace(flat, services=records)
+
+
+def seen_as(answer: Answer, *others: tuple[View, Iterable[Address] | str], view: View = View.DNS) -> Answer:
+    """With other views beside the one that decides: `(View.DNS, [VIP])`, or why it is not known."""
+    return replace(
+        answer,
+        view=view,
+        others=tuple(
+            OtherView(other, None, said) if isinstance(said, str) else OtherView(other, tuple(sorted(said)))
+            for other, said in others
+        ),
+    )
 
 
 def _rrset(addresses: tuple[Address, ...], failed: str | None) -> RRset:

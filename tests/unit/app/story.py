@@ -5,6 +5,7 @@ from __future__ import annotations
 from lowatch.app.orphans import OrphanValues
 from lowatch.core.addresses import Address, format_address, parse_address
 from lowatch.core.audit import Audit, summarise
+from lowatch.core.findings import Kind
 from lowatch.core.lifecycle import Now, Step, step
 from lowatch.core.policy import Policy
 from tests.unit.app.scripted import (
@@ -30,12 +31,15 @@ class Story(Watch):
         self.orphans = OrphanValues()
 
     def look(self) -> Audit:
-        snapshot, judgement = self.sweep()
+        tracked = (one.finding.subject for one in self.last.tracked.values())
+        disputed = {one.domain for one in tracked if one.domain and one.kind is Kind.VIEWS_DISAGREE}
+        snapshot, judgement = self.sweep(disputed)
         self.clock.monotonic += 30.0
         now = Now(self.clock.monotonic, 0.0)
         self.last = step(self.last.tracked, judgement, now, self.policy)
         self.orphans.update(snapshot, judgement)
-        return summarise(snapshot, judgement, self.last.tracked.values(), self.auditor.statuses)
+        tracked_now, statuses = self.last.tracked.values(), self.auditor.statuses
+        return summarise(snapshot, judgement, tracked_now, statuses, self.clock.monotonic)
 
     @property
     def firing(self) -> list[str]:

@@ -6,6 +6,7 @@ in the middle of them, wherever an audit gives the loop its turn.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import pytest
@@ -29,8 +30,8 @@ class Followed(Watch):
         super().__init__(world, policy)
         self.orphans = OrphanValues()
 
-    def audit(self) -> tuple[Snapshot, Judgement]:
-        snapshot, judgement = super().audit()
+    def audit(self, tracked: Collection[str] = ()) -> tuple[Snapshot, Judgement]:
+        snapshot, judgement = super().audit(tracked)
         self.orphans.update(snapshot, judgement)
         return snapshot, judgement
 
@@ -62,7 +63,7 @@ def truth(observed: tuple[Snapshot, Judgement]) -> dict[str, Any]:
         "black holes": snapshot.black_holes,
         "views": {name: without_connects(view) for name, view in snapshot.domains.items()},
         "referenced": snapshot.referenced,
-        "unresolved": snapshot.unresolved is not None,
+        "unresolved": snapshot.unresolved,
         "lo up": snapshot.loopback_up,
         "endpoints": {name: judged.endpoints for name, judged in judgement.domains.items()},
         "findings": {finding.subject.key: finding for finding in judgement.findings},

@@ -19,6 +19,7 @@ from tests.unit.app.scripted import (
     at,
     holds,
     listens,
+    offers,
     policy_of,
     resolves,
     serves,
@@ -27,7 +28,7 @@ from tests.unit.resolve import virtual_time
 from tests.unit.resolve.virtual_time import run_virtually
 
 WWW, SHOP = "www.example.com", "shop.example.com"
-VIP = parse_address("192.0.2.10")
+VIP, ELSEWHERE = parse_address("192.0.2.10"), parse_address("198.51.100.7")
 HOLD = 20.0
 START = 1000.0
 TOO_MANY = 5_000
@@ -74,7 +75,7 @@ class Story:
         self.resolver = PatientResolver(world, list(policy.domains))
         self.resolver.asked.set()
         watch.auditor._resolver = watch.auditor._domains._resolver = self.resolver
-        watch.auditor._clock = watch.auditor._domains._clock = self.clock
+        watch.auditor._clock = watch.auditor._domains._probes._clock = self.clock
         self.auditor = watch.auditor
         self.said: list[tuple[float, str]] = []
         self.audits: list[float] = []
@@ -254,3 +255,63 @@ def test_a_reload_in_the_middle_of_an_audit_harms_nobody() -> None:
     story = told([(5.0, happens)], 60.0)
     assert story.saved == ["orphan-vip/lo/192.0.2.10/shop.example.com/80/tcp"]
     assert story.said == [(25.0, "orphan-vip firing")]
+
+
+XMPP = "_xmpp-client._tcp.example.com"
+
+
+def test_it_hears_of_closed_sockets_wherever_one_is_expected() -> None:
+    """On the ports of the policy, and on those that SRV records name by now."""
+    new = policy_of(serves("443"), serves("", XMPP), hold=HOLD)
+
+    def srv_comes(story: Story) -> None:
+        story.world.answers[XMPP] = offers(XMPP, ("im.example.com", "5222", VIP))
+        story.resolver.changed(XMPP)
+
+    def srv_leads_elsewhere(story: Story) -> None:
+        story.world.answers[XMPP] = offers(XMPP, ("im.example.com", "5223", ELSEWHERE))
+        story.resolver.changed(XMPP)
+
+    story = told(
+        [
+            (5.0, srv_comes),
+            (10.0, srv_leads_elsewhere),
+            (15.0, lambda story: story.daemon.replace_policy(new)),
+        ],
+        25.0,
+        policy_of(serves("80"), serves("", XMPP), hold=HOLD),
+    )
+    followed = [" ".join(sorted(map(str, ports))) for ports in story.host.followed]
+    assert followed == ["80/tcp", "5222/tcp 80/tcp", "5223/tcp 80/tcp", "443/tcp 5223/tcp"]
+
+
+def test_answers_that_lead_elsewhere_are_looked_at_together() -> None:
+    """Of a hundred thousand names some change all the time. What leads here is looked at, at once."""
+
+    def elsewhere(story: Story) -> None:
+        story.world.answers[SHOP] = resolves(SHOP, ELSEWHERE)
+        story.resolver.changed(SHOP)
+
+    def here(story: Story) -> None:
+        story.world.answers[SHOP] = resolves(SHOP, VIP)
+        story.resolver.changed(SHOP)
+
+    domains = (serves("80"), serves("80", SHOP))
+    often = [(5.0 + n / 100, elsewhere) for n in range(150)]
+    script = [*often, (10.0, here), (15.0, here), (20.0, elsewhere), (20.1, elsewhere)]
+    story = told(script, 29.0, policy_of(*domains, hold=HOLD))
+    assert story.audits[0] == 0.0
+    assert story.audits[1:] == [6.0, 7.01, 11.0, 15.0, 20.0, 21.1]
+    _, judgement = asyncio.run(story.auditor.audit())
+    assert judgement.domains.keys() == {WWW}
+
+
+def test_a_name_that_comes_to_lead_here_is_judged_within_a_second() -> None:
+    def orphan_comes(story: Story) -> None:
+        story.world.answers[SHOP] = resolves(SHOP, VIP)
+        story.resolver.changed(SHOP)
+
+    policy = policy_of(serves("80"), serves("81", SHOP), hold=HOLD)
+    story = told([(5.0, orphan_comes)], 40.0, policy)
+    ((when, what),) = story.said
+    assert (when, what) == (5.0 + 1.0 + HOLD, "orphan-vip firing")

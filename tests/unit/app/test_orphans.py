@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from lowatch.app.orphans import OrphanKey, OrphanValues
 from lowatch.core.addresses import Address, Port, format_address
-from lowatch.core.answers import Answer, RRset, Status
 from lowatch.core.findings import Kind, Subject
 from lowatch.core.judgement import judge
 from lowatch.core.listeners import Connect
@@ -144,10 +143,30 @@ def test_what_the_last_run_knew_stays_until_something_is_known() -> None:
     key = OrphanKey("lo", VIP, WWW, Port(80, "tcp"))
     assert values.values == {key: 1}
     for reason in ("not asked yet", "timed out"):
-        silent = RRset(Status.UNKNOWN, reason=reason)
-        world = snapshot(domains={WWW: DomainView(Answer(WWW, silent, silent))})
+        world = snapshot(unresolved={WWW: (reason, reason)})
         values.update(world, judge(world, POLICY))
         assert values.values == {key: 1}
     world = snapshot(domains={})
     values.update(world, judge(world, POLICY))
     assert values.values == {}
+
+
+@pytest.mark.parametrize(
+    ("unresolved", "kept"),
+    [(("timed out", ""), True), (("", "timed out"), False), (("timed out", "SERVFAIL"), True)],
+)
+def test_only_the_family_without_an_answer_keeps_it(unresolved: tuple[str, str], kept: bool) -> None:
+    values = OrphanValues([REVIVED])
+    world = snapshot(unresolved={WWW: unresolved})
+    values.update(world, judge(world, POLICY))
+    assert bool(values.values) is kept
+
+
+def test_what_this_run_saw_go_is_gone_whatever_dns_says_later() -> None:
+    """Only of the last run's is it not known what the name led to."""
+    series = Series()
+    series.after(shop=view(local(VIP, *seen(("80", None)))))
+    orphans = series._orphans
+    world = snapshot(unresolved={SHOP: ("timed out", "timed out")})
+    orphans.update(world, judge(world, POLICY))
+    assert orphans.values == {}

@@ -8,16 +8,30 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TypeVar
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lowatch.core.addresses import Address, Port, family_name, format_address, parse_address
+from lowatch.core.answers import View
+from lowatch.core.findings import Kind
 from lowatch.core.judgement import Judgement
 from lowatch.core.policy import Policy
 from lowatch.core.verdicts import Verdict
-from tests.unit.app.scripted import Watch, World, at, holds, listens, policy_of, resolves, serves
+from lowatch.core.views import addresses_of
+from tests.unit.app.scripted import (
+    Watch,
+    World,
+    at,
+    holds,
+    listens,
+    policy_of,
+    resolves,
+    seen_as,
+    serves,
+)
 
 VIPS = [parse_address(text) for text in ("192.0.2.10", "192.0.2.11", "2001:db8::10")]
 STUB = parse_address("192.0.2.53")
@@ -48,6 +62,7 @@ def some(of: Iterable[T]) -> st.SearchStrategy[set[T]]:
     return st.sets(st.sampled_from(list(of)))
 
 
+UNHEARD = (View.DNS, "timed out")
 Answers = dict[str, list[Address]]
 answers: st.SearchStrategy[Answers] = st.fixed_dictionaries(
     {name: st.lists(st.sampled_from(ADDRESSES), unique=True, max_size=3) for name in NAMES}
@@ -57,13 +72,18 @@ answers: st.SearchStrategy[Answers] = st.fixed_dictionaries(
 @st.composite
 def worlds(draw: st.DrawFn) -> World:
     full = draw(some(ENDPOINTS))
+    said = {name: resolves(name, *found) for name, found in draw(answers).items()}
+    for name, answer in said.items():
+        beside = draw(st.lists(st.sampled_from(ADDRESSES), unique=True, max_size=2) | st.none())
+        if beside is not None:
+            said[name] = seen_as(answer, (View.DNS, beside), view=View.HOSTS)
     return World(
         held=draw(some(HOLDINGS)),
         routed_away=draw(some(VIPS[:1])),
         serving={endpoint: listens(endpoint, full=endpoint in full) for endpoint in draw(some(ENDPOINTS))},
         redirected=draw(some(ENDPOINTS)),
         bound=frozenset(draw(some(ADDRESSES))),
-        answers={name: resolves(name, *found) for name, found in draw(answers).items()},
+        answers=said,
         lo_up=draw(st.booleans()),
         stub=frozenset({STUB}),
     )
@@ -71,18 +91,25 @@ def worlds(draw: st.DrawFn) -> World:
 
 @st.composite
 def failures(draw: st.DrawFn) -> World:
-    """The fields of a World that keep it from being seen; "answers": what DNS does not say."""
+    """The fields of a World that keep it from being seen; "answers": what DNS does not say.
+
+    An answer with another view: that is not to be had either.
+    """
     silent = {
         name: dict.fromkeys(draw(st.sampled_from([("a",), ("aaaa",), ("a", "aaaa")])), "SERVFAIL")
         for name in draw(some(NAMES))
     }
+    mute = draw(some(NAMES))
     return World(
         no_route=draw(some(ADDRESSES)),
         no_socket=draw(some(ENDPOINTS)),
         no_connect=draw(some(ENDPOINTS)),
         no_bound=draw(st.booleans()),
         blind=draw(st.sampled_from([False, False, True])),
-        answers={name: resolves(name, **failed) for name, failed in silent.items()},
+        answers={
+            **{name: resolves(name, **failed) for name, failed in silent.items()},
+            **{name: seen_as(resolves(name, **silent.get(name, {})), UNHEARD) for name in mute},
+        },
     )
 
 
@@ -99,7 +126,12 @@ def veiled(world: World, failing: World, *, forgetful: bool) -> World:
             for one in world.answers[name].addresses
             if not forgetful or family_name(one) not in silent.unknowns
         ]
-        seen.answers[name] = resolves(name, *kept, **failed)
+        plain = resolves(name, *kept, **failed)
+        known = world.answers[name]
+        others = silent.others if silent.others and known.others and not forgetful else known.others
+        if others is not known.others:
+            seen.kept = {**seen.kept, name: addresses_of(known)}
+        seen.answers[name] = replace(known, a=plain.a, aaaa=plain.aaaa, others=others)
     return seen
 
 
@@ -107,7 +139,9 @@ def veiled(world: World, failing: World, *, forgetful: bool) -> World:
 @given(worlds(), failures(), st.booleans())
 def test_no_failure_raises_or_clears_anything(world: World, failing: World, forgetful: bool) -> None:
     _, clear = Watch(world, POLICY).audit()
-    _, veil = Watch(veiled(world, failing, forgetful=forgetful), POLICY).audit()
+    disputes = [f.subject for f in clear.findings if f.subject.kind is Kind.VIEWS_DISAGREE]
+    seen = veiled(world, failing, forgetful=forgetful)
+    _, veil = Watch(seen, POLICY).audit({str(one.domain) for one in disputes})
     assert not clear.undecided
     findings = {finding.subject.key: finding.subject for finding in clear.findings}
     found = {finding.subject.key for finding in veil.findings}

@@ -7,8 +7,10 @@ import re
 import pytest
 
 from lowatch.core.addresses import (
+    EVERYWHERE,
     Port,
     Prefix,
+    PrefixSet,
     family_name,
     format_address,
     is_link_local,
@@ -65,6 +67,22 @@ def test_prefixes(text: str, length: int, size: int) -> None:
     prefix = parse_prefix(text)
     assert (prefix.length, prefix.size, prefix.is_host) == (length, size, size == 1)
     assert parse_prefix(str(prefix)) == prefix
+
+
+def test_a_set_of_prefixes_is_a_collection_of_them() -> None:
+    texts = ["192.0.2.10/32", "192.0.2.0/24", "10.0.0.0/8", "2001:db8::10/128", "2001:db8::/64", "::/0"]
+    prefixes = {parse_prefix(text) for text in texts}
+    together = PrefixSet([*prefixes, *prefixes])
+    assert (len(together), set(together), len(list(together))) == (6, prefixes, 6)
+    assert all(prefix in together for prefix in prefixes)
+    for other in ("192.0.2.11/32", "192.0.2.0/25", "0.0.0.0/0"):
+        assert parse_prefix(other) not in together
+    assert "10.0.0.0/8" not in together
+
+
+@pytest.mark.parametrize("text", ["0.0.0.0", "255.255.255.255", "::", "2001:db8::1"])
+def test_everywhere(text: str) -> None:
+    assert PrefixSet(EVERYWHERE).covers(parse_address(text))
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from lowatch.core.answers import Answer, RRset, Status
+from lowatch.core.answers import Answer, OtherView, RRset, Status, View
 from lowatch.core.audit import Audit, summarise
 from lowatch.core.judgement import judge
 from lowatch.core.lifecycle import Now, without_memory
 from lowatch.core.policy import Policy
-from lowatch.core.snapshot import DomainView, Problem, Snapshot
+from lowatch.core.snapshot import Aside, DomainView, Problem, Snapshot
 from tests.unit.core.worlds import (
     BLIND,
     DEAF,
@@ -28,16 +28,19 @@ from tests.unit.core.worlds import (
     view,
 )
 
+NOW = 10_000.0
 POLICY = Policy(domains={WWW: domain(WWW, "80", any_of=False)})
 SERVED = view(local(VIP, *seen(("80", NGINX))))
 OVERRUN = Problem("netlink", "the receive buffer overran")
-NO_ANSWER = RRset(Status.UNKNOWN, reason="SERVFAIL from 192.0.2.53")
+OLD = rrset(VIP, status=Status.UNKNOWN, reason="old")
+BESIDE = Answer(WWW, rrset(VIP), rrset(), others=(OtherView(View.GETADDRINFO, None, "timed out"),))
+BESIDE_DNS = Answer(WWW, rrset(), rrset(), View.HOSTS, others=(OtherView(View.DNS, (VIP,)),))
 
 
 def audit(world: Snapshot) -> Audit:
     judgement = judge(world, POLICY)
     tracked = without_memory(judgement, Now(0.0, 1.0), POLICY)
-    return summarise(world, judgement, tracked, {Status.RESOLVED: 1})
+    return summarise(world, judgement, tracked, {Status.RESOLVED: 1}, NOW)
 
 
 def test_all_seen() -> None:
@@ -76,26 +79,24 @@ def unsure(of: Answer) -> DomainView:
             {"domains": {WWW: view(undecided=[(VIP, "netlink: overrun")])}},
             [Problem("kernel", f"{WWW}: netlink: overrun")],
         ),
+        ({"unresolved": {WWW: ("SERVFAIL", "")}}, [Problem("dns", f"{WWW}: A: SERVFAIL")]),
+        ({"unresolved": {WWW: ("", "SERVFAIL")}}, [Problem("dns", f"{WWW}: AAAA: SERVFAIL")]),
+        ({"unresolved": {WWW: ("SERVFAIL", "timed out")}}, [Problem("dns", f"{WWW}: A: SERVFAIL")]),
         (
-            {"domains": {WWW: unsure(Answer(WWW, NO_ANSWER, rrset()))}},
-            [Problem("dns", f"{WWW}: A: SERVFAIL from 192.0.2.53")],
-        ),
-        (
-            {"domains": {WWW: unsure(Answer(WWW, rrset(VIP), NO_ANSWER))}},
-            [Problem("dns", f"{WWW}: AAAA: SERVFAIL from 192.0.2.53")],
-        ),
-        (
-            {"domains": {WWW: unsure(Answer(WWW, NO_ANSWER, NO_ANSWER))}},
-            [Problem("dns", f"{WWW}: A: SERVFAIL from 192.0.2.53")],
-        ),
-        (
-            {"domains": {WWW: unsure(Answer(WWW, RRset(Status.UNKNOWN, (VIP,), reason="old"), rrset()))}},
+            {
+                "domains": {WWW: unsure(Answer(WWW, OLD, rrset()))},
+                "unresolved": {WWW: ("old", "")},
+            },
             [Problem("dns", f"{WWW}: A: old")],
+        ),
+        (
+            {"domains": {WWW: view(of=BESIDE_DNS)._replace(aside=(Aside(VIP, DEAF),))}},
+            [Problem("kernel", f"{WWW}: netlink: the receive buffer overran")],
         ),
     ],
     ids=[
         "links", "held", "the same thrice", "bound", "listener", "locality", "A", "AAAA",
-        "both", "unknown, with addresses kept",
+        "both", "unknown, with addresses kept", "locality of another view's address",
     ],
 )  # fmt: skip
 def test_each_failure_to_observe_is_told_once(rest: dict[str, Any], problems: list[Problem]) -> None:
@@ -103,6 +104,24 @@ def test_each_failure_to_observe_is_told_once(rest: dict[str, Any], problems: li
     found = audit(snapshot(**rest))
     assert not found.complete
     assert list(found.problems) == problems
+
+
+@pytest.mark.parametrize(
+    ("rest", "problem"),
+    [
+        (
+            {"domains": {WWW: view(local(VIP, *seen(("80", NGINX))), of=BESIDE)}},
+            Problem("getaddrinfo", f"{WWW}: timed out"),
+        ),
+        ({"unsure": {WWW: OtherView(View.DNS, None, "SERVFAIL")}}, Problem("dns", f"{WWW}: SERVFAIL")),
+    ],
+)
+def test_a_view_that_could_not_be_compared_is_told_and_leaves_the_audit_whole(
+    rest: dict[str, Any], problem: Problem
+) -> None:
+    """What applications get is known without it."""
+    found = audit(snapshot(**rest))
+    assert (found.complete, found.problems) == (True, (problem,))
 
 
 def test_a_complaint_that_left_nothing_unknown() -> None:
@@ -113,10 +132,56 @@ def test_a_complaint_that_left_nothing_unknown() -> None:
 
 
 def test_a_stale_answer_is_a_problem_but_nothing_unknown() -> None:
-    stale = RRset(Status.STALE, (VIP,), reason="192.0.2.53: timed out", stale_since=1.0)
-    found = audit(snapshot(domains={WWW: unsure(Answer(WWW, stale, rrset(VIP6)))}))
+    found = audit(snapshot(domains={WWW: unsure(Answer(WWW, kept(720.0), rrset(VIP6)))}))
     assert found.complete
-    assert found.problems == (Problem("dns", f"{WWW}: kept from before: 192.0.2.53: timed out"),)
+    assert found.problems == (Problem("dns", f"{WWW}: kept from 12 minutes ago: 192.0.2.53: timed out"),)
+
+
+def test_a_stale_answer_beside_another_view_leaves_nothing_unknown() -> None:
+    """Whether the views disagree stays open; that DNS is silent has been said."""
+    answer = Answer(WWW, kept(720.0), rrset(), others=(OtherView(View.GETADDRINFO, ()),))
+    found = audit(snapshot(domains={WWW: unsure(answer)}))
+    assert found.complete
+    assert [one.message for one in found.problems] == [
+        f"{WWW}: kept from 12 minutes ago: 192.0.2.53: timed out"
+    ]
+
+
+def kept(seconds: float) -> RRset:
+    return rrset(VIP, status=Status.STALE, reason="192.0.2.53: timed out", stale_since=NOW - seconds)
+
+
+def test_names_that_fail_alike_share_a_line() -> None:
+    """However many they are; three are named."""
+    names = [f"n{number}.example" for number in range(100_000)]
+    silent = dict.fromkeys(names, ("timed out", "timed out"))
+    other = {"other.example": ("", "SERVFAIL")}
+    found = audit(snapshot(unresolved={**silent, **other}))
+    assert [one.message for one in found.problems] == [
+        "n0.example, n1.example, n2.example and 99,997 more: A: timed out",
+        "other.example: AAAA: SERVFAIL",
+    ]
+    assert not found.complete
+
+
+def test_stale_names_share_a_line_with_the_age_of_the_oldest() -> None:
+    names = ["a.example", "b.example", "c.example", "d.example"]
+    views = {
+        name: unsure(Answer(name, kept(60.0 * number), rrset())) for number, name in enumerate(names, 2)
+    }
+    policy = Policy(domains={name: domain(name, "80") for name in names})
+    world = snapshot(domains=views)
+    found = summarise(world, judge(world, policy), (), {}, NOW)
+    assert [one.message for one in found.problems] == [
+        "a.example, b.example, c.example and 1 more: kept from up to 5 minutes ago: 192.0.2.53: timed out"
+    ]
+
+
+def test_another_view_that_is_kept_from_before() -> None:
+    answer = Answer(WWW, rrset(VIP), rrset(), others=(OtherView(View.GETADDRINFO, (VIP,), "timed out"),))
+    found = audit(snapshot(domains={WWW: unsure(answer)}))
+    assert found.problems == (Problem("getaddrinfo", f"{WWW}: kept from before: timed out"),)
+    assert found.complete
 
 
 def test_unknown_held_shows_nothing_held() -> None:

@@ -35,6 +35,10 @@ from tests.unit.core.worlds import VIP, VIP6, WWW
         ),
         (Subject(Kind.MISSING_VIP, address=VIP), "missing-vip/192.0.2.10"),
         (Subject(Kind.HOLDER_DOWN, "lo"), "holder-down/lo"),
+        (
+            Subject(Kind.VIEWS_DISAGREE, "lo", VIP, WWW),
+            "views-disagree/lo/192.0.2.10/www.example.com",
+        ),
     ],
 )
 def test_keys(subject: Subject, key: str) -> None:
@@ -65,6 +69,7 @@ def test_every_part_tells_keys_apart() -> None:
         (Kind.WIDE_PREFIX, Severity.WARNING),
         (Kind.BLACK_HOLE_PREFIX, Severity.WARNING),
         (Kind.HOLDER_DOWN, Severity.WARNING),
+        (Kind.VIEWS_DISAGREE, Severity.WARNING),
         (Kind.IDLE_VIP, Severity.INFO),
     ],
 )

@@ -15,6 +15,7 @@ from lowatch.core.rules.idle_vip import idle_vip
 from tests.unit.core.worlds import BLIND, DEAF, VIP, held, only_finding, route, snapshot, subjects
 
 POLICY = Policy()
+SHOP = {"shop.example.com": ("SERVFAIL", "")}
 
 
 def judged(*holding: Held, policy: Policy = POLICY, **rest: Any) -> list[Finding | Undecided]:
@@ -108,7 +109,8 @@ def test_a_wildcard_listener_does_not_speak_for_it() -> None:
     [
         ({"held": DEAF}, "the receive buffer overran"),
         ({"bound": BLIND}, "Operation not permitted"),
-        ({"unresolved": "shop.example.com"}, "shop.example.com is unknown"),
+        ({"unresolved": SHOP}, "shop.example.com is unknown"),
+        ({"unresolved": {**SHOP, "b.example.com": ("", "x")}}, "shop.example.com and 1 more are unknown"),
     ],
 )
 def test_undecided(rest: dict[str, Any], reason: str) -> None:
@@ -117,5 +119,5 @@ def test_undecided(rest: dict[str, Any], reason: str) -> None:
 
 
 def test_an_unknown_domain_matters_only_where_something_might_be_idle() -> None:
-    assert judged(held("127.0.0.1", 8), unresolved="shop.example.com") == []
-    assert judged(held(VIP), unresolved="shop.example.com", referenced=frozenset({VIP})) == []
+    assert judged(held("127.0.0.1", 8), unresolved=SHOP) == []
+    assert judged(held(VIP), unresolved=SHOP, referenced=frozenset({VIP})) == []

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lowatch.core.addresses import parse_address, parse_port
-from lowatch.core.answers import Answer, RRset, Status
+from lowatch.core.answers import Answer, OtherView, RRset, Status, View
 from lowatch.core.findings import Finding, Kind, Subject, Undecided
 from lowatch.core.held import Link
 from lowatch.core.judgement import Judgement, judge, judge_domain
@@ -140,7 +140,7 @@ def test_nothing_is_said_of_what_is_fine(fine: Any) -> None:
 def test_what_is_served_may_still_be_uncertain(uncertain: Any) -> None:
     judged = judge_domain(domain(WWW, "80"), uncertain, loopback_up=True)
     assert judged.findings == ()
-    assert {one.kind for one in judged.undecided} == set(DOMAIN_RULES)
+    assert {one.kind for one in judged.undecided} == {Kind.ORPHAN_VIP, Kind.BACKLOGGED_VIP}
 
 
 @pytest.mark.parametrize(
@@ -170,6 +170,35 @@ def test_whom_an_undecided_covers(scope: Undecided, orphans: str) -> None:
     assert covered == orphans.split()
     elsewhere = ORPHAN._replace(interface="dummy0")  # where it is delivered is not part of the scope
     assert judgement.is_undecided(elsewhere) is judgement.is_undecided(ORPHAN)
+
+
+@pytest.mark.parametrize(
+    ("unresolved", "orphans"),
+    [
+        (("SERVFAIL", ""), "www/v4"),
+        (("", "SERVFAIL"), "www/v6"),
+        (("timed out", "SERVFAIL"), "www/v4 www/v6"),
+    ],
+)
+@pytest.mark.parametrize("kind", [Kind.ORPHAN_VIP, Kind.BACKLOGGED_VIP, Kind.VIEWS_DISAGREE])
+def test_a_domain_without_an_answer_is_undecided(
+    kind: Kind, unresolved: tuple[str, str], orphans: str
+) -> None:
+    """It has no view any more; what was found of it may be so still. Nobody else's may."""
+    subjects = {
+        "www/v4": ORPHAN._replace(kind=kind),
+        "www/v6": ORPHAN._replace(kind=kind, address=VIP6),
+        "shop/v4": ORPHAN._replace(kind=kind, domain="shop.example.com"),
+    }
+    judgement = judge(snapshot(unresolved={WWW: unresolved}), policy_for())
+    assert [name for name, one in subjects.items() if judgement.is_undecided(one)] == orphans.split()
+
+
+def test_only_the_views_are_undecided_where_another_view_is_unknown() -> None:
+    judgement = judge(snapshot(unsure={WWW: OtherView(View.DNS, None, "timed out")}), policy_for())
+    assert judgement.is_undecided(Subject(Kind.VIEWS_DISAGREE, "lo", VIP, WWW))
+    assert not judgement.is_undecided(Subject(Kind.VIEWS_DISAGREE, "lo", VIP, "shop.example.com"))
+    assert not judgement.is_undecided(ORPHAN)
 
 
 @pytest.mark.parametrize(

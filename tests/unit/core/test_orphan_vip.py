@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from lowatch.core.addresses import parse_address
-from lowatch.core.answers import Answer, Status
+from lowatch.core.answers import Answer, Service, Status, View
 from lowatch.core.findings import Finding, Kind, Severity, Subject, Undecided
 from lowatch.core.held import Held
 from lowatch.core.listeners import Connect
@@ -21,6 +23,7 @@ from tests.unit.core.worlds import (
     VIP6,
     WWW,
     Served,
+    answer,
     domain,
     held,
     local,
@@ -81,6 +84,31 @@ def test_the_chain_of_its_own_family() -> None:
     of = Answer(WWW, rrset(VIP, chain=("v4.example",)), rrset(VIP6, chain=("v6.example",)))
     www = view(local(VIP, *seen(("80", NGINX))), local(VIP6, *seen(("80", None))), of=of)
     assert "www.example.com -> v6.example resolves to 2001:db8::10," in only_finding(judged(www)).message
+
+
+def test_a_service_names_the_target_that_leads_here() -> None:
+    """And each of its ports is required, whatever was configured for a name of that kind."""
+    xmpp, other = "_xmpp-client._tcp.example.com", parse_address("198.51.100.7")
+    services = (
+        Service("a.example.com", ports("5222")[0], (VIP,)),
+        Service("b.example.com", ports("5223")[0], (other, VIP)),
+    )
+    of = replace(answer(VIP, other, name=xmpp), services=services)
+    here = view(local(VIP, *seen(("5222", NGINX), ("5223", None))), of=of)
+    for any_of in (False, True):
+        finding = only_finding(judged(here, domain(xmpp, "", any_of=any_of)))
+        assert finding.message == (
+            f"{xmpp} -> b.example.com resolves to 192.0.2.10, held on lo, but nothing on this host "
+            "listens on 5223/tcp: requests from here fail"
+        )
+
+
+def test_who_else_than_dns_leads_here() -> None:
+    of = replace(answer(VIP), view=View.HOSTS)
+    finding = only_finding(judged(view(local(VIP, *seen(("80", None))), of=of)))
+    assert finding.message.startswith(
+        "www.example.com resolves to 192.0.2.10 by /etc/hosts, held on lo, but "
+    )
 
 
 def test_a_stale_answer_is_told_as_such() -> None:

@@ -103,6 +103,11 @@ def test_shadowed_domains(domains: dict[str, Any], said: str) -> None:
     assert finding.message.endswith(f"local to this host{said}")
 
 
+def test_nobody_is_said_not_to_be_shadowed_while_an_answer_is_unknown() -> None:
+    found = judged(wide("192.0.2.0/24", WITH_24), unresolved={"shop.example.com": ("", "SERVFAIL")})
+    assert only_finding(found).message.endswith(" makes 256 addresses local to this host")
+
+
 def test_each_prefix_by_itself() -> None:
     found = judged(wide("10.0.0.0/8"), wide("10.1.0.0/16"), wide("10.0.0.0/8", interface="dummy0"))
     assert [one.subject.key for one in found if isinstance(one, Finding)] == [

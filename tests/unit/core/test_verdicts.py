@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import pytest
 
@@ -10,8 +11,9 @@ from lowatch.core.addresses import Port, parse_address, parse_port
 from lowatch.core.answers import Answer, Status
 from lowatch.core.listeners import Connect, Listener
 from lowatch.core.observed import Unknown
+from lowatch.core.policy import Domain
 from lowatch.core.snapshot import PortView
-from lowatch.core.verdicts import Verdict, judge_address, judge_endpoints, judge_port
+from lowatch.core.verdicts import JudgedEndpoint, Verdict, judge_address, judge_endpoints, judge_port
 from tests.unit.core.worlds import (
     BLIND,
     DEAF,
@@ -86,9 +88,12 @@ SIBLINGS: dict[tuple[Served, Served], tuple[tuple[Verdict, Verdict], tuple[Verdi
 
 def judged(any_of: bool, *serving: Served, lo_up: bool = True) -> list[Verdict]:
     views = [PortView(Port(80 + i, "tcp"), served) for i, served in enumerate(serving)]
-    return [
-        one.verdict for one in judge_address(domain(any_of=any_of), local(VIP, *views), loopback_up=lo_up)
-    ]
+    return [one.verdict for one in at_vip(domain(any_of=any_of), views, lo_up)]
+
+
+def at_vip(of: Domain, views: Sequence[PortView], lo_up: bool = True) -> list[JudgedEndpoint]:
+    there = local(VIP, *views)
+    return judge_address(of, view(there), there, loopback_up=lo_up)
 
 
 @pytest.mark.parametrize("serving", [*itertools.product([SOMEBODY, NOBODY, WAITING, DONT_KNOW], repeat=2)])
@@ -116,7 +121,7 @@ def test_siblings_with_lo_down(serving: list[Served], verdicts: list[Verdict]) -
 
 def test_redirected_sibling_excuses_the_silent() -> None:
     views = seen(("80/tcp", None, Connect.ACCEPTED), ("443/tcp", None, Connect.REFUSED))
-    found = judge_address(domain(), local(VIP, *views), loopback_up=True)
+    found = at_vip(domain(), views)
     assert [one.verdict for one in found] == [REDIRECTED, UNUSED]
 
 
@@ -127,7 +132,7 @@ def test_a_single_port_has_no_siblings(serving: Served) -> None:
 
 def test_unknown_says_why() -> None:
     views = seen(("80/tcp", BLIND), ("443/tcp", None, DEAF))
-    found = judge_address(domain(any_of=False), local(VIP, *views), loopback_up=True)
+    found = at_vip(domain(any_of=False), views)
     assert [one.reason for one in found] == [
         "sock_diag: Operation not permitted",
         "netlink: the receive buffer overran",
@@ -136,7 +141,7 @@ def test_unknown_says_why() -> None:
 
 def test_sibling_of_an_unknown_says_whose_fault_it_is() -> None:
     views = seen(("80/tcp", None), ("443/tcp", BLIND))
-    found = judge_address(domain(), local(VIP, *views), loopback_up=True)
+    found = at_vip(domain(), views)
     assert [one.reason for one in found] == [
         "a sibling port is unknown: sock_diag: Operation not permitted",
         "sock_diag: Operation not permitted",
@@ -145,7 +150,7 @@ def test_sibling_of_an_unknown_says_whose_fault_it_is() -> None:
 
 def test_only_the_unknown_have_a_reason_and_only_the_seen_a_listener() -> None:
     views = seen(("80/tcp", NGINX), ("443/tcp", None), ("53/udp", BLIND))
-    found = judge_address(domain(any_of=False), local(VIP, *views), loopback_up=True)
+    found = at_vip(domain(any_of=False), views)
     assert [bool(one.reason) for one in found] == [False, False, True]
     listeners: list[Listener | None] = [one.listener for one in found]
     assert listeners == [NGINX, None, None]

@@ -91,6 +91,20 @@ def test_tables_as_dumped(host: Host) -> None:
     assert (host.interface(9), host.watches(9)) == (None, False)
 
 
+def test_local_prefixes(host: Host, kernel: Kernel) -> None:
+    """Those that may_be_local() covers: made once, until the tables change."""
+    local = host.local_prefixes()
+    assert local is not None
+    assert {str(prefix) for prefix in local} == {"192.0.2.10/32", "2001:db8::10/128"}
+    look_again(host)
+    assert host.local_prefixes() is local
+    kernel.rows["routes"] = [*ROUTES, route("192.0.2.0/24")]
+    look_again(host)
+    wider = host.local_prefixes()
+    assert wider is not None
+    assert {str(prefix) for prefix in wider} == {"192.0.2.10/32", "192.0.2.0/24", "2001:db8::10/128"}
+
+
 def test_nothing_is_dumped_twice_without_need(host: Host, kernel: Kernel) -> None:
     host.refresh()
     assert kernel.asked == list(TABLES.values())
@@ -130,6 +144,7 @@ def test_a_dump_that_fails_makes_all_unknown(
     assert host.generation == before + 1
     assert host.held() == host.links() == Unknown("netlink", reason)
     assert host.may_be_local(ELSEWHERE)
+    assert host.local_prefixes() is None
     kernel.failing.clear()
     kernel.asked.clear()
     host.refresh()
@@ -146,6 +161,7 @@ def test_an_interrupted_dump_leaves_nobody_out(host: Host, kernel: Kernel) -> No
     look_again(host)
     assert kernel.asked.count("routes6") == 1 + 3, "asked again twice"
     assert host.unsettled
+    assert host.local_prefixes() is None
     assert host.may_be_local(VIP6)
     assert host.may_be_local(ELSEWHERE)
     kernel.failing.clear()

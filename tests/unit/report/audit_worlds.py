@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lowatch.core.addresses import parse_address, parse_port
-from lowatch.core.answers import Status
+from lowatch.core.answers import Status, View
 from lowatch.core.audit import Audit
 from lowatch.core.findings import Finding, Kind, Subject
 from lowatch.core.held import Held
@@ -68,9 +68,10 @@ def endpoint(
     listener: Listener | None = None,
     reason: str = "",
     interface: str = "lo",
+    view: View = View.DNS,
 ) -> JudgedEndpoint:
     return JudgedEndpoint(
-        domain, parse_address(address), interface, parse_port(port), verdict, listener, reason
+        domain, parse_address(address), interface, parse_port(port), verdict, listener, reason, view
     )
 
 
@@ -181,6 +182,14 @@ def bad_night() -> Audit:
                 since=NOW - 61,
             ),
             tracked(
+                Kind.VIEWS_DISAGREE,
+                "/etc/hosts has cache.example.com at 127.0.0.1, DNS at 198.51.100.7: 127.0.0.1 is local "
+                "here, on lo, and applications on this host go by /etc/hosts",
+                address="127.0.0.1",
+                domain="cache.example.com",
+                since=NOW - 7200,
+            ),
+            tracked(
                 Kind.IDLE_VIP,
                 "192.0.2.77 is held on lo, no known domain resolves to it, and no socket is bound",
                 "ip address del 192.0.2.77/32 dev lo",
@@ -196,6 +205,7 @@ def bad_night() -> Audit:
             endpoint("shop.example.com", "2001:db8::10", "443/tcp", Verdict.ORPHAN),
             endpoint(db, "192.0.2.10", "8443/tcp", Verdict.BACKLOGGED, backlogged),
             endpoint("dnat.example.com", "192.0.2.11", "443/tcp", Verdict.REDIRECTED),
+            endpoint("cache.example.com", "127.0.0.1", "443/tcp", Verdict.SERVED, NGINX, view=View.HOSTS),
             endpoint(
                 "old.example.com",
                 "192.0.2.12",

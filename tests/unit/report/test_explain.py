@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from lowatch.core.addresses import parse_address, parse_port, parse_prefix
-from lowatch.core.answers import Answer, RRset, Status
+from lowatch.core.answers import Answer, OtherView, RRset, Service, Status, View
 from lowatch.core.findings import Kind
 from lowatch.core.listeners import Connect, Listener
 from lowatch.core.observed import Unknown
@@ -40,7 +40,7 @@ ORPHANED = Explanation(
     host="web-17",
     at=NOW,
     uptime=UPTIME,
-    views={"dns": ANSWER},
+    answer=ANSWER,
     addresses=(HELD_VIP, REMOTE),
     findings=(
         tracked(
@@ -74,7 +74,7 @@ CRITICAL  orphan-vip: www.example.com at 192.0.2.10 on lo, 80/tcp
     state  firing
     fix    ip address del 192.0.2.10/32 dev lo
 """
-NOTHING = Explanation("www.example.com", "web-17", NOW, UPTIME)
+NOTHING = Explanation("www.example.com", "web-17", NOW, UPTIME, monotonic=5000.0)
 
 
 def text(explanation: Explanation, *, width: int = 100) -> str:
@@ -106,7 +106,7 @@ def test_an_address_asked_about_by_itself() -> None:
     explanation = replace(
         ORPHANED,
         target="192.0.2.10",
-        views={},
+        answer=None,
         addresses=(HELD_VIP,),
         names=("www.example.com", "api.example.com"),
     )
@@ -119,8 +119,19 @@ def test_an_address_asked_about_by_itself() -> None:
     ("rrset", "said"),
     [
         (
-            RRset(Status.STALE, (VIP,), ttl=30, reason="timed out", server="192.0.2.53"),
-            "192.0.2.10; stale: timed out; said 192.0.2.53, TTL 30 s",
+            RRset(
+                Status.STALE, (VIP,), ttl=30, reason="timed out", stale_since=4277.0, server="192.0.2.53"
+            ),
+            "192.0.2.10; stale for 12 min 3 s: timed out; said 192.0.2.53, TTL 30 s",
+        ),
+        (
+            RRset(Status.UNKNOWN, (VIP,), ttl=30, reason="timed out", stale_since=1400.0),
+            "192.0.2.10; unknown for 1 h: timed out",
+        ),
+        (RRset(Status.UNKNOWN, reason="SERVFAIL (EDE 6, bogus)"), "unknown: SERVFAIL (EDE 6, bogus)"),
+        (
+            RRset(Status.NODATA, ttl=30, server="::1", synthesised=(parse_address("64:ff9b::c000:20a"),)),
+            "64:ff9b::c000:20a by a DNS64, which leads to a translator; nodata; said ::1, TTL 30 s",
         ),
         (RRset(Status.UNKNOWN, reason="SERVFAIL"), "unknown: SERVFAIL"),
         (RRset(Status.NXDOMAIN, ttl=5, server="::1"), "nxdomain; said ::1, TTL 5 s"),
@@ -128,7 +139,64 @@ def test_an_address_asked_about_by_itself() -> None:
 )
 def test_answers(rrset: RRset, said: str) -> None:
     answer = replace(ANSWER, a=rrset)
-    assert f"  dns A       {said}\n" in text(replace(NOTHING, views={"dns": answer}))
+    assert f"  dns A       {said}\n" in text(replace(NOTHING, answer=answer))
+
+
+def said_of(answer: Answer) -> list[str]:
+    """Of each view, one after the other."""
+    return text(replace(NOTHING, answer=answer), width=200).split("\n\n")[1].splitlines()
+
+
+def test_every_view_and_which_of_them_applications_get() -> None:
+    hosts = Answer(
+        "www.example.com",
+        RRset(Status.RESOLVED, (ELSEWHERE,)),
+        RRset(Status.NODATA),
+        View.HOSTS,
+        others=(OtherView(View.DNS, (VIP,)), OtherView(View.GETADDRINFO, None, "timed out")),
+    )
+    assert said_of(hosts) == [
+        "  hosts A     198.51.100.7",
+        "  hosts AAAA  nodata",
+        "  dns         192.0.2.10",
+        "  getaddrinfo unknown: timed out",
+        "  in effect   hosts: applications on this host go by it",
+    ]
+    assert not replace(NOTHING, answer=hosts).complete
+
+
+@pytest.mark.parametrize(
+    ("other", "said", "in_effect"),
+    [
+        (OtherView(View.GETADDRINFO, (ELSEWHERE,)), "198.51.100.7", "getaddrinfo"),
+        (OtherView(View.GETADDRINFO, (VIP,)), "192.0.2.10", "dns"),
+        (OtherView(View.GETADDRINFO, ()), "no address", "getaddrinfo"),
+        (
+            OtherView(View.GETADDRINFO, (VIP,), "timed out"),
+            "192.0.2.10; kept from before: timed out",
+            "dns",
+        ),
+    ],
+)
+def test_getaddrinfo_beside_dns(other: OtherView, said: str, in_effect: str) -> None:
+    answer = Answer("a.example", RRset(Status.RESOLVED, (VIP,)), RRset(Status.NODATA), others=(other,))
+    assert said_of(answer)[2:] == [
+        f"  getaddrinfo {said}",
+        f"  in effect   {in_effect}: applications on this host go by it",
+    ]
+
+
+def test_what_srv_records_name() -> None:
+    services = (
+        Service("a.example.com", parse_port("5222"), (VIP, ELSEWHERE)),
+        Service("b.example.com", parse_port("5223")),
+    )
+    answer = replace(ANSWER, services=services)
+    assert said_of(answer)[:3] == [
+        "  SRV         a.example.com, 5222/tcp: 192.0.2.10 and 198.51.100.7",
+        "  SRV         b.example.com, 5223/tcp: no address",
+        "  dns A       192.0.2.10 and 198.51.100.7; by way of lb.example.net; said 192.0.2.53, TTL 300 s",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -206,7 +274,7 @@ def test_nothing_is_said_to_be_well_that_is_not() -> None:
     "explanation",
     [
         replace(NOTHING, problems=(Problem("dns", "no nameserver"),)),
-        replace(NOTHING, views={"dns": Answer("www.example.com")}),
+        replace(NOTHING, answer=Answer("www.example.com")),
         replace(NOTHING, addresses=(AddressEvidence(VIP, Unknown("netlink", "refused")),)),
     ],
 )
@@ -217,6 +285,6 @@ def test_the_unknown_is_never_complete(explanation: Explanation) -> None:
 
 def test_names_from_outside_cannot_move_the_cursor() -> None:
     answer = replace(ANSWER, a=replace(ANSWER.a, chain=("evil\x1b[2J\n.example",)))
-    shown = text(replace(ORPHANED, views={"dns": answer}, names=("a\x1b\n",), target="\x1b[2J"))
+    shown = text(replace(ORPHANED, answer=answer, names=("a\x1b\n",), target="\x1b[2J"))
     assert "\x1b" not in shown
     assert all(" " <= character <= "~" for line in shown.splitlines() for character in line)

@@ -147,6 +147,7 @@ def test_summary_counts_the_kinds_that_occur() -> None:
         "idle-vip": 1,
         "missing-vip": 1,
         "orphan-vip": 2,
+        "views-disagree": 1,
         "wide-prefix": 1,
     }
     assert sum(document["summary"].values()) == len(document["findings"])
@@ -162,6 +163,7 @@ def test_addresses_are_ordered_by_number_and_findings_worst_first() -> None:
         ("firing", "critical"),
         ("pending", "critical"),
         ("firing", "critical"),
+        ("firing", "warning"),
         ("firing", "warning"),
         ("firing", "warning"),
         ("acknowledged", "info"),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from lowatch.core.addresses import Port, parse_address
-from lowatch.core.answers import Status
+from lowatch.core.answers import Status, View
 from lowatch.core.audit import Audit
 from lowatch.core.findings import Kind
 from lowatch.core.lifecycle import State
@@ -89,6 +89,8 @@ def test_the_families_are_the_contracts() -> None:
     }
     assert {family.name for family in EVERY_FAMILY if not family.labels} == {
         "lowatch_dns_query_duration_seconds",
+        "lowatch_dns_lag_seconds",
+        "lowatch_dns_parser_mismatches_total",
         "lowatch_netlink_overruns_total",
         "lowatch_netlink_resyncs_total",
         "lowatch_audits_total",
@@ -134,7 +136,7 @@ class TestOrphans:
     @pytest.mark.parametrize("values", [(0, 1), (1, 0)])
     def test_seen_in_two_views_it_is_one_series_and_an_orphan_wins(self, values: tuple[int, int]) -> None:
         judged = endpoint("www.example.com", "192.0.2.10", "443/tcp", Verdict.SERVED)
-        pairs = zip((judged, judged._replace(view="hosts")), values, strict=True)
+        pairs = zip((judged, judged._replace(view=View.HOSTS)), values, strict=True)
         found = samples(render_audit(audit(), pairs).body)
         assert found[orphan_key("www.example.com", "192.0.2.10", 443)] == 1
 
@@ -181,7 +183,7 @@ class TestFindings:
     def test_orphans_are_counted_but_have_their_own_family(self) -> None:
         found = samples(rendered(bad_night()).body)
         kinds = {dict(labels)["kind"] for _, labels in of_family(found, families.FINDING)}
-        assert kinds == {"missing-vip", "wide-prefix", "backlogged-vip", "idle-vip"}
+        assert kinds == {"missing-vip", "wide-prefix", "backlogged-vip", "idle-vip", "views-disagree"}
         assert found[key(families.FINDINGS, kind="orphan-vip", state="firing")] == 1
         assert found[key(families.FINDINGS, kind="orphan-vip", state="pending")] == 1
 

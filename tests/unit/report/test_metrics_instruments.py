@@ -31,9 +31,9 @@ def test_golden_scrape() -> None:
     instruments.config_loaded(1795400001.0)
     instruments.audited(0.003)
     for _ in range(3):
-        instruments.dns_query("NOERROR", 0.0007)
-    instruments.dns_query("SERVFAIL", 0.04)
-    instruments.dns_query("TIMEOUT")
+        instruments.queries.on_query("NOERROR", 0.0007)
+    instruments.queries.on_query("SERVFAIL", 0.04)
+    instruments.queries.on_query("TIMEOUT", 2.0)
     instruments.netlink_event("address", 2)
     instruments.netlink_overrun()
     instruments.netlink_resync()
@@ -69,22 +69,22 @@ def test_known_series_are_zero_before_anything_happens() -> None:
 
 def test_queries_are_counted_by_rcode_and_answers_are_timed() -> None:
     instruments = Instruments("1")
-    instruments.dns_query("NXDOMAIN", 0.002)
-    instruments.dns_query("TIMEOUT")
-    instruments.dns_query("NOTIMP", 0.002)
+    instruments.queries.on_query("NXDOMAIN", 0.002)
+    instruments.queries.on_query("TIMEOUT", 2.0)
+    instruments.queries.on_query("NOTIMP", 0.002)
     found = scraped(instruments)
     for rcode in ("NXDOMAIN", "TIMEOUT", "NOTIMP"):
         assert found[key(families.DNS_QUERIES, rcode=rcode)] == 1
-    assert found["lowatch_dns_query_duration_seconds_count", frozenset()] == 2
+    assert found["lowatch_dns_query_duration_seconds_count", frozenset()] == 3
 
 
 def test_a_server_cannot_make_up_series() -> None:
     instruments = Instruments("1")
     for number in range(4096):
-        instruments.dns_query(f"RCODE{number}", 0.001)
+        instruments.queries.on_query(f"RCODE{number}", 0.001)
     found = scraped(instruments)
     assert found[key(families.DNS_QUERIES, rcode="OTHER")] == 4096
-    assert len([each for each in found if each[0] == families.DNS_QUERIES.name]) == 6
+    assert len([each for each in found if each[0] == families.DNS_QUERIES.name]) == 7
 
 
 def test_a_group_that_is_none_is_a_mistake() -> None:
@@ -105,6 +105,33 @@ def test_a_histogram_is_as_prometheus_client_writes_it() -> None:
     assert {each: found[each] for each in expected if not each[0].endswith("_created")} == {
         each: value for each, value in expected.items() if not each[0].endswith("_created")
     }
+
+
+def test_the_resolvers_histograms_are_as_prometheus_client_writes_them() -> None:
+    instruments = Instruments("1")
+    registry = CollectorRegistry()
+    durations = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+    lags = (0.25, 0.5, 1, 1.5, 2, 5, 10, 30, 60, 300)
+    duration = Histogram(families.DNS_QUERY_DURATION.name, "Time.", registry=registry, buckets=durations)
+    lag = Histogram(families.DNS_LAG.name, "Time.", registry=registry, buckets=lags)
+    for seconds in (0.0001, 0.0005, 0.3, 0.3, 5.0, 99.0):
+        instruments.queries.on_query("NOERROR", seconds)
+        duration.observe(seconds)
+        instruments.queries.on_lag(seconds, 2)
+        lag.observe(seconds)
+        lag.observe(seconds)
+    found = scraped(instruments)
+    expected = samples(generate_latest(registry)).items()
+    theirs = {each: value for each, value in expected if not each[0].endswith("_created")}
+    assert len(theirs) == len(durations) + len(lags) + 6
+    assert {each: found[each] for each in theirs} == pytest.approx(theirs)
+
+
+def test_a_mismatch_of_the_parsers_is_counted() -> None:
+    instruments = Instruments("1")
+    assert scraped(instruments)[key(families.DNS_PARSER_MISMATCHES)] == 0
+    instruments.queries.on_mismatch()
+    assert scraped(instruments)[key(families.DNS_PARSER_MISMATCHES)] == 1
 
 
 def test_a_failed_reload_keeps_the_time_of_the_last_good_one() -> None:

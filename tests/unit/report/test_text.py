@@ -101,8 +101,8 @@ class TestConclusion:
 
     def test_several_are_counted_by_kind(self) -> None:
         assert conclusion(bad_night()).startswith(
-            "3 critical and 2 warning findings: orphan-vip (2), missing-vip, backlogged-vip, "
-            "wide-prefix. The audit is incomplete"
+            "3 critical and 3 warning findings: orphan-vip (2), missing-vip, backlogged-vip, "
+            "wide-prefix, views-disagree. The audit is incomplete"
         )
 
     def test_many_of_one_kind(self) -> None:

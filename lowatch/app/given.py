@@ -1,0 +1,61 @@
+"""A Resolver whose answers were given beforehand: nothing is asked, and nothing changes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+from lowatch.core.addresses import Address, Port, Prefix, PrefixSet, destination
+from lowatch.core.answers import Answer, Status
+from lowatch.core.views import addresses_of
+
+
+class GivenAnswers:
+    """Implements app.ports.Resolver. stub_addresses: of the host's own resolvers."""
+
+    def __init__(self, answers: Iterable[Answer], stub_addresses: Iterable[Address] = ()) -> None:
+        self._answers = {answer.domain: answer for answer in answers}
+        self._names: dict[Address, set[str]] = {}
+        for name, answer in self._answers.items():
+            for address in addresses_of(answer):
+                self._names.setdefault(destination(address), set()).add(name)
+        self.statuses: Mapping[Status, int] = Counter(one.status for one in self._answers.values())
+        self.stub_addresses = frozenset(stub_addresses)
+        self.problems: Sequence[str] = ()
+        self._told = asyncio.Event()
+        reasons = ((name, one.unknown_reasons) for name, one in self._answers.items())
+        self._unresolved = {name: why for name, why in reasons if any(why)}
+
+    def answer(self, domain: str) -> Answer:
+        return self._answers.get(domain) or Answer(domain)
+
+    def inside(self, prefixes: Collection[Prefix]) -> set[str]:
+        wanted = prefixes if isinstance(prefixes, PrefixSet) else PrefixSet(prefixes)
+        return {name for address, names in self._names.items() if wanted.covers(address) for name in names}
+
+    def at(self, address: Address) -> Collection[str]:
+        return self._names.get(destination(address), ())
+
+    def unresolved(self) -> Mapping[str, tuple[str, str]]:
+        return self._unresolved
+
+    @property
+    def service_ports(self) -> frozenset[Port]:
+        return frozenset(
+            service.port for answer in self._answers.values() for service in answer.services or ()
+        )
+
+    async def run(self, changed: Callable[[str], None]) -> None:
+        for domain in self._answers:
+            changed(domain)
+        self._told.set()
+
+    async def settled(self) -> None:
+        await self._told.wait()
+
+    def replace_domains(self, domains: Iterable[str]) -> None:
+        raise NotImplementedError("what was given stays")
+
+    def follow_ipv6(self, *, idle: bool) -> None:
+        """What was given gets no older."""

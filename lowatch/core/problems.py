@@ -1,0 +1,117 @@
+"""What could not be observed, in one line each; names that fail alike share a line, however many."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator
+from typing import NamedTuple, TypeVar
+
+from .answers import OtherView, Status, View
+from .elapsed import elapsed
+from .judgement import Judgement
+from .observed import Unknown
+from .snapshot import Problem, Snapshot
+from .views import unsure
+
+_NAMED = 3
+"""So many names of a line are told, and the others counted."""
+_SOURCES = {View.DNS: "dns", View.HOSTS: "hosts", View.GETADDRINFO: "getaddrinfo"}
+
+Cause = TypeVar("Cause", bound=Hashable)
+
+
+def failures(snapshot: Snapshot, judgement: Judgement) -> Iterator[Problem]:
+    """What is unknown: each as often as it was met."""
+    for observed in (
+        snapshot.links,
+        snapshot.held,
+        snapshot.prefixes,
+        snapshot.black_holes,
+        snapshot.bound,
+    ):
+        if isinstance(observed, Unknown):
+            yield Problem(observed.source, observed.reason)
+    reasons = ((name, _reason(*why)) for name, why in snapshot.unresolved.items())
+    for reason, names in _alike(reasons):
+        yield Problem("dns", f"{names}: {reason}")
+    yield from _undecided(snapshot, judgement)
+
+
+def uncompared(snapshot: Snapshot) -> Iterator[Problem]:
+    """The views that could not be had to compare. What applications get is known without them."""
+    others = ((name, (one.view, one.reason)) for name, one in _unsure(snapshot) if one.addresses is None)
+    for (view, reason), names in _alike(others):
+        yield Problem(_SOURCES[view], f"{names}: {reason}")
+
+
+def _reason(a: str, aaaa: str) -> str:
+    return f"A: {a}" if a else f"AAAA: {aaaa}"
+
+
+def _unsure(snapshot: Snapshot) -> Iterator[tuple[str, OtherView]]:
+    """The domains of which an other view is not known, whether they have a view or not."""
+    for name, view in snapshot.domains.items():
+        other = unsure(view.answer)
+        if other is not None:
+            yield name, other
+    for name, other in snapshot.unsure.items():
+        if name not in snapshot.domains:
+            yield name, other
+
+
+def _undecided(snapshot: Snapshot, judgement: Judgement) -> Iterator[Problem]:
+    """What the kernel did not say of a domain. Of what DNS did not say, the above has told."""
+    for one in judgement.undecided:
+        if one.domain is None or one.address is None:
+            continue
+        if one.reason not in snapshot.domains[one.domain].answer.unknowns.values():
+            port = f" {one.port}" if one.port else ""
+            yield Problem("kernel", f"{one.domain}{port}: {one.reason}")
+
+
+def kept(snapshot: Snapshot, now: float) -> Iterator[Problem]:
+    """The stale answers that lead here, and how old they are. now: monotonic seconds."""
+    stale = [
+        (name, rrset)
+        for name, view in snapshot.domains.items()
+        if view.answer.status is Status.STALE
+        for rrset in [next(r for r in (view.answer.a, view.answer.aaaa) if r.status is Status.STALE)]
+    ]
+    oldest: dict[str, float] = {}
+    for _, rrset in stale:
+        since = now if rrset.stale_since is None else rrset.stale_since
+        oldest[rrset.reason] = min(oldest.get(rrset.reason, now), since)
+    for reason, names in _alike((name, rrset.reason) for name, rrset in stale):
+        up_to = "up to " if names.many else ""
+        yield Problem("dns", f"{names}: kept from {up_to}{elapsed(now - oldest[reason])} ago: {reason}")
+    others = (
+        (name, (one.view, one.reason)) for name, one in _unsure(snapshot) if one.addresses is not None
+    )
+    for (view, reason), names in _alike(others):
+        yield Problem(_SOURCES[view], f"{names}: kept from before: {reason}")
+
+
+class _Names(NamedTuple):
+    """As in: a.example, b.example, c.example and 99,997 more."""
+
+    first: list[str]
+    number: int
+
+    @property
+    def many(self) -> bool:
+        return self.number > 1
+
+    def __str__(self) -> str:
+        more = f" and {self.number - _NAMED:,} more" if self.number > _NAMED else ""
+        return ", ".join(self.first) + more
+
+
+def _alike(causes: Iterable[tuple[str, Cause]]) -> Iterator[tuple[Cause, _Names]]:
+    """Each cause once, and the names that have it."""
+    first: dict[Cause, list[str]] = {}
+    numbers: dict[Cause, int] = {}
+    for name, cause in causes:
+        numbers[cause] = number = numbers.get(cause, 0) + 1
+        if number <= _NAMED:
+            first.setdefault(cause, []).append(name)
+    for cause, names in first.items():
+        yield cause, _Names(names, numbers[cause])

@@ -1,0 +1,112 @@
+"""views-disagree: /etc/hosts or getaddrinfo and DNS have different addresses, and one of them is held here.
+
+Sources: facts/dns.md "Semantics" (applications ask getaddrinfo, and that /etc/hosts first; whoever looks
+with dig sees something else); RFC 6761 6.3 (localhost names); hosts(5) as Debian's installer writes it
+(127.0.1.1 for the host's own name), nss-myhostname(8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from lowatch.core.addresses import Address, destination, family_name, format_address, is_loopback
+from lowatch.core.answers import Answer, Status, View
+from lowatch.core.findings import Finding, Kind, Subject, Undecided
+from lowatch.core.observed import Unknown
+from lowatch.core.policy import Domain
+from lowatch.core.snapshot import DomainView
+from lowatch.core.verdicts import JudgedEndpoint
+from lowatch.core.views import IN_WORDS, differing, in_effect, unsure
+
+_ADDRESSES_SHOWN = 3
+_LOCALHOST = frozenset({"localhost", "ip6-localhost", "ip6-loopback"})
+
+
+def views_disagree(
+    domain: Domain, view: DomainView, _endpoints: tuple[JudgedEndpoint, ...]
+) -> Iterable[Finding | Undecided]:
+    answer = view.answer
+    if not answer.others:
+        return
+    other = unsure(answer)
+    if other is not None:
+        reason = f"{IN_WORDS[other.view]}: {other.reason}"
+        yield Undecided(Kind.VIEWS_DISAGREE, reason, domain=domain.name)
+        return
+    uncertain = _uncertain(answer)
+    for family, reason in uncertain.items():
+        yield Undecided(Kind.VIEWS_DISAGREE, reason, domain=domain.name, family=family)
+    held, unasked = _places(view)
+    for address in _disputed(answer):
+        if family_name(address) in uncertain or _is_customary(view, address):
+            continue
+        if address in held:
+            yield _finding(answer, address, held[address])
+        elif address in unasked:
+            reason = unasked[address]
+            yield Undecided(Kind.VIEWS_DISAGREE, reason, domain=domain.name, address=address)
+
+
+def _uncertain(answer: Answer) -> Mapping[str, str]:
+    """The families of which what applications get is unknown, or kept from before; and why."""
+    families = (("ipv4", "A", answer.a), ("ipv6", "AAAA", answer.aaaa))
+    return {
+        family: f"{kind}: {rrset.reason}"
+        for family, kind, rrset in families
+        if rrset.status in (Status.UNKNOWN, Status.STALE)
+    }
+
+
+def _places(view: DomainView) -> tuple[Mapping[Address, str], Mapping[Address, str]]:
+    """Of all views' addresses: where those are held that are, and why others could not be asked about."""
+    held = {local.address: local.interface for local in view.local}
+    unasked = dict(view.undecided)
+    for address, place in view.aside:
+        if isinstance(place, Unknown):
+            unasked[address] = f"{place.source}: {place.reason}"
+        else:
+            held[address] = place
+    return held, unasked
+
+
+def _disputed(answer: Answer) -> Iterable[Address]:
+    """Each once, by where it leads."""
+    found = (address for other in answer.others for address in differing(answer, other))
+    return {destination(address): address for address in found}.values()
+
+
+def _is_customary(view: DomainView, address: Address) -> bool:
+    """What hosts have by custom: localhost, and a loopback address for their own name."""
+    if not is_loopback(address):
+        return False
+    name = view.answer.domain
+    if name in _LOCALHOST or name.endswith(".localhost") or name.startswith("localhost."):
+        return True
+    return view.own_name and address not in _given(view.answer).get(View.DNS, ())
+
+
+def _given(answer: Answer) -> Mapping[View, tuple[Address, ...]]:
+    """What each view gives, that of the applications first."""
+    others = {other.view: other.addresses or () for other in answer.others}
+    return {answer.view: answer.addresses, **others}
+
+
+def _finding(answer: Answer, address: Address, interface: str) -> Finding:
+    given = {IN_WORDS[view]: _listed(addresses) for view, addresses in _given(answer).items()}
+    said = ", ".join(
+        f"{source} at {addresses}" if number else f"{source} has {answer.domain} at {addresses}"
+        for number, (source, addresses) in enumerate(given.items())
+    )
+    return Finding(
+        Subject(Kind.VIEWS_DISAGREE, interface, address, answer.domain),
+        f"{said}: {format_address(address)} is local here, on {interface}, and applications on this host "
+        f"go by {IN_WORDS[in_effect(answer)]}",
+    )
+
+
+def _listed(addresses: tuple[Address, ...]) -> str:
+    if not addresses:
+        return "no address"
+    shown = ", ".join(map(format_address, addresses[:_ADDRESSES_SHOWN]))
+    more = len(addresses) - _ADDRESSES_SHOWN
+    return f"{shown} and {more} more" if more > 0 else shown

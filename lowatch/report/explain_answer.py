@@ -1,0 +1,67 @@
+"""What each view says of a domain, for an explanation; and which of them applications go by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from lowatch.core.addresses import Address, format_address
+from lowatch.core.answers import Answer, OtherView, RRset, Service, Status, View
+from lowatch.core.views import in_effect
+
+from .phrases import duration, listed, printable
+from .terminal import Cell, Screen, Style
+
+INDENT = 2
+COLUMN = 14
+
+
+def step(label: str, text: str, screen: Screen, style: Style = Style.DIM) -> list[str]:
+    """One line of evidence, wrapped."""
+    return screen.entry(Cell(label, style), text, column=COLUMN, indent=INDENT)
+
+
+def answer_lines(answer: Answer, now: float, screen: Screen) -> list[str]:
+    """The view that decides first, in detail. now: monotonic seconds."""
+    return [line for label, text in _steps(answer, now) for line in step(label, text, screen)]
+
+
+def _steps(answer: Answer, now: float) -> Iterator[tuple[str, str]]:
+    for service in answer.services or ():
+        yield "SRV", _service(service)
+    yield f"{answer.view} A", _rrset(answer.a, now)
+    yield f"{answer.view} AAAA", _rrset(answer.aaaa, now)
+    for other in answer.others:
+        yield other.view, _other(other)
+    if answer.others or answer.view is not View.DNS:
+        yield "in effect", f"{in_effect(answer)}: applications on this host go by it"
+
+
+def _service(service: Service) -> str:
+    return f"{printable(service.target)}, {service.port}: {_addresses(service.addresses) or 'no address'}"
+
+
+def _rrset(rrset: RRset, now: float) -> str:
+    words = [_addresses(rrset.addresses)] if rrset.addresses else []
+    if rrset.synthesised:
+        words.append(f"{_addresses(rrset.synthesised)} by a DNS64, which leads to a translator")
+    if rrset.status is not Status.RESOLVED:
+        age = "" if rrset.stale_since is None else f" for {duration(now - rrset.stale_since)}"
+        reason = f": {printable(rrset.reason)}" if rrset.reason else ""
+        words.append(f"{rrset.status}{age}{reason}")
+    if rrset.chain:
+        words.append(f"by way of {', '.join(map(printable, rrset.chain))}")
+    if rrset.server:
+        words.append(f"said {printable(rrset.server)}, TTL {rrset.ttl} s")
+    return "; ".join(words)
+
+
+def _other(other: OtherView) -> str:
+    reason = printable(other.reason)
+    if other.addresses is None:
+        return f"unknown: {reason}"
+    addresses = _addresses(other.addresses) or "no address"
+    return f"{addresses}; kept from before: {reason}" if reason else addresses
+
+
+def _addresses(addresses: Iterable[Address]) -> str:
+    return listed([format_address(address) for address in addresses])
