@@ -1,22 +1,23 @@
-"""The engine: every domain's A and AAAA, asked for when due, kept through every failure.
+"""The engine: what DNS says of every domain, asked for when due, kept through every failure.
 
-Driven by the loop's callbacks: a bucket of due names, a datagram, a deadline. The only tasks are
-those of TCP exchanges, in the TaskGroup of `run`.
+Driven by the loop's callbacks: a bucket of due names, a batch of datagrams, a deadline. The only
+tasks are those of streams, in the TaskGroup of `run`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Protocol
 
 from lowatch.config.schema import DnsSettings
-from lowatch.core.addresses import Address
-from lowatch.core.answers import Answer
+from lowatch.core.addresses import Address, Port, Prefix
+from lowatch.core.answers import Answer, Status
 from lowatch.core.lifecycle import Now
 
-from .channel import Environment, QueryObserver
+from .answers import Answers
+from .asking import Environment, QueryObserver
 from .names import Names
 from .nameservers import RESOLV_CONF, NameserverSource
 from .reader import Reader
@@ -31,15 +32,15 @@ class _Unobserved:
     def on_query(self, rcode: str, seconds: float) -> None:
         pass
 
+    def on_lag(self, seconds: float, count: int) -> None:
+        pass
+
     def on_mismatch(self) -> None:
         pass
 
 
 class Engine:
-    """Keeps an Answer per domain: the application's Resolver.
-
-    An Answer is replaced by another only when its addresses, status, reason or chain changed.
-    """
+    """Keeps an Answer per domain: the application's Resolver, as far as DNS goes."""
 
     def __init__(
         self,
@@ -51,18 +52,34 @@ class Engine:
     ) -> None:
         """domains: lower case A-labels without a trailing dot, asked for as they are (FQDNs)."""
         self._names = Names()
-        self._names.replace(domains)
+        self._answers = Answers(self._names)
         self._resolv_conf = resolv_conf
         self._source = NameserverSource(settings, resolv_conf)
         self._clock = clock
         self._observer = observer or _Unobserved()
         self._reader = Reader(self._observer)
         self._session: Session | None = None
+        self._ipv6_idle = False
+        self.answer = self._answers.answer
+        self.at = self._answers.at
+        self.inside = self._answers.inside
+        self.unresolved = self._answers.unresolved
+        self.replace_domains(domains)
+
+    answer: Callable[[str], Answer]
+    at: Callable[[Address], Collection[str]]
+    inside: Callable[[Iterable[Prefix]], set[str]]
+    unresolved: Callable[[], Mapping[str, tuple[str, str]]]
 
     @property
-    def answers(self) -> Mapping[str, Answer]:
-        """The present answer of each domain; a live view."""
-        return self._names.answers
+    def statuses(self) -> Mapping[Status, int]:
+        """How many domains have each answer status."""
+        return self._answers.statuses
+
+    @property
+    def service_ports(self) -> frozenset[Port]:
+        """The ports that the SRV names' records name now."""
+        return self._answers.service_ports
 
     @property
     def stub_addresses(self) -> frozenset[Address]:
@@ -77,8 +94,14 @@ class Engine:
     async def run(self, changed: Callable[[str], None]) -> None:
         """Resolve until cancelled; then no socket and no timer is left, and it may be run again."""
         async with asyncio.TaskGroup() as tasks:
-            environment = Environment(self._now, tasks.create_task, self._observer, self._reader)
-            session = self._session = Session(self._names, self._source, environment, changed)
+            environment = Environment(
+                self._now, tasks.create_task, self._observer, self._reader, _nobody_asked, _nobody_asked
+            )
+            session = Session(
+                self._names, self._answers, self._source, environment, changed, self._suspended
+            )
+            self._session = session
+            session.follow_ipv6(idle=self._ipv6_idle)
             try:
                 session.start()
                 await asyncio.get_running_loop().create_future()
@@ -92,7 +115,11 @@ class Engine:
 
     def replace_domains(self, domains: Iterable[str]) -> None:
         """Follow these from now on; what both the old and the new ones name keeps its state."""
-        added = self._names.replace(domains)
+        if not isinstance(domains, Mapping | Set):
+            domains = dict.fromkeys(domains)  # each is looked up in it
+        added, gone = self._names.configure(domains)
+        self._answers.added(added)
+        self._answers.removed(gone)
         if self._session is not None:
             self._session.add(added)
 
@@ -102,5 +129,27 @@ class Engine:
         if self._session is not None:
             self._session.replace_source(self._source)
 
+    def files_changed(self) -> None:
+        """resolv.conf may be another."""
+        if self._session is not None:
+            self._session.refresh()
+        else:
+            self._source.refresh()
+
+    def follow_ipv6(self, *, idle: bool) -> None:
+        """idle: no watched interface holds an IPv6 address but ::1: AAAA answers may get older."""
+        self._ipv6_idle = idle
+        if self._session is not None:
+            self._session.follow_ipv6(idle=idle)
+
     def _now(self) -> float:
         return self._clock.now().monotonic
+
+    def _suspended(self) -> float:
+        """How much the clock that counts a suspend is ahead of the one that does not."""
+        now = self._clock.now()
+        return now.uptime - now.monotonic
+
+
+def _nobody_asked(*_ended: object) -> None:
+    raise AssertionError("a session answers for itself")

@@ -1,36 +1,69 @@
-"""Whether a nameserver is worth asking first: it cools down after silence, then is tried by one."""
+"""Whether a nameserver is worth asking: first, only where others are silent too, or hardly at all.
+
+    what came of a query            from now on
+    any reply                       it is asked as usual
+    no reply in time, or refused    it is asked after the others for 5, 10, 20 ... 60 s; then one query
+                                    goes ahead to see
+    three in a row unanswered       given up: a few queries at a time go to see, all others fail at once
+
+One silence may be a lost datagram, or a name whose own servers are dead. An ICMP refusal leaves no
+doubt, and counts for three.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 COOLDOWN = 5.0
 COOLDOWN_LIMIT = 60.0
+GIVE_UP_AFTER = 3
+"""Queries in a row without a reply."""
 
 
 class Health:
-    """All times are monotonic seconds."""
+    """All times are monotonic seconds.
 
-    __slots__ = ("_silences", "shunned_until")
+    unanswered: queries in a row. reason: why the last of them was, one line. on_recovery: called when
+    one that had been given up replies.
+    """
+
+    __slots__ = ("_rests", "on_recovery", "reason", "shunned_until", "unanswered")
 
     def __init__(self) -> None:
-        self._silences = 0
+        self._rests = 0
+        self.unanswered = 0
         self.shunned_until = 0.0
+        self.reason = ""
+        self.on_recovery: Callable[[], None] | None = None
 
     def note_reply(self) -> None:
         """Any reply will do; a SERVFAIL says something of the name, not of the server."""
-        self._silences = 0
+        if not self.unanswered:
+            return
+        recovered = self.given_up
+        self._rests = self.unanswered = 0
         self.shunned_until = 0.0
+        if recovered and self.on_recovery is not None:
+            self.on_recovery()
 
-    def note_silence(self, now: float) -> None:
-        """No reply in time, or an ICMP refusal: 5, 10, 20 ... 60 s of rest."""
-        if now < self.shunned_until and self._silences:
+    def note_silence(self, now: float, reason: str = "it does not reply", *, refused: bool = False) -> None:
+        """No reply in time. refused: by ICMP, or when connecting."""
+        self.reason = reason
+        self.unanswered += GIVE_UP_AFTER if refused else 1
+        if now < self.shunned_until and self._rests:
             return  # one of many that were in flight when it fell silent
-        self.shunned_until = now + min(COOLDOWN * 2.0**self._silences, COOLDOWN_LIMIT)
-        self._silences = min(self._silences + 1, 10)
+        self.shunned_until = now + min(COOLDOWN * 2.0**self._rests, COOLDOWN_LIMIT)
+        self._rests = min(self._rests + 1, 10)
 
     def admits(self, now: float) -> bool:
+        """Whether it may be asked before others."""
         return now >= self.shunned_until
+
+    @property
+    def given_up(self) -> bool:
+        return self.unanswered >= GIVE_UP_AFTER
 
     def note_asked(self, now: float, timeout: float) -> None:
         """After a rest one query goes ahead, and the others wait for its end."""
-        if self._silences and self.admits(now):
+        if self._rests and now >= self.shunned_until:
             self.shunned_until = now + timeout

@@ -1,90 +1,153 @@
-"""The domains followed: the state of each, and the Answer that others see."""
+"""The names followed, by number, and the slots that are theirs.
+
+A name is followed because it is configured, or because somebody wants it: an SRV record of a configured
+name that has it as its target, or the search for a DNS64. Slot 2n is the A of name n (of an SRV name:
+its SRV records), slot 2n + 1 its AAAA (which an SRV name has not).
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
+import random
+from array import array
+from collections.abc import Collection, Iterable, Iterator
 from itertools import chain
-from types import MappingProxyType
 
-from lowatch.config.schema import DnsSettings
-from lowatch.core.answers import Answer
-from lowatch.wire.dns import RRType, encode_question
+from lowatch.core.policy import is_service_name
+from lowatch.wire.dns import RRType, encode_name
 
-from .schedule import AT_ONCE
-from .state import Outcome, State, update
+from .slots import NEVER, Slots
+from .state import State
+
+_A, _AAAA, _SRV = (rrtype.to_bytes(2, "big") + b"\0\1" for rrtype in (RRType.A, RRType.AAAA, RRType.SRV))
+
+_CONFIGURED, _SERVICE = 1, 2
+_UNASKED = (4, 8)  # of the A or the SRV, of the AAAA
 
 
-class Track:
-    """One domain and type.
-
-    question: as encode_question makes it, kept because it is put again and again.
-    due: monotonic seconds. busy: was due, and is being asked for. dropped: no longer followed.
-    """
-
-    __slots__ = ("busy", "domain", "dropped", "due", "question", "rrtype", "state")
-
-    def __init__(self, domain: str, rrtype: RRType) -> None:
-        self.domain = domain
-        self.rrtype = rrtype
-        self.question = encode_question(domain, rrtype)
-        self.state = State()
-        self.due = AT_ONCE
-        self.busy = False
-        self.dropped = False
+def question_of(slot: int, name: bytes) -> bytes:
+    """The question section for a slot. name: the one for slot 2n, of which that for 2n + 1 is made."""
+    return name[: -len(_AAAA)] + _AAAA if slot & 1 else name
 
 
 class Names:
-    """answers: by domain, a live view. all_asked: set while each has been asked once or more."""
+    """slots: what is known of each. all_asked: set while each slot has been asked for once or more.
+
+    questions: by number, the question section for slot 2n; the same object for as long as the name is
+    followed, by which a reply is known to be still wanted.
+    """
 
     def __init__(self) -> None:
-        self._tracks: dict[str, tuple[Track, Track]] = {}
-        self._answers: dict[str, Answer] = {}
-        self._unasked: set[Track] = set()
-        self.answers: Mapping[str, Answer] = MappingProxyType(self._answers)
+        self.slots = Slots()
         self.all_asked = asyncio.Event()
+        self.all_asked.set()
+        self._numbers: dict[str, int] = {}
+        self._texts: list[str] = []
+        self.questions: list[bytes] = []
+        self._flags = bytearray()
+        self._free: list[int] = []
+        self._wanted: dict[int, int] = {}
+        self._unasked = 0
 
-    def __iter__(self) -> Iterator[Track]:
-        return chain.from_iterable(self._tracks.values())
+    def number_of(self, text: str) -> int | None:
+        """Of a name that is followed, configured or not."""
+        return self._numbers.get(text)
 
-    def replace(self, domains: Iterable[str]) -> list[Track]:
-        """Follow these and no others. Returns the tracks that are new; the rest keep their state."""
-        wanted = dict.fromkeys(domains)
-        for domain in self._tracks.keys() - wanted.keys():
-            self._drop(domain)
-        added = [track for domain in wanted if domain not in self._tracks for track in self._add(domain)]
-        self._note_asked()
-        return added
+    def text_of(self, number: int) -> str:
+        return self._texts[number]
 
-    def record(
-        self, track: Track, outcome: Outcome, now: float, settings: DnsSettings, jitter: float
-    ) -> tuple[float, bool]:
-        """Take in a lookup's end: when to ask again, and whether the Answer is another now."""
-        before = track.state.rrset
-        track.state, due = update(track.state, outcome, now, settings, jitter)
-        self._unasked.discard(track)
-        changed = track.state.rrset is not before
-        if changed:
-            a, aaaa = self._tracks[track.domain]
-            self._answers[track.domain] = Answer(track.domain, a.state.rrset, aaaa.state.rrset)
-        self._note_asked()
-        return due, changed
+    def is_configured(self, number: int) -> bool:
+        return bool(self._flags[number] & _CONFIGURED)
 
-    def _add(self, domain: str) -> tuple[Track, Track]:
-        tracks = Track(domain, RRType.A), Track(domain, RRType.AAAA)
-        self._tracks[domain] = tracks
-        self._answers[domain] = Answer(domain)
-        self._unasked.update(tracks)
-        return tracks
+    def is_service(self, number: int) -> bool:
+        return bool(self._flags[number] & _SERVICE)
 
-    def _drop(self, domain: str) -> None:
-        del self._answers[domain]
-        for track in self._tracks.pop(domain):
-            track.dropped = True
-            self._unasked.discard(track)
+    def configured(self) -> Iterator[int]:
+        return (number for number, flags in enumerate(self._flags) if flags & _CONFIGURED)
 
-    def _note_asked(self) -> None:
-        if self._unasked:
-            self.all_asked.clear()
-        else:
-            self.all_asked.set()
+    def slots_of(self, number: int) -> tuple[int, ...]:
+        """Those to be asked for."""
+        return (2 * number,) if self.is_service(number) else (2 * number, 2 * number + 1)
+
+    def all_slots(self) -> array[int]:
+        """Every slot to be asked for: addresses that most clients use first, so the A before the AAAA."""
+        followed = [number for number, text in enumerate(self._texts) if text]
+        found = array("I", (2 * number for number in followed))
+        found.extend(2 * number + 1 for number in followed if not self.is_service(number))
+        return found
+
+    def configure(self, domains: Collection[str]) -> tuple[list[int], list[int]]:
+        """Have these configured and no others. The numbers that are new, and those that are no more."""
+        gone = [number for number in self.configured() if self._texts[number] not in domains]
+        added = []
+        for text in domains:
+            number = self._numbers.get(text)
+            if number is None or not self.is_configured(number):
+                number = self._follow(text)
+                self._flags[number] |= _CONFIGURED
+                added.append(number)
+        for number in gone:
+            self._flags[number] &= ~_CONFIGURED
+        return added, gone
+
+    def want(self, text: str) -> int:
+        """Follow a name for somebody else's sake; undone by unwant(). Its number."""
+        number = self._follow(text)
+        self._wanted[number] = self._wanted.get(number, 0) + 1
+        return number
+
+    def unwant(self, number: int) -> None:
+        left = self._wanted.pop(number) - 1
+        if left:
+            self._wanted[number] = left
+
+    def is_followed(self, number: int) -> bool:
+        return self.is_configured(number) or number in self._wanted
+
+    def release(self, number: int) -> None:
+        """Forget a name that is no longer followed; its number may be another's from now on."""
+        for slot in self.slots_of(number):
+            self.note_asked(slot)
+        for slot in (2 * number, 2 * number + 1):
+            self.slots.due[slot] = NEVER
+            self.slots.store(slot, State())
+        del self._numbers[self._texts[number]]
+        self._texts[number], self.questions[number], self._flags[number] = "", b"", 0
+        self._free.append(number)
+
+    def note_asked(self, slot: int) -> None:
+        """It has been asked for, whatever came of it."""
+        bit = _UNASKED[slot & 1]
+        if self._flags[slot >> 1] & bit:
+            self._flags[slot >> 1] &= ~bit
+            self._unasked -= 1
+            if not self._unasked:
+                self.all_asked.set()
+
+    def _follow(self, text: str) -> int:
+        number = self._numbers.get(text)
+        if number is not None:
+            return number
+        number = self._numbers[text] = self._free.pop() if self._free else self._grow()
+        self._texts[number] = text
+        is_service = is_service_name(text)
+        self.questions[number] = encode_name(text) + (_SRV if is_service else _A)
+        flags = _UNASKED[0] | (_SERVICE if is_service else _UNASKED[1])
+        self._flags[number] = flags
+        self._unasked += 1 if flags & _SERVICE else 2
+        self.all_asked.clear()
+        return number
+
+    def _grow(self) -> int:
+        self.slots.grow()
+        self.slots.grow()
+        self._texts.append("")
+        self.questions.append(b"")
+        self._flags.append(0)
+        return len(self._texts) - 1
+
+    def slots_with_failures(self) -> Iterable[int]:
+        """Those whose last lookup failed, from a random one on, so that each has its turn."""
+        count = len(self.slots)
+        first = random.randrange(count) if count else 0  # noqa: S311 - guards no secret
+        return (slot for slot in chain(range(first, count), range(first)) if self.slots.has_failed(slot))

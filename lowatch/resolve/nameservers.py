@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lowatch.config.schema import DnsSettings, Nameserver
 from lowatch.core.addresses import Address, parse_address
 
+from .files import UNREAD, fingerprint, fingerprint_read
+
 RESOLV_CONF = Path("/etc/resolv.conf")
 
 _READ_LIMIT = 64 * 1024
 _DNS_PORT = 53
+_COMMENT = re.compile("[#;].*")  # behind an address too, without a space: glibc ends the word there
 # systemd-resolved listens on both, whichever of them resolv.conf names.
 _RESOLVED_STUBS = frozenset({parse_address("127.0.0.53"), parse_address("127.0.0.54")})
 # What some system or other has in the file (`lookup` and `family` are BSD's) and we do not need.
@@ -51,14 +55,14 @@ def parse_resolv_conf(text: str, source: str = str(RESOLV_CONF)) -> Nameservers:
     options = Nameservers()
     problems = []
     for number, line in enumerate(text.splitlines(), 1):
-        keyword, *words = line.split() or ["#"]
+        keyword, *words = _COMMENT.sub("", line).split() or ["#"]
         try:
             if keyword == "nameserver":
                 servers[_parse_nameserver(words)] = None
             elif keyword == "options":
                 for word in words:
                     options = _parse_option(options, word)
-            elif keyword[0] not in "#;" and keyword not in _OTHER_KEYWORDS:
+            elif keyword != "#" and keyword not in _OTHER_KEYWORDS:
                 raise ValueError(f"unknown keyword {keyword!r}")  # noqa: TRY301 - one way out
         except ValueError as error:
             problems.append(f"{source}:{number}: {error}, ignoring the line")
@@ -84,10 +88,11 @@ def _parse_option(options: Nameservers, word: str) -> Nameservers:
         return replace(options, rotate=True)
     if name not in ("timeout", "attempts"):
         return options
-    if not (value.isascii() and value.isdigit() and int(value) > 0):
-        raise ValueError(f"option {word!r} wants a number from 1 up")
+    least = 0 if name == "timeout" else 1  # glibc waits a second where it says 0
+    if not (value.isascii() and value.isdigit() and int(value) >= least):
+        raise ValueError(f"option {word!r} wants a number from {least} up")
     if name == "timeout":
-        return replace(options, timeout=float(min(int(value), _MAX_TIMEOUT)))
+        return replace(options, timeout=float(min(int(value) or 1, _MAX_TIMEOUT)))
     return replace(options, attempts=min(int(value), _MAX_ATTEMPTS))
 
 
@@ -97,7 +102,7 @@ class NameserverSource:
     def __init__(self, settings: DnsSettings, resolv_conf: Path = RESOLV_CONF) -> None:
         self.settings = settings
         self._path = resolv_conf
-        self._seen: tuple[int, ...] = ()
+        self._seen = UNREAD
         self.current = Nameservers()
         self.refresh()
 
@@ -108,22 +113,15 @@ class NameserverSource:
             servers = tuple(dict.fromkeys(self.settings.nameservers))
             problems = () if servers else ("dns.nameservers: names no nameserver",)
             self.current = Nameservers(servers, problems=problems)
-        elif (seen := self._fingerprint()) != self._seen or not seen:
-            self._seen = seen
+        elif fingerprint(self._path) != self._seen:
             self.current = self._read()
         return self.current != before
 
-    def _fingerprint(self) -> tuple[int, ...]:
-        """Differs when the file does, behind a symbolic link too; () where there is none."""
-        try:
-            status = self._path.stat()
-        except OSError:
-            return ()
-        return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
-
     def _read(self) -> Nameservers:
+        self._seen = fingerprint(self._path)
         try:
             with self._path.open("rb") as file:
+                self._seen = fingerprint_read(file)
                 text = file.read(_READ_LIMIT).decode(errors="replace")
         except OSError as error:
             return Nameservers(problems=(f"{self._path}: {error.strerror}: no nameserver is known",))

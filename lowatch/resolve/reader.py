@@ -12,9 +12,12 @@ from collections.abc import Callable
 from typing import Protocol
 
 from lowatch.wire.dns import Reply, failure
-from lowatch.wire.dns_lean import parse_lean
+from lowatch.wire.dns_lean import denial_key, is_shareable, parse_lean, renewed_ttl
 
 CHECKED_ONE_IN = 1000
+
+DENIALS_KEPT = 1024
+"""Of 200 octets or so. A cache's TTL counts down, and makes another one each second."""
 
 _SHOWN_OCTETS = 1232  # more than that came by TCP, or by a server that disregards our payload size
 
@@ -33,12 +36,22 @@ class Reader:
         self._observer = observer
         self._draw = draw
         self._lean = True
+        self._check_next = False
+        self._denials: dict[bytes, Reply] = {}
+
+    def renewed_ttl(self, message: bytes, question: bytes, known: bytes) -> int | None:
+        """The TTL of a response that is no more than the `known` address again; None: read() it."""
+        if not self._lean or self._draw() * CHECKED_ONE_IN < 1:
+            self._check_next = True
+            return None
+        return renewed_ttl(message, question, known)
 
     def read(self, message: bytes, question: bytes) -> Reply:
         """What a response comes to of which `repeats_question` holds. Never raises."""
-        lean = parse_lean(message, question) if self._lean else None
-        if lean is not None and self._draw() * CHECKED_ONE_IN >= 1:
+        lean = self._read_lean(message, question) if self._lean else None
+        if lean is not None and not self._check_next and self._draw() * CHECKED_ONE_IN >= 1:
             return lean
+        self._check_next = False
         try:
             # Megabytes, and tens of milliseconds, that only the first unusual message costs.
             from lowatch.wire.dns_full import parse_full  # noqa: PLC0415
@@ -48,6 +61,21 @@ class Reader:
         if lean not in (None, full):
             self._give_up(message)
         return full
+
+    def _read_lean(self, message: bytes, question: bytes) -> Reply | None:
+        """As parse_lean. Of most names an AAAA is denied, by a zone in words that are always the same."""
+        key = denial_key(message)
+        if key is None:
+            return parse_lean(message, question)
+        known = self._denials.get(key)
+        if known is not None:
+            return known
+        lean = parse_lean(message, question)
+        if lean is not None and not lean.chain and is_shareable(message):
+            if len(self._denials) >= DENIALS_KEPT:
+                self._denials.clear()
+            self._denials[key] = lean
+        return lean
 
     def _give_up(self, message: bytes) -> None:
         self._lean = False

@@ -1,108 +1,259 @@
-"""What exists while the engine runs: the schedule, the nameservers' channels, lookups under way."""
+"""What exists while the engine runs: the wheel, the nameservers' channels, lookups under way."""
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections import deque
+from array import array
 from collections.abc import Callable, Iterable
+from dataclasses import replace
+from itertools import islice
 
-from .channel import Environment
-from .lookup import Lookup
-from .names import Names, Track
+from lowatch.config.schema import DnsSettings
+from lowatch.wire.dns import Kind, Reply
+
+from .answers import Answers
+from .asking import Channel, Environment
+from .lookup import Lookup, Lookups
+from .names import Names, question_of
 from .nameservers import NameserverSource
-from .schedule import AT_ONCE, Schedule
-from .state import Outcome
+from .schedule import Bucket, Waiting, Wheel
+from .slots import NEVER
+from .state import Outcome, renewed_due, update
 from .upstreams import Upstreams
 
 MAX_LOOKUPS = 256
-"""Under way at a time. What is due beyond that waits its turn, at the cost of one reference."""
+"""Under way at a time. What is due beyond that waits its turn, at the cost of its number."""
 
 REFRESH_INTERVAL = 5.0
 """Seconds between looks at resolv.conf, taken only when some name is due anyway."""
 
+IPV6_IDLE_TTL = 600.0
+"""Seconds that an AAAA is good for at least while no watched interface holds an IPv6 address."""
+
+SEE_AFTER, SEE_AFTER_LIMIT = 5.0, 30.0
+"""Seconds between looks whether a server that was given up is back: 5, 10, 20, and then 30."""
+
+SEE_BY = 4
+"""Queries to see by."""
+
+_SUSPENDED = 10.0
+"""Seconds by which the clock that counts a suspend has to get ahead for that to matter."""
+
 
 class Session:
-    """Asks for each name when it is due, from `start` to `close`.
+    """Asks for each slot when it is due, from `start` to `close`.
 
     `changed(domain)` is called by the loop, never from within a callback of ours: it may raise or
-    call back as it likes.
+    call back as it likes. slept: seconds that the system was suspended for, in all.
     """
 
     def __init__(
         self,
         names: Names,
+        answers: Answers,
         source: NameserverSource,
         environment: Environment,
         changed: Callable[[str], None],
+        slept: Callable[[], float],
     ) -> None:
         self._names = names
+        self._slots = names.slots
+        self._answers = answers
         self._source = source
         self._now = environment.now
+        self._observer = environment.observer
         self._changed = changed
+        self._slept = slept
+        self._slept_before = slept()
         self._loop = asyncio.get_running_loop()
-        self._schedule: Schedule[Track] = Schedule(self._on_due, environment.now)
-        self._upstreams = Upstreams(environment)
+        self._waiting = Waiting(self._slots.due)
+        self._wheel = Wheel(self._slots.due, self._on_due, environment.now)
+        self._lookups = Lookups(self._text_of, self._on_ended)
+        self._upstreams = Upstreams(
+            environment.answering(self._on_reply, self._on_renewed), self._on_recovery
+        )
+        self._lookups.upstreams = self._upstreams
         self._refreshed = environment.now()
-        self._waiting: deque[Track] = deque()
-        self._lookups = 0
+        self._seeing: asyncio.TimerHandle | None = None
+        self._seen = 0
+        self._filling = False
         self._closed = False
+        self.ipv6_idle = False
+        self._settings: tuple[DnsSettings, DnsSettings] = (source.settings, source.settings)
 
     def start(self) -> None:
+        """Ask for everything that was never asked for, or was being asked for when the last one ended."""
         self._upstreams.replace(self._source.current, self._source.settings)
-        for track in self._names:
-            track.busy = False
-            self._schedule.add(track, track.due)
+        self._apply_settings()
+        due = self._slots.due
+        at_once = array("I")
+        for slot in self._names.all_slots():
+            if due[slot] == NEVER:
+                at_once.append(slot)
+            else:
+                self._wheel.add(slot, due[slot])
+        self._ask_at_once(at_once)
 
     def close(self) -> None:
         """Leave no socket and no timer; outcomes that were already on their way are not heard."""
         self._closed = True
-        self._schedule.close()
+        if self._seeing is not None:
+            self._seeing.cancel()
+        self._wheel.close()
+        self._waiting.clear()
         self._upstreams.close()
 
-    def add(self, tracks: Iterable[Track]) -> None:
-        for track in tracks:
-            self._schedule.add(track, track.due)
+    def add(self, numbers: Iterable[int]) -> None:
+        """Names that have come to be followed."""
+        slots = [slot for number in numbers for slot in self._names.slots_of(number)]
+        self._ask_at_once(sorted(slots, key=lambda slot: slot & 1))  # each A before any AAAA
 
     def replace_source(self, source: NameserverSource) -> None:
         self._source = source
+        self._apply_settings()
         self._use_nameservers()
 
-    def _use_nameservers(self) -> None:
-        """Ask the source's nameservers, and at once for each name that the others failed."""
-        self._upstreams.replace(self._source.current, self._source.settings)
-        for track in self._names:
-            if track.state.failures and not track.busy:
-                self._schedule.add(track, AT_ONCE)
+    def refresh(self) -> None:
+        """Look whether resolv.conf has changed, and ask by it if so."""
+        self._refreshed = self._now()
+        if self._source.refresh():
+            self._use_nameservers()
 
-    def _on_due(self, tracks: list[Track]) -> None:
+    def follow_ipv6(self, *, idle: bool) -> None:
+        """idle: whether no watched interface holds an IPv6 address, so that AAAA answers matter little."""
+        if idle == self.ipv6_idle:
+            return
+        self.ipv6_idle = idle
+        self._apply_settings()
+        if not idle:
+            self._spread(slot for slot in self._names.all_slots() if slot & 1)
+
+    # When to ask.
+
+    def _apply_settings(self) -> None:
+        settings = self._source.settings
+        seldom = min(max(settings.min_ttl, IPV6_IDLE_TTL), settings.max_ttl)
+        self._settings = settings, replace(settings, min_ttl=seldom) if self.ipv6_idle else settings
+
+    def _use_nameservers(self) -> None:
+        """Ask other nameservers: at once for what the last ones failed, in time for all the rest."""
+        self._upstreams.replace(self._source.current, self._source.settings)
+        self._ask_at_once(slot for slot in self._names.slots_with_failures() if self._is_idle(slot))
+        self._spread(self._names.all_slots())
+
+    def _watch_outage(self) -> None:
+        """While a server is given up, see from time to time: names that back off together leave gaps."""
+        if self._seeing is None and self._upstreams.outage:
+            wait = min(SEE_AFTER * 2.0**self._seen, SEE_AFTER_LIMIT)
+            self._seeing = self._loop.call_later(wait, self._see)
+
+    def _see(self) -> None:
+        self._seeing = None
+        if self._upstreams.outage:
+            self._seen += 1
+            failing = (slot for slot in self._names.slots_with_failures() if self._is_idle(slot))
+            self._ask_at_once(islice(failing, SEE_BY))
+            self._watch_outage()
+
+    def _on_recovery(self) -> None:
+        """A server is back: what failed without it is asked again before its back-off is over."""
+        self._seen = 0
+        self._spread(self._names.slots_with_failures())
+
+    def _spread(self, slots: Iterable[int]) -> None:
+        """Ask again for these, as fast as half the server's pace: what is due anyway has its turn too."""
+        now, pace = self._now(), max(1.0, self._source.settings.max_qps / 2)
+        due = self._slots.due
+        for number, slot in enumerate(slot for slot in slots if self._is_idle(slot)):
+            at = now + number / pace
+            if at < due[slot]:
+                self._wheel.add(slot, at)
+
+    def _is_idle(self, slot: int) -> bool:
+        """Whether it is neither being asked for nor waiting for that already."""
+        return self._now() < self._slots.due[slot] != NEVER
+
+    def _ask_at_once(self, slots: Iterable[int]) -> None:
+        self._waiting.put_at_once(slots, self._now())
+        self._fill_soon()
+
+    def _on_due(self, buckets: list[Bucket]) -> None:
         now = self._now()
         if now - self._refreshed >= REFRESH_INTERVAL:
-            self._refreshed = now
-            if self._source.refresh():
-                self._use_nameservers()
-        for track in tracks:
-            if not (track.busy or track.dropped):
-                track.busy = True
-                self._waiting.append(track)
-        self._start_lookups(now)
+            self.refresh()
+        for bucket in buckets:
+            self._waiting.put(bucket)
+        slept, self._slept_before = self._slept() - self._slept_before, self._slept()
+        if slept > _SUSPENDED:
+            self._spread(self._names.all_slots())  # what was answered before it may be hours old
+        self._fill()
 
-    def _start_lookups(self, now: float) -> None:
-        while self._waiting and self._lookups < MAX_LOOKUPS:
-            track = self._waiting.popleft()
-            if not track.dropped:
-                self._lookups += 1
-                Lookup(track, self._upstreams, self._on_outcome).start(now)
+    def _fill_soon(self) -> None:
+        """After this batch of replies, or of whatever else, the next one."""
+        if not self._filling and self._waiting:
+            self._filling = True
+            self._loop.call_soon(self._fill)
 
-    def _on_outcome(self, track: Track, outcome: Outcome, now: float) -> None:
+    def _fill(self) -> None:
+        self._filling = False
         if self._closed:
             return
-        self._lookups -= 1
-        track.busy = False
-        if not track.dropped:
+        now, known = self._now(), self._slots.known
+        while (room := MAX_LOOKUPS - self._lookups.under_way) > 0:
+            bucket = self._waiting.take(room, now)
+            if bucket is None:
+                return
+            slots = bucket.slots
+            self._observer.on_lag(now - bucket.second, len(slots))
+            names = [self._names.questions[slot >> 1] for slot in slots]
+            questions = [
+                question_of(slot, name) if slot & 1 else name
+                for slot, name in zip(slots, names, strict=True)
+            ]
+            self._lookups.start([*map(Lookup, slots, names, questions, known(slots))], now)
+
+    # What came of it.
+
+    def _on_renewed(self, asked: Lookup, ttl: int, now: float) -> None:
+        """Nearly always it is what was known already: all that is left to do is to ask again in time."""
+        slot = asked.slot
+        self._lookups.under_way -= 1
+        if self._names.questions[slot >> 1] is asked.name:  # else it is no longer followed
+            self._slots.answered[slot] = now
             jitter = random.random()  # noqa: S311 - spreads the load, guards no secret
-            due, changed = self._names.record(track, outcome, now, self._source.settings, jitter)
-            self._schedule.add(track, due)
-            if changed:
-                self._loop.call_soon(self._changed, track.domain)
-        self._start_lookups(now)
+            self._wheel.add(slot, renewed_due(ttl, self._settings[slot & 1], now, jitter))
+        if not self._filling:
+            self._fill_soon()
+
+    def _on_reply(self, channel: Channel, asked: Lookup, reply: Reply, now: float) -> None:
+        known = asked.trail is None and self._names.questions[asked.slot >> 1] is asked.name
+        if known and self._slots.renew(asked.slot, reply, now):
+            self._on_renewed(asked, reply.ttl, now)
+        else:
+            self._lookups.done(channel, asked, reply, now)
+
+    def _on_ended(self, lookup: Lookup, reply: Reply, server: str, now: float) -> None:
+        if self._closed:
+            return
+        if self._names.questions[lookup.slot >> 1] is lookup.name:
+            self._record(lookup.slot, Outcome(reply, server), now)
+        if reply.kind is Kind.FAILURE:
+            self._watch_outage()
+        self._fill_soon()
+
+    def _record(self, slot: int, outcome: Outcome, now: float) -> None:
+        jitter = random.random()  # noqa: S311
+        before = self._slots.load(slot)
+        after, due = update(before, outcome, now, self._settings[slot & 1], jitter)
+        self._slots.store(slot, after)
+        self._wheel.add(slot, due)
+        if after.rrset is not before.rrset:
+            touched, found = self._answers.changed(slot, before, after)
+            self.add(found)
+            for number in touched:
+                self._loop.call_soon(self._changed, self._names.text_of(number))
+        self._names.note_asked(slot)
+
+    def _text_of(self, slot: int) -> str:
+        return self._names.text_of(slot >> 1)

@@ -67,6 +67,13 @@ def update(
     return after, now + wait + JITTER * jitter * wait
 
 
+def renewed_due(ttl: int, settings: DnsSettings, now: float, jitter: float) -> float:
+    """When to ask again after an answer, as update() has it."""
+    least, most = settings.min_ttl, settings.max_ttl
+    wait = (least if ttl < least else min(ttl, most)) + PAST_TTL
+    return now + wait + JITTER * jitter * wait
+
+
 def _answered(state: State, outcome: Outcome, now: float, settings: DnsSettings) -> tuple[State, float]:
     reply, wait = outcome.reply, _wait(outcome.reply.ttl, settings)
     rotation, addresses = combine(

@@ -60,7 +60,7 @@ class Watched:
             await self._changed.wait()
 
     def __getitem__(self, domain: str) -> Answer:
-        return self.engine.answers[domain]
+        return self.engine.answer(domain)
 
 
 @asynccontextmanager

@@ -11,6 +11,7 @@ async with ScriptedServer(lambda query: [respond(query, "www.example.com. 60 IN 
 from __future__ import annotations
 
 import asyncio
+import random
 import signal
 import socket
 import subprocess
@@ -87,24 +88,26 @@ class ScriptedServer:
         self,
         script: Callable[[Query], Iterable[bytes]],
         over_tcp: Callable[[Query], bytes | list[bytes] | None] | None = None,
+        host: str = "127.0.0.1",
     ) -> None:
         self.script = script
         self.over_tcp = over_tcp
         self.queries: list[Query] = []
-        self.nameserver = Nameserver("127.0.0.1", 0)
+        self.nameserver = Nameserver(host, 0)
         self._transports: list[asyncio.BaseTransport] = []
         self._listener: asyncio.Server | None = None
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
-        port = free_port()
-        self.nameserver = Nameserver("127.0.0.1", port)
+        host = self.nameserver.host
+        port = free_port(host)
+        self.nameserver = Nameserver(host, port)
         transport, _ = await loop.create_datagram_endpoint(
-            lambda: _Datagrams(self), local_addr=("127.0.0.1", port)
+            lambda: _Datagrams(self), local_addr=(host, port)
         )
         self._transports.append(transport)
         if self.over_tcp is not None:
-            self._listener = await loop.create_server(lambda: _Stream(self), "127.0.0.1", port)
+            self._listener = await loop.create_server(lambda: _Stream(self), host, port)
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -172,15 +175,17 @@ def framed(message: bytes) -> bytes:
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A port free for UDP and TCP alike, a moment ago."""
+    """A port free for UDP and TCP alike, a moment ago; none that the kernel would give to a client."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     while True:
-        with socket.socket(type=socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
-            udp.bind((host, 0))
+        port = random.randrange(20_000, 32_768)
+        with socket.socket(family, socket.SOCK_DGRAM) as udp, socket.socket(family) as tcp:
             try:
-                tcp.bind(udp.getsockname())
+                udp.bind((host, port))
+                tcp.bind((host, port))
             except OSError:
                 continue
-            return int(udp.getsockname()[1])
+            return port
 
 
 class Knot:

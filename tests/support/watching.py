@@ -17,6 +17,7 @@ from lowatch.config.schema import Config
 from lowatch.core.audit import Audit
 from lowatch.core.findings import Kind
 from lowatch.core.lifecycle import Now, Remembered, Tracked
+from lowatch.core.policy import ports_of
 from lowatch.kernel.host import Host
 from lowatch.resolve.engine import Engine
 
@@ -64,10 +65,10 @@ async def running(
     policy, clock = config.policy, wiring.SystemClock()
     with closing(Host(policy.watches)) as host:
         engine = Engine(policy.domains, config.dns, clock)
-        auditor = wiring._auditor(host, engine, policy)
+        auditor = wiring.build_auditor(host, engine, policy)
         daemon = Daemon(auditor, host, engine, policy, clock, observed, observed, observed)
         hints = AuditorHints(auditor, observed, daemon.wake)
-        host.follow(wiring._ports(policy), hints, receive_buffer)
+        host.follow(ports_of(policy.domains), hints, receive_buffer)
         async with asyncio.TaskGroup() as group:
             task = group.create_task(daemon.run())
             while not daemon.ready:
@@ -81,7 +82,7 @@ async def fresh_audit(config: Config) -> Audit:
     clock = wiring.SystemClock()
     with closing(Host(config.policy.watches)) as host:
         engine = Engine(config.policy.domains, config.dns, clock)
-        auditor = wiring._auditor(host, engine, config.policy)
+        auditor = wiring.build_auditor(host, engine, config.policy)
         audit, _, _ = await check(auditor, engine, config.policy, clock)
         return audit
 

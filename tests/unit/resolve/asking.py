@@ -29,10 +29,14 @@ class Counts:
 
     def __init__(self) -> None:
         self.seen: list[tuple[str, float]] = []
+        self.lags: list[float] = []
         self.mismatches = 0
 
     def on_query(self, rcode: str, seconds: float) -> None:
         self.seen.append((rcode, seconds))
+
+    def on_lag(self, seconds: float, count: int) -> None:
+        self.lags += [seconds] * count
 
     def on_mismatch(self) -> None:
         self.mismatches += 1
@@ -51,10 +55,10 @@ class Asking:
         self.changes: list[Answer] = []
 
     def changed(self, domain: str) -> None:
-        self.changes.append(self.engine.answers[domain])
+        self.changes.append(self.engine.answer(domain))
 
     def a(self, domain: str = WWW) -> RRset:
-        return self.engine.answers[domain].a
+        return self.engine.answer(domain).a
 
 
 @asynccontextmanager

@@ -43,3 +43,27 @@ def test_any_reply_restores_it() -> None:
     assert health.admits(100.0)
     health.note_asked(100.0, TIMEOUT)
     assert health.admits(100.0)
+
+
+def test_three_unanswered_in_a_row_give_it_up_and_one_refusal_does() -> None:
+    health = Health()
+    for expected in (False, False, True):
+        health.note_silence(100.0, "no reply within 2 s")
+        assert health.given_up is expected
+    assert health.reason == "no reply within 2 s"
+    refused = Health()
+    refused.note_silence(100.0, "Connection refused", refused=True)
+    assert refused.given_up
+
+
+def test_a_recovery_is_told_of_only_where_it_had_been_given_up() -> None:
+    health, told = Health(), []
+    health.on_recovery = lambda: told.append("recovered")
+    health.note_silence(100.0)
+    health.note_reply()
+    assert told == []
+    health.note_silence(100.0, refused=True)
+    health.note_reply()
+    health.note_reply()
+    assert told == ["recovered"]
+    assert not health.given_up

@@ -51,7 +51,7 @@ def test_defaults() -> None:
         ("nameserver 192.0.2.1,192.0.2.2", "'192.0.2.1,192.0.2.2' is not a nameserver's address"),
         ("nameserver 192.0.2.1:53", "'192.0.2.1:53' is not a nameserver's address"),
         ("nameservr 192.0.2.1", "unknown keyword 'nameservr'"),
-        ("options timeout:soon", "option 'timeout:soon' wants a number from 1 up"),
+        ("options timeout:soon", "option 'timeout:soon' wants a number from 0 up"),
         ("options attempts:0", "option 'attempts:0' wants a number from 1 up"),
         ("\0\x1b[2J", r"unknown keyword '\x00\x1b[2J'"),
     ],
@@ -60,6 +60,22 @@ def test_a_malformed_line_costs_only_itself(line: str, problem: str) -> None:
     found = parse_resolv_conf(f"nameserver 192.0.2.53\n{line}\nnameserver 192.0.2.54\n", "/r.conf")
     assert found.servers == (Nameserver("192.0.2.53"), Nameserver("192.0.2.54"))
     assert found.problems == (f"/r.conf:2: {problem}, ignoring the line",)
+
+
+def test_an_address_ends_where_a_comment_begins() -> None:
+    found = parse_resolv_conf("nameserver 192.0.2.53#one\nnameserver 2001:db8::53;two ; three\n")
+    assert found.servers == (Nameserver("192.0.2.53"), Nameserver("2001:db8::53"))
+    assert found.problems == ()
+
+
+def test_all_of_many_nameservers_are_taken_in_their_order() -> None:
+    hosts = [f"192.0.2.{number}" for number in range(9, 0, -1)]
+    found = parse_resolv_conf("".join(f"nameserver {host}\n" for host in hosts))
+    assert [server.host for server in found.servers] == hosts
+
+
+def test_no_timeout_is_a_second() -> None:
+    assert parse_resolv_conf("nameserver ::1\noptions timeout:0\n").timeout == 1.0
 
 
 def test_excess_is_capped_as_glibc_does() -> None:

@@ -3,118 +3,127 @@
 from __future__ import annotations
 
 import asyncio
+from array import array
 from math import ceil
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lowatch.resolve.schedule import AT_ONCE, RateLimit, Schedule
+from lowatch.resolve.schedule import Bucket, RateLimit, Waiting, Wheel
+from lowatch.resolve.slots import NEVER
 from tests.unit.resolve.virtual_time import run_virtually
 
 
-class Item:
-    def __init__(self, name: str = "") -> None:
-        self.name = name
-        self.due = 0.0
-
-
 class Bell:
-    """A Schedule, and what it rang for: (time, items)."""
+    """A Wheel over as many slots, and what it rang for: (time, slots that are really due)."""
 
-    def __init__(self) -> None:
+    def __init__(self, slots: int) -> None:
         self.loop = asyncio.get_running_loop()
-        self.rung: list[tuple[float, list[Item]]] = []
-        self.schedule: Schedule[Item] = Schedule(self._ring, self.loop.time)
+        self.due = array("I", [NEVER] * slots)
+        self.rung: list[tuple[float, list[int]]] = []
+        self.waiting = Waiting(self.due)
+        self.wheel = Wheel(self.due, self._ring, self.loop.time)
 
-    def _ring(self, items: list[Item]) -> None:
-        self.rung.append((self.loop.time(), items))
+    def _ring(self, buckets: list[Bucket]) -> None:
+        for bucket in buckets:
+            self.waiting.put(bucket)
+        now, taken = self.loop.time(), array("I")
+        while (part := self.waiting.take(1_000, now)) is not None:
+            taken += part.slots
+        self.rung.append((now, list(taken)))
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.floats(0, 100), min_size=1, max_size=30))
 def test_everything_rings_once_never_early_and_less_than_a_second_late(after: list[float]) -> None:
     async def scenario() -> None:
-        bell = Bell()
+        bell = Bell(len(after))
         start = bell.loop.time()
-        for seconds in after:
-            bell.schedule.add(Item(), start + seconds)
+        for slot, seconds in enumerate(after):
+            bell.wheel.add(slot, start + seconds)
         await asyncio.sleep(102)
-        rung = [(at, item.due) for at, items in bell.rung for item in items]
-        assert sorted(due for _, due in rung) == sorted(start + seconds for seconds in after)
-        assert all(due <= at < due + 1 for at, due in rung)
-        assert len(bell.rung) == len({ceil(due) for _, due in rung})
-        bell.schedule.close()
+        rung = [(at, slot) for at, slots in bell.rung for slot in slots]
+        assert sorted(slot for _, slot in rung) == list(range(len(after)))
+        assert all(start + after[slot] <= at < start + after[slot] + 1 for at, slot in rung)
+        assert len(bell.rung) == len({ceil(start + seconds) for seconds in after})
+        bell.wheel.close()
 
     run_virtually(scenario())
 
 
-def test_at_once_is_at_once() -> None:
+def test_a_slot_that_was_moved_is_taken_at_its_new_time_only() -> None:
     async def scenario() -> None:
-        bell = Bell()
-        await asyncio.sleep(0.5)
-        items = [Item(), Item()]
-        for item in items:
-            bell.schedule.add(item, AT_ONCE)
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        assert bell.rung == [(1000.5, items)]
-
-    run_virtually(scenario())
-
-
-def test_an_item_that_was_moved_rings_at_its_new_time_only() -> None:
-    async def scenario() -> None:
-        bell = Bell()
-        item = Item()
-        bell.schedule.add(item, 1010.0)
-        bell.schedule.add(item, 1005.0)
-        bell.schedule.add(item, 1020.0)
+        bell = Bell(1)
+        for at in (1010.0, 1005.0, 1020.0):
+            bell.wheel.add(0, at)
         await asyncio.sleep(30)
-        assert bell.rung == [(1020.0, [item])]
+        assert [(at, slots) for at, slots in bell.rung if slots] == [(1020.0, [0])]
 
     run_virtually(scenario())
 
 
-def test_an_earlier_item_is_not_held_up_by_a_later_one() -> None:
+def test_an_earlier_slot_is_not_held_up_by_a_later_one() -> None:
     async def scenario() -> None:
-        bell = Bell()
-        late, early = Item("late"), Item("early")
-        bell.schedule.add(late, 1050.0)
-        bell.schedule.add(early, 1005.0)
+        bell = Bell(2)
+        bell.wheel.add(1, 1050.0)
+        bell.wheel.add(0, 1005.0)
         await asyncio.sleep(60)
-        assert bell.rung == [(1005.0, [early]), (1050.0, [late])]
+        assert bell.rung == [(1005.0, [0]), (1050.0, [1])]
 
     run_virtually(scenario())
 
 
-def test_an_item_may_be_added_from_within() -> None:
+def test_a_slot_may_be_added_from_within() -> None:
     async def scenario() -> None:
         loop = asyncio.get_running_loop()
         times = []
 
-        def again(items: list[Item]) -> None:
+        def again(_buckets: list[Bucket]) -> None:
             times.append(loop.time())
-            schedule.add(items[0], loop.time() + 7)
+            wheel.add(0, loop.time() + 7)
 
-        schedule: Schedule[Item] = Schedule(again, loop.time)
-        schedule.add(Item(), AT_ONCE)
+        wheel = Wheel(array("I", [NEVER]), again, loop.time)
+        wheel.add(0, 1007.0)
         await asyncio.sleep(22)
-        schedule.close()
-        assert times == [1000.0, 1007.0, 1014.0, 1021.0]
+        wheel.close()
+        assert times == [1007.0, 1014.0, 1021.0]
 
     run_virtually(scenario())
 
 
 def test_closed_it_is_silent() -> None:
     async def scenario() -> None:
-        bell = Bell()
-        bell.schedule.add(Item(), 1005.0)
-        bell.schedule.close()
-        bell.schedule.close()
+        bell = Bell(1)
+        bell.wheel.add(0, 1005.0)
+        bell.wheel.close()
+        bell.wheel.close()
         await asyncio.sleep(10)
         assert bell.rung == []
 
     run_virtually(scenario())
+
+
+def test_waiting_slots_come_first_come_first_served_each_once() -> None:
+    due = array("I", [NEVER] * 6)
+    waiting = Waiting(due)
+    waiting.put_at_once([3, 1], 50.5)
+    waiting.put_at_once([4, 1, 0], 52.5)
+    assert waiting.take(1, 52.9) == Bucket(50, array("I", [3]))
+    assert waiting.take(3, 52.9) == Bucket(50, array("I", [1]))
+    assert waiting.take(2, 52.9) == Bucket(52, array("I", [4]))
+    assert list(due) == [52, NEVER, NEVER, NEVER, NEVER, NEVER]
+    assert waiting.take(2, 52.9) == Bucket(52, array("I", [0]))
+    assert waiting.take(2, 52.9) is None
+    assert not waiting
+
+
+def test_a_slot_that_was_put_off_meanwhile_is_not_taken() -> None:
+    due = array("I", [NEVER] * 2)
+    waiting = Waiting(due)
+    waiting.put_at_once([0, 1], 50.0)
+    due[0] = 70
+    assert waiting.take(9, 51.0) == Bucket(50, array("I", [1]))
+    assert due[0] == 70
 
 
 @given(st.integers(1, 20), st.lists(st.floats(0, 0.5), max_size=200))
@@ -132,7 +141,8 @@ def test_never_more_than_the_limit_in_any_second(limit: int, pauses: list[float]
 
 def test_a_burst_of_the_whole_limit_goes_at_once() -> None:
     rate = RateLimit(200)
-    for _ in range(200):
-        assert rate.wait(50.0) == 0
-        rate.take(50.0)
+    rate.take(50.0, 150)
+    assert rate.budget(50.0) == 50
+    rate.take(50.1, 50)
     assert rate.wait(50.25) == 0.75
+    assert rate.budget(51.0) == 150

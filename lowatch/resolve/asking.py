@@ -1,0 +1,90 @@
+"""Between those who have questions and the channels that put them to nameservers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Protocol
+
+from lowatch.config.schema import Nameserver
+from lowatch.wire.dns import Reply
+
+from .health import Health
+from .reader import MismatchObserver, Reader
+
+
+class Asked(Protocol):
+    """A question under way.
+
+    question: as encode_question makes it. sent: monotonic seconds, written by the channel that sends it.
+    known: the one A record that is its answer so far, where nothing more need be known of it; or b"".
+    """
+
+    question: bytes
+    sent: float
+    known: bytes
+
+
+class Channel(Protocol):
+    """Asks one nameserver, at its pace. name: the server as configured, for reasons and metrics."""
+
+    name: str
+    server: Nameserver
+    health: Health
+
+    @property
+    def load(self) -> int:
+        """How many questions it has been asked that have not ended."""
+
+    def ask(self, asked: Asked, now: float) -> None:
+        """Queue a question; Environment.done is called for it once, later, never within this call.
+
+        Or Environment.renewed, where the reply says no more than that the answer is still `known`.
+        """
+
+    def ask_all(self, questions: Sequence[Asked], now: float) -> None:
+        """Queue several."""
+
+    def close(self) -> list[Asked]:
+        """Stop, leave no socket, timer or task, and tell nobody: returns what a reply was owed to."""
+
+
+class QueryObserver(MismatchObserver, Protocol):
+    """Told of each query's end, for the metrics."""
+
+    def on_query(self, rcode: str, seconds: float) -> None:
+        """rcode: as in Reply. seconds: from sending to the reply, over TCP too where it had to."""
+
+    def on_lag(self, seconds: float, count: int) -> None:
+        """As many lookups began that many seconds after they were due."""
+
+
+Done = Callable[[Channel, Any, Reply, float], None]
+"""done(channel, asked, reply, now): how a question put to that channel's nameserver ended."""
+
+
+Renewed = Callable[[Any, int, float], None]
+"""renewed(asked, ttl, now): its answer is what is known, and good for another `ttl` seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What a channel needs of its surroundings. now: monotonic seconds. spawn: into a TaskGroup."""
+
+    now: Callable[[], float]
+    spawn: Callable[[Coroutine[object, object, None]], object]
+    observer: QueryObserver
+    reader: Reader
+    done: Done
+    renewed: Renewed
+
+    def answering(self, done: Done, renewed: Renewed | None = None) -> Environment:
+        """The same surroundings, where somebody else is told."""
+        return replace(self, done=done, renewed=renewed or self.renewed)
+
+
+class Pace(NamedTuple):
+    """timeout: seconds to wait for a reply. max_qps: queries in any one second."""
+
+    timeout: float
+    max_qps: int

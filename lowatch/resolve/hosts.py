@@ -1,0 +1,81 @@
+"""hosts(5), as glibc's nss_files reads it: what /etc/hosts says of the names that are followed.
+
+Pinned against getaddrinfo in kernel_behaviour/test_name_service.py: an alias is as good as the first name,
+case does not matter, an address is what inet_pton takes (neither `127.1` nor `fe80::1%eth0`), a name with a
+final dot is another name, and a line that is wrong is passed over. The lines of a name add up where
+host.conf has `multi on`, as Debian's has; otherwise its first line is all.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Container, Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from lowatch.core.addresses import Address
+
+HOSTS = Path("/etc/hosts")
+HOST_CONF = Path("/etc/host.conf")
+
+_MULTI = re.compile(r"[ \t]*multi[ \t]+(on|off)(?![a-z])", re.IGNORECASE)
+
+_REPORTED = 20
+"""Problems; a generated file is wrong in every line or in none."""
+_SHOWN = 60
+"""Octets of a malformed address."""
+
+
+class Hosts(NamedTuple):
+    """addresses: by name, sorted. problems: one line each, with file and line number."""
+
+    addresses: Mapping[str, tuple[Address, ...]] = {}
+    problems: tuple[str, ...] = ()
+
+
+def parse_multi(text: str) -> bool:
+    """Whether host.conf(5) has `multi on`. It is off without the file."""
+    multi = False
+    for line in text.split("\n"):
+        if matched := _MULTI.match(line):
+            multi = matched[1].lower() == "on"
+    return multi
+
+
+def parse_hosts(
+    lines: Iterable[bytes], followed: Container[str], *, multi: bool, source: str = str(HOSTS)
+) -> Hosts:
+    """Read what is there about `followed` (lower case, no final dot); all else costs time, no memory.
+
+    multi: whether a name's lines add up.
+
+    A line that names none of them is no problem, however wrong: nothing hangs on it.
+    """
+    found: dict[str, set[Address]] = {}
+    problems: list[str] = []
+    for number, line in enumerate(lines, 1):
+        words = line.partition(b"#")[0].partition(b"\0")[0].lower().split()
+        # Of names beyond ASCII, latin-1 makes what is never followed.
+        names = [name for word in words[1:] if (name := word.decode("latin-1")) in followed]
+        if not names:
+            continue
+        address = _parse_address(words[0])
+        if address is not None:
+            for name in names:
+                if multi or name not in found:
+                    found.setdefault(name, set()).add(address)
+        elif len(problems) < _REPORTED:
+            shown = words[0][:_SHOWN].decode(errors="replace")
+            problems.append(f"{source}:{number}: {shown!r} is no address: {names[0]} is not taken from it")
+    return Hosts({name: tuple(sorted(addresses)) for name, addresses in found.items()}, tuple(problems))
+
+
+def _parse_address(word: bytes) -> Address | None:
+    """By the C library's own inet_pton, which is what reads the file for everybody else."""
+    try:
+        text = word.decode("ascii")
+        family = socket.AF_INET6 if ":" in text else socket.AF_INET
+        return Address(socket.inet_pton(family, text))
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,84 @@
+"""A DNS view with the answers that a test gives it: the methods that Views wants, nothing behind them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
+
+from lowatch.core.addresses import Address, Port, Prefix, PrefixSet, destination, parse_address
+from lowatch.core.answers import NOT_ASKED, Answer, RRset, Status
+
+
+def rrset(*addresses: str, synthesised: tuple[str, ...] = ()) -> RRset:
+    status = Status.RESOLVED if addresses else Status.NODATA
+    return RRset(
+        status, tuple(map(parse_address, addresses)), synthesised=tuple(map(parse_address, synthesised))
+    )
+
+
+def resolved(domain: str, *addresses: str) -> Answer:
+    v4 = [address for address in addresses if ":" not in address]
+    v6 = [address for address in addresses if ":" in address]
+    return Answer(domain, rrset(*v4), rrset(*v6))
+
+
+def failing(domain: str) -> Answer:
+    rrset = RRset(Status.UNKNOWN, reason="SERVFAIL")
+    return Answer(domain, rrset, rrset)
+
+
+class GivenDns:
+    def __init__(self, *answers: Answer) -> None:
+        self.answers = {answer.domain: answer for answer in answers}
+        self.service_ports: frozenset[Port] = frozenset()
+        self.stub_addresses = frozenset({parse_address("127.0.0.53")})
+        self.problems: list[str] = []
+        self.asked = asyncio.Event()
+        self.asked.set()
+        self.changed: Callable[[str], None] | None = None
+        self._unresolved: Mapping[str, tuple[str, str]] = {}
+
+    def give(self, *answers: Answer) -> None:
+        for answer in answers:
+            self.answers[answer.domain] = answer
+            if self.changed is not None:
+                self.changed(answer.domain)
+
+    def answer(self, domain: str) -> Answer:
+        return self.answers.get(domain) or Answer(domain, NOT_ASKED, NOT_ASKED)
+
+    def inside(self, prefixes: Collection[Prefix]) -> set[str]:
+        return self._leading(PrefixSet(prefixes).covers)
+
+    def at(self, address: Address) -> Collection[str]:
+        return self._leading(lambda one: one == destination(address))
+
+    def _leading(self, wanted: Callable[[Address], bool]) -> set[str]:
+        return {n for n, answer in self.answers.items() if any(map(wanted, answer.addresses))}
+
+    @property
+    def statuses(self) -> Mapping[Status, int]:
+        return Counter(answer.status for answer in self.answers.values())
+
+    def unresolved(self) -> Mapping[str, tuple[str, str]]:
+        found = {n: (a.a.reason, a.aaaa.reason) for n, a in self.answers.items() if a.unknown is not None}
+        if found != self._unresolved:
+            self._unresolved = found
+        return self._unresolved
+
+    async def run(self, changed: Callable[[str], None]) -> None:
+        self.changed = changed
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            self.changed = None
+
+    async def settled(self) -> None:
+        await self.asked.wait()
+
+    def follow_ipv6(self, *, idle: bool) -> None:
+        self.ipv6_idle = idle
+
+    def replace_domains(self, domains: Iterable[str]) -> None:
+        self.answers = {domain: self.answer(domain) for domain in domains}

@@ -1,0 +1,476 @@
+"""lowatch.resolve.views: what applications get, and what the others say."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from lowatch.core.addresses import Address, Prefix, parse_address, parse_prefix
+from lowatch.core.answers import Answer, OtherView, RRset, Status, View
+from lowatch.core.lifecycle import Now
+from lowatch.resolve.crosscheck import LookupThread, Seen
+from lowatch.resolve.files import HOSTS_READ_AT_ONCE
+from lowatch.resolve.views import Views
+from tests.support.aio import run_async
+from tests.support.name_service import no_lookup_left
+from tests.unit.resolve.given_dns import GivenDns, failing, resolved, rrset
+
+WWW, API, SRV = "www.example.com", "api.example.com", "_http._tcp.example.com"
+WIDE = [parse_prefix("192.0.2.0/24")]
+
+
+def addresses(*texts: str) -> tuple[Address, ...]:
+    return tuple(sorted(map(parse_address, texts)))
+
+
+class LoopClock:
+    def now(self) -> Now:
+        return Now(asyncio.get_running_loop().time(), 0.0, 0.0)
+
+
+class Etc:
+    """An /etc, and the Views over it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.hosts = directory / "hosts"
+        self.nsswitch = directory / "nsswitch.conf"
+        self.host_conf = directory / "host.conf"
+        self.host_conf.write_text("multi on\n")
+        self.seen: dict[str, Seen] = {}
+        self.looked_up: list[str] = []
+
+    def look_up(self, name: str) -> Seen:
+        self.looked_up.append(name)
+        return self.seen.get(name, Seen(None, "nobody was asked"))
+
+    def views(
+        self,
+        dns: GivenDns,
+        domains: Iterable[str] = (),
+        local: Callable[[], Collection[Prefix] | None] = tuple,
+    ) -> Views:
+        lookups = LookupThread(self.look_up)
+        paths = (self.hosts, self.nsswitch, self.host_conf)
+        return Views(dns, domains or dns.answers, LoopClock(), local, *paths, lookups)
+
+
+@pytest.fixture
+def etc(tmp_path: Path) -> Iterator[Etc]:
+    yield Etc(tmp_path)
+    no_lookup_left()
+
+
+class Changes:
+    def __init__(self) -> None:
+        self.domains: list[str] = []
+        self._event = asyncio.Event()
+
+    def __call__(self, domain: str) -> None:
+        self.domains.append(domain)
+        self._event.set()
+
+    async def until(self, done: Callable[[], bool]) -> None:
+        async with asyncio.timeout(5):
+            while not done():
+                self._event.clear()
+                await self._event.wait()
+
+
+@asynccontextmanager
+async def running(views: Views) -> AsyncIterator[Changes]:
+    changes = Changes()
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(views.run(changes))
+        try:
+            await views.settled()
+            yield changes
+        finally:
+            task.cancel()
+
+
+def test_a_line_of_hosts_overrides_dns(etc: Etc) -> None:
+    etc.hosts.write_text(f"192.0.2.1 {WWW}\n")
+
+    async def scenario() -> None:
+        dns = GivenDns(resolved(WWW, "203.0.113.1", "2001:db8::1"), resolved(API, "203.0.113.2"))
+        views = etc.views(dns)
+        async with running(views) as changes:
+            answer = views.answer(WWW)
+            assert answer == Answer(
+                WWW,
+                RRset(Status.RESOLVED, addresses("192.0.2.1"), server=str(etc.hosts)),
+                RRset(Status.NODATA, server=str(etc.hosts)),
+                View.HOSTS,
+                others=(OtherView(View.DNS, addresses("203.0.113.1", "2001:db8::1")),),
+            )
+            assert views.answer(WWW) is answer
+            assert views.answer(API) is dns.answer(API)
+            assert changes.domains == [WWW]
+
+    run_async(scenario())
+
+
+@pytest.mark.parametrize(
+    ("switch", "view", "others"),
+    [
+        ("hosts: files dns", View.HOSTS, (View.DNS,)),
+        ("hosts: dns files", View.DNS, (View.HOSTS,)),
+        ("hosts: dns", View.DNS, (View.HOSTS,)),
+    ],
+)
+def test_nsswitch_says_who_decides(etc: Etc, switch: str, view: View, others: tuple[View, ...]) -> None:
+    etc.hosts.write_text(f"192.0.2.1 {WWW}\n")
+    etc.nsswitch.write_text(f"{switch}\n")
+
+    async def scenario() -> None:
+        views = etc.views(GivenDns(resolved(WWW, "203.0.113.1")))
+        async with running(views):
+            answer = views.answer(WWW)
+            assert (answer.view, tuple(other.view for other in answer.others)) == (view, others)
+
+    run_async(scenario())
+
+
+def test_behind_dns_hosts_decides_of_what_dns_does_not_have(etc: Etc) -> None:
+    etc.hosts.write_text(f"192.0.2.1 {WWW}\n")
+    etc.nsswitch.write_text("hosts: dns files\n")
+
+    async def scenario() -> None:
+        dns = GivenDns(resolved(WWW, "203.0.113.1"))
+        views = etc.views(dns)
+        async with running(views):
+            assert views.statuses == {Status.RESOLVED: 1}
+            dns.give(resolved(WWW))
+            assert views.answer(WWW).view is View.HOSTS
+            assert views.statuses == {Status.RESOLVED: 1}
+            dns.give(failing(WWW))
+            assert views.answer(WWW).others == (OtherView(View.DNS, None, "A: SERVFAIL"),)
+            assert views.unresolved() == {}
+
+    run_async(scenario())
+
+
+def test_where_hosts_says_the_same_there_is_nothing_to_tell(etc: Etc) -> None:
+    etc.hosts.write_text(f"203.0.113.1 {WWW}\n")
+    etc.nsswitch.write_text("hosts: dns files\n")
+
+    async def scenario() -> None:
+        dns = GivenDns(resolved(WWW, "203.0.113.1"))
+        views = etc.views(dns)
+        async with running(views):
+            assert views.answer(WWW) == dns.answer(WWW)
+
+    run_async(scenario())
+
+
+def test_files_are_followed_and_only_what_changed_is_told(etc: Etc) -> None:
+    async def scenario() -> None:
+        dns = GivenDns(resolved(WWW, "203.0.113.1"), resolved(API, "203.0.113.2"))
+        views = etc.views(dns)
+        async with running(views) as changes:
+            assert views.answer(WWW).view is View.DNS
+            etc.hosts.write_text(f"192.0.2.1 {WWW}\n192.0.2.2 {API}\n")
+            views.files_changed()
+            await changes.until(lambda: len(changes.domains) == 2)
+            www = views.answer(WWW)
+            etc.hosts.write_text(f"192.0.2.1 {WWW}\n192.0.2.3 {API}\n")
+            views.files_changed()
+            await changes.until(lambda: len(changes.domains) == 3)
+            assert changes.domains[-1] == API
+            assert views.answer(WWW) is www
+            assert views.answer(API).addresses == addresses("192.0.2.3")
+            etc.nsswitch.write_text("hosts: dns\n")
+            views.files_changed()
+            await changes.until(lambda: len(changes.domains) == 5)
+            assert views.answer(WWW).view is View.DNS
+            etc.hosts.unlink()
+            views.files_changed()
+            await changes.until(lambda: len(changes.domains) == 7)
+            assert views.answer(WWW) is dns.answer(WWW)
+
+    run_async(scenario())
+
+
+def test_an_answer_stays_the_same_object_while_it_reads_the_same(etc: Etc) -> None:
+    etc.hosts.write_text(f"192.0.2.1 {WWW}\n")
+
+    async def scenario() -> None:
+        dns = GivenDns(resolved(WWW, "203.0.113.1"))
+        views = etc.views(dns)
+        async with running(views):
+            answer = views.answer(WWW)
+            dns.give(Answer(WWW, rrset("203.0.113.1"), rrset()))  # another object, the same content
+            assert views.answer(WWW) is answer
+            dns.give(resolved(WWW, "203.0.113.9"))
+            assert views.answer(WWW) is not answer
+
+    run_async(scenario())
+
+
+def test_who_leads_where_in_any_view(etc: Etc) -> None:
+    etc.hosts.write_text(f"192.0.2.1 {WWW}\n0.0.0.0 {API}\n")
+    etc.seen[WWW] = Seen(addresses("198.51.100.7"))
+
+    async def scenario() -> None:
+        views = etc.views(GivenDns(resolved(WWW, "203.0.113.1"), resolved(API, "203.0.113.1")))
+        async with running(views):
+            await views.cross_check([WWW], 5)
+            assert views.inside(WIDE) == {WWW}
+            assert views.inside([parse_prefix("203.0.113.1/32")]) == {WWW, API}
+            assert set(views.at(parse_address("198.51.100.7"))) == {WWW}
+            assert set(views.at(parse_address("127.0.0.1"))) == {API}  # where a connect to 0.0.0.0 goes
+            assert set(views.at(parse_address("192.0.2.99"))) == set()
+            etc.hosts.unlink()
+            views.files_changed()
+            await asyncio.sleep(0.01)
+            assert views.inside(WIDE) == set()
+
+    run_async(scenario())
+
+
+def test_statuses_and_unknowns_are_those_of_the_composed_answers(etc: Etc) -> None:
+    etc.hosts.write_text(f"192.0.2.1 {WWW}\n")
+
+    async def scenario() -> None:
+        dns = GivenDns(failing(WWW), failing(API))
+        views = etc.views(dns)
+        async with running(views):
+            assert views.statuses == {Status.RESOLVED: 1, Status.UNKNOWN: 1}
+            unresolved = views.unresolved()
+            assert unresolved == {API: ("SERVFAIL", "SERVFAIL")}
+            assert views.unresolved() is unresolved
+            dns.give(resolved(WWW, "192.0.2.5"))
+            assert views.unresolved() is unresolved
+            dns.give(resolved(API, "192.0.2.5"))
+            assert views.unresolved() == {}
+            assert views.statuses == {Status.RESOLVED: 2}
+
+    run_async(scenario())
+
+
+def test_an_srv_name_has_a_dns_view_only(etc: Etc) -> None:
+    etc.hosts.write_text(f"192.0.2.1 {SRV}\n")
+
+    async def scenario() -> None:
+        dns = GivenDns(resolved(SRV, "203.0.113.1"))
+        views = etc.views(dns)
+        async with running(views):
+            await views.cross_check([SRV], 5)
+            assert views.answer(SRV) is dns.answer(SRV)
+            assert etc.looked_up == []
+
+    run_async(scenario())
+
+
+def test_domains_may_be_replaced(etc: Etc) -> None:
+    etc.hosts.write_text(f"192.0.2.1 {WWW} {API}\n")
+    etc.seen[WWW] = Seen(addresses("198.51.100.7"))
+
+    async def scenario() -> None:
+        views = etc.views(GivenDns(resolved(WWW, "203.0.113.1")))
+        async with running(views) as changes:
+            await views.cross_check([WWW], 5)
+            views.replace_domains([API])
+            assert views.inside([parse_prefix("0.0.0.0/0")]) <= {API}
+            await changes.until(lambda: changes.domains[-1] == API)
+            assert views.answer(API).view is View.HOSTS
+            assert views.answer(WWW).others == ()
+
+    run_async(scenario())
+
+
+def test_a_large_hosts_file_does_not_hold_the_loop(etc: Etc) -> None:
+    line = "0.0.0.0 ad.tracker.example.net\n"
+    etc.hosts.write_text(line * 300_000 + f"192.0.2.1 {WWW}\n")
+    assert etc.hosts.stat().st_size > HOSTS_READ_AT_ONCE
+
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        turns = 0
+
+        def tick() -> None:
+            nonlocal turns, timer
+            turns += 1
+            timer = loop.call_later(0.001, tick)
+
+        timer = loop.call_later(0.001, tick)
+        views = etc.views(GivenDns(resolved(WWW, "203.0.113.1")))
+        async with running(views):
+            timer.cancel()
+            assert views.answer(WWW).addresses == addresses("192.0.2.1")
+        assert turns > 1  # reading took 200 ms, of which the loop had its share
+
+    run_async(scenario())
+
+
+def test_problems_are_told_beside_those_of_dns(etc: Etc) -> None:
+    etc.hosts.write_text(f"nonsense {WWW}\n")
+    etc.nsswitch.write_text("hosts:\n")
+
+    async def scenario() -> None:
+        dns = GivenDns(resolved(WWW, "203.0.113.1"))
+        views = etc.views(dns)
+        async with running(views):
+            dns.problems.append("no nameserver")
+            assert list(views.problems) == [
+                "no nameserver",
+                f"{etc.nsswitch}:1: the hosts line names no service: it resolves no name",
+                f"{etc.hosts}:1: 'nonsense' is no address: {WWW} is not taken from it",
+            ]
+            await views.cross_check([WWW], 5)
+            assert etc.looked_up == []  # it would have ended this process
+            assert views.answer(WWW).others[-1].reason == views.problems[1]
+            assert views.stub_addresses == dns.stub_addresses
+            assert views.service_ports == dns.service_ports
+
+    run_async(scenario())
+
+
+def test_nsswitch_is_looked_at_before_getaddrinfo_is_asked(etc: Etc) -> None:
+    """Whoever wrote it has had no time to tell."""
+
+    async def scenario() -> None:
+        views = etc.views(GivenDns(resolved(WWW, "203.0.113.1")))
+        async with running(views):
+            etc.nsswitch.write_text("hosts:\n")
+            await views.cross_check([WWW], 5)
+            assert etc.looked_up == []
+
+    run_async(scenario())
+
+
+def test_what_cannot_be_read_keeps_what_it_said(etc: Etc) -> None:
+    etc.hosts.write_text(f"192.0.2.1 {WWW}\n")
+
+    async def scenario() -> None:
+        views = etc.views(GivenDns(resolved(WWW, "203.0.113.1")))
+        async with running(views) as changes:
+            etc.hosts.unlink()
+            etc.hosts.mkdir()
+            views.files_changed()
+            await asyncio.sleep(0.01)
+            assert views.problems == (f"{etc.hosts}: Is a directory: keeping what was last read from it",)
+            assert views.answer(WWW).addresses == addresses("192.0.2.1")
+            assert changes.domains == [WWW]
+            etc.hosts.rmdir()
+            views.files_changed()
+            await changes.until(lambda: len(changes.domains) == 2)
+            assert list(views.problems) == []
+
+    run_async(scenario())
+
+
+GAI = View.GETADDRINFO
+
+
+@pytest.mark.parametrize(
+    ("seen", "other"),
+    [
+        (Seen(addresses("203.0.113.1")), OtherView(GAI, addresses("203.0.113.1"))),
+        (Seen(addresses("192.0.2.9")), OtherView(GAI, addresses("192.0.2.9"))),
+        (Seen(()), OtherView(GAI, ())),
+        (
+            Seen(None, "Temporary failure"),
+            OtherView(GAI, None, "Temporary failure"),
+        ),
+        (Seen(addresses("203.0.113.1", "64:ff9b::cb00:7101")), OtherView(GAI, addresses("203.0.113.1"))),
+    ],
+)
+def test_what_is_asked_for_is_shown(etc: Etc, seen: Seen, other: OtherView) -> None:
+    """The last: what a DNS64 made of the A address is no disagreement."""
+    etc.seen[WWW] = seen
+
+    async def scenario() -> None:
+        dns = GivenDns(Answer(WWW, rrset("203.0.113.1"), rrset(synthesised=("64:ff9b::cb00:7101",))))
+        views = etc.views(dns)
+        await views.cross_check([WWW], 5)  # before anything runs, too
+        assert views.answer(WWW).others == (other,)
+        assert views.answer(WWW).addresses == addresses("203.0.113.1")
+
+    run_async(scenario())
+
+
+def test_by_itself_it_asks_first_about_what_leads_here_and_keeps_what_matters(etc: Etc) -> None:
+    other, wrong = "other.example.com", "wrong.example.com"
+    etc.seen = {
+        WWW: Seen(addresses("192.0.2.1")),
+        other: Seen(addresses("203.0.113.2")),
+        wrong: Seen(addresses("203.0.113.9")),
+    }
+
+    async def scenario() -> None:
+        dns = GivenDns(
+            resolved(other, "203.0.113.2"), resolved(wrong, "203.0.113.3"), resolved(WWW, "192.0.2.1")
+        )
+        views = etc.views(dns, local=lambda: WIDE)
+        async with running(views) as changes:
+            await changes.until(lambda: set(changes.domains) >= {WWW, wrong})
+            await changes.until(lambda: {WWW, wrong} <= set(etc.looked_up))
+            assert views.answer(WWW).others == (OtherView(GAI, addresses("192.0.2.1")),)
+            assert views.answer(wrong).others == (OtherView(GAI, addresses("203.0.113.9")),)
+            assert views.answer(other) is dns.answer(other)  # asked or not, it agrees, and leads elsewhere
+            assert WWW in etc.looked_up[:2]
+            assert set(views.at(parse_address("203.0.113.9"))) == {wrong}
+
+    run_async(scenario())
+
+
+def test_a_name_that_comes_to_lead_here_is_asked_about_at_once(etc: Etc) -> None:
+    names = [f"n{number}.example.com" for number in range(1000)]
+
+    async def scenario() -> None:
+        dns = GivenDns(*(resolved(name, "203.0.113.1") for name in names))
+        etc.seen = {name: Seen(addresses("203.0.113.1")) for name in names}
+        etc.seen[names[77]] = Seen(addresses("192.0.2.77"))
+        views = etc.views(dns, local=lambda: WIDE)
+        async with running(views) as changes:
+            dns.give(resolved(names[77], "192.0.2.77"))
+            await changes.until(lambda: bool(views.answer(names[77]).others))
+
+    run_async(scenario())
+
+
+def test_a_disagreement_that_ends_is_forgotten_and_a_failure_ends_none(etc: Etc) -> None:
+    etc.seen[WWW] = Seen(addresses("198.51.100.7"))
+
+    async def scenario() -> None:
+        views = etc.views(GivenDns(resolved(WWW, "203.0.113.1")))
+        views.take_seen(WWW, etc.seen[WWW])
+        assert views.answer(WWW).others == (OtherView(GAI, addresses("198.51.100.7")),)
+        views.take_seen(WWW, Seen(None, "Temporary failure"))
+        assert views.answer(WWW).others == (OtherView(GAI, None, "Temporary failure"),)
+        views.take_seen(WWW, Seen(addresses("203.0.113.1")))
+        assert views.answer(WWW).others == ()
+        views.take_seen(WWW, Seen(None, "Temporary failure"))  # nothing hangs on it
+        assert views.answer(WWW).others == ()
+
+    run_async(scenario())
+
+
+def test_stuck_lookups_make_what_was_seen_unknown(etc: Etc) -> None:
+    async def scenario() -> None:
+        views = etc.views(GivenDns(resolved(WWW, "203.0.113.1")))
+        views.take_seen(WWW, Seen(addresses("198.51.100.7")))
+        views.lookups_stuck("getaddrinfo is busy with api.example.com")
+        assert views.answer(WWW).others == (
+            OtherView(GAI, None, "getaddrinfo is busy with api.example.com"),
+        )
+
+    run_async(scenario())
+
+
+def test_names_that_disagree_by_the_thousand_cost_no_more_than_so_many(etc: Etc) -> None:
+    names = [f"n{number}.example.com" for number in range(5000)]
+
+    async def scenario() -> None:
+        views = etc.views(GivenDns(*(resolved(name, "203.0.113.1") for name in names)))
+        for name in names:
+            views.take_seen(name, Seen(()))
+        shown = [name for name in names if views.answer(name).others]
+        assert shown == names[-4096:]
+
+    run_async(scenario())
