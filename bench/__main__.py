@@ -15,7 +15,7 @@ from tests.support.netns import isolate_session
 from . import report
 from .report import Row
 
-NAMES = ("audit", "noticing", "idle", "start")
+NAMES = ("audit", "noticing", "idle", "start", "dns")
 
 
 def main() -> int:

@@ -9,13 +9,14 @@ import resource
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from typing import Any, NamedTuple
 
 from lowatch.app.auditor import Auditor
+from lowatch.app.given import GivenAnswers
 from lowatch.app.hints import AuditorHints
-from lowatch.core.addresses import Address, Port
+from lowatch.core.addresses import Port
 from lowatch.core.answers import Answer, RRset, Status
 from lowatch.core.judgement import judge
 from lowatch.core.policy import Domain, Policy
@@ -34,27 +35,6 @@ COUNT = 10_000
 RUNS = 11
 LIMIT = 2.0
 PEERS = (["ip", "-j", "address"], ["ss", "-Hltn"])
-
-
-class Given:
-    """A Resolver whose answers are there from the start."""
-
-    def __init__(self, count: int) -> None:
-        self.answers: Mapping[str, Answer] = {
-            name: Answer(name, RRset(Status.RESOLVED, (world.address(number),)), RRset(Status.NODATA))
-            for number, name in enumerate(names(count))
-        }
-        self.stub_addresses: frozenset[Address] = frozenset()
-        self.problems: Sequence[str] = ()
-
-    async def run(self, changed: Callable[[str], None]) -> None:
-        raise NotImplementedError
-
-    async def settled(self) -> None:
-        raise NotImplementedError
-
-    def replace_domains(self, domains: Iterable[str]) -> None:
-        raise NotImplementedError
 
 
 class TimedHost(Host):
@@ -86,12 +66,16 @@ class Setting(NamedTuple):
     size: int
     runs: int
     policy: Policy
-    resolver: Given
+    resolver: GivenAnswers
 
     @classmethod
     def of(cls, count: int, runs: int) -> Setting:
         domains = {name: Domain(name, (Port(world.PORT, "tcp"),), any_of=False) for name in names(count)}
-        return cls(count, runs, Policy(domains=domains), Given(count))
+        answers = [
+            Answer(name, RRset(Status.RESOLVED, (world.address(number),)), RRset(Status.NODATA))
+            for number, name in enumerate(names(count))
+        ]
+        return cls(count, runs, Policy(domains=domains), GivenAnswers(answers))
 
     def auditor(self, host: Host, *, confirm: bool = True) -> Auditor:
         policy = Policy(domains=self.policy.domains, probe=confirm)

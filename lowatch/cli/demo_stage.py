@@ -25,6 +25,7 @@ _NOT_FOR_CHILDREN = (
     "WATCHDOG_PID",
     "WATCHDOG_USEC",
 )
+_MS_BIND = 4096
 _PATIENCE = 2.0  # seconds that a child gets to end by itself
 
 JOURNAL_SOCKET = Path("/run/systemd/journal/socket")
@@ -36,11 +37,27 @@ class DemoError(Exception):
 
 def hide_run() -> None:
     """Lay an empty /run over the host's, in this mount namespace: no real journald hears of us."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.mount(b"lowatch-demo", b"/run", b"tmpfs", 0, b"size=1m"):
-        number = ctypes.get_errno()
-        raise DemoError(f"cannot mount a tmpfs on /run: {os.strerror(number)}")
+    _mount(b"lowatch-demo", b"/run", b"tmpfs", 0, b"size=1m")
     JOURNAL_SOCKET.parent.mkdir(parents=True)
+
+
+def resolve_by(server: str) -> None:
+    """Have the C library ask the demo's server, too: applications here get what it says."""
+    wanted = Path("/run/lowatch-demo-resolv.conf")
+    wanted.write_text(f"nameserver {server}\n")
+    system = Path("/etc/resolv.conf").resolve()
+    if not system.exists():  # a link into the /run that was laid over, or no resolver at all
+        with suppress(OSError):
+            system.parent.mkdir(parents=True, exist_ok=True)
+            system.touch()
+    _mount(bytes(wanted), bytes(system), b"", _MS_BIND)
+
+
+def _mount(source: bytes, target: bytes, kind: bytes, flags: int, options: bytes = b"") -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mount(source, target, kind, flags, options):
+        number = ctypes.get_errno()
+        raise DemoError(f"cannot mount on {target.decode()}: {os.strerror(number)}")
 
 
 def python(module: str, *arguments: str) -> list[str]:

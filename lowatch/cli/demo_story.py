@@ -67,6 +67,7 @@ class Story:
     async def _set_the_stage(self) -> None:
         self._tell.scene("A host holds a virtual IP on lo. A name resolves to it, and is served:")
         stage.hide_run()
+        stage.resolve_by("127.0.0.1")
         self._entries = await self._stack.enter_async_context(journal(stage.JOURNAL_SOCKET))
         await self._command("ip", "link", "set", "lo", "up")
         await self._command("ip", "address", "add", f"{VIP}/32", "dev", "lo")

@@ -14,7 +14,7 @@ from lowatch.config.load import load
 from lowatch.config.schema import Config, WebSettings
 
 from .arguments import LOG_LEVELS, Commands, add_command, add_config
-from .config import report_valid
+from .config import refuse_problems, report_names, report_valid
 from .environment import Environment
 from .errors import CommandError
 from .exit_codes import FAILURE, OK, USAGE
@@ -69,7 +69,9 @@ def run(arguments: argparse.Namespace, environment: Environment) -> int:
 
     config = read()
     if arguments.config_check:
+        refuse_problems(config)
         report_valid(arguments.config, environment)
+        report_names(config, environment)
         return OK
     wiring = environment.wiring()
     try:

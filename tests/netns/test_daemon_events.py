@@ -91,7 +91,7 @@ def test_listener_comes_back_to_every_domain_that_shares_it(netns: Netns, tmp_pa
         clock = wiring.SystemClock()
         with closing(Host(config.policy.watches)) as host:
             engine = Engine(names, config.dns, clock)
-            auditor = wiring._auditor(host, engine, config.policy)
+            auditor = wiring.build_auditor(host, engine, config.policy)
             await check(auditor, engine, config.policy, clock)
             netns.listener("192.0.2.10", 80)
             for name in names[1:]:

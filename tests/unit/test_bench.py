@@ -1,17 +1,23 @@
 """The benchmarks can be run, and their arithmetic is right. What they measure is nobody's test."""
 
 import importlib
+import math
+import sys
+from pathlib import Path
 
 import pytest
 
-from bench import audit, report
+from bench import audit, dns_load, dns_paced, dns_unpaced, dns_zone, report
 from bench.__main__ import NAMES
 from bench.daemon import orphan_value
 from bench.stats import paired_ratios, percentile, summarise
+from lowatch.config.load import load
 from lowatch.core.addresses import Port, parse_address
 from lowatch.core.audit import Audit
 from lowatch.core.verdicts import JudgedEndpoint, Verdict
 from lowatch.report.metrics import orphan_values, render_audit
+from lowatch.report.metrics_instruments import Instruments, ProcessUsage
+from tests.support.netns import Netns
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -89,3 +95,49 @@ def test_a_small_audit_against_its_peers(capsys: pytest.CaptureFixture[str]) -> 
     rows = audit.measure(audit.Setting.of(20, 1))
     assert [row.what for row in rows] == ["(a) first audit / (ip + ss)", "(a) sweep / (ip + ss)"]
     assert "ip -j address + ss -Hltn" in capsys.readouterr().out
+
+
+def test_a_small_contest_of_dns_clients(
+    netns: Netns, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")  # no dnsperf here
+    monkeypatch.setitem(sys.modules, "aiodns", None)
+    with dns_zone.served(20, 60) as knot:
+        rows = dns_unpaced.measure(dns_unpaced.Contest(knot.nameserver, 20, 1, tmp_path))
+    assert [(row.what, row.target) for row in rows] == [
+        ("(e) queries per CPU-second / dns.asyncresolver, first answers", ">= 25.00"),
+        ("(e) queries per CPU-second / dns.asyncresolver, same answers", ">= 25.00"),
+    ]
+    assert "peer absent: dnsperf (apt-get install it)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kind", ["text", "JSON"])
+def test_the_files_of_names_are_loaded_whole(kind: str, tmp_path: Path) -> None:
+    names = dns_zone.names(2_500)
+    (tmp_path / "lowatch.toml").write_text(dns_load.write(tmp_path, names)[kind])
+    loaded = load(tmp_path / "lowatch.toml")
+    assert list(loaded.policy.domains) == names
+    assert {domain.ports for domain in loaded.policy.domains.values()} == {(Port(443, "tcp"),)}
+
+
+def test_a_quantile_is_the_bound_of_a_bucket_between_two_looks() -> None:
+    before = {0.5: 900, 1.0: 900, 2.5: 900, math.inf: 900}
+    after = {0.5: 980, 1.0: 998, 2.5: 999, math.inf: 1000}
+    assert dns_paced.quantile_limit(before, after, 0.5) == 0.5
+    assert dns_paced.quantile_limit(before, after, 0.98) == 1.0
+    assert dns_paced.quantile_limit(before, after, 0.99) == 2.5
+    assert dns_paced.quantile_limit(before, after, 1.0) == math.inf
+    assert math.isnan(dns_paced.quantile_limit(before, before, 0.99))
+    assert math.isnan(dns_paced.quantile_limit({}, {}, 0.99))
+
+
+def test_counters_and_histograms_are_read_as_they_are_rendered() -> None:
+    instruments = Instruments("bench")
+    for seconds in (0.0001, 0.02, 0.02, 60.0):
+        instruments.queries.on_query("NOERROR", seconds)
+    instruments.queries.on_query("TIMEOUT", 2.0)
+    exposition = instruments.scrape(None, ProcessUsage()).decode()
+    assert dns_paced.counted(exposition, dns_paced.QUERIES) == 5
+    durations = dns_paced.histogram(exposition, "lowatch_dns_query_duration_seconds")
+    assert (durations[0.01], durations[0.025], durations[math.inf]) == (1, 3, 5)
+    assert dns_paced.histogram(exposition, "lowatch_no_such") == {}

@@ -1,40 +1,31 @@
-"""The only place that builds real adapters and puts them together."""
+"""`lowatch run`: the daemon, its web pages, and what signals and changed files ask of them."""
 
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
 import signal
 import socket
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 from lowatch import __version__
-from lowatch.app.auditor import Auditor
-from lowatch.app.check import Progress
-from lowatch.app.check import check as check_once
 from lowatch.app.daemon import Daemon
-from lowatch.app.explain import Bench
-from lowatch.app.explain import explain as explain_target
 from lowatch.app.hints import AuditorHints
-from lowatch.app.ports import Resolver
 from lowatch.config.errors import ConfigErrors
 from lowatch.config.schema import Config
-from lowatch.config.targets import ExplainTarget
-from lowatch.core.addresses import Port
 from lowatch.core.audit import Audit
-from lowatch.core.lifecycle import Now
-from lowatch.core.policy import Policy
+from lowatch.core.policy import ports_of
 from lowatch.kernel.host import Host
 from lowatch.kernel.netlink import NetlinkError
-from lowatch.kernel.probe import probe
-from lowatch.report.explain import Explanation
+from lowatch.kernel.watch import FileWatch
 from lowatch.report.metrics import AuditEncoder
 from lowatch.report.metrics_instruments import Instruments
-from lowatch.resolve.engine import Engine
+from lowatch.resolve.hosts import HOST_CONF, HOSTS
+from lowatch.resolve.nameservers import RESOLV_CONF
+from lowatch.resolve.nsswitch import NSSWITCH_CONF
 from lowatch.service.http import HttpServer
 from lowatch.service.http_listen import ListenError, describe, listening
 from lowatch.service.http_message import Routes
@@ -43,58 +34,18 @@ from lowatch.service.process import Process
 from lowatch.service.routes import Pages, build_routes
 from lowatch.service.state import StateFile, state_directory
 
+from .names import NamesFollower, watched_paths
+from .parts import (
+    StartError,
+    SystemClock,
+    build_auditor,
+    build_resolver,
+    collect_rarely,
+    opened_host,
+    with_problems,
+)
+
 _log = logging.getLogger("lowatch")
-
-
-class StartError(Exception):
-    """One line: what keeps lowatch from starting."""
-
-
-class SystemClock:
-    """time.monotonic for intervals; time.time for people; CLOCK_BOOTTIME for ages since boot."""
-
-    def now(self) -> Now:
-        return Now(time.monotonic(), time.time(), time.clock_gettime(time.CLOCK_BOOTTIME))
-
-
-def collect_rarely() -> None:
-    """Nearly all that is allocated is tuples without cycles, by the ten thousand, and kept.
-
-    Collecting at Python's default pace takes a quarter of a first audit's time, and finds nothing.
-    """
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
-
-
-def check(config: Config, progress: Progress | None) -> Audit:
-    """One audit, now."""
-    collect_rarely()
-
-    async def run() -> Audit:
-        with _host(config.policy) as host:
-            engine = Engine(config.policy.domains, config.dns, SystemClock())
-            auditor = _auditor(host, engine, config.policy)
-            audit, _, _ = await check_once(auditor, engine, config.policy, SystemClock(), progress)
-            return audit
-
-    return asyncio.run(run())
-
-
-def explain(config: Config, target: ExplainTarget) -> Explanation:
-    """The chain of evidence for one target."""
-
-    async def run() -> Explanation:
-        with _host(config.policy) as host:
-            bench = Bench(
-                host,
-                SystemClock(),
-                config.ports,
-                lambda policy: Engine(policy.domains, config.dns, SystemClock()),
-                lambda resolver, policy: _auditor(host, resolver, policy),
-            )
-            return await explain_target(target, config.policy, bench)
-
-    return asyncio.run(run())
 
 
 def run(config: Config, load: Callable[[], Config]) -> int:
@@ -126,6 +77,9 @@ class _Service:
         self._server = HttpServer({})
         self._reload = asyncio.Event()
         self._reloading = asyncio.Lock()
+        self._shown: Audit | None = None
+        self._shown_of: Audit | None = None
+        self._shown_with: Config | None = None
 
     async def run(self, sockets: Sequence[socket.socket]) -> None:
         loop = asyncio.get_running_loop()
@@ -138,44 +92,75 @@ class _Service:
             enabled=self._config.journal_enabled,
             echo=not stderr_is_journal(os.environ),
         )
-        with _host(self._config.policy) as host, closing(journal):
+        with opened_host(self._config.policy) as host, closing(journal):
             self._build(host, journal)
-            async with asyncio.TaskGroup() as group:
-                tasks = [
-                    group.create_task(self._daemon.run()),
-                    group.create_task(self._server.serve(sockets)),
-                    group.create_task(self._reload_on_request()),
-                ]
-                _log.info("lowatch %s started: %s", __version__, _describe(self._config))
-                await stop.wait()
-                _log.info("stopping")
-                for task in tasks:
-                    task.cancel()
+            with self._watching_files():
+                async with asyncio.TaskGroup() as group:
+                    tasks = [
+                        group.create_task(self._daemon.run()),
+                        group.create_task(self._server.serve(sockets)),
+                        group.create_task(self._reload_on_request()),
+                        group.create_task(self._names.run()),
+                    ]
+                    _log.info("lowatch %s started: %s", __version__, _describe(self._config))
+                    await stop.wait()
+                    _log.info("stopping")
+                    for task in tasks:
+                        task.cancel()
 
     def _build(self, host: Host, journal: JournalSink) -> None:
         policy, clock = self._config.policy, SystemClock()
         self._host, self._journal = host, journal
-        self._engine = Engine(policy.domains, self._config.dns, clock, _Queries(self._instruments))
-        auditor = _auditor(host, self._engine, policy)
+        self._engine, self._views = build_resolver(self._config, policy, host, self._instruments.queries)
+        auditor = build_auditor(host, self._views, policy)
         store = StateFile(state_directory(os.environ))
-        self._daemon = Daemon(auditor, host, self._engine, policy, clock, journal, store, self._instruments)
+        self._daemon = Daemon(auditor, host, self._views, policy, clock, journal, store, self._instruments)
         self._server.routes = self._routes()
+        self._names = NamesFollower(lambda: self._config, self._take)
+        self._warn_of_problems(self._config)
         self._instruments.config_loaded(clock.now().wall)
         try:
-            host.follow(_ports(policy), AuditorHints(auditor, self._instruments, self._daemon.wake))
+            host.follow(
+                ports_of(policy.domains), AuditorHints(auditor, self._instruments, self._daemon.wake)
+            )
         except NetlinkError as error:
             raise StartError(f"netlink: {error}") from None
+
+    @contextmanager
+    def _watching_files(self) -> Iterator[None]:
+        self._watch = FileWatch(self._watched_paths(), self._files_changed)
+        self._watch.open()
+        try:
+            yield
+        finally:
+            self._watch.close()
+
+    def _watched_paths(self) -> list[Path]:
+        return [HOSTS, NSSWITCH_CONF, HOST_CONF, RESOLV_CONF, *watched_paths(self._config)]
+
+    def _files_changed(self) -> None:
+        self._engine.files_changed()
+        self._views.files_changed()
+        self._names.look()
 
     def _routes(self) -> Routes:
         web = self._config.web
         pages = Pages(
-            audit=lambda: self._daemon.audit,
+            audit=self._audit,
             ready=lambda: self._daemon.ready,
             metrics=self._metrics,
             version=__version__,
             reload=self._reload_now if web.enable_reload else None,
         )
         return build_routes(pages, web.telemetry_path)
+
+    def _audit(self) -> Audit | None:
+        """As the pages show it: the same object until there is another."""
+        audit = self._daemon.audit
+        if audit is not self._shown_of or self._shown_with is not self._config:
+            self._shown_of, self._shown_with = audit, self._config
+            self._shown = None if audit is None else with_problems(audit, self._config)
+        return self._shown
 
     def _metrics(self) -> bytes:
         audit = self._daemon.audit
@@ -198,7 +183,8 @@ class _Service:
 
     async def _reload_alone(self) -> str:
         try:
-            config = await asyncio.to_thread(self._load)  # 100,000 names take a second
+            config = await asyncio.to_thread(self._load)  # 100,000 names take a moment
+            self._refuse_lost_names(config)
         except ConfigErrors as errors:
             self._instruments.config_refused()
             _log.error("reload failed, the old configuration goes on:\n%s", errors)
@@ -212,32 +198,32 @@ class _Service:
                 _log.warning("web.%s has changed: that takes a restart, ignoring", key)
         if config.journal_enabled != self._config.journal_enabled:
             _log.warning("journal.enabled has changed: that takes a restart, ignoring")
-        self._config = config
-        self._host.replace_watches(config.policy.watches)
-        self._host.follow_ports(_ports(config.policy))
-        self._engine.replace_settings(config.dns)
-        self._daemon.replace_policy(config.policy)
-        self._server.routes = self._routes()
+        self._warn_of_problems(config)
+        self._take(config)
         self._instruments.config_loaded(SystemClock().now().wall)
         _log.info("configuration reloaded: %s", _describe(config))
         return ""
 
+    def _refuse_lost_names(self, config: Config) -> None:
+        """A file of names that could be read before, and cannot now, would end their findings."""
+        lost = set(config.unread).difference(self._config.unread)
+        kept = {domains.path for domains in self._config.domains_from}
+        if lost and {domains.path for domains in config.domains_from} <= kept:
+            raise ConfigErrors(problem for problem in config.problems if problem.file in lost)
 
-class _Queries:
-    """From the resolver's observations to the metrics."""
+    def _warn_of_problems(self, config: Config) -> None:
+        for problem in config.problems:
+            _log.warning("%s, continuing", problem)
 
-    def __init__(self, instruments: Instruments) -> None:
-        self._instruments = instruments
-
-    def on_query(self, rcode: str, seconds: float) -> None:
-        self._instruments.dns_query(rcode, seconds)
-
-    def on_mismatch(self) -> None:
-        """The resolver has said so in the log; the contract has no metric for it."""
-
-
-def _ports(policy: Policy) -> set[Port]:
-    return {port for domain in policy.domains.values() for port in domain.ports}
+    def _take(self, config: Config) -> None:
+        """Go by this one from now on."""
+        before, self._config = self._config, config
+        self._host.replace_watches(config.policy.watches)
+        if config.dns != before.dns:
+            self._engine.replace_settings(config.dns)
+        self._daemon.replace_policy(config.policy)
+        self._server.routes = self._routes()
+        self._watch.replace_paths(self._watched_paths())
 
 
 def _describe(config: Config) -> str:
@@ -246,16 +232,3 @@ def _describe(config: Config) -> str:
         f"http://{describe(place)}{config.web.telemetry_path}" for place in config.web.listen
     )
     return f"watching {', '.join(config.policy.interfaces)} for {count} domains, metrics at {places}"
-
-
-@contextmanager
-def _host(policy: Policy) -> Iterator[Host]:
-    host = Host(policy.watches)
-    try:
-        yield host
-    finally:
-        host.close()
-
-
-def _auditor(host: Host, resolver: Resolver, policy: Policy) -> Auditor:
-    return Auditor(host, resolver, probe, policy, SystemClock(), os.uname().nodename)

@@ -1,0 +1,140 @@
+"""How many queries a CPU-second of each client is good for, with nothing to hold it back."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from lowatch.config.schema import Nameserver
+
+from . import dns_zone, report
+from .dns_self import Cost
+from .report import Row
+from .stats import paired_ratios, summarise
+
+ROUNDS = 5
+NAIVE_LIMIT = 25.0
+DNSPERF_LIMIT = 0.6
+TURNS = ("first answers", "same answers")
+"""Of the engine: when all is new to it, and what goes on for ever after."""
+_QUERIES_COMPLETED = re.compile(r"Queries completed: +(\d+) \(100\.00%\)")
+
+
+class Contest(NamedTuple):
+    """names: in the zone. folder: for the queries that dnsperf reads."""
+
+    server: Nameserver
+    names: int
+    rounds: int
+    folder: Path
+
+
+class Peer(NamedTuple):
+    """install: how, where it is absent; "" where it is there. limit: the least ratio to it."""
+
+    name: str
+    measure: Callable[[Contest], Cost]
+    install: str = ""
+    limit: float | None = None
+
+
+def measure(contest: Contest) -> list[Row]:
+    """Every client in turn, round after round: a round's figures were taken side by side."""
+    peers = []
+    for peer in _peers():
+        if peer.install:
+            report.line(f"peer absent: {peer.name} ({peer.install})", "")
+        else:
+            peers.append(peer)
+    ours = []
+    theirs: dict[str, list[Cost]] = {peer.name: [] for peer in peers}
+    for _ in range(contest.rounds):
+        ours.append(client("engine", contest.server, contest.names))
+        for peer in peers:
+            theirs[peer.name].append(peer.measure(contest))
+    turns = dict(zip(TURNS, zip(*ours, strict=True), strict=True))
+    for turn, costs in turns.items():
+        _show(f"lowatch, {turn}", costs)
+    for peer in peers:
+        _show(peer.name, theirs[peer.name])
+    return [_ratio(turn, costs, peer, theirs[peer.name]) for peer in peers for turn, costs in turns.items()]
+
+
+def measure_tcp(contest: Contest) -> list[Row]:
+    samples = [client("engine_tcp", contest.server, contest.names) for _ in range(contest.rounds)]
+    rows = []
+    for turn, costs in zip(TURNS, zip(*samples, strict=True), strict=True):
+        each = _show(f"lowatch, {turn}, tcp://", costs)
+        rows.append(Row(f"(e) CPU per query over tcp://, {turn}", f"{each:.1f} us"))
+    return rows
+
+
+def client(name: str, server: Nameserver, count: int) -> list[Cost]:
+    """One of dns_clients, in a process of its own."""
+    command = [sys.executable, "-m", "bench.dns_clients", name, server.host, str(server.port), str(count)]
+    with dns_zone.as_client():
+        said = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
+    return [Cost(*cost) for cost in json.loads(said)]
+
+
+def dnsperf(contest: Contest) -> Cost:
+    """The same queries as lowatch's engine, with EDNS as well; what it takes to start is included."""
+    file = contest.folder / "queries"
+    if not file.exists():
+        file.write_text("".join(f"{name} A\n{name} AAAA\n" for name in dns_zone.names(contest.names)))
+    server = contest.server
+    command = ["dnsperf", "-s", server.host, "-p", str(server.port), "-d", str(file), "-n", "1"]
+    command += ["-c", "1", "-T", "1", "-q", "64", "-e"]
+    with dns_zone.as_client(), subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        said = process.stdout.read().decode()
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    completed = _QUERIES_COMPLETED.search(said)
+    assert completed is not None, said
+    return Cost(int(completed[1]), used.ru_utime, used.ru_stime, 0.0)
+
+
+def _peers() -> list[Peer]:
+    """dnspython comes with lowatch. The slow ones get fewer names, and take seconds all the same."""
+    has_aiodns = importlib.util.find_spec("aiodns") is not None
+    has_dnsperf = shutil.which("dnsperf") is not None
+    return [
+        Peer("dns.asyncresolver", _some("asyncresolver", 10), limit=NAIVE_LIMIT),
+        Peer("aiodns", _some("aiodns", 2), "" if has_aiodns else "pip install aiodns"),
+        Peer("dnsperf", dnsperf, "" if has_dnsperf else "apt-get install it", DNSPERF_LIMIT),
+    ]
+
+
+def _some(name: str, divisor: int) -> Callable[[Contest], Cost]:
+    return lambda contest: client(name, contest.server, contest.names // divisor)[0]
+
+
+def _show(name: str, costs: Sequence[Cost]) -> float:
+    """The median: microseconds of CPU per query."""
+    each = summarise([cost.each * 1e6 for cost in costs])
+    system = summarise([cost.system / cost.queries * 1e6 for cost in costs])
+    report.line(
+        name,
+        f"{each.median:7.2f} us of CPU per query ({each.least:.2f} to {each.most:.2f}), "
+        f"of it system {system.median:.2f}   {1e6 / each.median:7.0f} per CPU-second",
+    )
+    return each.median
+
+
+def _ratio(turn: str, ours: Sequence[Cost], peer: Peer, theirs: Sequence[Cost]) -> Row:
+    ratio = paired_ratios([cost.each for cost in theirs], [cost.each for cost in ours])
+    what = f"queries per CPU-second / {peer.name}, {turn}"
+    report.line(what, f"{ratio.median:7.2f}      ({ratio.least:.2f} to {ratio.most:.2f})")
+    figure = f"{ratio.median:.2f}"
+    if peer.limit is None:
+        return Row(f"(e) {what}", figure)
+    return Row(f"(e) {what}", figure, f">= {peer.limit:.2f}", ratio.median >= peer.limit)

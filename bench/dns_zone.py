@@ -1,0 +1,56 @@
+"""A zone of many names, served on a core of its own, so that client and server do not fight over one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+
+from tests.support.dns_server import Knot
+
+from . import world
+
+ZONE = "bench.example"
+
+
+def names(count: int) -> list[str]:
+    return [f"d{number}.{ZONE}" for number in range(count)]
+
+
+def records(count: int, ttl: int) -> str:
+    """One A each, and no AAAA: NODATA, as most names have it."""
+    return "\n".join(f"d{number} {ttl} A {world.text(number)}" for number in range(count))
+
+
+@contextmanager
+def served(count: int, ttl: int) -> Iterator[Knot]:
+    """By Knot, on the first core: it would bind its first UDP worker there in any case.
+
+    NODATA lasts for `ttl` seconds as well.
+    """
+    with ExitStack() as stack:
+        with pinned(_cores()[0]):
+            knot = stack.enter_context(Knot({ZONE: records(count, ttl)}, negative_ttl=ttl))
+        yield knot
+
+
+@contextmanager
+def as_client() -> Iterator[None]:
+    """Processes started in this block run on the last core, where no server does."""
+    with pinned(_cores()[-1]):
+        yield
+
+
+@contextmanager
+def pinned(core: int) -> Iterator[None]:
+    """The calling thread, and what it starts, on that core alone."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def _cores() -> Sequence[int]:
+    return sorted(os.sched_getaffinity(0))

@@ -1,0 +1,62 @@
+"""`lowatch check` and `lowatch explain`: one audit, now."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection
+
+from lowatch.app.check import Progress
+from lowatch.app.check import check as check_once
+from lowatch.app.explain import Bench
+from lowatch.app.explain import explain as explain_target
+from lowatch.app.ports import Resolver
+from lowatch.config.schema import Config
+from lowatch.config.targets import ExplainTarget
+from lowatch.core.audit import Audit
+from lowatch.report.explain import Explanation
+from lowatch.resolve.views import Views
+
+from .parts import SystemClock, build_auditor, build_resolver, collect_rarely, opened_host, with_problems
+
+_PATIENCE = 5.0
+"""Seconds that getaddrinfo may take in all. What has not come by then is unknown, and said to be."""
+
+
+def check(config: Config, progress: Progress | None) -> Audit:
+    """One audit, now."""
+    collect_rarely()
+
+    async def run() -> Audit:
+        with opened_host(config.policy) as host:
+            _, views = build_resolver(config, config.policy, host)
+            auditor = build_auditor(host, views, config.policy)
+            audit, _, _ = await check_once(
+                auditor, views, config.policy, SystemClock(), progress, _comparing(views)
+            )
+            return with_problems(audit, config)
+
+    return asyncio.run(run())
+
+
+def explain(config: Config, target: ExplainTarget) -> Explanation:
+    """The chain of evidence for one target."""
+
+    async def run() -> Explanation:
+        with opened_host(config.policy) as host:
+            bench = Bench(
+                host,
+                SystemClock(),
+                config.ports,
+                lambda policy: build_resolver(config, policy, host)[1],
+                lambda resolver, policy: build_auditor(host, resolver, policy),
+                _comparing,
+            )
+            return await explain_target(target, config.policy, bench)
+
+    return asyncio.run(run())
+
+
+def _comparing(resolver: Resolver) -> Callable[[Collection[str]], Awaitable[None]]:
+    """How to ask getaddrinfo about some domains, so that their answers have its view."""
+    assert isinstance(resolver, Views)
+    return lambda domains: resolver.cross_check(domains, _PATIENCE)

@@ -1,0 +1,73 @@
+"""The parts that a single audit and the daemon are both made of."""
+
+from __future__ import annotations
+
+import gc
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from lowatch.app.auditor import Auditor
+from lowatch.app.ports import Resolver
+from lowatch.config.schema import Config
+from lowatch.core.audit import Audit
+from lowatch.core.lifecycle import Now
+from lowatch.core.policy import Policy
+from lowatch.core.snapshot import Problem
+from lowatch.kernel.host import Host
+from lowatch.kernel.probe import probe
+from lowatch.resolve.asking import QueryObserver
+from lowatch.resolve.engine import Engine
+from lowatch.resolve.views import Views
+
+
+class StartError(Exception):
+    """One line: what keeps lowatch from starting."""
+
+
+class SystemClock:
+    """time.monotonic for intervals; time.time for people; CLOCK_BOOTTIME for ages since boot."""
+
+    def now(self) -> Now:
+        return Now(time.monotonic(), time.time(), time.clock_gettime(time.CLOCK_BOOTTIME))
+
+
+def collect_rarely() -> None:
+    """Nearly all that is allocated is tuples without cycles, by the ten thousand, and kept.
+
+    Collecting at Python's default pace takes a quarter of a first audit's time, and finds nothing.
+    """
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+
+
+@contextmanager
+def opened_host(policy: Policy) -> Iterator[Host]:
+    host = Host(policy.watches)
+    try:
+        yield host
+    finally:
+        host.close()
+
+
+def build_resolver(
+    config: Config, policy: Policy, host: Host, observer: QueryObserver | None = None
+) -> tuple[Engine, Views]:
+    """DNS, and what applications get of it: the Resolver that the application asks."""
+    clock = SystemClock()
+    engine = Engine(policy.domains, config.dns, clock, observer)
+    return engine, Views(engine, policy.domains, clock, local=host.local_prefixes)
+
+
+def build_auditor(host: Host, resolver: Resolver, policy: Policy) -> Auditor:
+    return Auditor(host, resolver, probe, policy, SystemClock(), os.uname().nodename)
+
+
+def with_problems(audit: Audit, config: Config) -> Audit:
+    """The audit, with what is wrong with the files that names come from: names may be missing."""
+    if not config.problems:
+        return audit
+    problems = tuple(Problem("config", str(problem)) for problem in config.problems)
+    return replace(audit, complete=False, problems=(*problems, *audit.problems))
