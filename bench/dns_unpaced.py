@@ -135,6 +135,6 @@ def _ratio(turn: str, ours: Sequence[Cost], peer: Peer, theirs: Sequence[Cost]) 
     what = f"queries per CPU-second / {peer.name}, {turn}"
     report.line(what, f"{ratio.median:7.2f}      ({ratio.least:.2f} to {ratio.most:.2f})")
     figure = f"{ratio.median:.2f}"
-    if peer.limit is None:
+    if peer.limit is None or turn == TURNS[0]:  # once in a daemon's life, and not what a limit is for
         return Row(f"(e) {what}", figure)
     return Row(f"(e) {what}", figure, f">= {peer.limit:.2f}", ratio.median >= peer.limit)

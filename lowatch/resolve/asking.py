@@ -17,7 +17,7 @@ class Asked(Protocol):
     """A question under way.
 
     question: as encode_question makes it. sent: monotonic seconds, written by the channel that sends it.
-    known: the one A record that is its answer so far, where nothing more need be known of it; or b"".
+    known: its answer so far, where that is one A record and no more, or reader.DENIED; else b"".
     """
 
     question: bytes
@@ -69,7 +69,10 @@ Renewed = Callable[[Any, int, float], None]
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What a channel needs of its surroundings. now: monotonic seconds. spawn: into a TaskGroup."""
+    """What a channel needs of its surroundings.
+
+    now: monotonic seconds. spawn: into a TaskGroup. spread: whether to send in small bursts.
+    """
 
     now: Callable[[], float]
     spawn: Callable[[Coroutine[object, object, None]], object]
@@ -77,6 +80,7 @@ class Environment:
     reader: Reader
     done: Done
     renewed: Renewed
+    spread: bool = False
 
     def answering(self, done: Done, renewed: Renewed | None = None) -> Environment:
         """The same surroundings, where somebody else is told."""
@@ -84,7 +88,8 @@ class Environment:
 
 
 class Pace(NamedTuple):
-    """timeout: seconds to wait for a reply. max_qps: queries in any one second."""
+    """timeout: seconds to wait for a reply. max_qps: queries in any one second. spread: see RateLimit."""
 
     timeout: float
     max_qps: int
+    spread: bool = False

@@ -59,7 +59,7 @@ class UdpChannel:
         self._renewed_ttl = environment.reader.renewed_ttl
         self._on_query = environment.observer.on_query
         self._loop = asyncio.get_running_loop()
-        self._limit = RateLimit(pace.max_qps)
+        self._limit = RateLimit(pace.max_qps, spread=pace.spread)
         self._sockets = UdpSockets(server, self._on_readable, self._sockets_in_use)
         self._backlog: deque[Asked] = deque()
         self._in_flight: dict[bytes, _InFlight] = {}  # by id, in the order of their deadlines

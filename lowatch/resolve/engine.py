@@ -49,8 +49,14 @@ class Engine:
         clock: Clock,
         observer: QueryObserver | None = None,
         resolv_conf: Path = RESOLV_CONF,
+        *,
+        spread: bool = False,
     ) -> None:
-        """domains: lower case A-labels without a trailing dot, asked for as they are (FQDNs)."""
+        """domains: lower case A-labels without a trailing dot, asked for as they are (FQDNs).
+
+        spread: whether to be as gentle as who stays, or as fast as who wants to know now.
+        """
+        self._spread = spread
         self._names = Names()
         self._answers = Answers(self._names)
         self._resolv_conf = resolv_conf
@@ -95,7 +101,13 @@ class Engine:
         """Resolve until cancelled; then no socket and no timer is left, and it may be run again."""
         async with asyncio.TaskGroup() as tasks:
             environment = Environment(
-                self._now, tasks.create_task, self._observer, self._reader, _nobody_asked, _nobody_asked
+                self._now,
+                tasks.create_task,
+                self._observer,
+                self._reader,
+                done=_nobody_asked,
+                renewed=_nobody_asked,
+                spread=self._spread,
             )
             session = Session(
                 self._names, self._answers, self._source, environment, changed, self._suspended

@@ -11,10 +11,13 @@ import random
 from collections.abc import Callable
 from typing import Protocol
 
-from lowatch.wire.dns import Reply, failure
+from lowatch.wire.dns import Kind, Reply, failure, repeats_question
 from lowatch.wire.dns_lean import denial_key, is_shareable, parse_lean, renewed_ttl
 
 CHECKED_ONE_IN = 1000
+
+DENIED = b"NODATA"
+"""In the place of an address that is known: the name has none of that type."""
 
 DENIALS_KEPT = 1024
 """Of 200 octets or so. A cache's TTL counts down, and makes another one each second."""
@@ -40,11 +43,19 @@ class Reader:
         self._denials: dict[bytes, Reply] = {}
 
     def renewed_ttl(self, message: bytes, question: bytes, known: bytes) -> int | None:
-        """The TTL of a response that is no more than the `known` address again; None: read() it."""
+        """The TTL of a response that says no more than what is `known`; None: read() it.
+
+        known: an A record, or DENIED. Whether it is a response to this question is seen to.
+        """
         if not self._lean or self._draw() * CHECKED_ONE_IN < 1:
             self._check_next = True
             return None
-        return renewed_ttl(message, question, known)
+        if known is not DENIED:
+            return renewed_ttl(message, question, known)
+        if not repeats_question(message, question):
+            return None
+        denial = self._denials.get(denial_key(message, question.lower()) or b"")
+        return denial.ttl if denial is not None and denial.kind is Kind.NODATA else None
 
     def read(self, message: bytes, question: bytes) -> Reply:
         """What a response comes to of which `repeats_question` holds. Never raises."""
@@ -64,7 +75,7 @@ class Reader:
 
     def _read_lean(self, message: bytes, question: bytes) -> Reply | None:
         """As parse_lean. Of most names an AAAA is denied, by a zone in words that are always the same."""
-        key = denial_key(message)
+        key = denial_key(message, question)
         if key is None:
             return parse_lean(message, question)
         known = self._denials.get(key)

@@ -250,7 +250,8 @@ class Session:
         self._wheel.add(slot, due)
         if after.rrset is not before.rrset:
             touched, found = self._answers.changed(slot, before, after)
-            self.add(found)
+            if found:
+                self.add(found)
             for number in touched:
                 self._loop.call_soon(self._changed, self._names.text_of(number))
         self._names.note_asked(slot)

@@ -15,6 +15,7 @@ from lowatch.core.addresses import V4_LENGTH, V6_LENGTH, Address
 from lowatch.core.answers import NOT_ASKED, RRset, Status
 from lowatch.wire.dns import Kind, Reply
 
+from .reader import DENIED
 from .rotation import STEADY, Rotation
 from .state import State
 
@@ -103,12 +104,16 @@ class Slots:
         return self._rare[slot].reason if slot in self._rare else NOT_ASKED.reason
 
     def known(self, slots: Iterable[int]) -> list[bytes]:
-        """Of each, the one A record that is all there is to know of it, or b""."""
-        packed, plain = self._addresses, self._plain
-        return [
-            packed[slot] if plain[slot] == _PLAIN_ADDRESSES and len(packed[slot]) == V4_LENGTH else b""
-            for slot in slots
-        ]
+        """Of each, what asking.Asked.known is to be."""
+        addresses, plain = self._addresses, self._plain
+        known = []
+        for slot in slots:
+            packed, kind = addresses[slot], plain[slot]
+            if kind == _PLAIN_ADDRESSES and len(packed) == V4_LENGTH:
+                known.append(packed)
+            else:
+                known.append(DENIED if kind == _PLAIN_NODATA else b"")
+        return known
 
     def renew(self, slot: int, reply: Reply, now: float) -> bool:
         """Take in a reply that says what is known already, as nearly all do; False: it is another.

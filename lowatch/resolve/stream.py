@@ -82,7 +82,7 @@ class StreamChannel:
         self._is_fallback = health is not None
         self._environment = environment
         self._loop = asyncio.get_running_loop()
-        self._limit = limit or RateLimit(pace.max_qps)
+        self._limit = limit or RateLimit(pace.max_qps, spread=pace.spread)
         self._pipelining = Pipelining()
         self._tls = TlsClient(server) if server.transport is Transport.TLS else None
         self._via = "TLS" if self._tls else "TCP"

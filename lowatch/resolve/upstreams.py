@@ -37,7 +37,7 @@ class Upstreams:
 
     def replace(self, nameservers: Nameservers, settings: DnsSettings) -> None:
         """Ask these from now on. One that stays keeps its channel; what the others owed fails."""
-        pace = Pace(nameservers.timeout or settings.timeout, settings.max_qps)
+        pace = Pace(nameservers.timeout or settings.timeout, settings.max_qps, self._environment.spread)
         kept = {channel.server: channel for channel in self._channels if pace == self._pace}
         before = self._channels
         self._nameservers, self._pace = nameservers, pace

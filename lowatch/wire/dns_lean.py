@@ -82,16 +82,18 @@ def renewed_ttl(message: bytes, question: bytes, address: bytes) -> int | None:
     return None
 
 
-def denial_key(message: bytes) -> bytes | None:
-    """What a denial comes to hangs on nothing of the message but this; None where it is no denial.
+def denial_key(message: bytes, question: bytes) -> bytes | None:
+    """What a denial comes to hangs on nothing but this; None for a message that has an answer.
 
-    It is the message without its id and without the first label of the name, but with that label's
-    length: so names of one zone share it. (What the label says matters nowhere: it ends the name asked
-    for, which the zone covers with any label in front.) See is_shareable for the exception.
+    It is the message without its id and without the first label of the name asked for, but with that
+    label's length: so the names of a zone share it. (What the label says matters nowhere: it stands in
+    front of what the zone has to cover. For the exception see is_shareable.) question: in lower case, as
+    the message's own may not be.
     """
     if message[6:8] != _NO_ANSWERS:
         return None
-    return message[2 : HEADER_LENGTH + 1] + message[HEADER_LENGTH + 1 + message[HEADER_LENGTH] :]
+    rest = HEADER_LENGTH + len(question)
+    return message[2:HEADER_LENGTH] + question[:1] + question[1 + question[0] :] + message[rest:]
 
 
 def is_shareable(message: bytes) -> bool:

@@ -55,9 +55,12 @@ def opened_host(policy: Policy) -> Iterator[Host]:
 def build_resolver(
     config: Config, policy: Policy, host: Host, observer: QueryObserver | None = None
 ) -> tuple[Engine, Views]:
-    """DNS, and what applications get of it: the Resolver that the application asks."""
+    """DNS, and what applications get of it: the Resolver that the application asks.
+
+    observer: of a daemon, which is in no hurry.
+    """
     clock = SystemClock()
-    engine = Engine(policy.domains, config.dns, clock, observer)
+    engine = Engine(policy.domains, config.dns, clock, observer, spread=observer is not None)
     return engine, Views(engine, policy.domains, clock, local=host.local_prefixes)
 
 

@@ -105,7 +105,7 @@ def test_a_small_contest_of_dns_clients(
     with dns_zone.served(20, 60) as knot:
         rows = dns_unpaced.measure(dns_unpaced.Contest(knot.nameserver, 20, 1, tmp_path))
     assert [(row.what, row.target) for row in rows] == [
-        ("(e) queries per CPU-second / dns.asyncresolver, first answers", ">= 25.00"),
+        ("(e) queries per CPU-second / dns.asyncresolver, first answers", ""),
         ("(e) queries per CPU-second / dns.asyncresolver, same answers", ">= 25.00"),
     ]
     assert "peer absent: dnsperf (apt-get install it)" in capsys.readouterr().out

@@ -9,7 +9,7 @@ from math import ceil
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lowatch.resolve.schedule import Bucket, RateLimit, Waiting, Wheel
+from lowatch.resolve.schedule import SMALL_BURST, Bucket, RateLimit, Waiting, Wheel
 from lowatch.resolve.slots import NEVER
 from tests.unit.resolve.virtual_time import run_virtually
 
@@ -137,6 +137,32 @@ def test_never_more_than_the_limit_in_any_second(limit: int, pauses: list[float]
         taken.append(now)
     for first, beyond in zip(taken, taken[limit:], strict=False):
         assert beyond - first >= 1
+
+
+@given(st.integers(1, 2_000), st.lists(st.tuples(st.floats(0, 0.3), st.integers(1, 500)), max_size=60))
+def test_spread_it_is_an_eighth_in_an_eighth_of_a_second(
+    limit: int, steps: list[tuple[float, int]]
+) -> None:
+    rate, now, taken = RateLimit(limit, spread=True), 50.0, []
+    for pause, wanted in steps:
+        now += pause
+        now += rate.wait(now) and rate.wait(now) + 1e-9
+        count = min(wanted, rate.budget(now))
+        assert count > 0
+        rate.take(now, count)
+        taken.append((now, count))
+    for seconds, most in ((1, limit), (0.125, max(SMALL_BURST, limit // 8))):
+        for at, _ in taken:
+            assert sum(count for time, count in taken if at <= time < at + seconds) <= most
+
+
+def test_spread_it_still_comes_to_the_whole_limit_in_a_second() -> None:
+    rate, now, taken = RateLimit(800, spread=True), 50.0, 0
+    while now < 51.0:
+        taken += rate.budget(now)
+        rate.take(now, rate.budget(now))
+        now += rate.wait(now)
+    assert taken == 800
 
 
 def test_a_burst_of_the_whole_limit_goes_at_once() -> None:

@@ -1,0 +1,69 @@
+"""The only nameserver dies under 10,000 names, and comes back: nothing is lost, nobody is trampled."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from tests.support.daemon import Daemon, configuration
+from tests.support.dns_server import Knot
+from tests.support.netns import Netns
+
+COUNT = 10_000
+MAX_QPS = 4_000
+TTL = 3
+ORPHAN, SERVED = "d0.example.com", "d1.example.com"
+
+
+def zone() -> str:
+    """Two lead here, all the others elsewhere."""
+    elsewhere = (f"d{n} {TTL} A 198.51.{n // 250}.{n % 250 + 1}" for n in range(2, COUNT))
+    return "\n".join([f"d0 {TTL} A 192.0.2.10", f"d1 {TTL} A 192.0.2.20", *elsewhere])
+
+
+def queries(daemon: Daemon) -> float:
+    return sum(
+        value for name, value in daemon.metrics().items() if name.startswith("lowatch_dns_queries_total{")
+    )
+
+
+def most_per_second(daemon: Daemon, seconds: float) -> float:
+    """Of a few looks, each some 0.5 s apart; TIMEOUT and refusals count as queries, which they were."""
+    most, until = 0.0, time.monotonic() + seconds
+    before, at = queries(daemon), time.monotonic()
+    while time.monotonic() < until:
+        time.sleep(0.5)
+        after, now = queries(daemon), time.monotonic()
+        most = max(most, (after - before) / (now - at))
+        before, at = after, now
+    return most
+
+
+def test_ten_thousand_names_outlive_their_nameserver(netns: Netns, tmp_path: Path) -> None:
+    netns.ip("addr add 192.0.2.10/32 dev lo")
+    netns.ip("addr add 192.0.2.20/32 dev lo")
+    netns.listener("192.0.2.20", 80)
+    (tmp_path / "names.txt").write_text("".join(f"d{n}.example.com 80\n" for n in range(COUNT)))
+    tables = '[[domains_from]]\npath = "names.txt"'
+    with Knot({"example.com": zone()}, negative_ttl=600) as knot:
+        dns = f'max_qps = {MAX_QPS}\nmin_ttl = "3s"'
+        with Daemon(tmp_path, configuration(knot, 'hold = "0s"', dns=dns, tables=tables)) as daemon:
+            daemon.until(lambda: daemon.announced("orphan-vip") == ["firing"])
+            (before,) = daemon.findings()
+
+            knot.kill()
+            daemon.until(lambda: daemon.metric('lowatch_domains{status="stale"}') == COUNT)
+            (stale,) = daemon.findings()
+            same = ("key", "state", "since")
+            assert [stale[field] for field in same] == [before[field] for field in same]
+            assert "(stale answer)" in stale["message"]
+            assert sorted(daemon.orphans().values()) == [0, 1]
+            told = [one["message"] for one in daemon.audit()["problems"] if one["source"] == "dns"]
+            assert any("kept from" in one and ORPHAN in one and "Connection refused" in one for one in told)
+
+            knot.start()
+            assert most_per_second(daemon, 8) <= MAX_QPS * 1.1  # looks are not that exact
+            daemon.until(lambda: daemon.metric('lowatch_domains{status="resolved"}') == COUNT, 40)
+            (after,) = daemon.findings()
+            assert after == before
+            assert daemon.announced("orphan-vip") == ["firing"]
