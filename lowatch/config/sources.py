@@ -79,17 +79,25 @@ class Sources:
 
         What was written while it was being read counts as changed.
         """
-        return fingerprint(all_matching(self.patterns)) != self.seen
+        return self.look() != self.seen
+
+    def look(self) -> Fingerprint:
+        """How the files stand now."""
+        return fingerprint(all_matching(self.patterns))
+
+    def fixed_parts(self) -> frozenset[Path]:
+        """Of each pattern the directory that all its files are in or below."""
+        return frozenset(map(fixed_part, self.patterns))
 
     def directories(self) -> frozenset[Path]:
-        """The directories in which something happens when the files change: for inotify to watch.
+        """The directories in which another file may come to match a glob: for inotify to watch whole.
 
-        Those of the files, those of every symlink on the way to them, and those where another file may
-        come to match; of one that does not exist, the nearest that does. They change as the files do.
+        Those of every symlink on the way to them, too; of one that does not exist, the nearest that does.
+        They change as the files do. (A path that is none of a glob is for itself to be watched.)
         """
-        files = all_matching(self.patterns)
-        possible = [place / "*" for pattern in self.patterns for place in _searched(Path(pattern))]
-        return frozenset(_standing(place) for file in (*files, *possible) for place in _way_to(file))
+        globs = [Path(pattern) for pattern in self.patterns if has_magic(pattern)]
+        possible = [place / "*" for glob in globs for place in _searched(glob)]
+        return frozenset(_standing(place) for file in possible for place in _way_to(file))
 
 
 def all_matching(patterns: Iterable[str]) -> list[Path]:

@@ -148,6 +148,12 @@ class Engine:
         else:
             self._source.refresh()
 
+    def ask_soon(self, domain: str) -> None:
+        """Ask for it now, and not only when its TTL is over: something else says otherwise."""
+        number = self._names.number_of(domain)
+        if self._session is not None and number is not None:
+            self._session.ask_soon(number)
+
     def follow_ipv6(self, *, idle: bool) -> None:
         """idle: no watched interface holds an IPv6 address but ::1: AAAA answers may get older."""
         self._ipv6_idle = idle

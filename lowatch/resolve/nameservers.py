@@ -114,7 +114,11 @@ class NameserverSource:
             problems = () if servers else ("dns.nameservers: names no nameserver",)
             self.current = Nameservers(servers, problems=problems)
         elif fingerprint(self._path) != self._seen:
-            self.current = self._read()
+            found = self._read()
+            if not found.servers and before.servers:
+                # Caught while it is being replaced, perhaps: ask whoever was to be asked until now.
+                found = replace(before, problems=(*found.problems, "still asking those of before"))
+            self.current = found
         return self.current != before
 
     def _read(self) -> Nameservers:

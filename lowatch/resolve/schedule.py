@@ -174,10 +174,13 @@ class RateLimit:
         """Seconds until a token is there; 0 where one is."""
         if self.budget(now) > 0:
             return 0.0
+        until = now
         if self._taken >= self._per_second:
-            return max(0.0, self._times[0][0] + 1.0 - now)
-        first = next(at for at, _ in self._times if at > now - _EIGHTH)
-        return max(0.0, first + _EIGHTH - now)
+            until = self._times[0][0] + 1.0
+        if self._burst < self._per_second and self._taken_since(now - _EIGHTH) >= self._burst:
+            first = next(at for at, _ in self._times if at > now - _EIGHTH)
+            until = max(until, first + _EIGHTH)
+        return until - now
 
     def take(self, now: float, count: int = 1) -> None:
         """Take that many, which budget() must have shown to be there."""

@@ -109,6 +109,10 @@ class Session:
         slots = [slot for number in numbers for slot in self._names.slots_of(number)]
         self._ask_at_once(sorted(slots, key=lambda slot: slot & 1))  # each A before any AAAA
 
+    def ask_soon(self, number: int) -> None:
+        """There is a doubt about this name's answer."""
+        self._ask_at_once([slot for slot in self._names.slots_of(number) if self._is_idle(slot)])
+
     def replace_source(self, source: NameserverSource) -> None:
         self._source = source
         self._apply_settings()

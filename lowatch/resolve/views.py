@@ -25,6 +25,10 @@ LOCAL_EVERY = 30.0
 """Seconds between looks at which names lead into local addresses: whom to compare most often."""
 
 
+_ROUNDS = 3
+"""Times that getaddrinfo has to differ for somebody who asks once."""
+
+
 class Clock(Protocol):
     def now(self) -> Now: ...
 
@@ -48,6 +52,8 @@ class Dns(DnsAnswers, Protocol):
     def replace_domains(self, domains: Iterable[str]) -> None: ...
 
     def follow_ipv6(self, *, idle: bool) -> None: ...
+
+    def ask_soon(self, domain: str) -> None: ...
 
 
 class Views:
@@ -84,6 +90,7 @@ class Views:
         self._compares = False
         self._schedule = CrossCheckSchedule()
         self._crosscheck = CrossCheck(self._schedule, self._now, self, lookups or LookupThread())
+        self._doubted: set[str] = set()
         self._followed: Collection[str] = ()
         self._follow(domains)
 
@@ -148,7 +155,12 @@ class Views:
 
         Where that has not come after `patience` seconds it is unknown.
         """
-        await self._crosscheck.check([one for one in domains if not is_service_name(one)], patience)
+        names = [one for one in domains if not is_service_name(one)]
+        for _ in range(_ROUNDS):  # of addresses that are handed out one at a time, each may get another
+            await self._crosscheck.check(names, patience)
+            names = [name for name in names if disagrees(self.answer(name))]
+            if not names:
+                return
 
     # What happens to it.
 
@@ -165,8 +177,12 @@ class Views:
     def _changed_under(self, domains: Iterable[str]) -> None:
         """DNS or /etc/hosts says something else of them: so may getaddrinfo."""
         for domain in domains:
-            if domain in self._answers.seen:
+            seen = self._answers.seen.get(domain)
+            if seen is not None:
                 self._schedule.ask_soon(domain, self._now())
+                if seen.addresses is not None:
+                    old = Seen(None, "DNS or /etc/hosts has changed since: asking again")
+                    self._answers.put_seen(domain, old, self._schedule.close)
         self._crosscheck.wake()
         self._announce(domains)
 
@@ -231,7 +247,15 @@ class Views:
             return
         before, was_seen = self.answer(name), name in self._answers.seen
         disagreed = disagrees(before)
-        doubtful = disagrees(self._answers.answer_if(name, seen)) or (was_seen and seen.addresses is None)
+        differs = disagrees(self._answers.answer_if(name, seen))
+        doubtful = differs or (was_seen and seen.addresses is None)
+        if not differs or disagreed or keep or name in self._doubted:
+            self._doubted.discard(name)
+        else:
+            # Not before both were asked again: a record may just have changed, and caches differ in age.
+            self._doubted.add(name)
+            self._dns.ask_soon(name)
+            seen = Seen(None, "differs from DNS: asking both again")
         close = self._schedule.close
         kept = seen if doubtful or keep or name in close else None
         lost = self._answers.put_seen(name, kept, close)

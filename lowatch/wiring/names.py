@@ -5,12 +5,20 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from lowatch.config.name_files import read_names
 from lowatch.config.schema import Config
 
-RETRY_AFTER = 10.0
+T = TypeVar("T")
+
+SETTLED_AFTER = 1.0
+"""Seconds for which the files must stay as they are before they are read: many are written in place."""
+
+RETRY_AFTER = 60.0
 """Seconds until a file that could not be read is tried again, if no event tells of it before."""
 
 _log = logging.getLogger("lowatch")
@@ -30,37 +38,68 @@ class NamesFollower:
         self._look.set()
 
     async def run(self) -> None:
+        """A first look at once: a file may have changed since it was read, and before it was watched."""
+        self._look.set()
         while True:
-            try:
-                async with asyncio.timeout(RETRY_AFTER if self._unread else None):
-                    await self._look.wait()
-            except TimeoutError:
-                pass
+            retry = not await self._touched(RETRY_AFTER if self._unread else None)
             self._look.clear()
-            await self._look_again()
+            try:
+                await self._look_again(retry=retry)
+            except Exception:  # whatever a file does to its reader, ten thousand daemons go on
+                _log.exception("names could not be read again, keeping those there are, continuing")
 
-    async def _look_again(self) -> None:
+    async def _touched(self, patience: float | None) -> bool:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                await self._look.wait()
+        return self._look.is_set()
+
+    async def _look_again(self, *, retry: bool) -> None:
         before = self._current()
-        after = await asyncio.to_thread(_read_if_changed, before)
-        if after is None or self._current() is not before:
-            return  # a reload was faster: it has read them too
-        unread = frozenset(after.unread).difference(before.unread)
-        if unread:
-            # Their names would be gone, and with them their findings: as if all were well.
-            if unread != self._unread:
-                _log.warning("%s: cannot be read now, keeping the names, continuing", _listed(unread))
-            self._unread = unread
+        if not retry and not await _in_thread(before.sources.changed):
             return
-        self._unread = frozenset()
-        for problem in after.problems:
-            if problem not in before.problems:
-                _log.warning("%s, continuing", problem)
-        self._take(after)
-        _log.info("names read again: %d domains", len(after.policy.domains))
+        await self._settle(before)
+        after = await _in_thread(lambda: read_names(before))
+        if self._current() is not before:
+            self._look.set()  # a reload came first: what it has read may be older than this
+            return
+        lost = lost_files(before, after)
+        if not lost:
+            self._unread = frozenset()
+            _warn_of_new(before, after)
+            if after.policy.domains != before.policy.domains or after.problems != before.problems:
+                _log.info("names read again: %d domains", len(after.policy.domains))
+            self._take(after)
+            return
+        # Their names would be gone, and with them their findings: as if all were well.
+        if lost != self._unread:
+            _log.warning("%s: cannot be read now, keeping the names, continuing", _listed(lost))
+        self._unread = lost
+        self._take(replace(before, problems=after.problems, sources=after.sources))
+
+    async def _settle(self, config: Config) -> None:
+        stands = await _in_thread(config.sources.look)
+        while True:
+            await asyncio.sleep(SETTLED_AFTER)
+            before, stands = stands, await _in_thread(config.sources.look)
+            if stands == before:
+                return
 
 
-def _read_if_changed(config: Config) -> Config | None:
-    return read_names(config) if config.sources.changed() else None
+def lost_files(before: Config, after: Config) -> frozenset[Path]:
+    """The files that gave names before, and of which nobody knows now what they would give."""
+    gave = frozenset((*before.sources.files, *before.sources.fixed_parts())).difference(before.unread)
+    return frozenset(after.unread) & gave
+
+
+async def _in_thread(call: Callable[[], T]) -> T:
+    return await asyncio.to_thread(call)
+
+
+def _warn_of_new(before: Config, after: Config) -> None:
+    for problem in after.problems:
+        if problem not in before.problems:
+            _log.warning("%s, continuing", problem)
 
 
 def _listed(paths: frozenset[Path]) -> str:

@@ -34,7 +34,7 @@ from lowatch.service.process import Process
 from lowatch.service.routes import Pages, build_routes
 from lowatch.service.state import StateFile, state_directory
 
-from .names import NamesFollower, watched_paths
+from .names import NamesFollower, lost_files, watched_paths
 from .parts import (
     StartError,
     SystemClock,
@@ -185,6 +185,9 @@ class _Service:
         try:
             config = await asyncio.to_thread(self._load)  # 100,000 names take a moment
             self._refuse_lost_names(config)
+            before = self._config
+            self._take(config)
+            self._names.look()  # one of its files may have changed since it was read
         except ConfigErrors as errors:
             self._instruments.config_refused()
             _log.error("reload failed, the old configuration goes on:\n%s", errors)
@@ -193,22 +196,23 @@ class _Service:
             self._instruments.config_refused()
             _log.exception("reload failed, the old configuration goes on")
             return f"{type(error).__name__}: {error}"
-        for key in ("listen", "config_file"):
-            if getattr(config.web, key) != getattr(self._config.web, key):
-                _log.warning("web.%s has changed: that takes a restart, ignoring", key)
-        if config.journal_enabled != self._config.journal_enabled:
-            _log.warning("journal.enabled has changed: that takes a restart, ignoring")
+        self._warn_of_restart(before, config)
         self._warn_of_problems(config)
-        self._take(config)
         self._instruments.config_loaded(SystemClock().now().wall)
         _log.info("configuration reloaded: %s", _describe(config))
         return ""
 
+    def _warn_of_restart(self, before: Config, after: Config) -> None:
+        for key in ("listen", "config_file"):
+            if getattr(after.web, key) != getattr(before.web, key):
+                _log.warning("web.%s has changed: that takes a restart, ignoring", key)
+        if after.journal_enabled != before.journal_enabled:
+            _log.warning("journal.enabled has changed: that takes a restart, ignoring")
+
     def _refuse_lost_names(self, config: Config) -> None:
         """A file of names that could be read before, and cannot now, would end their findings."""
-        lost = set(config.unread).difference(self._config.unread)
-        kept = {domains.path for domains in self._config.domains_from}
-        if lost and {domains.path for domains in config.domains_from} <= kept:
+        lost = lost_files(self._config, config)
+        if lost:
             raise ConfigErrors(problem for problem in config.problems if problem.file in lost)
 
     def _warn_of_problems(self, config: Config) -> None:
@@ -218,10 +222,11 @@ class _Service:
     def _take(self, config: Config) -> None:
         """Go by this one from now on."""
         before, self._config = self._config, config
-        self._host.replace_watches(config.policy.watches)
         if config.dns != before.dns:
             self._engine.replace_settings(config.dns)
-        self._daemon.replace_policy(config.policy)
+        if config.policy != before.policy:
+            self._host.replace_watches(config.policy.watches)
+            self._daemon.replace_policy(config.policy)
         self._server.routes = self._routes()
         self._watch.replace_paths(self._watched_paths())
 

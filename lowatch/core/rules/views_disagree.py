@@ -76,13 +76,16 @@ def _disputed(answer: Answer) -> Iterable[Address]:
 
 
 def _is_customary(view: DomainView, address: Address) -> bool:
-    """What hosts have by custom: localhost, and a loopback address for their own name."""
+    """What hosts have by custom: localhost, and for their own name a loopback address, or all they hold."""
+    given = _given(view.answer)
+    if view.own_name and all(address not in given.get(one, ()) for one in (View.DNS, View.HOSTS)):
+        return True  # nss-myhostname and systemd-resolved give a host all of its addresses
     if not is_loopback(address):
         return False
     name = view.answer.domain
     if name in _LOCALHOST or name.endswith(".localhost") or name.startswith("localhost."):
         return True
-    return view.own_name and address not in _given(view.answer).get(View.DNS, ())
+    return view.own_name and address not in given.get(View.DNS, ())
 
 
 def _given(answer: Answer) -> Mapping[View, tuple[Address, ...]]:

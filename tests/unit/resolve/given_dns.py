@@ -34,6 +34,7 @@ class GivenDns:
         self.service_ports: frozenset[Port] = frozenset()
         self.stub_addresses = frozenset({parse_address("127.0.0.53")})
         self.problems: list[str] = []
+        self.asked_again: list[str] = []
         self.asked = asyncio.Event()
         self.asked.set()
         self.changed: Callable[[str], None] | None = None
@@ -76,6 +77,9 @@ class GivenDns:
 
     async def settled(self) -> None:
         await self.asked.wait()
+
+    def ask_soon(self, domain: str) -> None:
+        self.asked_again.append(domain)
 
     def follow_ipv6(self, *, idle: bool) -> None:
         self.ipv6_idle = idle

@@ -21,6 +21,7 @@ from tests.unit.resolve.given_dns import GivenDns, failing, resolved, rrset
 
 WWW, API, SRV = "www.example.com", "api.example.com", "_http._tcp.example.com"
 WIDE = [parse_prefix("192.0.2.0/24")]
+AGAIN = "differs from DNS: asking both again"
 
 
 def addresses(*texts: str) -> tuple[Address, ...]:
@@ -411,6 +412,9 @@ def test_by_itself_it_asks_first_about_what_leads_here_and_keeps_what_matters(et
             await changes.until(lambda: set(changes.domains) >= {WWW, wrong})
             await changes.until(lambda: {WWW, wrong} <= set(etc.looked_up))
             assert views.answer(WWW).others == (OtherView(GAI, addresses("192.0.2.1")),)
+            assert views.answer(wrong).others == (OtherView(GAI, None, AGAIN),)
+            assert dns.asked_again == [wrong]
+            views.take_seen(wrong, etc.seen[wrong])  # as it will be asked again in a while
             assert views.answer(wrong).others == (OtherView(GAI, addresses("203.0.113.9")),)
             assert views.answer(other) is dns.answer(other)  # asked or not, it agrees, and leads elsewhere
             assert WWW in etc.looked_up[:2]
@@ -440,6 +444,8 @@ def test_a_disagreement_that_ends_is_forgotten_and_a_failure_ends_none(etc: Etc)
     async def scenario() -> None:
         views = etc.views(GivenDns(resolved(WWW, "203.0.113.1")))
         views.take_seen(WWW, etc.seen[WWW])
+        assert views.answer(WWW).others == (OtherView(GAI, None, AGAIN),)
+        views.take_seen(WWW, etc.seen[WWW])
         assert views.answer(WWW).others == (OtherView(GAI, addresses("198.51.100.7")),)
         views.take_seen(WWW, Seen(None, "Temporary failure"))
         assert views.answer(WWW).others == (OtherView(GAI, None, "Temporary failure"),)
@@ -447,6 +453,42 @@ def test_a_disagreement_that_ends_is_forgotten_and_a_failure_ends_none(etc: Etc)
         assert views.answer(WWW).others == ()
         views.take_seen(WWW, Seen(None, "Temporary failure"))  # nothing hangs on it
         assert views.answer(WWW).others == ()
+
+    run_async(scenario())
+
+
+def test_a_difference_that_asking_again_ends_was_none(etc: Etc) -> None:
+    """A record has just changed: the C library knows it already, and our answer's TTL is not over."""
+
+    async def scenario() -> None:
+        dns = GivenDns(resolved(WWW, "203.0.113.1"))
+        views = etc.views(dns)
+        views.take_seen(WWW, Seen(addresses("203.0.113.2")))
+        assert dns.asked_again == [WWW]
+        dns.give(resolved(WWW, "203.0.113.2"))
+        views.take_seen(WWW, Seen(addresses("203.0.113.2")))
+        assert views.answer(WWW).others == ()
+        views.take_seen(WWW, Seen(()))  # and as little counts a failure that nss-resolve takes for a no
+        assert views.answer(WWW).others == (OtherView(GAI, None, AGAIN),)
+        views.take_seen(WWW, Seen(addresses("203.0.113.2")))
+        assert views.answer(WWW).others == ()
+
+    run_async(scenario())
+
+
+def test_what_was_seen_before_dns_changed_is_unknown_until_it_is_asked_again(etc: Etc) -> None:
+    etc.seen[WWW] = Seen(addresses("192.0.2.1"))
+
+    async def scenario() -> None:
+        dns = GivenDns(resolved(WWW, "192.0.2.1"))
+        views = etc.views(dns, local=lambda: WIDE)
+        async with running(views) as changes:
+            await changes.until(
+                lambda: views.answer(WWW).others == (OtherView(GAI, addresses("192.0.2.1")),)
+            )
+            dns.give(resolved(WWW, "192.0.2.2"))
+            (other,) = views.answer(WWW).others
+            assert (other.view, other.addresses) == (GAI, None)
 
     run_async(scenario())
 
@@ -468,7 +510,7 @@ def test_names_that_disagree_by_the_thousand_cost_no_more_than_so_many(etc: Etc)
 
     async def scenario() -> None:
         views = etc.views(GivenDns(*(resolved(name, "203.0.113.1") for name in names)))
-        for name in names:
+        for name in names * 2:
             views.take_seen(name, Seen(()))
         shown = [name for name in names if views.answer(name).others]
         assert shown == names[-4096:]
