@@ -20,6 +20,9 @@ from .services import Target, ports_and_targets, service_answer
 from .slots import UNKNOWN_CODE
 from .state import State
 
+ANSWERS_KEPT = 16_384
+"""The oldest go first: they are 400 octets each, and every name may be asked about some day."""
+
 
 class Answers:
     """names: whose Answers; its configured names are the domains.
@@ -48,6 +51,8 @@ class Answers:
             return Answer(domain)
         known = self._made.get(number)
         if known is None:
+            if len(self._made) >= ANSWERS_KEPT:
+                self._made.pop(next(iter(self._made)))
             known = self._made[number] = self._make(number, domain)
         return known
 
@@ -115,6 +120,7 @@ class Answers:
                 self._counts[worse(before.rrset.status, other)] -= 1
                 self._counts[worse(after.rrset.status, other)] += 1
             if number == self._nat64_name:
+                self._unresolved = None
                 return self._learn_nat64(number), []
             found = self._look_for_nat64(number)
         matters_to_a_service = self._names.is_service(number) or number in self._dependants

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
@@ -71,11 +71,10 @@ Renewed = Callable[[Any, int, float], None]
 class Environment:
     """What a channel needs of its surroundings.
 
-    now: monotonic seconds. spawn: into a TaskGroup. spread: whether to send in small bursts.
+    now: monotonic seconds. spread: whether to send in small bursts.
     """
 
     now: Callable[[], float]
-    spawn: Callable[[Coroutine[object, object, None]], object]
     observer: QueryObserver
     reader: Reader
     done: Done

@@ -5,7 +5,7 @@ A forger off the path then has to guess a bit for each letter too. Some servers 
     known of the server    a reply in our case    one in another case
     nothing yet            it echoes              it does not: taken, and asked in lower case from now on
     it echoes              taken                  forged: ignored
-    it does not            taken (all is lower case)
+    it does not            taken (all is lower case; after an hour, nothing is known again)
 
 A server that was replaced by one that does not echo falls silent then; silence forgets what was known.
 """
@@ -17,6 +17,10 @@ from enum import Enum
 
 _LETTERS = bytes(0x20 if chr(octet).isascii() and chr(octet).isalpha() else 0 for octet in range(256))
 _random = random.SystemRandom()
+
+
+FOLDS_FOR = 3600.0
+"""Seconds: whoever made it seem so, once, should not have won for ever."""
 
 
 class Echo(Enum):

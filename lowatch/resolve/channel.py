@@ -28,7 +28,7 @@ from lowatch.wire.dns import (
 )
 
 from .asking import Asked, Channel, Environment, Pace
-from .case import Echo, after_reply, mix_case
+from .case import FOLDS_FOR, Echo, after_reply, mix_case
 from .health import Health
 from .schedule import RateLimit
 from .stream import StreamChannel
@@ -63,7 +63,9 @@ class UdpChannel:
         self._sockets = UdpSockets(server, self._on_readable, self._sockets_in_use)
         self._backlog: deque[Asked] = deque()
         self._in_flight: dict[bytes, _InFlight] = {}  # by id, in the order of their deadlines
-        self._echo = Echo.FOLDS if is_on_this_host(server) else Echo.UNTRIED
+        self._mixes_case = not is_on_this_host(server)
+        self._echo = Echo.UNTRIED if self._mixes_case else Echo.FOLDS
+        self._echo_since = 0.0
         self._stream: StreamChannel | None = None
         self._sending = False
         self._deadline: asyncio.TimerHandle | None = None
@@ -128,13 +130,15 @@ class UdpChannel:
 
     def _send(self, count: int, now: float) -> None:
         """The next `count` of the backlog, a port's worth at a time."""
+        if self._echo is Echo.FOLDS and self._mixes_case and now > self._echo_since + FOLDS_FOR:
+            self._echo = Echo.UNTRIED
         while count > 0:
             try:
                 sock, some = self._sockets.take(count)
                 self._send_by(sock, some, now)
             except OSError as error:
                 # Not from within: whoever then asks the next server would recurse.
-                self._loop.call_soon(self._fail_next, error)
+                self._loop.call_soon(self._fail_unsent, error)
                 return
             count -= some
 
@@ -161,25 +165,28 @@ class UdpChannel:
             fresh += drawn.difference(self._in_flight, fresh)
         return fresh
 
-    def _fail_next(self, error: OSError) -> None:
+    def _fail_unsent(self, error: OSError) -> None:
         """What keeps one query from being sent would keep the others from it, too."""
-        if self._backlog:
-            self._end_all([self._backlog.popleft()], _unreachable(error))
+        unsent, self._backlog = list(self._backlog), deque()
+        now = self._environment.now()
+        for asked in unsent:
+            asked.sent = now
+        self._end_all(unsent, _unreachable(error))
         self._fail_all(error)
 
     # How a query may end: a reply, a longer one by TCP, a refusal, silence.
 
     def _on_readable(self, sock: socket.socket) -> None:
-        now = self._environment.now()
+        now, receive, take = self._environment.now(), sock.recv, self._take
         for _ in range(_DATAGRAMS_AT_ONCE):
             try:
-                message = sock.recv(_DATAGRAM)
+                message = receive(_DATAGRAM)
             except BlockingIOError:
                 break
             except OSError as error:
                 self._fail_all(error)
                 break
-            self._take(sock, message, now)
+            take(sock, message, now)
             if self._closed:
                 return
         self._send_backlog()
@@ -196,15 +203,18 @@ class UdpChannel:
             ttl = self._renewed_ttl(message, question, asked.known)
             if ttl is not None:
                 del self._in_flight[ident]
+                self.health.heard = now
                 self._on_query("NOERROR", now - asked.sent)
                 self._renewed(asked, ttl, now)
                 return
         if not repeats_question(message, question) or self._echo is Echo.UNTRIED:
             replied = message[HEADER_LENGTH : HEADER_LENGTH + len(question)]
-            self._echo, ours = after_reply(self._echo, question, replied)
+            echo, ours = after_reply(self._echo, question, replied)
             if not ours or not repeats_question(message, replied):
                 return
+            self._echo, self._echo_since = echo, now
         del self._in_flight[ident]
+        self.health.heard = now
         if message[2] & TC:
             self.health.note_reply()
             self._ask_by_tcp(asked, now)
@@ -259,7 +269,8 @@ class UdpChannel:
     def _end_all(self, unanswered: list[Asked], reply: Reply) -> None:
         now = self._environment.now()
         for asked in unanswered:
-            self.health.note_silence(now, reply.reason, refused=reply.rcode == "UNREACHABLE")
+            refused = reply.rcode == "UNREACHABLE"
+            self.health.note_silence(now, reply.reason, sent=asked.sent, refused=refused)
             self._on_query(reply.rcode, now - asked.sent)
             self._done(self, asked, reply, now)
         self._send_backlog()

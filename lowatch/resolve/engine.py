@@ -1,7 +1,6 @@
 """The engine: what DNS says of every domain, asked for when due, kept through every failure.
 
-Driven by the loop's callbacks: a bucket of due names, a batch of datagrams, a deadline. The only
-tasks are those of streams, in the TaskGroup of `run`.
+Driven by the loop's callbacks: a bucket of due names, a batch of datagrams, a deadline. There are no tasks.
 """
 
 from __future__ import annotations
@@ -99,27 +98,24 @@ class Engine:
 
     async def run(self, changed: Callable[[str], None]) -> None:
         """Resolve until cancelled; then no socket and no timer is left, and it may be run again."""
-        async with asyncio.TaskGroup() as tasks:
-            environment = Environment(
-                self._now,
-                tasks.create_task,
-                self._observer,
-                self._reader,
-                done=_nobody_asked,
-                renewed=_nobody_asked,
-                spread=self._spread,
-            )
-            session = Session(
-                self._names, self._answers, self._source, environment, changed, self._suspended
-            )
-            self._session = session
-            session.follow_ipv6(idle=self._ipv6_idle)
-            try:
-                session.start()
-                await asyncio.get_running_loop().create_future()
-            finally:
-                self._session = None
-                session.close()
+        environment = Environment(
+            self._now,
+            self._observer,
+            self._reader,
+            done=_nobody_asked,
+            renewed=_nobody_asked,
+            spread=self._spread,
+        )
+        names, answers = self._names, self._answers
+        session = Session(names, answers, self._source, environment, changed, self._suspended)
+        self._session = session
+        session.follow_ipv6(idle=self._ipv6_idle)
+        try:
+            session.start()
+            await asyncio.get_running_loop().create_future()
+        finally:
+            self._session = None
+            session.close()
 
     async def settled(self) -> None:
         """Wait until each domain has been asked once, whatever came of it."""
@@ -129,11 +125,11 @@ class Engine:
         """Follow these from now on; what both the old and the new ones name keeps its state."""
         if not isinstance(domains, Mapping | Set):
             domains = dict.fromkeys(domains)  # each is looked up in it
-        added, gone = self._names.configure(domains)
-        self._answers.added(added)
-        self._answers.removed(gone)
+        changed = self._names.configure(domains)
+        self._answers.added(changed.added)
+        self._answers.removed(changed.gone)
         if self._session is not None:
-            self._session.add(added)
+            self._session.add(changed.fresh)
 
     def replace_settings(self, settings: DnsSettings) -> None:
         """Ask by these from now on; every answer is kept."""

@@ -6,12 +6,13 @@
                                     goes ahead to see
     three in a row unanswered       given up: a few queries at a time go to see, all others fail at once
 
-One silence may be a lost datagram, or a name whose own servers are dead. An ICMP refusal leaves no
-doubt, and counts for three.
+One silence may be a lost datagram, or a name whose own servers are dead: it counts only where nothing
+else was replied to since. An ICMP refusal leaves no doubt, and counts for three.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 COOLDOWN = 5.0
@@ -23,15 +24,16 @@ GIVE_UP_AFTER = 3
 class Health:
     """All times are monotonic seconds.
 
-    unanswered: queries in a row. reason: why the last of them was, one line. on_recovery: called when
-    one that had been given up replies.
+    unanswered: queries in a row. heard: when it last replied to anything. reason: why the last query was
+    unanswered, one line. on_recovery: called when one that had been given up replies.
     """
 
-    __slots__ = ("_rests", "on_recovery", "reason", "shunned_until", "unanswered")
+    __slots__ = ("_rests", "heard", "on_recovery", "reason", "shunned_until", "unanswered")
 
     def __init__(self) -> None:
         self._rests = 0
         self.unanswered = 0
+        self.heard = 0.0
         self.shunned_until = 0.0
         self.reason = ""
         self.on_recovery: Callable[[], None] | None = None
@@ -46,8 +48,17 @@ class Health:
         if recovered and self.on_recovery is not None:
             self.on_recovery()
 
-    def note_silence(self, now: float, reason: str = "it does not reply", *, refused: bool = False) -> None:
-        """No reply in time. refused: by ICMP, or when connecting."""
+    def note_silence(
+        self,
+        now: float,
+        reason: str = "it does not reply",
+        *,
+        sent: float = math.inf,
+        refused: bool = False,
+    ) -> None:
+        """No reply in time, to a query sent at `sent`. refused: by ICMP, or when connecting."""
+        if not refused and sent < self.heard:
+            return  # it has replied to others since: this name has something, not the server
         self.reason = reason
         self.unanswered += GIVE_UP_AFTER if refused else 1
         if now < self.shunned_until and self._rests:

@@ -12,6 +12,7 @@ import random
 from array import array
 from collections.abc import Collection, Iterable, Iterator
 from itertools import chain
+from typing import NamedTuple
 
 from lowatch.core.policy import is_service_name
 from lowatch.wire.dns import RRType, encode_name
@@ -28,6 +29,17 @@ _UNASKED = (4, 8)  # of the A or the SRV, of the AAAA
 def question_of(slot: int, name: bytes) -> bytes:
     """The question section for a slot. name: the one for slot 2n, of which that for 2n + 1 is made."""
     return name[: -len(_AAAA)] + _AAAA if slot & 1 else name
+
+
+class Configured(NamedTuple):
+    """Numbers: of names that are configured now and were not before, and the reverse.
+
+    fresh: of those added, the ones that nobody followed before.
+    """
+
+    added: list[int]
+    fresh: list[int]
+    gone: list[int]
 
 
 class Names:
@@ -76,19 +88,21 @@ class Names:
         found.extend(2 * number + 1 for number in followed if not self.is_service(number))
         return found
 
-    def configure(self, domains: Collection[str]) -> tuple[list[int], list[int]]:
-        """Have these configured and no others. The numbers that are new, and those that are no more."""
+    def configure(self, domains: Collection[str]) -> Configured:
+        """Have these configured and no others."""
         gone = [number for number in self.configured() if self._texts[number] not in domains]
-        added = []
+        added, fresh = [], []
         for text in domains:
             number = self._numbers.get(text)
             if number is None or not self.is_configured(number):
-                number = self._follow(text)
+                if number is None:
+                    number = self._follow(text)
+                    fresh.append(number)
                 self._flags[number] |= _CONFIGURED
                 added.append(number)
         for number in gone:
             self._flags[number] &= ~_CONFIGURED
-        return added, gone
+        return Configured(added, fresh, gone)
 
     def want(self, text: str) -> int:
         """Follow a name for somebody else's sake; undone by unwant(). Its number."""

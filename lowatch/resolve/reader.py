@@ -15,6 +15,7 @@ from lowatch.wire.dns import Kind, Reply, failure, repeats_question
 from lowatch.wire.dns_lean import denial_key, is_shareable, parse_lean, renewed_ttl
 
 CHECKED_ONE_IN = 1000
+_CHECKED_SHARE = 1 / CHECKED_ONE_IN
 
 DENIED = b"NODATA"
 """In the place of an address that is known: the name has none of that type."""
@@ -47,7 +48,7 @@ class Reader:
 
         known: an A record, or DENIED. Whether it is a response to this question is seen to.
         """
-        if not self._lean or self._draw() * CHECKED_ONE_IN < 1:
+        if self._draw() < _CHECKED_SHARE or not self._lean:
             self._check_next = True
             return None
         if known is not DENIED:
@@ -60,7 +61,7 @@ class Reader:
     def read(self, message: bytes, question: bytes) -> Reply:
         """What a response comes to of which `repeats_question` holds. Never raises."""
         lean = self._read_lean(message, question) if self._lean else None
-        if lean is not None and not self._check_next and self._draw() * CHECKED_ONE_IN >= 1:
+        if lean is not None and not self._check_next and self._draw() >= _CHECKED_SHARE:
             return lean
         self._check_next = False
         try:
@@ -82,7 +83,7 @@ class Reader:
         if known is not None:
             return known
         lean = parse_lean(message, question)
-        if lean is not None and not lean.chain and is_shareable(message):
+        if lean is not None and not lean.chain and is_shareable(message, question):
             if len(self._denials) >= DENIALS_KEPT:
                 self._denials.clear()
             self._denials[key] = lean

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from lowatch.core.addresses import Address, Port
 from lowatch.core.answers import Answer, RRset, Service, Status, worse
+from lowatch.core.policy import is_service_name
 from lowatch.wire.dns import parse_service_record
 
 
@@ -22,10 +23,10 @@ class Target(NamedTuple):
 
 
 def ports_and_targets(domain: str, records: Iterable[Address]) -> list[tuple[Port, str]]:
-    """Of the records of an SRV name; its second label is the protocol."""
+    """Of the records of an SRV name; its second label is the protocol. No target is a service itself."""
     protocol = "udp" if domain.split(".", 2)[1] == "_udp" else "tcp"
     parsed = map(parse_service_record, records)
-    return [(Port(number, protocol), target) for number, target in parsed]
+    return [(Port(number, protocol), target) for number, target in parsed if not is_service_name(target)]
 
 
 def service_answer(domain: str, srv: RRset, targets: Sequence[Target]) -> Answer:

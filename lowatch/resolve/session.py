@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import random
+import logging
 from array import array
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import islice
+from random import random
 
 from lowatch.config.schema import DnsSettings
 from lowatch.wire.dns import Kind, Reply
@@ -21,6 +22,8 @@ from .schedule import Bucket, Waiting, Wheel
 from .slots import NEVER
 from .state import Outcome, renewed_due, update
 from .upstreams import Upstreams
+
+_log = logging.getLogger(__name__)
 
 MAX_LOOKUPS = 256
 """Under way at a time. What is due beyond that waits its turn, at the cost of its number."""
@@ -59,6 +62,7 @@ class Session:
     ) -> None:
         self._names = names
         self._slots = names.slots
+        self._questions, self._answered = names.questions, names.slots.answered
         self._answers = answers
         self._source = source
         self._now = environment.now
@@ -159,6 +163,8 @@ class Session:
             failing = (slot for slot in self._names.slots_with_failures() if self._is_idle(slot))
             self._ask_at_once(islice(failing, SEE_BY))
             self._watch_outage()
+        else:
+            self._seen = 0
 
     def _on_recovery(self) -> None:
         """A server is back: what failed without it is asked again before its back-off is over."""
@@ -183,11 +189,10 @@ class Session:
         self._fill_soon()
 
     def _on_due(self, buckets: list[Bucket]) -> None:
-        now = self._now()
-        if now - self._refreshed >= REFRESH_INTERVAL:
-            self.refresh()
         for bucket in buckets:
             self._waiting.put(bucket)
+        if self._now() - self._refreshed >= REFRESH_INTERVAL:
+            self.refresh()
         slept, self._slept_before = self._slept() - self._slept_before, self._slept()
         if slept > _SUSPENDED:
             self._spread(self._names.all_slots())  # what was answered before it may be hours old
@@ -210,7 +215,7 @@ class Session:
                 return
             slots = bucket.slots
             self._observer.on_lag(now - bucket.second, len(slots))
-            names = [self._names.questions[slot >> 1] for slot in slots]
+            names = [self._questions[slot >> 1] for slot in slots]
             questions = [
                 question_of(slot, name) if slot & 1 else name
                 for slot, name in zip(slots, names, strict=True)
@@ -223,15 +228,14 @@ class Session:
         """Nearly always it is what was known already: all that is left to do is to ask again in time."""
         slot = asked.slot
         self._lookups.under_way -= 1
-        if self._names.questions[slot >> 1] is asked.name:  # else it is no longer followed
-            self._slots.answered[slot] = now
-            jitter = random.random()  # noqa: S311 - spreads the load, guards no secret
-            self._wheel.add(slot, renewed_due(ttl, self._settings[slot & 1], now, jitter))
+        if self._questions[slot >> 1] is asked.name:  # else it is no longer followed
+            self._answered[slot] = now
+            self._wheel.add(slot, renewed_due(ttl, self._settings[slot & 1], now, random()))  # noqa: S311 - no secret
         if not self._filling:
             self._fill_soon()
 
     def _on_reply(self, channel: Channel, asked: Lookup, reply: Reply, now: float) -> None:
-        known = asked.trail is None and self._names.questions[asked.slot >> 1] is asked.name
+        known = asked.trail is None and self._questions[asked.slot >> 1] is asked.name
         if known and self._slots.renew(asked.slot, reply, now):
             self._on_renewed(asked, reply.ttl, now)
         else:
@@ -240,14 +244,17 @@ class Session:
     def _on_ended(self, lookup: Lookup, reply: Reply, server: str, now: float) -> None:
         if self._closed:
             return
-        if self._names.questions[lookup.slot >> 1] is lookup.name:
-            self._record(lookup.slot, Outcome(reply, server), now)
+        if self._questions[lookup.slot >> 1] is lookup.name:
+            try:
+                self._record(lookup.slot, Outcome(reply, server), now)
+            except Exception:  # one name's fault must not keep the others from being asked for
+                _log.exception("%s: its answer could not be taken, continuing", self._text_of(lookup.slot))
         if reply.kind is Kind.FAILURE:
             self._watch_outage()
         self._fill_soon()
 
     def _record(self, slot: int, outcome: Outcome, now: float) -> None:
-        jitter = random.random()  # noqa: S311
+        jitter = random()  # noqa: S311 - spreads the load, guards no secret
         before = self._slots.load(slot)
         after, due = update(before, outcome, now, self._settings[slot & 1], jitter)
         self._slots.store(slot, after)

@@ -311,8 +311,9 @@ class StreamChannel:
     def _finish(self, query: _Query, reply: Reply, now: float, *, refused: bool = False) -> None:
         if not self._is_fallback:
             if reply.rcode in _SILENT:
-                self.health.note_silence(now, reply.reason, refused=refused)
+                self.health.note_silence(now, reply.reason, sent=query.asked.sent, refused=refused)
             else:
+                self.health.heard = now
                 self.health.note_reply()
         self._environment.observer.on_query(reply.rcode, now - query.asked.sent)
         self._environment.done(self, query.asked, reply, now)

@@ -96,8 +96,14 @@ def denial_key(message: bytes, question: bytes) -> bytes | None:
     return message[2:HEADER_LENGTH] + question[:1] + question[1 + question[0] :] + message[rest:]
 
 
-def is_shareable(message: bytes) -> bool:
-    """Whether no name in it may begin within the first label, as a compression pointer could have it."""
+def is_shareable(message: bytes, question: bytes) -> bool:
+    """Whether the first label matters to no other name in it.
+
+    It does where one begins within it, as a compression pointer could have it, or is the whole name
+    spelled out again.
+    """
+    if question[:-4] in message[HEADER_LENGTH + len(question) :].lower():
+        return False
     within = range(HEADER_LENGTH + 1, HEADER_LENGTH + 1 + message[HEADER_LENGTH])
     return not any(
         octet >= _POINTER >> 8 and (octet << 8 | following) - _POINTER in within

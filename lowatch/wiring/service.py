@@ -41,9 +41,13 @@ from .parts import (
     build_auditor,
     build_resolver,
     collect_rarely,
+    give_memory_back,
     opened_host,
     with_problems,
 )
+
+_AUDITED_BY = 2.0
+"""Seconds, by a long way."""
 
 _log = logging.getLogger("lowatch")
 
@@ -101,6 +105,7 @@ class _Service:
                         group.create_task(self._server.serve(sockets)),
                         group.create_task(self._reload_on_request()),
                         group.create_task(self._names.run()),
+                        group.create_task(self._settle()),
                     ]
                     _log.info("lowatch %s started: %s", __version__, _describe(self._config))
                     await stop.wait()
@@ -125,6 +130,12 @@ class _Service:
             )
         except NetlinkError as error:
             raise StartError(f"netlink: {error}") from None
+
+    async def _settle(self) -> None:
+        """Once every name has been asked for, and the audit that followed has been made."""
+        await self._views.settled()
+        await asyncio.sleep(_AUDITED_BY)
+        give_memory_back()
 
     @contextmanager
     def _watching_files(self) -> Iterator[None]:

@@ -11,6 +11,7 @@ async with ScriptedServer(lambda query: [respond(query, "www.example.com. 60 IN 
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import signal
 import socket
@@ -245,6 +246,7 @@ class Knot:
         """Silence: it is stopped, and its port takes queries without a reply."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
+        os.waitpid(self._process.pid, os.WUNTRACED)  # all of its threads have stopped by then
 
     def resume(self) -> None:
         assert self._process is not None

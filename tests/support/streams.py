@@ -173,7 +173,7 @@ class AskingChannel:
         self.on_end: Callable[[Question], object] = lambda question: None
         self._progress = asyncio.Event()
         now = asyncio.get_running_loop().time
-        environment = Environment(now, _no_task, self, Reader(self), self._done, _no_task)
+        environment = Environment(now, self, Reader(self), self._done, _not_renewed)
         self.channel = StreamChannel(server, Pace(timeout, max_qps), environment, health, limit)
 
     def put(self, *names: str) -> list[Question]:
@@ -215,8 +215,8 @@ class AskingChannel:
         raise AssertionError("the lean parser differs from dnspython")
 
 
-def _no_task(coroutine: object) -> None:
-    raise AssertionError("a StreamChannel needs no task")
+def _not_renewed(*_: object) -> None:
+    raise AssertionError("a StreamChannel takes no short way")
 
 
 @asynccontextmanager

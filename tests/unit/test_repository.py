@@ -37,10 +37,15 @@ def test_every_target_but_help_is_phony() -> None:
 
 
 def test_the_configuration_of_the_readme_loads(tmp_path: Path) -> None:
-    [block] = blocks("toml")
+    first, *further = blocks("toml")
     file = tmp_path / "lowatch.toml"
-    file.write_text(block)
-    assert "shop.example.com" in load(file).policy.domains
+    file.write_text(first)
+    (tmp_path / "lowatch.d").mkdir()
+    for number, block in enumerate(further):
+        (tmp_path / "lowatch.d" / f"{number}.toml").write_text(block)
+    config = load(file)
+    assert "shop.example.com" in config.policy.domains
+    assert [one.path for one in config.domains_from][0] == "/etc/lowatch/names.d/*.txt"
 
 
 def test_the_kinds_of_the_readme_are_all_and_only_those_that_exist() -> None:
@@ -53,7 +58,8 @@ def test_the_metrics_of_the_readme_exist() -> None:
     [rules] = blocks("yaml")
     named = set(re.findall(r"\b(lo_orphan_vip|lowatch_[a-z_]+)", rules))
     assert named
-    assert {name for name in named if f'"{name}"' not in source} == set()
+    families = {name.removesuffix("_bucket") for name in named}
+    assert {name for name in families if f'"{name}"' not in source} == set()
 
 
 def test_dependencies_are_argued() -> None:

@@ -76,10 +76,13 @@ def test_a_zone_that_begins_within_the_first_label_is_shared_with_nobody() -> No
     """A pointer into the middle of a label makes another name of it."""
     message, question = denial("www.example.com", "example.com", RRType.AAAA, 60, "NOERROR")
     at = message.index(b"\xc0\x10")  # the zone: www is 12 to 15
-    assert is_shareable(message)
+    assert is_shareable(message, question)
     for target in (13, 14, 15):
-        assert not is_shareable(message[:at] + bytes((0xC0, target)) + message[at + 2 :])
-    assert is_shareable(message[:at] + b"\xc0\x0c" + message[at + 2 :])
+        assert not is_shareable(message[:at] + bytes((0xC0, target)) + message[at + 2 :], question)
+    assert is_shareable(message[:at] + b"\xc0\x0c" + message[at + 2 :], question)
+    spelled = message[:at] + b"\3WWW\7example\3com\0" + message[at + 2 :]
+    assert parse_lean(spelled, question) is not None
+    assert not is_shareable(spelled, question)
     assert denial_key(message, question) is not None
     assert parse_lean(message, question) is not None
 

@@ -58,7 +58,7 @@ class Book(RuleBasedStateMachine):
 
     @rule(domains=st.sets(st.sampled_from(HOSTS + SERVICES)))
     def configure(self, domains: set[str]) -> None:
-        added, gone = self.names.configure(domains)
+        added, _, gone = self.names.configure(domains)
         self.answers.added(added)
         self.answers.removed(gone)
         self.domains = domains
@@ -192,3 +192,14 @@ def test_a_service_has_the_ports_of_its_records_at_its_targets_addresses() -> No
     answer = book.answers.answer("_x._tcp.test")
     assert (answer.status, answer.a.reason) == (Status.STALE, "t.test: SERVFAIL")
     assert answer.addresses == (V4[0], V4[1])
+
+
+def test_a_target_that_is_a_service_itself_is_none() -> None:
+    """A zone could have us follow names without end, and take its records for addresses."""
+    book = Book()
+    book.configure({"_x._tcp.test"})
+    records = (service_record(8193, "_bcd._tcp.evil"), service_record(443, "a.test"))
+    book.srv("_x._tcp.test", Reply(Kind.ADDRESSES, "NOERROR", tuple(sorted(records)), ttl=60))
+    assert book.names.number_of("_bcd._tcp.evil") is None
+    services = book.answers.answer("_x._tcp.test").services or ()
+    assert [service.target for service in services] == ["a.test"]

@@ -289,8 +289,7 @@ def _unheard(*ended: object) -> None:
 def test_rotate_takes_turns() -> None:
     async def scenario() -> None:
         counts = Counts()
-        spawn, reader = asyncio.TaskGroup().create_task, Reader(counts)
-        environment = Environment(lambda: 1000.0, spawn, counts, reader, _unheard, _unheard)
+        environment = Environment(lambda: 1000.0, counts, Reader(counts), _unheard, _unheard)
         upstreams = Upstreams(environment, lambda: None)
         assert upstreams.candidates(1000.0) == []
         servers = tuple(Nameserver(f"127.0.0.{n}") for n in range(1, 4))

@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import pytest
 
+from lowatch.config.schema import Nameserver
 from lowatch.core.answers import Status
 from tests.support.dns_server import Query, ScriptedServer, respond, soa
 from tests.unit.resolve.asking import ADDRESS, WWW, running
@@ -196,5 +197,43 @@ def test_ipv6_is_asked_for_seldom_while_no_interface_holds_any_and_at_once_when_
             server.queries.clear()
             await asyncio.sleep(3600)
             assert Counter(query.rrtype for query in server.queries)["AAAA"] >= 55
+
+    run_virtually(scenario())
+
+
+def test_dead_names_among_many_well_ones_make_none_of_them_stale() -> None:
+    """Their silences come together, and everything else was answered meanwhile."""
+
+    async def scenario() -> None:
+        script = Server()
+        script.dead = {f"dead{number}.test" for number in range(5)}
+        names = [*domains(200), *script.dead]
+        async with (
+            ScriptedServer(script) as server,
+            running(server, domains=names, max_qps=1_000) as asking,
+        ):
+            for _ in range(60):
+                await asyncio.sleep(10)
+                assert asking.engine.statuses == {Status.RESOLVED: 200, Status.UNKNOWN: 5}
+
+    run_virtually(scenario())
+
+
+def test_a_server_that_cannot_be_sent_to_costs_the_others_no_time() -> None:
+    """A link-local address without its link: connect() fails, and so would it for all that wait."""
+
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        start = loop.time()
+        script = Server()
+        async with (
+            ScriptedServer(script) as server,
+            running(
+                Nameserver("fe80::53"), server.nameserver, domains=domains(300), max_qps=5_000
+            ) as asking,
+        ):
+            assert loop.time() - start < 2
+            assert asking.engine.statuses == {Status.RESOLVED: 300}
+            assert max(seconds for _, seconds in asking.counts.seen) < 2
 
     run_virtually(scenario())

@@ -336,3 +336,18 @@ def test_a_reply_that_is_too_late_is_ignored() -> None:
             assert asking.a().status is Status.UNKNOWN
 
     run_virtually(scenario())
+
+
+def test_a_flood_of_forgeries_does_not_get_in() -> None:
+    """As many as a socket's buffer holds, with every id near the right one, and then the right reply."""
+
+    def script(query: Query) -> list[bytes]:
+        message = forged(query)
+        ident = int.from_bytes(message[:2], "big")
+        flood = [
+            (ident + n & 0xFFFF).to_bytes(2, "big") + message[2:] for n in (*range(-70, 0), *range(1, 70))
+        ]
+        return [*flood, right(query)]
+
+    rrset, _ = asked(script)
+    assert (rrset.status, addresses(rrset)) == (Status.RESOLVED, [ADDRESS])
