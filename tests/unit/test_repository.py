@@ -45,7 +45,7 @@ def test_the_configuration_of_the_readme_loads(tmp_path: Path) -> None:
         (tmp_path / "lowatch.d" / f"{number}.toml").write_text(block)
     config = load(file)
     assert "shop.example.com" in config.policy.domains
-    assert [one.path for one in config.domains_from][0] == "/etc/lowatch/names.d/*.txt"
+    assert config.domains_from[0].path == "/etc/lowatch/names.d/*.txt"
 
 
 def test_the_kinds_of_the_readme_are_all_and_only_those_that_exist() -> None:
