@@ -235,9 +235,8 @@ class _Service:
         before, self._config = self._config, config
         if config.dns != before.dns:
             self._engine.replace_settings(config.dns)
-        if config.policy != before.policy:
-            self._host.replace_watches(config.policy.watches)
-            self._daemon.replace_policy(config.policy)
+        self._host.replace_watches(config.policy.watches)
+        self._daemon.replace_policy(config.policy)
         self._server.routes = self._routes()
         self._watch.replace_paths(self._watched_paths())
 

@@ -80,7 +80,9 @@ def test_a_file_of_names_that_cannot_be_read_keeps_its_names(held: Netns, tmp_pa
 
 def hosts_at(path: Path) -> list[str]:
     """What runs a command with that file in the place of /etc/hosts, as containers have it."""
-    return ["unshare", "--mount", "sh", "-ec", f'mount --bind "{path}" /etc/hosts; exec "$@"', "sh"]
+    own = "[ -e /etc/hosts ] || { mount -t tmpfs none /etc; touch /etc/hosts; }"  # as in the barest chroot
+    bind = f'{own}; mount --bind "{path}" /etc/hosts; exec "$@"'
+    return ["unshare", "--mount", "sh", "-ec", bind, "sh"]
 
 
 def test_what_etc_hosts_says_is_what_counts_at_once(held: Netns, tmp_path: Path) -> None:

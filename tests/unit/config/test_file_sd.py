@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -227,13 +228,17 @@ def test_no_yaml_of_groups(a_yaml: Read, text: str) -> None:
         ("- targets: 'a", "targets:3: is not valid YAML: "),
         ("\tb", "targets:2: is not valid YAML: "),
         ("---\n- targets: [b.example]", "targets: has more than one document"),
-        ("- labels: " + "[" * 1_000_000, "targets: is nested too deeply"),
+        # Whoever counts first: we, or a newer libyaml.
+        (
+            "- labels: " + "[" * 1_000_000,
+            r"targets(: is nested too deeply|:2: is not valid YAML: .*nesting)",
+        ),
         ("- \x01", "targets: is not valid YAML: "),
     ],
 )
 def test_yaml_is_read_up_to_where_it_breaks_off(rest: str, problem: str) -> None:
     mentions, [told] = read_yaml(f"- targets: [a.example]\n{rest}\n")
-    assert told.startswith(problem)
+    assert re.match(problem, told)
     assert told.isprintable()
     assert mentions in ([], [Mention("a.example")])  # what cannot be decoded is refused beforehand
 
