@@ -71,7 +71,8 @@ Renewed = Callable[[Any, int, float], None]
 class Environment:
     """What a channel needs of its surroundings.
 
-    now: monotonic seconds. spread: whether to send in small bursts.
+    now: monotonic seconds. batch_over: called when all replies that had come were taken, and there is room
+    for as many questions. spread: whether to send in small bursts.
     """
 
     now: Callable[[], float]
@@ -79,11 +80,12 @@ class Environment:
     reader: Reader
     done: Done
     renewed: Renewed
+    batch_over: Callable[[], None]
     spread: bool = False
 
-    def answering(self, done: Done, renewed: Renewed | None = None) -> Environment:
-        """The same surroundings, where somebody else is told."""
-        return replace(self, done=done, renewed=renewed or self.renewed)
+    def answering(self, done: Done) -> Environment:
+        """The same surroundings, where somebody else is told of what ends."""
+        return replace(self, done=done)
 
 
 class Pace(NamedTuple):

@@ -67,7 +67,6 @@ class UdpChannel:
         self._echo = Echo.UNTRIED if self._mixes_case else Echo.FOLDS
         self._echo_since = 0.0
         self._stream: StreamChannel | None = None
-        self._sending = False
         self._deadline: asyncio.TimerHandle | None = None
         self._pause: asyncio.TimerHandle | None = None
         self._closed = False
@@ -89,9 +88,7 @@ class UdpChannel:
         if self.health.unanswered:
             self.health.note_asked(now, self.pace.timeout)
         self._backlog.extend(questions)
-        if not self._sending:
-            self._sending = True
-            self._loop.call_soon(self._send_backlog)
+        self._send_backlog()
 
     def close(self) -> list[Asked]:
         self._closed = True
@@ -110,7 +107,6 @@ class UdpChannel:
     # Sending: as many as there is room for, and as the server's pace allows.
 
     def _send_backlog(self) -> None:
-        self._sending = False
         room = min(len(self._backlog), MAX_IN_FLIGHT - len(self._in_flight))
         if self._pause is not None or room <= 0:
             return
@@ -177,7 +173,7 @@ class UdpChannel:
     # How a query may end: a reply, a longer one by TCP, a refusal, silence.
 
     def _on_readable(self, sock: socket.socket) -> None:
-        now, receive, take = self._environment.now(), sock.recv, self._take
+        now, receive, take, expected = self._environment.now(), sock.recv, self._take, len(self._in_flight)
         for _ in range(_DATAGRAMS_AT_ONCE):
             try:
                 message = receive(_DATAGRAM)
@@ -189,7 +185,10 @@ class UdpChannel:
             take(sock, message, now)
             if self._closed:
                 return
+        if len(self._in_flight) < expected:
+            self.health.heard = now
         self._send_backlog()
+        self._environment.batch_over()
 
     def _take(self, sock: socket.socket, message: bytes, now: float) -> None:
         ident = message[:2]
@@ -203,7 +202,6 @@ class UdpChannel:
             ttl = self._renewed_ttl(message, question, asked.known)
             if ttl is not None:
                 del self._in_flight[ident]
-                self.health.heard = now
                 self._on_query("NOERROR", now - asked.sent)
                 self._renewed(asked, ttl, now)
                 return
@@ -214,7 +212,6 @@ class UdpChannel:
                 return
             self._echo, self._echo_since = echo, now
         del self._in_flight[ident]
-        self.health.heard = now
         if message[2] & TC:
             self.health.note_reply()
             self._ask_by_tcp(asked, now)

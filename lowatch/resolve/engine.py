@@ -104,6 +104,7 @@ class Engine:
             self._reader,
             done=_nobody_asked,
             renewed=_nobody_asked,
+            batch_over=_nobody_asked,
             spread=self._spread,
         )
         names, answers = self._names, self._answers

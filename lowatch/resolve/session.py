@@ -74,9 +74,10 @@ class Session:
         self._waiting = Waiting(self._slots.due)
         self._wheel = Wheel(self._slots.due, self._on_due, environment.now)
         self._lookups = Lookups(self._text_of, self._on_ended)
-        self._upstreams = Upstreams(
-            environment.answering(self._on_reply, self._on_renewed), self._on_recovery
+        answering = replace(
+            environment, done=self._on_reply, renewed=self._on_renewed, batch_over=self._fill
         )
+        self._upstreams = Upstreams(answering, self._on_recovery)
         self._lookups.upstreams = self._upstreams
         self._refreshed = environment.now()
         self._seeing: asyncio.TimerHandle | None = None
@@ -231,13 +232,12 @@ class Session:
         if self._questions[slot >> 1] is asked.name:  # else it is no longer followed
             self._answered[slot] = now
             self._wheel.add(slot, renewed_due(ttl, self._settings[slot & 1], now, random()))  # noqa: S311 - no secret
-        if not self._filling:
-            self._fill_soon()
 
     def _on_reply(self, channel: Channel, asked: Lookup, reply: Reply, now: float) -> None:
         known = asked.trail is None and self._questions[asked.slot >> 1] is asked.name
         if known and self._slots.renew(asked.slot, reply, now):
             self._on_renewed(asked, reply.ttl, now)
+            self._fill_soon()
         else:
             self._lookups.done(channel, asked, reply, now)
 

@@ -173,7 +173,7 @@ class AskingChannel:
         self.on_end: Callable[[Question], object] = lambda question: None
         self._progress = asyncio.Event()
         now = asyncio.get_running_loop().time
-        environment = Environment(now, self, Reader(self), self._done, _not_renewed)
+        environment = Environment(now, self, Reader(self), self._done, _not_renewed, _not_renewed)
         self.channel = StreamChannel(server, Pace(timeout, max_qps), environment, health, limit)
 
     def put(self, *names: str) -> list[Question]:

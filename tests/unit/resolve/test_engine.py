@@ -289,7 +289,7 @@ def _unheard(*ended: object) -> None:
 def test_rotate_takes_turns() -> None:
     async def scenario() -> None:
         counts = Counts()
-        environment = Environment(lambda: 1000.0, counts, Reader(counts), _unheard, _unheard)
+        environment = Environment(lambda: 1000.0, counts, Reader(counts), _unheard, _unheard, _unheard)
         upstreams = Upstreams(environment, lambda: None)
         assert upstreams.candidates(1000.0) == []
         servers = tuple(Nameserver(f"127.0.0.{n}") for n in range(1, 4))
