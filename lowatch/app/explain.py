@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from lowatch.config.targets import AddressTarget, DomainTarget, ExplainTarget
-from lowatch.core.addresses import Address, Port, prefix_of
+from lowatch.core.addresses import Address, Port, destination, prefix_of
 from lowatch.core.answers import Answer, RRset, Status
 from lowatch.core.audit import Audit
 from lowatch.core.findings import Subject
@@ -159,7 +159,7 @@ def _route(host: Host, address: Address) -> RouteAnswer | Unknown:
     routed = delivery.local or delivery.ifindex != 0
     return RouteAnswer(
         local=delivery.local,
-        prefix=prefix_of(address, delivery.length) if routed else None,
+        prefix=prefix_of(destination(address), delivery.length) if routed else None,
         interface=host.interface(delivery.ifindex) or "",
         watched=host.watches(delivery.ifindex),
     )
@@ -167,8 +167,9 @@ def _route(host: Host, address: Address) -> RouteAnswer | Unknown:
 
 def _holders(held: tuple[Held, ...], address: Address) -> tuple[Held, ...]:
     """Who holds exactly this address; failing that, whose prefix covers it."""
-    exact = tuple(one for one in held if one.address == address)
-    return exact or tuple(one for one in held if one.prefix.covers(address))
+    target = destination(address)
+    exact = tuple(one for one in held if one.address == target)
+    return exact or tuple(one for one in held if one.prefix.covers(target))
 
 
 def _connects(view: DomainView | None, address: Address) -> dict[Port, Connect]:

@@ -48,9 +48,9 @@ def look_up(name: str) -> Seen:
     except socket.gaierror as error:
         if error.errno in _KNOWN_TO_BE_NONE:
             return Seen(())
-        return Seen(None, f"getaddrinfo: {error.strerror}")
+        return Seen(None, str(error.strerror))
     except (OSError, UnicodeError) as error:
-        return Seen(None, f"getaddrinfo: {error}")
+        return Seen(None, str(error))
     texts = {str(sockaddr[0]).partition("%")[0] for *_, sockaddr in found}
     return Seen(tuple(sorted(map(parse_address, texts))))
 

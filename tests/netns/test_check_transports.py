@@ -80,3 +80,12 @@ def test_explain_tells_of_a_service_and_its_target(held: Netns, tmp_path: Path) 
     assert told.code == 0
     for expected in ("target.example.com", "192.0.2.20", "8443/tcp", "orphan"):
         assert expected in told.stdout, told.stdout
+
+
+def test_explain_of_a_mapped_address_is_about_where_it_leads(held: Netns, tmp_path: Path) -> None:
+    with Knot({"example.com": "mapped AAAA ::ffff:192.0.2.10"}) as knot:
+        file = tmp_path / "lowatch.toml"
+        file.write_text(f'[dns]\nnameservers = ["{knot.nameserver}"]')
+        told = lowatch("explain", "-c", str(file), "mapped.example.com")
+    assert "local, by 192.0.2.10/32 on lo" in told.stdout
+    assert "held        192.0.2.10/32 on lo" in told.stdout
