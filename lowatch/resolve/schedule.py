@@ -121,8 +121,8 @@ class Waiting:
         if bucket.slots:
             self.put(bucket)
 
-    def take(self, count: int, now: float) -> Bucket | None:
-        """Up to `count` of the next bucket's slots, due NEVER from now on; None where none is left."""
+    def take(self, count: int, now: float) -> tuple[int, list[int]] | None:
+        """A bucket's second, and up to `count` of its slots, due NEVER from now on; None: no more wait."""
         if not self._buckets:
             return None
         bucket = self._buckets[0]
@@ -131,12 +131,13 @@ class Waiting:
         if self._at >= len(bucket.slots):
             self._buckets.popleft()
             self._at = 0
-        due, second, taken = self._due, ceil(now), array("I")
+        due, second = self._due, ceil(now)
+        taken: list[int] = []
         for slot in part:
             if due[slot] <= second:
                 due[slot] = NEVER
                 taken.append(slot)
-        return Bucket(bucket.second, taken)
+        return bucket.second, taken
 
     def clear(self) -> None:
         self._buckets.clear()

@@ -211,11 +211,11 @@ class Session:
             return
         now, known = self._now(), self._slots.known
         while (room := MAX_LOOKUPS - self._lookups.under_way) > 0:
-            bucket = self._waiting.take(room, now)
-            if bucket is None:
+            taken = self._waiting.take(room, now)
+            if taken is None:
                 return
-            slots = bucket.slots
-            self._observer.on_lag(now - bucket.second, len(slots))
+            second, slots = taken
+            self._observer.on_lag(now - second, len(slots))
             names = [self._questions[slot >> 1] for slot in slots]
             questions = [
                 question_of(slot, name) if slot & 1 else name
