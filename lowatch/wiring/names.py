@@ -8,12 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
 from lowatch.config.name_files import read_names
 from lowatch.config.schema import Config
-
-T = TypeVar("T")
 
 SETTLED_AFTER = 1.0
 """Seconds for which the files must stay as they are before they are read: many are written in place."""
@@ -56,10 +53,10 @@ class NamesFollower:
 
     async def _look_again(self, *, retry: bool) -> None:
         before = self._current()
-        if not retry and not await _in_thread(before.sources.changed):
+        if not retry and not await asyncio.to_thread(before.sources.changed):
             return
         await self._settle(before)
-        after = await _in_thread(lambda: read_names(before))
+        after = await asyncio.to_thread(read_names, before)
         if self._current() is not before:
             self._look.set()  # a reload came first: what it has read may be older than this
             return
@@ -78,10 +75,10 @@ class NamesFollower:
         self._take(replace(before, problems=after.problems, sources=after.sources))
 
     async def _settle(self, config: Config) -> None:
-        stands = await _in_thread(config.sources.look)
+        stands = await asyncio.to_thread(config.sources.look)
         while True:
             await asyncio.sleep(SETTLED_AFTER)
-            before, stands = stands, await _in_thread(config.sources.look)
+            before, stands = stands, await asyncio.to_thread(config.sources.look)
             if stands == before:
                 return
 
@@ -90,10 +87,6 @@ def lost_files(before: Config, after: Config) -> frozenset[Path]:
     """The files that gave names before, and of which nobody knows now what they would give."""
     gave = frozenset((*before.sources.files, *before.sources.fixed_parts())).difference(before.unread)
     return frozenset(after.unread) & gave
-
-
-async def _in_thread(call: Callable[[], T]) -> T:
-    return await asyncio.to_thread(call)
 
 
 def _warn_of_new(before: Config, after: Config) -> None:
