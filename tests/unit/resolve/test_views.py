@@ -303,7 +303,7 @@ def test_a_large_hosts_file_does_not_hold_the_loop(etc: Etc) -> None:
         async with running(views):
             timer.cancel()
             assert views.answer(WWW).addresses == addresses("192.0.2.1")
-        assert turns > 1  # reading took 200 ms, of which the loop had its share
+        assert turns > 20  # of the 140 breaths that the reading thread takes
 
     run_async(scenario())
 
