@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from lowatch.core.addresses import Address, Prefix, is_loopback
 from lowatch.core.answers import Status
+from lowatch.core.arp import NOBODY, Arp
 from lowatch.core.held import BlackHole, LocalPrefix
 from lowatch.core.judgement import DomainJudgement, Judgement, judge
 from lowatch.core.listeners import Endpoint
@@ -21,7 +22,7 @@ from lowatch.core.snapshot import DomainView, Problem, Snapshot
 from lowatch.core.views import unsure
 
 from .absent import AbsentInterfaces
-from .collect import Holders, ask_black_holes, ask_prefixes
+from .collect import Holders, ask_arp, ask_black_holes, ask_prefixes
 from .domains import Domains, Look
 from .ports import Clock, Host, Prober, Resolver
 
@@ -46,6 +47,7 @@ class Auditor:
         self._holders = Holders(Unknown("netlink", "not asked yet"))
         self._prefixes: Known[tuple[LocalPrefix, ...]] | Unknown = Known(())
         self._black_holes: Known[tuple[BlackHole, ...]] | Unknown = Known(())
+        self._arp: Known[Arp] | Unknown = Known(NOBODY)
         self._bound: Known[frozenset[Address]] | Unknown | None = None
         self._bound_before: frozenset[Address] = frozenset()
         self._absent = AbsentInterfaces()
@@ -161,6 +163,7 @@ class Auditor:
             return
         self._prefixes = ask_prefixes(self._host, self._holders)
         self._black_holes = ask_black_holes(self._host, self._holders)
+        self._arp = ask_arp(self._host, self._holders)
         self._bound = None
         self._absent.tell(self._policy, self._host.links())
 
@@ -177,6 +180,7 @@ class Auditor:
             held=self._holders.held,
             prefixes=self._prefixes,
             black_holes=self._black_holes,
+            arp=self._arp,
             bound=self._bound_addresses(referenced),
             domains=shown.views,
             referenced=referenced,

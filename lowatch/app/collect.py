@@ -16,9 +16,12 @@ from lowatch.core.addresses import (
     destination,
     host_length,
     is_link_local,
+    is_loopback,
+    is_v4,
     network_of,
 )
 from lowatch.core.answers import Answer
+from lowatch.core.arp import NOBODY, Arp
 from lowatch.core.held import BlackHole, Delivery, Held, LocalPrefix
 from lowatch.core.listeners import Connect, Endpoint, Listener
 from lowatch.core.observed import Known, Unknown
@@ -194,6 +197,15 @@ def ask_black_holes(host: Host, holders: Holders) -> Known[tuple[BlackHole, ...]
                 found.append(BlackHole(held.prefix, held.interface, held))
                 break
     return Known(tuple({hole.prefix: hole for hole in reversed(found)}.values()))
+
+
+def ask_arp(host: Host, holders: Holders) -> Known[Arp] | Unknown:
+    """How the NICs do ARP, where there is an IPv4 address that it could be about."""
+    if isinstance(holders.held, Unknown):
+        return holders.held
+    if any(is_v4(one.address) and not is_loopback(one.address) for one in holders.held.value):
+        return host.arp()
+    return Known(NOBODY)
 
 
 def _samples(network: Address, length: int, without: Holders) -> Sequence[Address]:

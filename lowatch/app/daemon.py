@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from lowatch.core.addresses import Port
@@ -17,19 +17,26 @@ from lowatch.core.findings import Kind
 from lowatch.core.held import may_hold_ipv6
 from lowatch.core.judgement import Judgement
 from lowatch.core.lifecycle import Tracked, next_due, revive, step
+from lowatch.core.observed import Unknown
 from lowatch.core.policy import Policy, ports_of
 from lowatch.core.snapshot import Snapshot
+from lowatch.core.vitals import Sign
 
 from .auditor import Auditor
 from .orphans import OrphanKey, OrphanValues
 from .pace import AuditPace, PollPace
 from .ports import AlertSink, Clock, Host, Resolver, StateStore
+from .told import as_told
 
 SWEEP_EVERY = 30.0
 """Seconds between looks at everything, for what no event tells of."""
+STUCK_AFTER = 15.0
+"""Seconds that a sweep may be late, or take."""
 _SOON = 0.25
 """Seconds until what could not be finished is tried again."""
 _ANNOUNCED_AT_ONCE = 32
+_TOLD_BY = 5.0
+"""Seconds between looks at whether what waited for the journal is there, and to be saved as announced."""
 _IN_PASSING = 1.0
 """Seconds within which an answer is looked at whose name did not lead here: nearly all go on like that."""
 
@@ -66,16 +73,36 @@ class Daemon:
         self._summary: Audit | None = None
         self._orphans = OrphanValues(one.finding.subject for one in self._tracked.values() if one.announced)
         self._unannounced: deque[Tracked] = deque()
+        self._saved_untold = False
         self._settled = False
         self._ready = False
         self._ports = ports_of(policy.domains)
         self._ports_followed: frozenset[Port] = frozenset()
         self._woken = asyncio.Event()
+        self._turns = 0
+        self.news = asyncio.Event()
+        """Set when `ready`, `held`, `tracked` may be others; for whoever tells people to clear."""
         self._in_passing: asyncio.TimerHandle | None = None
         self._unsaved = asyncio.Event()
         self._poll_pace = PollPace()
         self._audit_pace = AuditPace()
         self._sweep_at = float("-inf")
+
+    def sign(self) -> Sign:
+        """A sweep makes a turn, whatever else happens."""
+        return Sign("audits", True, self._turns, SWEEP_EVERY + STUCK_AFTER)
+
+    @property
+    def held(self) -> int | None:
+        """How many addresses are held; None where that is unknown."""
+        if self._latest is None or isinstance(self._latest[0].held, Unknown):
+            return None
+        return len(self._latest[0].held.value)
+
+    @property
+    def tracked(self) -> Iterable[Tracked]:
+        """The findings, the resolved ones too that may come back."""
+        return self._tracked.values()
 
     def wake(self) -> None:
         """Something was marked in the auditor: look at it as soon as the pace allows."""
@@ -122,6 +149,7 @@ class Daemon:
         finally:
             if self._in_passing is not None:
                 self._in_passing.cancel()
+            self._alerts.hurry()
             self._save()
 
     def _domain_changed(self, domain: str) -> None:
@@ -156,8 +184,8 @@ class Daemon:
         due = [self._sweep_at, next_due(self._tracked, self._stepped, self._policy)]
         if self._auditor.not_well:
             due.append(self._poll_pace.due)
-        if self._unannounced:
-            due.append(self._stepped.monotonic + _SOON)
+        if self._saved_untold or self._alerts.untold:
+            due.append(self._stepped.monotonic + _TOLD_BY)
         if self._host.unsettled:
             due.append(self._stepped.monotonic + _SOON)
         return max(self._audit_pace.due, min(one for one in due if one is not None))
@@ -178,6 +206,7 @@ class Daemon:
             await self._audit()
         self._move_findings()
         await self._announce()
+        self._turns += 1
 
     async def _audit(self) -> None:
         settled = self._settled
@@ -193,6 +222,7 @@ class Daemon:
             self._poll_pace.changed(ended)
         snapshot, judgement = self._latest
         self._orphans.update(snapshot, judgement)
+        self.news.set()
         self._resolver.follow_ipv6(idle=not may_hold_ipv6(snapshot.held))
         self._ready = self._ready or settled
 
@@ -217,15 +247,18 @@ class Daemon:
         self._unannounced += announcements
         if self._tracked != before:
             self._summary = None
+            self.news.set()
         if announcements or self._tracked.keys() != before.keys():
             self._unsaved.set()
 
     async def _announce(self) -> None:
-        """As many as the journal takes, the loop having its turn between them; the rest waits."""
-        while self._unannounced and not self._alerts.full:
+        """The loop has its turn between them. What the sink could tell nobody yet is saved as that."""
+        while self._unannounced:
             for _ in range(min(_ANNOUNCED_AT_ONCE, len(self._unannounced))):
                 self._alerts.announce(self._unannounced.popleft(), self._clock.now())
             await asyncio.sleep(0)
+        if self._saved_untold and not self._alerts.untold:
+            self._unsaved.set()
 
     async def _keep_saved(self) -> None:
         """Saving waits for the disk: off the loop, and only the latest."""
@@ -236,4 +269,7 @@ class Daemon:
 
     def _save(self) -> None:
         """What is tracked now, not when the thread was asked: a late one never writes older state."""
-        self._store.save(self._tracked)
+        tracked = self._tracked
+        untold = [*self._unannounced, *self._alerts.untold]
+        self._saved_untold = bool(untold)
+        self._store.save(as_told(tracked, untold))

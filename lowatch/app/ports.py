@@ -7,6 +7,7 @@ from typing import Protocol
 
 from lowatch.core.addresses import Address, Port, Prefix
 from lowatch.core.answers import Answer, Status
+from lowatch.core.arp import Arp
 from lowatch.core.held import Delivery, Held, Link, LocalRoute
 from lowatch.core.lifecycle import Now, Remembered, Tracked
 from lowatch.core.listeners import Connect, Endpoint, Listener
@@ -33,6 +34,9 @@ class Host(Protocol):
     def links(self) -> Known[tuple[Link, ...]] | Unknown: ...
 
     def held(self) -> Known[tuple[Held, ...]] | Unknown: ...
+
+    def arp(self) -> Known[Arp] | Unknown:
+        """How the NICs do ARP, as it is now."""
 
     def wide_routes(self) -> list[LocalRoute]: ...
 
@@ -130,9 +134,12 @@ class AlertSink(Protocol):
 
     def announce(self, tracked: Tracked, now: Now) -> None: ...
 
+    def hurry(self) -> None:
+        """Nothing more may come: tell now what can be told."""
+
     @property
-    def full(self) -> bool:
-        """Whether one more would push an older one out: better keep it for later."""
+    def untold(self) -> Sequence[Tracked]:
+        """Announced, and so far neither in the journal nor shown elsewhere. Any thread may ask."""
 
     @property
     def dropped(self) -> int:

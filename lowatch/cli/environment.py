@@ -8,15 +8,16 @@ import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TextIO
-
-from lowatch.config.schema import Config
-from lowatch.config.targets import ExplainTarget
-from lowatch.core.audit import Audit
-from lowatch.report.explain import Explanation
+from typing import TYPE_CHECKING, Protocol, TextIO
 
 from .errors import CommandError
 from .exit_codes import OUTPUT
+
+if TYPE_CHECKING:  # 50 ms that `status` and `reload` do without
+    from lowatch.config.schema import Config
+    from lowatch.config.targets import ExplainTarget
+    from lowatch.core.audit import Audit
+    from lowatch.report.explain import Explanation
 
 _COLUMNS_OF_A_PIPE = 100
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
+import socket
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -18,6 +21,10 @@ _PREFIXES = (
 )
 
 
+WAITING_AT_MOST = 256
+"""Records that wait for a journal that does not read."""
+
+
 class _JournalFormatter(logging.Formatter):
     """A priority for each line; the journal itself knows when, and who."""
 
@@ -26,13 +33,65 @@ class _JournalFormatter(logging.Formatter):
         return "\n".join(prefix + line for line in super().format(record).splitlines())
 
 
+class _JournalStream(logging.Handler):
+    """To a stderr that systemd connected to the journal, without ever waiting for journald.
+
+    A stopped journald lets a write block once its socket is full, and the loop with it. What is not
+    taken waits for the next record, up to a number; the oldest go first, and are counted.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__()
+        self._socket = socket.socket(fileno=os.dup(descriptor))
+        self._waiting: deque[bytes] = deque()
+        self._dropped = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            text = self.format(record) + "\n"
+        except Exception:  # as logging's own handlers do
+            self.handleError(record)
+            return
+        self._keep(text.encode("utf-8", "backslashreplace"))
+        self._send_waiting()
+
+    def close(self) -> None:
+        self._socket.close()
+        super().close()
+
+    def _keep(self, line: bytes) -> None:
+        if len(self._waiting) == WAITING_AT_MOST:
+            # Not the first: a part of it may have been taken.
+            del self._waiting[1]
+            self._dropped += 1
+        self._waiting.append(line)
+
+    def _send_waiting(self) -> None:
+        while self._waiting:
+            try:
+                sent = self._socket.send(self._waiting[0], socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+            except OSError:  # full, or gone: kept for the next record
+                return
+            if sent < len(self._waiting[0]):
+                self._waiting[0] = self._waiting[0][sent:]
+                return
+            self._waiting.popleft()
+            if not self._waiting and self._dropped:
+                self._waiting.append(
+                    b"<4>log lines dropped while the journal took none: %d\n" % self._dropped
+                )
+                self._dropped = 0
+
+
 @contextmanager
 def logging_to(environment: Environment, level: str) -> Iterator[None]:
     """Records of `level` and above go to the environment's stderr, until this is left again."""
-    handler = logging.StreamHandler(environment.stderr)
+    handler: logging.Handler
     if environment.under_systemd:
+        handler = _JournalStream(environment.stderr.fileno())
         handler.setFormatter(_JournalFormatter("%(message)s"))
     else:
+        handler = logging.StreamHandler(environment.stderr)
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
     before = root.level

@@ -5,6 +5,7 @@ Nothing here acts on the configuration: loading reads files, and does nothing el
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from .document import drop_ins, read_document
@@ -36,7 +37,7 @@ def load(path: Path | None = None) -> Config:
     config = effective(tables, errors)
     if errors:
         raise ConfigErrors(sorted(errors, key=lambda error: _position(error, files)))
-    return read_names(config)
+    return read_names(replace(config, files=tuple(files)))
 
 
 def config_files(path: Path | None = None) -> list[Path]:

@@ -110,6 +110,7 @@ class Config:
     problems: what is wrong with the files of domains_from, the rest of which is in force: the first
     hundred, and where there are more a last one that says so.
     unread: the files, and directories, of which nothing or only a beginning could be read.
+    files: what this was read from, in order; none for the defaults.
     sources: where they are, to look whether they have changed.
     """
 
@@ -122,4 +123,5 @@ class Config:
     domains_from: tuple[DomainsFrom, ...] = ()
     problems: tuple[ConfigError, ...] = ()
     unread: tuple[Path, ...] = ()
+    files: tuple[Path, ...] = field(default=(), compare=False)
     sources: Sources = field(default_factory=Sources, compare=False)

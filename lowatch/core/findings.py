@@ -30,6 +30,7 @@ class Kind(StrEnum):
     IDLE_VIP = "idle-vip"
     WIDE_PREFIX = "wide-prefix"
     BLACK_HOLE_PREFIX = "black-hole-prefix"
+    ARP_LEAK = "arp-leak"
     MISSING_VIP = "missing-vip"
     HOLDER_DOWN = "holder-down"
     VIEWS_DISAGREE = "views-disagree"
@@ -45,6 +46,7 @@ _SEVERITIES = {
     Kind.IDLE_VIP: Severity.INFO,
     Kind.WIDE_PREFIX: Severity.WARNING,
     Kind.BLACK_HOLE_PREFIX: Severity.WARNING,
+    Kind.ARP_LEAK: Severity.WARNING,
     Kind.MISSING_VIP: Severity.CRITICAL,
     Kind.HOLDER_DOWN: Severity.WARNING,
     Kind.VIEWS_DISAGREE: Severity.WARNING,

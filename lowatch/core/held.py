@@ -5,16 +5,21 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from .addresses import Address, Prefix, is_link_local, is_loopback, is_v4, prefix_of
+from .arp import ArpSettings
 from .observed import Known, Unknown
 
 
 class Link(NamedTuple):
-    """A network interface. `up`: administratively up (IFF_UP)."""
+    """A network interface. `up`: administratively up (IFF_UP).
+
+    arp: what is set for it alone; None where it takes no part in ARP itself (see arp.Nic).
+    """
 
     ifindex: int
     name: str
     up: bool
     loopback: bool = False
+    arp: ArpSettings | None = None
 
 
 class Held(NamedTuple):
@@ -26,6 +31,7 @@ class Held(NamedTuple):
     created: seconds after boot (IFA_CACHEINFO.cstamp); None for a route, the kernel keeps none.
     origin: who put it there, where the kernel knows: "kernel", "ra", "proto 66"...
     table: the routing table of a local route; 255 is `local`.
+    scope: of an address, as linux/rtnetlink.h has it: 0 is global, 253 link, 254 host.
     """
 
     address: Address
@@ -38,6 +44,7 @@ class Held(NamedTuple):
     created: float | None = None
     origin: str | None = None
     table: int | None = None
+    scope: int = 0
 
     def age(self, uptime: float) -> float | None:
         """Seconds since it was created; None where the kernel does not say.

@@ -27,6 +27,7 @@ def failures(snapshot: Snapshot, judgement: Judgement) -> Iterator[Problem]:
         snapshot.prefixes,
         snapshot.black_holes,
         snapshot.bound,
+        snapshot.arp,
     ):
         if isinstance(observed, Unknown):
             yield Problem(observed.source, observed.reason)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from .addresses import Address, Port
 from .answers import Answer, OtherView
+from .arp import Arp
 from .held import BlackHole, Held, Link, LocalPrefix
 from .listeners import Connect, Listener
 from .observed import Known, Unknown
@@ -84,6 +85,7 @@ class Snapshot:
     referenced: the held addresses that some domain leads to, in any view.
     unresolved: the domains whose answer is unknown, and why the A and the AAAA are ("" where known).
     unsure: of the domains that were asked about by name, those of which an other view is not known.
+    arp: how the NICs do ARP; not asked where no IPv4 address is held that it could be about.
     bound: every address some socket is bound to.
     loopback_up: whether `lo`, which carries all local delivery, is up.
     """
@@ -95,6 +97,7 @@ class Snapshot:
     held: Known[tuple[Held, ...]] | Unknown
     prefixes: Known[tuple[LocalPrefix, ...]] | Unknown
     black_holes: Known[tuple[BlackHole, ...]] | Unknown
+    arp: Known[Arp] | Unknown
     bound: Known[frozenset[Address]] | Unknown
     domains: Mapping[str, DomainView] = field(default_factory=dict)
     referenced: frozenset[Address] = frozenset()

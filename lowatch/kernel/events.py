@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import select
 import socket
 from collections.abc import Callable, Sequence
 
+from lowatch.core.vitals import Sign
 from lowatch.wire.netlink import MalformedMessageError, Span, spans
 
 from .filters import attach
@@ -23,6 +25,8 @@ _EVENT_SIZE = 1 << 16
 _DRAINED_AT_ONCE = 512
 """Datagrams read before the loop gets its turn again; the rest stays readable."""
 _REOPEN_AFTER = 1.0
+STUCK_AFTER = 10.0
+"""Seconds for which events have waited to be read, and no reader came."""
 _SO_RCVBUF_WANTED = 4 << 20
 """Silently clamped to net.core.rmem_max: 208 KiB on a stock host."""
 
@@ -46,6 +50,7 @@ class EventSocket:
         self._socket: socket.socket | None = None
         self._reopening: asyncio.TimerHandle | None = None
         self._overran = False
+        self._drains = 0
 
     def open(self, receive_buffer: int = _SO_RCVBUF_WANTED) -> None:
         """Subscribe. From here on no change goes unheard. Raises NetlinkError."""
@@ -79,7 +84,16 @@ class EventSocket:
             self._socket.close()
             self._socket = None
 
+    def sign(self, part: str) -> Sign:
+        """Whether something waits to be read, by poll(2); a reader at work gets to it within a turn."""
+        if self._socket is None:
+            return Sign(part, self._reopening is None, self._drains, STUCK_AFTER)
+        poller = select.poll()
+        poller.register(self._socket, select.POLLIN)
+        return Sign(part, bool(poller.poll(0)), self._drains, STUCK_AFTER)
+
     def _drain(self) -> None:
+        self._drains += 1
         for _ in range(_DRAINED_AT_ONCE):
             if self._socket is None:
                 return

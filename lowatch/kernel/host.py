@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from lowatch.core.addresses import Address, Port, PrefixSet, destination, unmapped
+from lowatch.core.arp import NOBODY, Arp, Nic
 from lowatch.core.held import Held, Link, LocalRoute
 from lowatch.core.observed import Known, Unknown
+from lowatch.core.vitals import Sign
 from lowatch.wire.inet_diag import (
     GROUP_TCP6_DESTROY,
     GROUP_TCP_DESTROY,
@@ -46,6 +48,7 @@ from .filters import closed_socket_filter, route_event_filter
 from .listeners import Listeners
 from .locality import Locality
 from .netlink import NETLINK_SOCK_DIAG, Datagram, NetlinkError, RequestSocket
+from .sysctl import ConfAll
 from .tables import HostTables, Touched, Unchanged
 
 NETLINK_ROUTE = 0
@@ -112,6 +115,8 @@ class Host:
         self._interrupted: set[str] = set()
         self._failure: Unknown | None = None
         self._local: PrefixSet | None = None
+        self._nics: tuple[Nic, ...] | None = None
+        self._conf_all = ConfAll()
         self.generation = 0
         self._hints: Hints | None = None
         self._events: list[EventSocket] = []
@@ -143,12 +148,20 @@ class Host:
         if self._closed is not None:
             self._closed.refilter(closed_socket_filter(ports))
 
+    def signs(self) -> list[Sign]:
+        """Of who reads the kernel's events; none before follow()."""
+        return [
+            events.sign(part)
+            for part, events in zip(("route events", "socket events"), self._events, strict=False)
+        ]
+
     def close(self) -> None:
         for events in self._events:
             events.close()
         self._events.clear()
         self._route.close()
         self._diag.close()
+        self._conf_all.close()
 
     def distrust(self) -> None:
         """Dump everything again at the next refresh()."""
@@ -190,7 +203,7 @@ class Host:
         return bool(self._interrupted)
 
     def _changed(self) -> None:
-        self._local = None
+        self._local = self._nics = None
         self.generation += 1
 
     def replace_watches(self, watches: Callable[[str], bool]) -> None:
@@ -217,6 +230,17 @@ class Host:
 
     def held(self) -> Known[tuple[Held, ...]] | Unknown:
         return self._failure or Known(self._tables.held())
+
+    def arp(self) -> Known[Arp] | Unknown:
+        """How the NICs do ARP. conf.all is read each time: nothing tells when it changes."""
+        if self._failure is not None:
+            return self._failure
+        if self._nics is None:
+            self._nics = self._tables.nics()
+        if not self._nics:
+            return Known(NOBODY)
+        every = self._conf_all.read()
+        return every if isinstance(every, Unknown) else Known(Arp(every, self._nics))
 
     def wide_routes(self) -> list[LocalRoute]:
         return self._tables.wide_routes()

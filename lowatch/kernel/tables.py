@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from lowatch.core.addresses import V4_LENGTH, Address, Prefix, PrefixSet, prefix_of
+from lowatch.core.arp import ArpSettings, Nic
 from lowatch.core.held import Held, Link, LocalRoute
 from lowatch.wire.netlink import Span
 from lowatch.wire.rtnetlink import (
     AF_INET,
     AF_UNSPEC,
     IFF_LOOPBACK,
+    IFF_NOARP,
     IFF_UP,
     RTM_DELADDR,
     RTM_DELLINK,
@@ -21,6 +23,7 @@ from lowatch.wire.rtnetlink import (
     RTM_NEWROUTE,
     RTN_LOCAL,
     AddressMessage,
+    LinkMessage,
     RouteMessage,
     flag_names,
     parse_address,
@@ -31,6 +34,7 @@ from lowatch.wire.rtnetlink import (
 from .netlink import Datagram
 
 _ADDRESS_PROTOCOLS = {1: "kernel", 2: "ra", 3: "link-local"}  # IFAPROT_*
+_OWN_FRAMES = frozenset({"", "vrf"})  # slaves of what leave them the frames that they receive
 _ROUTE_PROTOCOLS = {1: "redirect", 2: "kernel", 3: "boot", 4: "static"}  # RTPROT_*
 
 _AddressKey = tuple[int, Address, int, Address | None]  # IPv6: an interface has an address once
@@ -118,6 +122,7 @@ class HostTables:
             message.name,
             bool(message.flags & IFF_UP),
             bool(message.flags & IFF_LOOPBACK),
+            _arp_settings(message, known),
         )
         self.links[message.ifindex] = link
         return UNCHANGED if known == link else None
@@ -162,6 +167,26 @@ class HostTables:
     def watched_links(self) -> tuple[Link, ...]:
         return tuple(link for link in self.links.values() if self._watches(link.name))
 
+    def nics(self) -> tuple[Nic, ...]:
+        """The links that take part in ARP themselves, watched or not."""
+        nics = [link for link in self.links.values() if link.arp is not None]
+        addresses: dict[int, list[AddressMessage]] = {link.ifindex: [] for link in nics}
+        for message in self._addresses.values() if nics else ():
+            if message.shape.family == AF_INET and message.shape.ifindex in addresses:
+                addresses[message.shape.ifindex].append(message)
+        return tuple(
+            Nic(
+                link.name,
+                link.arp,
+                tuple(one.local for one in addresses[link.ifindex]),
+                tuple(
+                    prefix_of(one.peer or one.local, one.shape.prefixlen) for one in addresses[link.ifindex]
+                ),
+            )
+            for link in nics
+            if link.arp is not None
+        )
+
     def held(self) -> tuple[Held, ...]:
         """Addresses of the watched interfaces, then the local routes that none of them brought."""
         names = {link.ifindex: link.name for link in self.watched_links()}
@@ -201,6 +226,19 @@ class HostTables:
         return PrefixSet((d, shape.length) for d, shape in self._routes.values())
 
 
+def _arp_settings(message: LinkMessage, known: Link | None) -> ArpSettings | None:
+    """None for a link that takes no part in ARP itself.
+
+    The frames that a port of a bridge, bond, team or switch receives are its master's (rx_handler); a
+    VRF's slave gets its own.
+    """
+    if not message.flags & IFF_UP or message.flags & (IFF_LOOPBACK | IFF_NOARP):
+        return None
+    if message.partial:
+        return known.arp if known is not None else None
+    return message.arp if message.slave_kind in _OWN_FRAMES else None
+
+
 def _held_address(message: AddressMessage, interface: str) -> Held:
     shape = message.shape
     return Held(
@@ -215,6 +253,7 @@ def _held_address(message: AddressMessage, interface: str) -> Held:
         None
         if shape.protocol is None
         else _ADDRESS_PROTOCOLS.get(shape.protocol, f"proto {shape.protocol}"),
+        scope=shape.scope,
     )
 
 

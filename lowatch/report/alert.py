@@ -18,11 +18,14 @@ MESSAGE_IDS = {
     Kind.IDLE_VIP: "7ba04124188c490ab4f50d6c37df0abe",
     Kind.WIDE_PREFIX: "eccf2b9c7ffb4dcdb59b485fd4d9a125",
     Kind.BLACK_HOLE_PREFIX: "3fb76c83df8745e4962be986cd76683a",
+    Kind.ARP_LEAK: "774952a5e6f14355a651ba0bf2d215df",
     Kind.MISSING_VIP: "0b8061d3580147488c9b7c6a12a458cd",
     Kind.HOLDER_DOWN: "fade48beec1e45c4b5bfe28443c2a55d",
     Kind.VIEWS_DISAGREE: "5f93be58a5be47ee8fbc65843949e0fa",
 }
 RESOLVED_MESSAGE_ID = "707c596f9d52464b81132f2ecac58b59"
+STORM_MESSAGE_ID = "88b2a03df0d94ddb8a942501853b2e88"
+"""Of an entry that stands for many: see alert_summary."""
 
 # syslog levels (sd-daemon(3)): err, warning, info; and notice for good news.
 _PRIORITIES = {Severity.CRITICAL: 3, Severity.WARNING: 4, Severity.INFO: 6}
@@ -34,15 +37,14 @@ def fields(tracked: Tracked, now: Now) -> dict[str, str]:
 
     One that does not apply is "": `journalctl -x` would print the bare name of a missing field.
     Values are as the finding has them, except in MESSAGE and LOWATCH_REASON, which are one line of
-    printable ASCII.
+    printable ASCII. LOWATCH_UNTIL, when it went, is an addition to the contract's.
     """
     finding, subject = tracked.finding, tracked.finding.subject
     resolved = tracked.state is State.RESOLVED
-    priority = _RESOLVED_PRIORITY if resolved else _PRIORITIES[finding.severity]
     return {
         "MESSAGE": _resolved_message(tracked, now) if resolved else _firing_message(tracked),
         "MESSAGE_ID": RESOLVED_MESSAGE_ID if resolved else MESSAGE_IDS[subject.kind],
-        "PRIORITY": str(priority),
+        "PRIORITY": str(priority(tracked)),
         "SYSLOG_IDENTIFIER": IDENTIFIER,
         "LOWATCH_KIND": subject.kind.value,
         "LOWATCH_STATE": tracked.state.value,
@@ -53,9 +55,21 @@ def fields(tracked: Tracked, now: Now) -> dict[str, str]:
         "LOWATCH_PORT": "" if subject.port is None else str(subject.port.number),
         "LOWATCH_PROTOCOL": "" if subject.port is None else subject.port.protocol,
         "LOWATCH_SINCE": rfc3339(tracked.since),
+        "LOWATCH_UNTIL": rfc3339(ended(tracked, now)) if resolved else "",
         "LOWATCH_REASON": _reason(tracked),
         "LOWATCH_FIX": "; ".join(finding.fix),
     }
+
+
+def priority(tracked: Tracked) -> int:
+    """The syslog level of its entry."""
+    return _RESOLVED_PRIORITY if tracked.state is State.RESOLVED else _PRIORITIES[tracked.finding.severity]
+
+
+def ended(tracked: Tracked, now: Now) -> float:
+    """Wall-clock seconds at which a resolved finding went, which was known for sure a hold later."""
+    gone_for = 0.0 if tracked.present else now.monotonic - tracked.changed
+    return now.wall - gone_for
 
 
 def _reason(tracked: Tracked) -> str:
@@ -73,7 +87,6 @@ def _firing_message(tracked: Tracked) -> str:
 
 def _resolved_message(tracked: Tracked, now: Now) -> str:
     """How long it lasted, and what it had been. It ended when it went, not when that was sure."""
-    gone_for = 0.0 if tracked.present else now.monotonic - tracked.changed
-    lasted = duration(now.wall - gone_for - tracked.since)
+    lasted = duration(ended(tracked, now) - tracked.since)
     kind, where = tracked.finding.subject.kind, place(tracked.finding.subject)
     return f"resolved: {kind}, {where}, after {lasted}; it had been: {_reason(tracked)}"

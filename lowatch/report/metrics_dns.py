@@ -49,6 +49,8 @@ class QueryMeter:
         self._durations = _Buckets(_DURATIONS)
         self._lags = _Buckets(_LAGS)
         self._mismatches = 0
+        self.lag: float | None = None
+        """Seconds that the last lookups began after they were due."""
 
     def on_query(self, rcode: str, seconds: float) -> None:
         """A query ended, with an RCODE or what took its place, after so long."""
@@ -64,6 +66,7 @@ class QueryMeter:
         """As many lookups began that long after they were due."""
         self._lags.counts[bisect_left(self._lags.bounds, seconds)] += count
         self._lags.sum += seconds * count
+        self.lag = seconds
 
     def on_mismatch(self) -> None:
         """The lean parser and dnspython differed about a response."""

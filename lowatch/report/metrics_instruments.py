@@ -44,6 +44,9 @@ class Instruments:
         self._events = {group: events.labels(group) for group in NETLINK_GROUPS}
         self._overruns = self._counter(families.NETLINK_OVERRUNS)
         self._resyncs = self._counter(families.NETLINK_RESYNCS)
+        self.overruns = self.resyncs = 0
+        self.audit_seconds: float | None = None
+        """How long the last audit took."""
         self._audits = self._counter(families.AUDITS)
         self._audit_duration = self._histogram(families.AUDIT_DURATION, _AUDIT_BUCKETS)
         self._reload_successful = self._gauge(families.CONFIG_RELOAD_SUCCESSFUL)
@@ -57,13 +60,16 @@ class Instruments:
 
     def netlink_overrun(self) -> None:
         self._overruns.inc()
+        self.overruns += 1
 
     def netlink_resync(self) -> None:
         self._resyncs.inc()
+        self.resyncs += 1
 
     def audited(self, seconds: float) -> None:
         """An audit was made, and took that long."""
         self._audits.inc()
+        self.audit_seconds = seconds
         self._audit_duration.observe(seconds)
 
     def config_loaded(self, wall: float) -> None:

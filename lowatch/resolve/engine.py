@@ -14,6 +14,7 @@ from lowatch.config.schema import DnsSettings
 from lowatch.core.addresses import Address, Port, Prefix
 from lowatch.core.answers import Answer, Status
 from lowatch.core.lifecycle import Now
+from lowatch.core.vitals import Sign
 
 from .answers import Answers
 from .asking import Environment, QueryObserver
@@ -21,6 +22,11 @@ from .names import Names
 from .nameservers import RESOLV_CONF, NameserverSource
 from .reader import Reader
 from .session import Session
+
+STUCK_AFTER = 30.0
+"""Seconds without an answer, a timeout or a bucket that comes due, beyond what a lookup may take."""
+_ROUNDS = 6
+"""Servers and attempts that one lookup may go through, in silence, one timeout each."""
 
 
 class Clock(Protocol):
@@ -156,6 +162,19 @@ class Engine:
         self._ipv6_idle = idle
         if self._session is not None:
             self._session.follow_ipv6(idle=idle)
+
+    @property
+    def unasked(self) -> int:
+        """How many A and AAAA have never been asked for."""
+        return self._names.unasked
+
+    def sign(self) -> Sign:
+        """Each lookup ends within its servers' timeouts, and what is due is asked for as max_qps allows."""
+        session = self._session
+        limit = STUCK_AFTER + self._source.settings.timeout * _ROUNDS
+        if session is None:
+            return Sign("resolver", True, 0, limit)
+        return Sign("resolver", session.busy, session.progress, limit)
 
     def _now(self) -> float:
         return self._clock.now().monotonic

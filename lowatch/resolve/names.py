@@ -59,7 +59,7 @@ class Names:
         self._flags = bytearray()
         self._free: list[int] = []
         self._wanted: dict[int, int] = {}
-        self._unasked = 0
+        self.unasked = 0
 
     def number_of(self, text: str) -> int | None:
         """Of a name that is followed, configured or not."""
@@ -134,8 +134,8 @@ class Names:
         bit = _UNASKED[slot & 1]
         if self._flags[slot >> 1] & bit:
             self._flags[slot >> 1] &= ~bit
-            self._unasked -= 1
-            if not self._unasked:
+            self.unasked -= 1
+            if not self.unasked:
                 self.all_asked.set()
 
     def _follow(self, text: str) -> int:
@@ -148,7 +148,7 @@ class Names:
         self.questions[number] = encode_name(text) + (_SRV if is_service else _A)
         flags = _UNASKED[0] | (_SERVICE if is_service else _UNASKED[1])
         self._flags[number] = flags
-        self._unasked += 1 if flags & _SERVICE else 2
+        self.unasked += 1 if flags & _SERVICE else 2
         self.all_asked.clear()
         return number
 

@@ -64,6 +64,10 @@ class Wheel:
         heappush(self._order, second)
         self._arm()
 
+    def overdue(self) -> bool:
+        """Whether a bucket should have been taken a second ago and more."""
+        return bool(self._order) and self._order[0] + 1 < self._now()
+
     def close(self) -> None:
         """Forget everything; safe to call twice."""
         self._buckets.clear()

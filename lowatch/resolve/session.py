@@ -85,7 +85,14 @@ class Session:
         self._filling = False
         self._closed = False
         self.ipv6_idle = False
+        self.progress = 0
+        """Buckets that came due, and lookups that ended."""
         self._settings: tuple[DnsSettings, DnsSettings] = (source.settings, source.settings)
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is due, waits its turn, or is being asked for."""
+        return self._wheel.overdue() or bool(self._waiting) or self._lookups.under_way > 0
 
     def start(self) -> None:
         """Ask for everything that was never asked for, or was being asked for when the last one ended."""
@@ -190,6 +197,7 @@ class Session:
         self._fill_soon()
 
     def _on_due(self, buckets: list[Bucket]) -> None:
+        self.progress += 1
         for bucket in buckets:
             self._waiting.put(bucket)
         if self._now() - self._refreshed >= REFRESH_INTERVAL:
@@ -229,6 +237,7 @@ class Session:
         """Nearly always it is what was known already: all that is left to do is to ask again in time."""
         slot = asked.slot
         self._lookups.under_way -= 1
+        self.progress += 1
         if self._questions[slot >> 1] is asked.name:  # else it is no longer followed
             self._answered[slot] = now
             self._wheel.add(slot, renewed_due(ttl, self._settings[slot & 1], now, random()))  # noqa: S311 - no secret
@@ -244,6 +253,7 @@ class Session:
     def _on_ended(self, lookup: Lookup, reply: Reply, server: str, now: float) -> None:
         if self._closed:
             return
+        self.progress += 1
         if self._questions[lookup.slot >> 1] is lookup.name:
             try:
                 self._record(lookup.slot, Outcome(reply, server), now)

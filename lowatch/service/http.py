@@ -38,12 +38,19 @@ class HttpServer:
     """routes: may be replaced by others at any time (a reload may move the telemetry path).
 
     probes: paths that are answered however many requests are in progress; keep them small.
+    name: what the log calls it.
     """
 
     def __init__(
-        self, routes: Routes, limits: Limits | None = None, *, probes: Container[str] = PROBES
+        self,
+        routes: Routes,
+        limits: Limits | None = None,
+        *,
+        probes: Container[str] = PROBES,
+        name: str = "web",
     ) -> None:
         self.routes = routes
+        self._name = name
         self._limits = limits or Limits()
         self._probes = probes
         self._idle: dict[asyncio.Task[None], None] = {}
@@ -97,7 +104,7 @@ class HttpServer:
     def _pause(self, listener: socket.socket, conversations: asyncio.TaskGroup, error: OSError) -> None:
         """No descriptor or memory for it: it stays in the backlog, and would wake us for ever."""
         if listener not in self._pauses:
-            _log.warning("web: cannot accept connections: %s, trying again", error.strerror)
+            _log.warning("%s: cannot accept connections: %s, trying again", self._name, error.strerror)
         self._evict()
         loop = asyncio.get_running_loop()
         loop.remove_reader(listener)
@@ -134,9 +141,9 @@ class HttpServer:
             await self._answer_all(connection)
             await connection.close()
         except OSError as error:  # a TimeoutError is one
-            _log.debug("web: a client went away or was too slow: %r", error)
+            _log.debug("%s: a client went away or was too slow: %r", self._name, error)
         except Exception:
-            _log.exception("web: a connection failed, closing it")
+            _log.exception("%s: a connection failed, closing it", self._name)
         finally:
             connection.abort()
 
@@ -173,7 +180,7 @@ class HttpServer:
             if not isinstance(response, Response):
                 response = await response
         except Exception:
-            _log.exception("web: %s %s failed", request.method, request.path)
+            _log.exception("%s: %s %s failed", self._name, request.method, request.path)
             return text(500)
         if request.takes_gzip and len(response.body) > WORTH_COMPRESSING:
             return await compressed(response)

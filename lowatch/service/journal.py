@@ -1,67 +1,61 @@
-"""Alerts to the journal, from the event loop, without ever waiting for journald.
-
-The native protocol (https://systemd.io/JOURNAL_NATIVE_PROTOCOL) is spoken here, over an own
-non-blocking socket, and not through systemd.journal.send, because that
-- blocks holding the GIL when journald does not read. To poll() another socket first only narrows
-  the gap: whoever takes the last place in journald's queue between poll() and send() freezes us;
-- says nothing when journald is absent, so that the alert could not be shown elsewhere;
-- cannot be pointed at a test's socket.
-"""
+"""Alerts to the journal, from the event loop, without ever waiting for journald."""
 
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import os
-import socket
+import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum, auto
-from itertools import takewhile
+from itertools import chain, takewhile
 
 from lowatch.core.lifecycle import Now, Tracked
 from lowatch.report import alert
+from lowatch.report.alert_storm import BURST, Announced, Storm
+from lowatch.report.alert_summary import summary_fields
+
+from .journal_socket import JOURNAL_SOCKET, JournalSocket, Outcome, encode
+
+__all__ = ["CAPACITY", "JOURNAL_SOCKET", "JournalSink", "encode", "stderr_is_journal"]
 
 _log = logging.getLogger(__name__)
 
-JOURNAL_SOCKET = "/run/systemd/journal/socket"
+CAPACITY = 512
+"""Entries that wait for journald, of about 1 KiB each. What else comes meanwhile is folded.
 
-CAPACITY = 1024
-"""Alerts that wait for journald: at about 1 KiB each, what a host can spare."""
+With the storm's own 200, so many may reach journald at once when it reads again: fewer than the 1,000 of
+a class that the strictest usual rate limit lets through.
+"""
+SUMMARIES = 64
+"""That may wait besides: they hold 16,000 findings, and what comes after them waits to be folded."""
 BATCH = 64
-"""Alerts sent before the loop gets its turn: about 1 ms."""
+"""Entries sent before the loop gets its turn: about 1 ms."""
 FIRST_RETRY, LAST_RETRY = 0.05, 5.0  # seconds, where journald is absent
 
 _LEVELS = {"3": logging.ERROR, "4": logging.WARNING}
 
 
-class _Outcome(Enum):
-    SENT = auto()
-    FULL = auto()
-    """journald is there, and takes no more just now."""
-    ABSENT = auto()
-    TOO_LARGE = auto()
-
-
 @dataclass(slots=True)
 class _Entry:
-    """shown: whether it was logged to stderr."""
+    """shown: whether it was logged to stderr. findings: those it stands for."""
 
     fields: Mapping[str, str]
     datagram: bytes
     shown: bool
+    findings: tuple[Tracked, ...]
 
 
 class JournalSink:
     """An AlertSink: entries go out in order, and what journald does not take waits.
 
-    It is tried again when the socket is writable or, where journald is absent, after a while.
+    It is tried again when the socket is writable or, where journald is absent, after a while. A storm is
+    folded into summaries, by report.alert_storm; so is what comes while `capacity` entries wait.
     enabled: False writes nothing to the journal, and all to stderr.
     echo: whether alerts also go to stderr, through `logging`, so that `lowatch run` in the
     foreground shows them; pass `not stderr_is_journal(environ)`, or systemd shows them twice.
-    Without echo an alert is shown on stderr only if journald is absent, once.
+    Without echo an entry is shown on stderr only if journald is absent, once.
     """
 
     def __init__(
@@ -72,136 +66,162 @@ class JournalSink:
         echo: bool = False,
         path: str = JOURNAL_SOCKET,
         capacity: int = CAPACITY,
+        burst: int = BURST,
     ) -> None:
         self._loop = loop
         self._enabled = enabled
         self._echo = echo or not enabled
-        self._path = path
         self._capacity = capacity
         self._queue: deque[_Entry] = deque()
-        self._socket: socket.socket | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._storm = Storm(burst)
+        self._moving = threading.Lock()  # findings from the storm to the queue
+        self._summary_timer: asyncio.TimerHandle | None = None
+        self._socket = JournalSocket(loop, path)
+        self._retry_timer: asyncio.TimerHandle | None = None
         self._retry_in = FIRST_RETRY
         self._dropped = 0
         self._dropped_untold = 0
 
     @property
-    def full(self) -> bool:
-        """Whether one more would push the oldest out."""
-        return self._enabled and len(self._queue) >= self._capacity
+    def untold(self) -> Sequence[Tracked]:
+        """What was announced, and is neither in the journal nor on stderr yet. Any thread may ask."""
+        if self._echo:
+            return ()
+        with self._moving:  # else what is in between would be missed
+            folded = self._storm.waiting_findings()
+            queued = [entry.findings for entry in list(self._queue) if not entry.shown]
+        return [*chain.from_iterable(queued), *folded]
+
+    @property
+    def waiting(self) -> int:
+        """Findings that journald has not taken yet."""
+        return sum(len(entry.findings) for entry in self._queue) + self._storm.waiting
 
     @property
     def dropped(self) -> int:
-        """Entries given up, oldest first, because the journal took none for too long."""
+        """Findings whose entry was given up, because the journal took none for too long."""
         return self._dropped
 
     def announce(self, tracked: Tracked, now: Now) -> None:
         """Send it, or keep it for later. Never blocks, never raises."""
-        fields = alert.fields(tracked, now)
         if self._echo:
-            _show(fields)
+            _show(alert.fields(tracked, now))
         if not self._enabled:
             return
-        if len(self._queue) >= self._capacity:
-            self._queue.popleft()
-            self._dropped += 1
-            self._dropped_untold += 1
-        self._queue.append(_Entry(fields, encode(fields), shown=self._echo))
-        self._flush()
+        at = self._loop.time()
+        if len(self._queue) < self._capacity and self._storm.admits(tracked, at):
+            fields = alert.fields(tracked, now)
+            self._queue.append(_Entry(fields, encode(fields), self._echo, (tracked,)))
+            self._flush()
+        else:
+            self._drop(self._storm.fold(Announced(tracked, now), at))
+            self._await_summary()
+
+    def hurry(self) -> None:
+        """Nothing more may come: send what can be sent at once, summaries that are not due yet too."""
+        self._storm.hurry(self._loop.time())
+        while self._send_first() or self._summarise():
+            pass
 
     def close(self) -> None:
-        """Send what can be sent at once, and give up the rest."""
-        while self._queue and self._send_first():
-            pass
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        self._disconnect()
-        if self._queue:
-            self._dropped += len(self._queue)
-            _log.warning("alerts that the journal never took: %d", len(self._queue))
+        """Give up what waits: after hurry(), what the journal does not take at once.
+
+        It sends nothing itself: what is `untold` was saved as that, and would be announced once more.
+        """
+        for timer in (self._retry_timer, self._summary_timer):
+            if timer is not None:
+                timer.cancel()
+        self._retry_timer = self._summary_timer = None
+        self._socket.close()
+        left = self.waiting
+        if left:
+            self._dropped += left
+            _log.warning("alerts that the journal never took: %d", left)
             self._queue.clear()
+            self._storm = Storm()
         self._tell_dropped()
+
+    # Summaries.
+
+    def _await_summary(self) -> None:
+        """Anew each time: what is due may come earlier."""
+        if self._summary_timer is not None:
+            self._summary_timer.cancel()
+            self._summary_timer = None
+        if self._storm.due is not None and self._has_room_for_summary():
+            self._summary_timer = self._loop.call_at(self._storm.due, self._on_summary_due)
+
+    def _on_summary_due(self) -> None:
+        """One at a time: each takes a while to write, and the loop has its turn between them."""
+        self._summary_timer = None
+        self._summarise()
+        self._flush()
+        self._await_summary()
+
+    def _summarise(self) -> bool:
+        """Whether one was queued."""
+        with self._moving:
+            folded = self._storm.take(self._loop.time()) if self._has_room_for_summary() else ()
+            if not folded:
+                return False
+            fields = summary_fields(folded)
+            findings = tuple(one.tracked for one in folded)
+            self._queue.append(_Entry(fields, encode(fields), self._echo, findings))
+            return True
+
+    def _has_room_for_summary(self) -> bool:
+        return len(self._queue) < self._capacity + SUMMARIES
+
+    # The queue.
 
     def _flush(self) -> None:
         for _ in range(BATCH):
-            if not self._queue:
-                break
             if not self._send_first():
-                return
-        if self._queue:
-            self._await_room()
+                break
         else:
-            self._await_nothing()
+            self._socket.await_room(self._flush)
+            return
+        if not self._queue:
+            self._socket.await_nothing()
             self._tell_dropped()
+        if self._summary_timer is None:
+            self._await_summary()  # there was no room for it
 
     def _send_first(self) -> bool:
-        """Whether the first in the queue is gone. If not, it was arranged when to try again."""
-        entry = self._queue[0]
-        outcome = self._send(entry.datagram)
-        if outcome is _Outcome.FULL:
-            self._await_room()
+        """Whether one of the queue is gone. If not, it was arranged when to try again."""
+        if not self._queue:
             return False
-        if outcome is _Outcome.ABSENT:
+        entry = self._queue[0]
+        outcome = self._socket.send(entry.datagram)
+        if outcome is Outcome.FULL:
+            self._socket.await_room(self._flush)
+            return False
+        if outcome is Outcome.ABSENT:
             self._show_waiting()
             self._retry_later()
             return False
-        if outcome is _Outcome.TOO_LARGE and not entry.shown:
-            _show(entry.fields)
+        if outcome is Outcome.IMPOSSIBLE:
+            self._drop(len(entry.findings))
+            if not entry.shown:
+                _show(entry.fields)
         self._queue.popleft()
         self._retry_in = FIRST_RETRY
         return True
 
-    def _await_room(self) -> None:
-        """unix_dgram_poll(): writable again when journald has read some, or when it died."""
-        if self._socket is not None:
-            self._loop.add_writer(self._socket, self._flush)
-
-    def _await_nothing(self) -> None:
-        if self._socket is not None:
-            self._loop.remove_writer(self._socket)
-
     def _retry_later(self) -> None:
-        if self._timer is None:
-            self._timer = self._loop.call_later(self._retry_in, self._on_timer)
+        if self._retry_timer is None:
+            self._retry_timer = self._loop.call_later(self._retry_in, self._on_retry)
             self._retry_in = min(2 * self._retry_in, LAST_RETRY)
 
-    def _on_timer(self) -> None:
-        self._timer = None
+    def _on_retry(self) -> None:
+        self._retry_timer = None
         self._flush()
 
-    def _send(self, datagram: bytes) -> _Outcome:
-        """Over the socket we have, or else over a new one: journald may have come back."""
-        for _attempt in range(2):
-            try:
-                self._connected().send(datagram, socket.MSG_NOSIGNAL)
-            except BlockingIOError:
-                return _Outcome.FULL
-            except OSError as error:
-                if error.errno == errno.EMSGSIZE:
-                    return _Outcome.TOO_LARGE
-                self._disconnect()
-            else:
-                return _Outcome.SENT
-        return _Outcome.ABSENT
+    # What stderr is told.
 
-    def _connected(self) -> socket.socket:
-        """The socket to journald. Connecting a datagram socket does not wait. Raises OSError."""
-        if self._socket is None:
-            fresh = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
-            try:
-                fresh.connect(self._path)
-            except OSError:
-                fresh.close()
-                raise
-            self._socket = fresh
-        return self._socket
-
-    def _disconnect(self) -> None:
-        if self._socket is not None:
-            self._loop.remove_writer(self._socket)
-            self._socket.close()
-            self._socket = None
+    def _drop(self, findings: int) -> None:
+        self._dropped += findings
+        self._dropped_untold += findings
 
     def _show_waiting(self) -> None:
         """Those not shown yet are always the newest, so that a long queue costs nothing."""
@@ -215,18 +235,6 @@ class JournalSink:
         if self._dropped_untold:
             _log.warning("alerts dropped while the journal took none: %d", self._dropped_untold)
             self._dropped_untold = 0
-
-
-def encode(fields: Mapping[str, str]) -> bytes:
-    """A datagram of the native protocol: KEY=value, or KEY, length, value where it has newlines."""
-    return b"".join(_encode_field(name.encode("ascii"), value) for name, value in fields.items())
-
-
-def _encode_field(name: bytes, value: str) -> bytes:
-    data = value.encode("utf-8", "backslashreplace")
-    if b"\n" in data:
-        return b"%b\n%b%b\n" % (name, len(data).to_bytes(8, "little"), data)
-    return b"%b=%b\n" % (name, data)
 
 
 def stderr_is_journal(environ: Mapping[str, str], descriptor: int = 2) -> bool:

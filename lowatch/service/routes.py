@@ -1,17 +1,23 @@
-"""What the daemon's web server answers, path by path. All of it is in memory."""
+"""What the daemon's two servers answer, path by path: web and control. All of it is in memory."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from urllib.parse import parse_qs
 
 from lowatch.core.audit import Audit
-from lowatch.report import json_report, page
+from lowatch.report import json_report, page, status, status_text
 from lowatch.report.metrics_text import CONTENT_TYPE as METRICS_CONTENT_TYPE
 
 from .http_message import Handler, Request, Response, Routes, text
 
 NOT_READY = "Not ready: the first full audit is not done"
+STATUS_PATH = "/-/status"
+_WIDTHS = frozenset(map(str, range(20, 1001)))
+
+Reload = Callable[[], Awaitable[str]]
+"""Loads the configuration anew; returns "", or what is wrong with it, one error per line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,15 +26,23 @@ class Pages:
 
     audit: the last one, None before the first. ready: whether a full one has been made.
     metrics: the exposition. version: lowatch's own.
-    reload: loads the configuration anew; returns "", or what is wrong with it, one error per line.
-        None where reloading over HTTP is not enabled.
+    reload: None where reloading over HTTP is not enabled.
     """
 
     audit: Callable[[], Audit | None]
     ready: Callable[[], bool]
     metrics: Callable[[], bytes]
     version: str
-    reload: Callable[[], Awaitable[str]] | None = None
+    reload: Reload | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ControlPages:
+    """Where the control socket's routes get what they show. audit: as in Pages. status: as of now."""
+
+    audit: Callable[[], Audit | None]
+    status: Callable[[], status.Status]
+    reload: Reload
 
 
 def build_routes(pages: Pages, telemetry_path: str) -> Routes:
@@ -48,20 +62,57 @@ def build_routes(pages: Pages, telemetry_path: str) -> Routes:
     def ready(_request: Request) -> Response:
         return text(200, "Ready") if pages.ready() else text(503, NOT_READY)
 
-    async def reload(_request: Request) -> Response:
-        if pages.reload is None:
-            return text(403, "Reloading over HTTP is not enabled: web.enable_reload")
-        error = await pages.reload()
-        return text(500, error) if error else text(200, "Reloaded")
+    def not_enabled(_request: Request) -> Response:
+        return text(403, "Reloading over HTTP is not enabled: web.enable_reload")
 
     return {
         "/": {"GET": status_page},
         "/-/healthy": {"GET": healthy},
         "/-/ready": {"GET": ready},
-        "/-/reload": {"POST": reload},
-        "/api/v1/audit": {"GET": _json(pages.audit, json_report.render_audit)},
-        "/api/v1/findings": {"GET": _json(pages.audit, json_report.render_findings)},
+        "/-/reload": {"POST": not_enabled if pages.reload is None else _reloading(pages.reload)},
+        **_api(pages.audit),
         telemetry_path: {"GET": metrics},  # last: with "/" it takes the status page's place
+    }
+
+
+def build_control_routes(pages: ControlPages) -> Routes:
+    """Those of the control socket; made once.
+
+    /-/status gives JSON, and with ?format=text&width=80&colour=yes what a terminal is to show: so
+    whatever version the client is of, it shows what this daemon has to tell.
+    """
+
+    def show_status(request: Request) -> Response:
+        query = {name: values[-1] for name, values in parse_qs(request.query).items()}
+        if query.get("format", "json") == "json":
+            return Response(200, status.render_json(pages.status()), "application/json")
+        width = query.get("width", "80")
+        if query["format"] != "text" or width not in _WIDTHS:
+            return text(400, "format: json or text; width: 20 to 1000; colour: yes or no")
+        shown = status_text.render(pages.status(), colour=query.get("colour") == "yes", width=int(width))
+        return Response(200, shown.encode("ascii"))
+
+    return {
+        STATUS_PATH: {"GET": show_status},
+        "/-/reload": {"POST": _reloading(pages.reload)},
+        **_api(pages.audit),
+    }
+
+
+def _reloading(reload: Reload) -> Handler:
+    """Answers when it is done, with every error where there are any."""
+
+    async def answer(_request: Request) -> Response:
+        error = await reload()
+        return text(500, error) if error else text(200, "Reloaded")
+
+    return answer
+
+
+def _api(audit: Callable[[], Audit | None]) -> Routes:
+    return {
+        "/api/v1/audit": {"GET": _json(audit, json_report.render_audit)},
+        "/api/v1/findings": {"GET": _json(audit, json_report.render_findings)},
     }
 
 

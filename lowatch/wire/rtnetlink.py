@@ -6,6 +6,7 @@ from struct import Struct
 from typing import NamedTuple
 
 from lowatch.core.addresses import V4_LENGTH, V6_LENGTH, Address, Prefix
+from lowatch.core.arp import ArpSettings
 
 from .netlink import (
     HEADER,
@@ -33,7 +34,7 @@ GROUP_IPV6_IFADDR, GROUP_IPV6_ROUTE, GROUP_IPV6_RULE = 9, 11, 19
 RTN_UNICAST, RTN_LOCAL = 1, 2
 RTM_F_FIB_MATCH = 0x2000
 RT_TABLE_LOCAL = 255
-IFF_UP, IFF_LOOPBACK = 0x1, 0x8
+IFF_UP, IFF_LOOPBACK, IFF_NOARP = 0x1, 0x8, 0x80
 
 _IFINFO = Struct("=BxHiII")
 _IFADDR = Struct("=BBBBI")
@@ -42,7 +43,10 @@ _U32 = Struct("=I")
 _CACHEINFO = Struct("=IIII")
 _NEXTHOP = Struct("=HBBi")
 
-_IFLA_IFNAME, _IFLA_EXT_MASK = 3, 29
+_IFLA_IFNAME, _IFLA_LINKINFO, _IFLA_AF_SPEC, _IFLA_EXT_MASK = 3, 18, 26, 29
+_IFLA_INFO_SLAVE_KIND, _IFLA_INET_CONF = 4, 1
+_DEVCONF_ARP_ANNOUNCE, _DEVCONF_ARP_IGNORE = 18, 19  # linux/ip.h; they count from 1
+_DEVCONF = Struct(f"={_DEVCONF_ARP_IGNORE}i")
 _RTEXT_FILTER_SKIP_STATS = 1 << 3
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_LABEL, _IFA_CACHEINFO, _IFA_FLAGS, _IFA_PROTO = 1, 2, 3, 6, 8, 11
 _RTA_DST, _RTA_OIF, _RTA_PRIORITY, _RTA_PREFSRC, _RTA_MULTIPATH, _RTA_TABLE = 1, 4, 6, 7, 9, 15
@@ -67,12 +71,19 @@ _FLAG_NAMES = (
 
 
 class LinkMessage(NamedTuple):
-    """family: AF_UNSPEC for a link itself, AF_BRIDGE for its life as a bridge port."""
+    """family: AF_UNSPEC for a link itself, AF_BRIDGE for its life as a bridge port.
+
+    arp: what is set for it alone; None where IPv4 is off. slave_kind: "bridge", "bond", "vrf"... where it
+    is a slave of one, else "". partial: a wireless driver's message, say, that tells neither.
+    """
 
     family: int
     ifindex: int
     name: str
     flags: int
+    arp: ArpSettings | None = None
+    slave_kind: str = ""
+    partial: bool = False
 
 
 class AddressShape(NamedTuple):
@@ -128,10 +139,35 @@ def flag_names(flags: int) -> tuple[str, ...]:
 
 
 def parse_link(data: bytes, start: int, end: int) -> LinkMessage:
+    """Raises MalformedMessageError."""
     family, _, ifindex, flags, _ = unpack(_IFINFO, data, start, end)
     found = walk_attributes(data, start + _IFINFO.size, end)
     first, last = found.get(_IFLA_IFNAME, (start, start))
-    return LinkMessage(family, ifindex, _text(data[first:last]), flags)
+    return LinkMessage(
+        family,
+        ifindex,
+        _text(data[first:last]),
+        flags,
+        _arp_settings(data, found),
+        _slave_kind(data, found),
+        partial=_IFLA_AF_SPEC not in found,
+    )
+
+
+def _arp_settings(data: bytes, found: dict[int, tuple[int, int]]) -> ArpSettings | None:
+    """IFLA_AF_SPEC / AF_INET / IFLA_INET_CONF: `struct ipv4_devconf`, a number for each setting."""
+    families = walk_attributes(data, *found.get(_IFLA_AF_SPEC, (0, 0)))
+    attributes = walk_attributes(data, *families.get(AF_INET, (0, 0)))
+    if _IFLA_INET_CONF not in attributes:
+        return None
+    settings = unpack(_DEVCONF, data, *attributes[_IFLA_INET_CONF])
+    return ArpSettings(settings[_DEVCONF_ARP_IGNORE - 1], settings[_DEVCONF_ARP_ANNOUNCE - 1])
+
+
+def _slave_kind(data: bytes, found: dict[int, tuple[int, int]]) -> str:
+    information = walk_attributes(data, *found.get(_IFLA_LINKINFO, (0, 0)))
+    first, last = information.get(_IFLA_INFO_SLAVE_KIND, (0, 0))
+    return _text(data[first:last])
 
 
 def parse_address(data: bytes, start: int, end: int) -> AddressMessage | None:

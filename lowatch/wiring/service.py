@@ -3,38 +3,45 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import logging
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from lowatch import __version__
 from lowatch.app.daemon import Daemon
 from lowatch.app.hints import AuditorHints
-from lowatch.config.errors import ConfigErrors
 from lowatch.config.schema import Config
 from lowatch.core.audit import Audit
 from lowatch.core.policy import ports_of
+from lowatch.core.vitals import Sign
 from lowatch.kernel.host import Host
 from lowatch.kernel.netlink import NetlinkError
 from lowatch.kernel.watch import FileWatch
 from lowatch.report.metrics import AuditEncoder
 from lowatch.report.metrics_instruments import Instruments
+from lowatch.report.status import Status
+from lowatch.report.status_line import starting_line, status_line
 from lowatch.resolve.hosts import HOST_CONF, HOSTS
 from lowatch.resolve.nameservers import RESOLV_CONF
 from lowatch.resolve.nsswitch import NSSWITCH_CONF
+from lowatch.service.activation import passed_on
+from lowatch.service.control import ControlError, control_listening, control_server, runtime_directory
 from lowatch.service.http import HttpServer
-from lowatch.service.http_listen import ListenError, describe, listening
+from lowatch.service.http_listen import ListenError, listening
 from lowatch.service.http_message import Routes
 from lowatch.service.journal import JournalSink, stderr_is_journal
+from lowatch.service.notify import Notifier, watchdog_interval
 from lowatch.service.process import Process
-from lowatch.service.routes import Pages, build_routes
+from lowatch.service.routes import ControlPages, Pages, build_control_routes, build_routes
 from lowatch.service.state import StateFile, state_directory
 
-from .names import NamesFollower, lost_files, watched_paths
+from .names import NamesFollower, watched_paths
 from .parts import (
     StartError,
     SystemClock,
@@ -45,6 +52,8 @@ from .parts import (
     opened_host,
     with_problems,
 )
+from .reload import Reload, describe_config, warn_of_problems
+from .supervision import Supervision
 
 _AUDITED_BY = 2.0
 """Seconds, by a long way."""
@@ -58,15 +67,37 @@ def run(config: Config, load: Callable[[], Config]) -> int:
     Raises StartError.
     """
     collect_rarely()
+    faulthandler.enable(file=2)  # the watchdog's SIGABRT shows where every thread was
     if config.web.config_file:
         # Whoever asks for TLS or passwords must not be served without them.
         raise StartError("web.config_file: this version has neither TLS nor basic auth, not starting")
     try:
-        with listening(config.web.listen) as sockets:
+        with _listening(config) as sockets:
             asyncio.run(_Service(config, load).run(sockets))
-    except ListenError as error:
+    except (ListenError, ControlError) as error:
         raise StartError(str(error)) from None
     return 0
+
+
+class _Sockets(NamedTuple):
+    """Where the web pages and the control routes are asked for."""
+
+    web: list[socket.socket]
+    control: list[socket.socket]
+
+
+@contextmanager
+def _listening(config: Config) -> Iterator[_Sockets]:
+    """The control socket first: it knows another lowatch by its pid.
+
+    web: what systemd passed on or, without that, where web.listen says.
+    """
+    with (
+        control_listening(runtime_directory(os.environ)) as control,
+        passed_on(os.environ) as passed,
+        listening(() if passed else config.web.listen) as opened,
+    ):
+        yield _Sockets(passed or opened, control)
 
 
 class _Service:
@@ -74,23 +105,25 @@ class _Service:
 
     def __init__(self, config: Config, load: Callable[[], Config]) -> None:
         self._config = config
-        self._load = load
+        self._started = SystemClock().now().monotonic
         self._instruments = Instruments(__version__)
         self._process = Process()
         self._encoder = AuditEncoder()
         self._server = HttpServer({})
-        self._reload = asyncio.Event()
-        self._reloading = asyncio.Lock()
+        self._reload = Reload(load, lambda: self._config, self._take_anew, self._instruments)
+        self._control = control_server(
+            build_control_routes(ControlPages(self._audit, self._status, self._reload.now))
+        )
         self._shown: Audit | None = None
         self._shown_of: Audit | None = None
         self._shown_with: Config | None = None
 
-    async def run(self, sockets: Sequence[socket.socket]) -> None:
+    async def run(self, sockets: _Sockets) -> None:
         loop = asyncio.get_running_loop()
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        loop.add_signal_handler(signal.SIGHUP, self._reload.set)
+        loop.add_signal_handler(signal.SIGHUP, self._reload.request)
         journal = JournalSink(
             loop,
             enabled=self._config.journal_enabled,
@@ -102,12 +135,14 @@ class _Service:
                 async with asyncio.TaskGroup() as group:
                     tasks = [
                         group.create_task(self._daemon.run()),
-                        group.create_task(self._server.serve(sockets)),
-                        group.create_task(self._reload_on_request()),
+                        group.create_task(self._server.serve(sockets.web)),
+                        group.create_task(self._control.serve(sockets.control)),
+                        group.create_task(self._reload.run()),
                         group.create_task(self._names.run()),
                         group.create_task(self._settle()),
+                        group.create_task(self._supervision.run()),
                     ]
-                    _log.info("lowatch %s started: %s", __version__, _describe(self._config))
+                    _log.info("lowatch %s started: %s", __version__, describe_config(self._config))
                     await stop.wait()
                     _log.info("stopping")
                     for task in tasks:
@@ -122,7 +157,15 @@ class _Service:
         self._daemon = Daemon(auditor, host, self._views, policy, clock, journal, store, self._instruments)
         self._server.routes = self._routes()
         self._names = NamesFollower(lambda: self._config, self._take)
-        self._warn_of_problems(self._config)
+        self._supervision = Supervision(
+            Notifier(os.environ.get("NOTIFY_SOCKET", "")),
+            watchdog_interval(os.environ),
+            self._daemon,
+            self._signs,
+            self._status_line,
+            lambda: clock.now().monotonic,
+        )
+        warn_of_problems(self._config)
         self._instruments.config_loaded(clock.now().wall)
         try:
             host.follow(
@@ -130,6 +173,15 @@ class _Service:
             )
         except NetlinkError as error:
             raise StartError(f"netlink: {error}") from None
+
+    def _signs(self) -> list[Sign]:
+        return [self._daemon.sign(), self._engine.sign(), *self._host.signs()]
+
+    def _status_line(self) -> str:
+        daemon, statuses = self._daemon, self._views.statuses
+        if not daemon.ready:
+            return starting_line(statuses, self._engine.unasked)
+        return status_line(daemon.held, statuses, daemon.tracked)
 
     async def _settle(self) -> None:
         """Once every name has been asked for, and the audit that followed has been made."""
@@ -161,7 +213,7 @@ class _Service:
             ready=lambda: self._daemon.ready,
             metrics=self._metrics,
             version=__version__,
-            reload=self._reload_now if web.enable_reload else None,
+            reload=self._reload.now if web.enable_reload else None,
         )
         return build_routes(pages, web.telemetry_path)
 
@@ -173,6 +225,28 @@ class _Service:
             self._shown = None if audit is None else with_problems(audit, self._config)
         return self._shown
 
+    def _status(self) -> Status:
+        now, instruments = SystemClock().now(), self._instruments
+        return Status(
+            version=__version__,
+            pid=os.getpid(),
+            now=now.wall,
+            started=now.wall - (now.monotonic - self._started),
+            interfaces=self._config.policy.interfaces,
+            audit=self._audit(),
+            audit_seconds=instruments.audit_seconds,
+            waits_for="" if self._daemon.ready else self._status_line(),
+            dns_lag=instruments.queries.lag,
+            netlink_overruns=instruments.overruns,
+            netlink_resyncs=instruments.resyncs,
+            journal_waiting=self._journal.waiting if self._config.journal_enabled else None,
+            journal_dropped=self._journal.dropped,
+            last_reload=self._reload.last,
+            config_files=tuple(map(str, self._config.files)),
+            config_problems=tuple(map(str, self._config.problems)),
+            vitals=self._supervision.vitals,
+        )
+
     def _metrics(self) -> bytes:
         audit = self._daemon.audit
         rendered = None if audit is None else self._encoder.render(audit, self._daemon.orphans.items())
@@ -180,55 +254,10 @@ class _Service:
             rendered, self._process.usage(), journal_dropped=self._journal.dropped
         )
 
-    async def _reload_on_request(self) -> None:
-        """SIGHUPs that come together are one."""
-        while True:
-            await self._reload.wait()
-            self._reload.clear()
-            await self._reload_now()
-
-    async def _reload_now(self) -> str:
-        """Take the new configuration over whole, or keep the old one. "", or what is wrong."""
-        async with self._reloading:
-            return await self._reload_alone()
-
-    async def _reload_alone(self) -> str:
-        try:
-            config = await asyncio.to_thread(self._load)  # 100,000 names take a moment
-            self._refuse_lost_names(config)
-            before = self._config
-            self._take(config)
-            self._names.look()  # one of its files may have changed since it was read
-        except ConfigErrors as errors:
-            self._instruments.config_refused()
-            _log.error("reload failed, the old configuration goes on:\n%s", errors)
-            return str(errors)
-        except Exception as error:
-            self._instruments.config_refused()
-            _log.exception("reload failed, the old configuration goes on")
-            return f"{type(error).__name__}: {error}"
-        self._warn_of_restart(before, config)
-        self._warn_of_problems(config)
-        self._instruments.config_loaded(SystemClock().now().wall)
-        _log.info("configuration reloaded: %s", _describe(config))
-        return ""
-
-    def _warn_of_restart(self, before: Config, after: Config) -> None:
-        for key in ("listen", "config_file"):
-            if getattr(after.web, key) != getattr(before.web, key):
-                _log.warning("web.%s has changed: that takes a restart, ignoring", key)
-        if after.journal_enabled != before.journal_enabled:
-            _log.warning("journal.enabled has changed: that takes a restart, ignoring")
-
-    def _refuse_lost_names(self, config: Config) -> None:
-        """A file of names that could be read before, and cannot now, would end their findings."""
-        lost = lost_files(self._config, config)
-        if lost:
-            raise ConfigErrors(problem for problem in config.problems if problem.file in lost)
-
-    def _warn_of_problems(self, config: Config) -> None:
-        for problem in config.problems:
-            _log.warning("%s, continuing", problem)
+    def _take_anew(self, config: Config) -> None:
+        """One that was just read; though one of its files of names may have changed since."""
+        self._take(config)
+        self._names.look()
 
     def _take(self, config: Config) -> None:
         """Go by this one from now on."""
@@ -239,11 +268,3 @@ class _Service:
         self._daemon.replace_policy(config.policy)
         self._server.routes = self._routes()
         self._watch.replace_paths(self._watched_paths())
-
-
-def _describe(config: Config) -> str:
-    count = len(config.policy.domains)
-    places = ", ".join(
-        f"http://{describe(place)}{config.web.telemetry_path}" for place in config.web.listen
-    )
-    return f"watching {', '.join(config.policy.interfaces)} for {count} domains, metrics at {places}"

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.arp import arp_settings
 from tests.support.checking import check, mend
 from tests.support.daemon import configuration
 from tests.support.dns_server import Knot
@@ -27,6 +28,7 @@ def test_case_18_netmask_makes_a_subnet_local(netns: Netns, tmp_path: Path) -> N
     with elsewhere.entered():
         elsewhere.listener("192.0.2.25", 80)
     netns.ip("addr add 192.0.2.10/24 dev lo")
+    arp_settings(netns, all=(0, 0), eth0=(0, 0))
     netns.listener("192.0.2.10", 80)
     names = ", ".join(f'"{name}.example.com:80"' for name in ("www", "mail", "git", "other"))
     with Knot({"example.com": ZONE}) as knot:
@@ -34,7 +36,7 @@ def test_case_18_netmask_makes_a_subnet_local(netns: Netns, tmp_path: Path) -> N
         with pytest.raises(ConnectionRefusedError):
             netns.sockets.connect("192.0.2.25", 80)
         seen = check(tmp_path, text)
-        assert (seen.code, seen.kinds()) == (1, {"wide-prefix": 1, "orphan-vip": 2})
+        assert (seen.code, seen.kinds()) == (1, {"wide-prefix": 1, "orphan-vip": 2, "arp-leak": 1})
         wide = seen.finding("wide-prefix")
         assert wide["severity"] == "warning"
         assert wide["key"] == "wide-prefix/lo/192.0.2.0-24"
@@ -47,7 +49,11 @@ def test_case_18_netmask_makes_a_subnet_local(netns: Netns, tmp_path: Path) -> N
         assert "resolves to 192.0.2.25, made local by a wider prefix on lo" in orphan["message"]
         assert orphan["fix"] == wide["fix"]  # 192.0.2.10 itself is served, and stays
 
-        mend(netns, wide["fix"])
+        # And neighbours that ask for any of the 256 hear this host.
+        leak = seen.finding("arp-leak")
+        assert leak["message"].startswith("192.0.2.10/24 on lo leaks by ARP: ")
+
+        mend(netns, [*wide["fix"], *leak["fix"]])
         netns.sockets.connect("192.0.2.25", 80)
         seen = check(tmp_path, text)
         assert (seen.code, seen.findings()) == (0, [])

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.arp import arp_settings
 from tests.support.checking import check, mend
 from tests.support.daemon import configuration
 from tests.support.dns_server import Knot
@@ -23,12 +24,15 @@ def test_case_11_external_ip_is_another_hosts_primary(netns: Netns, tmp_path: Pa
 
     netns.ip("link add kube-ipvs0 type bridge")
     netns.ip("addr add 192.0.2.66/32 dev kube-ipvs0")
+    arp_settings(netns, all=(0, 0), eth0=(0, 0))
     with Knot({"example.com": "db A 192.0.2.66"}) as knot:
         text = configuration(knot, 'interfaces = ["lo", "kube-ipvs0"]\ndomains = ["db.example.com:5432"]')
         with pytest.raises(ConnectionRefusedError):
             netns.sockets.connect("192.0.2.66", 5432)
         seen = check(tmp_path, text)
-        assert (seen.code, seen.kinds()) == (1, {"orphan-vip": 1, "holder-down": 1})
+        assert (seen.code, seen.kinds()) == (1, {"orphan-vip": 1, "holder-down": 1, "arp-leak": 1})
+        leak = seen.finding("arp-leak")  # not only from here: neighbours are told that it is here
+        assert (leak["interface"], leak["address"]) == ("kube-ipvs0", "192.0.2.66")
         orphan = seen.finding("orphan-vip")
         assert (orphan["interface"], orphan["address"]) == ("kube-ipvs0", "192.0.2.66")
         assert orphan["fix"] == ["ip address del 192.0.2.66/32 dev kube-ipvs0"]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.arp import arp_settings
 from tests.support.checking import check, lowatch, mend
 from tests.support.daemon import configuration
 from tests.support.dns_server import Knot
@@ -14,8 +15,9 @@ WWW = "www.example.com"
 
 
 def neighbours(netns: Netns, prefix: str = "198.51.100") -> Netns:
-    """Another namespace, joined to this one by eth0: .1 is here, .2 there."""
+    """Another namespace, joined to this one by eth0: .1 is here, .2 there. No ARP leaks."""
     other = netns.sibling()
+    arp_settings(netns, all=(1, 2))
     netns.ip(f"link add eth0 type veth peer name eth0 netns {other.path}")
     for place, number in (netns, 1), (other, 2):
         place.ip(f"addr add {prefix}.{number}/24 dev eth0")

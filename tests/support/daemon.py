@@ -67,6 +67,7 @@ class Daemon:
     """directory: for its files; one daemon per directory. state: whether to keep state in it.
 
     prefix: a command to run it under. ready: whether `with` waits until it is, or only for its pages.
+    inherited: descriptors of ours that it gets.
     """
 
     def __init__(
@@ -77,12 +78,14 @@ class Daemon:
         state: bool = False,
         prefix: Sequence[str] = (),
         ready: bool = True,
+        inherited: Sequence[int] = (),
     ) -> None:
         self.file = directory / "lowatch.toml"
         self.state_directory = directory / "state"
         self._stderr = directory / "stderr"
         self._prefix = prefix
         self._ready = ready
+        self._inherited = inherited
         self._environ = dict(os.environ)
         if state:
             self.state_directory.mkdir()
@@ -122,7 +125,9 @@ class Daemon:
     def _spawn(self) -> None:
         command = [*self._prefix, sys.executable, "-m", "lowatch", "run", "-c", str(self.file)]
         with self._stderr.open("ab") as stderr:
-            self._process = subprocess.Popen(command, stderr=stderr, env=self._environ)
+            self._process = subprocess.Popen(
+                command, stderr=stderr, env=self._environ, pass_fds=self._inherited
+            )
 
     @property
     def pid(self) -> int:

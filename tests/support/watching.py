@@ -29,7 +29,7 @@ WANTED_BUFFER, DEFAULT_BUFFER = 4 << 20, 0
 class Observed:
     """What a daemon counts, and what it announces; it remembers nothing across restarts."""
 
-    full = False
+    untold = ()
 
     counts: Counter[str] = field(default_factory=Counter)
     announced: list[Tracked] = field(default_factory=list)
@@ -46,6 +46,9 @@ class Observed:
 
     def audited(self, seconds: float) -> None:
         self.counts["audits"] += 1
+
+    def hurry(self) -> None:
+        pass
 
     def announce(self, tracked: Tracked, now: Now) -> None:
         self.announced.append(tracked)

@@ -13,6 +13,7 @@ from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from lowatch.core.addresses import Address, parse_address
+from lowatch.core.arp import ArpSettings
 from lowatch.wire.inet_diag import SocketMessage
 from lowatch.wire.netlink import HEADER
 from lowatch.wire.rtnetlink import (
@@ -49,9 +50,23 @@ class Decoded:
 def link(data: bytes) -> LinkMessage:
     """`data` is one whole message here and below: its header and its body."""
     decoded = Decoded(ifinfmsg, data)
+    families = decoded.last("IFLA_AF_SPEC")
+    ipv4 = families and families.get_attr("AF_INET")
+    information = decoded.last("IFLA_LINKINFO")
     return LinkMessage(
-        decoded["family"], decoded["index"], decoded.last("IFLA_IFNAME", ""), decoded["flags"]
+        decoded["family"],
+        decoded["index"],
+        decoded.last("IFLA_IFNAME", ""),
+        decoded["flags"],
+        ipv4 and ArpSettings(_signed(ipv4["arp_ignore"]), _signed(ipv4["arp_announce"])),
+        (information and information.get_attr("IFLA_INFO_SLAVE_KIND")) or "",
+        partial=families is None,
     )
+
+
+def _signed(number: int) -> int:
+    """pyroute2 takes the settings for unsigned; the kernel has them as `int`."""
+    return number - (number >> 31 << 32)
 
 
 def address(data: bytes) -> AddressMessage | None:

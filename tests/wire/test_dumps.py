@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from lowatch.core.addresses import Address, parse_address, parse_port
+from lowatch.core.arp import ArpSettings
 from lowatch.kernel.netlink import NETLINK_SOCK_DIAG
 from lowatch.wire import rtnetlink
 from lowatch.wire.inet_diag import SOCK_DIAG_BY_FAMILY, dump_bound, find_listener, parse_socket
@@ -52,9 +53,18 @@ def agreed(
 
 def test_links(furnished: Netns) -> None:
     """A bridge port shows twice where bridges are asked; not in this dump."""
+    for name, ignore, announce in (("lo", 8, 1), ("veth0", 3, 2), ("br0", -1, -7)):
+        furnished.sysctl(f"net.ipv4.conf.{name}.arp_ignore", ignore)
+        furnished.sysctl(f"net.ipv4.conf.{name}.arp_announce", announce)
     messages = dumped(NETLINK_ROUTE, dump_links(0))
     found = agreed(messages, RTM_NEWLINK, parse_link, second.link)
-    assert {link.name for link in found} == {"lo", "veth0", "a-very-long-nam", "br0"}
+    told = {link.name: (link.arp, link.slave_kind) for link in found}
+    assert told.keys() == {"lo", "veth0", "a-very-long-nam", "br0"}
+    assert told["lo"] == (ArpSettings(8, 1), "")
+    assert told["veth0"] == (ArpSettings(3, 2), "")
+    assert told["br0"] == (ArpSettings(-1, -7), "")
+    assert told["a-very-long-nam"][1] == "bridge"
+    assert not any(link.partial for link in found)
 
 
 def test_addresses(furnished: Netns) -> None:

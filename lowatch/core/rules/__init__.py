@@ -13,6 +13,7 @@ from lowatch.core.policy import Domain, Policy
 from lowatch.core.snapshot import DomainView, Snapshot
 from lowatch.core.verdicts import JudgedEndpoint
 
+from .arp_leak import arp_leak
 from .backlogged_vip import backlogged_vip
 from .black_hole_prefix import black_hole_prefix
 from .holder_down import holder_down
@@ -34,6 +35,7 @@ HOST_RULES: Mapping[Kind, HostRule] = {
     Kind.IDLE_VIP: idle_vip,
     Kind.WIDE_PREFIX: wide_prefix,
     Kind.BLACK_HOLE_PREFIX: black_hole_prefix,
+    Kind.ARP_LEAK: arp_leak,
     Kind.HOLDER_DOWN: holder_down,
     Kind.MISSING_VIP: missing_vip,
 }

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from lowatch.core.addresses import Address, format_address, parse_address
 from lowatch.core.answers import Answer, View
+from lowatch.core.arp import Arp, ArpSettings, Nic
 from lowatch.core.held import Held
 from lowatch.core.listeners import Endpoint
+from lowatch.core.observed import Known, Unknown
 from lowatch.core.policy import Policy
 from lowatch.core.views import addresses_of
 from tests.unit.app.scripted import (
@@ -37,6 +39,11 @@ HOLDINGS = [
     holds("192.0.2.10/32", "route"),
     holds("198.51.0.0/16", "route"),
     holds("2001:db8::1/64"),
+]
+ARP = [
+    Known(Arp(ArpSettings(1, 0), (Nic("eth0", ArpSettings(0, 0)),))),
+    Known(Arp(ArpSettings(1, 2), (Nic("eth0", ArpSettings(0, 0)),))),
+    Unknown("sysctl", "net.ipv4.conf.all: Permission denied"),
 ]
 SERVICE = "_xmpp-client._tcp.example.com"
 NAMES = [*(f"www{n}.example.com" for n in range(5)), SERVICE]
@@ -185,8 +192,9 @@ changes = st.one_of(
     st.builds(lambda blind: Change(sets("blind", blind), marks_all, f"blind: {blind}"), st.booleans()),
     st.lists(st.sampled_from(NAMES), unique=True).map(reloading),
 )
-# Not told by any event, and believed for a minute: what a connect() meets.
+# Not told by any event: what a connect() meets (which is believed for a minute), and a sysctl.
 connects = st.one_of(
+    st.sampled_from(ARP).map(lambda one: Change(sets("arp", one), marks_nothing, f"ARP {one}")),
     endpoints.map(lambda one: Change(toggles("redirected", one), marks_nothing, f"redirected {one}")),
     endpoints.map(lambda one: Change(toggles("no_connect", one), marks_nothing, f"no connect {one}")),
 )

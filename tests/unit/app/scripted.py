@@ -26,6 +26,7 @@ from lowatch.core.addresses import (
     parse_prefix,
 )
 from lowatch.core.answers import Answer, OtherView, RRset, Service, Status, View
+from lowatch.core.arp import NOBODY, Arp
 from lowatch.core.held import NOT_ROUTED, Delivery, Held, Link, LocalRoute
 from lowatch.core.judgement import Judgement
 from lowatch.core.lifecycle import Now
@@ -51,7 +52,7 @@ class World:
     held: on lo. routed_away: addresses that a policy rule routes elsewhere. no_route, no_socket: whom
     the kernel cannot be asked about; blind: whether its tables cannot be listed. no_connect: where a
     connect() fails for want of means. kept: where a name's view led that is not known any more; a failure
-    takes nobody out of the resolver's index.
+    takes nobody out of the resolver's index. arp: how the NICs do ARP, of which no event tells.
     """
 
     held: set[Held] = field(default_factory=set)
@@ -67,6 +68,7 @@ class World:
     no_bound: bool = False
     no_connect: set[Endpoint] = field(default_factory=set)
     blind: bool = False
+    arp: Known[Arp] | Unknown = field(default_factory=lambda: Known(NOBODY))
     stub: frozenset[Address] = frozenset()
 
     def delivery(self, address: Address) -> Delivery | Unknown:
@@ -174,6 +176,9 @@ class ScriptedHost:
     def held(self) -> Known[tuple[Held, ...]] | Unknown:
         held, _, blind = self._tables
         return OVERRUN if blind else Known(tuple(sorted(held, key=repr)))
+
+    def arp(self) -> Known[Arp] | Unknown:
+        return OVERRUN if self._tables[2] else self._world.arp
 
     def wide_routes(self) -> list[LocalRoute]:
         prefixes = {prefix for prefix in local_prefixes(self._tables[0]) if not prefix.is_host}

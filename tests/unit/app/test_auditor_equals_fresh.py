@@ -61,6 +61,7 @@ def truth(observed: tuple[Snapshot, Judgement]) -> dict[str, Any]:
         "links": snapshot.links,
         "prefixes": snapshot.prefixes,
         "black holes": snapshot.black_holes,
+        "arp": snapshot.arp,
         "views": {name: without_connects(view) for name, view in snapshot.domains.items()},
         "referenced": snapshot.referenced,
         "unresolved": snapshot.unresolved,

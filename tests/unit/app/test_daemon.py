@@ -86,17 +86,21 @@ class Story:
     # An AlertSink, a StateStore and a Meter.
 
     dropped = 0
-    full = False
+    untold: Sequence[Tracked] = ()
 
     def announce(self, tracked: Tracked, now: Now) -> None:
         kind = tracked.finding.subject.kind
         self.said.append((round(now.monotonic - START, 3), f"{kind} {tracked.state}"))
+
+    def hurry(self) -> None:
+        pass
 
     def load(self) -> Sequence[Remembered]:
         return self._remembered
 
     def save(self, tracked: Mapping[str, Tracked]) -> None:
         self.saved = sorted(tracked)
+        self.announced = any(one.announced for one in tracked.values())
 
     def audited(self, _seconds: float) -> None:
         self.audits.append(round(self.clock.now().monotonic - START, 3))
@@ -225,6 +229,27 @@ def test_what_was_announced_before_a_restart_is_not_announced_again() -> None:
     mended = told([], 100.0, remembered=remembered)
     assert [words for _, words in mended.said] == ["orphan-vip resolved"]
     assert mended.saved == []
+
+
+def test_what_waits_for_the_journal_is_saved_as_not_announced() -> None:
+    """And as announced soon after it has arrived, though nothing else happens."""
+    seen: list[bool] = []
+
+    def nobody_takes_it(story: Story) -> None:
+        story.untold = [*story.daemon._tracked.values()]
+
+    def saved(story: Story) -> None:
+        seen.append(story.announced)
+
+    script: Script = [
+        (5.0, Story.listener_gone),
+        (24.0, nobody_takes_it),
+        (30.0, saved),
+        (40.0, lambda story: setattr(story, "untold", ())),
+        (46.0, saved),
+    ]
+    told(script, 50.0)
+    assert seen == [False, True]
 
 
 def test_ready_when_every_name_was_asked_and_judged() -> None:

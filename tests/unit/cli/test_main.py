@@ -14,7 +14,7 @@ from lowatch.cli import demo
 from lowatch.cli.environment import real_environment
 from tests.unit.cli.conftest import CommandLine
 
-COMMANDS = ("check", "run", "explain", "config", "demo")
+COMMANDS = ("check", "run", "explain", "config", "status", "reload", "history", "demo")
 
 
 class BrokenStream(io.StringIO):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -139,8 +140,10 @@ class TestLogs:
         assert "two" not in lowatch("run", f"{option}=error").stderr
 
     def test_the_journal_is_given_priorities(self, lowatch: CommandLine) -> None:
-        stderr = lowatch("run", "--log-level", "debug", under_systemd=True).stderr
-        assert stderr == "<7>debug\n<6>info\n<4>two\n<4>lines\n<3>error\n<2>critical\n"
+        ours, journal = socket.socketpair()
+        with ours, journal, ours.makefile("w") as stderr:
+            lowatch("run", "--log-level", "debug", under_systemd=True, stderr=stderr)
+            assert journal.recv(4096) == b"<7>debug\n<6>info\n<4>two\n<4>lines\n<3>error\n<2>critical\n"
 
     def test_nothing_is_left_behind(self, lowatch: CommandLine) -> None:
         root = logging.getLogger()

@@ -223,9 +223,10 @@ def undecided_kinds(world: Snapshot) -> set[Kind]:
     ("unknown", "kinds"),
     [
         ("links", {Kind.HOLDER_DOWN}),
-        ("held", {Kind.HOLDER_DOWN, Kind.IDLE_VIP, Kind.MISSING_VIP}),
+        ("held", {Kind.HOLDER_DOWN, Kind.IDLE_VIP, Kind.MISSING_VIP, Kind.ARP_LEAK}),
         ("prefixes", {Kind.WIDE_PREFIX}),
         ("black_holes", {Kind.BLACK_HOLE_PREFIX}),
+        ("arp", {Kind.ARP_LEAK}),
         ("bound", {Kind.IDLE_VIP}),
     ],
 )

@@ -7,6 +7,7 @@ from typing import Any
 
 from lowatch.core.addresses import Address, Port, is_v4, parse_address, parse_port, parse_prefix
 from lowatch.core.answers import Answer, RRset, Status
+from lowatch.core.arp import NOBODY
 from lowatch.core.findings import Finding, Subject, Undecided
 from lowatch.core.held import Held, LocalPrefix
 from lowatch.core.listeners import Connect, Listener
@@ -89,6 +90,7 @@ def snapshot(*holding: Held, **rest: Any) -> Snapshot:
         "held": Known(holding),
         "prefixes": Known(()),
         "black_holes": Known(()),
+        "arp": Known(NOBODY),
         "bound": Known(frozenset()),
     }
     return Snapshot(**{**known, **rest})

@@ -7,6 +7,7 @@ from struct import pack
 import pytest
 
 from lowatch.core.addresses import Address, Prefix, parse_address, parse_prefix
+from lowatch.core.arp import ArpSettings, Nic
 from lowatch.core.held import Held, Link, LocalRoute
 from lowatch.kernel.netlink import Datagram, read_datagram
 from lowatch.kernel.tables import HostTables, Unchanged
@@ -24,7 +25,7 @@ from tests.unit.kernel.scripted_socket import done, message
 from tests.wire.mutations import mutants
 
 LO, ETH, DUMMY = 1, 2, 7
-UP, LOOPBACK = 0x1, 0x8
+UP, LOOPBACK, NOARP = 0x1, 0x8, 0x80
 LOCAL, UNICAST = 2, 1
 AF_BRIDGE = 7
 UNCHANGED = "unchanged"
@@ -281,6 +282,60 @@ def test_watched_links(flags: int, up: bool) -> None:
     assert tables.watched_links() == (Link(LO, "lo", up, loopback=True),)
 
 
+def nic_link(
+    name: str = "eth0",
+    flags: int = UP,
+    arp: tuple[int, int] | None = (1, 2),
+    master: str = "",
+    partial: bool = False,
+) -> bytes:
+    """A link message as it is in full: with IFLA_AF_SPEC, and IFLA_LINKINFO where it has a master."""
+    settings = () if arp is None else (pack("=33i", *[0] * 17, arp[1], arp[0], *[0] * 14),)
+    ipv4 = b"".join(attribute(2, attribute(1, one)) for one in settings)
+    whole = b"" if partial else attribute(26, ipv4)
+    slave = attribute(18, attribute(4, master.encode() + b"\0")) if master else b""
+    header = pack("=BxHiII", 0, 1, ETH, flags, 0)
+    return message(RTM_NEWLINK, header + attribute(3, name.encode() + b"\0") + slave + whole)
+
+
+@pytest.mark.parametrize(
+    ("told", "arp"),
+    [
+        (nic_link(), ArpSettings(1, 2)),
+        (nic_link(arp=(-1, 9)), ArpSettings(-1, 9)),
+        (nic_link(arp=None), None),
+        (nic_link(flags=0), None),
+        (nic_link(flags=UP | NOARP), None),
+        (nic_link(flags=UP | LOOPBACK), None),
+        *((nic_link(master=kind), None) for kind in ("bridge", "bond", "team", "openvswitch")),
+        (nic_link(master="vrf"), ArpSettings(1, 2)),
+    ],
+)
+def test_which_links_take_part_in_arp(told: bytes, arp: ArpSettings | None) -> None:
+    tables = Tables(told)
+    assert tables.links[ETH].arp == arp
+    assert tables.nics() == (() if arp is None else (Nic("eth0", arp),))
+
+
+def test_a_message_that_tells_nothing_of_ipv4_changes_nothing_of_it() -> None:
+    """Wireless drivers send such (rtnetlink_ifinfo_prep)."""
+    tables = Tables(nic_link())
+    assert tables.hear(nic_link(partial=True)) == [UNCHANGED]
+    assert tables.hear(nic_link(flags=0, partial=True)) == [None]
+    assert tables.hear(nic_link(partial=True)) == [None]
+    assert tables.nics() == ()  # until it is told in full
+    assert tables.hear(nic_link(arp=(8, 0))) == [None]
+    assert tables.nics() == (Nic("eth0", ArpSettings(8, 0)),)
+
+
+def test_what_a_nic_has_of_ipv4() -> None:
+    addresses = [address("198.51.100.1/24", ETH), address("10.0.0.1/30", ETH, peer="10.0.1.2")]
+    tables = Tables(nic_link(), *addresses, address("2001:db8::1/64", ETH), address("192.0.2.10/32"))
+    (nic,) = tables.nics()
+    assert nic.addresses == (parse_address("198.51.100.1"), parse_address("10.0.0.1"))
+    assert nic.networks == (parse_prefix("198.51.100.0/24"), parse_prefix("10.0.1.0/30"))
+
+
 def dump(*messages: bytes) -> list[Datagram]:
     return [read_datagram(b"".join(padded(each) for each in messages)), read_datagram(done())]
 
@@ -316,6 +371,7 @@ def test_mutated_events_are_taken_or_refused() -> None:
     tables = Tables()
     seeds = [
         link(DUMMY, "dummy0"),
+        nic_link(master="vrf"),
         address("192.0.2.10/24", label=b"lo:vip\0", peer="10.0.0.9"),
         address("2001:db8::1/64", protocol=1),
         route("10.9.0.0/16"),
@@ -329,3 +385,4 @@ def test_mutated_events_are_taken_or_refused() -> None:
     assert tables.held()
     assert tables.local_prefixes().covers(parse_address("10.9.1.1")) in (True, False)
     assert isinstance(tables.wide_routes(), list)
+    assert isinstance(tables.nics(), tuple)

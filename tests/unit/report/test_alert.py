@@ -32,6 +32,7 @@ CONTRACT_FIELDS = [
     "LOWATCH_PORT",
     "LOWATCH_PROTOCOL",
     "LOWATCH_SINCE",
+    "LOWATCH_UNTIL",  # an addition of ours
     "LOWATCH_REASON",
     "LOWATCH_FIX",
 ]
@@ -50,13 +51,16 @@ def test_all_fields_always(kind: Kind, state: State) -> None:
     assert fields["LOWATCH_KIND"] == kind
     assert fields["SYSLOG_IDENTIFIER"] == "lowatch"
     empty = {name for name, value in fields.items() if not value}
-    assert empty == {
+    until = {"LOWATCH_UNTIL"} if state is State.FIRING else set()
+    assert empty - until == {
         f"LOWATCH_{name}" for name in ("INTERFACE", "ADDRESS", "DOMAIN", "PORT", "PROTOCOL", "FIX")
     }
+    assert empty >= until
 
 
 def test_message_ids_are_distinct_and_never_change() -> None:
     ids = {**alert.MESSAGE_IDS, "resolved": alert.RESOLVED_MESSAGE_ID}
+    ids |= {"storm": alert.STORM_MESSAGE_ID}
     assert set(alert.MESSAGE_IDS) == set(Kind)
     assert len(set(ids.values())) == len(ids)
     assert all(re.fullmatch("[0-9a-f]{32}", each) for each in ids.values())
@@ -98,6 +102,7 @@ def test_resolved_says_how_long_it_lasted_not_counting_the_hold() -> None:
     assert fields["MESSAGE"] == "resolved: holder-down, lo, after 1 min; it had been: lo is down"
     assert fields["MESSAGE_ID"] == alert.RESOLVED_MESSAGE_ID
     assert fields["LOWATCH_STATE"] == "resolved"
+    assert fields["LOWATCH_UNTIL"] == "2026-11-23T03:11:37Z"
 
 
 def test_golden() -> None:

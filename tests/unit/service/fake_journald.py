@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -43,6 +45,23 @@ def decode(datagram: bytes) -> dict[str, str]:
     return fields
 
 
+def numbers(entry: dict[str, str]) -> list[int]:
+    """Of the alert that an entry is, or of all those that it stands for."""
+    if "LOWATCH_FOLDED" not in entry:
+        return [int(entry["LOWATCH_DOMAIN"])]
+    return [int(json.loads(line)["domain"]) for line in entry["LOWATCH_FOLDED"].splitlines()]
+
+
+def received(bound: socket.socket) -> bytes:
+    """An entry: the datagram, or what is in the memory file that came with an empty one."""
+    data, descriptors, _, _ = socket.recv_fds(bound, 1 << 20, 1)
+    for descriptor in descriptors:
+        with os.fdopen(descriptor, "rb") as file:
+            file.seek(0)
+            data += file.read()
+    return data
+
+
 class Journald:
     """A socket at journald's place."""
 
@@ -62,25 +81,25 @@ class Journald:
             self.path.unlink()
 
     def read(self) -> list[int]:
-        """The numbers of the alerts that are there now."""
-        return [int(each["LOWATCH_DOMAIN"]) for each in self.entries()]
+        """The numbers of the alerts that are there now, those in summaries too."""
+        return [number for each in self.entries() for number in numbers(each)]
 
     def entries(self) -> list[dict[str, str]]:
         assert self._socket is not None
         found = []
         while True:
             try:
-                found.append(decode(self._socket.recv(1 << 20)))
+                found.append(decode(received(self._socket)))
             except BlockingIOError:
                 return found
 
     async def read_until(self, enough: Callable[[list[int]], bool]) -> list[int]:
         """The numbers that arrive, in order, until they are enough."""
         assert self._socket is not None
-        loop, numbers = asyncio.get_running_loop(), self.read()
-        while not enough(numbers):
-            numbers.append(int(decode(await loop.sock_recv(self._socket, 1 << 20))["LOWATCH_DOMAIN"]))
-        return numbers
+        loop, found = asyncio.get_running_loop(), self.read()
+        while not enough(found):
+            found += numbers(decode(await loop.sock_recv(self._socket, 1 << 20)))
+        return found
 
 
 class Sink:
@@ -97,6 +116,7 @@ class Sink:
 
     def close(self) -> None:
         with at_once():
+            self.inner.hurry()
             self.inner.close()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -12,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from lowatch.report import alert
-from lowatch.service.journal import CAPACITY
+from lowatch.report.alert_storm import BURST, FOLDED_AT_ONCE
+from lowatch.service.journal import CAPACITY, JournalSink
 from tests.support.aio import run_async
 
-from .fake_journald import AT_ONCE, NOW, Journald, Sink, alarm
+from .fake_journald import AT_ONCE, NOW, Journald, Sink, alarm, numbers
 
 
 @pytest.fixture
@@ -78,17 +80,34 @@ def test_the_loop_runs_on_while_journald_does_not_read(journald: Journald) -> No
     run_async(scenario())
 
 
-def test_of_what_waits_too_long_the_oldest_is_dropped_and_counted(
+def test_what_the_queue_does_not_hold_is_folded_and_nothing_is_lost(
     journald: Journald, caplog: pytest.LogCaptureFixture
 ) -> None:
+    async def scenario() -> None:
+        sink = Sink(journald.path, capacity=10)
+        sink.announce(*range(100))
+        got = await journald.read_until(lambda got: len(got) >= 100)
+        assert got == list(range(100))
+        sink.close()
+
+    run_async(scenario())
+    assert logged(caplog) == []
+
+
+def test_of_what_waits_too_long_the_oldest_is_dropped_and_counted(
+    journald: Journald, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lowatch.report.alert_storm.MOST_FOLDED", 10)
+    monkeypatch.setattr("lowatch.service.journal.SUMMARIES", 0)
+
     async def scenario() -> int:
         sink = Sink(journald.path, capacity=10)
         sink.announce(*range(100))
         dropped = sink.inner.dropped
         got = await journald.read_until(lambda got: got[-1:] == [99])
-        taken = len(got) - 10  # by the socket's own queue, before it was full
-        assert got == [*range(taken), *range(90, 100)]
-        assert dropped == 100 - taken - 10
+        queued = 100 - dropped - 10
+        assert got == [*range(queued), *range(90, 100)]
+        assert dropped > 0
         sink.announce(100)
         assert sink.inner.dropped == dropped
         sink.close()
@@ -212,7 +231,7 @@ def test_nothing_wakes_the_loop_while_journald_does_not_read(journald: Journald)
     run_async(scenario())
 
 
-def test_close_writes_what_goes_at_once_and_says_what_does_not(
+def test_the_end_writes_what_goes_at_once_and_says_what_does_not(
     journald: Journald, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def scenario() -> None:
@@ -267,21 +286,47 @@ def test_echo_shows_each_alert_on_stderr_exactly_once(
     assert len(alerts) == 3
 
 
-def test_an_alert_that_no_datagram_holds_goes_to_stderr_and_blocks_no_other(
+HUGE = replace(alarm(1), finding=replace(alarm(1).finding, message="x" * (1 << 19)))
+
+
+def test_an_alert_that_no_datagram_holds_comes_in_a_memory_file(
     journald: Journald, caplog: pytest.LogCaptureFixture
 ) -> None:
-    huge = alarm(1)
-    huge = replace(huge, finding=replace(huge.finding, message="x" * (1 << 22)))
-
     async def scenario() -> None:
         sink = Sink(journald.path)
-        sink.inner.announce(huge, NOW)
+        sink.inner.announce(HUGE, NOW)
         sink.announce(2)
-        assert journald.read() == [2]
+        assert journald.entries() == [alert.fields(one, NOW) for one in (HUGE, alarm(2))]
+        sink.inner.announce(HUGE, NOW)
+        journald.disappear()
+        sink.announce(3)
         sink.close()
 
     run_async(scenario())
-    assert [len(message) > 1 << 22 for message in logged(caplog)] == [True]
+    assert [message.split(";")[0] for message in logged(caplog)] == [
+        "orphan-vip: nothing serves 3",
+        "alerts that the journal never took: 1",
+    ]
+
+
+def test_an_alert_that_no_memory_file_holds_goes_to_stderr_and_blocks_no_other(
+    journald: Journald, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> int:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "memfd_create", refused)  # as a system call filter would
+
+    async def scenario() -> None:
+        sink = Sink(journald.path)
+        sink.inner.announce(HUGE, NOW)
+        sink.announce(2)
+        assert journald.read() == [2]
+        assert sink.inner.dropped == 1
+        sink.close()
+
+    run_async(scenario())
+    assert [len(message) > 1 << 19 for message in logged(caplog)] == [True, False]
 
 
 def test_a_storm_with_nobody_there_is_quick(journald: Journald) -> None:
@@ -292,9 +337,98 @@ def test_a_storm_with_nobody_there_is_quick(journald: Journald) -> None:
     async def scenario() -> None:
         sink = Sink(journald.path)
         sink.announce(*range(10 * CAPACITY))
-        assert sink.inner.dropped == 9 * CAPACITY
+        assert sink.inner.dropped == 0
         sink.close()
+        assert sink.inner.dropped == 10 * CAPACITY
 
     started = time.process_time()
     run_async(scenario())
     assert time.process_time() - started < 5
+
+
+# Storms.
+
+
+def test_a_storm_is_folded_before_the_rate_limit_and_names_every_one(journald: Journald) -> None:
+    async def scenario() -> list[dict[str, str]]:
+        sink = Sink(journald.path)
+        entries = []
+        for number in range(BURST + 2 * FOLDED_AT_ONCE + 1):
+            sink.announce(number)
+            entries += journald.entries()
+        async with asyncio.timeout(5):
+            while len(entries) < BURST + 3:
+                await asyncio.sleep(0)
+                entries += journald.entries()
+        assert sink.inner.untold == []
+        sink.close()
+        return entries
+
+    started = time.monotonic()
+    entries = run_async(scenario())
+    assert time.monotonic() - started < 5
+    assert len(entries) == BURST + 3
+    assert [number for entry in entries for number in numbers(entry)] == list(range(BURST + 501))
+    assert [entry["LOWATCH_COUNT"] for entry in entries[BURST:]] == ["250", "250", "1"]
+
+
+def test_what_is_folded_goes_out_when_it_is_hurried(journald: Journald) -> None:
+    async def scenario() -> None:
+        sink = Sink(journald.path, burst=2)
+        sink.announce(1, 2, 3)
+        assert journald.read() == [1, 2]
+        assert [int(one.finding.subject.domain or 0) for one in sink.inner.untold] == [3]
+        sink.inner.hurry()
+        assert journald.read() == [3]
+        assert sink.inner.untold == []
+        sink.announce(4)
+        sink.close()
+        assert journald.read() == [4]
+
+    run_async(scenario())
+
+
+def test_untold_is_what_neither_the_journal_nor_stderr_has(
+    journald: Journald, caplog: pytest.LogCaptureFixture
+) -> None:
+    def untold(sink: Sink) -> list[int]:
+        return [int(one.finding.subject.domain or 0) for one in sink.inner.untold]
+
+    async def scenario() -> None:
+        sink = Sink(journald.path, capacity=20)
+        sink.announce(*range(100))
+        assert journald.read() + untold(sink) == list(range(100))
+        journald.disappear()
+        sink.announce(100)
+        while untold(sink):  # until the last summary was shown
+            await asyncio.sleep(0.01)
+        sink.close()
+        echoing = Sink(journald.path, echo=True)
+        echoing.announce(*range(50))
+        assert untold(echoing) == []
+        echoing.close()
+
+    run_async(scenario())
+    assert any("in a storm" in message for message in logged(caplog))
+
+
+def test_the_loop_has_its_turn_in_the_greatest_of_storms(journald: Journald) -> None:
+    """A hundred thousand orphans at once, announced as the daemon does."""
+
+    async def scenario() -> float:
+        sink = JournalSink(asyncio.get_running_loop(), path=str(journald.path))
+        loop = asyncio.get_running_loop()
+        worst, announced, seen = 0.0, 0, 0
+        while seen < 100_000:
+            started = loop.time()
+            for number in range(announced, min(announced + 32, 100_000)):
+                sink.announce(alarm(number), NOW)
+            announced = min(announced + 32, 100_000)
+            await asyncio.sleep(0)
+            worst = max(worst, loop.time() - started)
+            seen += len(journald.read())
+        assert sink.dropped == 0
+        sink.close()
+        return worst
+
+    assert run_async(scenario(), timeout=60) < AT_ONCE

@@ -114,6 +114,15 @@ def test_names_are_read_to_their_end(raw: bytes, name: str) -> None:
     assert (link.name, link.ifindex, link.flags) == (name, 1, 9)
 
 
+def test_settings_cut_short_are_refused() -> None:
+    """An older kernel's `struct ipv4_devconf` would not be; none lacks these two."""
+    for size in (0, 4, 72, 75):
+        ipv4 = attribute(26, attribute(AF_INET, attribute(1, bytes(size))))
+        data = pack("=BxHiII", 0, 772, 1, 9, 0) + ipv4
+        with pytest.raises(MalformedMessageError):
+            parse_link(data, 0, len(data))
+
+
 @pytest.mark.parametrize(
     ("flags", "names"),
     [

@@ -1,0 +1,39 @@
+"""lowatch status: how the running daemon stands. It is the daemon that writes the text."""
+
+from __future__ import annotations
+
+import argparse
+
+from .arguments import Commands, add_command
+from .client import NOT_RUNNING, add_socket, ask, said
+from .environment import Environment
+from .errors import CommandError
+from .exit_codes import OK
+
+_PATIENCE = 10.0
+_NARROWEST, _WIDEST = 20, 1000  # what the daemon takes
+
+
+def register(commands: Commands) -> None:
+    parser = add_command(
+        commands,
+        "status",
+        status,
+        summary="how the running daemon stands",
+        description="Asks the running daemon how it stands. Exit codes: 0 it answered, "
+        "3 it is not running or does not answer.",
+    )
+    parser.add_argument("--format", choices=("text", "json"), default="text")
+    add_socket(parser, timeout=_PATIENCE)
+
+
+def status(arguments: argparse.Namespace, environment: Environment) -> int:
+    query = f"format={arguments.format}"
+    if arguments.format == "text":
+        width = min(max(environment.columns, _NARROWEST), _WIDEST)
+        query += f"&width={width}&colour={'yes' if environment.colour else 'no'}"
+    reply = ask(arguments, environment, "GET", f"/-/status?{query}")
+    if reply.status != 200:
+        raise CommandError(NOT_RUNNING, [f"lowatch: no status: {line}" for line in said(reply)])
+    environment.write(reply.body)
+    return OK

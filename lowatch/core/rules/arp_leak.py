@@ -1,0 +1,215 @@
+"""arp-leak: an IPv4 VIP is held where no ARP is spoken, and a NIC gives it away all the same.
+
+By answering requests for it (arp_ignore), or by naming it as the sender of its own (arp_announce). LVS
+direct routing wants 1 and 2. Sources: facts/kernel.md "ARP", facts/cases.md 14-17, core/arp.py.
+
+Not looked at, for it cannot be seen without privileges or is no matter of these settings: filters
+(arptables, nft), arp_filter, and arp_announce = 2 on a NIC without any address, which then takes lo's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from shlex import quote
+from typing import NamedTuple
+
+from lowatch.core.addresses import Address, Prefix, format_address, is_loopback, is_v4, prefix_of
+from lowatch.core.arp import Arp, ArpSettings, Nic
+from lowatch.core.findings import Finding, Kind, Subject, Undecided
+from lowatch.core.held import Held
+from lowatch.core.observed import Unknown
+from lowatch.core.policy import Policy
+from lowatch.core.snapshot import Snapshot
+
+_ANSWERS_OWN = 1
+_TIGHT = frozenset({_ANSWERS_OWN, 2, 8})
+"""arp_ignore: only for the NIC's own addresses (2: and to its own subnet), or for none."""
+_ANSWERS_BUT_FOR_SCOPE_HOST = 3
+_NAMES_OWN_SUBNET = 1
+_NAMES_ITS_OWN = 2
+_SCOPE_HOST = 254
+_NICS_SHOWN = 3
+_SET_AT_MOST = 2 * _NICS_SHOWN
+"""Settings in one command."""
+
+
+def arp_leak(snapshot: Snapshot, _policy: Policy) -> Iterable[Finding | Undecided]:
+    """One finding for each address or local route; of the NICs it names a few.
+
+    What a NIC holds itself is its to answer for; so are, for this rule, the addresses of a watched
+    interface that speaks ARP: nobody meant to hide those.
+    """
+    for observed in (snapshot.held, snapshot.arp):
+        if isinstance(observed, Unknown):
+            yield Undecided(Kind.ARP_LEAK, observed.reason)
+            return
+    assert not isinstance(snapshot.held, Unknown)
+    assert not isinstance(snapshot.arp, Unknown)
+    leaks = _Leaks(snapshot.arp.value)
+    if not leaks.possible:
+        return
+    told: set[Subject] = set()
+    for held in snapshot.held.value:
+        if not is_v4(held.address) or is_loopback(held.address) or held.interface in leaks.speakers:
+            continue
+        leak = leaks.of(held)
+        if leak is not None:
+            wide = held.by == "route" and not held.prefix.is_host
+            subject = Subject(
+                Kind.ARP_LEAK,
+                held.interface,
+                held.address,
+                prefixlen=held.prefixlen if wide else None,
+            )
+            if subject not in told:
+                told.add(subject)
+                yield Finding(subject, f"{_named(held)} {leak.reason}", leak.fix)
+
+
+def _named(held: Held) -> str:
+    if held.by == "route":
+        return f"the local route {held.prefix} through {held.interface}"
+    length = "" if held.prefixlen == 32 else f"/{held.prefixlen}"
+    return f"{format_address(held.address)}{length} on {held.interface}"
+
+
+class _Leak(NamedTuple):
+    reason: str
+    fix: tuple[str, ...]
+
+
+class _Way(NamedTuple):
+    """What decides by which NICs an address leaks: ten thousand of them have one or two ways in all.
+
+    visible: as an address whose scope is not host. in_subnets: of which NICs, where that matters.
+    at_home: the NICs that hold it themselves.
+    """
+
+    visible: bool
+    in_subnets: tuple[str, ...]
+    at_home: tuple[str, ...]
+
+
+class _Leaks:
+    def __init__(self, arp: Arp) -> None:
+        self._every = arp.every
+        self._nics = [(nic, arp.every.combined(nic.own)) for nic in arp.nics]
+        self.speakers = {nic.name for nic in arp.nics}
+        self._subnets: dict[Prefix, tuple[str, ...]] = {}
+        for nic, effect in self._nics:
+            for network in nic.networks if effect.announce == _NAMES_OWN_SUBNET else ():
+                self._subnets[network] = (*self._subnets.get(network, ()), nic.name)
+        self._lengths = {network.length for network in self._subnets}
+        self._holders: dict[Address, tuple[str, ...]] = {}
+        for nic in arp.nics:
+            for address in nic.addresses:
+                self._holders[address] = (*self._holders.get(address, ()), nic.name)
+        self._known: dict[_Way, _Leak | None] = {}
+
+    @property
+    def possible(self) -> bool:
+        """Whether anything might leak: not where all is set as it should be."""
+        return any(
+            effect.ignore not in _TIGHT or effect.announce != _NAMES_ITS_OWN for _, effect in self._nics
+        )
+
+    def of(self, held: Held) -> _Leak | None:
+        way = self._way(held)
+        if way not in self._known:
+            self._known[way] = self._leak(way)
+        return self._known[way]
+
+    def _way(self, held: Held) -> _Way:
+        by_address = held.by == "address"
+        return _Way(
+            by_address and held.scope < _SCOPE_HOST,
+            self._in_subnets(held),
+            self._holders.get(held.address, ()) if by_address or held.prefix.is_host else (),
+        )
+
+    def _in_subnets(self, held: Held) -> tuple[str, ...]:
+        """The NICs in whose subnets any address lies that it makes local. noprefixroute: itself alone."""
+        if held.prefix == (held.address, 32) or "noprefixroute" in held.flags:
+            inside = [prefix_of(held.address, length) for length in self._lengths]
+        else:
+            prefix, itself = held.prefix, held.address
+            inside = [
+                network
+                for network in self._subnets
+                if network.covers(itself)
+                or network.covers(prefix.address)
+                or prefix.covers(network.address)
+            ]
+        return tuple(name for network in inside for name in self._subnets.get(network, ()))
+
+    def _leak(self, way: _Way) -> _Leak | None:
+        nics = [(nic, effect) for nic, effect in self._nics if nic.name not in way.at_home]
+        answering = [(nic, effect.ignore) for nic, effect in nics if _answers(effect.ignore, way)]
+        naming = [(nic, effect.announce) for nic, effect in nics if _names(effect.announce, nic, way)]
+        if not answering and not naming:
+            return None
+        ways = []
+        if answering:
+            ways.append(f"requests for it are answered on {_listed('arp_ignore', answering)}")
+        if naming:
+            ways.append(f"requests name it as their sender on {_listed('arp_announce', naming)}")
+        effect = "neighbours may send its traffic here, past a load balancer"
+        return _Leak(
+            f"leaks by ARP: {', and '.join(ways)}; {effect}",
+            _fix(self._every, [nic for nic, _ in answering], [nic for nic, _ in naming]),
+        )
+
+
+def _answers(ignore: int, way: _Way) -> bool:
+    if ignore == _ANSWERS_BUT_FOR_SCOPE_HOST:
+        return way.visible
+    return ignore not in _TIGHT
+
+
+def _names(announce: int, nic: Nic, way: _Way) -> bool:
+    if announce == _NAMES_OWN_SUBNET:
+        return nic.name in way.in_subnets
+    return announce != _NAMES_ITS_OWN
+
+
+def _listed(setting: str, nics: Sequence[tuple[Nic, int]]) -> str:
+    """As in: eth0, eth1, eth2 and 197 more (arp_ignore 0)."""
+    more = f" and {len(nics) - _NICS_SHOWN:,} more" if len(nics) > _NICS_SHOWN else ""
+    numbers = dict.fromkeys(str(number) for _, number in nics[:_NICS_SHOWN])
+    return f"{', '.join(nic.name for nic, _ in nics[:_NICS_SHOWN])}{more} ({setting} {', '.join(numbers)})"
+
+
+def _fix(every: ArpSettings, answering: Sequence[Nic], naming: Sequence[Nic]) -> tuple[str, ...]:
+    """For these NICs alone, where they are few; and for all, those that may yet come included."""
+    ignore = every.ignore if every.ignore in _TIGHT else _ANSWERS_OWN
+    first = _change("arp_ignore", ignore, every.ignore, {nic.name: nic.own.ignore for nic in answering})
+    then = _change(
+        "arp_announce", _NAMES_ITS_OWN, every.announce, {nic.name: nic.own.announce for nic in naming}
+    )
+    offers = (first.alone + then.alone, first.for_all + then.for_all)
+    return tuple(
+        dict.fromkeys(f"sysctl -w {' '.join(offer)}" for offer in offers if len(offer) <= _SET_AT_MOST)
+    )
+
+
+class _Change(NamedTuple):
+    alone: list[str]
+    for_all: list[str]
+
+
+def _change(setting: str, best: int, every: int, own: dict[str, int]) -> _Change:
+    """What to set for these NICs alone, and for all. own: what each of them has for itself.
+
+    The greater of the two counts: one that is too great has to come down, wherever it is.
+    """
+    if not own:
+        return _Change([], [])
+    for_all = [_set("all", setting, best)]
+    for_all += [_set(name, setting, best) for name, number in own.items() if number > best]
+    return _Change(for_all if every > best else [_set(name, setting, best) for name in own], for_all)
+
+
+def _set(interface: str, setting: str, value: int) -> str:
+    """sysctl(8) takes a dot for a separator, unless the first separator is a slash."""
+    separator = "/" if "." in interface else "."
+    return quote(separator.join(("net", "ipv4", "conf", interface, setting)) + f"={value}")

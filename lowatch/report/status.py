@@ -1,0 +1,183 @@
+"""How the daemon itself stands, as `lowatch status` shows it: values, and their JSON, schema 1.
+
+Members come in a fixed order, one that does not apply is null, times are RFC 3339, and only additions
+change a schema number's meaning. Lists are cut at LISTED: /api/v1/audit has the whole of them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from lowatch.core.answers import Status as AnswerStatus
+from lowatch.core.audit import Audit
+from lowatch.core.findings import Severity
+from lowatch.core.lifecycle import State, Tracked
+from lowatch.core.vitals import Vital
+
+from .order import findings_in_order
+from .phrases import place, rfc3339
+
+SCHEMA = 1
+LISTED = 100
+STATES = (State.FIRING, State.PENDING, State.ACKNOWLEDGED)
+
+Members = dict[str, Any]
+
+
+class LastReload(NamedTuple):
+    """at: wall-clock seconds. error: "" where it succeeded, else what was wrong, one error per line."""
+
+    at: float
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """now, started: wall-clock seconds, when this was taken and when the daemon started.
+
+    waits_for: "" once it is ready, before that what the first full audit waits for, in a few words.
+    interfaces: names or globs, as configured. audit: the last one, with the problems of files of names;
+    None before the first. audit_seconds: how long it took.
+    dns_lag: seconds by which the last lookups were late; None where there was none yet.
+    journal_waiting: alerts that journald has not taken yet; None where journal.enabled is false.
+    last_reload: None where there was none since the start.
+    config_files: none for the defaults. config_problems: what is wrong with files of names, one line each.
+    vitals: of every part whose silence would mean that the daemon does not do its work.
+    """
+
+    version: str
+    pid: int
+    now: float
+    started: float
+    interfaces: Sequence[str]
+    audit: Audit | None = None
+    audit_seconds: float | None = None
+    waits_for: str = ""
+    dns_lag: float | None = None
+    netlink_overruns: int = 0
+    netlink_resyncs: int = 0
+    journal_waiting: int | None = None
+    journal_dropped: int = 0
+    last_reload: LastReload | None = None
+    config_files: Sequence[str] = ()
+    config_problems: Sequence[str] = ()
+    vitals: Sequence[Vital] = ()
+
+    @property
+    def ready(self) -> bool:
+        return not self.waits_for
+
+    @property
+    def stuck(self) -> list[Vital]:
+        return [vital for vital in self.vitals if vital.stuck]
+
+    @property
+    def findings(self) -> Sequence[Tracked]:
+        return () if self.audit is None else self.audit.findings
+
+    @property
+    def firing(self) -> list[Tracked]:
+        return [tracked for tracked in self.findings if tracked.state is State.FIRING]
+
+    def held_by_interface(self) -> Mapping[str, int]:
+        held = () if self.audit is None else self.audit.held
+        return dict(sorted(Counter(one.interface for one in held).items()))
+
+    def finding_counts(self) -> Mapping[Severity, Mapping[State, int]]:
+        """Every severity, the worst first, in every state, zero or not."""
+        counts = Counter((t.finding.severity, t.state) for t in self.findings)
+        return {s: {state: counts[s, state] for state in STATES} for s in reversed(Severity)}
+
+
+def render_json(status: Status) -> bytes:
+    """Pure ASCII, indented for people."""
+    return json.dumps(document(status), indent=2, allow_nan=False).encode("ascii") + b"\n"
+
+
+def document(status: Status) -> Members:
+    """The object of `lowatch status --format json` and of GET /-/status."""
+    return {
+        "schema": SCHEMA,
+        "version": status.version,
+        "host": None if status.audit is None else status.audit.host,
+        "pid": status.pid,
+        "at": rfc3339(status.now),
+        "started_at": rfc3339(status.started),
+        "uptime_seconds": _seconds(status.now - status.started),
+        "ready": status.ready,
+        "waits_for": status.waits_for or None,
+        "healthy": not status.stuck,
+        "vitals": [_vital(vital) for vital in status.vitals],
+        "interfaces": list(status.interfaces),
+        "held": dict(status.held_by_interface()),
+        "domains": _domains(status.audit),
+        "findings": {
+            severity.value: {state.value: number for state, number in states.items()}
+            for severity, states in status.finding_counts().items()
+        },
+        "firing": [_firing(tracked) for tracked in findings_in_order(status.firing)[:LISTED]],
+        "audit": None if status.audit is None else _audit(status, status.audit),
+        "dns": {"lag_seconds": _seconds(status.dns_lag)},
+        "netlink": {"overruns": status.netlink_overruns, "resyncs": status.netlink_resyncs},
+        "journal": {
+            "enabled": status.journal_waiting is not None,
+            "waiting": status.journal_waiting,
+            "dropped": status.journal_dropped,
+        },
+        "last_reload": None if status.last_reload is None else _last_reload(status.last_reload),
+        "configuration": {
+            "files": list(status.config_files),
+            "problems": list(status.config_problems[:LISTED]),
+        },
+    }
+
+
+def _vital(vital: Vital) -> Members:
+    return {
+        "part": vital.part,
+        "silent_seconds": _seconds(vital.silent),
+        "limit_seconds": vital.limit,
+        "stuck": vital.stuck,
+    }
+
+
+def _domains(audit: Audit | None) -> Members:
+    statuses = {} if audit is None else audit.statuses
+    return {status.value: statuses.get(status, 0) for status in AnswerStatus}
+
+
+def _firing(tracked: Tracked) -> Members:
+    """Of the members that /api/v1/findings has, those that tell what and where."""
+    finding = tracked.finding
+    return {
+        "kind": finding.subject.kind.value,
+        "severity": finding.severity.value,
+        "key": finding.subject.key,
+        "where": place(finding.subject),
+        "since": rfc3339(tracked.since),
+        "message": finding.message,
+    }
+
+
+def _audit(status: Status, audit: Audit) -> Members:
+    return {
+        "audited_at": rfc3339(audit.audited_at),
+        "age_seconds": _seconds(status.now - audit.audited_at),
+        "duration_seconds": _seconds(status.audit_seconds),
+        "complete": audit.complete,
+        "problem_count": len(audit.problems),
+        "problems": [{"source": p.source, "message": p.message} for p in audit.problems[:LISTED]],
+    }
+
+
+def _last_reload(last: LastReload) -> Members:
+    return {"at": rfc3339(last.at), "successful": not last.error, "error": last.error or None}
+
+
+def _seconds(seconds: float | None) -> float | None:
+    """To the millisecond, and never below zero: the wall clock may have been set back."""
+    return None if seconds is None else round(max(0.0, seconds), 3)

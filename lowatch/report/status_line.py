@@ -1,0 +1,51 @@
+"""One line for `systemctl status`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from lowatch.core.answers import Status
+from lowatch.core.findings import Severity
+from lowatch.core.lifecycle import State, Tracked
+
+from .phrases import count
+
+
+def status_line(held: int | None, statuses: Mapping[Status, int], tracked: Iterable[Tracked]) -> str:
+    """As in "3 addresses held; 9 domains: 8 resolved, 1 stale; 2 findings firing (2 critical), 1 pending".
+
+    held: None where it is unknown.
+    """
+    addresses = "addresses held: unknown" if held is None else count(held, "address", "addresses") + " held"
+    return f"{addresses}; {_domains(statuses)}; {_findings(tracked)}"
+
+
+def starting_line(statuses: Mapping[Status, int], unasked: int) -> str:
+    """While there has been no full audit. unasked: A and AAAA that have not been asked for."""
+    asked = (
+        f"{_domains(statuses)}; {count(unasked, 'question')} to be asked" if unasked else _domains(statuses)
+    )
+    return f"starting: {asked}"
+
+
+def _domains(statuses: Mapping[Status, int]) -> str:
+    total = count(sum(statuses.values()), "domain")
+    shares = [f"{number:,} {status}" for status, number in statuses.items() if number]
+    return f"{total}: {', '.join(shares)}" if shares else total
+
+
+def _findings(tracked: Iterable[Tracked]) -> str:
+    states: Counter[State] = Counter()
+    severities: Counter[Severity] = Counter()
+    for one in tracked:
+        states[one.state] += 1
+        if one.state is State.FIRING:
+            severities[one.finding.severity] += 1
+    if not any(states[state] for state in (State.FIRING, State.PENDING, State.ACKNOWLEDGED)):
+        return "no findings"
+    firing = count(states[State.FIRING], "finding") + " firing"
+    if severities:
+        firing += f" ({', '.join(f'{severities[one]:,} {one}' for one in Severity if severities[one])})"
+    others = [f"{states[one]:,} {one}" for one in (State.PENDING, State.ACKNOWLEDGED) if states[one]]
+    return ", ".join([firing, *others])

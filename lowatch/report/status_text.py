@@ -1,0 +1,227 @@
+"""The daemon's status as a person reads it at 3 am: the conclusion, a line for each part, the evidence.
+
+Everything that comes from outside is made printable on its way in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from lowatch.core.answers import Status as AnswerStatus
+from lowatch.core.findings import Severity
+from lowatch.core.lifecycle import State
+from lowatch.core.vitals import Vital
+
+from .order import findings_in_order
+from .phrases import count, duration, listed, printable, rfc3339
+from .status import LISTED, LastReload, Status
+from .terminal import Cell, Screen, Style
+from .text_findings import SEVERITY_STYLES, tell
+
+FIRING_SHOWN = 20
+"""More than fits a screen helps nobody: `lowatch check` and the API have them all."""
+_PROBLEMS_SHOWN = 10
+_COLUMN = 11
+
+
+class _Line(NamedTuple):
+    """One part. style: PLAIN where all is as it should be."""
+
+    label: str
+    text: str
+    style: Style = Style.PLAIN
+
+
+def render(status: Status, *, colour: bool, width: int) -> str:
+    """What `lowatch status` prints: lines of printable ASCII, with SGR sequences if `colour`.
+
+    width: columns of the terminal; only a name that cannot be broken exceeds it.
+    """
+    screen = Screen(colour, width)
+    sections = [
+        screen.paragraph(*_conclusion(status)),
+        [line for part in _parts(status) for line in _part_lines(part, screen)],
+        _firing_lines(status, screen),
+        _problem_lines("Could not be observed", _observation_problems(status), screen),
+        _problem_lines("Configuration", status.config_problems, screen),
+    ]
+    return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
+
+
+def _conclusion(status: Status) -> tuple[str, Style]:
+    """As in: lowatch 1.0 on web-17 is running: 1 critical finding firing; the last reload failed."""
+    host = "" if status.audit is None else f" on {printable(status.audit.host)}"
+    state = "stuck" if status.stuck else "running" if status.ready else "starting"
+    reasons = list(_reasons(status))
+    what = f": {'; '.join(reasons)}." if reasons else ", and all is well."
+    if status.stuck or status.finding_counts()[Severity.CRITICAL][State.FIRING]:
+        style = Style.RED
+    else:
+        style = Style.YELLOW if reasons else Style.GREEN
+    return f"lowatch {status.version}{host} is {state}{what}", style
+
+
+def _reasons(status: Status) -> Iterator[str]:
+    """What is not as it should be, the worst first."""
+    for vital in status.stuck:
+        yield f"no sign of life from {_overdue(vital)}"
+    if not status.ready:
+        yield printable(status.waits_for)
+    counts = [(n[State.FIRING], s) for s, n in status.finding_counts().items() if n[State.FIRING]]
+    if counts:
+        numbers = listed([f"{number:,} {severity}" for number, severity in counts])
+        noun = "finding" if sum(number for number, _ in counts) == 1 else "findings"
+        yield f"{numbers} {noun} firing"
+    if status.audit is not None and not status.audit.complete:
+        yield "the last audit is incomplete"
+    if status.last_reload is not None and status.last_reload.error:
+        yield "the last reload failed"
+    if status.config_problems:
+        yield f"the configuration has {count(len(status.config_problems), 'problem')}"
+    if status.journal_dropped:
+        yield f"{count(status.journal_dropped, 'alert')} never reached the journal"
+
+
+def _parts(status: Status) -> Iterator[_Line]:
+    since = f"up {duration(status.now - status.started)}, since {rfc3339(status.started)}"
+    yield _Line("process", f"pid {status.pid}, {since}")
+    waits = printable(status.waits_for)
+    yield _Line("state", "ready") if status.ready else _Line("state", f"starting: {waits}", Style.YELLOW)
+    if status.vitals:
+        yield _health(status)
+    yield _Line("watches", ", ".join(map(printable, status.interfaces)) or "no interface")
+    yield _Line("held", _held(status))
+    yield _Line("domains", _domains(status))
+    yield _findings(status)
+    yield _audit(status)
+    yield _Line("dns", _lag(status.dns_lag))
+    yield _Line("netlink", _netlink(status))
+    yield _journal(status)
+    yield _last_reload(status.last_reload, status.now)
+    yield _configuration(status)
+
+
+def _part_lines(part: _Line, screen: Screen) -> list[str]:
+    return screen.entry(Cell(part.label, part.style or Style.DIM), part.text, column=_COLUMN)
+
+
+def _overdue(vital: Vital) -> str:
+    return f"{printable(vital.part)} for {_interval(vital.silent)} (limit {_interval(vital.limit)})"
+
+
+def _health(status: Status) -> _Line:
+    stuck = status.stuck
+    if stuck:
+        return _Line("health", f"stuck: {listed([_overdue(vital) for vital in stuck])}", Style.RED)
+    parts = [f"{printable(vital.part)} {_interval(vital.silent)}" for vital in status.vitals]
+    return _Line("health", f"good; last signs of life: {', '.join(parts)} ago")
+
+
+def _held(status: Status) -> str:
+    held = status.held_by_interface()
+    total = count(sum(held.values()), "address", "addresses")
+    each = ", ".join(f"{printable(interface)} {number:,}" for interface, number in held.items())
+    return f"{total}: {each}" if each else total
+
+
+def _domains(status: Status) -> str:
+    statuses = {} if status.audit is None else status.audit.statuses
+    each = ", ".join(f"{statuses[s]:,} {s}" for s in AnswerStatus if statuses.get(s))
+    return f"{sum(statuses.values()):,}: {each}" if each else "none asked yet" if not status.ready else "0"
+
+
+def _findings(status: Status) -> _Line:
+    """As in: critical: 2 firing, 1 pending; info: 1 acknowledged."""
+    counts = status.finding_counts()
+    each = [
+        f"{severity}: {', '.join(f'{number:,} {state}' for state, number in states.items() if number)}"
+        for severity, states in counts.items()
+        if any(states.values())
+    ]
+    firing = [severity for severity, states in counts.items() if states[State.FIRING]]
+    style = SEVERITY_STYLES[firing[0]] if firing else Style.PLAIN
+    return _Line("findings", "; ".join(each) or "none", style)
+
+
+def _audit(status: Status) -> _Line:
+    audit = status.audit
+    if audit is None:
+        return _Line("audit", "none yet", Style.YELLOW)
+    took = "" if status.audit_seconds is None else f", took {_interval(status.audit_seconds)}"
+    text = f"{_interval(status.now - audit.audited_at)} ago{took}"
+    if audit.complete:
+        return _Line("audit", f"{text}, complete")
+    return _Line("audit", f"{text}, incomplete: {count(len(audit.problems), 'problem')}", Style.YELLOW)
+
+
+def _lag(seconds: float | None) -> str:
+    return "no lookup yet" if seconds is None else f"lookups begin {_interval(seconds)} after they are due"
+
+
+def _netlink(status: Status) -> str:
+    overruns, resyncs = status.netlink_overruns, status.netlink_resyncs
+    return f"{count(overruns, 'overrun')}, {count(resyncs, 'resync')}"
+
+
+def _journal(status: Status) -> _Line:
+    if status.journal_waiting is None:
+        return _Line("journal", "not enabled: alerts go to stderr")
+    text = f"{status.journal_waiting:,} waiting, {status.journal_dropped:,} dropped"
+    in_trouble = status.journal_waiting or status.journal_dropped
+    return _Line("journal", text, Style.YELLOW if in_trouble else Style.PLAIN)
+
+
+def _last_reload(last: LastReload | None, now: float) -> _Line:
+    if last is None:
+        return _Line("reload", "none since the start")
+    when = f"{_interval(now - last.at)} ago, at {rfc3339(last.at)}"
+    if not last.error:
+        return _Line("reload", f"succeeded {when}")
+    first, *more = [printable(line) for line in last.error.splitlines()] or [""]
+    rest = f" (and {count(len(more), 'more error')})" if more else ""
+    return _Line("reload", f"failed {when}, the old configuration goes on: {first}{rest}", Style.YELLOW)
+
+
+def _configuration(status: Status) -> _Line:
+    files = ", ".join(map(printable, status.config_files)) or "no file, the defaults"
+    if not status.config_problems:
+        return _Line("config", files)
+    return _Line("config", f"{files}: {count(len(status.config_problems), 'problem')}", Style.YELLOW)
+
+
+def _firing_lines(status: Status, screen: Screen) -> list[str]:
+    """A line each, those that differ in nothing but their ports together."""
+    in_order = findings_in_order(status.firing)
+    lines = [screen.paint("Firing", Style.BOLD)] if in_order else []
+    left_out = len(in_order)
+    for one in tell(in_order[:LISTED])[:FIRING_SHOWN]:  # in a storm there are thousands
+        label = Cell(one.severity.upper(), SEVERITY_STYLES[one.severity])
+        text = f"{one.kind}: {one.where}, for {duration(status.now - one.since)}"
+        lines += screen.entry(label, text, column=_COLUMN + 2, indent=2)
+        left_out -= one.findings
+    if left_out:
+        lines.append(f"  and {left_out:,} more: see lowatch check, or /api/v1/findings.")
+    return lines
+
+
+def _observation_problems(status: Status) -> list[str]:
+    problems = () if status.audit is None else status.audit.problems
+    # Those of the configuration's files have a section of their own.
+    return [f"{p.source}: {p.message}" for p in problems if p.message not in status.config_problems]
+
+
+def _problem_lines(title: str, problems: Sequence[str], screen: Screen) -> list[str]:
+    lines = [screen.paint(title, Style.BOLD)] if problems else []
+    for problem in problems[:_PROBLEMS_SHOWN]:
+        lines += screen.entry(Cell("-"), printable(problem), column=4, indent=2)
+    if problems[_PROBLEMS_SHOWN:]:
+        lines.append(f"  and {len(problems) - _PROBLEMS_SHOWN:,} more: see lowatch status --format json.")
+    return lines
+
+
+def _interval(seconds: float) -> str:
+    """As duration(), and below ten seconds with what there is of their fractions: "12 ms", "1.5 s"."""
+    if seconds < 1:
+        return f"{max(0.0, seconds) * 1000:.0f} ms"
+    return f"{seconds:.1f} s" if seconds < 10 else duration(seconds)

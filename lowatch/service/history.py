@@ -1,0 +1,129 @@
+"""Alerts read back from the journal, by journalctl: it knows the files, the rights and the times.
+
+Matches are on fields that the journal has indexed, so that gigabytes of other entries cost little; and on
+who wrote an entry, which journald itself vouches for (systemd.journal-fields(7), "Trusted fields"): else
+any user of the host could write a history, or hide one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import IO, Any, NamedTuple
+
+from lowatch.report.alert import STORM_MESSAGE_ID
+from lowatch.report.history import ENTRY_IDS, FIELDS, Filter
+
+LONGEST = 8 << 20
+"""Octets of a line of journalctl's: a hundred times a summary's. What is longer is not ours."""
+_TOLD = 4096  # octets of journalctl's own words
+
+# What journalctl says of what it must not read, or cannot (logs-show.c, journal-util.c).
+_NO_RIGHT = ("not seeing messages from other users", "insufficient permissions")
+_BAD_TIME = "Failed to parse timestamp"
+
+
+class Query(NamedTuple):
+    """since, until: as journalctl takes them. places: its options --directory, --file, --root.
+
+    unit: whose entries count, besides root's and one's own; "": whoever wrote them.
+    """
+
+    wanted: Filter = Filter()
+    since: str = ""
+    until: str = ""
+    places: Sequence[str] = ()
+    unit: str = ""
+
+
+class HistoryError(Exception):
+    """One line: why the journal could not be read, or not all of it."""
+
+
+class TimeError(HistoryError):
+    """A --since or --until that journalctl does not understand, in its own words."""
+
+
+def command(query: Query, uid: int) -> list[str]:
+    """uid: of whoever asks, whose own entries count too."""
+    line = ["journalctl", "--output=json", "--all", "--reverse", "--no-pager"]
+    line.append(f"--output-fields={','.join(FIELDS)}")
+    line += [f"--since={query.since}"] * bool(query.since) + [f"--until={query.until}"] * bool(query.until)
+    line += query.places
+    return [*line, *_matches(query, uid)]
+
+
+def _matches(query: Query, uid: int) -> Iterator[str]:
+    """journalctl(1): the same field twice is either, different fields are both, "+" is or."""
+    wanted = query.wanted
+    ours = [f"MESSAGE_ID={one}" for one in ENTRY_IDS]
+    ours += [f"LOWATCH_DOMAIN={wanted.domain}"] * bool(wanted.domain)
+    ours += [f"LOWATCH_ADDRESS={wanted.address}"] * bool(wanted.address)
+    storms = [f"MESSAGE_ID={STORM_MESSAGE_ID}"]  # its findings are told apart when they are read
+    kind = [f"LOWATCH_KIND={wanted.kind}"] * bool(wanted.kind)
+    who = [f"_SYSTEMD_UNIT={query.unit}", *(f"_UID={each}" for each in sorted({0, uid}))]
+    writers = [[one] for one in who] if query.unit else [[]]
+    for number, writer in enumerate(writers):
+        yield from ("+",) * bool(number)
+        yield from (*ours, *kind, *writer, "+", *storms, *kind, *writer)
+
+
+@contextmanager
+def entries(query: Query) -> Iterator[Iterator[dict[str, Any]]]:
+    """The entries, newest first, while journalctl reads them. It ends with the context.
+
+    Raises HistoryError, which may well come after some entries.
+    """
+    with tempfile.TemporaryFile() as words:  # not a pipe: that would have to be read all the while
+        try:
+            reader = subprocess.Popen(
+                command(query, os.geteuid()),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=words,
+                env={**os.environ, "LC_ALL": "C.UTF-8", "SYSTEMD_COLORS": "0"},
+            )
+        except OSError as error:
+            reason = "it is not installed" if isinstance(error, FileNotFoundError) else error.strerror
+            raise HistoryError(f"cannot run journalctl: {reason}") from None
+        assert reader.stdout is not None
+        with reader:
+            try:
+                yield _read(reader, reader.stdout, words)
+            finally:
+                reader.terminate()  # does nothing where it has ended
+
+
+def _read(reader: subprocess.Popen[bytes], lines: IO[bytes], words: IO[bytes]) -> Iterator[dict[str, Any]]:
+    for line in _whole_lines(lines):
+        try:
+            entry = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(entry, dict):
+            yield entry
+    code = reader.wait()
+    words.seek(0)
+    said = words.read(_TOLD).decode("utf-8", "backslashreplace")
+    if _BAD_TIME in said:
+        raise TimeError(" ".join(said.split()))
+    if any(text in said for text in _NO_RIGHT):
+        raise HistoryError(
+            "no permission to read the system's journal: be root, or in the group systemd-journal or adm"
+        )
+    if code:
+        raise HistoryError(f"journalctl failed: {' '.join(said.split()) or f'exit code {code}'}")
+
+
+def _whole_lines(lines: IO[bytes]) -> Iterator[bytes]:
+    """Without those that are longer than LONGEST."""
+    while line := lines.readline(LONGEST):
+        if line.endswith(b"\n"):
+            yield line
+            continue
+        while line and not line.endswith(b"\n"):
+            line = lines.readline(LONGEST)

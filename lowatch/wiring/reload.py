@@ -1,0 +1,105 @@
+"""A configuration taken over whole, or refused, and the old one goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from time import time
+
+from lowatch.config.errors import ConfigErrors
+from lowatch.config.schema import Config
+from lowatch.report.metrics_instruments import Instruments
+from lowatch.report.status import LastReload
+from lowatch.service.http_listen import describe
+
+from .names import lost_files
+
+_log = logging.getLogger("lowatch")
+
+
+class Reload:
+    """load: reads the configuration anew. current, take: the one in force. One reload at a time."""
+
+    def __init__(
+        self,
+        load: Callable[[], Config],
+        current: Callable[[], Config],
+        take: Callable[[Config], None],
+        instruments: Instruments,
+    ) -> None:
+        self._load = load
+        self._current = current
+        self._take = take
+        self._instruments = instruments
+        self._requested = asyncio.Event()
+        self._alone = asyncio.Lock()
+        self.last: LastReload | None = None
+
+    def request(self) -> None:
+        """Reload soon; requests that come together are one."""
+        self._requested.set()
+
+    async def run(self) -> None:
+        """Do what is requested, until cancelled."""
+        while True:
+            await self._requested.wait()
+            self._requested.clear()
+            await self.now()
+
+    async def now(self) -> str:
+        """Reload. "", or what is wrong, one error per line."""
+        async with self._alone:
+            error = await self._attempt()
+        self.last = LastReload(time(), error)
+        if error:
+            self._instruments.config_refused()
+        else:
+            self._instruments.config_loaded(self.last.at)
+        return error
+
+    async def _attempt(self) -> str:
+        try:
+            config = await asyncio.to_thread(self._load)  # 100,000 names take a moment
+            before = self._current()
+            _refuse_lost_names(before, config)
+            self._take(config)
+        except ConfigErrors as errors:
+            _log.error("reload failed, the old configuration goes on:\n%s", errors)
+            return str(errors)
+        except Exception as error:
+            _log.exception("reload failed, the old configuration goes on")
+            return f"{type(error).__name__}: {error}"
+        _warn_of_restart(before, config)
+        warn_of_problems(config)
+        _log.info("configuration reloaded: %s", describe_config(config))
+        return ""
+
+
+def _refuse_lost_names(before: Config, after: Config) -> None:
+    """A file of names that could be read before, and cannot now, would end their findings."""
+    lost = lost_files(before, after)
+    if lost:
+        raise ConfigErrors(problem for problem in after.problems if problem.file in lost)
+
+
+def _warn_of_restart(before: Config, after: Config) -> None:
+    for key in ("listen", "config_file"):
+        if getattr(after.web, key) != getattr(before.web, key):
+            _log.warning("web.%s has changed: that takes a restart, ignoring", key)
+    if after.journal_enabled != before.journal_enabled:
+        _log.warning("journal.enabled has changed: that takes a restart, ignoring")
+
+
+def warn_of_problems(config: Config) -> None:
+    for problem in config.problems:
+        _log.warning("%s, continuing", problem)
+
+
+def describe_config(config: Config) -> str:
+    """What it watches, and where it says so, for the log."""
+    count = len(config.policy.domains)
+    places = ", ".join(
+        f"http://{describe(place)}{config.web.telemetry_path}" for place in config.web.listen
+    )
+    return f"watching {', '.join(config.policy.interfaces)} for {count} domains, metrics at {places}"

@@ -1,0 +1,115 @@
+"""`lowatch status` and `lowatch reload` against a running daemon."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.daemon import Daemon, configuration
+from tests.support.dns_server import Knot
+from tests.support.netns import Netns
+
+WWW, SHOP = "www.example.com", "shop.example.com"
+
+
+@pytest.fixture
+def knot(netns: Netns) -> Iterator[Knot]:
+    netns.ip("addr add 192.0.2.10/32 dev lo")
+    with Knot({"example.com": "www A 192.0.2.10\nshop A 192.0.2.10"}) as running:
+        yield running
+
+
+@pytest.fixture
+def daemon(knot: Knot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
+    with Daemon(tmp_path, settings(knot, WWW)) as running:
+        yield running
+
+
+def settings(knot: Knot, *domains: str) -> str:
+    listed = ", ".join(f'"{domain}:80"' for domain in domains)
+    return configuration(knot, f'hold = "0s"\ndomains = [{listed}]')
+
+
+def lowatch(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "lowatch", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+
+
+def test_status_tells_how_it_stands(daemon: Daemon, tmp_path: Path) -> None:
+    daemon.until(lambda: daemon.announced("orphan-vip"))
+    told = lowatch("status")
+    assert (told.returncode, told.stderr) == (0, "")
+    assert "1 critical finding firing" in told.stdout
+    assert f"orphan-vip: {WWW} at 192.0.2.10 on lo, 80/tcp" in told.stdout
+
+    status = json.loads(lowatch("status", "--format", "json").stdout)
+    assert (status["pid"], status["ready"], status["healthy"]) == (daemon.pid, True, True)
+    assert status["held"] == {"lo": 3}
+    assert status["domains"]["resolved"] == 1
+    assert [vital["part"] for vital in status["vitals"]] == [
+        "audits",
+        "resolver",
+        "route events",
+        "socket events",
+    ]
+    assert status["configuration"]["files"] == [str(daemon.file)]
+    assert status["audit"]["complete"]
+    assert status["audit"]["duration_seconds"] is not None
+    assert stat.S_IMODE((tmp_path / "lowatch.sock").stat().st_mode) == 0o660
+
+
+def test_reload_returns_when_it_is_done(daemon: Daemon, knot: Knot) -> None:
+    daemon.configure(settings(knot, WWW, SHOP))
+    assert lowatch("reload").returncode == 0
+    assert daemon.log.count("configuration reloaded") == 1
+    daemon.until(lambda: daemon.orphan(SHOP) == 1)
+    status = json.loads(lowatch("status", "--format", "json").stdout)
+    assert status["last_reload"]["successful"]
+
+
+def test_a_bad_reload_fails_with_the_daemons_own_words(daemon: Daemon, knot: Knot) -> None:
+    daemon.configure(settings(knot, WWW, SHOP) + "\nprots = [80]\nhold = 3")
+    refused = lowatch("reload")
+    assert refused.returncode == 1
+    assert f"{daemon.file}:" in refused.stderr
+    assert "prots" in refused.stderr
+    assert daemon.metric("lowatch_config_last_reload_successful") == 0
+    assert daemon.orphan(WWW) == 1
+    status = json.loads(lowatch("status", "--format", "json").stdout)
+    assert not status["last_reload"]["successful"]
+    assert "prots" in status["last_reload"]["error"]
+
+
+def test_one_that_is_stopped_is_said_to_be(daemon: Daemon) -> None:
+    daemon.signal(signal.SIGSTOP)
+    try:
+        hung = lowatch("status", "--timeout", "1")
+    finally:
+        daemon.signal(signal.SIGCONT)
+    assert hung.returncode == 3
+    assert len(hung.stderr.splitlines()) == 1
+    assert "1 s" in hung.stderr
+
+
+def test_a_second_one_knows_the_first(daemon: Daemon) -> None:
+    second = lowatch("run", "-c", str(daemon.file))
+    assert second.returncode not in (0, 2)
+    assert f"another lowatch (pid {daemon.pid}) serves it" in second.stderr
+
+
+def test_a_killed_one_is_replaced(daemon: Daemon) -> None:
+    daemon.kill()
+    gone = lowatch("status")
+    assert gone.returncode == 3
+    assert f"{os.environ['RUNTIME_DIRECTORY']}/lowatch.sock" in gone.stderr
+    daemon.start()
+    assert lowatch("status").returncode == 0

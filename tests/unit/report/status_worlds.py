@@ -1,0 +1,64 @@
+"""Daemons as they stand, for what is rendered of them."""
+
+from __future__ import annotations
+
+from lowatch.core.vitals import Vital
+from lowatch.report.status import LastReload, Status
+
+from .audit_worlds import NOW, bad_night, clear
+
+
+def well() -> Status:
+    """Nothing to do."""
+    return Status(
+        version="1.2.3",
+        pid=4711,
+        now=NOW + 2,
+        started=NOW - 8000,
+        interfaces=("lo",),
+        audit=clear(),
+        audit_seconds=0.0012,
+        dns_lag=0.01,
+        journal_waiting=0,
+        last_reload=LastReload(NOW - 60),
+        config_files=("/etc/lowatch/lowatch.toml",),
+        vitals=(Vital("loop", 0.01, 2.0), Vital("resolver", 1.2, 30.0)),
+    )
+
+
+def starting() -> Status:
+    """Two seconds old, without a configuration file, in the foreground."""
+    return Status(
+        version="1.2.3",
+        pid=4711,
+        now=NOW + 2,
+        started=NOW,
+        interfaces=("lo",),
+        waits_for="412 of 1,204 names have not been asked yet",
+    )
+
+
+def in_trouble() -> Status:
+    """All that can be wrong at once."""
+    return Status(
+        version="1.2.3",
+        pid=4711,
+        now=NOW + 2,
+        started=NOW - 300_000,
+        interfaces=("lo", "vip*"),
+        audit=bad_night(),
+        audit_seconds=0.0123,
+        dns_lag=12.5,
+        netlink_overruns=1,
+        netlink_resyncs=2,
+        journal_waiting=1024,
+        journal_dropped=3,
+        last_reload=LastReload(
+            NOW - 7200,
+            "/etc/lowatch/lowatch.toml:3: ports: 70000 is no port (1 to 65535)\n"
+            "/etc/lowatch/lowatch.toml:9: hold: 'soon' is no duration",
+        ),
+        config_files=("/etc/lowatch/lowatch.toml", "/etc/lowatch/lowatch.d/10-names.toml"),
+        config_problems=("/etc/lowatch/names.txt:3: 'www..example.com' is no domain",),
+        vitals=(Vital("loop", 0.01, 2.0), Vital("resolver", 45.0, 30.0), Vital("netlink", 3.0, 60.0)),
+    )

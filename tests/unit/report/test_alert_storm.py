@@ -1,0 +1,259 @@
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lowatch.core.findings import Finding, Kind, Subject
+from lowatch.core.lifecycle import Now, State, Tracked
+from lowatch.report import alert, alert_storm
+from lowatch.report.alert_storm import BURST, FOLDED_AT_ONCE, WINDOW, Announced, Storm
+from lowatch.report.alert_summary import summary_fields
+
+from .audit_worlds import NOW, nth, orphan, tracked
+from .golden import assert_golden
+
+AT = Now(monotonic=5000.0, wall=NOW)
+
+
+def alarm(number: int, kind: Kind = Kind.ORPHAN_VIP, state: State = State.FIRING) -> Tracked:
+    return Tracked(Finding(Subject(kind, domain=str(number)), "it is gone"), state, NOW, 0.0)
+
+
+def announced(*alarms: Tracked) -> list[Announced]:
+    return [Announced(each, AT) for each in alarms]
+
+
+def numbers(folded: Iterable[Announced]) -> list[int]:
+    return [int(each.tracked.finding.subject.domain or 0) for each in folded]
+
+
+class Writer:
+    """Announces as the sink does, and keeps what is written: entries of their own, and summaries."""
+
+    def __init__(self) -> None:
+        self.storm = Storm()
+        self.own: list[tuple[float, Tracked]] = []
+        self.summaries: list[tuple[float, list[Announced]]] = []
+
+    def announce(self, one: Tracked, now: float) -> None:
+        if self.storm.admits(one, now):
+            self.own.append((now, one))
+        else:
+            self.storm.fold(Announced(one, AT), now)
+        self.pass_time(now)
+
+    def pass_time(self, now: float) -> None:
+        while taken := self.storm.take(now):
+            self.summaries.append((now, list(taken)))
+
+
+def test_so_many_are_entries_of_their_own_and_the_rest_is_folded() -> None:
+    writer = Writer()
+    for number in range(BURST + 10):
+        writer.announce(alarm(number), 100.0)
+    assert len(writer.own) == BURST
+    assert writer.summaries == []
+    assert writer.storm.due == 100.5
+    assert writer.storm.waiting == 10
+    writer.pass_time(100.5)
+    ((_, folded),) = writer.summaries
+    assert numbers(folded) == list(range(BURST, BURST + 10))
+    assert writer.storm.due is None
+
+
+def test_a_storm_that_goes_on_is_summarised_now_and_then() -> None:
+    writer = Writer()
+    for number in range(BURST + 200):
+        writer.announce(alarm(number), number / 100)
+    when = [at for at, _ in writer.summaries]
+    assert when[0] == pytest.approx(2.5)
+    assert when[1:] == []
+    assert writer.storm.due == pytest.approx(7.5)
+
+
+def test_a_summary_that_is_full_goes_out_at_once() -> None:
+    writer = Writer()
+    for number in range(BURST + 2 * FOLDED_AT_ONCE + 1):
+        writer.announce(alarm(number), 100.0)
+    assert [len(folded) for _, folded in writer.summaries] == [FOLDED_AT_ONCE, FOLDED_AT_ONCE]
+    assert writer.storm.due == 105.0
+
+
+def test_when_the_window_has_passed_they_are_entries_again() -> None:
+    writer = Writer()
+    for number in range(BURST):
+        writer.announce(alarm(number), 100.0 + number / BURST)
+    writer.announce(alarm(900), 100.0 + WINDOW - 0.01)
+    writer.pass_time(1000.0)
+    writer.announce(alarm(901), 100.0 + WINDOW)
+    assert [one.finding.subject.domain for _, one in writer.own[BURST:]] == ["901"]
+
+
+def test_one_class_of_priorities_never_uses_up_anothers() -> None:
+    writer = Writer()
+    for number in range(BURST + 1):
+        writer.announce(alarm(number, Kind.WIDE_PREFIX), 100.0)
+        writer.announce(alarm(number, Kind.IDLE_VIP), 100.0)
+    writer.announce(alarm(0), 100.0)
+    assert writer.own[-1][1].finding.subject.kind is Kind.ORPHAN_VIP
+    # What is resolved is a notice, which journald counts together with info.
+    writer.announce(alarm(1, Kind.MISSING_VIP, State.RESOLVED), 100.0)
+    writer.pass_time(200.0)
+    assert {(f[0].tracked.finding.subject.kind, f[0].tracked.state) for _, f in writer.summaries} == {
+        (Kind.WIDE_PREFIX, State.FIRING),
+        (Kind.IDLE_VIP, State.FIRING),
+        (Kind.MISSING_VIP, State.RESOLVED),
+    }
+
+
+def test_the_worst_is_summarised_first_and_what_fires_before_what_is_resolved() -> None:
+    storm = Storm()
+    for kind, state in (
+        (Kind.ORPHAN_VIP, State.RESOLVED),
+        (Kind.IDLE_VIP, State.FIRING),
+        (Kind.WIDE_PREFIX, State.FIRING),
+        (Kind.MISSING_VIP, State.FIRING),
+    ):
+        storm.fold(Announced(alarm(1, kind, state), AT), 0.0)
+    storm.hurry(0.0)
+    kinds = [storm.take(0.0)[0].tracked.finding.subject.kind for _ in range(4)]
+    assert kinds == [Kind.MISSING_VIP, Kind.WIDE_PREFIX, Kind.IDLE_VIP, Kind.ORPHAN_VIP]
+
+
+def test_what_resolves_a_folded_finding_does_not_overtake_it() -> None:
+    writer = Writer()
+    for number in range(BURST + 1):
+        writer.announce(alarm(number), 100.0)
+    writer.announce(alarm(BURST, state=State.RESOLVED), 100.1)
+    assert len(writer.own) == BURST
+    writer.pass_time(101.0)
+    assert [f[0].tracked.state for _, f in writer.summaries] == [State.FIRING, State.RESOLVED]
+    writer.announce(alarm(BURST, state=State.RESOLVED), 102.0)
+    assert writer.own[-1][1].state is State.RESOLVED
+
+
+def test_beyond_all_bounds_the_least_severe_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alert_storm, "MOST_FOLDED", 3)
+    storm = Storm()
+    lost = [
+        storm.fold(one, 0.0)
+        for one in announced(
+            alarm(1, Kind.IDLE_VIP),
+            alarm(2, Kind.IDLE_VIP),
+            alarm(3),
+            alarm(4),
+            alarm(5),
+            alarm(6),
+        )
+    ]
+    assert lost == [0, 0, 0, 1, 1, 1]
+    storm.hurry(0.0)
+    assert numbers(storm.take(0.0)) == [4, 5, 6]
+    assert storm.waiting == 0
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.floats(0, 3),
+        st.integers(0, 120),
+        st.sampled_from([Kind.ORPHAN_VIP, Kind.WIDE_PREFIX, Kind.IDLE_VIP]),
+        st.sampled_from([State.FIRING, State.RESOLVED]),
+    ),
+    max_size=40,
+)
+
+
+@given(STEPS)
+def test_none_is_lost_and_no_class_exceeds_the_strictest_rate_limit(
+    steps: list[tuple[float, int, Kind, State]],
+) -> None:
+    writer, now, given_ = Writer(), 0.0, []
+    for pause, number, kind, state in steps:
+        now += pause
+        writer.pass_time(now)
+        for each in range(number):
+            given_.append(alarm(len(given_) + each, kind, state))
+            writer.announce(given_[-1], now)
+    writer.storm.hurry(now)
+    writer.pass_time(now)
+    told = [one for _, one in writer.own] + [one.tracked for _, f in writer.summaries for one in f]
+    assert sorted(map(id, told)) == sorted(map(id, given_))
+    written: dict[int, list[float]] = {}
+    for at, one in [*writer.own, *((at, f[0].tracked) for at, f in writer.summaries)]:
+        written.setdefault(min(alert.priority(one), 5), []).append(at)
+    for times in written.values():
+        assert all(sum(at <= other < at + WINDOW for other in times) < 1000 / 4 for at in times)
+
+
+# Summaries.
+
+
+def test_a_summary_has_all_fields_and_those_that_all_share() -> None:
+    many = [orphan(f"n{number}.example.com", "192.0.2.10", "443/tcp") for number in range(5)]
+    fields = summary_fields(announced(*many))
+    assert list(fields) == [*alert.fields(many[0], AT), "LOWATCH_COUNT", "LOWATCH_FOLDED"]
+    assert fields["MESSAGE_ID"] == alert.STORM_MESSAGE_ID
+    assert fields["PRIORITY"] == "3"
+    assert fields["LOWATCH_KIND"] == "orphan-vip"
+    assert fields["LOWATCH_ADDRESS"] == "192.0.2.10"
+    assert fields["LOWATCH_PORT"] == "443"
+    assert fields["LOWATCH_DOMAIN"] == ""
+    assert fields["LOWATCH_FIX"] == "ip address del 192.0.2.10/32 dev lo"
+    assert fields["LOWATCH_COUNT"] == "5"
+    assert fields["MESSAGE"] == (
+        "orphan-vip, in a storm, 5 more findings: n0.example.com at 192.0.2.10 on lo, 443/tcp; "
+        "n1.example.com at 192.0.2.10 on lo, 443/tcp; n2.example.com at 192.0.2.10 on lo, 443/tcp; 2 more; "
+        "firing since 2026-11-23T03:12:07Z; each of them: lowatch history"
+    )
+    rows = [json.loads(line) for line in fields["LOWATCH_FOLDED"].splitlines()]
+    assert [row["domain"] for row in rows] == [f"n{number}.example.com" for number in range(5)]
+
+
+def test_many_different_fixes_are_not_listed() -> None:
+    many = [orphan("www.example.com", f"192.0.2.{number}", "443/tcp") for number in range(4)]
+    assert summary_fields(announced(*many))["LOWATCH_FIX"] == ""
+    assert summary_fields(announced(*many[:2]))["LOWATCH_FIX"] == (
+        "ip address del 192.0.2.0/32 dev lo; ip address del 192.0.2.1/32 dev lo"
+    )
+
+
+def test_golden() -> None:
+    firing = [
+        orphan("www.example.com", "192.0.2.10", "443/tcp", since=NOW - 60),
+        orphan("shop.example.com", "2001:db8::10", "443/tcp"),
+        tracked(Kind.MISSING_VIP, "192.0.2.99 is not held", interface=None, address="192.0.2.99"),
+    ]
+    ended = [
+        Tracked(one.finding, State.RESOLVED, one.since, AT.monotonic - 30, present=False)
+        for one in firing[:2]
+    ]
+    entries = [summary_fields(announced(*group)) for group in (firing[:2], firing[2:], ended)]
+    assert_golden("alert-storm.json", json.dumps(entries, indent=1) + "\n")
+
+
+@given(st.lists(st.tuples(st.text(), st.text()), min_size=1, max_size=5))
+def test_what_outsiders_chose_breaks_no_line(names: list[tuple[str, str]]) -> None:
+    many = [tracked(Kind.IDLE_VIP, "m", domain=name, interface=link) for name, link in names]
+    fields = summary_fields(announced(*many))
+    assert all(" " <= character <= "~" for character in fields["MESSAGE"])
+    rows = [json.loads(line) for line in fields["LOWATCH_FOLDED"].split("\n")]
+    assert [(row["domain"], row["interface"]) for row in rows] == names
+
+
+def test_a_full_summary_costs_the_loop_little_and_fits_a_datagram() -> None:
+    many = announced(
+        *(
+            orphan(f"n{n}.some-service.eu-central.example.com", nth("10.0", n), "443/tcp")
+            for n in range(FOLDED_AT_ONCE)
+        )
+    )
+    started = time.process_time()
+    for _ in range(10):
+        fields = summary_fields(many)
+    assert (time.process_time() - started) / 10 < 0.05  # 2 ms on an idle host
+    assert sum(map(len, fields.values())) < 100_000

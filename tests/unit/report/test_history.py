@@ -1,0 +1,190 @@
+"""Pairing what fired with its end, from entries as journalctl prints them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lowatch.core.findings import Kind
+from lowatch.core.lifecycle import Now, State, Tracked
+from lowatch.report import alert, history
+from lowatch.report.alert_storm import Announced
+from lowatch.report.alert_summary import summary_fields
+from lowatch.report.history import FIELDS, Filter, Occurrence, Unreadable, occurrences
+from lowatch.report.history_text import json_lines, last_line, text_lines
+from lowatch.service.history import Query, command
+
+from .audit_worlds import NOW, orphan
+
+HOLD = 30.0
+Entry = dict[str, Any]
+
+
+def life(number: int, since: float = NOW) -> Tracked:
+    return orphan(f"n{number}.example.com", "192.0.2.10", "443/tcp", since=since)
+
+
+def written(tracked: Tracked, at: float, **rest: Any) -> Entry:
+    """The entry of a finding that fires, or went a hold ago, at that moment."""
+    now = Now(at, at)
+    one = replace(tracked, changed=at - HOLD, present=tracked.state is State.FIRING)
+    return stamped(alert.fields(one, now), at, **rest)
+
+
+def stamped(fields: Mapping[str, Any], at: float, **rest: Any) -> Entry:
+    return {"__REALTIME_TIMESTAMP": str(int(at * 1e6)), "_HOSTNAME": "web-17", **fields, **rest}
+
+
+def resolved(tracked: Tracked) -> Tracked:
+    return replace(tracked, state=State.RESOLVED)
+
+
+def found(entries: Iterable[Entry], wanted: Filter = Filter()) -> list[Occurrence]:  # noqa: B008  # immutable
+    """entries: oldest first."""
+    everything = list(occurrences(reversed(list(entries)), wanted))
+    assert Unreadable() not in everything
+    return [one for one in everything if isinstance(one, Occurrence)]
+
+
+def told(ones: Iterable[Occurrence]) -> list[tuple[str, float | None]]:
+    return [(one.domain.split(".")[0], one.lasted) for one in ones]
+
+
+def test_an_end_belongs_to_its_beginning() -> None:
+    first, again = life(1), life(1, NOW + 500)
+    entries = [
+        written(first, NOW + HOLD),
+        written(life(2), NOW + HOLD),
+        written(resolved(first), NOW + 100 + HOLD),
+        written(again, NOW + 500 + HOLD),
+        written(resolved(again), NOW + 507 + HOLD),
+    ]
+    assert told(found(entries)) == [("n1", 7.0), ("n2", None), ("n1", 100.0)]
+    newest = found(entries)[0]
+    assert newest.since == int(NOW) + 500
+    assert (newest.fired, newest.resolved) == (NOW + 500 + HOLD, NOW + 507 + HOLD)
+
+
+def test_what_fired_before_all_entries_comes_last_and_its_beginning_is_known() -> None:
+    entries = [
+        written(resolved(life(1, NOW - 1000)), NOW + HOLD),
+        written(life(2), NOW + HOLD),
+    ]
+    assert told(found(entries)) == [("n2", None), ("n1", 1000.0)]
+    assert found(entries)[1].fired is None
+
+
+def test_hosts_are_told_apart() -> None:
+    entries = [
+        written(life(1), NOW + HOLD),
+        written(resolved(life(1)), NOW + 60 + HOLD, _HOSTNAME="web-18"),
+    ]
+    assert [(one.host, one.lasted) for one in found(entries)] == [("web-17", None), ("web-18", 60.0)]
+
+
+def test_a_storm_and_single_entries_are_paired_whichever_way() -> None:
+    ones = [life(number) for number in range(4)]
+    ended = [replace(resolved(one), changed=NOW + 100, present=False) for one in ones]
+    at = Now(NOW + 100 + HOLD, NOW + 100 + HOLD)
+    folded = summary_fields([Announced(one, Now(NOW, NOW)) for one in ones[1:]])
+    folded_ends = summary_fields([Announced(one, at) for one in ended[:3]])
+    entries = [
+        written(ones[0], NOW + HOLD),
+        stamped(folded, NOW + HOLD),
+        stamped(folded_ends, at.wall),
+        written(resolved(ones[3]), NOW + 50 + HOLD),
+    ]
+    assert told(found(entries)) == [("n3", 50.0), ("n2", 100.0), ("n1", 100.0), ("n0", 100.0)]
+    assert [one.folded for one in found(entries)] == [True, True, True, False]
+    assert found(entries)[0].reason.startswith("n3.example.com resolves")  # its end was no storm's
+    assert told(found(entries, Filter(domain="n2.example.com"))) == [("n2", 100.0)]
+    assert found(entries, Filter(address="192.0.2.11")) == []
+
+
+def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "MOST_OPEN", 2)
+    entries = [
+        *(written(life(number), NOW + HOLD) for number in range(3)),
+        *(written(resolved(life(number)), NOW + 10 + HOLD) for number in range(3)),
+    ]
+    # Of the first the end is shown as soon as it is met; its beginning later, as if it had none.
+    assert told(found(entries)) == [("n0", 10.0), ("n2", 10.0), ("n1", 10.0), ("n0", None)]
+
+
+def test_entries_of_before_there_was_an_end_in_them() -> None:
+    entry = written(resolved(life(1)), NOW + 100)
+    del entry["LOWATCH_UNTIL"]
+    assert told(found([entry])) == [("n1", 100.25)]
+
+
+VALUES = st.recursive(
+    st.none() | st.text() | st.integers() | st.sampled_from(["firing", "resolved", "2026-11-23T03:12:07Z"]),
+    lambda inner: st.lists(inner, max_size=3),
+    max_leaves=4,
+)
+ANY_ENTRY = st.fixed_dictionaries(
+    {}, optional=dict.fromkeys(("__REALTIME_TIMESTAMP", *FIELDS), VALUES)
+) | st.fixed_dictionaries(
+    {
+        "MESSAGE_ID": st.sampled_from([alert.STORM_MESSAGE_ID, alert.RESOLVED_MESSAGE_ID]),
+        "__REALTIME_TIMESTAMP": st.integers(0, 2**63).map(str),
+        "LOWATCH_STATE": st.sampled_from(["firing", "resolved"]),
+        "LOWATCH_SINCE": st.sampled_from(["2026-11-23T03:12:07Z", "0001-01-01T00:00:00+23:00"]),
+        "LOWATCH_KIND": st.text(),
+        "LOWATCH_PORT": st.text(),
+        "LOWATCH_DOMAIN": st.text() | st.lists(st.integers(-1, 300)),
+        "LOWATCH_FOLDED": st.lists(st.text() | st.just('{"since": "2026-11-23T03:12:07Z"}')).map("\n".join),
+    }
+)
+
+
+@given(st.lists(ANY_ENTRY, max_size=5))
+def test_whatever_anyone_wrote_is_shown_harmlessly_or_not_at_all(entries: list[Entry]) -> None:
+    ones = [one for one in occurrences(entries) if isinstance(one, Occurrence)]
+    for line in [*text_lines(ones), last_line(len(ones), 0)]:
+        assert all(" " <= character <= "~" for character in line)
+    document = json.loads("\n".join(json_lines(ones, lambda: True)))
+    assert len(document["occurrences"]) == len(ones)
+
+
+def test_json_of_nothing() -> None:
+    document = json.loads("\n".join(json_lines([], lambda: False)))
+    assert document == {"schema": 1, "occurrences": [], "complete": False}
+
+
+def matched(query: Query, uid: int) -> list[list[str]]:
+    """The alternatives of the journal's matches."""
+    line = command(query, uid)
+    matches = " ".join(one for one in line if not one.startswith("-") and one != "journalctl")
+    return [each.split() for each in matches.split(" + ")]
+
+
+def test_only_entries_of_the_service_of_root_and_ones_own_are_asked_for() -> None:
+    alternatives = matched(Query(unit="lowatch.service"), 1000)
+    writers = {one for each in alternatives for one in each if one.startswith("_")}
+    assert writers == {"_SYSTEMD_UNIT=lowatch.service", "_UID=0", "_UID=1000"}
+    for each in alternatives:
+        assert sum(one.startswith("_") for one in each) == 1
+        assert any(one.startswith("MESSAGE_ID=") for one in each)
+    assert {one for each in matched(Query(unit=""), 0) for one in each} == {
+        f"MESSAGE_ID={one}"
+        for one in (*alert.MESSAGE_IDS.values(), alert.RESOLVED_MESSAGE_ID, alert.STORM_MESSAGE_ID)
+    }
+
+
+def test_the_journals_index_does_the_filtering_but_for_storms() -> None:
+    wanted = Filter(Kind.ORPHAN_VIP.value, "www.example.com", "192.0.2.10")
+    own, storm = matched(Query(wanted, unit=""), 0)
+    both = {"LOWATCH_KIND=orphan-vip"}
+    assert {one for one in storm if "MESSAGE_ID" not in one} == both
+    assert {one for one in own if "MESSAGE_ID" not in one} == {
+        *both,
+        "LOWATCH_DOMAIN=www.example.com",
+        "LOWATCH_ADDRESS=192.0.2.10",
+    }

@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lowatch.core.answers import Status as AnswerStatus
+from lowatch.core.lifecycle import State
+from lowatch.core.snapshot import Problem
+from lowatch.core.vitals import Vital
+from lowatch.report.status import LISTED, LastReload, Status, document, render_json
+from lowatch.report.status_text import FIRING_SHOWN, render
+
+from .audit_worlds import NOW, audit, bad_night, big, incomplete, one_orphan, orphan
+from .golden import assert_golden
+from .status_worlds import in_trouble, starting, well
+
+WORLDS = {"well": well, "starting": starting, "in-trouble": in_trouble}
+SGR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def plain(status: Status, width: int = 80) -> str:
+    return render(status, colour=False, width=width)
+
+
+def conclusion(status: Status) -> str:
+    return plain(status, width=1000).splitlines()[0]
+
+
+def part(status: Status, label: str) -> str:
+    """The line of one part."""
+    lines = plain(status, width=1000).splitlines()
+    return next(line.removeprefix(label).lstrip() for line in lines if line.startswith(f"{label} "))
+
+
+@pytest.mark.parametrize("name", WORLDS)
+def test_golden(name: str) -> None:
+    assert_golden(f"status-{name}.txt", plain(WORLDS[name]()))
+    assert_golden(f"status-{name}.json", render_json(WORLDS[name]()).decode("ascii"))
+
+
+@pytest.mark.parametrize("name", WORLDS)
+@pytest.mark.parametrize("width", [60, 80, 132])
+def test_colour_adds_nothing_but_colour(name: str, width: int) -> None:
+    coloured = render(WORLDS[name](), colour=True, width=width)
+    assert "\x1b" in coloured
+    assert SGR.sub("", coloured) == plain(WORLDS[name](), width)
+
+
+@pytest.mark.parametrize("name", WORLDS)
+def test_eighty_columns_are_enough(name: str) -> None:
+    assert max(map(len, plain(WORLDS[name]()).splitlines())) <= 80
+
+
+class TestConclusion:
+    def test_all_is_well(self) -> None:
+        assert conclusion(well()) == "lowatch 1.2.3 on web-17 is running, and all is well."
+
+    def test_what_it_waits_for(self) -> None:
+        expected = "lowatch 1.2.3 is starting: 412 of 1,204 names have not been asked yet."
+        assert conclusion(starting()) == expected
+
+    @pytest.mark.parametrize(
+        ("change", "said"),
+        [
+            ({"audit": one_orphan()}, "2 critical findings firing"),
+            ({"audit": incomplete()}, "the last audit is incomplete"),
+            ({"last_reload": LastReload(NOW, "bad")}, "the last reload failed"),
+            ({"config_problems": ["a", "b"]}, "the configuration has 2 problems"),
+            ({"journal_dropped": 1}, "1 alert never reached the journal"),
+        ],
+    )
+    def test_what_is_not_as_it_should_be(self, change: dict[str, Any], said: str) -> None:
+        changed = replace(well(), **change)
+        assert conclusion(changed) == f"lowatch 1.2.3 on web-17 is running: {said}."
+
+    def test_who_is_stuck(self) -> None:
+        stuck = replace(well(), vitals=[Vital("loop", 0.1, 2.0), Vital("netlink", 61.0, 60.0)])
+        said = "no sign of life from netlink for 1 min 1 s (limit 1 min)"
+        assert conclusion(stuck) == f"lowatch 1.2.3 on web-17 is stuck: {said}."
+        assert render(stuck, colour=True, width=200).startswith("\x1b[1;31m")
+
+
+def test_a_limit_that_is_just_kept() -> None:
+    assert not Vital("loop", 2.0, 2.0).stuck
+    assert Vital("loop", 2.001, 2.0).stuck
+
+
+class TestParts:
+    def test_the_configuration_cannot_move_the_cursor(self) -> None:
+        evil = "\x1b[2J\nlowatch is well"
+        status = replace(
+            in_trouble(),
+            interfaces=[evil],
+            config_files=[evil],
+            config_problems=[evil],
+            last_reload=LastReload(NOW, evil),
+            waits_for=evil,
+            vitals=[Vital(evil, 1.0, 0.5)],
+            audit=audit([orphan(evil, "192.0.2.10", "80/tcp")], problems=[Problem(evil, evil)]),
+        )
+        assert set(plain(status)) <= {"\n", *map(chr, range(32, 127))}
+        assert "lowatch is well" not in plain(status).splitlines()
+        render_json(status).decode("ascii")
+
+    def test_a_wall_clock_that_was_set_back(self) -> None:
+        status = replace(well(), now=NOW - 10_000)
+        assert part(status, "audit") == "0 ms ago, took 1 ms, complete"
+        assert document(status)["uptime_seconds"] == 0.0
+
+    def test_the_journal_is_not_wanted(self) -> None:
+        assert part(starting(), "journal") == "not enabled: alerts go to stderr"
+        assert document(starting())["journal"] == {"enabled": False, "waiting": None, "dropped": 0}
+
+    def test_no_domains_are_configured(self) -> None:
+        assert part(replace(well(), audit=audit()), "domains") == "0"
+
+    def test_problems_of_the_configuration_are_told_once(self) -> None:
+        problem = "/etc/lowatch/names.txt: cannot be read"
+        world = audit(problems=[Problem("config", problem)], complete=False)
+        assert plain(replace(well(), audit=world, config_problems=[problem])).count(problem) == 1
+
+
+class TestManyFindings:
+    def test_the_text_shows_some_and_counts_the_rest(self) -> None:
+        text = plain(replace(well(), audit=big(served=1, idle=5000)))
+        assert text.count("idle-vip: ") == FIRING_SHOWN
+        assert f"  and {5000 - FIRING_SHOWN:,} more: " in text
+
+    def test_none_is_left_out_where_ports_are_told_together(self) -> None:
+        text = plain(replace(well(), audit=one_orphan()), width=132)
+        assert "80/tcp and 443/tcp" in text
+        assert " more: " not in text
+
+    def test_json_has_the_first_and_the_counts(self) -> None:
+        shown = document(replace(well(), audit=big(served=1, idle=5000)))
+        assert len(shown["firing"]) == LISTED
+        assert shown["findings"]["info"]["firing"] == 5000
+
+    def test_problems_are_cut_as_well(self) -> None:
+        problems = [Problem("kernel", f"n{n}: timed out") for n in range(5000)]
+        status = replace(well(), audit=audit(problems=problems, complete=False))
+        shown = document(status)["audit"]
+        assert (len(shown["problems"]), shown["problem_count"]) == (LISTED, 5000)
+        assert "  and 4,990 more: see lowatch status --format json." in plain(status)
+
+
+class TestJson:
+    def test_what_fires_is_the_worst_first(self) -> None:
+        firing = document(in_trouble())["firing"]
+        ranks = [["info", "warning", "critical"].index(one["severity"]) for one in firing]
+        assert ranks == sorted(ranks, reverse=True)
+        expected = {t.finding.subject.key for t in bad_night().findings if t.state is State.FIRING}
+        assert {one["key"] for one in firing} == expected
+
+    def test_every_status_is_counted_be_it_zero(self) -> None:
+        assert document(starting())["domains"] == dict.fromkeys(AnswerStatus, 0)
+
+    @given(st.floats(0, 1e9), st.floats(0, 1e6))
+    def test_it_is_always_json(self, age: float, limit: float) -> None:
+        status = replace(well(), vitals=[Vital("loop", age, limit)], dns_lag=age, audit_seconds=limit)
+        assert json.loads(render_json(status))["healthy"] == (age <= limit)

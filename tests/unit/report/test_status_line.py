@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from lowatch.core.answers import Status
+from lowatch.core.findings import Finding, Kind, Subject
+from lowatch.core.lifecycle import State, Tracked
+from lowatch.report.status_line import starting_line, status_line
+
+
+def found(kind: Kind, state: State) -> Tracked:
+    return Tracked(Finding(Subject(kind), "something is wrong"), state, 0.0, 0.0)
+
+
+def test_all_is_well() -> None:
+    statuses = {Status.RESOLVED: 118, Status.UNKNOWN: 2, Status.STALE: 0}
+    assert status_line(3, statuses, []) == (
+        "3 addresses held; 120 domains: 118 resolved, 2 unknown; no findings"
+    )
+
+
+def test_findings() -> None:
+    tracked = [
+        found(Kind.ORPHAN_VIP, State.FIRING),
+        found(Kind.ORPHAN_VIP, State.FIRING),
+        found(Kind.IDLE_VIP, State.FIRING),
+        found(Kind.WIDE_PREFIX, State.PENDING),
+        found(Kind.WIDE_PREFIX, State.ACKNOWLEDGED),
+        found(Kind.WIDE_PREFIX, State.RESOLVED),
+    ]
+    assert status_line(1, {Status.RESOLVED: 1}, tracked) == (
+        "1 address held; 1 domain: 1 resolved; "
+        "3 findings firing (1 info, 2 critical), 1 pending, 1 acknowledged"
+    )
+
+
+def test_nothing_is_firing_yet() -> None:
+    pending = [found(Kind.ORPHAN_VIP, State.PENDING)]
+    assert status_line(1, {}, pending).endswith("; 0 domains; 0 findings firing, 1 pending")
+
+
+def test_unknown_is_not_none() -> None:
+    assert status_line(None, {}, []) == "addresses held: unknown; 0 domains; no findings"
+
+
+def test_while_it_starts() -> None:
+    assert starting_line({Status.UNKNOWN: 9, Status.RESOLVED: 1}, 18) == (
+        "starting: 10 domains: 9 unknown, 1 resolved; 18 questions to be asked"
+    )
+    assert starting_line({}, 0) == "starting: 0 domains"

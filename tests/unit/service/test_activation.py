@@ -1,0 +1,82 @@
+"""Sockets passed on by systemd: descriptors from 3 on, so in a child process."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+CHILD = """
+import json, logging, os, sys
+from lowatch.service.activation import passed_on
+from lowatch.service.http_listen import ListenError
+logging.basicConfig(stream=sys.stdout, format="%(message)s")
+environ = dict(os.environ)
+if environ.pop("OURS"):
+    environ["LISTEN_PID"] = str(os.getpid())
+try:
+    with passed_on(environ) as sockets:
+        rows = [[s.fileno(), s.getsockname()[1], s.getblocking(), s.get_inheritable()] for s in sockets]
+        print(json.dumps(rows))
+except ListenError as error:
+    print(json.dumps(str(error)))
+"""
+
+
+def passed(sockets: Sequence[socket.socket], names: str, *, ours: bool = True) -> list[Any]:
+    """What a child makes of them: its lines, the last one parsed."""
+    environ = {**os.environ, "LISTEN_FDS": str(len(sockets)), "LISTEN_FDNAMES": names, "LISTEN_PID": "1"}
+    descriptors = [one.fileno() for one in sockets]
+    # As systemd does it: dup2() to 3, 4... in the child.
+    moves = " ".join(f"{3 + number}<&{fd}" for number, fd in enumerate(descriptors))
+    ran = subprocess.run(
+        ["bash", "-c", f'exec "$@" {moves}', "-", sys.executable, "-c", CHILD],
+        env={**environ, "OURS": "yes" if ours else ""},
+        pass_fds=descriptors,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=20,
+    )
+    *lines, last = ran.stdout.splitlines()
+    return [*lines, json.loads(last)]
+
+
+def listener() -> socket.socket:
+    return socket.create_server(("127.0.0.1", 0))
+
+
+def port(one: socket.socket) -> int:
+    found: int = one.getsockname()[1]
+    return found
+
+
+@pytest.mark.parametrize("names", ["web", "lowatch.socket", ""])
+def test_the_web_socket(names: str) -> None:
+    with listener() as web:
+        assert passed([web], names) == [[[3, port(web), False, False]]]
+
+
+def test_two_of_them_and_one_that_is_not_for_us() -> None:
+    with listener() as first, listener() as strange, listener() as second:
+        said, found = passed([first, strange, second], "web:ssh:web")
+        assert said == "the socket 'ssh' passed by systemd is not for lowatch, ignoring"
+        assert [row[:2] for row in found] == [[3, port(first)], [5, port(second)]]
+
+
+def test_those_of_our_parent_are_not_ours() -> None:
+    with listener() as web:
+        assert passed([web], "web", ours=False) == [[]]
+
+
+def test_one_that_does_not_listen() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
+        assert passed([datagrams], "web") == [
+            "web: the socket 'web' passed by systemd is no listening stream socket"
+        ]

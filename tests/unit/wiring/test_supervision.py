@@ -1,0 +1,131 @@
+"""What a service manager hears, of parts that live and of parts that do not."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from lowatch.core.vitals import Sign
+from lowatch.service.notify import Notifier
+from lowatch.wiring.supervision import Supervision
+from tests.support.aio import run_async
+from tests.unit.resolve.virtual_time import run_virtually
+
+
+class Parts:
+    """A daemon, its resolver, and what they say of themselves."""
+
+    def __init__(self) -> None:
+        self.news = asyncio.Event()
+        self.ready = False
+        self.status = "starting"
+        self.progress = 0
+        self.busy = False
+
+    def signs(self) -> list[Sign]:
+        return [Sign("resolver", self.busy, self.progress, 30.0)]
+
+
+class Manager:
+    def __init__(self, path: Path) -> None:
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        self.socket.bind(str(path))
+
+    def heard(self) -> list[set[str]]:
+        messages = []
+        with suppress(BlockingIOError):
+            while True:
+                messages.append(set(self.socket.recv(4096).decode().splitlines()))
+        return messages
+
+
+@pytest.fixture
+def manager(tmp_path: Path) -> Iterator[Manager]:
+    found = Manager(tmp_path / "notify")
+    with found.socket:
+        yield found
+
+
+Story = Callable[[Parts, Supervision], Awaitable[None]]
+
+
+async def supervised(manager: Manager, story: Story, watchdog: float | None = 30.0) -> None:
+    parts, loop = Parts(), asyncio.get_running_loop()
+    notifier = Notifier(manager.socket.getsockname())
+    supervision = Supervision(notifier, watchdog, parts, parts.signs, lambda: parts.status, loop.time)
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(supervision.run())
+        await story(parts, supervision)
+        task.cancel()
+
+
+def test_a_start_that_takes_its_time(manager: Manager) -> None:
+    async def story(parts: Parts, _supervision: Supervision) -> None:
+        await asyncio.sleep(11)
+        assert manager.heard() == [
+            {"WATCHDOG=1", "EXTEND_TIMEOUT_USEC=60000000", "STATUS=starting"},
+            {"WATCHDOG=1", "EXTEND_TIMEOUT_USEC=60000000"},
+            {"WATCHDOG=1", "EXTEND_TIMEOUT_USEC=60000000"},
+        ]
+        parts.ready, parts.status = True, "all is well"
+        parts.news.set()
+        await asyncio.sleep(1)
+        assert manager.heard() == [{"WATCHDOG=1", "READY=1", "STATUS=all is well"}]
+
+    run_virtually(supervised(manager, story))
+
+
+def test_news_is_told_soon_and_no_faster_than_it_can_be_read(manager: Manager) -> None:
+    async def story(parts: Parts, _supervision: Supervision) -> None:
+        for number in range(100):
+            parts.status = str(number)
+            parts.news.set()
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.3)
+        heard = manager.heard()
+        assert len(heard) <= 6
+        assert "STATUS=99" in heard[-1]
+
+    run_virtually(supervised(manager, story))
+
+
+def test_a_short_watchdog_is_fed_in_time(manager: Manager) -> None:
+    async def story(_parts: Parts, _supervision: Supervision) -> None:
+        for _ in range(10):
+            await asyncio.sleep(2)
+            assert len(manager.heard()) >= 2
+
+    run_virtually(supervised(manager, story, watchdog=2.0))
+
+
+def test_a_stuck_part_trips_the_watchdog(manager: Manager, caplog: pytest.LogCaptureFixture) -> None:
+    async def story(parts: Parts, supervision: Supervision) -> None:
+        parts.busy = True
+        await asyncio.sleep(30)
+        assert all("WATCHDOG=1" in message for message in manager.heard())
+        await asyncio.sleep(11)
+        said = "resolver: busy for 35 s without getting anything done (limit 30 s)"
+        assert {"WATCHDOG=trigger", f"STATUS={said}"} in manager.heard()
+        assert [record.getMessage() for record in caplog.records] == [said]
+        assert supervision.vitals[0].stuck
+
+        parts.progress += 1  # and should it live after all, then so does the daemon
+        await asyncio.sleep(5)
+        assert manager.heard()[-1] >= {"WATCHDOG=1", "STATUS=starting"}
+
+    with caplog.at_level(logging.WARNING):
+        run_virtually(supervised(manager, story))
+
+
+def test_the_manager_is_told_of_the_end(manager: Manager) -> None:
+    async def story(_parts: Parts, _supervision: Supervision) -> None:
+        await asyncio.sleep(0)
+
+    run_async(supervised(manager, story))
+    assert manager.heard()[-1] == {"STOPPING=1", "STATUS=stopping"}
