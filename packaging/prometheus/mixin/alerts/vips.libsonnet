@@ -1,0 +1,106 @@
+// What lowatch is for: VIPs that nobody serves, and what else is wrong with what a host holds.
+local words = import '../words.libsonnet';
+local alert = import 'alert.libsonnet';
+local expressions = import 'expressions.libsonnet';
+
+local endpoint = '{{ $labels.domain }} ({{ $labels.address }}, {{ $labels.port }}/{{ $labels.protocol }})';
+
+function(config)
+  local c = words(config);
+  local reporting = expressions.reporting(c);
+  [
+    // lo_orphan_vip does not know what was acknowledged. Where all that a host has orphaned was, it is
+    // silent; where only some was, Alertmanager's silences have to do the rest.
+    alert(
+      config,
+      'LowatchOrphanVip',
+      'critical',
+      |||
+        lo_orphan_vip{%(selector)s} == 1
+        unless on (%(host)s) (
+          lowatch_findings{kind="orphan-vip",state="acknowledged",%(selector)s} > 0
+          unless on (%(host)s)
+          sum by (%(host)s) (lowatch_findings{kind="orphan-vip",state=~"pending|firing",%(selector)s}) > 0
+        )
+        or
+      ||| % c + expressions.untilSeenAgain(c, 'LowatchOrphanVip', ['severity']),
+      config.orphanVipFor,
+      'Nothing serves %s on {{ $labels.instance }}, which takes it for its own' % endpoint,
+      '{{ $labels.instance }} holds {{ $labels.address }} on {{ $labels.interface }} and resolves ' +
+      '{{ $labels.domain }} to it, but nobody listens on {{ $labels.port }}/{{ $labels.protocol }}: ' +
+      'whatever on this host connects to that name is refused, though other hosts may serve it well. ' +
+      'Start the service, or remove the address. The evidence, on that host: ' +
+      '`lowatch explain {{ $labels.domain }}`.',
+    ),
+
+    alert(
+      config,
+      'LowatchVipServedNowhere',
+      'critical',
+      |||
+        vip:lo_orphan_vip:holding_hosts{%(selector)s}
+        and
+        vip:lo_orphan_vip:serving_hosts{%(selector)s} == 0
+        unless
+      ||| % c + expressions.silentHosts(c, ' == 0'),
+      config.vipServedNowhereFor,
+      'No host serves %s' % endpoint,
+      '{{ $value }} host(s) hold {{ $labels.address }} for {{ $labels.domain }}, and none of them serves ' +
+      '{{ $labels.port }}/{{ $labels.protocol }}: as far as this fleet goes, it is down for everybody. ' +
+      'A host that has not been heard of for %s does not count.' % config.silentHostGrace,
+    ),
+
+    // Not where the name has just moved to another address, and is served there.
+    alert(
+      config,
+      'LowatchVipWithdrawn',
+      'warning',
+      |||
+        max_over_time(vip:lo_orphan_vip:serving_hosts{%(selector)s}[%(vipWithdrawnWindow)s]) > 0
+        unless
+        vip:lo_orphan_vip:holding_hosts{%(selector)s}
+        unless on (%(name)s)
+        vip:lo_orphan_vip:serving_hosts{%(selector)s} > 0
+        and on (%(fleet)s)
+        %(reporting)s
+        unless
+      ||| % (c { reporting: reporting }) + expressions.silentHosts(c, ''),
+      config.vipWithdrawnFor,
+      'No host holds %s any more' % endpoint,
+      'Up to {{ $value }} host(s) served it within the last %s. ' % config.vipWithdrawnWindow +
+      'Now no host that reports both holds {{ $labels.address }} and resolves {{ $labels.domain }} to it, ' +
+      'and the name is served at no other address: either every host has withdrawn it, or it was ' +
+      'retired on purpose (then this goes by itself).',
+    ),
+
+    alert(
+      config,
+      'LowatchVipUnreferenced',
+      'info',
+      |||
+        lowatch_finding{kind="idle-vip",state="firing",%(selector)s}
+      ||| % c,
+      config.vipUnreferencedFor,
+      '{{ $labels.instance }} holds {{ $labels.address }}, and no known domain points to it',
+      '{{ $labels.address }} is on {{ $labels.interface }} of {{ $labels.instance }}, but no domain that ' +
+      'lowatch knows resolves to it, and no socket is bound to it: was it left behind? Whatever on this ' +
+      'host connects to it stays on this host.',
+    ),
+
+    alert(
+      config,
+      'LowatchFinding',
+      null,
+      |||
+        lowatch_finding{kind!="idle-vip",state="firing",%(selector)s}
+        or
+      ||| % c + expressions.untilSeenAgain(c, 'LowatchFinding', []),
+      config.findingFor,
+      '{{ $labels.kind }} on {{ $labels.instance }}' +
+      '{{ with $labels.address }}: {{ . }}{{ end }}{{ with $labels.domain }} ({{ . }}){{ end }}',
+      'lowatch on {{ $labels.instance }} reports {{ $labels.kind }}' +
+      '{{ with $labels.interface }} on {{ . }}{{ end }}{{ with $labels.address }}, address {{ . }}{{ end }}' +
+      '{{ with $labels.domain }}, domain {{ . }}{{ end }}. What it saw, and what would mend it, on that ' +
+      'host: `lowatch check`, or `journalctl -u lowatch -x`.',
+    ),
+  ]

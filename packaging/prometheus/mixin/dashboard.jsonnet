@@ -1,0 +1,2 @@
+// ../../grafana/lowatch.json: jsonnet dashboard.jsonnet
+(import 'mixin.libsonnet').grafanaDashboards['lowatch.json']

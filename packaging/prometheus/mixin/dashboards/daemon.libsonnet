@@ -1,0 +1,147 @@
+// The lower half: DNS, the kernel's events, and the daemon's own cost.
+local panels = import 'panels.libsonnet';
+
+local hosts = 'job=~"$job",instance=~"$instance"';
+local rate(metric) = 'rate(%s{%s}[$__rate_interval])' % [metric, hosts];
+local total(metric, by='') = 'sum%s (%s)' % [if by == '' then '' else ' by (%s)' % by, rate(metric)];
+local quantile(q, metric) = panels.series(
+  'histogram_quantile(%g, sum by (le) (%s))' % [q, rate(metric + '_bucket')],
+  'p%g' % (q * 100),
+);
+local busiest(expr) = panels.series('topk(10, %s)' % expr, '{{instance}}');
+local lost(metric, name) = panels.series(
+  'sum(increase(%s{%s}[$__rate_interval]))' % [metric, hosts],
+  name,
+);
+
+[
+  {
+    title: 'DNS',
+    panels: [
+      panels.timeseries(
+        'Queries by outcome',
+        'TIMEOUT and UNREACHABLE stand for answers that did not come.',
+        [panels.series(total('lowatch_dns_queries_total', 'rcode'), '{{rcode}}')],
+        'reqps',
+        stacked=true,
+        width=6,
+      ),
+      panels.timeseries(
+        'Time to an answer',
+        'Of single queries, failed ones included.',
+        [quantile(0.5, 'lowatch_dns_query_duration_seconds'), quantile(0.99, 'lowatch_dns_query_duration_seconds')],
+        's',
+        width=6,
+      ),
+      panels.timeseries(
+        'Lookups begun late',
+        'After they were due. Above a second: max_qps is too low for the names.',
+        [quantile(0.5, 'lowatch_dns_lag_seconds'), quantile(0.99, 'lowatch_dns_lag_seconds')],
+        's',
+        width=6,
+      ),
+      panels.timeseries(
+        'Domains by status',
+        'Summed over hosts. Stale: the last good answer is kept. Unknown: not judged.',
+        [panels.series('sum by (status) (lowatch_domains{%s})' % hosts, '{{status}}')],
+        'none',
+        stacked=true,
+        width=6,
+      ),
+    ],
+  },
+  {
+    title: 'Audits and the kernel',
+    panels: [
+      panels.timeseries(
+        'Age of the last audit',
+        'The ten oldest. By the clocks of the host and of Prometheus: a constant offset is theirs.',
+        [busiest('time() - lowatch_last_audit_timestamp_seconds{%s}' % hosts)],
+        's',
+        width=6,
+      ),
+      panels.timeseries(
+        'Time for an audit',
+        '',
+        [quantile(0.5, 'lowatch_audit_duration_seconds'), quantile(0.99, 'lowatch_audit_duration_seconds')],
+        's',
+        width=6,
+      ),
+      panels.timeseries(
+        'Audits and netlink events',
+        'Events only say when to look again: a burst of them is one audit.',
+        [
+          panels.series(total('lowatch_audits_total'), 'audits'),
+          panels.series(total('lowatch_netlink_events_total', 'group'), '{{group}} events'),
+        ],
+        'ops',
+        width=6,
+      ),
+      panels.timeseries(
+        'Lost, and done again',
+        'Each overrun is followed by a resync. Dropped: journal entries, series over the cap. Mismatches: ' +
+        'DNS responses that two parsers read in different ways.',
+        [
+          lost('lowatch_netlink_overruns_total', 'netlink overruns'),
+          lost('lowatch_netlink_resyncs_total', 'netlink resyncs'),
+          lost('lowatch_journal_dropped_total', 'journal entries dropped'),
+          lost('lowatch_series_dropped_total', 'series dropped'),
+          lost('lowatch_dns_parser_mismatches_total', 'DNS parser mismatches'),
+        ],
+        'none',
+        width=6,
+      ),
+    ],
+  },
+  {
+    title: 'The daemon',
+    panels: [
+      panels.timeseries(
+        'CPU',
+        'Of one core. The ten busiest.',
+        [busiest(rate('process_cpu_seconds_total'))],
+        'percentunit',
+        width=6,
+      ),
+      panels.timeseries(
+        'Resident memory',
+        'The ten largest.',
+        [busiest('process_resident_memory_bytes{%s}' % hosts)],
+        'bytes',
+        width=6,
+      ),
+      panels.timeseries(
+        'Open descriptors',
+        'Of those allowed. The ten with most.',
+        [busiest('process_open_fds{%(h)s} / process_max_fds{%(h)s}' % { h: hosts })],
+        'percentunit',
+        width=4,
+      ),
+      panels.table(
+        'Versions and configurations',
+        'When each host started, and when it last took its configuration.',
+        [
+          '1000 * max by (instance) (process_start_time_seconds{%s})' % hosts,
+          '1000 * max by (instance) (lowatch_config_last_reload_success_timestamp_seconds{%s})' % hosts,
+          'max by (instance) (lowatch_config_last_reload_successful{%s})' % hosts,
+          'max by (instance, version) (lowatch_build_info{%s})' % hosts,
+        ],
+        {
+          instance: { name: 'host' },
+          version: { name: 'version' },
+          'Value #A': { name: 'started', unit: 'dateTimeFromNow' },
+          'Value #B': { name: 'configured', unit: 'dateTimeFromNow' },
+          'Value #C': { name: 'reload worked', unit: 'bool_yes_no', steps: [
+            { color: 'red', value: null },
+            { color: 'green', value: 1 },
+          ] },
+        },
+        ['instance', 'version', 'Value #A', 'Value #B', 'Value #C'],
+        hidden=['Value #D'],
+        sort='started',
+        descending=true,
+        width=8,
+      ),
+    ],
+  },
+]

@@ -1,0 +1,156 @@
+// The upper half: the VIPs, by what the hosts say of them.
+local panels = import 'panels.libsonnet';
+
+local hosts = 'job=~"$job",instance=~"$instance"';
+local named = hosts + ',domain=~"$domain"';
+local vip = 'domain, address, port, protocol';
+
+// A host may hold an address on two interfaces: it is one host.
+local perHost = 'max by (instance, %s) (lo_orphan_vip{%s})' % [vip, named];
+
+local column(name, extra={}) = { name: name } + extra;
+local place = {
+  domain: column('domain'),
+  address: column('address'),
+  port: column('port'),
+  protocol: column('protocol'),
+};
+
+[
+  {
+    title: 'Now',
+    panels: [
+      panels.stat(
+        'Orphaned endpoints',
+        'Domain, address and port that a host takes for its own and does not serve.',
+        'sum(%s)' % perHost,
+        noValue='no VIP held',
+      ),
+      panels.stat(
+        'Served nowhere',
+        'Of the endpoints that any host holds, those that none of them serves.',
+        'sum(sum by (%s) (1 - %s) == bool 0)' % [vip, perHost],
+        noValue='no VIP held',
+      ),
+      panels.stat(
+        'Findings firing',
+        'Of all kinds, orphans included.',
+        'sum(lowatch_findings{state="firing",%s})' % hosts,
+        colour='orange',
+      ),
+      panels.stat(
+        'Hosts watched',
+        'Hosts that show an audit.',
+        'count(lowatch_last_audit_timestamp_seconds{%s})' % hosts,
+        bad=null,
+      ),
+      panels.stat('Hosts down', 'Targets that cannot be scraped.', 'sum(up{%s} == bool 0)' % hosts),
+      panels.stat(
+        'Oldest audit',
+        'The age of the least recent one; lowatch makes one every 30 s at the least.',
+        'max(time() - lowatch_last_audit_timestamp_seconds{%s})' % hosts,
+        unit='s',
+        bad=180,
+      ),
+      panels.stat(
+        'Domains in doubt',
+        'Stale or unknown: DNS gives no fresh answer. Summed over hosts.',
+        'sum(lowatch_domains{status=~"stale|unknown",%s})' % hosts,
+        colour='orange',
+      ),
+      panels.stat(
+        'Reloads refused',
+        'Hosts whose last reload failed: they run their old configuration.',
+        'sum(lowatch_config_last_reload_successful{%s} == bool 0)' % hosts,
+        colour='orange',
+      ),
+    ],
+  },
+  {
+    title: 'VIPs',
+    panels: [
+      panels.table(
+        'Orphaned now',
+        'Since when: as the alert LowatchOrphanVip has it; empty where the rules are not loaded.',
+        [
+          '%s == 1' % perHost,
+          '1000 * max by (instance, %s) (ALERTS_FOR_STATE{alertname="LowatchOrphanVip",%s})' % [vip, named],
+        ],
+        place {
+          instance: column('host'),
+          'Value #B': column('since', { unit: 'dateTimeFromNow' }),
+        },
+        ['domain', 'instance', 'address', 'port', 'protocol', 'Value #B'],
+        hidden=['Value #A'],
+        sort='since',
+      ),
+      panels.table(
+        'Who serves what',
+        'How many hosts hold each endpoint, and how many of them serve it. The least served first.',
+        [
+          'count by (%s) (%s)' % [vip, perHost],
+          'sum by (%s) (1 - %s)' % [vip, perHost],
+        ],
+        place {
+          'Value #A': column('holding'),
+          'Value #B': column('serving', { steps: [{ color: 'red', value: null }, { color: 'green', value: 1 }] }),
+        },
+        ['domain', 'address', 'port', 'protocol', 'Value #A', 'Value #B'],
+        sort='serving',
+      ),
+      panels.timeline(
+        'Endpoints that were orphaned',
+        'Those that were on any host in this time, and when.',
+        [panels.series(
+          |||
+            max by (%(vip)s) (lo_orphan_vip{%(named)s})
+            and
+            max by (%(vip)s) (max_over_time(lo_orphan_vip{%(named)s}[$__range])) == 1
+          ||| % { vip: vip, named: named },
+          '{{domain}} {{address}} {{port}}/{{protocol}}',
+        )],
+        { '0': { text: 'served', color: 'green', index: 0 }, '1': { text: 'orphaned', color: 'red', index: 1 } },
+      ),
+    ],
+  },
+  {
+    title: 'Findings',
+    panels: [
+      panels.timeseries(
+        'Findings by kind',
+        'In any state: pending, firing, acknowledged.',
+        [panels.series('sum by (kind, state) (lowatch_findings{%s}) > 0' % hosts, '{{kind}}, {{state}}')],
+        'none',
+        stacked=true,
+        width=6,
+      ),
+      panels.table(
+        'Findings of other kinds',
+        'All but orphan-vip, which has its own table.',
+        ['max by (instance, kind, severity, state, interface, address, domain) (lowatch_finding{%s})' % named],
+        {
+          instance: column('host'),
+          kind: column('kind'),
+          severity: column('severity'),
+          state: column('state'),
+          interface: column('interface'),
+          address: column('address'),
+          domain: column('domain'),
+        },
+        ['severity', 'kind', 'state', 'instance', 'interface', 'address', 'domain'],
+        hidden=['Value'],
+        sort='severity',
+      ),
+      panels.timeseries(
+        'Addresses held',
+        'On the watched interfaces, local routes included. A step is a VIP that came or went.',
+        [panels.series(
+          'sum by (interface, family) (lowatch_held_addresses{%s})' % hosts,
+          '{{interface}}, {{family}}',
+        )],
+        'none',
+        width=6,
+      ),
+    ],
+  },
+]
