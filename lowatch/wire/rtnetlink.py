@@ -143,6 +143,8 @@ def parse_link(data: bytes, start: int, end: int) -> LinkMessage:
     family, _, ifindex, flags, _ = unpack(_IFINFO, data, start, end)
     found = walk_attributes(data, start + _IFINFO.size, end)
     first, last = found.get(_IFLA_IFNAME, (start, start))
+    if family != AF_UNSPEC:  # a bridge port's IFLA_AF_SPEC has its VLANs
+        return LinkMessage(family, ifindex, _text(data[first:last]), flags)
     return LinkMessage(
         family,
         ifindex,

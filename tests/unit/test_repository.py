@@ -25,15 +25,15 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_make_targets_exist(page: Path) -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = set(re.findall(r"(?:`|^    )make ([a-z]+)", page.read_text(), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z0-9]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"(?:`|^    )make ([a-z0-9]+)", page.read_text(), re.MULTILINE))
     assert named <= targets
 
 
 def test_every_target_but_help_is_phony() -> None:
     makefile = (ROOT / "Makefile").read_text()
-    targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
-    assert targets == set(re.findall(r"^\.PHONY: ([a-z]+)$", makefile, re.MULTILINE))
+    targets = set(re.findall(r"^([a-z0-9]+):", makefile, re.MULTILINE))
+    assert targets == set(re.findall(r"^\.PHONY: ([a-z0-9]+)$", makefile, re.MULTILINE))
 
 
 def test_the_configuration_of_the_readme_loads(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from lowatch.wire.netlink import HEADER
 from lowatch.wire.rtnetlink import (
     AF_INET,
     AF_INET6,
+    AF_UNSPEC,
     AddressMessage,
     AddressShape,
     LinkMessage,
@@ -50,6 +51,9 @@ class Decoded:
 def link(data: bytes) -> LinkMessage:
     """`data` is one whole message here and below: its header and its body."""
     decoded = Decoded(ifinfmsg, data)
+    if decoded["family"] != AF_UNSPEC:  # a bridge port's IFLA_AF_SPEC has its VLANs
+        name = decoded.last("IFLA_IFNAME", "")
+        return LinkMessage(decoded["family"], decoded["index"], name, decoded["flags"])
     families = decoded.last("IFLA_AF_SPEC")
     ipv4 = families and families.get_attr("AF_INET")
     information = decoded.last("IFLA_LINKINFO")

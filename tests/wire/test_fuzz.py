@@ -159,14 +159,14 @@ def usual(body: bytes, fixed: int, sizes: Sizes) -> bool:
 
 
 def nested_as_sent(body: bytes, fixed: int, sent: list[bytes]) -> bool:
-    """Whether what lies deeper in a link's message (the longest attributes) was left alone."""
-    deep = {one[first:last] for one in sent for first, last in _nested(one, fixed)}
-    return all(body[first:last] in deep for first, last in _nested(body, fixed))
+    """Whether what lies deeper in a link's message was left alone, and in its place."""
+    return _nested(body, fixed) <= {nested for one in sent for nested in _nested(one, fixed)}
 
 
-def _nested(body: bytes, fixed: int) -> list[tuple[int, int]]:
+def _nested(body: bytes, fixed: int) -> set[tuple[int, bytes]]:
     found = walk_attributes(body, fixed, len(body))
-    return [found[kind] for kind in (18, 26) if kind in found]  # IFLA_LINKINFO, IFLA_AF_SPEC
+    deep = {kind: found[kind] for kind in (18, 26) if kind in found}  # IFLA_LINKINFO, IFLA_AF_SPEC
+    return {(kind, body[first:last]) for kind, (first, last) in deep.items()}
 
 
 def test_datagrams(addresses: list[bytes]) -> None:

@@ -276,6 +276,16 @@ def test_a_bridge_port_that_leaves_is_no_link_that_goes() -> None:
     assert tables.shown() == ["address 192.0.2.10/32 dummy0"]
 
 
+def test_a_bridge_ports_vlans_are_no_ipv4_settings() -> None:
+    """Type 2 of IFLA_AF_SPEC, which is AF_INET for a link, is IFLA_BRIDGE_VLAN_INFO for a port.
+
+    (linux/if_bridge.h. This machine's kernel has no VLAN filtering that could be asked.)
+    """
+    vlans = attribute(26 | 0x8000, attribute(2, pack("=HH", 6, 1)) + attribute(2, pack("=HH", 0, 10)))
+    port = pack("=BxHiII", AF_BRIDGE, 1, DUMMY, UP, 0) + attribute(3, b"dummy0\0") + vlans
+    assert Tables(link(DUMMY, "dummy0")).hear(message(RTM_NEWLINK, port)) == [UNCHANGED]
+
+
 @pytest.mark.parametrize(("flags", "up"), [(UP | LOOPBACK, True), (LOOPBACK, False)])
 def test_watched_links(flags: int, up: bool) -> None:
     tables = Tables(link(LO, "lo", flags))

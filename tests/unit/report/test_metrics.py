@@ -281,7 +281,7 @@ def test_ten_thousand_endpoints_are_ten_thousand_series() -> None:
 
 
 class TestText:
-    @given(st.text(st.characters(exclude_categories=("Cs",))))
+    @given(st.text(st.characters(blacklist_categories=("Cs",))))
     def test_any_label_comes_back_as_it_was(self, text: str) -> None:
         judged = JudgedEndpoint(text, parse_address("192.0.2.10"), text, Port(443, "tcp"), Verdict.ORPHAN)
         body = rendered(audit(endpoints=[judged])).body
