@@ -7,7 +7,7 @@ export PYTHON
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: .venv/.dev ## install what the other targets need (they do so by themselves)
@@ -29,6 +29,18 @@ lint: .venv/.dev ## format, lint, types, layers
 
 .PHONY: check
 check: lint test ## all that must be green before a commit
+
+.PHONY: oldest
+oldest: .venv/.dev ## run the core of the tests on Debian's own, oldest versions
+	@PYTHONNOUSERSITE=1 /usr/bin/python3 -m tests.packaging.oldest $(ARGS)
+
+.PHONY: deb
+deb: .venv/.dev ## build the Debian package, into dist/
+	@scripts/deb dist
+
+.PHONY: debian13
+debian13: .venv/.dev ## test the package in a booted Debian 13; needs mmdebstrap; ARGS as for test
+	@scripts/debian13 $(ARGS)
 
 .PHONY: oracle
 oracle: .venv/.dev ## compare verdicts with real connects in 2,000 random worlds
