@@ -19,18 +19,23 @@ class Listener(NamedTuple):
     """The socket that the kernel's own demultiplexer picks for an endpoint.
 
     address: what it is bound to; all zeros for a wildcard.
-    inode, uid: of the socket, from inet_diag's fixed header.
+    inode, uid: of the socket, from inet_diag's fixed header. uid: None for one of another user namespace.
     unit: the systemd unit its cgroup belongs to, or None where that is not known.
     queued, backlog: connections waiting to be accepted, and the limit of the accept queue (tcp).
     """
 
     address: Address
     inode: int
-    uid: int
+    uid: int | None
     unit: str | None = None
     queued: int = 0
     backlog: int = 0
     protocol: str = "tcp"
+
+    @property
+    def owner(self) -> str:
+        """As in "uid 33"."""
+        return "another user" if self.uid is None else f"uid {self.uid}"
 
     @property
     def accept_queue_full(self) -> bool:

@@ -22,6 +22,7 @@ from .arrivals import Arrivals
 from .asked import Asked
 from .cgroups import CgroupUnits
 from .netlink import NetlinkError, RequestSocket, unknown
+from .owners import foreign_uid
 
 
 class Listeners:
@@ -31,6 +32,7 @@ class Listeners:
         self._diag = diag
         self._units = units
         self._arrivals = arrivals
+        self._foreign_uid = foreign_uid()
         self._handled: set[str] = set()
         asked: Asked[Endpoint, Listener | Unknown | None] = Asked(
             diag, self._lookup, self._listener, lambda error: unknown(error, "sock_diag")
@@ -93,7 +95,7 @@ class Listeners:
         return Listener(
             unmapped(found.address),
             found.inode,
-            found.uid,
+            None if found.uid == self._foreign_uid else found.uid,
             self._units.unit(found.cgroup),
             found.queued,
             found.backlog,

@@ -189,7 +189,7 @@ def _style(verdict: Verdict) -> Style:
 
 
 def _listener(listener: Listener) -> str:
-    owner = f"uid {listener.uid}, inode {listener.inode}"
+    owner = f"{listener.owner}, inode {listener.inode}"
     if listener.unit:
         owner = f"{printable(listener.unit)} ({owner})"
     queue = ""

@@ -86,7 +86,7 @@ def _served_by(endpoint: JudgedEndpoint) -> str:
     listener = endpoint.listener
     if listener is None:
         return "-" if endpoint.verdict is not Verdict.ORPHAN else "nobody"
-    owner = printable(listener.unit) if listener.unit else f"uid {listener.uid}"
+    owner = printable(listener.unit) if listener.unit else listener.owner
     if listener.address == endpoint.address:
         return owner
     return f"{owner} at {format_address(listener.address)}"

@@ -34,7 +34,7 @@ def backlogged_vip(
             )
         elif endpoint.verdict is Verdict.BACKLOGGED and endpoint.listener is not None:
             listener = endpoint.listener
-            owner = f" of {listener.unit}" if listener.unit else f" of uid {listener.uid}"
+            owner = f" of {listener.unit or listener.owner}"
             yield Finding(
                 Subject(
                     Kind.BACKLOGGED_VIP,

@@ -1,0 +1,93 @@
+"""The package is installed, upgraded, removed and purged, each on a machine that is thrown away."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.service.conftest import WWW
+from tests.support.booted import Machine
+from tests.support.booted_unit import Unit, settings
+from tests.support.dns_server import Knot
+from tests.support.package import OLDER, built_deb
+
+KEPT = (
+    "etc/.pwd.lock",
+    "run/log",
+    "run/systemd",
+    "var/cache",
+    "var/lib/dpkg",
+    "var/lib/systemd/catalog",
+    "var/log",
+)
+"""Where dpkg, journald and systemd keep their own accounts of what was there."""
+CONFIGURATION = "/etc/lowatch/lowatch.toml"
+
+
+@pytest.fixture
+def bare() -> Iterator[Machine]:
+    """lowatch was never there. The test is inside its network, and 192.0.2.10 is held on lo."""
+    with Machine() as machine, machine.netns.entered():
+        machine.netns.ip("addr add 192.0.2.10/32 dev lo")
+        machine.copy(built_deb(version=OLDER), "/root/older.deb")
+        machine.copy(built_deb(), "/root/lowatch.deb")
+        yield machine
+
+
+@pytest.fixture
+def knot(bare: Machine) -> Iterator[Knot]:
+    with Knot({"example.com": "www A 192.0.2.10"}) as running:
+        yield running
+
+
+def left_behind(machine: Machine, since: str) -> list[str]:
+    """What was made or changed after the file `since`, or is named after lowatch."""
+    made = rf"\( -cnewer {since} ! -type d -o -name '*lowatch*' \)"
+    places = f"find /etc /opt /run /srv /tmp /usr /var -xdev {made}"
+    return [path for path in machine.run(places).splitlines() if not path.lstrip("/").startswith(KEPT)]
+
+
+def test_installed_it_runs(bare: Machine) -> None:
+    """And at each boot; the socket unit waits for those who want it."""
+    bare.run("dpkg --install /root/lowatch.deb")
+    assert bare.show("lowatch.service", "ActiveState") == "active"
+    assert bare.run("systemctl is-enabled lowatch.service").strip() == "enabled"
+    assert bare.attempt("systemctl is-enabled lowatch.socket").stdout.strip() == "disabled"
+    assert bare.run("lowatch config check")
+
+
+def test_upgraded_it_keeps_configuration_and_state(bare: Machine, knot: Knot) -> None:
+    """The new one runs, with what the administrator wrote; nothing is announced again."""
+    bare.run("dpkg --install /root/older.deb")
+    unit = Unit(bare, settings(knot, f'hold = "0s"\ndomains = ["{WWW}:80"]'))
+    unit.restart()
+    unit.until(lambda: unit.announced("orphan-vip") == ["firing"])
+    written, before, pid = bare.path(CONFIGURATION).read_text(), unit.findings("orphan-vip"), unit.pid
+    assert unit.metric('lowatch_build_info{version="0.0.1"}') == 1
+    bare.run("dpkg --force-confold --install /root/lowatch.deb")
+    assert unit.show("ActiveState") == "active"
+    assert unit.pid != pid
+    assert unit.metric('lowatch_build_info{version="0.0.1"}') is None
+    assert bare.path(CONFIGURATION).read_text() == written
+    assert unit.findings("orphan-vip") == before
+    assert unit.announced("orphan-vip") == ["firing"]
+
+
+def test_removed_it_keeps_what_is_needed_to_come_back(bare: Machine) -> None:
+    bare.run("dpkg --install /root/lowatch.deb")
+    Unit(bare, "domains = []\n")
+    bare.run("dpkg --remove lowatch")
+    assert bare.show("lowatch.service", "LoadState") == "not-found"
+    assert bare.path(CONFIGURATION).read_text() == "domains = []\n"
+    assert bare.path("/var/lib/private/lowatch/findings.json").exists()
+
+
+def test_purged_it_leaves_nothing(bare: Machine, knot: Knot) -> None:
+    bare.run("touch /root/before")
+    bare.run("dpkg --install /root/lowatch.deb")
+    unit = Unit(bare, settings(knot, f'hold = "0s"\ndomains = ["{WWW}:80"]'))
+    unit.restart()
+    unit.until(lambda: unit.announced("orphan-vip") == ["firing"])
+    bare.run("dpkg --purge lowatch")
+    assert left_behind(bare, "/root/before") == []
+    assert "lowatch" not in bare.run("systemctl list-unit-files --all; systemctl list-units --all")
+    assert "lowatch" not in bare.run("journalctl --list-catalog")
