@@ -111,6 +111,11 @@ class Auditor:
         """How many domains have each answer status."""
         return self._resolver.statuses
 
+    @property
+    def progress(self) -> int:
+        """Grows as an audit goes on: its end may be far, where many connects meet a firewall."""
+        return self._domains.progress
+
     def leads_here(self, domain: str) -> bool:
         """Whether it is one of the few that lead here, as far as was seen."""
         return domain in self._domains.views

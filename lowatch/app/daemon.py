@@ -7,6 +7,7 @@ due; nothing else wakes it.
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Protocol
@@ -31,7 +32,7 @@ from .told import as_told
 SWEEP_EVERY = 30.0
 """Seconds between looks at everything, for what no event tells of."""
 STUCK_AFTER = 15.0
-"""Seconds that a sweep may be late, or take."""
+"""Seconds that a sweep may be late, or any part of it may take."""
 _SOON = 0.25
 """Seconds until what could not be finished is tried again."""
 _ANNOUNCED_AT_ONCE = 32
@@ -74,6 +75,7 @@ class Daemon:
         self._orphans = OrphanValues(one.finding.subject for one in self._tracked.values() if one.announced)
         self._unannounced: deque[Tracked] = deque()
         self._saved_untold = False
+        self._saving = threading.Lock()
         self._settled = False
         self._ready = False
         self._ports = ports_of(policy.domains)
@@ -89,8 +91,8 @@ class Daemon:
         self._sweep_at = float("-inf")
 
     def sign(self) -> Sign:
-        """A sweep makes a turn, whatever else happens."""
-        return Sign("audits", True, self._turns, SWEEP_EVERY + STUCK_AFTER)
+        """A sweep makes a turn, whatever else happens; a long one shows that it goes on."""
+        return Sign("audits", True, self._turns + self._auditor.progress, SWEEP_EVERY + STUCK_AFTER)
 
     @property
     def held(self) -> int | None:
@@ -243,8 +245,9 @@ class Daemon:
             return
         now = self._clock.now()
         before, self._stepped = self._tracked, now
-        self._tracked, announcements = step(before, self._latest[1], now, self._policy)
-        self._unannounced += announcements
+        tracked, announcements = step(before, self._latest[1], now, self._policy)
+        self._unannounced += announcements  # first: the saving thread may look between the two
+        self._tracked = tracked
         if self._tracked != before:
             self._summary = None
             self.news.set()
@@ -255,7 +258,8 @@ class Daemon:
         """The loop has its turn between them. What the sink could tell nobody yet is saved as that."""
         while self._unannounced:
             for _ in range(min(_ANNOUNCED_AT_ONCE, len(self._unannounced))):
-                self._alerts.announce(self._unannounced.popleft(), self._clock.now())
+                self._alerts.announce(self._unannounced[0], self._clock.now())
+                self._unannounced.popleft()  # not before: for the saving thread it is always somewhere
             await asyncio.sleep(0)
         if self._saved_untold and not self._alerts.untold:
             self._unsaved.set()
@@ -268,8 +272,13 @@ class Daemon:
             await asyncio.to_thread(self._save)
 
     def _save(self) -> None:
-        """What is tracked now, not when the thread was asked: a late one never writes older state."""
-        tracked = self._tracked
-        untold = [*self._unannounced, *self._alerts.untold]
-        self._saved_untold = bool(untold)
-        self._store.save(as_told(tracked, untold))
+        """What is tracked now, not when the thread was asked: a late one never writes older state.
+
+        Looked at in the direction in which an alert moves, so that none is missed.
+        """
+        with self._saving:
+            tracked = self._tracked
+            unannounced = list(self._unannounced)
+            untold = [*self._alerts.untold, *unannounced]
+            self._saved_untold = bool(untold)
+            self._store.save(as_told(tracked, untold))

@@ -87,6 +87,8 @@ class Domains:
         self._taken_since: set[str] = set()
         self.version = 0
         """Grows whenever any view is replaced."""
+        self.progress = 0
+        """Grows with every slice that was looked at."""
 
     @property
     def not_well(self) -> list[Endpoint]:
@@ -174,6 +176,7 @@ class Domains:
         seen = _Seen(look, answers, candidates, deliveries, places, expected, listeners)
         if not (known and listeners is known.listeners and self._settled(names)):
             await self._take_all(names, seen, look)
+        self.progress += 1
         return seen
 
     def _candidates(self, answers: Iterable[Answer]) -> list[Address]:

@@ -31,7 +31,7 @@ def register(commands: Commands) -> None:
             f"--{option}",
             default="",
             metavar="TIME",
-            help='as journalctl has it: -1h, yesterday, "2026-11-25 03:00"',
+            help="as journalctl has it: -1h, yesterday, '2026-11-25 03:00' (local time); or as shown here",
         )
     parser.add_argument("--kind", choices=[kind.value for kind in Kind], default="", metavar="KIND")
     parser.add_argument("--domain", default="", metavar="NAME")

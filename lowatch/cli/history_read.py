@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from itertools import chain, islice
 
 from lowatch.config.names import parse_domain
@@ -59,7 +60,17 @@ def _query(arguments: argparse.Namespace) -> Query:
     places = [f"--directory={arguments.directory}"] if arguments.directory else []
     places += [f"--file={each}" for each in arguments.file]
     unit = arguments.unit if "." in arguments.unit else f"{arguments.unit}.service"
-    return Query(wanted, arguments.since, arguments.until, places, "" if arguments.any_writer else unit)
+    since, until = _time(arguments.since), _time(arguments.until)
+    return Query(wanted, since, until, places, "" if arguments.any_writer else unit)
+
+
+def _time(text: str) -> str:
+    """For journalctl, which knows RFC 3339, as we show it, from systemd 254 on only."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return text if moment.tzinfo is None else f"@{moment.timestamp():.0f}"
 
 
 class _Reading:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-MAX_STEP = 15.0
-"""Seconds that a look can add: whoever was stopped, or suspended, must get a chance to go on first."""
+MAX_STEP = 5.0
+"""Seconds that a look can add, and no limit is below twice that. Whoever was stopped, or suspended, must
+get a chance to go on first: the look may come before its turn, and only the next one comes after it."""
 
 
 class Sign(NamedTuple):

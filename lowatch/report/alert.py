@@ -37,7 +37,8 @@ def fields(tracked: Tracked, now: Now) -> dict[str, str]:
 
     One that does not apply is "": `journalctl -x` would print the bare name of a missing field.
     Values are as the finding has them, except in MESSAGE and LOWATCH_REASON, which are one line of
-    printable ASCII. LOWATCH_UNTIL, when it went, is an addition to the contract's.
+    printable ASCII. Additions to the contract's: LOWATCH_UNTIL, when it went; and LOWATCH_PREFIXLEN, of a
+    finding about a whole prefix, which else could not be told from another with the same address.
     """
     finding, subject = tracked.finding, tracked.finding.subject
     resolved = tracked.state is State.RESOLVED
@@ -51,6 +52,7 @@ def fields(tracked: Tracked, now: Now) -> dict[str, str]:
         "LOWATCH_SEVERITY": finding.severity.value,
         "LOWATCH_INTERFACE": subject.interface or "",
         "LOWATCH_ADDRESS": "" if subject.address is None else format_address(subject.address),
+        "LOWATCH_PREFIXLEN": "" if subject.prefixlen is None else str(subject.prefixlen),
         "LOWATCH_DOMAIN": subject.domain or "",
         "LOWATCH_PORT": "" if subject.port is None else str(subject.port.number),
         "LOWATCH_PROTOCOL": "" if subject.port is None else subject.port.protocol,

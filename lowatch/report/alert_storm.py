@@ -43,7 +43,19 @@ class Announced(NamedTuple):
     now: Now
 
 
-_Group = tuple[Kind, State]
+class _Group(NamedTuple):
+    """What one summary may stand for. turn: how often they ended and fired again while they waited."""
+
+    turn: int
+    kind: Kind
+    state: State
+
+
+class _Waiting(NamedTuple):
+    """Of one subject: the group of its last finding that waits, and how many wait."""
+
+    last: _Group
+    number: int
 
 
 class Storm:
@@ -51,7 +63,7 @@ class Storm:
         self._burst = burst
         self._admitted: dict[int, deque[float]] = {}  # when, by class; the last `burst` of each
         self._folded: dict[_Group, deque[Announced]] = {}
-        self._subjects: set[Subject] = set()  # at least those of what is folded
+        self._subjects: dict[Subject, _Waiting] = {}
         self._waiting = 0
         self._due: float | None = None
         self._emitted = float("-inf")
@@ -61,7 +73,7 @@ class Storm:
 
         What resolves a finding that waits to be summarised waits behind it.
         """
-        if tracked.finding.subject in self._subjects:
+        if self.waits(tracked.finding.subject):
             return False
         admitted = self._admitted.setdefault(_CLASSES[priority(tracked)], deque(maxlen=self._burst))
         if len(admitted) == self._burst and now < admitted[0] + WINDOW:
@@ -71,10 +83,8 @@ class Storm:
 
     def fold(self, announced: Announced, now: float) -> int:
         """Keep it for a summary. How many were given up for it: the oldest of the least severity."""
-        group = _group(announced.tracked)
-        waiting = self._folded.setdefault(group, deque())
+        waiting = self._folded.setdefault(self._count(announced.tracked), deque())
         waiting.append(announced)
-        self._subjects.add(announced.tracked.finding.subject)
         self._waiting += 1
         if len(waiting) >= FOLDED_AT_ONCE:
             self._due = now
@@ -82,8 +92,12 @@ class Storm:
             self._due = max(now + _GATHER, self._emitted + _EVERY)
         if self._waiting <= MOST_FOLDED:
             return 0
-        self._pop(max(self._folded, key=_order))
+        self._pop(max(self._folded, key=_dispensable))
         return 1
+
+    def waits(self, subject: Subject) -> bool:
+        """Whether some finding of it waits to be summarised."""
+        return subject in self._subjects
 
     @property
     def waiting(self) -> int:
@@ -91,8 +105,9 @@ class Storm:
         return self._waiting
 
     def waiting_findings(self) -> list[Tracked]:
-        """Those. Another thread may ask: each list() is one step, and none is missed that stays."""
-        return [one.tracked for group in list(self._folded.values()) for one in list(group)]
+        """Those; of each subject in order. Another thread may ask: each copy is one step."""
+        groups = sorted(self._folded.items(), key=lambda item: _order(item[0]))
+        return [one.tracked for _, waiting in groups for one in list(waiting)]
 
     @property
     def due(self) -> float | None:
@@ -109,7 +124,6 @@ class Storm:
         group = min(self._folded, key=_order)
         taken = [self._pop(group) for _ in range(min(FOLDED_AT_ONCE, len(self._folded[group])))]
         if not self._folded:
-            self._subjects.clear()
             self._due, self._emitted = None, now
         return taken
 
@@ -118,20 +132,35 @@ class Storm:
         if self._due is not None:
             self._due = now
 
+    def _count(self, tracked: Tracked) -> _Group:
+        """One more of its subject waits, in this group: behind the others of that subject."""
+        subject, state = tracked.finding.subject, tracked.state
+        turn, number = 0, 0
+        if before := self._subjects.get(subject):
+            again = before.last.state is State.RESOLVED and state is not State.RESOLVED
+            turn, number = before.last.turn + again, before.number
+        group = _Group(turn, subject.kind, state)
+        self._subjects[subject] = _Waiting(group, number + 1)
+        return group
+
     def _pop(self, group: _Group) -> Announced:
         waiting = self._folded[group]
         announced = waiting.popleft()
         self._waiting -= 1
         if not waiting:
             del self._folded[group]
+        subject = announced.tracked.finding.subject
+        last, number = self._subjects.pop(subject)
+        if number > 1:
+            self._subjects[subject] = _Waiting(last, number - 1)
         return announced
 
 
-def _group(tracked: Tracked) -> _Group:
-    return tracked.finding.subject.kind, tracked.state
+def _order(group: _Group) -> tuple[int, bool, int]:
+    """In each turn what fires before what is resolved, and the worst first."""
+    return group.turn, group.state is State.RESOLVED, -group.kind.severity.rank
 
 
-def _order(group: _Group) -> tuple[bool, int]:
-    """What fires before what is resolved, and the worst first."""
-    kind, state = group
-    return state is State.RESOLVED, -kind.severity.rank
+def _dispensable(group: _Group) -> tuple[bool, int, int]:
+    """The greatest is given up first: what is resolved, the least severe, the oldest."""
+    return group.state is State.RESOLVED, -group.kind.severity.rank, -group.turn

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from operator import attrgetter
+from typing import Any
 
 from lowatch.core.addresses import format_address
 from lowatch.core.lifecycle import State
@@ -25,6 +25,7 @@ from .phrases import count, place, rfc3339
 FOLDED = "LOWATCH_FOLDED"
 COUNT = "LOWATCH_COUNT"
 
+_PLACE = ("interface", "address", "prefixlen", "domain", "port", "protocol")
 _EXAMPLES = 3
 _FIXES = 3
 
@@ -35,22 +36,15 @@ def summary_fields(folded: Sequence[Announced]) -> dict[str, str]:
     findings = [one.tracked.finding for one in folded]
     earliest = min(folded, key=lambda one: one.tracked.since)
     latest = max(folded, key=lambda one: ended(*one))
-    shared = {
-        f"LOWATCH_{name}": ""
-        for name, value in (
-            ("INTERFACE", attrgetter("subject.interface")),
-            ("ADDRESS", attrgetter("subject.address")),
-            ("DOMAIN", attrgetter("subject.domain")),
-            ("PORT", attrgetter("subject.port")),
-            ("PROTOCOL", attrgetter("subject.port")),
-        )
-        if len(set(map(value, findings))) > 1
+    rows = [_row(one) for one in folded]
+    differing = {
+        f"LOWATCH_{name.upper()}": "" for name in _PLACE if len({row.get(name) for row in rows}) > 1
     }
     fixes = list(dict.fromkeys("; ".join(finding.fix) for finding in findings if finding.fix))
     since = rfc3339(earliest.tracked.since)
     return {
         **fields(*first),
-        **shared,
+        **differing,
         "MESSAGE": _message(folded, since),
         "MESSAGE_ID": STORM_MESSAGE_ID,
         "LOWATCH_SINCE": since,
@@ -59,7 +53,7 @@ def summary_fields(folded: Sequence[Announced]) -> dict[str, str]:
         "journald's rate limit drop any",
         "LOWATCH_FIX": "; ".join(fixes) if len(fixes) <= _FIXES else "",
         COUNT: str(len(folded)),
-        FOLDED: "\n".join(map(_line, folded)),
+        FOLDED: "\n".join(map(json.dumps, rows)),
     }
 
 
@@ -76,15 +70,16 @@ def _message(folded: Sequence[Announced], since: str) -> str:
     )
 
 
-def _line(announced: Announced) -> str:
+def _row(announced: Announced) -> dict[str, Any]:
     tracked, subject = announced.tracked, announced.tracked.finding.subject
     row = {
         "domain": subject.domain,
         "address": None if subject.address is None else format_address(subject.address),
+        "prefixlen": subject.prefixlen,
         "interface": subject.interface,
         "port": None if subject.port is None else subject.port.number,
         "protocol": None if subject.port is None else subject.port.protocol,
         "since": rfc3339(tracked.since),
         "until": rfc3339(ended(*announced)) if tracked.state is State.RESOLVED else None,
     }
-    return json.dumps({name: value for name, value in row.items() if value is not None})
+    return {name: value for name, value in row.items() if value is not None}

@@ -9,7 +9,7 @@ Anyone may write to the journal: a value here is text of whatever length and con
 from __future__ import annotations
 
 import json
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -28,6 +28,7 @@ FIELDS = (
             "SEVERITY",
             "INTERFACE",
             "ADDRESS",
+            "PREFIXLEN",
             "DOMAIN",
             "PORT",
             "PROTOCOL",
@@ -45,7 +46,10 @@ ENTRY_IDS = (*MESSAGE_IDS.values(), RESOLVED_MESSAGE_ID)
 """MESSAGE_IDs of entries that stand for one finding; STORM_MESSAGE_ID for many."""
 
 MOST_OPEN = 100_000
-"""Ends whose beginning has not been met. Beyond that the newest is shown without it."""
+"""Ends whose beginning has not been met. Beyond that the newest is shown without it.
+
+And so many of those that were shown are remembered, of which an older entry may tell once more.
+"""
 
 
 class Filter(NamedTuple):
@@ -57,6 +61,8 @@ class Filter(NamedTuple):
 
 
 _ANY = Filter()
+_ROW = ("domain", "address", "prefixlen", "interface", "port", "protocol", "since", "until")
+"""Of a line of a summary: see alert_summary."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,7 @@ class Occurrence:
     severity: str
     interface: str
     address: str
+    prefixlen: str
     domain: str
     port: str
     protocol: str
@@ -88,6 +95,9 @@ class Occurrence:
         return None if self.until is None else max(0.0, self.until - self.since)
 
 
+_Key = tuple[object, ...]
+
+
 class _Event(NamedTuple):
     """An occurrence of which one end is known: it fired, or it was resolved."""
 
@@ -95,10 +105,10 @@ class _Event(NamedTuple):
     resolved: bool
 
     @property
-    def key(self) -> tuple[object, ...]:
+    def key(self) -> _Key:
         """The same for both ends: what and where, and since when."""
         one = self.occurrence
-        where = (one.interface, one.address, one.domain, one.port, one.protocol)
+        where = (one.interface, one.address, one.prefixlen, one.domain, one.port, one.protocol)
         return (one.host, one.kind, *where, int(one.since))
 
 
@@ -113,29 +123,26 @@ def occurrences(
 
     In the end come those whose firing is older than all entries.
     """
-    open_ends: dict[tuple[object, ...], deque[Occurrence]] = {}
-    waiting = 0
+    open_ends: dict[_Key, Occurrence] = {}
+    shown: OrderedDict[_Key, None] = OrderedDict()
     for event in (event for entry in entries for event in _events(entry)):
         if isinstance(event, Unreadable):
             yield event
-        elif not _is_wanted(event.occurrence, wanted):
             continue
-        elif event.resolved and waiting < MOST_OPEN:
-            open_ends.setdefault(event.key, deque()).append(event.occurrence)
-            waiting += 1
-        elif event.resolved:
-            yield event.occurrence
-        else:
-            ends = open_ends.get(event.key)
-            if ends is None:
-                yield event.occurrence
-                continue
-            waiting -= 1
-            yield _joined(event.occurrence, ends.popleft())
-            if not ends:
-                del open_ends[event.key]
-    for ends in open_ends.values():
-        yield from ends
+        key, one = event.key, event.occurrence
+        if not _is_wanted(one, wanted) or key in shown or (event.resolved and key in open_ends):
+            continue  # written twice: the process was killed before it had saved that it was told
+        if event.resolved and len(open_ends) < MOST_OPEN:
+            open_ends[key] = one
+            continue
+        if not event.resolved:
+            shown[key] = None
+            if len(shown) > MOST_OPEN:
+                shown.popitem(last=False)
+            ended = open_ends.pop(key, None)
+            one = one if ended is None else _joined(one, ended)
+        yield one
+    yield from open_ends.values()
 
 
 def _joined(fired: Occurrence, ended: Occurrence) -> Occurrence:
@@ -173,10 +180,13 @@ def _row(line: str) -> Mapping[str, str] | None:
         return None
     if not isinstance(row, dict):
         return None
-    names = ("domain", "address", "interface", "port", "protocol", "since", "until")
+    values = ((name, row.get(name)) for name in _ROW)
     return {
-        **{f"LOWATCH_{name.upper()}": str(row.get(name, "")) for name in names},
         "LOWATCH_REASON": "",
+        **{
+            f"LOWATCH_{name.upper()}": str(value) if isinstance(value, str | int) else ""
+            for name, value in values
+        },
     }
 
 
@@ -194,6 +204,7 @@ def _event(
         severity=fields["LOWATCH_SEVERITY"],
         interface=fields["LOWATCH_INTERFACE"],
         address=fields["LOWATCH_ADDRESS"],
+        prefixlen=fields["LOWATCH_PREFIXLEN"],
         domain=fields["LOWATCH_DOMAIN"],
         port=fields["LOWATCH_PORT"],
         protocol=fields["LOWATCH_PROTOCOL"],

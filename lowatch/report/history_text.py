@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 
 from .history import Occurrence
@@ -53,6 +54,8 @@ def _columns(since: str, until: str, lasted: str, severity: str, kind: str, wher
 def _where(one: Occurrence) -> str:
     """As phrases.place() has it, of whatever text the journal has."""
     domain, address, interface = map(printable, (one.domain, one.address, one.interface))
+    if one.prefixlen:
+        address = f"{address}/{printable(one.prefixlen)}"
     words = f"{domain} at {address}" if domain and address else domain or address
     if interface:
         words = f"{words} on {interface}" if words else interface
@@ -69,8 +72,9 @@ def _row(one: Occurrence) -> dict[str, object]:
         "state": "firing" if one.until is None else "resolved",
         "interface": one.interface or None,
         "address": one.address or None,
+        "prefixlen": _number(one.prefixlen),
         "domain": one.domain or None,
-        "port": int(one.port) if one.port.isascii() and one.port.isdigit() else None,
+        "port": _number(one.port),
         "protocol": one.protocol or None,
         "since": rfc3339(one.since),
         "until": None if one.until is None else rfc3339(one.until),
@@ -80,3 +84,7 @@ def _row(one: Occurrence) -> dict[str, object]:
         "message": one.reason or None,
         "folded": one.folded,
     }
+
+
+def _number(text: str) -> int | None:
+    return int(text) if re.fullmatch("[0-9]{1,5}", text) else None

@@ -23,10 +23,12 @@ def status_line(held: int | None, statuses: Mapping[Status, int], tracked: Itera
 
 def starting_line(statuses: Mapping[Status, int], unasked: int) -> str:
     """While there has been no full audit. unasked: A and AAAA that have not been asked for."""
-    asked = (
-        f"{_domains(statuses)}; {count(unasked, 'question')} to be asked" if unasked else _domains(statuses)
-    )
-    return f"starting: {asked}"
+    return f"starting: {_domains(statuses)}; {waits_for(unasked)}"
+
+
+def waits_for(unasked: int) -> str:
+    """What the first full audit waits for, in a few words."""
+    return f"{count(unasked, 'question')} to be asked" if unasked else "the first full audit is under way"
 
 
 def _domains(statuses: Mapping[Status, int]) -> str:

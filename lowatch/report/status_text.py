@@ -55,7 +55,7 @@ def _conclusion(status: Status) -> tuple[str, Style]:
     state = "stuck" if status.stuck else "running" if status.ready else "starting"
     reasons = list(_reasons(status))
     what = f": {'; '.join(reasons)}." if reasons else ", and all is well."
-    if status.stuck or status.finding_counts()[Severity.CRITICAL][State.FIRING]:
+    if status.stuck or status.finding_counts[Severity.CRITICAL][State.FIRING]:
         style = Style.RED
     else:
         style = Style.YELLOW if reasons else Style.GREEN
@@ -68,7 +68,7 @@ def _reasons(status: Status) -> Iterator[str]:
         yield f"no sign of life from {_overdue(vital)}"
     if not status.ready:
         yield printable(status.waits_for)
-    counts = [(n[State.FIRING], s) for s, n in status.finding_counts().items() if n[State.FIRING]]
+    counts = [(n[State.FIRING], s) for s, n in status.finding_counts.items() if n[State.FIRING]]
     if counts:
         numbers = listed([f"{number:,} {severity}" for number, severity in counts])
         noun = "finding" if sum(number for number, _ in counts) == 1 else "findings"
@@ -133,7 +133,7 @@ def _domains(status: Status) -> str:
 
 def _findings(status: Status) -> _Line:
     """As in: critical: 2 firing, 1 pending; info: 1 acknowledged."""
-    counts = status.finding_counts()
+    counts = status.finding_counts
     each = [
         f"{severity}: {', '.join(f'{number:,} {state}' for state, number in states.items() if number)}"
         for severity, states in counts.items()

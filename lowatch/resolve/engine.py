@@ -24,9 +24,9 @@ from .reader import Reader
 from .session import Session
 
 STUCK_AFTER = 30.0
-"""Seconds without an answer, a timeout or a bucket that comes due, beyond what a lookup may take."""
-_ROUNDS = 6
-"""Servers and attempts that one lookup may go through, in silence, one timeout each."""
+"""Seconds without an answer or a timeout, beyond what a question to one server may take."""
+_TIMEOUTS = 6
+"""Of one question: by UDP; to connect, for TLS and for a reply by TCP; and again where that is lost."""
 
 
 class Clock(Protocol):
@@ -169,9 +169,9 @@ class Engine:
         return self._names.unasked
 
     def sign(self) -> Sign:
-        """Each lookup ends within its servers' timeouts, and what is due is asked for as max_qps allows."""
+        """Each question ends within a few timeouts, and what is due is asked for as max_qps allows."""
         session = self._session
-        limit = STUCK_AFTER + self._source.settings.timeout * _ROUNDS
+        limit = STUCK_AFTER + self._source.timeout * _TIMEOUTS
         if session is None:
             return Sign("resolver", True, 0, limit)
         return Sign("resolver", session.busy, session.progress, limit)

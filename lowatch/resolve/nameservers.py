@@ -106,6 +106,11 @@ class NameserverSource:
         self.current = Nameservers()
         self.refresh()
 
+    @property
+    def timeout(self) -> float:
+        """Seconds to wait for one reply."""
+        return self.current.timeout or self.settings.timeout
+
     def refresh(self) -> bool:
         """Look again (one stat where nothing changed); whether `current` is another now."""
         before = self.current

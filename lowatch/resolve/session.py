@@ -86,7 +86,7 @@ class Session:
         self._closed = False
         self.ipv6_idle = False
         self.progress = 0
-        """Buckets that came due, and lookups that ended."""
+        """Questions that ended, with an answer or without. That more comes due is no progress."""
         self._settings: tuple[DnsSettings, DnsSettings] = (source.settings, source.settings)
 
     @property
@@ -197,7 +197,6 @@ class Session:
         self._fill_soon()
 
     def _on_due(self, buckets: list[Bucket]) -> None:
-        self.progress += 1
         for bucket in buckets:
             self._waiting.put(bucket)
         if self._now() - self._refreshed >= REFRESH_INTERVAL:
@@ -248,6 +247,7 @@ class Session:
             self._on_renewed(asked, reply.ttl, now)
             self._fill_soon()
         else:
+            self.progress += 1  # the lookup may go on for long, server by server
             self._lookups.done(channel, asked, reply, now)
 
     def _on_ended(self, lookup: Lookup, reply: Reply, server: str, now: float) -> None:

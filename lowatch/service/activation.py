@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -13,6 +14,7 @@ from .http_listen import ListenError
 _log = logging.getLogger(__name__)
 
 _FIRST = 3
+_NUMBER = re.compile("[0-9]{1,9}")
 WEB = "web"
 """FileDescriptorName= in lowatch.socket."""
 _UNNAMED = ("", "unknown", "lowatch.socket")
@@ -24,32 +26,30 @@ def passed_on(environ: Mapping[str, str]) -> Iterator[list[socket.socket]]:
     """Non-blocking, listening, and closed at the end. Empty where none was passed. Raises ListenError."""
     with ExitStack() as stack:
         yield [
-            stack.enter_context(_adopt(descriptor, name))
+            stack.enter_context(found)
             for descriptor, name in _descriptors(environ)
-            if _is_web(descriptor, name)
+            if (found := _adopt(descriptor, name)) is not None
         ]
 
 
-def _descriptors(environ: Mapping[str, str]) -> list[tuple[int, str]]:
+def _descriptors(environ: Mapping[str, str]) -> Iterator[tuple[int, str]]:
     if environ.get("LISTEN_PID") != str(os.getpid()):
-        return []  # they were meant for our parent
+        return  # they were meant for our parent
     text = environ.get("LISTEN_FDS", "")
-    count = int(text) if text.isascii() and text.isdigit() else 0
+    if not _NUMBER.fullmatch(text):
+        return
     names = environ.get("LISTEN_FDNAMES", "").split(":")
-    names += [""] * (count - len(names))
-    return list(zip(range(_FIRST, _FIRST + count), names, strict=False))
+    for place in range(int(text)):  # the first that is none ends it, whatever number it says
+        yield _FIRST + place, names[place] if place < len(names) else ""
 
 
-def _is_web(descriptor: int, name: str) -> bool:
-    if name == WEB or name in _UNNAMED:
-        return True
-    _log.warning("the socket %r passed by systemd is not for lowatch, ignoring", name)
-    os.close(descriptor)
-    return False
-
-
-def _adopt(descriptor: int, name: str) -> socket.socket:
+def _adopt(descriptor: int, name: str) -> socket.socket | None:
+    """None where it is not for the web. Raises ListenError."""
     try:
+        if name != WEB and name not in _UNNAMED:
+            os.close(descriptor)
+            _log.warning("%r passed by systemd is not for lowatch, ignoring", name)
+            return None
         found = socket.socket(fileno=descriptor)
     except OSError as error:
         raise ListenError(f"web: descriptor {descriptor} passed by systemd: {error.strerror}") from error

@@ -24,7 +24,7 @@ _TOLD = 4096  # octets of journalctl's own words
 
 # What journalctl says of what it must not read, or cannot (logs-show.c, journal-util.c).
 _NO_RIGHT = ("not seeing messages from other users", "insufficient permissions")
-_BAD_TIME = "Failed to parse timestamp"
+_BAD_TIMES = ("Failed to parse timestamp", "--since= must be before --until=")
 
 
 class Query(NamedTuple):
@@ -45,7 +45,7 @@ class HistoryError(Exception):
 
 
 class TimeError(HistoryError):
-    """A --since or --until that journalctl does not understand, in its own words."""
+    """A --since or --until of which journalctl can make nothing, in its own words."""
 
 
 def command(query: Query, uid: int) -> list[str]:
@@ -109,7 +109,7 @@ def _read(reader: subprocess.Popen[bytes], lines: IO[bytes], words: IO[bytes]) -
     code = reader.wait()
     words.seek(0)
     said = words.read(_TOLD).decode("utf-8", "backslashreplace")
-    if _BAD_TIME in said:
+    if any(text in said for text in _BAD_TIMES):
         raise TimeError(" ".join(said.split()))
     if any(text in said for text in _NO_RIGHT):
         raise HistoryError(

@@ -41,6 +41,12 @@ def describe(place: Listen) -> str:
     return f"{host}:{place.port}"
 
 
+def bound_to(listener: socket.socket) -> str:
+    """Where a socket listens, whoever opened it: 127.0.0.1:10048, [::]:10048, /run/lowatch/web.sock."""
+    address = listener.getsockname()
+    return describe(Listen(*address[:2])) if isinstance(address, tuple) else str(address)
+
+
 def _listen_on(place: Listen, stack: ExitStack) -> list[socket.socket]:
     """A socket for each address of the host. Raises OSError.
 

@@ -55,7 +55,8 @@ class JournalSink:
     enabled: False writes nothing to the journal, and all to stderr.
     echo: whether alerts also go to stderr, through `logging`, so that `lowatch run` in the
     foreground shows them; pass `not stderr_is_journal(environ)`, or systemd shows them twice.
-    Without echo an entry is shown on stderr only if journald is absent, once.
+    Without echo an entry is shown on stderr only if journald is absent, once; which does not count as
+    told, for then that stderr most likely leads nowhere either.
     """
 
     def __init__(
@@ -84,12 +85,15 @@ class JournalSink:
 
     @property
     def untold(self) -> Sequence[Tracked]:
-        """What was announced, and is neither in the journal nor on stderr yet. Any thread may ask."""
+        """What was announced, and neither journald nor a stderr of its own has taken. Any thread may ask.
+
+        Of each subject in order.
+        """
         if self._echo:
             return ()
         with self._moving:  # else what is in between would be missed
             folded = self._storm.waiting_findings()
-            queued = [entry.findings for entry in list(self._queue) if not entry.shown]
+            queued = [entry.findings for entry in list(self._queue)]
         return [*chain.from_iterable(queued), *folded]
 
     @property
@@ -118,20 +122,18 @@ class JournalSink:
             self._await_summary()
 
     def hurry(self) -> None:
-        """Nothing more may come: send what can be sent at once, summaries that are not due yet too."""
+        """Nothing more may come: send what can be sent at once, summaries that are not due yet too.
+
+        And no more by itself later: what is `untold` now will be saved as that, and announced once more.
+        """
         self._storm.hurry(self._loop.time())
         while self._send_first() or self._summarise():
             pass
+        self._wait_for_nothing()
 
     def close(self) -> None:
-        """Give up what waits: after hurry(), what the journal does not take at once.
-
-        It sends nothing itself: what is `untold` was saved as that, and would be announced once more.
-        """
-        for timer in (self._retry_timer, self._summary_timer):
-            if timer is not None:
-                timer.cancel()
-        self._retry_timer = self._summary_timer = None
+        """Give up what waits: after hurry(), what the journal did not take at once."""
+        self._wait_for_nothing()
         self._socket.close()
         left = self.waiting
         if left:
@@ -140,6 +142,13 @@ class JournalSink:
             self._queue.clear()
             self._storm = Storm()
         self._tell_dropped()
+
+    def _wait_for_nothing(self) -> None:
+        for timer in (self._retry_timer, self._summary_timer):
+            if timer is not None:
+                timer.cancel()
+        self._retry_timer = self._summary_timer = None
+        self._socket.await_nothing()
 
     # Summaries.
 

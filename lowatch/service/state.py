@@ -98,9 +98,10 @@ class StateFile:
 
 
 def _render(tracked: Mapping[str, Tracked]) -> bytes:
-    findings = [_record(one) for _, one in sorted(tracked.items())]
-    text = json.dumps({"schema": SCHEMA, "findings": findings}, allow_nan=False, indent=1)
-    return text.encode("ascii") + b"\n"
+    """A record on each line: with json's own indentation it would take twice as long."""
+    records = [json.dumps(_record(one), allow_nan=False) for _, one in sorted(tracked.items())]
+    text = ",\n ".join(records)
+    return b'{"schema": %d, "findings": [\n %b\n]}\n' % (SCHEMA, text.encode("ascii"))
 
 
 def _record(tracked: Tracked) -> dict[str, Any]:

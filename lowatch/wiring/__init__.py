@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from lowatch.config.schema import Config
+
 from .once import check, explain
 from .parts import StartError, SystemClock, build_auditor, build_resolver, collect_rarely, opened_host
-from .service import run
 
 __all__ = [
     "StartError",
@@ -17,3 +20,10 @@ __all__ = [
     "opened_host",
     "run",
 ]
+
+
+def run(config: Config, load: Callable[[], Config]) -> int:
+    """The daemon: see service.run."""
+    from . import service  # noqa: PLC0415  # a third of the imports, which `check` does without
+
+    return service.run(config, load)

@@ -10,8 +10,8 @@ from time import time
 from lowatch.config.errors import ConfigErrors
 from lowatch.config.schema import Config
 from lowatch.report.metrics_instruments import Instruments
+from lowatch.report.phrases import count
 from lowatch.report.status import LastReload
-from lowatch.service.http_listen import describe
 
 from .names import lost_files
 
@@ -33,30 +33,38 @@ class Reload:
         self._take = take
         self._instruments = instruments
         self._requested = asyncio.Event()
-        self._alone = asyncio.Lock()
+        self._following: asyncio.Future[str] | None = None
+        """What the next one comes to, which has not begun; None while nobody wants it."""
         self.last: LastReload | None = None
 
-    def request(self) -> None:
-        """Reload soon; requests that come together are one."""
-        self._requested.set()
+    def request(self) -> asyncio.Future[str]:
+        """Reload soon: "", or what is wrong, one error per line.
+
+        All that want one share the next. The one under way may have read what has changed since.
+        """
+        if self._following is None:
+            self._following = asyncio.get_running_loop().create_future()
+            self._requested.set()
+        return self._following
+
+    async def now(self) -> str:
+        """As request(), and wait for it. Whoever waits no longer takes nobody along."""
+        return await asyncio.shield(self.request())
 
     async def run(self) -> None:
         """Do what is requested, until cancelled."""
         while True:
             await self._requested.wait()
             self._requested.clear()
-            await self.now()
-
-    async def now(self) -> str:
-        """Reload. "", or what is wrong, one error per line."""
-        async with self._alone:
+            outcome, self._following = self._following, None
+            assert outcome is not None
             error = await self._attempt()
-        self.last = LastReload(time(), error)
-        if error:
-            self._instruments.config_refused()
-        else:
-            self._instruments.config_loaded(self.last.at)
-        return error
+            self.last = LastReload(time(), error)
+            if error:
+                self._instruments.config_refused()
+            else:
+                self._instruments.config_loaded(self.last.at)
+            outcome.set_result(error)
 
     async def _attempt(self) -> str:
         try:
@@ -97,9 +105,7 @@ def warn_of_problems(config: Config) -> None:
 
 
 def describe_config(config: Config) -> str:
-    """What it watches, and where it says so, for the log."""
-    count = len(config.policy.domains)
-    places = ", ".join(
-        f"http://{describe(place)}{config.web.telemetry_path}" for place in config.web.listen
+    """What it watches, for the log."""
+    return (
+        f"watching {', '.join(config.policy.interfaces)} for {count(len(config.policy.domains), 'domain')}"
     )
-    return f"watching {', '.join(config.policy.interfaces)} for {count} domains, metrics at {places}"

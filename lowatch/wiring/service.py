@@ -26,14 +26,14 @@ from lowatch.kernel.watch import FileWatch
 from lowatch.report.metrics import AuditEncoder
 from lowatch.report.metrics_instruments import Instruments
 from lowatch.report.status import Status
-from lowatch.report.status_line import starting_line, status_line
+from lowatch.report.status_line import starting_line, status_line, waits_for
 from lowatch.resolve.hosts import HOST_CONF, HOSTS
 from lowatch.resolve.nameservers import RESOLV_CONF
 from lowatch.resolve.nsswitch import NSSWITCH_CONF
 from lowatch.service.activation import passed_on
 from lowatch.service.control import ControlError, control_listening, control_server, runtime_directory
 from lowatch.service.http import HttpServer
-from lowatch.service.http_listen import ListenError, listening
+from lowatch.service.http_listen import ListenError, bound_to, listening
 from lowatch.service.http_message import Routes
 from lowatch.service.journal import JournalSink, stderr_is_journal
 from lowatch.service.notify import Notifier, watchdog_interval
@@ -142,11 +142,17 @@ class _Service:
                         group.create_task(self._settle()),
                         group.create_task(self._supervision.run()),
                     ]
-                    _log.info("lowatch %s started: %s", __version__, describe_config(self._config))
+                    self._log_start(sockets.web)
                     await stop.wait()
                     _log.info("stopping")
                     for task in tasks:
                         task.cancel()
+
+    def _log_start(self, web: list[socket.socket]) -> None:
+        path = self._config.web.telemetry_path
+        places = ", ".join(f"http://{bound_to(one)}{path}" for one in web)
+        what = describe_config(self._config)
+        _log.info("lowatch %s started: %s, metrics at %s", __version__, what, places)
 
     def _build(self, host: Host, journal: JournalSink) -> None:
         policy, clock = self._config.policy, SystemClock()
@@ -235,7 +241,7 @@ class _Service:
             interfaces=self._config.policy.interfaces,
             audit=self._audit(),
             audit_seconds=instruments.audit_seconds,
-            waits_for="" if self._daemon.ready else self._status_line(),
+            waits_for="" if self._daemon.ready else waits_for(self._engine.unasked),
             dns_lag=instruments.queries.lag,
             netlink_overruns=instruments.overruns,
             netlink_resyncs=instruments.resyncs,

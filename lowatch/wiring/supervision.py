@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Protocol
 
 from lowatch.core.vitals import Sign, Vital, Vitals
@@ -67,12 +68,11 @@ class Supervision:
             while True:
                 news.clear()
                 self._look()
-                await asyncio.sleep(_APART)
-                try:
-                    async with asyncio.timeout(self._every - _APART):
+                looked = self._now()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._every):
                         await news.wait()
-                except TimeoutError:
-                    pass
+                        await asyncio.sleep(looked + _APART - self._now())
         finally:
             self._notifier.tell(STOPPING="1", STATUS="stopping")
 

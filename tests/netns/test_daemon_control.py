@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -67,6 +68,20 @@ def test_status_tells_how_it_stands(daemon: Daemon, tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "lowatch.sock").stat().st_mode) == 0o660
 
 
+def test_status_tells_what_a_start_waits_for(
+    netns: Netns, knot: Knot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A silent nameserver; each thing is said once."""
+    netns.udp("192.0.2.10", 5300)
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
+    text = settings(knot, WWW).replace(str(knot.nameserver), "192.0.2.10:5300")
+    with Daemon(tmp_path, text, ready=False):
+        told = lowatch("status").stdout
+        status = json.loads(lowatch("status", "--format", "json").stdout)
+    assert re.match(r"lowatch \S+ on \S+ is starting: 2 questions to be asked; ", " ".join(told.split()))
+    assert (status["ready"], status["waits_for"]) == (False, "2 questions to be asked")
+
+
 def test_reload_returns_when_it_is_done(daemon: Daemon, knot: Knot) -> None:
     daemon.configure(settings(knot, WWW, SHOP))
     assert lowatch("reload").returncode == 0
@@ -74,6 +89,13 @@ def test_reload_returns_when_it_is_done(daemon: Daemon, knot: Knot) -> None:
     daemon.until(lambda: daemon.orphan(SHOP) == 1)
     status = json.loads(lowatch("status", "--format", "json").stdout)
     assert status["last_reload"]["successful"]
+
+
+def test_what_takes_a_restart_is_not_said_to_be_done(daemon: Daemon, knot: Knot) -> None:
+    daemon.configure(settings(knot, WWW) + '[web]\nlisten = ["192.0.2.10:1"]\n')
+    assert lowatch("reload").returncode == 0
+    assert "web.listen has changed: that takes a restart, ignoring" in daemon.log
+    assert "http://192.0.2.10:1" not in daemon.log
 
 
 def test_a_bad_reload_fails_with_the_daemons_own_words(daemon: Daemon, knot: Knot) -> None:

@@ -169,6 +169,8 @@ def test_the_web_socket_may_be_passed_on(netns: Netns, knot: Knot, tmp_path: Pat
         os.set_inheritable(web.fileno(), True)
         passed = f'exec 3<&{web.fileno()}; LISTEN_FDS=1 LISTEN_PID=$$ LISTEN_FDNAMES=web exec "$@"'
         prefix = ["bash", "-c", passed, "-"]
-        with Daemon(tmp_path, settings(knot), prefix=prefix, inherited=[web.fileno()]) as daemon:
+        text = settings(knot) + '[web]\nlisten = ["192.0.2.10:1"]\n'
+        with Daemon(tmp_path, text, prefix=prefix, inherited=[web.fileno()]) as daemon:
             assert daemon.get("/-/ready").status == 200
+            assert f"metrics at http://{WEB}/metrics" in daemon.log
             assert daemon.orphan(WWW) == 1

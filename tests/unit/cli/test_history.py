@@ -100,6 +100,7 @@ def test_each_time_that_something_fired_newest_first(kept: Kept) -> None:
         "state": "resolved",
         "interface": "lo",
         "address": "192.0.2.10",
+        "prefixlen": None,
         "domain": "www.example.com",
         "port": 443,
         "protocol": "tcp",
@@ -146,6 +147,14 @@ def test_filters(kept: Kept) -> None:
     assert kept.domains("--unit=lowatch", "--since", "-1h", "--lines=1") == ["f2.example.com"]
 
 
+def test_times_as_it_shows_them_itself(kept: Kept) -> None:
+    """journalctl of Debian 12 does not know them."""
+    soon = alert.rfc3339(time.time() + 60)
+    assert [name.split(".")[0] for name in kept.domains("--since", alert.rfc3339(kept.began))] == EVERY
+    assert kept.domains("--since", soon) == []
+    assert kept.domains("--until", "2010-01-02T03:00:00+01:00") == []
+
+
 def test_nothing_is_said_to_be_nothing(kept: Kept) -> None:
     assert kept("--since", "2010-01-01", "--until", "2010-01-02 03:00") == (
         0,
@@ -182,6 +191,8 @@ def test_nothing_that_a_terminal_would_obey_is_shown(kept: Kept) -> None:
     [
         (["--since", "half past never"], "lowatch: Failed to parse timestamp: half past never\n"),
         (["--until=-1x", "--format=json"], "lowatch: Failed to parse timestamp: -1x\n"),
+        (["--since=-1h", "--until=-2h"], "lowatch: --since= must be before --until=.\n"),
+        (["--since=2026-11-25T25:00:00Z"], "lowatch: Failed to parse timestamp: 2026-11-25T25:00:00Z\n"),
         (["--address", "192.0.2.300"], "lowatch: --address: '192.0.2.300' does not appear"),
         (["--domain", "*.example.com"], "lowatch: --domain: '*.example.com' is a wildcard"),
         (["-n", "0"], "lowatch: argument -n/--lines: '0' is not a number from 1 on"),
@@ -274,7 +285,7 @@ class TestJournalctlItself:
         assert stdout.endswith("1 occurrence, of which 1 had not ended (-)\n")
 
     def test_enough_is_enough(self, lowatch: CommandLine, journalctl: Path) -> None:
-        self.write(journalctl, f"while echo '{self.entry(1)}'; do :; done")
+        self.write(journalctl, f"echo '{self.entry(1)}'; while echo '{self.entry(2)}'; do :; done")
         started = time.monotonic()
         assert lowatch("history", "-n", 2).code == 0
         assert time.monotonic() - started < 5

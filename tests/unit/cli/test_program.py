@@ -92,3 +92,15 @@ def test_the_configuration_is_told_without_loading_the_engine() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True
     )
     assert done.stdout.splitlines()[-1] == ""
+
+
+def test_an_audit_is_made_without_loading_the_daemon() -> None:
+    code = (
+        "import sys; from lowatch.__main__ import main; sys.argv[1:] = ['check', '-c', '/dev/null'];"
+        " main(); print(*sorted(name for name in sys.modules if 'prometheus_client' in name"
+        " or name.startswith(('lowatch.service', 'lowatch.app.daemon'))))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True
+    )
+    assert done.stdout.splitlines()[-1] == ""

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lowatch.app import daemon
 from lowatch.core.vitals import MAX_STEP, Sign, Vital, Vitals
+from lowatch.kernel import events
+from lowatch.resolve import engine
 
 LIMIT = 30.0
 
@@ -36,6 +40,15 @@ def test_who_has_nothing_to_do_is_not() -> None:
 def test_a_stopped_process_gets_its_chance() -> None:
     """SIGSTOP, a suspend, a frozen VM: an hour that nobody could have used."""
     assert silence((0, sign(7)), (3600, sign(7))) == MAX_STEP < LIMIT
+
+
+@pytest.mark.parametrize("limit", [daemon.STUCK_AFTER, engine.STUCK_AFTER, events.STUCK_AFTER])
+def test_who_was_stopped_twice_within_any_limit_is_not_stuck(limit: float) -> None:
+    """The look after a stop may come before the part's own turn, whatever had woken it."""
+    vitals = Vitals()
+    for now in (0.0, 5.0, 3605.0):
+        vitals.look([Sign("route events", True, 1, limit)], now)
+    assert not vitals.latest[0].stuck
 
 
 def test_beyond_the_limit_it_is_stuck_and_says_so() -> None:

@@ -28,6 +28,7 @@ CONTRACT_FIELDS = [
     "LOWATCH_SEVERITY",
     "LOWATCH_INTERFACE",
     "LOWATCH_ADDRESS",
+    "LOWATCH_PREFIXLEN",  # an addition of ours
     "LOWATCH_DOMAIN",
     "LOWATCH_PORT",
     "LOWATCH_PROTOCOL",
@@ -53,7 +54,8 @@ def test_all_fields_always(kind: Kind, state: State) -> None:
     empty = {name for name, value in fields.items() if not value}
     until = {"LOWATCH_UNTIL"} if state is State.FIRING else set()
     assert empty - until == {
-        f"LOWATCH_{name}" for name in ("INTERFACE", "ADDRESS", "DOMAIN", "PORT", "PROTOCOL", "FIX")
+        f"LOWATCH_{name}"
+        for name in ("INTERFACE", "ADDRESS", "PREFIXLEN", "DOMAIN", "PORT", "PROTOCOL", "FIX")
     }
     assert empty >= until
 

@@ -137,6 +137,36 @@ def test_what_resolves_a_folded_finding_does_not_overtake_it() -> None:
     assert writer.own[-1][1].state is State.RESOLVED
 
 
+def test_what_fires_again_does_not_overtake_its_own_end() -> None:
+    """Else whoever follows the journal has it as resolved, while it fires."""
+    ended, again = alarm(1, state=State.RESOLVED), alarm(1)
+    story = [alarm(2, Kind.MISSING_VIP), alarm(3), ended, again, alarm(1, state=State.RESOLVED), alarm(1)]
+    storm = Storm()
+    for each in announced(*story):
+        storm.fold(each, 0.0)
+    waiting = storm.waiting_findings()
+    storm.hurry(0.0)
+    taken = []
+    while group := storm.take(0.0):
+        taken += [each.tracked for each in group]
+    for told in (waiting, taken):
+        assert [each for each in told if each.finding.subject.domain == "1"] == story[2:]
+
+
+def test_nothing_is_remembered_of_what_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long journald stays away, and whatever names come and go meanwhile."""
+    monkeypatch.setattr(alert_storm, "MOST_FOLDED", 3)
+    storm = Storm()
+    for number in range(100):
+        storm.fold(Announced(alarm(number), AT), 0.0)
+    assert [storm.waits(alarm(number).finding.subject) for number in range(100)] == [False] * 97 + [
+        True
+    ] * 3
+    storm.hurry(0.0)
+    storm.take(0.0)
+    assert not storm.waits(alarm(99).finding.subject)
+
+
 def test_beyond_all_bounds_the_least_severe_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alert_storm, "MOST_FOLDED", 3)
     storm = Storm()
@@ -203,6 +233,9 @@ def test_a_summary_has_all_fields_and_those_that_all_share() -> None:
     assert fields["LOWATCH_ADDRESS"] == "192.0.2.10"
     assert fields["LOWATCH_PORT"] == "443"
     assert fields["LOWATCH_DOMAIN"] == ""
+    ports = [orphan("www.example.com", "192.0.2.10", port) for port in ("80/tcp", "443/tcp")]
+    of_ports = summary_fields(announced(*ports))
+    assert (of_ports["LOWATCH_PORT"], of_ports["LOWATCH_PROTOCOL"]) == ("", "tcp")
     assert fields["LOWATCH_FIX"] == "ip address del 192.0.2.10/32 dev lo"
     assert fields["LOWATCH_COUNT"] == "5"
     assert fields["MESSAGE"] == (

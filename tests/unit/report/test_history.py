@@ -20,7 +20,7 @@ from lowatch.report.history import FIELDS, Filter, Occurrence, Unreadable, occur
 from lowatch.report.history_text import json_lines, last_line, text_lines
 from lowatch.service.history import Query, command
 
-from .audit_worlds import NOW, orphan
+from .audit_worlds import NOW, orphan, tracked
 
 HOLD = 30.0
 Entry = dict[str, Any]
@@ -117,6 +117,37 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert told(found(entries)) == [("n0", 10.0), ("n2", 10.0), ("n1", 10.0), ("n0", None)]
 
 
+def test_what_a_crash_let_be_written_twice_happened_once() -> None:
+    """Killed before it had saved that it had announced them, it announces them again."""
+    once, ended_once = written(life(1), NOW + HOLD), written(resolved(life(1)), NOW + 100 + HOLD)
+    assert told(found([once, once])) == [("n1", None)]
+    assert told(found([once, once, ended_once])) == [("n1", 100.0)]
+    assert told(found([once, ended_once, ended_once])) == [("n1", 100.0)]
+    folded = stamped(summary_fields([Announced(life(1), Now(NOW, NOW))]), NOW + HOLD)
+    assert told(found([folded, once, ended_once])) == [("n1", 100.0)]
+
+
+def test_two_prefixes_of_one_address_are_two_findings() -> None:
+    wide = [
+        tracked(Kind.WIDE_PREFIX, "too wide", address="192.0.2.10", prefixlen=length) for length in (16, 24)
+    ]
+    own = [written(each, NOW + HOLD) for each in wide]
+    folded = stamped(summary_fields([Announced(each, Now(NOW, NOW)) for each in wide]), NOW + HOLD)
+    for entries in (own, [folded]):
+        ones = found([*entries, written(resolved(wide[0]), NOW + 100 + HOLD)])
+        lines = [line.split()[-3:] for line in text_lines(ones)]
+        assert lines[1:] == [["192.0.2.10/24", "on", "lo"], ["192.0.2.10/16", "on", "lo"]]
+        assert [one.lasted for one in ones] == [None, 100.0]
+
+
+def test_what_was_written_twice_is_remembered_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "MOST_OPEN", 2)
+    entries = [written(life(number), NOW + HOLD) for number in (1, 2, 3, 3, 2)]
+    assert told(found(entries)) == [("n2", None), ("n3", None), ("n1", None)]
+    entries = [written(life(number), NOW + HOLD) for number in (1, 2, 3, 1)]
+    assert [name for name, _ in told(found(entries))] == ["n1", "n3", "n2", "n1"]
+
+
 def test_entries_of_before_there_was_an_end_in_them() -> None:
     entry = written(resolved(life(1)), NOW + 100)
     del entry["LOWATCH_UNTIL"]
@@ -151,6 +182,17 @@ def test_whatever_anyone_wrote_is_shown_harmlessly_or_not_at_all(entries: list[E
         assert all(" " <= character <= "~" for character in line)
     document = json.loads("\n".join(json_lines(ones, lambda: True)))
     assert len(document["occurrences"]) == len(ones)
+
+
+def test_numbers_without_end_are_no_ports_and_what_is_nested_is_no_name() -> None:
+    nines = written(life(1), NOW + HOLD, LOWATCH_PORT="9" * 5000)
+    row = json.dumps({"since": alert.rfc3339(NOW), "domain": {"a": []}, "port": 80, "address": None})
+    folded = written(life(2), NOW, MESSAGE_ID=alert.STORM_MESSAGE_ID, LOWATCH_FOLDED=row)
+    rows = json.loads("\n".join(json_lines(found([nines, folded]), lambda: True)))["occurrences"]
+    assert [(row["domain"], row["address"], row["port"]) for row in rows] == [
+        (None, None, 80),
+        ("n1.example.com", "192.0.2.10", None),
+    ]
 
 
 def test_json_of_nothing() -> None:

@@ -45,4 +45,4 @@ def test_while_it_starts() -> None:
     assert starting_line({Status.UNKNOWN: 9, Status.RESOLVED: 1}, 18) == (
         "starting: 10 domains: 9 unknown, 1 resolved; 18 questions to be asked"
     )
-    assert starting_line({}, 0) == "starting: 0 domains"
+    assert starting_line({}, 0) == "starting: 0 domains; the first full audit is under way"

@@ -8,7 +8,8 @@ import socket
 import subprocess
 import sys
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import pytest
 
@@ -29,9 +30,13 @@ except ListenError as error:
 """
 
 
-def passed(sockets: Sequence[socket.socket], names: str, *, ours: bool = True) -> list[Any]:
-    """What a child makes of them: its lines, the last one parsed."""
-    environ = {**os.environ, "LISTEN_FDS": str(len(sockets)), "LISTEN_FDNAMES": names, "LISTEN_PID": "1"}
+Passed = socket.socket | BinaryIO
+
+
+def passed(sockets: Sequence[Passed], names: str, *, ours: bool = True, count: str = "") -> list[Any]:
+    """What a child makes of them: its lines, the last one parsed. count: how many it is told of."""
+    count = count or str(len(sockets))
+    environ = {**os.environ, "LISTEN_FDS": count, "LISTEN_FDNAMES": names, "LISTEN_PID": "1"}
     descriptors = [one.fileno() for one in sockets]
     # As systemd does it: dup2() to 3, 4... in the child.
     moves = " ".join(f"{3 + number}<&{fd}" for number, fd in enumerate(descriptors))
@@ -66,8 +71,14 @@ def test_the_web_socket(names: str) -> None:
 def test_two_of_them_and_one_that_is_not_for_us() -> None:
     with listener() as first, listener() as strange, listener() as second:
         said, found = passed([first, strange, second], "web:ssh:web")
-        assert said == "the socket 'ssh' passed by systemd is not for lowatch, ignoring"
+        assert said == "'ssh' passed by systemd is not for lowatch, ignoring"
         assert [row[:2] for row in found] == [[3, port(first)], [5, port(second)]]
+
+
+def test_a_file_that_is_not_for_us() -> None:
+    """OpenFile= and the descriptor store pass what is no socket at all."""
+    with listener() as web, Path("/dev/null").open("rb") as strange:
+        assert passed([web, strange], "web:null")[-1] == [[3, port(web), False, False]]
 
 
 def test_those_of_our_parent_are_not_ours() -> None:
@@ -80,3 +91,17 @@ def test_one_that_does_not_listen() -> None:
         assert passed([datagrams], "web") == [
             "web: the socket 'web' passed by systemd is no listening stream socket"
         ]
+
+
+@pytest.mark.parametrize("count", ["2", "999999999"])
+@pytest.mark.parametrize("names", ["web", "web:ssh"])
+def test_more_than_there_are(count: str, names: str) -> None:
+    with listener() as web:
+        *_, error = passed([web], names, count=count)
+        assert error == "web: descriptor 4 passed by systemd: Bad file descriptor"
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "many", "\N{SUPERSCRIPT TWO}", "9" * 5000])
+def test_no_number_of_them(count: str) -> None:
+    with listener() as web:
+        assert passed([web], "web", count=count) == [[]]

@@ -388,20 +388,62 @@ def test_what_is_folded_goes_out_when_it_is_hurried(journald: Journald) -> None:
     run_async(scenario())
 
 
-def test_untold_is_what_neither_the_journal_nor_stderr_has(
+def untold(sink: Sink) -> list[int]:
+    return [int(one.finding.subject.domain or 0) for one in sink.inner.untold]
+
+
+def test_a_stderr_that_is_the_journals_tells_nobody_where_journald_is_absent(journald: Journald) -> None:
+    """It leads into the same void: were we to end now, nobody would ever hear of it."""
+
+    async def scenario() -> None:
+        sink = Sink(journald.path)
+        journald.disappear()
+        sink.announce(1)
+        assert untold(sink) == [1]
+        journald.appear()
+        assert await journald.read_until(bool) == [1]
+        assert untold(sink) == []
+        sink.close()
+
+    run_async(scenario())
+
+
+def test_what_was_saved_as_untold_at_the_end_is_not_told_after_all(journald: Journald) -> None:
+    """Else the next run says it again: hurry() is the last that is sent."""
+
+    async def scenario() -> None:
+        sink = Sink(journald.path, burst=90)
+        sink.announce(*range(100))
+        sink.inner.hurry()
+        saved = untold(sink)
+        assert saved
+        assert journald.read() == list(range(saved[0]))  # there is room again
+        await asyncio.sleep(0.1)
+        journald.disappear()
+        journald.appear()
+        await asyncio.sleep(0.1)
+        assert (journald.read(), untold(sink)) == ([], saved)
+        sink.close()
+
+    run_async(scenario())
+
+
+def test_untold_is_what_neither_the_journal_nor_another_stderr_has(
     journald: Journald, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def untold(sink: Sink) -> list[int]:
-        return [int(one.finding.subject.domain or 0) for one in sink.inner.untold]
-
     async def scenario() -> None:
         sink = Sink(journald.path, capacity=20)
         sink.announce(*range(100))
         assert journald.read() + untold(sink) == list(range(100))
+        waiting = untold(sink)
         journald.disappear()
         sink.announce(100)
-        while untold(sink):  # until the last summary was shown
+        while not any("in a storm" in message for message in logged(caplog)):
             await asyncio.sleep(0.01)
+        assert untold(sink) == [*waiting, 100]
+        journald.appear()
+        assert await journald.read_until(lambda got: got[-1:] == [100]) == [*waiting, 100]
+        assert untold(sink) == []
         sink.close()
         echoing = Sink(journald.path, echo=True)
         echoing.announce(*range(50))

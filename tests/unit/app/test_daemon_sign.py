@@ -1,0 +1,66 @@
+"""The audits' sign of life: however long one takes, it is at work; and one that hangs is not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from lowatch.app import domains
+from lowatch.core.addresses import Address
+from lowatch.core.listeners import Connect, Endpoint
+from lowatch.core.vitals import Vital, Vitals
+from tests.unit.app.scripted import World, holds, policy_of, resolves, serves
+from tests.unit.app.test_daemon import Story
+from tests.unit.resolve import virtual_time
+from tests.unit.resolve.virtual_time import run_virtually
+
+ORPHANS = 100
+LOOK_EVERY = 5.0
+
+
+async def closest(connect_takes: float, seconds: float) -> Vital:
+    """Of all looks at a host of orphans, behind a firewall that drops, the one closest to its limit."""
+    names = [f"n{number}.example.com" for number in range(ORPHANS)]
+    addresses = [Address(bytes([192, 0, 2, number])) for number in range(ORPHANS)]
+    world = World(
+        held={holds(f"192.0.2.{number}/32") for number in range(ORPHANS)},
+        answers={name: resolves(name, address) for name, address in zip(names, addresses, strict=True)},
+    )
+    story = Story(world, policy_of(*(serves("80", name) for name in names), hold=0.0))
+
+    async def probe(endpoints: Sequence[Endpoint]) -> list[Connect]:
+        await asyncio.sleep(connect_takes)
+        return [Connect.TIMED_OUT] * len(endpoints)
+
+    story.auditor._domains._probes._prober = probe
+    vitals, loop, looks = Vitals(), asyncio.get_running_loop(), list[Vital]()
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(story.daemon.run())
+        end = loop.time() + seconds
+        while loop.time() < end:
+            looks += vitals.look([story.daemon.sign()], loop.time())
+            await asyncio.sleep(LOOK_EVERY)
+        task.cancel()
+    return max(looks, key=lambda vital: vital.silent - vital.limit)
+
+
+@pytest.fixture(autouse=True)
+def a_slice_for_each_domain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And no thread to be waited for: time may jump at once."""
+
+    async def at_once(save: Callable[[], None]) -> None:
+        save()
+
+    monkeypatch.setattr(domains, "_SLICE", 1)
+    monkeypatch.setattr(asyncio, "to_thread", at_once)
+    monkeypatch.setattr(virtual_time, "_DELIVERY", 0.0)
+
+
+def test_an_audit_of_minutes_is_at_work() -> None:
+    assert not run_virtually(closest(connect_takes=2.0, seconds=300)).stuck
+
+
+def test_one_that_hangs_is_not() -> None:
+    assert run_virtually(closest(connect_takes=1e5, seconds=300)).stuck
