@@ -21,8 +21,8 @@ _PREFIXES = (
 )
 
 
-WAITING_AT_MOST = 256
-"""Records that wait for a journal that does not read."""
+WAITING_AT_MOST = 1 << 20
+"""Octets of records that wait for a journal that does not read; the two last ones do, however long."""
 
 
 class _JournalFormatter(logging.Formatter):
@@ -44,7 +44,7 @@ class _JournalStream(logging.Handler):
         super().__init__()
         self._socket = socket.socket(fileno=os.dup(descriptor))
         self._waiting: deque[bytes] = deque()
-        self._dropped = 0
+        self._size = self._dropped = 0
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -60,11 +60,12 @@ class _JournalStream(logging.Handler):
         super().close()
 
     def _keep(self, line: bytes) -> None:
-        if len(self._waiting) == WAITING_AT_MOST:
-            # Not the first: a part of it may have been taken.
+        self._waiting.append(line)
+        self._size += len(line)
+        while self._size > WAITING_AT_MOST and len(self._waiting) > 2:
+            self._size -= len(self._waiting[1])  # not the first: a part of it may have been taken
             del self._waiting[1]
             self._dropped += 1
-        self._waiting.append(line)
 
     def _send_waiting(self) -> None:
         while self._waiting:
@@ -72,14 +73,13 @@ class _JournalStream(logging.Handler):
                 sent = self._socket.send(self._waiting[0], socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
             except OSError:  # full, or gone: kept for the next record
                 return
+            self._size -= sent
             if sent < len(self._waiting[0]):
                 self._waiting[0] = self._waiting[0][sent:]
                 return
             self._waiting.popleft()
             if not self._waiting and self._dropped:
-                self._waiting.append(
-                    b"<4>log lines dropped while the journal took none: %d\n" % self._dropped
-                )
+                self._keep(b"<4>log lines dropped while the journal took none: %d\n" % self._dropped)
                 self._dropped = 0
 
 

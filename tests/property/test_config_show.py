@@ -32,7 +32,8 @@ names = st.lists(labels, min_size=1, max_size=4).map(lambda parts: ".".join([*pa
 service_names = st.builds("_xmpp._{}.{}".format, st.sampled_from(["tcp", "udp"]), names)
 units = st.from_regex(r"[a-zA-Z0-9:_.\\@-]{1,20}\.(service|scope)", fullmatch=True)
 one_line = st.text(min_size=1).map(str.strip).filter(lambda text: text and text.isprintable())
-paths = st.text(st.characters(codec="utf-8", blacklist_characters="\0/"), min_size=1).map("/etc/{}".format)
+file_names = st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\0/"), min_size=1)
+paths = file_names.map("/etc/{}".format)
 
 
 @st.composite
