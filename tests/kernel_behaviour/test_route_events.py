@@ -136,6 +136,16 @@ def test_readdressing_is_heard_as_a_new_address(netns: Netns, ear: Ear) -> None:
     assert [address_in(event) for event in heard] == ["2001:db8::1"]
 
 
+def test_a_tentative_address_that_is_changed_is_not_announced(netns: Netns, ear: Ear) -> None:
+    """inet6_addr_modify(), net/ipv6/addrconf.c. It stays tentative for as long as its link is down."""
+    netns.ip("link add eth0 type bridge")
+    netns.ip("addr add 2001:db8::1/64 dev eth0 preferred_lft 0")
+    assert RTM_NEWADDR in types(ear.so_far())
+    netns.ip("addr change 2001:db8::1/64 dev eth0 preferred_lft 1000")
+    assert ear.so_far() == []
+    assert "deprecated" not in netns.ip("-6 addr show dev eth0")
+
+
 def test_who_did_it(netns: Netns, ear: Ear) -> None:
     """nlmsg_pid of an IPv4 address event is the requester's port id, for `ip` its pid; of IPv6, 0."""
     with subprocess.Popen(["ip", "addr", "add", "192.0.2.10/32", "dev", "lo"]) as command:

@@ -59,7 +59,15 @@ def tables(host: Host) -> Tables:
     links, held = host.links(), host.held()
     assert isinstance(links, Known)
     assert isinstance(held, Known)
-    return Tables(set(links.value), set(held.value), set(host.wide_routes()), host.loopback_up())
+    shown = {_without_what_is_not_told(one) for one in held.value}
+    return Tables(set(links.value), shown, set(host.wide_routes()), host.loopback_up())
+
+
+def _without_what_is_not_told(held: Held) -> Held:
+    """Of a tentative address, that it is deprecated or is no longer (tests/kernel_behaviour)."""
+    if "tentative" not in held.flags:
+        return held
+    return held._replace(flags=tuple(flag for flag in held.flags if flag != "deprecated"))
 
 
 def dumped() -> Tables:
