@@ -36,6 +36,8 @@ STUCK_AFTER = 15.0
 _SOON = 0.25
 """Seconds until what could not be finished is tried again."""
 _ANNOUNCED_AT_ONCE = 32
+_REST_OF_SAVING = 4
+"""Times as long as it took: no state is saved for more than a fifth of the time."""
 _TOLD_BY = 5.0
 """Seconds between looks at whether what waited for the journal is there, and to be saved as announced."""
 _IN_PASSING = 1.0
@@ -70,6 +72,9 @@ class Daemon:
         self._meter = meter
         self._tracked: Mapping[str, Tracked] = revive(store.load(), clock.now())
         self._stepped = clock.now()
+        self._findings_due: float | None = None
+        """When one of them moves on by the mere passing of time."""
+        self._turned = self._stepped.monotonic
         self._latest: tuple[Snapshot, Judgement] | None = None
         self._summary: Audit | None = None
         self._orphans = OrphanValues(one.finding.subject for one in self._tracked.values() if one.announced)
@@ -113,6 +118,7 @@ class Daemon:
     def replace_policy(self, policy: Policy) -> None:
         """Judge by this from now on. Findings keep their lives; those of removed domains end."""
         self._policy = policy
+        self._findings_due = float("-inf")
         self._ports = ports_of(policy.domains)
         self._resolver.replace_domains(policy.domains)
         self._auditor.replace_policy(policy)
@@ -183,18 +189,18 @@ class Daemon:
         self._woken.clear()
 
     def _timer_due(self) -> float:
-        due = [self._sweep_at, next_due(self._tracked, self._stepped, self._policy)]
+        due = [self._sweep_at, self._findings_due]
         if self._auditor.not_well:
             due.append(self._poll_pace.due)
         if self._saved_untold or self._alerts.untold:
-            due.append(self._stepped.monotonic + _TOLD_BY)
+            due.append(self._turned + _TOLD_BY)
         if self._host.unsettled:
-            due.append(self._stepped.monotonic + _SOON)
+            due.append(self._turned + _SOON)
         return max(self._audit_pace.due, min(one for one in due if one is not None))
 
     async def _turn(self) -> None:
         """One look: poll or sweep where due, audit what is marked, move the findings on."""
-        now = self._clock.now().monotonic
+        now = self._turned = self._clock.now().monotonic
         if now >= self._sweep_at:
             self._sweep_at = now + SWEEP_EVERY
             self._host.distrust()
@@ -206,21 +212,23 @@ class Daemon:
             self._poll_pace.polled(now, self._clock.now().monotonic)
         if self._auditor.marked:
             await self._audit()
-        self._move_findings()
+            self._move_findings()
+            self._audit_pace.audited(now, self._clock.now().monotonic)
+        elif self._findings_due is not None and self._findings_due <= now:
+            self._move_findings()
         await self._announce()
         self._turns += 1
 
     async def _audit(self) -> None:
         settled = self._settled
         started = self._clock.now().monotonic
-        not_well = set(self._auditor.not_well)
+        not_well = self._auditor.not_well
         self._follow_ports()
         self._latest = await self._auditor.audit(self._disputed())
         self._summary = None
         ended = self._clock.now().monotonic
-        self._audit_pace.audited(started, ended)
         self._meter.audited(ended - started)
-        if set(self._auditor.not_well) != not_well:
+        if self._auditor.not_well is not not_well and set(self._auditor.not_well) != set(not_well):
             self._poll_pace.changed(ended)
         snapshot, judgement = self._latest
         self._orphans.update(snapshot, judgement)
@@ -253,6 +261,7 @@ class Daemon:
             self.news.set()
         if announcements or self._tracked.keys() != before.keys():
             self._unsaved.set()
+        self._findings_due = next_due(tracked, now, self._policy)
 
     async def _announce(self) -> None:
         """The loop has its turn between them. What the sink could tell nobody yet is saved as that."""
@@ -269,7 +278,10 @@ class Daemon:
         while True:
             await self._unsaved.wait()
             self._unsaved.clear()
+            began = self._clock.now().monotonic
             await asyncio.to_thread(self._save)
+            # 20,000 findings take the interpreter for a fifth of a second: not all the time.
+            await asyncio.sleep((self._clock.now().monotonic - began) * _REST_OF_SAVING)
 
     def _save(self) -> None:
         """What is tracked now, not when the thread was asked: a late one never writes older state.

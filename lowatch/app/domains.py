@@ -87,18 +87,26 @@ class Domains:
         self._taken_since: set[str] = set()
         self.version = 0
         """Grows whenever any view is replaced."""
+        self._listed: tuple[int, list[Endpoint]] = (0, [])
         self.progress = 0
         """Grows with every slice that was looked at."""
 
     @property
     def not_well(self) -> list[Endpoint]:
-        """The endpoints where a listener that appears, or an accept(), would be news."""
-        return [
-            Endpoint(judged.address, judged.port)
-            for name in self._not_well
-            for judged in self.judged[name].endpoints
-            if judged.verdict in _NOT_WELL
-        ]
+        """The endpoints where a listener that appears, or an accept(), would be news.
+
+        The same list until a view is replaced.
+        """
+        version, endpoints = self._listed
+        if version != self.version:
+            endpoints = [
+                Endpoint(judged.address, judged.port)
+                for name in self._not_well
+                for judged in self.judged[name].endpoints
+                if judged.verdict in _NOT_WELL
+            ]
+            self._listed = self.version, endpoints
+        return endpoints
 
     def poll(self) -> set[str]:
         """Ask again who serves the endpoints that are not well. The domains that saw it otherwise.

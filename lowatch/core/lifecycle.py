@@ -122,14 +122,17 @@ def _move(before: Tracked, finding: Finding | None, now: Now, policy: Policy) ->
     else:
         condition = _Condition.GONE_HELD if held else _Condition.GONE
     because = before.acknowledged_because if not present else ""
-    return replace(
-        before,
-        finding=finding or before.finding,
-        state=TRANSITIONS.get((before.state, condition), before.state),
-        changed=changed,
-        present=present,
-        acknowledged_because=acknowledgement.reason if acknowledgement else because,
-    )
+    moved = {
+        "finding": finding or before.finding,
+        "state": TRANSITIONS.get((before.state, condition), before.state),
+        "changed": changed,
+        "present": present,
+        "acknowledged_because": acknowledgement.reason if acknowledgement else because,
+    }
+    # Nearly all stay as they are, by the ten thousand in a storm.
+    if all(getattr(before, name) == value for name, value in moved.items()):
+        return before
+    return replace(before, **moved)  # type: ignore[arg-type]
 
 
 def next_due(tracked: Mapping[str, Tracked], stepped: Now, policy: Policy) -> float | None:

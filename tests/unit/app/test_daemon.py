@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from lowatch.app import daemon as daemon_module
 from lowatch.app.daemon import SWEEP_EVERY, Daemon
 from lowatch.core.addresses import parse_address
-from lowatch.core.lifecycle import Now, Remembered, Tracked
+from lowatch.core.lifecycle import Now, Remembered, Step, Tracked, step
 from lowatch.core.policy import Acknowledgement, Policy
 from tests.unit.app.scripted import (
     ScriptedResolver,
@@ -179,6 +180,20 @@ def test_it_speaks_when_the_hold_is_over() -> None:
     ((resolved, words),) = story.said[1:]
     assert words == "orphan-vip resolved"
     assert 45.0 + HOLD <= resolved <= 45.3 + HOLD, "polled for"
+
+
+def test_a_poll_that_sees_nothing_new_costs_no_more_than_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five a second for as long as something is missing; to step 20,000 findings takes 60 ms."""
+    steps = list[float]()
+
+    def stepping(*arguments: Any) -> Step:
+        steps.append(asyncio.get_running_loop().time() - START)
+        return step(*arguments)
+
+    monkeypatch.setattr(daemon_module, "step", stepping)
+    told([(5.0, Story.listener_gone)], 29.0)
+    # It came, it went, and it had lasted; between them and the next sweep were a hundred polls.
+    assert len(steps) <= 5
 
 
 def test_flapping_says_nothing() -> None:

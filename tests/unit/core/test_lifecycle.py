@@ -87,6 +87,20 @@ def test_a_step_when_it_is_due_is_not_too_early(hold: float, start: float) -> No
     assert [one.state for one in step(shown.tracked, SHOWS, at(due), under).announcements] == [FIRING]
 
 
+def test_what_stays_as_it_is_stays_the_same_object() -> None:
+    """20,000 of them are stepped many times a second."""
+    life = Life()
+    life.judged(SHOWS, 0)
+    pending = life.only
+    life.judged(SHOWS, 10)
+    assert life.only is pending
+    life.judged(SHOWS, 30)
+    firing = life.only
+    life.judged(UNKNOWN, 40)
+    life.judged(SHOWS, 50)
+    assert life.only is firing
+
+
 def test_what_vanishes_before_it_fired_is_never_mentioned() -> None:
     life = Life()
     for start in (0, 40, 80):
