@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from lowatch.config.errors import ConfigErrors
-from lowatch.config.load import DEFAULT_PATH, config_files, load
+from lowatch.config.load import DEFAULT_PATH, load
 from lowatch.config.schema import Config
 
 from .arguments import Commands, add_command, add_config
@@ -38,7 +37,7 @@ def register(commands: Commands) -> None:
 def check(arguments: argparse.Namespace, environment: Environment) -> int:
     config = load(arguments.config)
     refuse_problems(config)
-    report_valid(arguments.config, environment)
+    report_valid(config, environment)
     report_names(config, environment)
     return OK
 
@@ -69,8 +68,7 @@ def report_names(config: Config, environment: Environment) -> None:
     environment.write("".join(f"{line}\n" for line in lines))
 
 
-def report_valid(path: Path | None, environment: Environment) -> None:
-    """Says of each file that it is valid, once it was loaded."""
-    files = config_files(path)
-    lines = [f"{file}: valid" for file in files] or [f"no {DEFAULT_PATH}: the defaults are valid"]
+def report_valid(config: Config, environment: Environment) -> None:
+    """Says of each file that it is valid."""
+    lines = [f"{file}: valid" for file in config.files] or [f"no {DEFAULT_PATH}: the defaults are valid"]
     environment.write("".join(f"{line}\n" for line in lines))

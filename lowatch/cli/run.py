@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace, environment: Environment) -> int:
     config = read()
     if arguments.config_check:
         refuse_problems(config)
-        report_valid(arguments.config, environment)
+        report_valid(config, environment)
         report_names(config, environment)
         return OK
     wiring = environment.wiring()

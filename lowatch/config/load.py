@@ -40,15 +40,6 @@ def load(path: Path | None = None) -> Config:
     return read_names(replace(config, files=tuple(files)))
 
 
-def config_files(path: Path | None = None) -> list[Path]:
-    """The files that load() reads, in order. Raises ConfigErrors."""
-    errors: list[ConfigError] = []
-    files = _files(path, errors)
-    if errors:
-        raise ConfigErrors(errors)
-    return files
-
-
 def _files(path: Path | None, errors: list[ConfigError]) -> list[Path]:
     main = path or DEFAULT_PATH
     files = [main] if path is not None or _stands(main) else []

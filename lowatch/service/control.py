@@ -13,7 +13,7 @@ import os
 import socket
 import stat
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -32,12 +32,6 @@ _BACKLOG = 128
 
 class ControlError(Exception):
     """One line: "control socket /run/lowatch/lowatch.sock: another lowatch (pid 4711) serves it"."""
-
-
-def runtime_directory(environ: Mapping[str, str]) -> Path | None:
-    """The first of $RUNTIME_DIRECTORY (systemd.exec(5): separated by colons); None if unset."""
-    first = environ.get("RUNTIME_DIRECTORY", "").split(":")[0]
-    return Path(first) if first else None
 
 
 def control_server(routes: Routes) -> HttpServer:

@@ -29,12 +29,6 @@ SCHEMA = 1
 _LAST_SECOND = 253402300799  # 9999-12-31T23:59:59Z: a later `since` could not be displayed
 
 
-def state_directory(environ: Mapping[str, str]) -> Path | None:
-    """The first of $STATE_DIRECTORY (systemd.exec(5): separated by colons); None if unset."""
-    first = environ.get("STATE_DIRECTORY", "").split(":")[0]
-    return Path(first) if first else None
-
-
 class StateFile:
     """A StateStore in one file, findings.json, which this process alone writes.
 

@@ -31,7 +31,8 @@ from lowatch.resolve.hosts import HOST_CONF, HOSTS
 from lowatch.resolve.nameservers import RESOLV_CONF
 from lowatch.resolve.nsswitch import NSSWITCH_CONF
 from lowatch.service.activation import passed_on
-from lowatch.service.control import ControlError, control_listening, control_server, runtime_directory
+from lowatch.service.control import ControlError, control_listening, control_server
+from lowatch.service.directories import runtime_directory, state_directory
 from lowatch.service.http import HttpServer
 from lowatch.service.http_listen import ListenError, bound_to, listening
 from lowatch.service.http_message import Routes
@@ -39,7 +40,7 @@ from lowatch.service.journal import JournalSink, stderr_is_journal
 from lowatch.service.notify import Notifier, watchdog_interval
 from lowatch.service.process import Process
 from lowatch.service.routes import ControlPages, Pages, build_control_routes, build_routes
-from lowatch.service.state import StateFile, state_directory
+from lowatch.service.state import StateFile
 
 from .names import NamesFollower, watched_paths
 from .parts import (

@@ -79,6 +79,8 @@ class Supervision:
     def _look(self) -> None:
         stuck = [vital for vital in self._vitals.look(self._signs(), self._now()) if vital.stuck]
         self._log_stuck(stuck)
+        if not self._notifier.wanted:
+            return
         if stuck:
             # SIGABRT at once: then the journal has where each thread was (faulthandler).
             self._told = ""

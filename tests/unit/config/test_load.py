@@ -9,7 +9,7 @@ import pytest
 from lowatch.config import load as load_module
 from lowatch.config.document import SIZE_LIMIT
 from lowatch.config.errors import ConfigErrors
-from lowatch.config.load import config_files, load
+from lowatch.config.load import load
 from lowatch.config.schema import Config, Listen
 from lowatch.core.addresses import Port, parse_address
 from lowatch.core.policy import Domain
@@ -46,14 +46,14 @@ class TestFiles:
     def test_the_default_file_need_not(self, main: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(load_module, "DEFAULT_PATH", main)
         assert load() == Config()
-        assert config_files() == []
+        assert load().files == ()
         addition = drop_in(main, "a.toml", 'hold = "1m"')
         assert load().policy.hold == 60.0
-        assert config_files() == [addition]
+        assert load().files == (addition,)
         main.write_text('hold = "2m"\nprobe = "off"')
         assert load().policy.hold == 60.0
         assert load().policy.probe is False
-        assert config_files() == [main, addition]
+        assert load().files == (main, addition)
 
     def test_the_default_directory_need_not(self, main: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(load_module, "DEFAULT_PATH", main / "nowhere" / "lowatch.toml")
@@ -138,7 +138,7 @@ class TestDropIns:
         drop_in(main, "90.toml~", 'hold = "9m"')
         drop_in(main, ".90.toml", 'hold = "9m"')
         assert load(main).policy.hold == 180.0
-        assert [file.name for file in config_files(main)] == ["lowatch.toml", "10.toml", "20.toml"]
+        assert [file.name for file in load(main).files] == ["lowatch.toml", "10.toml", "20.toml"]
 
     def test_tables_merge_by_key(self, main: Path) -> None:
         main.write_text('[dns]\ntimeout = "1s"\nmax_qps = 7\n[web]\nlisten = [":1"]')
@@ -218,7 +218,7 @@ class TestDropIns:
         (main.parent / "lowatch.d").write_text("")
         assert told(main) == [f"{main.parent / 'lowatch.d'}: cannot be listed: Not a directory"]
         with pytest.raises(ConfigErrors):
-            config_files(main)
+            load(main)
 
     def test_a_fifo_would_hold_up_a_reload(self, main: Path) -> None:
         main.write_text("")

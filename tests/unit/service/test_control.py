@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from lowatch.service.control import ControlError, control_listening, runtime_directory
+from lowatch.service.control import ControlError, control_listening
+from lowatch.service.directories import runtime_directory
 
 ANOTHER = """
 import sys

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from lowatch.core.lifecycle import Tracked
-from lowatch.service.state import StateFile, state_directory
+from lowatch.service.directories import state_directory
+from lowatch.service.state import StateFile
 
 from .remembered import ORPHAN, RECORD, TWO, TWO_LOADED, remembered
 
