@@ -51,8 +51,8 @@ fuzz: .venv/.dev ## read a million mutated DNS messages with both parsers
 	@$(bin)/python -m tests.fuzz_dns
 
 .PHONY: bench
-bench: .venv/.dev ## measure, against ip and ss; prints ratios
-	@$(bin)/python -m bench
+bench: .venv/.dev ## measure, and compare with the last figures; ARGS="idle --record" for one, recorded
+	@$(bin)/python -m bench $(ARGS)
 
 .PHONY: clean
 clean: ## remove everything that was made

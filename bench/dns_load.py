@@ -6,7 +6,6 @@ As a script, `python -m bench.dns_load CONFIG`: loads it, prints a Loaded as JSO
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ from typing import NamedTuple
 
 from lowatch.config.load import load
 
-from . import dns_zone, report
+from . import child, dns_zone, report
 from .dns_self import mebibytes
 from .report import Row
 from .stats import summarise
@@ -60,8 +59,7 @@ def write(folder: Path, names: Sequence[str]) -> dict[str, str]:
 
 def _load(file: Path, count: int) -> Loaded:
     with dns_zone.as_client():
-        command = [sys.executable, "-m", "bench.dns_load", str(file)]
-        said = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
+        said = child.said([sys.executable, "-m", "bench.dns_load", str(file)])
     loaded = Loaded(*json.loads(said))
     assert loaded.domains == count, loaded
     return loaded

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import re
-import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -15,7 +14,7 @@ from typing import NamedTuple
 
 from lowatch.config.schema import Nameserver
 
-from . import dns_zone, report
+from . import child, dns_zone, report
 from .daemon import configuration, lowatch
 from .dns_naive import Kept
 from .idle import Process, Usage
@@ -178,7 +177,7 @@ def _judged(
     rows = [report.at_most(f"(e) CPU, {what}", share, cpu_limit, "{:.2f} %")]
     if rss_limit is not None:
         rows.append(report.at_most(f"(e) RSS, {what}", watched.resident, rss_limit, "{:.1f} MiB"))
-    return [*rows, report.at_most(f"(e) lag p99, {what}", lag, LAG_LIMIT, "{:.2f} s")]
+    return [*rows, report.at_most(f"(e) lag p99, {what}", lag, LAG_LIMIT, "{:.2f} s", report.TAIL_NOISE)]
 
 
 def counted(exposition: str, family: str) -> int:
@@ -209,8 +208,7 @@ def _compare_with_naive(plan: Plan, count: int, seconds: float) -> None:
     command = [sys.executable, "-m", "bench.dns_naive", server.host]
     command += map(str, (server.port, count, plan.ttl, seconds))
     with dns_zone.as_client():
-        said = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
-    kept = Kept(*json.loads(said))
+        kept = Kept(*json.loads(child.said(command)))
     due = count * seconds / plan.ttl
     missed = 100 * max(0.0, 1 - kept.answered / due)
     report.line(

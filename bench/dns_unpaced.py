@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from lowatch.config.schema import Nameserver
 
-from . import dns_zone, report
+from . import child, dns_zone, report
 from .dns_self import Cost
 from .report import Row
 from .stats import paired_ratios, summarise
@@ -58,8 +58,12 @@ def measure(contest: Contest) -> list[Row]:
     theirs: dict[str, list[Cost]] = {peer.name: [] for peer in peers}
     for _ in range(contest.rounds):
         ours.append(client("engine", contest.server, contest.names))
-        for peer in peers:
-            theirs[peer.name].append(peer.measure(contest))
+        for peer in tuple(peers):
+            try:
+                theirs[peer.name].append(peer.measure(contest))
+            except child.ChildFailedError as error:
+                report.line(f"peer cannot be used: {peer.name} ({error})", "")
+                peers.remove(peer)
     turns = dict(zip(TURNS, zip(*ours, strict=True), strict=True))
     for turn, costs in turns.items():
         _show(f"lowatch, {turn}", costs)
@@ -81,8 +85,7 @@ def client(name: str, server: Nameserver, count: int) -> list[Cost]:
     """One of dns_clients, in a process of its own."""
     command = [sys.executable, "-m", "bench.dns_clients", name, server.host, str(server.port), str(count)]
     with dns_zone.as_client():
-        said = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
-    return [Cost(*cost) for cost in json.loads(said)]
+        return [Cost(*cost) for cost in json.loads(child.said(command))]
 
 
 def dnsperf(contest: Contest) -> Cost:
@@ -99,7 +102,8 @@ def dnsperf(contest: Contest) -> Cost:
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     completed = _QUERIES_COMPLETED.search(said)
-    assert completed is not None, said
+    if completed is None:
+        raise child.ChildFailedError(f"exit code {process.returncode}, not all queries were completed")
     return Cost(int(completed[1]), used.ru_utime, used.ru_stime, 0.0)
 
 
@@ -134,7 +138,6 @@ def _ratio(turn: str, ours: Sequence[Cost], peer: Peer, theirs: Sequence[Cost]) 
     ratio = paired_ratios([cost.each for cost in theirs], [cost.each for cost in ours])
     what = f"queries per CPU-second / {peer.name}, {turn}"
     report.line(what, f"{ratio.median:7.2f}      ({ratio.least:.2f} to {ratio.most:.2f})")
-    figure = f"{ratio.median:.2f}"
     if peer.limit is None or turn == TURNS[0]:  # once in a daemon's life, and not what a limit is for
-        return Row(f"(e) {what}", figure)
-    return Row(f"(e) {what}", figure, f">= {peer.limit:.2f}", ratio.median >= peer.limit)
+        return Row(f"(e) {what}", f"{ratio.median:.2f}", more=True)
+    return report.at_least(f"(e) {what}", ratio.median, peer.limit, "{:.2f}")

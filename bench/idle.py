@@ -66,13 +66,7 @@ def run(*, quick: bool) -> list[Row]:
     with Netns() as netns, netns.entered(), ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lowatch-bench-")))
         processes = [Process("lowatch", _settled_daemon(folder, stack))]
-        if shutil.which(PEER) is None:
-            report.line(f"peer absent: {PEER} (apt-get install it)", "")
-        else:
-            command = [PEER, f"--web.listen-address=127.0.0.1:{_PEER_PORT}"]
-            peer = stack.enter_context(running(folder, command, _PEER_PORT))
-            peer.until_answering("/metrics")
-            processes.append(Process("node_exporter", peer))
+        processes += _peers(folder, stack)
         idle = _measure(processes, "idle", seconds, scraped=False)
         _measure(processes, "scraped each second", seconds, scraped=True)
         rss = processes[0].mebibytes("VmRSS")
@@ -80,6 +74,21 @@ def run(*, quick: bool) -> list[Row]:
         report.at_most("(c) idle CPU, of one core", idle, CPU_LIMIT, "{:.2f} %"),
         report.at_most("(c) RSS", rss, RSS_LIMIT, "{:.1f} MiB"),
     ]
+
+
+def _peers(folder: Path, stack: ExitStack) -> list[Process]:
+    """node_exporter, or nobody: a line says why."""
+    if shutil.which(PEER) is None:
+        report.line(f"peer absent: {PEER} (apt-get install it)", "")
+        return []
+    command = [PEER, f"--web.listen-address=127.0.0.1:{_PEER_PORT}"]
+    peer = stack.enter_context(running(folder, command, _PEER_PORT))
+    try:
+        peer.until_answering("/metrics")
+    except AssertionError as error:
+        report.line(f"peer cannot be used: {PEER} ({str(error).splitlines()[0]})", "")
+        return []
+    return [Process("node_exporter", peer)]
 
 
 def _settled_daemon(folder: Path, stack: ExitStack) -> Running:

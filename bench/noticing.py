@@ -184,4 +184,5 @@ def _show(what: str, samples: Sequence[float], limit: float) -> Row:
     found = summarise(samples)
     figures = (found.median, found.p99, found.most)
     report.line(what, "p50 {:6.1f}   p99 {:6.1f}   most {:6.1f} ms".format(*(1e3 * one for one in figures)))
-    return report.at_most(f"(b) {what}: p99", found.p99 * 1e3, limit * 1e3, "{:.0f} ms")
+    what = f"(b) {what}: p99"
+    return report.at_most(what, found.p99 * 1e3, limit * 1e3, "{:.0f} ms", report.TAIL_NOISE)

@@ -10,23 +10,42 @@ from typing import NamedTuple
 
 from .stats import Summary
 
+NOISE = 0.2
+TAIL_NOISE = 0.6
+"""How far medians, and how far p99s, lie apart in runs of the same code: a share of the figure."""
+
 
 class Row(NamedTuple):
-    """One line of the table. met: None where the figure is for information and has no target."""
+    """One line of the table.
+
+    what: begins with the letter of its benchmark, "(a) ...".
+    figure: a number, and its unit where it has one; a change against the last figures is told by it.
+    met: None where the figure is for information and has no target.
+    more: more of it is better.
+    noise: the share of the figure by which it changes from run to run while the code does not.
+    """
 
     what: str
     figure: str
     target: str = ""
     met: bool | None = None
+    more: bool = False
+    noise: float = NOISE
 
     @property
     def verdict(self) -> str:
         return {True: "met", False: "NOT met", None: ""}[self.met]
 
 
-def at_most(what: str, value: float, limit: float, form: str) -> Row:
+def at_most(what: str, value: float, limit: float, form: str, noise: float = NOISE) -> Row:
     """A target that is an upper limit. form: how a value reads, such as "{:.1f} ms"."""
-    return Row(what, form.format(value), f"<= {form.format(limit)}", value <= limit)
+    return Row(what, form.format(value), f"<= {form.format(limit)}", value <= limit, noise=noise)
+
+
+def at_least(what: str, value: float, limit: float, form: str, noise: float = NOISE) -> Row:
+    """A target that is a lower limit."""
+    figure, target = form.format(value), f">= {form.format(limit)}"
+    return Row(what, figure, target, value >= limit, more=True, noise=noise)
 
 
 def title(text: str) -> None:
@@ -45,13 +64,16 @@ def milliseconds(summary: Summary) -> str:
     )
 
 
-def table(rows: Sequence[Row]) -> str:
-    cells = [("", "figure", "target", "verdict"), *[(r.what, r.figure, r.target, r.verdict) for r in rows]]
-    widths = [max(len(row[column]) for row in cells) for column in range(4)]
-    return "\n".join(
-        f"{what:<{widths[0]}}  {figure:>{widths[1]}}  {target:>{widths[2]}}  {verdict}".rstrip()
-        for what, figure, target, verdict in cells
-    )
+def table(rows: Sequence[Row], changes: Sequence[str]) -> str:
+    """changes: of each row, against the last figures; see figures.change()."""
+    cells = [("", "figure", "target", "verdict", "change")]
+    cells += [
+        (row.what, row.figure, row.target, row.verdict, change)
+        for row, change in zip(rows, changes, strict=True)
+    ]
+    widths = [max(len(row[column]) for row in cells) for column in range(5)]
+    form = "  ".join(f"{{:{side}{width}}}" for side, width in zip("<>><<", widths, strict=True))
+    return "\n".join(form.format(*row).rstrip() for row in cells)
 
 
 def machine() -> str:

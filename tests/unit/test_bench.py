@@ -2,13 +2,14 @@
 
 import importlib
 import math
+import re
 import sys
 from pathlib import Path
 
 import pytest
 
-from bench import audit, dns_load, dns_paced, dns_unpaced, dns_zone, report
-from bench.__main__ import NAMES
+from bench import audit, child, dns_load, dns_paced, dns_unpaced, dns_zone, figures, report
+from bench.__main__ import NAMES, measure
 from bench.daemon import orphan_value
 from bench.stats import paired_ratios, percentile, summarise
 from lowatch.config.load import load
@@ -61,17 +62,94 @@ def test_ratios_want_pairs() -> None:
 
 
 def test_a_limit_is_met_up_to_itself() -> None:
-    assert report.at_most("x", 2.0, 2.0, "{:.1f}") == ("x", "2.0", "<= 2.0", True)
+    assert report.at_most("x", 2.0, 2.0, "{:.1f}") == report.Row("x", "2.0", "<= 2.0", met=True)
     assert report.at_most("x", 2.04, 2.0, "{:.1f}").verdict == "NOT met"
+    assert report.at_least("x", 2.0, 2.0, "{:.1f}").verdict == "met"
+    assert report.at_least("x", 1.96, 2.0, "{:.1f}").verdict == "NOT met"
 
 
 def test_the_table() -> None:
     rows = [report.at_most("(a) ratio", 1.5, 2.0, "{:.1f}"), report.Row("(d) start", "900 ms")]
-    assert report.table(rows).splitlines() == [
-        "           figure  target  verdict",
-        "(a) ratio     1.5  <= 2.0  met",
+    assert report.table(rows, ["+3 %", ""]).splitlines() == [
+        "           figure  target  verdict  change",
+        "(a) ratio     1.5  <= 2.0  met      +3 %",
         "(d) start  900 ms",
     ]
+
+
+@pytest.mark.parametrize(
+    ("figure", "more", "said"),
+    [
+        ("115 ms", False, "+15 %"),
+        ("125 ms", False, "+25 % WORSE"),
+        ("125 ms", True, "+25 % better"),
+        ("75 ms", False, "-25 % better"),
+        ("75 ms", True, "-25 % WORSE"),
+        ("100 ms", False, "same"),
+        ("nan ms", False, ""),
+    ],
+)
+def test_a_change_beyond_the_noise_is_marked(figure: str, *, more: bool, said: str) -> None:
+    row = report.Row("(a) x", figure, more=more, noise=0.2)
+    assert figures.change(row, {"(a) x": "100 ms"}) == said
+
+
+def test_a_figure_without_a_number_before_it_has_no_change() -> None:
+    row = report.Row("(a) x", "1 ms")
+    assert figures.change(row, {}) == "new"
+    assert figures.change(row, {"(a) x": "-"}) == ""
+    assert figures.change(row, {"(a) x": "0 ms"}) == "was 0 ms"
+
+
+def test_what_is_recorded_is_what_the_next_run_is_compared_with() -> None:
+    first = [
+        report.at_most("(a) x", 1.0, 2.0, "{:.1f} ms"),
+        report.Row("(b) y", "5.00"),
+        report.Row("(b) z", "6"),
+    ]
+    page = figures.recorded(
+        "# Page\n<!-- last figures --><!-- end of last figures -->\nend\n", first, "abc"
+    )
+    assert figures.last(page) == {"(a) x": "1.0 ms", "(b) y": "5.00", "(b) z": "6"}
+    again = figures.recorded(page, [report.Row("(b) z", "7")], "def")
+    assert figures.last(again) == {"(a) x": "1.0 ms", "(b) z": "7"}
+    assert "| (a) x | 1.0 ms | <= 2.0 ms | abc |" in again
+    assert "| (b) z | 7 |  | def |" in again
+    assert again.startswith("# Page\n")
+    assert again.endswith("\nend\n")
+
+
+def test_the_page_has_its_table_and_names_every_benchmark() -> None:
+    page = figures.PAGE.read_text()
+    figures.last(page)
+    assert set(re.findall(r"^\| \([a-z]\) `([a-z]+)` \|", page, re.MULTILINE)) == set(NAMES)
+
+
+def test_a_page_without_the_table_is_an_error() -> None:
+    with pytest.raises(ValueError, match="no table"):
+        figures.last("# Page\n")
+
+
+def test_a_benchmark_that_fails_costs_no_other_its_figures(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*, quick: bool) -> list[report.Row]:
+        raise RuntimeError("no such server\nat all")
+
+    monkeypatch.setattr("bench.audit.run", broken)
+    monkeypatch.setattr("bench.start.run", lambda *, quick: [report.Row("(d) start", "900 ms")])
+    assert measure(["audit", "start"], quick=True) == ([report.Row("(d) start", "900 ms")], ["audit"])
+    [line] = capsys.readouterr().out.splitlines()
+    assert line.split(None, 2)[:2] == ["audit", "failed"]
+    assert line.endswith("RuntimeError: no such server | at all")
+
+
+def test_a_child_that_fails_says_why_in_a_line() -> None:
+    with pytest.raises(child.ChildFailedError, match=r"^exit code 1: ZeroDivisionError: division by zero$"):
+        child.said([sys.executable, "-c", "print(); 1 / 0"])
+    with pytest.raises(child.ChildFailedError, match=r"^/nowhere: No such file or directory$"):
+        child.said(["/nowhere"])
+    assert child.said([sys.executable, "-c", "print(1)"]) == b"1\n"
 
 
 def test_the_metric_is_read_as_it_is_rendered() -> None:
@@ -109,6 +187,32 @@ def test_a_small_contest_of_dns_clients(
         ("(e) queries per CPU-second / dns.asyncresolver, same answers", ">= 25.00"),
     ]
     assert "peer absent: dnsperf (apt-get install it)" in capsys.readouterr().out
+
+
+def test_a_dns_client_that_cannot_be_used_is_a_line(
+    netns: Netns, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "aiodns.py").write_text(  # as Debian's, which takes no port with an address
+        "class DNSResolver:\n"
+        "    def __init__(self, nameservers):\n"
+        "        raise ValueError(f'invalid IP address {nameservers[0]!r}')\n"
+    )
+    (tmp_path / "dnsperf").write_text("#!/bin/sh\necho 'Queries completed: 1 (2.50%)'\n")
+    (tmp_path / "dnsperf").chmod(0o755)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "aiodns", raising=False)
+    with dns_zone.served(20, 60) as knot:
+        rows = dns_unpaced.measure(dns_unpaced.Contest(knot.nameserver, 20, 2, tmp_path))
+    assert {row.what.split(",")[0] for row in rows} == {"(e) queries per CPU-second / dns.asyncresolver"}
+    said = capsys.readouterr()
+    lines = [line.strip() for line in said.out.splitlines() if "cannot be used" in line]
+    assert [re.sub(r"'.*'", "...", line) for line in lines] == [
+        "peer cannot be used: aiodns (exit code 1: ValueError: invalid IP address ...)",
+        "peer cannot be used: dnsperf (exit code 0, not all queries were completed)",
+    ]
+    assert said.err == ""
 
 
 @pytest.mark.parametrize("kind", ["text", "JSON"])
