@@ -11,6 +11,7 @@ import stat
 import struct
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -131,13 +132,14 @@ def _left(deadline: float) -> float:
 
 
 def _who_may(path: Path) -> str:
-    """Whom the socket's mode lets in, as far as it can be seen."""
-    try:
-        status = path.stat()
-    except OSError:
-        return "its directory does not let you in; try as root"
-    mode = stat.S_IMODE(status.st_mode)
-    return f"it is for root, and for members of the group {_group(status.st_gid)} (mode {mode:04o})"
+    """Whom the mode of the socket, or of its directory, lets in, as far as it can be seen."""
+    for what, way_in in ((path, stat.S_IWGRP), (path.parent, stat.S_IXGRP)):
+        with suppress(OSError):
+            status = what.stat()
+            if status.st_mode & way_in:
+                members = f"for members of the group {_group(status.st_gid)}"
+                return f"it is for root, and {members} (mode {stat.S_IMODE(status.st_mode):04o})"
+    return "its directory does not let you in; try as root"
 
 
 def _group(gid: int) -> str:

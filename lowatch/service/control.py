@@ -26,6 +26,8 @@ _log = logging.getLogger(__name__)
 
 SOCKET_NAME = "lowatch.sock"
 MODE = 0o660
+LOCK_NAME = "lowatch.lock"
+_LOCK_MODE = 0o600
 LIMITS = Limits(connections=32, requests=16)
 _BACKLOG = 128
 
@@ -65,10 +67,33 @@ def _claim(directory: Path, stack: ExitStack) -> None:
 
     So what lies there is stale for certain, and of two daemons that start at once one gives way: to
     try whether somebody answers would tell neither. Raises BlockingIOError where another has it.
+
+    flock(2) asks for no more than an open descriptor, and whoever may read a file, or a directory, can
+    get one. So the lock is on a file that nobody but us can open, in a directory that nobody but us can
+    put one into. The file stays: to remove it would let two daemons lock two files of one name.
     """
     held = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     stack.callback(os.close, held)
-    fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    _refuse_others(os.fstat(held), "its directory", stat.S_IWOTH)
+    # O_NONBLOCK: a FIFO would be waited for.
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    lock = os.open(LOCK_NAME, flags, _LOCK_MODE, dir_fd=held)
+    stack.callback(os.close, lock)
+    status = os.fstat(lock)
+    if not stat.S_ISREG(status.st_mode):
+        raise FileExistsError(errno.EEXIST, f"{LOCK_NAME} beside it is not a regular file")
+    _refuse_others(status, f"{LOCK_NAME} beside it", 0o077)
+    os.fchmod(lock, _LOCK_MODE)  # the umask may have taken even our own rights away
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _refuse_others(status: os.stat_result, what: str, rights: int) -> None:
+    """Raises PermissionError where somebody else, root aside, owns it, or has one of these rights."""
+    if status.st_uid not in (os.geteuid(), 0):
+        raise PermissionError(errno.EPERM, f"{what} belongs to uid {status.st_uid}, not to {os.geteuid()}")
+    if status.st_mode & rights:
+        mode = stat.S_IMODE(status.st_mode)
+        raise PermissionError(errno.EPERM, f"{what} is open to other users (mode {mode:04o})")
 
 
 def _listen(path: Path, stack: ExitStack) -> socket.socket:

@@ -4,6 +4,8 @@ import functools
 import signal
 import time
 
+import pytest
+
 from tests.service.conftest import WWW
 from tests.support.booted import Machine
 from tests.support.booted_unit import Unit, settings
@@ -32,6 +34,33 @@ def test_ready_after_the_first_full_audit(machine: Machine, unit: Unit, knot: Kn
     assert unit.pid == pid
     assert unit.get("/-/ready").status == 200
     assert unit.orphan(WWW) == 1
+
+
+VANDAL = """
+while :; do
+    flock --exclusive --nonblock /run/lowatch sleep 0.05
+    flock --exclusive --nonblock /run/lowatch/lowatch.lock sleep 0.05
+    touch /run/lowatch/theirs
+    ln -s /etc/passwd /run/lowatch/lowatch.sock
+done 2>/dev/null
+"""
+
+
+@pytest.mark.parametrize("mode", ["0750", "0755"])
+def test_no_other_user_keeps_it_from_starting(machine: Machine, watching: Unit, mode: str) -> None:
+    """Not even in a directory that all may read, as it has been by default."""
+    watching.drop_in(f"RuntimeDirectoryMode={mode}")
+    machine.write("/root/vandal", VANDAL)
+    machine.run('systemd-run --quiet --unit=vandal --uid=nobody sh -c "$(cat /root/vandal)"')
+    try:
+        for _ in range(5):
+            watching.restart()
+            assert machine.run("lowatch status").startswith("lowatch")
+        assert watching.show("NRestarts") == "0"
+        assert machine.run("stat --format=%a /run/lowatch").strip() == mode.lstrip("0")
+        assert machine.show("vandal.service", "ActiveState") == "active"
+    finally:
+        machine.run("systemctl stop vandal.service")
 
 
 def is_back(unit: Unit, instead_of: int) -> bool:

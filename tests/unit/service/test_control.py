@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -15,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from lowatch.service.control import ControlError, control_listening
+from lowatch.service.control import LOCK_NAME, ControlError, control_listening
 from lowatch.service.directories import runtime_directory
 
 ANOTHER = """
@@ -74,15 +76,14 @@ def test_it_is_gone_afterwards_and_can_be_had_again(tmp_path: Path, path: Path) 
     for _ in range(2):
         with control_listening(tmp_path):
             assert path.is_socket()
-        assert list(tmp_path.iterdir()) == []
+        assert list(tmp_path.iterdir()) == [tmp_path / LOCK_NAME]
 
 
 def test_the_directory_went_first(tmp_path: Path) -> None:
     directory = tmp_path / "lowatch"
     directory.mkdir()
     with control_listening(directory):
-        (directory / "lowatch.sock").unlink()
-        directory.rmdir()
+        shutil.rmtree(directory)
 
 
 def test_no_directory_no_socket() -> None:
@@ -182,3 +183,76 @@ def test_it_is_never_laxer_not_even_for_a_moment(
     assert str(refused.value) == f"control socket {path}: Operation not permitted"
     assert found == [0o660]
     assert not path.exists()
+
+
+def test_whoever_may_read_the_directory_does_not_keep_it_from_starting(tmp_path: Path, path: Path) -> None:
+    """flock(2) takes any open descriptor; a directory of mode 0755 gives everybody one."""
+    tmp_path.chmod(0o755)
+    theirs = os.open(tmp_path, os.O_RDONLY)
+    try:
+        fcntl.flock(theirs, fcntl.LOCK_EX)
+        with control_listening(tmp_path):
+            assert connected(path)
+    finally:
+        os.close(theirs)
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o777])
+def test_nobody_else_can_open_what_is_locked(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        for _ in range(2):
+            with control_listening(tmp_path):
+                assert stat.S_IMODE((tmp_path / LOCK_NAME).stat().st_mode) == 0o600
+    finally:
+        os.umask(before)
+
+
+def refusal(directory: Path) -> str:
+    with pytest.raises(ControlError) as refused, control_listening(directory):
+        pass
+    assert not (directory / "lowatch.sock").exists()
+    return str(refused.value).removeprefix(f"control socket {directory}/lowatch.sock: ")
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o1777, 0o702])
+def test_a_directory_that_everybody_may_write_to_is_refused(tmp_path: Path, mode: int) -> None:
+    tmp_path.chmod(mode)
+    assert refusal(tmp_path) == f"its directory is open to other users (mode {mode:04o})"
+
+
+@pytest.mark.parametrize("kind", ["link", "fifo", "directory", "lax"])
+def test_a_lock_that_was_planted_is_refused(tmp_path: Path, kind: str) -> None:
+    lock = tmp_path / LOCK_NAME
+    if kind == "link":
+        (tmp_path / "theirs").touch()
+        lock.symlink_to(tmp_path / "theirs")
+        reason = os.strerror(errno.ELOOP)
+    elif kind == "fifo":
+        os.mkfifo(lock, 0o600)
+        reason = "lowatch.lock beside it is not a regular file"
+    elif kind == "directory":
+        lock.mkdir()
+        reason = os.strerror(errno.EISDIR)
+    else:
+        lock.touch()
+        lock.chmod(0o640)
+        reason = "lowatch.lock beside it is open to other users (mode 0640)"
+    assert refusal(tmp_path) == reason
+
+
+@pytest.mark.parametrize(("owned", "what"), [(".", "its directory"), (LOCK_NAME, f"{LOCK_NAME} beside it")])
+def test_what_somebody_else_owns_is_refused(
+    tmp_path: Path, owned: str, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The owner is made up: the tests may have one uid alone."""
+    (tmp_path / LOCK_NAME).touch(0o600)
+    theirs = (tmp_path / owned).stat().st_ino
+    fstat = os.fstat
+
+    def of_another(descriptor: int) -> os.stat_result:
+        found = fstat(descriptor)
+        return found if found.st_ino != theirs else os.stat_result((*found[:4], 65534, *found[5:10]))
+
+    monkeypatch.setattr(os, "fstat", of_another)
+    assert refusal(tmp_path) == f"{what} belongs to uid 65534, not to {os.geteuid()}"
