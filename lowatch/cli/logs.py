@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from lowatch.core.limits import LOG_QUEUE_BYTES
+
 from .environment import Environment
 
 # sd-daemon(3): a line that starts so has that priority in the journal.
@@ -19,10 +21,6 @@ _PREFIXES = (
     (logging.INFO, "<6>"),
     (logging.DEBUG, "<7>"),
 )
-
-
-WAITING_AT_MOST = 1 << 20
-"""Octets of records that wait for a journal that does not read; the two last ones do, however long."""
 
 
 class _JournalFormatter(logging.Formatter):
@@ -62,10 +60,11 @@ class _JournalStream(logging.Handler):
     def _keep(self, line: bytes) -> None:
         self._waiting.append(line)
         self._size += len(line)
-        while self._size > WAITING_AT_MOST and len(self._waiting) > 2:
+        while self._size > LOG_QUEUE_BYTES.value and len(self._waiting) > 2:
             self._size -= len(self._waiting[1])  # not the first: a part of it may have been taken
             del self._waiting[1]
             self._dropped += 1
+            LOG_QUEUE_BYTES.reached()
 
     def _send_waiting(self) -> None:
         while self._waiting:

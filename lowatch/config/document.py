@@ -10,11 +10,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from lowatch.core.limits import CONFIG_FILE_BYTES
+
 from .errors import ConfigError, ConfigErrors, not_utf_8
 from .lines import KeyPath, key_lines
-
-SIZE_LIMIT = 16 * 1024 * 1024
-"""Octets. Enough for 300,000 domains; it is here for the day somebody passes /dev/zero."""
 
 _SYNTAX_PLACE = re.compile(r" \(at (?:line (?P<line>\d+), column \d+|end of document)\)$")
 
@@ -62,15 +61,16 @@ def _read(path: Path, *, pipe: bool) -> bytes:
         if stat.S_ISDIR(mode) or not (stat.S_ISREG(mode) or pipe):
             raise _rejected(path, "is a directory" if stat.S_ISDIR(mode) else "is no regular file")
         with path.open("rb") as file:
-            content = file.read(SIZE_LIMIT + 1)
+            content = file.read(CONFIG_FILE_BYTES.value + 1)
     except FileNotFoundError:
         raise _rejected(path, "there is no such file") from None
     except OSError as error:
         raise _rejected(path, f"cannot be read: {error.strerror}") from None
     except ValueError as error:  # a NUL in the path
         raise _rejected(path, f"cannot be read: {error}") from None
-    if len(content) > SIZE_LIMIT:
-        raise _rejected(path, f"is larger than {SIZE_LIMIT >> 20} MiB")
+    if len(content) > CONFIG_FILE_BYTES.value:
+        CONFIG_FILE_BYTES.reached()
+        raise _rejected(path, f"is larger than {CONFIG_FILE_BYTES.value >> 20} MiB")
     return content
 
 

@@ -11,11 +11,12 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
+from lowatch.core.limits import YAML_DEPTH
+
 from .file_sd import LIST_OF_GROUPS, Groups, Line, parse_file_sd_target
 from .problems import Problems
 from .targets import Mention
 
-_DEPTH_LIMIT = 100
 _STEPS = {
     yaml.SequenceStartEvent: 1,
     yaml.MappingStartEvent: 1,
@@ -110,7 +111,8 @@ class _Walk:
         depth = _STEPS.get(type(event), 0)
         while depth:
             depth += _STEPS.get(type(self._next()), 0)
-            if depth > _DEPTH_LIMIT:
+            if depth > YAML_DEPTH.value:
+                YAML_DEPTH.reached()
                 raise ValueError("is nested too deeply")
 
 

@@ -13,15 +13,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
+from lowatch.core.limits import NAMES_FILE_BYTES, NAMES_FILES
+
 from .errors import not_utf_8
 from .name_lines import line_mentions
 from .problems import Problems
 from .schema import Config, DomainsFrom
-from .sources import FILES_LIMIT, Sources, fingerprint, fixed_part, matching
+from .sources import Sources, fingerprint, fixed_part, matching
 from .targets import Mention, merge_mentions
-
-SIZE_LIMIT = 64 * 1024 * 1024
-"""Octets: 300,000 targets with their labels. It is here for what only looks like a file of names."""
 
 _PIECE = 1 << 20
 
@@ -70,8 +69,9 @@ class _Reading:
 
     def _usable(self, one: DomainsFrom, found: list[Path]) -> list[Path]:
         directory = fixed_part(one.path)
-        if len(found) > FILES_LIMIT:
-            self.problems.add(one.error(f"{one.path!r} matches more than {FILES_LIMIT} files"))
+        if len(found) > NAMES_FILES.value:
+            NAMES_FILES.reached()
+            self.problems.add(one.error(f"{one.path!r} matches more than {NAMES_FILES.value} files"))
             self.problems.unread.append(directory)
             return []
         if not found:
@@ -111,7 +111,8 @@ class _RefusedError(Exception):
 
 
 def _too_large() -> _RefusedError:
-    return _RefusedError(f"is larger than {SIZE_LIMIT >> 20} MiB")
+    NAMES_FILE_BYTES.reached()
+    return _RefusedError(f"is larger than {NAMES_FILE_BYTES.value >> 20} MiB")
 
 
 def _open(file: Path) -> BinaryIO:
@@ -130,12 +131,12 @@ def _open(file: Path) -> BinaryIO:
 def _check(status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise _RefusedError("is a directory" if stat.S_ISDIR(status.st_mode) else "is no regular file")
-    if status.st_size > SIZE_LIMIT:
+    if status.st_size > NAMES_FILE_BYTES.value:
         raise _too_large()
 
 
 def _lines(stream: BinaryIO) -> Iterator[bytes]:
-    left = SIZE_LIMIT
+    left = NAMES_FILE_BYTES.value
     for line in stream:
         left -= len(line)
         if left < 0:  # it grows, or its size was not the truth
@@ -147,7 +148,7 @@ def _whole(stream: BinaryIO) -> bytes:
     content = stream.read(os.fstat(stream.fileno()).st_size + 1)  # a buffer of this size is made first
     while piece := stream.read(_PIECE):  # it grows, or its size was not the truth
         content += piece
-        if len(content) > SIZE_LIMIT:
+        if len(content) > NAMES_FILE_BYTES.value:
             raise _too_large()
     return content
 

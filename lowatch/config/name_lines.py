@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from lowatch.core.limits import NAMES_LINE_BYTES
+
 from .errors import not_utf_8
 from .names import is_plain
 from .problems import Problems
 from .targets import Mention, parse_target, port_of, refuse_service_ports
 
 _BOM = b"\xef\xbb\xbf"
-_LINE_LENGTH = 4096
-"""Octets, comments apart: enough for a name and 300 ports."""
 
 
 def line_mentions(file: Path, lines: Iterable[bytes], problems: Problems) -> Iterator[Mention]:
@@ -42,8 +42,9 @@ def line_mentions(file: Path, lines: Iterable[bytes], problems: Problems) -> Ite
 
 def _mention(text: bytes) -> Mention | None:
     """None where there is nothing. Raises ValueError with one clear line."""
-    if len(text) > _LINE_LENGTH:
-        raise ValueError(f"is longer than {_LINE_LENGTH} octets")
+    if len(text) > NAMES_LINE_BYTES.value:
+        NAMES_LINE_BYTES.reached()
+        raise ValueError(f"is longer than {NAMES_LINE_BYTES.value} octets")
     written = text.decode()
     if is_plain(written):
         return Mention(written)

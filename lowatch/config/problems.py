@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .errors import ConfigError
+from lowatch.core.limits import NAMES_PROBLEMS
 
-SHOWN = 100
-"""As many lines as anybody reads. A table of a million commas must not become a million of them."""
+from .errors import ConfigError
 
 _MESSAGE_LENGTH = 300
 
@@ -24,12 +23,13 @@ class Problems:
     @property
     def full(self) -> bool:
         """Whether another one will only be counted: its line need not be looked up."""
-        return len(self._first) >= SHOWN
+        return len(self._first) >= NAMES_PROBLEMS.value
 
     def add(self, error: ConfigError) -> None:
         if not self.full:
             self._first.append(error)
             return
+        NAMES_PROBLEMS.reached()
         self._more += 1
         self._more_from = self._more_from or error.file
 

@@ -13,9 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-FILES_LIMIT = 10_000
-"""Files of one glob. It is here for the day somebody writes /*/*/*."""
-
+from lowatch.core.limits import NAMES_FILES
 
 _SYMLINKS_LIMIT = 40
 """As in path_resolution(7)."""
@@ -41,11 +39,11 @@ Fingerprint = tuple[tuple[Path, Stamp | None], ...]
 def matching(pattern: str) -> list[Path]:
     """The files that a glob stands for, sorted; a path stands for itself, whether it exists or not.
 
-    As globs go, without those that begin with a dot. At most FILES_LIMIT + 1 of them.
+    As globs go, without those that begin with a dot. At most NAMES_FILES + 1 of them.
     """
     if not has_magic(pattern):
         return [Path(pattern)]
-    return sorted(Path(name) for name in islice(iglob(pattern), FILES_LIMIT + 1))  # noqa: PTH207  # Path.glob takes no absolute ones
+    return sorted(Path(name) for name in islice(iglob(pattern), NAMES_FILES.value + 1))  # noqa: PTH207  # Path.glob takes no absolute ones
 
 
 def fingerprint(files: Iterable[Path]) -> Fingerprint:

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
+from lowatch.core.limits import KERNEL_ANSWERS_KEPT
+
 from .netlink import NetlinkError, RequestSocket, batches
 
 Question = TypeVar("Question")
 Answer = TypeVar("Answer")
-
-_REMEMBERED = 1 << 16
-"""Questions; each takes about 400 octets."""
 
 
 class _Memo(NamedTuple, Generic[Answer]):
@@ -68,7 +67,8 @@ class Asked(Generic[Question, Answer]):
     def _remember(self, key: tuple[Question, ...], memo: _Memo[Answer]) -> None:
         if key not in self._memos:
             self._remembered += len(key)
-        if self._remembered > _REMEMBERED:
+        if self._remembered > KERNEL_ANSWERS_KEPT.value:
+            KERNEL_ANSWERS_KEPT.reached()
             self._memos.clear()
             self._remembered = len(key)
         self._memos[key] = memo

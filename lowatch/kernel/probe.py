@@ -13,10 +13,10 @@ import socket
 from collections.abc import Sequence
 
 from lowatch.core.addresses import V4_LENGTH, format_address
+from lowatch.core.limits import PROBES
 from lowatch.core.listeners import Connect, Endpoint
 from lowatch.core.observed import Unknown
 
-_AT_ONCE = 512
 _DEADLINE = 0.3
 """Seconds. A local connect is refused or accepted within a millisecond; silence is a firewall's."""
 
@@ -29,10 +29,12 @@ _NO_MEANS = frozenset(
 async def probe(endpoints: Sequence[Endpoint]) -> list[Connect | Unknown]:
     """What a TCP connect() to each endpoint meets, in order. Takes about a second at most per 64."""
     results: list[Connect | Unknown] = []
-    for first in range(0, len(endpoints), _AT_ONCE):
+    PROBES.reached(len(endpoints) > PROBES.value)
+    for first in range(0, len(endpoints), PROBES.value):
         async with asyncio.TaskGroup() as group:
             tasks = [
-                group.create_task(_connect(endpoint)) for endpoint in endpoints[first : first + _AT_ONCE]
+                group.create_task(_connect(endpoint))
+                for endpoint in endpoints[first : first + PROBES.value]
             ]
         results.extend(task.result() for task in tasks)
     return results

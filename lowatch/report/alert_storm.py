@@ -21,15 +21,14 @@ from typing import NamedTuple
 
 from lowatch.core.findings import Kind, Subject
 from lowatch.core.lifecycle import Now, State, Tracked
+from lowatch.core.limits import JOURNAL_BURST, JOURNAL_FOLDED
 
 from .alert import priority
 
 WINDOW = 30.0
-BURST = 200
+BURST = JOURNAL_BURST.value
 FOLDED_AT_ONCE = 250
 """In one summary: 2 ms of the loop's time, and some 40 KiB, which a datagram to journald holds."""
-MOST_FOLDED = 200_000
-"""That wait: all findings of a host with 100,000 names, and all of them resolved. Some 20 MiB."""
 _GATHER = 0.5
 _EVERY = 5.0
 
@@ -77,6 +76,7 @@ class Storm:
             return False
         admitted = self._admitted.setdefault(_CLASSES[priority(tracked)], deque(maxlen=self._burst))
         if len(admitted) == self._burst and now < admitted[0] + WINDOW:
+            JOURNAL_BURST.reached()
             return False
         admitted.append(now)
         return True
@@ -90,8 +90,9 @@ class Storm:
             self._due = now
         elif self._due is None:
             self._due = max(now + _GATHER, self._emitted + _EVERY)
-        if self._waiting <= MOST_FOLDED:
+        if self._waiting <= JOURNAL_FOLDED.value:
             return 0
+        JOURNAL_FOLDED.reached()
         self._pop(max(self._folded, key=_dispensable))
         return 1
 

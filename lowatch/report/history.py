@@ -15,6 +15,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from lowatch.core.limits import HISTORY_OPEN
+
 from .alert import MESSAGE_IDS, RESOLVED_MESSAGE_ID, STORM_MESSAGE_ID
 from .alert_summary import FOLDED
 
@@ -44,12 +46,6 @@ FIELDS = (
 
 ENTRY_IDS = (*MESSAGE_IDS.values(), RESOLVED_MESSAGE_ID)
 """MESSAGE_IDs of entries that stand for one finding; STORM_MESSAGE_ID for many."""
-
-MOST_OPEN = 100_000
-"""Ends whose beginning has not been met. Beyond that the newest is shown without it.
-
-And so many of those that were shown are remembered, of which an older entry may tell once more.
-"""
 
 
 class Filter(NamedTuple):
@@ -132,12 +128,13 @@ def occurrences(
         key, one = event.key, event.occurrence
         if not _is_wanted(one, wanted) or key in shown or (event.resolved and key in open_ends):
             continue  # written twice: the process was killed before it had saved that it was told
-        if event.resolved and len(open_ends) < MOST_OPEN:
+        if event.resolved and len(open_ends) < HISTORY_OPEN.value:
             open_ends[key] = one
             continue
         if not event.resolved:
             shown[key] = None
-            if len(shown) > MOST_OPEN:
+            if len(shown) > HISTORY_OPEN.value:
+                HISTORY_OPEN.reached()
                 shown.popitem(last=False)
             ended = open_ends.pop(key, None)
             one = one if ended is None else _joined(one, ended)

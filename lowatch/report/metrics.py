@@ -17,6 +17,7 @@ from lowatch.core.answers import Status
 from lowatch.core.audit import Audit
 from lowatch.core.findings import Kind
 from lowatch.core.lifecycle import State, Tracked
+from lowatch.core.limits import FINDING_SERIES, ORPHAN_SERIES
 from lowatch.core.verdicts import JudgedEndpoint, Verdict
 
 from .metrics_families import (
@@ -29,9 +30,6 @@ from .metrics_families import (
 )
 from .metrics_text import encode, escape, exposition, header, series, template
 from .order import findings_in_order
-
-ORPHAN_SERIES_CAP = 100_000
-FINDING_SERIES_CAP = 1_000
 
 _STATES = (State.PENDING, State.FIRING, State.ACKNOWLEDGED)
 
@@ -74,7 +72,7 @@ class AuditEncoder:
     """
 
     def __init__(
-        self, *, orphan_cap: int = ORPHAN_SERIES_CAP, finding_cap: int = FINDING_SERIES_CAP
+        self, *, orphan_cap: int = ORPHAN_SERIES.value, finding_cap: int = FINDING_SERIES.value
     ) -> None:
         self._orphan_cap = orphan_cap
         self._finding_cap = finding_cap
@@ -88,6 +86,8 @@ class AuditEncoder:
         """
         orphan_lines, orphans_dropped = self._orphan_lines(orphans)
         finding_lines, findings_dropped = _finding_lines(audit.findings, self._finding_cap)
+        ORPHAN_SERIES.reached(orphans_dropped)
+        FINDING_SERIES.reached(findings_dropped)
         lines = [
             *orphan_lines,
             *finding_lines,

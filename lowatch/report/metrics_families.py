@@ -82,6 +82,12 @@ JOURNAL_DROPPED = Family(
 SERIES_DROPPED = Family(
     "lowatch_series_dropped_total", "counter", "Series left out of scrapes by a cardinality cap."
 )
+LIMIT_REACHED = Family(
+    "lowatch_limit_reached_total",
+    "counter",
+    "Times a limit was reached; see docs/limits.md.",
+    ("limit",),
+)
 BUILD_INFO = Family("lowatch_build_info", "gauge", "The running version: always 1.", ("version",))
 
 # The names every Prometheus client library exports for its process:
@@ -115,6 +121,7 @@ OF_THE_DAEMON = (
     CONFIG_RELOAD_TIMESTAMP,
     JOURNAL_DROPPED,
     SERIES_DROPPED,
+    LIMIT_REACHED,
     BUILD_INFO,
 )
 OF_THE_PROCESS = (

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.metrics_core import Metric
 
+from lowatch.core.limits import LIMITS, Limit
+
 from . import metrics_families as families
 from .metrics import Rendered
 from .metrics_dns import QueryMeter
 from .metrics_families import Family
-from .metrics_text import encode, escape, exposition, labelled
+from .metrics_text import encode, escape, exposition, labelled, series
 
 NETLINK_GROUPS = ("link", "address", "route", "rule", "destroy")
 
@@ -34,9 +36,13 @@ class ProcessUsage(NamedTuple):
 
 
 class Instruments:
-    """The daemon's counters and histograms, in a registry of their own. queries: the resolver's."""
+    """The daemon's counters and histograms, in a registry of their own.
 
-    def __init__(self, version: str) -> None:
+    queries: the resolver's. limits: the process's bounds, which count for themselves.
+    """
+
+    def __init__(self, version: str, limits: Sequence[Limit] = LIMITS) -> None:
+        self._limits = limits
         self._registry = CollectorRegistry()
         self.queries = QueryMeter()
         self._registry.register(self.queries)
@@ -85,11 +91,12 @@ class Instruments:
         """The whole exposition. audit: None before the first. journal_dropped: so far, in all."""
         if audit is not None:
             self._series_dropped.inc(audit.dropped)
-        journal = families.JOURNAL_DROPPED
+        journal, reached = families.JOURNAL_DROPPED, families.LIMIT_REACHED
         own = encode(
             (
                 *_collected(self._registry.collect()),
                 *exposition(journal, [(journal.name, journal_dropped)]),
+                *exposition(reached, [(series(reached, each.name), each.times) for each in self._limits]),
                 *_process(usage),
             )
         )

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from lowatch.core.addresses import Address, Port, Prefix, destination
 from lowatch.core.answers import Answer, RRset, Status, worse
+from lowatch.core.limits import DNS_ANSWERS_KEPT
 
 from . import dns64
 from .index import AddressIndex
@@ -19,9 +20,6 @@ from .names import Names
 from .services import Target, ports_and_targets, service_answer
 from .slots import UNKNOWN_CODE
 from .state import State
-
-ANSWERS_KEPT = 16_384
-"""The oldest go first: they are 400 octets each, and every name may be asked about some day."""
 
 
 class Answers:
@@ -51,7 +49,8 @@ class Answers:
             return Answer(domain)
         known = self._made.get(number)
         if known is None:
-            if len(self._made) >= ANSWERS_KEPT:
+            if len(self._made) >= DNS_ANSWERS_KEPT.value:
+                DNS_ANSWERS_KEPT.reached()
                 self._made.pop(next(iter(self._made)))
             known = self._made[number] = self._make(number, domain)
         return known

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from itertools import takewhile
 
 from lowatch.config.schema import Nameserver
+from lowatch.core.limits import DNS_IN_FLIGHT
 from lowatch.wire.dns import (
     HEADER_LENGTH,
     QUERY_END,
@@ -34,9 +35,6 @@ from .schedule import RateLimit
 from .stream import StreamChannel
 from .udp import UdpSockets, is_on_this_host
 
-MAX_IN_FLIGHT = 64
-"""More overflows a server's default receive buffer (256 at once lost queries to knot's)."""
-
 _DATAGRAM = 4096  # more than EDNS 1232 offers, to see it where a server sends more all the same
 _DATAGRAMS_AT_ONCE = 128  # then the loop's other readers have their turn
 
@@ -45,7 +43,7 @@ _InFlight = tuple[Asked, socket.socket, bytes]
 
 
 class UdpChannel:
-    """Asks one nameserver, at its pace, with at most MAX_IN_FLIGHT queries under way."""
+    """Asks one nameserver, at its pace, with at most DNS_IN_FLIGHT queries under way."""
 
     def __init__(self, server: Nameserver, pace: Pace, environment: Environment) -> None:
         self.server = server
@@ -107,7 +105,11 @@ class UdpChannel:
     # Sending: as many as there is room for, and as the server's pace allows.
 
     def _send_backlog(self) -> None:
-        room = min(len(self._backlog), MAX_IN_FLIGHT - len(self._in_flight))
+        room = DNS_IN_FLIGHT.value - len(self._in_flight)
+        if len(self._backlog) <= room:
+            room = len(self._backlog)
+        else:
+            DNS_IN_FLIGHT.reached()
         if self._pause is not None or room <= 0:
             return
         now = self._environment.now()

@@ -8,6 +8,8 @@ from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from lowatch.core.limits import HOSTS_FILE_BYTES, RESOLVER_FILE_BYTES
+
 from .hosts import HOST_CONF, HOSTS, Hosts, parse_hosts, parse_multi
 from .nsswitch import NSSWITCH_CONF, NameServiceSwitch, parse_nsswitch
 
@@ -19,8 +21,6 @@ UNREAD: Fingerprint = ()
 _SETTLED = 50_000_000
 """Nanoseconds after which a file's next change has another time: the kernel's clock for them ticks."""
 
-_CONF_LIMIT = 64 * 1024
-_HOSTS_LIMIT = 64 * 1024 * 1024
 HOSTS_READ_AT_ONCE = 64 * 1024
 """Octets of /etc/hosts that are read in a millisecond or so."""
 _BREATH = 0.0001
@@ -102,7 +102,7 @@ class NameFilesSource:
         try:
             with self.host_conf.open("rb") as file:
                 seen = fingerprint_read(file)
-                return parse_multi(file.read(_CONF_LIMIT).decode(errors="replace")), seen
+                return parse_multi(file.read(RESOLVER_FILE_BYTES.value).decode(errors="replace")), seen
         except OSError:
             return False, _ABSENT
 
@@ -124,7 +124,7 @@ class NameFilesSource:
         try:
             with self.nsswitch.open("rb") as file:
                 seen = fingerprint_read(file)
-                text = file.read(_CONF_LIMIT).decode(errors="replace")
+                text = file.read(RESOLVER_FILE_BYTES.value).decode(errors="replace")
                 return parse_nsswitch(text, str(self.nsswitch)), seen, ""
         except FileNotFoundError:
             return NameServiceSwitch(), _ABSENT, ""
@@ -138,11 +138,13 @@ def _lines(file: BinaryIO) -> Iterator[bytes]:
     A large file is read in a thread, and one that only computes lets another have the interpreter
     every 5 ms: the loop, which needs it several times in a turn, took 125 ms for one. So it breathes.
     """
-    left, breath_at = _HOSTS_LIMIT, _HOSTS_LIMIT - HOSTS_READ_AT_ONCE
+    left = HOSTS_FILE_BYTES.value
+    breath_at = left - HOSTS_READ_AT_ONCE
     while line := file.readline(left):
         left -= len(line)
         if left <= 0:
-            raise OSError(0, f"larger than {_HOSTS_LIMIT >> 20} MiB")
+            HOSTS_FILE_BYTES.reached()
+            raise OSError(0, f"larger than {HOSTS_FILE_BYTES.value >> 20} MiB")
         if left < breath_at:
             breath_at = left - HOSTS_READ_AT_ONCE
             time.sleep(_BREATH)

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from lowatch.config.schema import DnsSettings, Nameserver
 from lowatch.core.addresses import Address, parse_address
+from lowatch.core.limits import RESOLVER_FILE_BYTES
 
 from .files import UNREAD, fingerprint, fingerprint_read
 
 RESOLV_CONF = Path("/etc/resolv.conf")
 
-_READ_LIMIT = 64 * 1024
 _DNS_PORT = 53
 _COMMENT = re.compile("[#;].*")  # behind an address too, without a space: glibc ends the word there
 # systemd-resolved listens on both, whichever of them resolv.conf names.
@@ -131,7 +131,7 @@ class NameserverSource:
         try:
             with self._path.open("rb") as file:
                 self._seen = fingerprint_read(file)
-                text = file.read(_READ_LIMIT).decode(errors="replace")
+                text = file.read(RESOLVER_FILE_BYTES.value).decode(errors="replace")
         except OSError as error:
             return Nameservers(problems=(f"{self._path}: {error.strerror}: no nameserver is known",))
         return parse_resolv_conf(text, str(self._path))

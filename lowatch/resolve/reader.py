@@ -11,6 +11,7 @@ import random
 from collections.abc import Callable
 from typing import Protocol
 
+from lowatch.core.limits import DNS_DENIALS_KEPT
 from lowatch.wire.dns import Kind, Reply, failure, repeats_question
 from lowatch.wire.dns_lean import denial_key, is_shareable, parse_lean, renewed_ttl
 
@@ -20,8 +21,6 @@ _CHECKED_SHARE = 1 / CHECKED_ONE_IN
 DENIED = b"NODATA"
 """In the place of an address that is known: the name has none of that type."""
 
-DENIALS_KEPT = 1024
-"""Of 200 octets or so. A cache's TTL counts down, and makes another one each second."""
 
 _SHOWN_OCTETS = 1232  # more than that came by TCP, or by a server that disregards our payload size
 
@@ -84,7 +83,8 @@ class Reader:
             return known
         lean = parse_lean(message, question)
         if lean is not None and not lean.chain and is_shareable(message, question):
-            if len(self._denials) >= DENIALS_KEPT:
+            if len(self._denials) >= DNS_DENIALS_KEPT.value:
+                DNS_DENIALS_KEPT.reached()
                 self._denials.clear()
             self._denials[key] = lean
         return lean

@@ -11,6 +11,7 @@ from itertools import islice
 from random import random
 
 from lowatch.config.schema import DnsSettings
+from lowatch.core.limits import DNS_LOOKUPS
 from lowatch.wire.dns import Kind, Reply
 
 from .answers import Answers
@@ -25,8 +26,6 @@ from .upstreams import Upstreams
 
 _log = logging.getLogger(__name__)
 
-MAX_LOOKUPS = 256
-"""Under way at a time. What is due beyond that waits its turn, at the cost of its number."""
 
 REFRESH_INTERVAL = 5.0
 """Seconds between looks at resolv.conf, taken only when some name is due anyway."""
@@ -217,7 +216,7 @@ class Session:
         if self._closed:
             return
         now, known = self._now(), self._slots.known
-        while (room := MAX_LOOKUPS - self._lookups.under_way) > 0:
+        while (room := DNS_LOOKUPS.value - self._lookups.under_way) > 0:
             taken = self._waiting.take(room, now)
             if taken is None:
                 return
@@ -229,6 +228,7 @@ class Session:
                 for slot, name in zip(slots, names, strict=True)
             ]
             self._lookups.start([*map(Lookup, slots, names, questions, known(slots))], now)
+        DNS_LOOKUPS.reached()
 
     # What came of it.
 

@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from lowatch.core.limits import CONTROL_CONNECTIONS, CONTROL_REQUESTS
+
 from .http import HttpServer
 from .http_connection import Limits
 from .http_message import Routes
@@ -28,7 +30,7 @@ SOCKET_NAME = "lowatch.sock"
 MODE = 0o660
 LOCK_NAME = "lowatch.lock"
 _LOCK_MODE = 0o600
-LIMITS = Limits(connections=32, requests=16)
+LIMITS = Limits(connections=CONTROL_CONNECTIONS.value, requests=CONTROL_REQUESTS.value)
 _BACKLOG = 128
 
 

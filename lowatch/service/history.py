@@ -15,11 +15,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, Any, NamedTuple
 
+from lowatch.core.limits import HISTORY_LINE_BYTES
 from lowatch.report.alert import STORM_MESSAGE_ID
 from lowatch.report.history import ENTRY_IDS, FIELDS, Filter
 
-LONGEST = 8 << 20
-"""Octets of a line of journalctl's: a hundred times a summary's. What is longer is not ours."""
 _TOLD = 4096  # octets of journalctl's own words
 
 # What journalctl says of what it must not read, or cannot (logs-show.c, journal-util.c).
@@ -120,10 +119,12 @@ def _read(reader: subprocess.Popen[bytes], lines: IO[bytes], words: IO[bytes]) -
 
 
 def _whole_lines(lines: IO[bytes]) -> Iterator[bytes]:
-    """Without those that are longer than LONGEST."""
-    while line := lines.readline(LONGEST):
+    """Without those that are longer than the limit."""
+    longest = HISTORY_LINE_BYTES.value
+    while line := lines.readline(longest):
         if line.endswith(b"\n"):
             yield line
             continue
+        HISTORY_LINE_BYTES.reached()
         while line and not line.endswith(b"\n"):
-            line = lines.readline(LONGEST)
+            line = lines.readline(longest)

@@ -14,6 +14,14 @@ from http import HTTPStatus
 
 import h11
 
+from lowatch.core.limits import (
+    WEB_BODY_BYTES,
+    WEB_CONNECTIONS,
+    WEB_HEAD_BYTES,
+    WEB_REQUESTS,
+    WEB_UNSENT_BYTES,
+)
+
 from .http_message import Request, Response, http_date
 
 _CHUNK = 64 * 1024
@@ -36,11 +44,11 @@ class Limits:
     write_seconds: for the client to take a whole response.
     """
 
-    connections: int = 144
-    requests: int = 128
-    unsent_bytes: int = 64 * 1024 * 1024
-    head_bytes: int = 16 * 1024
-    body_bytes: int = 64 * 1024
+    connections: int = WEB_CONNECTIONS.value
+    requests: int = WEB_REQUESTS.value
+    unsent_bytes: int = WEB_UNSENT_BYTES.value
+    head_bytes: int = WEB_HEAD_BYTES.value
+    body_bytes: int = WEB_BODY_BYTES.value
     head_seconds: float = 5.0
     idle_seconds: float = 120.0
     write_seconds: float = 30.0

@@ -12,24 +12,17 @@ from dataclasses import dataclass
 from itertools import chain, takewhile
 
 from lowatch.core.lifecycle import Now, Tracked
+from lowatch.core.limits import JOURNAL_QUEUE, JOURNAL_SUMMARIES
 from lowatch.report import alert
 from lowatch.report.alert_storm import BURST, Announced, Storm
 from lowatch.report.alert_summary import summary_fields
 
 from .journal_socket import JOURNAL_SOCKET, JournalSocket, Outcome, encode
 
-__all__ = ["CAPACITY", "JOURNAL_SOCKET", "JournalSink", "encode", "stderr_is_journal"]
+__all__ = ["JOURNAL_SOCKET", "JournalSink", "encode", "stderr_is_journal"]
 
 _log = logging.getLogger(__name__)
 
-CAPACITY = 512
-"""Entries that wait for journald, of about 1 KiB each. What else comes meanwhile is folded.
-
-With the storm's own 200, so many may reach journald at once when it reads again: fewer than the 1,000 of
-a class that the strictest usual rate limit lets through.
-"""
-SUMMARIES = 64
-"""That may wait besides: they hold 16,000 findings, and what comes after them waits to be folded."""
 BATCH = 64
 """Entries sent before the loop gets its turn: about 1 ms."""
 FIRST_RETRY, LAST_RETRY = 0.05, 5.0  # seconds, where journald is absent
@@ -66,7 +59,7 @@ class JournalSink:
         enabled: bool = True,
         echo: bool = False,
         path: str = JOURNAL_SOCKET,
-        capacity: int = CAPACITY,
+        capacity: int = JOURNAL_QUEUE.value,
         burst: int = BURST,
     ) -> None:
         self._loop = loop
@@ -113,6 +106,8 @@ class JournalSink:
         if not self._enabled:
             return
         at = self._loop.time()
+        if len(self._queue) >= self._capacity:
+            JOURNAL_QUEUE.reached()
         if len(self._queue) < self._capacity and self._storm.admits(tracked, at):
             fields = alert.fields(tracked, now)
             self._queue.append(_Entry(fields, encode(fields), self._echo, (tracked,)))
@@ -179,7 +174,10 @@ class JournalSink:
             return True
 
     def _has_room_for_summary(self) -> bool:
-        return len(self._queue) < self._capacity + SUMMARIES
+        if len(self._queue) < self._capacity + JOURNAL_SUMMARIES.value:
+            return True
+        JOURNAL_SUMMARIES.reached()
+        return False
 
     # The queue.
 

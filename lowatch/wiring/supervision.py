@@ -11,6 +11,8 @@ from typing import Protocol
 from lowatch.core.vitals import Sign, Vital, Vitals
 from lowatch.service.notify import Notifier
 
+from .limits_log import LimitsLog
+
 _log = logging.getLogger(__name__)
 
 LOOK_EVERY = 5.0
@@ -52,6 +54,7 @@ class Supervision:
         self._status = status
         self._now = now
         self._vitals = Vitals()
+        self._limits = LimitsLog()
         self._ready = False
         self._told = ""
         self._stuck: set[str] = set()
@@ -77,6 +80,7 @@ class Supervision:
             self._notifier.tell(STOPPING="1", STATUS="stopping")
 
     def _look(self) -> None:
+        self._limits.look(self._now())
         stuck = [vital for vital in self._vitals.look(self._signs(), self._now()) if vital.stuck]
         self._log_stuck(stuck)
         if not self._notifier.wanted:

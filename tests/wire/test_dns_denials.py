@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lowatch.core.limits import DNS_DENIALS_KEPT
 from lowatch.resolve.case import mix_case
 from lowatch.resolve.reader import Reader
 from lowatch.wire import dns_lean
@@ -94,7 +95,7 @@ def test_what_has_an_answer_is_no_denial() -> None:
 
 
 def test_the_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lowatch.resolve.reader.DENIALS_KEPT", 8)
+    monkeypatch.setattr(DNS_DENIALS_KEPT, "value", 8)
     reader = Reader(_Silent(), draw=lambda: 0.5)
     for ttl in range(100):
         message, question = denial("www.example.com", "example.com", RRType.AAAA, ttl, "NOERROR")

@@ -22,8 +22,8 @@ import pytest
 from lowatch.core.addresses import parse_address, parse_port
 from lowatch.core.findings import Finding, Kind, Subject
 from lowatch.core.lifecycle import Now, State, Tracked
+from lowatch.core.limits import HISTORY_LINE_BYTES
 from lowatch.report import alert
-from lowatch.service import history as journal_history
 from lowatch.service.journal import JOURNAL_SOCKET, JournalSink, encode
 from lowatch.service.journal_socket import JournalSocket
 from tests.support.netns import as_ordinary_user
@@ -275,7 +275,7 @@ class TestJournalctlItself:
     def test_endless_lines_take_no_memory(
         self, lowatch: CommandLine, journalctl: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(journal_history, "LONGEST", 4096)
+        monkeypatch.setattr(HISTORY_LINE_BYTES, "value", 4096)
         self.write(
             journalctl,
             f"head -c 100000 /dev/zero | tr '\\0' x; echo; echo not json; echo '{self.entry(1)}'",

@@ -12,10 +12,11 @@ from contextlib import ExitStack
 import pytest
 
 from lowatch.cli.environment import Environment
-from lowatch.cli.logs import WAITING_AT_MOST, logging_to
+from lowatch.cli.logs import logging_to
+from lowatch.core.limits import LOG_QUEUE_BYTES
 
 LONG = "x" * 1000
-LINES = 4 * WAITING_AT_MOST // len(LONG)
+LINES = 4 * LOG_QUEUE_BYTES.value // len(LONG)
 
 
 @pytest.fixture

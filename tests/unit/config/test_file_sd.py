@@ -13,9 +13,10 @@ import yaml
 from lowatch.config.file_sd import Groups, parse_file_sd_target
 from lowatch.config.file_sd_json import json_mentions
 from lowatch.config.file_sd_yaml import yaml_mentions
-from lowatch.config.problems import SHOWN, Problems
+from lowatch.config.problems import Problems
 from lowatch.config.targets import Mention
 from lowatch.core.addresses import Port
+from lowatch.core.limits import NAMES_PROBLEMS
 
 FILE = Path("targets")
 HTTP, HTTPS, ALTERNATE = Port(80, "tcp"), Port(443, "tcp"), Port(8443, "tcp")
@@ -255,9 +256,9 @@ def test_lines_are_looked_up_only_for_what_is_told() -> None:
     problems = Problems()
     groups = Groups(FILE, problems)
     looked: list[int] = []
-    for number in range(SHOWN * 3):
+    for number in range(NAMES_PROBLEMS.value * 3):
         groups.wrong_target(0, number, lambda: looked.append(1) or 7, "wrong")
-    assert len(looked) == SHOWN
+    assert len(looked) == NAMES_PROBLEMS.value
     assert {error.line for error in problems.errors()} == {7, None}
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from lowatch.config import load as load_module
-from lowatch.config.document import SIZE_LIMIT
 from lowatch.config.errors import ConfigErrors
 from lowatch.config.load import load
 from lowatch.config.schema import Config, Listen
 from lowatch.core.addresses import Port, parse_address
+from lowatch.core.limits import CONFIG_FILE_BYTES
 from lowatch.core.policy import Domain
 
 
@@ -106,7 +106,7 @@ class TestFiles:
 
     def test_too_large(self, main: Path) -> None:
         with main.open("wb") as file:
-            file.truncate(SIZE_LIMIT + 1)
+            file.truncate(CONFIG_FILE_BYTES.value + 1)
         assert told(main) == [f"{main}: is larger than 16 MiB"]
 
     def test_nested_too_deeply(self, main: Path) -> None:

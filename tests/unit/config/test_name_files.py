@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from lowatch.config import name_files, names
+from lowatch.config import names
 from lowatch.config.load import load
-from lowatch.config.name_files import SIZE_LIMIT, read_names
-from lowatch.config.problems import SHOWN
+from lowatch.config.name_files import read_names
 from lowatch.config.schema import Config
 from lowatch.config.targets import DomainTarget, with_targets
 from lowatch.core.addresses import Port
+from lowatch.core.limits import NAMES_FILE_BYTES, NAMES_FILES, NAMES_PROBLEMS
 from lowatch.core.policy import Domain
 
 HTTPS, ALTERNATE = Port(443, "tcp"), Port(8443, "tcp")
@@ -174,12 +174,12 @@ class TestProblems:
         assert config.unread == ()
 
     def test_they_are_counted_beyond_the_first_hundred(self, main: Path) -> None:
-        put(main, "a.txt", "a..example\n" * (SHOWN - 1) + "a.example\n")
+        put(main, "a.txt", "a..example\n" * (NAMES_PROBLEMS.value - 1) + "a.example\n")
         other = put(main, "b.txt", "a..example\n" * 50_000 + "b.example\n")
         put(main, "c.txt", "a..example\n")
         config = load(main)
         assert list(config.policy.domains) == ["a.example", "b.example"]
-        assert len(config.problems) == SHOWN + 1
+        assert len(config.problems) == NAMES_PROBLEMS.value + 1
         assert told(config)[-1] == f"{other}: and so on: 50000 more problems from here"
 
     def test_they_are_short(self, main: Path) -> None:
@@ -210,7 +210,7 @@ class TestProblems:
         assert config.unread == (path,)
 
     def test_more_files_than_anybody_means(self, main: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(name_files, "FILES_LIMIT", 1)
+        monkeypatch.setattr(NAMES_FILES, "value", 1)
         put(main, "a.txt", "a.example")
         put(main, "b.txt", "b.example")
         config = load(main)
@@ -263,7 +263,7 @@ class TestWhatIsNoFileOfNames:
     def test_one_that_is_too_large(self, main: Path, odd: Path) -> None:
         with odd.open("wb") as file:
             file.write(b"b.example\n")
-            file.truncate(SIZE_LIMIT + 1)
+            file.truncate(NAMES_FILE_BYTES.value + 1)
         self.check(main, odd, ": is larger than 64 MiB")
 
     @pytest.mark.parametrize("suffix", [".txt", ".json", ".yml"])
@@ -271,7 +271,7 @@ class TestWhatIsNoFileOfNames:
         self, main: Path, odd: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """As those of /proc do not."""
-        monkeypatch.setattr(name_files, "SIZE_LIMIT", 100)
+        monkeypatch.setattr(NAMES_FILE_BYTES, "value", 100)
         odd = odd.with_suffix(suffix)
         odd.symlink_to("/proc/self/status")
         assert os.stat(odd).st_size == 0  # noqa: PTH116  # what is read

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lowatch.core.limits import KERNEL_ANSWERS_KEPT
 from lowatch.core.observed import Unknown
-from lowatch.kernel import asked as module
 from lowatch.kernel.asked import Asked
 from lowatch.kernel.netlink import NetlinkError, RequestSocket, batches, unknown
 
@@ -116,7 +116,7 @@ def test_forgetting_builds_and_reads_anew() -> None:
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many different lists of questions come, and however long they are."""
-    monkeypatch.setattr(module, "_REMEMBERED", 100)
+    monkeypatch.setattr(KERNEL_ANSWERS_KEPT, "value", 100)
     world = World()
     asked, _ = asker(world)
     for first in range(300):

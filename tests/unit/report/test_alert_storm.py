@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from lowatch.core.findings import Finding, Kind, Subject
 from lowatch.core.lifecycle import Now, State, Tracked
-from lowatch.report import alert, alert_storm
+from lowatch.core.limits import JOURNAL_FOLDED
+from lowatch.report import alert
 from lowatch.report.alert_storm import BURST, FOLDED_AT_ONCE, WINDOW, Announced, Storm
 from lowatch.report.alert_summary import summary_fields
 
@@ -155,7 +156,7 @@ def test_what_fires_again_does_not_overtake_its_own_end() -> None:
 
 def test_nothing_is_remembered_of_what_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     """However long journald stays away, and whatever names come and go meanwhile."""
-    monkeypatch.setattr(alert_storm, "MOST_FOLDED", 3)
+    monkeypatch.setattr(JOURNAL_FOLDED, "value", 3)
     storm = Storm()
     for number in range(100):
         storm.fold(Announced(alarm(number), AT), 0.0)
@@ -168,7 +169,7 @@ def test_nothing_is_remembered_of_what_does_not_wait(monkeypatch: pytest.MonkeyP
 
 
 def test_beyond_all_bounds_the_least_severe_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(alert_storm, "MOST_FOLDED", 3)
+    monkeypatch.setattr(JOURNAL_FOLDED, "value", 3)
     storm = Storm()
     lost = [
         storm.fold(one, 0.0)

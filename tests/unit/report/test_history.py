@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from lowatch.core.findings import Kind
 from lowatch.core.lifecycle import Now, State, Tracked
-from lowatch.report import alert, history
+from lowatch.core.limits import HISTORY_OPEN
+from lowatch.report import alert
 from lowatch.report.alert_storm import Announced
 from lowatch.report.alert_summary import summary_fields
 from lowatch.report.history import FIELDS, Filter, Occurrence, Unreadable, occurrences
@@ -108,7 +109,7 @@ def test_a_storm_and_single_entries_are_paired_whichever_way() -> None:
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history, "MOST_OPEN", 2)
+    monkeypatch.setattr(HISTORY_OPEN, "value", 2)
     entries = [
         *(written(life(number), NOW + HOLD) for number in range(3)),
         *(written(resolved(life(number)), NOW + 10 + HOLD) for number in range(3)),
@@ -141,7 +142,7 @@ def test_two_prefixes_of_one_address_are_two_findings() -> None:
 
 
 def test_what_was_written_twice_is_remembered_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history, "MOST_OPEN", 2)
+    monkeypatch.setattr(HISTORY_OPEN, "value", 2)
     entries = [written(life(number), NOW + HOLD) for number in (1, 2, 3, 3, 2)]
     assert told(found(entries)) == [("n2", None), ("n3", None), ("n1", None)]
     entries = [written(life(number), NOW + HOLD) for number in (1, 2, 3, 1)]

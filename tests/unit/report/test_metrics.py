@@ -85,6 +85,7 @@ def test_the_families_are_the_contracts() -> None:
         "lowatch_domains": ("status",),
         "lowatch_dns_queries_total": ("rcode",),
         "lowatch_netlink_events_total": ("group",),
+        "lowatch_limit_reached_total": ("limit",),
         "lowatch_build_info": ("version",),
     }
     assert {family.name for family in EVERY_FAMILY if not family.labels} == {

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from prometheus_client import REGISTRY, CollectorRegistry, Histogram, generate_latest
 
+from lowatch.core.limits import Limit
 from lowatch.report import metrics_families as families
 from lowatch.report.metrics import AuditEncoder, Rendered, orphan_values
 from lowatch.report.metrics_instruments import NETLINK_GROUPS, Instruments, ProcessUsage
@@ -27,7 +28,12 @@ def scraped(instruments: Instruments) -> Samples:
 
 def test_golden_scrape() -> None:
     """The whole of /metrics, of a daemon that has had a bad night."""
-    instruments = Instruments("1.2.3")
+    limits = [
+        Limit("names_file_bytes", 64, "bytes", "it is refused", "many"),
+        Limit("journal_queue", 512, "entries", "they are folded", "few"),
+    ]
+    limits[1].reached(3)
+    instruments = Instruments("1.2.3", limits)
     instruments.config_loaded(1795400001.0)
     instruments.audited(0.003)
     for _ in range(3):

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from lowatch.core.limits import JOURNAL_FOLDED, JOURNAL_QUEUE, JOURNAL_SUMMARIES
 from lowatch.report import alert
 from lowatch.report.alert_storm import BURST, FOLDED_AT_ONCE
-from lowatch.service.journal import CAPACITY, JournalSink
+from lowatch.service.journal import JournalSink
 from tests.support.aio import run_async
 
 from .fake_journald import AT_ONCE, NOW, Journald, Sink, alarm, numbers
@@ -97,8 +98,8 @@ def test_what_the_queue_does_not_hold_is_folded_and_nothing_is_lost(
 def test_of_what_waits_too_long_the_oldest_is_dropped_and_counted(
     journald: Journald, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lowatch.report.alert_storm.MOST_FOLDED", 10)
-    monkeypatch.setattr("lowatch.service.journal.SUMMARIES", 0)
+    monkeypatch.setattr(JOURNAL_FOLDED, "value", 10)
+    monkeypatch.setattr(JOURNAL_SUMMARIES, "value", 0)
 
     async def scenario() -> int:
         sink = Sink(journald.path, capacity=10)
@@ -336,10 +337,10 @@ def test_a_storm_with_nobody_there_is_quick(journald: Journald) -> None:
 
     async def scenario() -> None:
         sink = Sink(journald.path)
-        sink.announce(*range(10 * CAPACITY))
+        sink.announce(*range(10 * JOURNAL_QUEUE.value))
         assert sink.inner.dropped == 0
         sink.close()
-        assert sink.inner.dropped == 10 * CAPACITY
+        assert sink.inner.dropped == 10 * JOURNAL_QUEUE.value
 
     started = time.process_time()
     run_async(scenario())

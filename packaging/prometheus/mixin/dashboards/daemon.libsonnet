@@ -87,6 +87,7 @@ local lost(metric, name) = panels.series(
           lost('lowatch_journal_dropped_total', 'journal entries dropped'),
           lost('lowatch_series_dropped_total', 'series dropped'),
           lost('lowatch_dns_parser_mismatches_total', 'DNS parser mismatches'),
+          lost('lowatch_limit_reached_total', 'limits reached'),
         ],
         'none',
         width=6,

@@ -1,0 +1,277 @@
+"""Every bound of what others can make grow, in one table: what it counts, how many, what lies beyond, why.
+
+Whoever meets a bound calls its `reached()`. That counts, for `lowatch_limit_reached_total{limit}`, and the
+daemon logs a line for it (wiring/limits_log.py). Below a bound the cost is linear. docs/limits.md is this
+table; a test compares them. How much is shown to a person (rows of a page, examples in a line) is no limit:
+the rest is counted where it is shown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from threading import Lock
+
+_counting = Lock()
+
+
+@dataclass(slots=True, eq=False)
+class Limit:
+    """A bound, and how often this process has met it.
+
+    name: the value of the metric's label. counts: the unit, and of what. beyond: what happens to the rest.
+    why: why this number. key: the configuration key that sets another; "" where the number is fixed.
+    lossless: nothing is lost beyond it but time: part of a normal day, and worth no line of the log.
+    """
+
+    name: str
+    value: int
+    counts: str
+    beyond: str
+    why: str
+    key: str = ""
+    lossless: bool = False
+    times: int = field(default=0, init=False)
+
+    def reached(self, times: int = 1) -> None:
+        """Count that it was met. Any thread may."""
+        with _counting:
+            self.times += times
+
+    def __str__(self) -> str:
+        """As in: names_file_bytes (67,108,864 bytes of a file of names)."""
+        return f"{self.name} ({self.value:,} {self.counts})"
+
+
+# Configuration and files.
+
+CONFIG_FILE_BYTES = Limit(
+    "config_file_bytes",
+    16 << 20,
+    "bytes of a configuration file",
+    "the file is refused",
+    "room for 300,000 domains; parsing takes some 20 times as much memory",
+)
+NAMES_FILE_BYTES = Limit(
+    "names_file_bytes",
+    64 << 20,
+    "bytes of a file of names",
+    "the file is refused, its previous names are kept",
+    "300,000 targets with their labels",
+)
+NAMES_FILES = Limit(
+    "names_files",
+    10_000,
+    "files of one pattern of domains_from",
+    "the pattern is refused, its previous names are kept",
+    "each file is looked at every few seconds; more is a pattern like /*/*/*",
+)
+NAMES_LINE_BYTES = Limit(
+    "names_line_bytes",
+    4096,
+    "bytes of a line in a file of names, comments apart",
+    "the line is refused",
+    "a name and 300 ports",
+)
+YAML_DEPTH = Limit(
+    "yaml_depth",
+    100,
+    "levels of nesting in a YAML file of names",
+    "the file is read up to there",
+    "a file_sd file has four",
+)
+NAMES_PROBLEMS = Limit(
+    "names_problems",
+    100,
+    "problems of files of names that are told one by one",
+    "the others are counted",
+    "nobody reads more; a file can have a million of them",
+)
+HOSTS_FILE_BYTES = Limit(
+    "hosts_file_bytes",
+    64 << 20,
+    "bytes of /etc/hosts",
+    "the file is unknown",
+    "a blocklist of a million names has 30 MiB",
+)
+RESOLVER_FILE_BYTES = Limit(
+    "resolver_file_bytes",
+    64 << 10,
+    "bytes of resolv.conf, nsswitch.conf and host.conf",
+    "the rest is not read",
+    "they have a few lines; glibc reads them line by line at each change",
+)
+
+# Names and their answers.
+
+DNS_LOOKUPS = Limit(
+    "dns_lookups",
+    256,
+    "DNS lookups under way",
+    "the others wait for their turn",
+    "four nameservers with 64 queries each",
+    lossless=True,
+)
+DNS_IN_FLIGHT = Limit(
+    "dns_in_flight",
+    64,
+    "DNS queries under way to one nameserver",
+    "the others wait for their turn",
+    "more overflows a server's default receive buffer: 256 at once lost queries to knot's",
+    lossless=True,
+)
+DNS_ANSWERS_KEPT = Limit(
+    "dns_answers_kept",
+    16_384,
+    "different answers kept to be shared",
+    "they are forgotten, and built again as they come",
+    "10,000 names and their changes; 400 bytes each",
+    lossless=True,
+)
+DNS_DENIALS_KEPT = Limit(
+    "dns_denials_kept",
+    1024,
+    "SOA records kept to be shared",
+    "they are forgotten, and read again as they come",
+    "200 bytes each; a cache's TTL counts down, which makes another each second",
+    lossless=True,
+)
+
+# The kernel.
+
+KERNEL_ANSWERS_KEPT = Limit(
+    "kernel_answers_kept",
+    1 << 16,
+    "questions to the kernel whose last answer is kept",
+    "they are forgotten, and asked from scratch",
+    "10,000 addresses in six families of questions; 400 bytes each",
+    lossless=True,
+)
+PROBES = Limit(
+    "probes",
+    512,
+    "confirming connects under way",
+    "the others wait for their turn",
+    "half of the usual 1,024 file descriptors",
+    lossless=True,
+)
+
+# Web pages and the control socket.
+
+WEB_CONNECTIONS = Limit(
+    "web_connections",
+    144,
+    "connections of the web pages open at once",
+    "a new one takes the place of the longest idle, or waits in the backlog",
+    "128 scrapers and 16 probes; 20 KiB each",
+)
+WEB_REQUESTS = Limit(
+    "web_requests",
+    128,
+    "requests of the web pages in progress, health probes aside",
+    "503",
+    "fewer than the connections, so that a probe always finds a place",
+)
+WEB_UNSENT_BYTES = Limit(
+    "web_unsent_bytes",
+    64 << 20,
+    "bytes of responses that their clients have not taken yet",
+    "503",
+    "five responses of 100,000 series",
+)
+WEB_HEAD_BYTES = Limit(
+    "web_head_bytes",
+    16 << 10,
+    "bytes of a request's head",
+    "431, and the connection is closed",
+    "as other servers have it",
+)
+WEB_BODY_BYTES = Limit(
+    "web_body_bytes",
+    64 << 10,
+    "bytes of a request's body, which is ignored",
+    "413, and the connection is closed",
+    "no page takes a body",
+)
+CONTROL_CONNECTIONS = Limit(
+    "control_connections",
+    32,
+    "connections of the control socket open at once",
+    "a new one takes the place of the longest idle, or waits in the backlog",
+    "people and scripts on this host",
+)
+CONTROL_REQUESTS = Limit(
+    "control_requests",
+    16,
+    "requests of the control socket in progress, status aside",
+    "503",
+    "fewer than the connections, so that status is always answered",
+)
+
+# Findings, metrics, journal.
+
+ORPHAN_SERIES = Limit(
+    "orphan_series",
+    100_000,
+    "series of lo_orphan_vip",
+    "those of value 0 are left out first, the rest is counted in lowatch_series_dropped_total",
+    "100,000 names; 16 MB a scrape",
+)
+FINDING_SERIES = Limit(
+    "finding_series",
+    1_000,
+    "series of lowatch_finding",
+    "the least severe are left out, counted in lowatch_series_dropped_total",
+    "lowatch_findings has the numbers; a thousand alerts are one incident",
+)
+JOURNAL_QUEUE = Limit(
+    "journal_queue",
+    512,
+    "entries that wait for journald",
+    "alerts are folded into summaries",
+    "1 KiB each; with a burst, fewer than the 1,000 that the strictest usual rate limit lets through",
+)
+JOURNAL_SUMMARIES = Limit(
+    "journal_summaries",
+    64,
+    "summaries that wait for journald, beside the entries",
+    "alerts wait to be folded",
+    "they hold 16,000 findings",
+)
+JOURNAL_BURST = Limit(
+    "journal_burst",
+    200,
+    "entries of one severity in 30 s",
+    "the others are folded into summaries, which name each",
+    "a fifth of the strictest usual RateLimitBurst= of journald",
+)
+JOURNAL_FOLDED = Limit(
+    "journal_folded",
+    200_000,
+    "alerts that wait to be folded into a summary",
+    "the least severe are given up, counted in lowatch_journal_dropped_total",
+    "all findings of 100,000 names, and all of them resolved; 20 MiB",
+)
+LOG_QUEUE_BYTES = Limit(
+    "log_queue_bytes",
+    1 << 20,
+    "bytes of log lines that wait for whoever reads stderr",
+    "the oldest are dropped, and counted in a line once it reads again",
+    "10,000 lines: what a bad hour has to say",
+)
+HISTORY_LINE_BYTES = Limit(
+    "history_line_bytes",
+    8 << 20,
+    "bytes of one journal entry that `lowatch history` reads",
+    "the entry is skipped, and counted as unreadable",
+    "the largest summary has 200 KiB",
+)
+HISTORY_OPEN = Limit(
+    "history_open",
+    100_000,
+    "findings that `lowatch history` pairs with their end at once",
+    "the oldest are shown without it",
+    "all findings of 100,000 names; 100 MiB",
+)
+
+LIMITS: tuple[Limit, ...] = tuple(each for each in globals().values() if isinstance(each, Limit))
+"""In the order in which they stand above."""

@@ -1,0 +1,58 @@
+"""The table of bounds, and its page."""
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from lowatch.core.limits import LIMITS, Limit
+from tests.unit.report.golden import assert_golden
+
+PAGE = Path(__file__).parents[3] / "docs" / "limits.md"
+HEAD = """# Limits
+
+Everything that others can make grow has a bound. What lies beyond it is counted in
+`lowatch_limit_reached_total{limit}` and reported in the log, at most once in ten minutes for each
+limit; limits where nothing is lost but time (*) are only counted. Up to its bound, what something
+costs grows linearly with it. The table is `lowatch/core/limits.py`, and a test keeps this page like it
+(`LOWATCH_GOLDEN=write` rewrites it).
+
+| limit | value | of what | beyond it | why this number | configuration |
+| --- | ---: | --- | --- | --- | --- |
+"""
+
+
+def row(limit: Limit) -> str:
+    star = " *" if limit.lossless else ""
+    key = f"`{limit.key}`" if limit.key else "fixed"
+    name = f"`{limit.name}`{star}"
+    cells = (name, f"{limit.value:,}", limit.counts, limit.beyond, limit.why, key)
+    return f"| {' | '.join(cells)} |\n"
+
+
+def test_the_page_has_every_limit() -> None:
+    assert_golden(str(PAGE), HEAD + "".join(map(row, LIMITS)))
+
+
+def test_names_are_unique_and_fit_for_a_label() -> None:
+    names = [limit.name for limit in LIMITS]
+    assert len(set(names)) == len(names)
+    assert [name for name in names if not re.fullmatch("[a-z][a-z0-9_]*", name)] == []
+
+
+@pytest.mark.parametrize("limit", LIMITS, ids=lambda limit: limit.name)
+def test_a_limit_is_argued(limit: Limit) -> None:
+    assert limit.value > 0
+    for text in (limit.counts, limit.beyond, limit.why):
+        assert text == text.strip() != ""
+        assert not text.endswith(".")
+        assert "|" not in text
+
+
+def test_every_thread_counts() -> None:
+    limit = Limit("carts", 1000, "carts of a shop", "the rest is left out", "a shop")
+    with ThreadPoolExecutor(4) as threads:
+        for _ in range(4):
+            threads.submit(lambda: [limit.reached() for _ in range(10_000)])
+    assert limit.times == 40_000
