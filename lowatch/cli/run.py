@@ -48,7 +48,6 @@ def register(commands: Commands) -> None:
         help="where to serve the metrics; may be repeated",
     )
     parser.add_argument("--web.telemetry-path", dest="telemetry_path", metavar="PATH")
-    parser.add_argument("--web.config.file", dest="web_config_file", metavar="FILE")
     parser.add_argument("--log.level", dest="log_level", choices=LOG_LEVELS, default=argparse.SUPPRESS)
 
 
@@ -88,9 +87,6 @@ def _override(arguments: argparse.Namespace) -> Callable[[WebSettings], WebSetti
     if arguments.telemetry_path is not None:
         path = _each("--web.telemetry-path", values.telemetry_path, [arguments.telemetry_path])
         changes["telemetry_path"] = path[0]
-    if arguments.web_config_file is not None:
-        given = arguments.web_config_file
-        changes["config_file"] = str(Path(given).absolute()) if given else ""
     return lambda web: replace(web, **changes)  # type: ignore[arg-type]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from glob import escape
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -71,7 +71,7 @@ def effective(tables: Iterable[Table], errors: list[ConfigError]) -> Config:
     return Config(
         policy=policy,
         dns=_dns(merged, errors),
-        web=_web(merged),
+        web=WebSettings(**merged.section("web")),
         journal_enabled=merged.section("journal").get("enabled", True),
         ports=ports,
         named=domains if domains_from else DomainTable(),
@@ -90,7 +90,6 @@ def _domains_from(table: Table) -> DomainsFrom:
 def _mentions(merged: _Merged, errors: list[ConfigError]) -> Iterator[Mention]:
     for target in merged.lists["domains"]:
         yield Mention(target.name, () if target.port is None else (target.port,))
-    units: dict[str, str] = {}
     for table in merged.lists["domain"]:
         mention = Mention(**table.values)
         if mention.ports:
@@ -98,11 +97,6 @@ def _mentions(merged: _Merged, errors: list[ConfigError]) -> Iterator[Mention]:
                 refuse_service_ports(mention.name)
             except ValueError as error:
                 errors.append((table.place / "ports").error(str(error)))
-        if mention.unit is not None:
-            first = units.setdefault(mention.name, mention.unit)
-            if first != mention.unit:
-                message = f"{mention.unit!r}, but {mention.name} has {first!r} already (one unit only)"
-                errors.append((table.place / "unit").error(message))
         yield mention
 
 
@@ -122,12 +116,3 @@ def _dns(merged: _Merged, errors: list[ConfigError]) -> DnsSettings:
         low, high = format_duration(dns.min_ttl), format_duration(dns.max_ttl)
         errors.append(places[-1].error(f"min_ttl {low} is longer than max_ttl {high}"))
     return dns
-
-
-def _web(merged: _Merged) -> WebSettings:
-    section: Mapping[str, Any] = merged.section("web")
-    setting = merged.settings.get("web.config_file")
-    if setting is None or not setting.value:
-        return WebSettings(**section)
-    beside = setting.place.document.path.absolute().parent
-    return WebSettings(**{**section, "config_file": str(beside / setting.value)})

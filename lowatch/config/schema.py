@@ -73,11 +73,10 @@ class DnsSettings:
 
 @dataclass(frozen=True, slots=True)
 class WebSettings:
-    """listen: () for no web server at all. config_file: absolute, "" for plain HTTP."""
+    """listen: () for no web server at all."""
 
     listen: tuple[Listen, ...] = (Listen("127.0.0.1", 10048),)
     telemetry_path: str = "/metrics"
-    config_file: str = ""
     enable_reload: bool = False
 
 

@@ -22,7 +22,6 @@ def render(config: Config) -> str:
     parts = [
         _top(config, domains.values()),
         *map(_domains_from, config.domains_from),
-        *map(_domain, filter(_needs_table, domains.values())),
         *map(_acknowledgement, config.policy.acknowledgements),
         _dns(config.dns),
         _web(config.web),
@@ -37,7 +36,7 @@ def _top(config: Config, domains: Iterable[Domain]) -> list[str]:
         f"interfaces = {_array(policy.interfaces)}",
         f"ports = {_array(config.ports)}",
         f"hold = {_string(format_duration(policy.hold))}",
-        f"domains = {_array(_plain_mentions(domains))}",
+        f"domains = {_array(_mentions(domains))}",
         f"expect = {_array(map(format_address, policy.expect))}",
         f"probe = {_string('confirm' if policy.probe else 'off')}",
     ]
@@ -55,24 +54,12 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _needs_table(domain: Domain) -> bool:
-    return domain.unit is not None
-
-
-def _plain_mentions(domains: Iterable[Domain]) -> Iterator[str]:
-    """Every domain, so that their order is kept; one with a unit has its ports in its table."""
+def _mentions(domains: Iterable[Domain]) -> Iterator[str]:
     for domain in domains:
-        if domain.any_of or domain.is_service or _needs_table(domain):
+        if domain.any_of or domain.is_service:
             yield domain.name
         else:
             yield from (f"{domain.name}:{port}" for port in domain.ports)
-
-
-def _domain(domain: Domain) -> list[str]:
-    lines = ["[[domain]]", f"name = {_string(domain.name)}"]
-    if not domain.any_of and not domain.is_service:
-        lines.append(f"ports = {_array(domain.ports)}")
-    return [*lines, f"unit = {_string(domain.unit or '')}"]
 
 
 def _acknowledgement(acknowledgement: Acknowledgement) -> list[str]:
@@ -109,7 +96,6 @@ def _web(web: WebSettings) -> list[str]:
         "[web]",
         f"listen = {_array(web.listen)}",
         f"telemetry_path = {_string(web.telemetry_path)}",
-        f"config_file = {_string(web.config_file)}",
         f"enable_reload = {_boolean(web.enable_reload)}",
     ]
 

@@ -35,17 +35,19 @@ class Values:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A [table]."""
+    """A [table]. unsupported: keys that are refused, each with why, unless they are empty ("")."""
 
     keys: Mapping[str, Shape]
+    unsupported: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Sections:
-    """An array of tables: [[domain]]."""
+    """An array of tables: [[domain]]. unsupported: as of a Section."""
 
     keys: Mapping[str, Shape]
     required: tuple[str, ...] = ()
+    unsupported: Mapping[str, str] = field(default_factory=dict)
 
 
 Shape = Value | Values | Section | Sections
@@ -124,7 +126,7 @@ class TableReader:
         if not isinstance(raw, list) or not all(isinstance(element, dict) for element in raw):
             raise WrongTypeError(f"tables, each headed [[{place.key}]]", raw)
         for index, element in enumerate(raw):
-            table = self._table(Section(shape.keys), element, place / index)
+            table = self._table(Section(shape.keys, shape.unsupported), element, place / index)
             missing = [key for key in shape.required if key not in table.given]
             if missing:
                 self.errors.append(table.place.error(f"lacks {' and '.join(missing)}"))
@@ -136,6 +138,10 @@ class TableReader:
             raise WrongTypeError(f"a table, headed [{place.key}]", raw)
         table = Table(place, frozenset(raw))
         for key, value in raw.items():
+            if key in shape.unsupported:
+                if value != "":
+                    self.errors.append((place / key).error(f"{shape.unsupported[key]}; remove it"))
+                continue
             try:
                 table.values[key] = self._read(self._shape(shape, key, place), value, place / key)
             except ValueError as error:

@@ -46,7 +46,6 @@ class Mention(NamedTuple):
 
     name: str
     ports: tuple[Port, ...] = ()
-    unit: str | None = None
 
 
 def _with_port(text: str, port: Port | None) -> str:
@@ -138,24 +137,21 @@ def merge_mentions(
 ) -> DomainTable:
     """One Domain for each name, with all ports that any mention requires, in the order given.
 
-    A domain that nobody gave ports of its own has the default ones, any of which will do. The first
-    unit named stands; that there is no other is for the caller to see to.
+    A domain that nobody gave ports of its own has the default ones, any of which will do.
     onto: what was said before; it stays as it is.
     """
     specs = {} if onto is None else dict(onto.specs)
-    shared: dict[tuple[bool, tuple[Port, ...], str | None], DomainSpec] = {}
-    for name, also, also_unit in mentions:
+    shared: dict[tuple[bool, tuple[Port, ...]], DomainSpec] = {}
+    for name, also in mentions:
         before = specs.get(name)
-        ports, unit = also, also_unit
+        ports = also
         if len(also) > 1 or before is not None:
             own = () if before is None or before.any_of else before.ports
             ports = tuple(dict.fromkeys(own + also))
-        if before is not None:
-            unit = before.unit or also_unit
-        kind = (is_service_name(name), ports, unit)
+        kind = (is_service_name(name), ports)
         spec = shared.get(kind)
         if spec is None:
-            spec = shared[kind] = spec_of(name, default_ports, ports, unit)
+            spec = shared[kind] = spec_of(name, default_ports, ports)
         specs[name] = spec
     return DomainTable(specs)
 

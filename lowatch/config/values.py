@@ -11,41 +11,28 @@ import time
 from datetime import date, datetime
 
 from lowatch.core.addresses import Address, Port, Prefix, parse_port, parse_prefix
+from lowatch.core.findings import Kind
+from lowatch.core.rules import DOMAIN_RULES, HOST_RULES
 
 from .names import is_address, parse_domain, parse_domain_glob
 from .scalars import WrongTypeError, string
 from .schema import Listen, Nameserver, Transport
 from .targets import DomainTarget, parse_plain_address, parse_target
 
-# What the contract calls them; core.findings.Kind has those that a rule exists for already.
-KINDS = (
-    "orphan-vip",
-    "captured-vip",
-    "backlogged-vip",
-    "filtered-vip",
-    "idle-vip",
-    "wide-prefix",
-    "black-hole-prefix",
-    "arp-leak",
-    "duplicate-vip",
-    "source-vip",
-    "missing-vip",
-    "holder-down",
-    "views-disagree",
-)
+_KINDS = [kind.value for kind in Kind if kind in DOMAIN_RULES or kind in HOST_RULES]
 
 _INTERFACE_LENGTH = 15  # IFNAMSIZ - 1
 _SCOPE = re.compile(r"[^\s/:\[\]%]{1,15}")
-_UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]+\.(?:service|socket|scope|slice)")
 _TELEMETRY_PATH = re.compile(r"/[!-~]+")
 _UNTIL_YEARS = range(1971, 9999)  # what every time zone can express
 
 
 def kind(raw: object) -> str:
-    """The name of a finding kind, whether a rule for it exists yet or not."""
+    """The name of a finding kind that a rule judges: no other can be acknowledged."""
     name = string(raw, '"orphan-vip"')
-    if name not in KINDS:
-        raise ValueError(f"{name!r} is no finding kind (they are {', '.join(KINDS)})")
+    if name not in _KINDS:
+        known = ", ".join(_KINDS)
+        raise ValueError(f"{name!r} is not a kind of finding that lowatch reports (they are {known})")
     return name
 
 
@@ -182,15 +169,6 @@ def _port_number(text: str, number: str, lowest: int = 1) -> int:
     raise ValueError(f"{text!r}: the port must be a number from {lowest} to 65535")
 
 
-def unit(raw: object) -> str:
-    """The name of a systemd unit that can own processes or sockets."""
-    text = string(raw, '"nginx.service"')
-    if _UNIT.fullmatch(text):
-        return text
-    name = text.rpartition("/")[2].partition(".")[0] or "nginx"
-    raise ValueError(f"{text!r} is no systemd unit's name (perhaps {f'{name}.service'!r})")
-
-
 def reason(raw: object) -> str:
     text = string(raw, '"kept until the move"').strip()
     if not text or not text.isprintable():
@@ -227,12 +205,4 @@ def telemetry_path(raw: object) -> str:
         raise ValueError(f"{text!r} is no path of its own (write it like /metrics)")
     if text.startswith(("/-/", "/api/")):
         raise ValueError(f"{text!r} is taken: /-/ and /api/ are lowatch's own")
-    return text
-
-
-def file_path(raw: object) -> str:
-    """A path, relative to the file that names it; "" for none."""
-    text = string(raw, '"/etc/lowatch/web.yml"')
-    if "\0" in text:
-        raise ValueError(f"{text!r} is no path")
     return text

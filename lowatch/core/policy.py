@@ -31,13 +31,11 @@ class Domain:
     name: lower case, A-labels (IDNA 2008), no trailing dot.
     ports: what it serves; () for a service name, whose ports come from DNS.
     any_of: one of them will do (the default ports); otherwise each is required.
-    unit: the systemd unit that must serve them, or None.
     """
 
     name: str
     ports: tuple[Port, ...] = DEFAULT_PORTS
     any_of: bool = True
-    unit: str | None = None
 
     @property
     def is_service(self) -> bool:
@@ -49,16 +47,13 @@ class DomainSpec(NamedTuple):
 
     ports: tuple[Port, ...] = DEFAULT_PORTS
     any_of: bool = True
-    unit: str | None = None
 
 
-def spec_of(
-    name: str, default_ports: tuple[Port, ...], own: tuple[Port, ...] = (), unit: str | None = None
-) -> DomainSpec:
+def spec_of(name: str, default_ports: tuple[Port, ...], own: tuple[Port, ...] = ()) -> DomainSpec:
     """What a domain is to serve, by what was said of it. own: the ports it was given, if any."""
     if is_service_name(name):
-        return DomainSpec((), any_of=False, unit=unit)
-    return DomainSpec(own or default_ports, any_of=not own, unit=unit)
+        return DomainSpec((), any_of=False)
+    return DomainSpec(own or default_ports, any_of=not own)
 
 
 class DomainTable(Mapping[str, Domain]):
@@ -114,7 +109,6 @@ def ports_of(domains: Mapping[str, Domain]) -> frozenset[Port]:
 class Acknowledgement:
     """Findings that are known and accepted until a date. Every field given must match.
 
-    kind: its name; one that no rule judges yet is accepted and matches nothing.
     domain: a glob, matched against the finding's domain. until: wall-clock seconds (exclusive).
     """
 

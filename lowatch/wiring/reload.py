@@ -92,9 +92,8 @@ def _refuse_lost_names(before: Config, after: Config) -> None:
 
 
 def _warn_of_restart(before: Config, after: Config) -> None:
-    for key in ("listen", "config_file"):
-        if getattr(after.web, key) != getattr(before.web, key):
-            _log.warning("web.%s has changed: that takes a restart, ignoring", key)
+    if after.web.listen != before.web.listen:
+        _log.warning("web.listen has changed: that takes a restart, ignoring")
     if after.journal_enabled != before.journal_enabled:
         _log.warning("journal.enabled has changed: that takes a restart, ignoring")
 

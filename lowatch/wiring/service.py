@@ -69,9 +69,6 @@ def run(config: Config, load: Callable[[], Config]) -> int:
     """
     collect_rarely()
     faulthandler.enable(file=2)  # the watchdog's SIGABRT shows where every thread was
-    if config.web.config_file:
-        # Whoever asks for TLS or passwords must not be served without them.
-        raise StartError("web.config_file: this version has neither TLS nor basic auth, not starting")
     try:
         with _listening(config) as sockets:
             asyncio.run(_Service(config, load).run(sockets))

@@ -111,6 +111,38 @@ def test_a_bad_reload_fails_with_the_daemons_own_words(daemon: Daemon, knot: Kno
     assert "prots" in status["last_reload"]["error"]
 
 
+@pytest.mark.parametrize(
+    ("added", "said"),
+    [
+        (
+            '[web]\nconfig_file = "web.yml"',
+            "web.config_file: TLS and passwords are not supported yet; remove it",
+        ),
+        (
+            '[[domain]]\nname = "shop.example.com"\nunit = "nginx.service"',
+            "domain[0].unit: which unit serves a domain is not checked yet; remove it",
+        ),
+        (
+            '[[acknowledge]]\nkind = "captured-vip"\nuntil = 2099-01-01\nreason = "known"',
+            "acknowledge[0].kind: 'captured-vip' is not a kind of finding that lowatch reports",
+        ),
+    ],
+)
+def test_a_reload_refuses_what_is_not_supported_yet(
+    daemon: Daemon, knot: Knot, added: str, said: str
+) -> None:
+    """It would be served without TLS, and the next start would fail."""
+    daemon.configure(f"{settings(knot, WWW)}\n{added}")
+    for refused in (lowatch("config", "check", "-c", str(daemon.file)), lowatch("reload")):
+        assert refused.returncode in (1, 2)
+        assert [line for line in refused.stderr.splitlines() if said in line]
+    assert daemon.metric("lowatch_config_last_reload_successful") == 0
+    assert daemon.orphan(WWW) == 1
+    daemon.configure(settings(knot, WWW) + '\n[[domain]]\nname = "shop.example.com"\nunit = ""')
+    assert lowatch("reload").returncode == 0
+    assert daemon.metric("lowatch_config_last_reload_successful") == 1
+
+
 def test_one_that_is_stopped_is_said_to_be(daemon: Daemon) -> None:
     daemon.signal(signal.SIGSTOP)
     try:

@@ -67,7 +67,6 @@ mentions = st.builds(
     Mention,
     st.sampled_from(["a.example", "b.example", "c.example", "_xmpp._tcp.example"]),
     st.lists(ports, max_size=3).map(tuple),
-    st.sampled_from([None, "a.service", "b.service"]),
 )
 
 
@@ -89,12 +88,10 @@ def test_domains_are_all_that_was_said_of_them(
 
 
 def _at_length(name: str, said: list[Mention], default: tuple[Port, ...]) -> Domain:
-    units = [m.unit for m in said if m.name == name and m.unit]
     own = dict.fromkeys(port for m in said if m.name == name for port in m.ports)
-    unit = units[0] if units else None
     if is_service_name(name):
-        return Domain(name, (), any_of=False, unit=unit)
-    return Domain(name, tuple(own) or default, any_of=not own, unit=unit)
+        return Domain(name, (), any_of=False)
+    return Domain(name, tuple(own) or default, any_of=not own)
 
 
 def checked(found: Iterator[Mention], problems: Problems) -> list[Mention]:

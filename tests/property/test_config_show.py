@@ -15,8 +15,9 @@ from lowatch.config.load import load
 from lowatch.config.schema import Config, DnsSettings, Listen, Nameserver, Transport, WebSettings
 from lowatch.config.show import render
 from lowatch.config.targets import Mention, merge_mentions
-from lowatch.config.values import KINDS, nameserver
+from lowatch.config.values import nameserver
 from lowatch.core.addresses import Address, Port, prefix_of
+from lowatch.core.findings import Kind
 from lowatch.core.policy import Acknowledgement, Policy
 
 FIRST, LAST = datetime(1972, 1, 1), datetime(9998, 1, 1)  # noqa: DTZ001  # as st.datetimes() wants
@@ -30,10 +31,7 @@ scoped_texts = st.from_regex(r"fe80::1%[^\s/:\[\]%#]{1,15}", fullmatch=True)
 labels = st.from_regex(r"[a-z0-9_]([a-z0-9_-]{0,10}[a-z0-9_])?", fullmatch=True)
 names = st.lists(labels, min_size=1, max_size=4).map(lambda parts: ".".join([*parts, "example"]))
 service_names = st.builds("_xmpp._{}.{}".format, st.sampled_from(["tcp", "udp"]), names)
-units = st.from_regex(r"[a-zA-Z0-9:_.\\@-]{1,20}\.(service|scope)", fullmatch=True)
 one_line = st.text(min_size=1).map(str.strip).filter(lambda text: text and text.isprintable())
-file_names = st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\0/"), min_size=1)
-paths = file_names.map("/etc/{}".format)
 
 
 @st.composite
@@ -41,7 +39,7 @@ def acknowledgements(draw: st.DrawFn) -> Acknowledgement:
     moment = draw(st.datetimes(FIRST, LAST, timezones=st.just(UTC)))
     address = draw(addresses)
     matchers: dict[str, Any] = {
-        "kind": draw(st.sampled_from(KINDS)),
+        "kind": draw(st.sampled_from([kind.value for kind in Kind])),
         "interface": draw(st.sampled_from(["lo", "dummy*", "eth[0-9]"])),
         "address": prefix_of(address, draw(st.integers(0, len(address) * 8))),
         "domain": draw(names.map("*.{}".format)),
@@ -66,8 +64,8 @@ def nameservers(draw: st.DrawFn) -> Nameserver:
 @st.composite
 def configs(draw: st.DrawFn) -> Config:
     default_ports = draw(port_lists)
-    plain = st.builds(Mention, names, st.one_of(st.just(()), port_lists), st.one_of(st.none(), units))
-    services = st.builds(Mention, service_names, st.just(()), st.one_of(st.none(), units))
+    plain = st.builds(Mention, names, st.one_of(st.just(()), port_lists))
+    services = st.builds(Mention, service_names, st.just(()))
     mentions = st.one_of(plain, services)
     low, high = sorted([draw(durations), draw(durations)])
     return Config(
@@ -106,7 +104,6 @@ def configs(draw: st.DrawFn) -> Config:
                     lambda path: not path.startswith("/api/")
                 )
             ),
-            config_file=draw(st.one_of(st.just(""), paths)),
             enable_reload=draw(st.booleans()),
         ),
         journal_enabled=draw(st.booleans()),

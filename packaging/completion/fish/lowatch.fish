@@ -65,4 +65,3 @@ complete -c lowatch -n '__lowatch_at run' -l config.check -d 'Check the configur
 complete -c lowatch -n '__lowatch_at run' -l log.level -x -a 'debug info warning error' -d 'How much to log'
 complete -c lowatch -n '__lowatch_at run' -l web.listen-address -x -d 'Where to serve the metrics'
 complete -c lowatch -n '__lowatch_at run' -l web.telemetry-path -x -d 'The path of the metrics'
-complete -c lowatch -n '__lowatch_at run' -l web.config.file -r -F -d 'TLS and authentication'

@@ -50,10 +50,10 @@ def test_config_check_fails(tmp_path: Path) -> None:
 def test_a_locale_without_the_letters(tmp_path: Path) -> None:
     """What it cannot encode it escapes."""
     path = tmp_path / "lowatch.toml"
-    path.write_text('[web]\nconfig_file = "/etc/wéb.yml"', encoding="utf-8")
+    path.write_text('[[domains_from]]\npath = "/etc/wéb.*"', encoding="utf-8")
     done = run("config", "show", "-c", str(path), env={"PYTHONIOENCODING": "ascii"})
     assert done.returncode == 0
-    assert r'config_file = "/etc/w\xe9b.yml"' in done.stdout
+    assert r'path = "/etc/w\xe9b.*"' in done.stdout
 
 
 def test_a_pipe_that_nobody_reads() -> None:

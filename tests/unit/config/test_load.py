@@ -165,12 +165,11 @@ class TestDropIns:
             main,
             "a.toml",
             'domains = ["c.example:53/udp", "b.example"]\nexpect = ["192.0.2.2", "192.0.2.1"]\n'
-            '[[domain]]\nname = "A.example."\nports = ["443/tcp"]\nunit = "nginx.service"\n'
-            + acknowledge.format("second"),
+            '[[domain]]\nname = "A.example."\nports = ["443/tcp"]\n' + acknowledge.format("second"),
         )
         policy = load(main).policy
         assert policy.domains == {
-            "a.example": Domain("a.example", (Port(443, "tcp"),), any_of=False, unit="nginx.service"),
+            "a.example": Domain("a.example", (Port(443, "tcp"),), any_of=False),
             "b.example": Domain("b.example"),
             "c.example": Domain("c.example", (Port(53, "udp"),), any_of=False),
         }
@@ -193,16 +192,18 @@ class TestDropIns:
             f"{fourth}:2:",
         ]
 
-    def test_units_conflict_across_files(self, main: Path) -> None:
-        main.write_text('[[domain]]\nname = "a.example"\nunit = "nginx.service"')
+    def test_what_is_not_supported_yet_is_refused_in_every_file(self, main: Path) -> None:
+        main.write_text('[web]\nconfig_file = "web.yml"')
         other = drop_in(main, "a.toml", '[[domain]]\nname = "a.example"\n\nunit = "haproxy.service"')
-        [line] = told(main)
-        assert line.startswith(f"{other}:4: domain[0].unit: 'haproxy.service', but a.example has 'nginx.")
+        assert told(main) == [
+            f"{main}:2: web.config_file: TLS and passwords are not supported yet; remove it",
+            f"{other}:4: domain[0].unit: which unit serves a domain is not checked yet; remove it",
+        ]
 
-    def test_the_same_unit_twice_is_no_conflict(self, main: Path) -> None:
-        main.write_text('[[domain]]\nname = "a.example"\nunit = "nginx.service"')
-        drop_in(main, "a.toml", '[[domain]]\nname = "a.example"\nports = ["443"]\nunit = "nginx.service"')
-        assert load(main).policy.domains["a.example"].unit == "nginx.service"
+    def test_what_is_not_supported_yet_may_be_empty(self, main: Path) -> None:
+        """It asks for nothing then, and `config show` has written it so."""
+        main.write_text('[web]\nconfig_file = ""\n[[domain]]\nname = "a.example"\nunit = ""')
+        assert load(main).policy.domains == {"a.example": Domain("a.example")}
 
     def test_a_lower_maximum_in_a_later_file(self, main: Path) -> None:
         main.write_text('[dns]\nmin_ttl = "10m"')
@@ -234,23 +235,6 @@ class TestDropIns:
         path.unlink()
         path.mkdir()
         assert told(main) == [f"{path}: is a directory"]
-
-    def test_the_web_configuration_is_beside_the_file_that_names_it(self, main: Path) -> None:
-        main.write_text('[web]\nconfig_file = "web.yml"')
-        assert load(main).web.config_file == str(main.parent / "web.yml")
-        drop_in(main, "a.toml", '[web]\nconfig_file = "tls.yml"')
-        assert load(main).web.config_file == str(main.parent / "lowatch.d" / "tls.yml")
-        drop_in(main, "b.toml", '[web]\nconfig_file = "/etc/web.yml"')
-        assert load(main).web.config_file == "/etc/web.yml"
-        drop_in(main, "c.toml", '[web]\nconfig_file = ""')
-        assert load(main).web.config_file == ""
-
-    def test_a_relative_name_still_gives_an_absolute_path(
-        self, main: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        main.write_text('[web]\nconfig_file = "web.yml"')
-        monkeypatch.chdir(main.parent)
-        assert load(Path(main.name)).web.config_file == str(main.parent / "web.yml")
 
 
 def test_loading_leaves_the_files_as_they_are(main: Path) -> None:

@@ -64,7 +64,7 @@ class TestNames:
     def test_they_add_up_with_those_of_the_toml(self, main: Path) -> None:
         main.write_text(
             'ports = ["8443"]\ndomains = ["b.example", "a.example:443", "c.example"]\n'
-            '[[domain]]\nname = "a.example"\nunit = "nginx.service"\n' + main.read_text()
+            '[[domain]]\nname = "a.example"\n' + main.read_text()
         )
         put(main, "1.txt", "a.example 8443\nb.example\nd.example\n")
         put(main, "2.txt", "b.example 443\na.example:443\n")
@@ -72,13 +72,13 @@ class TestNames:
         assert list(config.policy.domains) == ["b.example", "a.example", "c.example", "d.example"]
         assert config.policy.domains == {
             "b.example": Domain("b.example", (HTTPS,), any_of=False),
-            "a.example": Domain("a.example", (HTTPS, ALTERNATE), any_of=False, unit="nginx.service"),
+            "a.example": Domain("a.example", (HTTPS, ALTERNATE), any_of=False),
             "c.example": Domain("c.example", (ALTERNATE,)),
             "d.example": Domain("d.example", (ALTERNATE,)),
         }
         assert config.named == {
             "b.example": Domain("b.example", (ALTERNATE,)),
-            "a.example": Domain("a.example", (HTTPS,), any_of=False, unit="nginx.service"),
+            "a.example": Domain("a.example", (HTTPS,), any_of=False),
             "c.example": Domain("c.example", (ALTERNATE,)),
         }
 

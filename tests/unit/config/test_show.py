@@ -15,26 +15,13 @@ domains = [
     "api.example.com:443/tcp",
     "api.example.com:444/tcp",
     "dns.example.com:53/udp",
-    "shop.example.com",
+    "shop.example.com:443/tcp",
+    "shop.example.com:443/udp",
     "plain.example.com",
     "_xmpp._tcp.example.com",
-    "_sip._udp.example.com",
 ]
 expect = ["192.0.2.10", "2001:db8::10"]
 probe = "off"
-
-[[domain]]
-name = "shop.example.com"
-ports = ["443/tcp", "443/udp"]
-unit = "nginx.service"
-
-[[domain]]
-name = "plain.example.com"
-unit = "haproxy.service"
-
-[[domain]]
-name = "_sip._udp.example.com"
-unit = "asterisk.service"
 
 [[acknowledge]]
 kind = "arp-leak"
@@ -56,7 +43,6 @@ unknown_after = "2h"
 [web]
 listen = []
 telemetry_path = "/lowatch"
-config_file = "/etc/lowatch/web.yml"
 enable_reload = true
 
 [journal]

@@ -94,19 +94,19 @@ def test_own_ports_are_each_required_and_add_up() -> None:
         Mention("a.example", (HTTPS,)),
         Mention("b.example", (DNS,)),
         Mention("a.example"),
-        Mention("a.example", (ALTERNATE, HTTPS), "nginx.service"),
+        Mention("a.example", (ALTERNATE, HTTPS)),
     ]
     assert merge_mentions(mentions, DEFAULT_PORTS) == {
-        "a.example": Domain("a.example", (HTTPS, ALTERNATE), any_of=False, unit="nginx.service"),
+        "a.example": Domain("a.example", (HTTPS, ALTERNATE), any_of=False),
         "b.example": Domain("b.example", (DNS,), any_of=False),
     }
 
 
 def test_a_service_has_no_ports_of_ours() -> None:
     name = "_xmpp._tcp.example.com"
-    mentions = [Mention(name), Mention("a.example"), Mention(name, unit="prosody.service")]
+    mentions = [Mention(name), Mention("a.example"), Mention(name)]
     assert merge_mentions(mentions, DEFAULT_PORTS) == {
-        name: Domain(name, (), any_of=False, unit="prosody.service"),
+        name: Domain(name, (), any_of=False),
         "a.example": Domain("a.example"),
     }
 
@@ -124,11 +124,6 @@ def test_domains_that_are_alike_share_what_they_have() -> None:
     mentions = [Mention(f"{number}.example", (Port(443, "tcp"),)) for number in range(3)]
     specs = merge_mentions(mentions, DEFAULT_PORTS).specs.values()
     assert len({id(spec) for spec in specs}) == 1
-
-
-def test_the_first_unit_stands() -> None:
-    mentions = [Mention("a.example", unit="nginx.service"), Mention("a.example", unit="other.service")]
-    assert merge_mentions(mentions, DEFAULT_PORTS)["a.example"].unit == "nginx.service"
 
 
 def test_targets_replace_the_configured_domains_and_nothing_else() -> None:

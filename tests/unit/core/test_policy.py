@@ -120,7 +120,7 @@ def test_service_names(name: str, is_service: bool) -> None:
 
 HTTPS, QUIC = parse_port("443/tcp"), parse_port("443/udp")
 PLAIN = DomainSpec()
-OWN = DomainSpec((HTTPS, QUIC), any_of=False, unit="nginx.service")
+OWN = DomainSpec((HTTPS, QUIC), any_of=False)
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ class TestDomainTable:
     table = DomainTable({"b.example": PLAIN, "a.example": OWN})
     same: ClassVar = {
         "b.example": Domain("b.example"),
-        "a.example": Domain("a.example", (HTTPS, QUIC), any_of=False, unit="nginx.service"),
+        "a.example": Domain("a.example", (HTTPS, QUIC), any_of=False),
     }
 
     def test_it_reads_as_a_dict_of_domains(self) -> None:

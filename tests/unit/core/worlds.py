@@ -31,10 +31,8 @@ def ports(text: str) -> tuple[Port, ...]:
     return tuple(parse_port(word) for word in text.split())
 
 
-def domain(
-    name: str = WWW, port_list: str = "80 443", *, any_of: bool = True, unit: str | None = None
-) -> Domain:
-    return Domain(name, ports(port_list), any_of, unit)
+def domain(name: str = WWW, port_list: str = "80 443", *, any_of: bool = True) -> Domain:
+    return Domain(name, ports(port_list), any_of)
 
 
 def rrset(*addresses: Address, status: Status | None = None, **rest: Any) -> RRset:
