@@ -6,15 +6,12 @@ core. All of this happens on one loop, and a scrape reads whole numbers.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable
-from itertools import accumulate
 
-from prometheus_client.metrics_core import CounterMetricFamily, HistogramMetricFamily, Metric
-from prometheus_client.utils import floatToGoString
+from prometheus_client.metrics_core import CounterMetricFamily, Metric
 
 from . import metrics_families as families
-from .metrics_families import Family
+from .metrics_histogram import Buckets
 
 # Exported from the start, so that the first SERVFAIL is an increase and not a new series.
 USUAL_RCODES = ("NOERROR", "NXDOMAIN", "SERVFAIL", "REFUSED", "TIMEOUT", "UNREACHABLE")
@@ -27,27 +24,13 @@ _DURATIONS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1
 _LAGS = (0.25, 0.5, 1.0, 1.5, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0)
 
 
-class _Buckets:
-    """A histogram's counts."""
-
-    def __init__(self, bounds: tuple[float, ...]) -> None:
-        self.bounds = bounds
-        self.counts = [0] * (len(bounds) + 1)
-        self.sum = 0.0
-
-    def metric(self, family: Family) -> Metric:
-        texts = [*map(floatToGoString, self.bounds), "+Inf"]
-        cumulative = list(zip(texts, map(float, accumulate(self.counts)), strict=True))
-        return HistogramMetricFamily(family.name, family.help, buckets=cumulative, sum_value=self.sum)
-
-
 class QueryMeter:
     """Implements resolve.asking.QueryObserver, and is a Collector for a registry."""
 
     def __init__(self) -> None:
         self._rcodes = dict.fromkeys(USUAL_RCODES, 0)
-        self._durations = _Buckets(_DURATIONS)
-        self._lags = _Buckets(_LAGS)
+        self._durations = Buckets(_DURATIONS)
+        self._lags = Buckets(_LAGS)
         self._mismatches = 0
         self.lag: float | None = None
         """Seconds that the last lookups began after they were due."""
@@ -58,14 +41,11 @@ class QueryMeter:
             rcode = rcode if rcode in _KNOWN_RCODES else OTHER_RCODE
             self._rcodes.setdefault(rcode, 0)
         self._rcodes[rcode] += 1
-        durations = self._durations
-        durations.counts[bisect_left(durations.bounds, seconds)] += 1
-        durations.sum += seconds
+        self._durations.observe(seconds)
 
     def on_lag(self, seconds: float, count: int) -> None:
         """As many lookups began that long after they were due."""
-        self._lags.counts[bisect_left(self._lags.bounds, seconds)] += count
-        self._lags.sum += seconds * count
+        self._lags.observe(seconds, count)
         self.lag = seconds
 
     def on_mismatch(self) -> None:

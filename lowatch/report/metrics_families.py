@@ -57,6 +57,11 @@ DNS_PARSER_MISMATCHES = Family(
     "counter",
     "DNS responses that the lean parser read in another way than dnspython; it is off from the first on.",
 )
+LOOP_LAG = Family(
+    "lowatch_loop_lag_seconds",
+    "histogram",
+    "Time that a turn of the event loop took: for so long nothing else was answered or noticed.",
+)
 NETLINK_EVENTS = Family("lowatch_netlink_events_total", "counter", "Netlink events received.", ("group",))
 NETLINK_OVERRUNS = Family(
     "lowatch_netlink_overruns_total", "counter", "Times the kernel had to drop netlink events."
@@ -112,6 +117,7 @@ OF_THE_DAEMON = (
     DNS_QUERY_DURATION,
     DNS_LAG,
     DNS_PARSER_MISMATCHES,
+    LOOP_LAG,
     NETLINK_EVENTS,
     NETLINK_OVERRUNS,
     NETLINK_RESYNCS,

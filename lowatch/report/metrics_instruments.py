@@ -14,6 +14,7 @@ from . import metrics_families as families
 from .metrics import Rendered
 from .metrics_dns import QueryMeter
 from .metrics_families import Family
+from .metrics_histogram import LoopMeter
 from .metrics_text import encode, escape, exposition, labelled, series
 
 NETLINK_GROUPS = ("link", "address", "route", "rule", "destroy")
@@ -38,7 +39,8 @@ class ProcessUsage(NamedTuple):
 class Instruments:
     """The daemon's counters and histograms, in a registry of their own.
 
-    queries: the resolver's. limits: the process's bounds, which count for themselves.
+    queries: the resolver's. loop: the event loop's. limits: the process's bounds, which count for
+    themselves.
     """
 
     def __init__(self, version: str, limits: Sequence[Limit] = LIMITS) -> None:
@@ -46,6 +48,8 @@ class Instruments:
         self._registry = CollectorRegistry()
         self.queries = QueryMeter()
         self._registry.register(self.queries)
+        self.loop = LoopMeter()
+        self._registry.register(self.loop)
         events = self._counter(families.NETLINK_EVENTS)
         self._events = {group: events.labels(group) for group in NETLINK_GROUPS}
         self._overruns = self._counter(families.NETLINK_OVERRUNS)

@@ -37,6 +37,7 @@ from lowatch.service.http import HttpServer
 from lowatch.service.http_listen import ListenError, bound_to, listening
 from lowatch.service.http_message import Routes
 from lowatch.service.journal import JournalSink, stderr_is_journal
+from lowatch.service.loop import metered_loop
 from lowatch.service.notify import Notifier, watchdog_interval
 from lowatch.service.process import Process
 from lowatch.service.routes import ControlPages, Pages, build_control_routes, build_routes
@@ -71,7 +72,9 @@ def run(config: Config, load: Callable[[], Config]) -> int:
     faulthandler.enable(file=2)  # the watchdog's SIGABRT shows where every thread was
     try:
         with _listening(config) as sockets:
-            asyncio.run(_Service(config, load).run(sockets))
+            service = _Service(config, load)
+            with asyncio.Runner(loop_factory=metered_loop(service.on_turn)) as runner:
+                runner.run(service.run(sockets))
     except (ListenError, ControlError) as error:
         raise StartError(str(error)) from None
     return 0
@@ -105,6 +108,7 @@ class _Service:
         self._config = config
         self._started = SystemClock().now().monotonic
         self._instruments = Instruments(__version__)
+        self.on_turn = self._instruments.loop.on_turn
         self._process = Process()
         self._encoder = AuditEncoder()
         self._server = HttpServer({})

@@ -68,6 +68,14 @@ def test_status_tells_how_it_stands(daemon: Daemon, tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "lowatch.sock").stat().st_mode) == 0o660
 
 
+def test_the_turns_of_its_loop_are_counted(daemon: Daemon) -> None:
+    before = daemon.metric("lowatch_loop_lag_seconds_count")
+    after = daemon.metric("lowatch_loop_lag_seconds_count")
+    assert before is not None
+    assert after is not None
+    assert 0 < before < after
+
+
 def test_status_tells_what_a_start_waits_for(
     netns: Netns, knot: Knot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -91,6 +91,7 @@ def test_the_families_are_the_contracts() -> None:
     assert {family.name for family in EVERY_FAMILY if not family.labels} == {
         "lowatch_dns_query_duration_seconds",
         "lowatch_dns_lag_seconds",
+        "lowatch_loop_lag_seconds",
         "lowatch_dns_parser_mismatches_total",
         "lowatch_netlink_overruns_total",
         "lowatch_netlink_resyncs_total",
