@@ -17,7 +17,14 @@ from lowatch.wire.inet_diag import (
     GROUP_UDP_DESTROY,
     parse_socket,
 )
-from lowatch.wire.netlink import NLM_F_REPLACE, MalformedMessageError, Span
+from lowatch.wire.netlink import NLM_F_REPLACE, MalformedMessageError, Span, only_message
+from lowatch.wire.nexthop import (
+    GROUP_NEXTHOP,
+    RTM_DELNEXTHOP,
+    RTM_NEWNEXTHOP,
+    get_nexthop,
+    parse_nexthop,
+)
 from lowatch.wire.rtnetlink import (
     AF_INET,
     AF_INET6,
@@ -47,7 +54,7 @@ from .events import EventSocket
 from .filters import closed_socket_filter, route_event_filter
 from .listeners import Listeners
 from .locality import Locality
-from .netlink import NETLINK_SOCK_DIAG, Datagram, NetlinkError, RequestSocket
+from .netlink import NETLINK_SOCK_DIAG, Datagram, NetlinkError, RequestSocket, batches
 from .sysctl import ConfAll
 from .tables import HostTables, Touched, Unchanged
 
@@ -60,6 +67,7 @@ _ROUTE_GROUPS = (
     GROUP_IPV6_IFADDR,
     GROUP_IPV6_ROUTE,
     GROUP_IPV6_RULE,
+    GROUP_NEXTHOP,
 )
 _DESTROY_GROUPS = (GROUP_TCP_DESTROY, GROUP_UDP_DESTROY, GROUP_TCP6_DESTROY, GROUP_UDP6_DESTROY)
 _GROUP_NAMES = {
@@ -71,10 +79,15 @@ _GROUP_NAMES = {
     RTM_DELROUTE: "route",
     RTM_NEWRULE: "rule",
     RTM_DELRULE: "rule",
+    RTM_NEWNEXTHOP: "nexthop",
+    RTM_DELNEXTHOP: "nexthop",
 }
-# After these the kernel may have dropped routes without a word (facts/kernel.md "Silent changes"):
-# deleting the last IPv4 address of lo takes every AnyIP route along.
-_ROUTES_SUSPECT_AFTER = frozenset({RTM_DELADDR, RTM_NEWLINK, RTM_DELLINK})
+# After these the kernel may have dropped routes without a word: deleting the last IPv4 address of lo
+# takes every AnyIP route along, and deleting a nexthop object every route that names it. And of several
+# routes to the same prefix the message of one that goes need not tell which (their metrics, say).
+_ROUTES_SUSPECT_AFTER = frozenset(
+    {RTM_DELADDR, RTM_NEWLINK, RTM_DELLINK, RTM_DELROUTE, RTM_NEWNEXTHOP, RTM_DELNEXTHOP}
+)
 _DUMPS = {
     "links": (dump_links(0),),
     "addresses": (dump_addresses(0),),
@@ -93,7 +106,7 @@ class Hints(Protocol):
     def everything_touched(self) -> None: ...
 
     def event(self, group: str) -> None:
-        """Count one netlink event: "link", "address", "route", "rule" or "destroy"."""
+        """Count one netlink event: "link", "address", "route", "rule", "nexthop" or "destroy"."""
 
     def overrun(self) -> None: ...
 
@@ -122,7 +135,10 @@ class Host:
         self._events: list[EventSocket] = []
         self._closed: EventSocket | None = None
         arrivals = Arrivals()
-        self.deliveries = Locality(self._route, arrivals).ask
+        self._locality = Locality(
+            self._route, arrivals, lambda number: self._tables.nexthops.get(number, 0)
+        )
+        self.deliveries = self._locality.ask
         listeners = Listeners(self._diag, CgroupUnits(), arrivals)
         self.listeners, self.bound = listeners.ask, listeners.bound
 
@@ -196,6 +212,23 @@ class Host:
         if dumps != self._dumped.get(table) and self._tables.refill(table, dumps, keep=interrupted):
             self._changed()
         self._dumped[table] = [] if interrupted else dumps
+        if table == "routes":
+            self._ask_nexthops()
+
+    def _ask_nexthops(self) -> None:
+        """Through which interfaces the nexthop objects lead that local routes name. Raises NetlinkError."""
+        numbers = sorted(self._tables.nexthop_ids())
+        replies = self._route.ask(batches([get_nexthop(i, n) for i, n in enumerate(numbers)]))
+        found = [only_message(reply) for reply in replies]
+        nexthops = {
+            number: parse_nexthop(reply, span.start, span.end).ifindex
+            for number, reply, span in zip(numbers, replies, found, strict=True)
+            if span.type == RTM_NEWNEXTHOP  # an error: gone meanwhile, of which an event tells
+        }
+        if nexthops != self._tables.nexthops:
+            self._tables.nexthops = nexthops
+            self._locality.forget()
+            self._changed()
 
     @property
     def unsettled(self) -> bool:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 
 from lowatch.core.addresses import Address, destination
 from lowatch.core.held import NOT_ROUTED, Delivery
 from lowatch.core.observed import Unknown
 from lowatch.wire.netlink import NLMSG_ERROR, MalformedMessageError, error_code, only_message
-from lowatch.wire.rtnetlink import RTM_NEWROUTE, RTN_LOCAL, get_route, parse_route
+from lowatch.wire.rtnetlink import RTM_NEWROUTE, RTN_LOCAL, RouteMessage, get_route, parse_route
 
 from .arrivals import Arrivals
 from .asked import Asked
@@ -26,36 +27,51 @@ class Locality:
     policy rules exist (facts/kernel.md).
     """
 
-    def __init__(self, route: RequestSocket, arrivals: Arrivals) -> None:
+    def __init__(
+        self,
+        route: RequestSocket,
+        arrivals: Arrivals,
+        nexthop_device: Callable[[int], int] = lambda _: 0,
+    ) -> None:
+        """nexthop_device: the index of a nexthop object's interface, by its id; 0: not known."""
         self._arrivals = arrivals
+        self._nexthop_device = nexthop_device
         asked: Asked[Address, Delivery | Unknown] = Asked(route, _question, self._delivery, unknown)
         arrivals.on_change(asked.forget)
         self.ask = asked.ask
         """One answer for each address, in order. Never raises: a failure is an Unknown."""
+        self.forget = asked.forget
+        """Read every answer anew: a nexthop object has changed."""
 
     def _delivery(self, sequence: int, address: Address, reply: bytes) -> Delivery | Unknown:
-        delivery = _delivery(sequence, reply)
+        delivery = self._read(sequence, reply)
         if isinstance(delivery, Delivery):
             self._arrivals.learn(address, delivery)
         return delivery
+
+    def _read(self, sequence: int, reply: bytes) -> Delivery | Unknown:
+        route = read_route(sequence, reply)
+        if not isinstance(route, RouteMessage):
+            return route or NOT_ROUTED
+        shape = route.shape
+        device = shape.ifindex or self._nexthop_device(shape.nexthop)
+        return Delivery(shape.type == RTN_LOCAL, device, shape.length)
 
 
 def _question(sequence: int, address: Address) -> bytes:
     return get_route(sequence, destination(address))
 
 
-def _delivery(sequence: int, reply: bytes) -> Delivery | Unknown:
+def read_route(sequence: int, reply: bytes) -> RouteMessage | Unknown | None:
+    """What a reply to RTM_GETROUTE says; None where routing refuses."""
     try:
         kind, _, replied, start, end = span = only_message(reply)
         if replied != sequence:
             return Unknown("netlink", "a reply to another request")
         if kind == NLMSG_ERROR:
             code = error_code(reply, span)
-            return NOT_ROUTED if code in _REFUSALS else Unknown("netlink", os.strerror(code))
+            return None if code in _REFUSALS else Unknown("netlink", os.strerror(code))
         route = parse_route(reply, start, end) if kind == RTM_NEWROUTE else None
     except MalformedMessageError as error:
         return Unknown("netlink", f"unreadable reply: {error}")
-    if route is None:
-        return Unknown("netlink", "a reply that is no route")
-    shape = route.shape
-    return Delivery(shape.type == RTN_LOCAL, shape.ifindex, shape.length)
+    return route or Unknown("netlink", "a reply that is no route")

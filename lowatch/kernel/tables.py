@@ -9,6 +9,7 @@ from lowatch.core.addresses import V4_LENGTH, Address, Prefix, PrefixSet, prefix
 from lowatch.core.arp import ArpSettings, Nic
 from lowatch.core.held import Held, Link, LocalRoute
 from lowatch.wire.netlink import Span
+from lowatch.wire.nexthop import RTM_DELNEXTHOP, RTM_NEWNEXTHOP
 from lowatch.wire.rtnetlink import (
     AF_INET,
     AF_UNSPEC,
@@ -38,8 +39,6 @@ _OWN_FRAMES = frozenset({"", "vrf"})  # slaves of what leave them the frames tha
 _ROUTE_PROTOCOLS = {1: "redirect", 2: "kernel", 3: "boot", 4: "static"}  # RTPROT_*
 
 _AddressKey = tuple[int, Address, int, Address | None]  # IPv6: an interface has an address once
-_RouteKey = tuple[Address, int, int, int, int, int]
-
 
 Touched = Prefix | None
 """What a message changed: a prefix whose addresses must be asked about again; None: any address."""
@@ -56,14 +55,19 @@ class HostTables:
     """links: ifindex -> Link, all of them (names are needed to tell which are watched).
 
     addresses, routes: of every interface; `watches` picks those that count when they are listed, so a
-    link that is renamed takes its addresses along.
+    link that is renamed takes its addresses along. nexthops: nexthop id -> ifindex, of those by which a
+    local route names its interface.
+
+    A route is all that its message says: fib_find_alias() and fib_find_info() (net/ipv4) tell routes to
+    the same prefix apart by table, tos, type, protocol, scope, priority, preferred source and nexthop.
     """
 
     def __init__(self, watches: Callable[[str], bool]) -> None:
         self._watches = watches
         self.links: dict[int, Link] = {}
         self._addresses: dict[_AddressKey, AddressMessage] = {}
-        self._routes: dict[_RouteKey, RouteMessage] = {}
+        self._routes: dict[RouteMessage, RouteMessage] = {}
+        self.nexthops: dict[int, int] = {}
 
     def apply(self, data: bytes, message: Span) -> Touched | Unchanged:
         """Take one dumped or announced message in.
@@ -77,6 +81,8 @@ class HostTables:
             return self._apply_route(kind, parse_route(data, start, end))
         if kind in (RTM_NEWLINK, RTM_DELLINK):
             return self._apply_link(kind, data, start, end)
+        if kind in (RTM_NEWNEXTHOP, RTM_DELNEXTHOP):
+            return None if self.nexthop_ids() else UNCHANGED
         return None  # a policy rule may route any address elsewhere
 
     def _apply_address(self, kind: int, message: AddressMessage | None) -> Touched | Unchanged:
@@ -97,17 +103,16 @@ class HostTables:
     def _apply_route(self, kind: int, message: RouteMessage | None) -> Touched | Unchanged:
         if message is None:
             return UNCHANGED
-        destination, shape = message
-        prefix = Prefix(destination, shape.length)
-        if shape.type != RTN_LOCAL:
+        prefix = message.prefix
+        if message.shape.type != RTN_LOCAL:
             return prefix  # inside table local it may route a local address away
-        key = (destination, shape.length, shape.table, shape.ifindex, shape.priority, shape.tos)
         if kind == RTM_DELROUTE:
-            self._routes.pop(key, None)
+            self._routes.pop(message, None)
             return prefix
-        known = self._routes.get(key)
-        self._routes[key] = message
-        return UNCHANGED if known == message else prefix
+        if message in self._routes:
+            return UNCHANGED
+        self._routes[message] = message
+        return prefix
 
     def _apply_link(self, kind: int, data: bytes, start: int, end: int) -> Touched | Unchanged:
         message = parse_link(data, start, end)
@@ -199,23 +204,31 @@ class HostTables:
         }
         routes = [
             message
-            for message in self._routes.values()
-            if (ifindex := message.shape.ifindex) in names
+            for message in self._routes
+            if (ifindex := self._device(message)) in names
             and not (message.prefix.is_host and (message.destination, ifindex) in hosts)
             and (message.prefix, ifindex) not in networks
         ]
         return (
             *(_held_address(message, names[message.shape.ifindex]) for message in addresses),
-            *(_held_route(message, names[message.shape.ifindex]) for message in routes),
+            *(_held_route(message, names[self._device(message)]) for message in routes),
         )
+
+    def _device(self, route: RouteMessage) -> int:
+        """The index of the interface that a route leads through; 0 where it is not known."""
+        return route.shape.ifindex or self.nexthops.get(route.shape.nexthop, 0)
+
+    def nexthop_ids(self) -> set[int]:
+        """The nexthop objects that local routes name."""
+        return {message.shape.nexthop for message in self._routes if message.shape.nexthop}
 
     def wide_routes(self) -> list[LocalRoute]:
         """Local routes through watched interfaces that make more than one address local."""
         names = {link.ifindex: link.name for link in self.watched_links()}
         return [
-            LocalRoute(message.prefix, names[message.shape.ifindex], message.shape.table)
-            for message in self._routes.values()
-            if message.shape.ifindex in names and not message.prefix.is_host
+            LocalRoute(message.prefix, names[self._device(message)], message.shape.table)
+            for message in self._routes
+            if self._device(message) in names and not message.prefix.is_host
         ]
 
     def local_prefixes(self) -> PrefixSet:
@@ -223,7 +236,7 @@ class HostTables:
 
         Local delivery needs a local route: an address outside all of these cannot be local.
         """
-        return PrefixSet((d, shape.length) for d, shape in self._routes.values())
+        return PrefixSet((message.destination, message.shape.length) for message in self._routes)
 
 
 def _arp_settings(message: LinkMessage, known: Link | None) -> ArpSettings | None:

@@ -17,7 +17,7 @@ from .metrics_families import Family
 from .metrics_histogram import LoopMeter
 from .metrics_text import encode, escape, exposition, labelled, series
 
-NETLINK_GROUPS = ("link", "address", "route", "rule", "destroy")
+NETLINK_GROUPS = ("link", "address", "route", "rule", "nexthop", "destroy")
 
 _AUDIT_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 

@@ -50,6 +50,7 @@ _DEVCONF = Struct(f"={_DEVCONF_ARP_IGNORE}i")
 _RTEXT_FILTER_SKIP_STATS = 1 << 3
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_LABEL, _IFA_CACHEINFO, _IFA_FLAGS, _IFA_PROTO = 1, 2, 3, 6, 8, 11
 _RTA_DST, _RTA_OIF, _RTA_PRIORITY, _RTA_PREFSRC, _RTA_MULTIPATH, _RTA_TABLE = 1, 4, 6, 7, 9, 15
+_RTA_NH_ID = 30
 
 _LENGTHS = {AF_INET: V4_LENGTH, AF_INET6: V6_LENGTH}
 _FAMILIES = {V4_LENGTH: AF_INET, V6_LENGTH: AF_INET6}
@@ -114,7 +115,11 @@ class AddressMessage(NamedTuple):
 
 
 class RouteShape(NamedTuple):
-    """A route but for its destination. ifindex: of the (first) outgoing interface, 0 for none."""
+    """A route but for its addresses. ifindex: of the (first) outgoing interface, 0 where it names none.
+
+    nexthop: the id of its nexthop object, or 0. Where net.ipv4.nexthop_compat_mode is 0 a route by such
+    an id names no interface (nexthop_compat_mode in ip-sysctl.rst).
+    """
 
     length: int
     table: int
@@ -123,11 +128,16 @@ class RouteShape(NamedTuple):
     protocol: int
     tos: int
     priority: int
+    scope: int = 0
+    nexthop: int = 0
 
 
 class RouteMessage(NamedTuple):
+    """source: the address that the route prefers as source (RTA_PREFSRC), or None."""
+
     destination: Address
     shape: RouteShape
+    source: Address | None = None
 
     @property
     def prefix(self) -> Prefix:
@@ -212,7 +222,7 @@ _address_shapes = ShapeReader(_IFADDR.size, (_IFA_ADDRESS, _IFA_LOCAL, _IFA_CACH
 
 def parse_route(data: bytes, start: int, end: int) -> RouteMessage | None:
     """None for a family other than IPv4 and IPv6. Raises MalformedMessageError."""
-    (family, shape), (destination, _) = _route_shapes.read(data, start, end)
+    (family, shape), (destination, source) = _route_shapes.read(data, start, end)
     if family not in _LENGTHS:
         return None
     length = _LENGTHS[family]
@@ -220,11 +230,13 @@ def parse_route(data: bytes, start: int, end: int) -> RouteMessage | None:
         destination = bytes(length)
     if len(destination) != length or shape.length > length * 8:
         raise MalformedMessageError("a route message without a whole destination")
-    return RouteMessage(Address(destination), shape)
+    if source is not None and len(source) != length:
+        raise MalformedMessageError("a route message with a source of another family")
+    return RouteMessage(Address(destination), shape, None if source is None else Address(source))
 
 
 def _describe_route(header: bytes, found: dict[int, bytes]) -> tuple[int, RouteShape]:
-    family, length, _, tos, table, protocol, _, kind, _ = _ROUTE.unpack(header)
+    family, length, _, tos, table, protocol, scope, kind, _ = _ROUTE.unpack(header)
     return family, RouteShape(
         length,
         _u32(found, _RTA_TABLE, table),
@@ -233,6 +245,8 @@ def _describe_route(header: bytes, found: dict[int, bytes]) -> tuple[int, RouteS
         protocol,
         tos,
         _u32(found, _RTA_PRIORITY, 0),
+        scope,
+        _u32(found, _RTA_NH_ID, 0),
     )
 
 

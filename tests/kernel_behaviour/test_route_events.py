@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from lowatch.wire.nexthop import GROUP_NEXTHOP, RTM_DELNEXTHOP
 from lowatch.wire.rtnetlink import (
     GROUP_IPV4_IFADDR,
     GROUP_IPV4_ROUTE,
@@ -111,6 +112,34 @@ def test_a_replaced_route_is_announced_as_new_and_nothing_as_gone(netns: Netns, 
     heard = ear.so_far()
     assert types(heard) == [RTM_NEWROUTE]
     assert f"local {V4_ROUTE} dev lo" not in netns.ip("route show table local")
+
+
+@pytest.mark.parametrize("twin", ["proto 66", "src 127.0.0.1", "mtu 1300", "tos 4", "metric 7", "nhid 7"])
+def test_local_routes_to_the_same_address_are_told_apart_by_anything(netns: Netns, twin: str) -> None:
+    netns.ip("nexthop add id 7 dev lo")
+    route = "local 10.9.0.9/32 table local"
+    netns.ip(f"route append {route} dev lo")
+    netns.ip(f"route append {route} {twin if 'nhid' in twin else f'dev lo {twin}'}")
+    assert len(netns.ip("route show table local exact 10.9.0.9").splitlines()) == 2
+    netns.ip(f"route del {route} {twin}")
+    assert is_local("10.9.0.9")
+
+
+def test_a_nexthop_object_takes_its_routes_along_silently(netns: Netns) -> None:
+    """In IPv4 always; in IPv6 where nexthop_compat_mode is 0."""
+    netns.sysctl("net.ipv4.nexthop_compat_mode", 0)
+    netns.ip("nexthop add id 7 dev lo")
+    netns.ip("-6 nexthop add id 8 dev lo")
+    netns.ip("route add local 10.9.0.9/32 nhid 7 table local")
+    netns.ip("route add local 2001:db8:9::9/128 nhid 8 table local")
+    assert is_local("10.9.0.9")
+    assert is_local("2001:db8:9::9")
+    settle(netns)
+    with hearing(NETLINK_ROUTE, GROUP_IPV4_ROUTE, GROUP_IPV6_ROUTE, GROUP_NEXTHOP) as ear:
+        netns.batch(["nexthop del id 7", "nexthop del id 8"])
+        assert types(ear.so_far()) == [RTM_DELNEXTHOP, RTM_DELNEXTHOP]
+    assert not is_local("10.9.0.9")
+    assert not is_local("2001:db8:9::9")
 
 
 def test_an_ipv6_address_is_announced_twice_and_its_route_with_the_second(netns: Netns, ear: Ear) -> None:

@@ -167,6 +167,45 @@ def test_routed_away_by_a_policy_rule(netns: Netns, knot: Knot, tmp_path: Path) 
         daemon.until(lambda: daemon.orphan(WWW) == 1)
 
 
+@pytest.mark.parametrize("like", ["proto 66", "proto 66 src 127.0.0.1", "mtu 1300"])
+def test_one_of_two_local_routes_goes(netns: Netns, knot: Knot, tmp_path: Path, like: str) -> None:
+    """The address stays local: the kernel tells routes apart by more than where they lead."""
+    route = "local 192.0.2.10/32 dev lo table local"
+    netns.ip(f"route add {route}")
+    netns.ip(f"route append {route} {like}")
+    netns.ip("addr add 203.0.113.7/32 dev lo")
+    with watching(tmp_path, knot, f"{WWW}:80") as daemon:
+        assert daemon.orphan(WWW) == 1
+        netns.ip(f"route del {route} {like}")
+        netns.ip("addr add 203.0.113.8/32 dev lo")  # and when this is seen, that was looked at
+        daemon.until(lambda: daemon.metric('lowatch_held_addresses{interface="lo",family="ipv4"}') == 4)
+        assert daemon.orphan(WWW) == 1
+        assert daemon.announced("orphan-vip") == ["firing"]
+        netns.ip(f"route del {route}")
+        daemon.until(lambda: daemon.orphans() == {})
+
+
+@pytest.mark.parametrize("mode", [0, 1])
+def test_a_local_route_by_a_nexthop_object(netns: Netns, knot: Knot, tmp_path: Path, mode: int) -> None:
+    """It may name no interface; it goes without a word with its nexthop; its interface may be another."""
+    netns.sysctl("net.ipv4.nexthop_compat_mode", mode)
+    netns.ip("link add spare0 type bridge")
+    netns.ip("link set spare0 up")
+    netns.ip("nexthop add id 7 dev lo")
+    netns.ip("-6 nexthop add id 8 dev lo")
+    netns.ip("route add local 192.0.2.10/32 nhid 7 table local")
+    netns.ip("route add local 2001:db8::10/128 nhid 8 table local")
+    with watching(tmp_path, knot, f"{BOTH}:80") as daemon:
+        assert daemon.orphan(BOTH) == daemon.orphan(BOTH, "2001:db8::10") == 1
+        netns.ip("nexthop replace id 7 dev spare0")  # not watched
+        daemon.until(lambda: daemon.orphan(BOTH) is None)
+        netns.ip("nexthop replace id 7 dev lo")
+        daemon.until(lambda: daemon.orphan(BOTH) == 1)
+        netns.ip("nexthop del id 7")
+        netns.ip("nexthop del id 8")
+        daemon.until(lambda: daemon.orphans() == {})
+
+
 def test_any_of_and_all_of(netns: Netns, knot: Knot, tmp_path: Path) -> None:
     """Default ports: one will do. A domain's own: each is required."""
     hold(netns)

@@ -46,10 +46,14 @@ def _route_command() -> str:
     verb = random.choice(("add", "add", "del", "replace", "replace", "append", "prepend"))
     table = random.choice(("local", "local", "local", "1000"))
     metric = random.choice(("", "", f"metric {random.randint(1, 2)}"))
+    like = random.choice(("", "", "proto 66", "proto static", "src 10.1.2.3", "mtu 1300", "tos 4"))
+    nexthop = random.randint(1, 2)
     return random.choice(
         (
-            f"route {verb} local {route} dev {device} table {table} {metric}",
-            f"route {verb} local {route} dev {device} table {table} {metric}",
+            f"route {verb} local {route} dev {device} table {table} {metric} {like}",
+            f"route {verb} local {route} dev {device} table {table} {metric} {like}",
+            f"route {verb} local {route} nhid {nexthop} table {table} {metric} {like}",
+            f"{random.choice(('', '-6'))} nexthop {verb} id {nexthop} dev {device}",
             f"route {verb} {random.choice(('blackhole', 'unreachable'))} {route} table local {metric}",
             f"route flush table {table} type local dev {device}",
         )
@@ -76,6 +80,7 @@ def test_the_followed_tables_are_what_a_dump_says() -> None:
     for _ in range(12):
         with Netns() as netns, netns.entered():
             netns.batch(["link add eth0 type bridge", "link add eth1 type bridge", "link set eth0 up"])
+            netns.sysctl("net.ipv4.nexthop_compat_mode", random.randint(0, 1))
             done: list[str] = []
             try:
                 run_async(_live_through(netns, done))

@@ -113,7 +113,9 @@ def route(data: bytes) -> RouteMessage | None:
             decoded["proto"],
             decoded["tos"],
             decoded.last("RTA_PRIORITY", 0),
+            decoded["scope"],
         ),
+        None if (source := decoded.last("RTA_PREFSRC")) is None else parse_address(source),
     )
 
 
@@ -153,4 +155,6 @@ def readable(ours: Any) -> Any:
         return ours._replace(shape=ours.shape._replace(protocol=None))
     if isinstance(ours, SocketMessage) and not _KNOWS_CGROUP:
         return ours._replace(cgroup=None)
+    if isinstance(ours, RouteMessage):  # 0.9 knows no RTA_NH_ID yet
+        return ours._replace(shape=ours.shape._replace(nexthop=0))
     return ours
