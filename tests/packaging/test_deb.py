@@ -26,6 +26,12 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 OF_DEBIAN = {"pyyaml": "python3-yaml"}
 
 
+def field_of(unpacked: Path, name: str) -> str:
+    """Of the package as it was unpacked."""
+    [found] = re.findall(rf"^{name}: (.*)$", (unpacked / "DEBIAN/control").read_text(), re.MULTILINE)
+    return str(found)
+
+
 def field(deb: Path, name: str) -> str:
     return output("dpkg-deb", "--field", str(deb), name)
 
@@ -97,6 +103,7 @@ SHIPPED = {
     "packaging/systemd/lowatch.service.d/ip-allow.conf.example": (
         "usr/share/doc/lowatch/examples/ip-allow.conf.example"
     ),
+    "packaging/sysusers.d/lowatch.conf": "usr/lib/sysusers.d/lowatch.conf",
     "packaging/catalog/lowatch.catalog": "usr/lib/systemd/catalog/lowatch.catalog",
     "packaging/prometheus/lowatch.rules.yml": "usr/share/lowatch/prometheus/lowatch.rules.yml",
     "packaging/prometheus/mixin/mixin.libsonnet": "usr/share/lowatch/prometheus/mixin/mixin.libsonnet",
@@ -105,6 +112,8 @@ SHIPPED = {
     "packaging/completion/zsh/_lowatch": "usr/share/zsh/vendor-completions/_lowatch",
     "packaging/completion/fish/lowatch.fish": "usr/share/fish/vendor_completions.d/lowatch.fish",
     "debian/lowatch.toml": "etc/lowatch/lowatch.toml",
+    "debian/lowatch.default": "etc/default/lowatch",
+    "docs/alerts.md": "usr/share/doc/lowatch/alerts.md",
     "lowatch/config/reference.toml": "usr/share/doc/lowatch/examples/reference.toml",
 }
 
@@ -157,7 +166,8 @@ def test_it_runs_on_debian_s_own_interpreter(unpacked: Path) -> None:
 
 
 def test_conffiles(unpacked: Path) -> None:
-    assert (unpacked / "DEBIAN/conffiles").read_text() == "/etc/lowatch/lowatch.toml\n"
+    conffiles = (unpacked / "DEBIAN/conffiles").read_text().splitlines()
+    assert conffiles == ["/etc/default/lowatch", "/etc/lowatch/lowatch.toml"]
     directories = {path.name for path in (unpacked / "etc/lowatch").iterdir() if path.is_dir()}
     assert directories == {"lowatch.d", "names.d"}
 
@@ -166,15 +176,27 @@ def test_the_configuration_changes_nothing(unpacked: Path) -> None:
     assert load(unpacked / "etc/lowatch/lowatch.toml") == Config()
 
 
-def test_its_examples_load(tmp_path: Path) -> None:
-    text = (ROOT / "debian/lowatch.toml").read_text()
-    (tmp_path / "names.d").mkdir()
-    (tmp_path / "names.d/all.txt").write_text("mail.example.com 25/tcp\n")
+def test_its_examples_are_valid_as_they_stand(unpacked: Path, tmp_path: Path) -> None:
+    """Without the #, and without any file beside it."""
+    text = (unpacked / "etc/lowatch/lowatch.toml").read_text()
     file = tmp_path / "lowatch.toml"
     file.write_text(re.sub(r"^#(?=\S)", "", text, flags=re.MULTILINE))
+    said = subprocess.run(
+        [sys.executable, "-m", "lowatch", "config", "check", "-c", file],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (said.returncode, said.stderr) == (0, "")
     config = load(file)
-    assert {"www.example.com", "mail.example.com"} <= set(config.policy.domains)
-    assert len(config.policy.expect) == 2
+    assert "www.example.com" in config.policy.domains
+    assert (len(config.policy.expect), len(config.policy.acknowledgements)) == (2, 1)
+
+
+def test_its_user_is_made_before_the_service_is_started(unpacked: Path) -> None:
+    after = script(unpacked, "postinst")
+    assert 0 < after.index("systemd-sysusers") < after.index("deb-systemd-invoke")
+    assert "systemd-sysusers" in field_of(unpacked, "Depends")
 
 
 # When it comes and goes.

@@ -12,6 +12,7 @@ from tests.support.package import OLDER, built_deb
 
 KEPT = (
     "etc/.pwd.lock",
+    *("etc/passwd", "etc/group", "etc/shadow", "etc/gshadow"),
     "run/log",
     "run/systemd",
     "var/cache",
@@ -19,8 +20,10 @@ KEPT = (
     "var/lib/systemd/catalog",
     "var/log",
 )
-"""Where dpkg, journald and systemd keep their own accounts of what was there."""
+"""Where dpkg, journald and systemd keep their own accounts of what was there; and the user, whose uid
+must not be given to anybody else."""
 CONFIGURATION = "/etc/lowatch/lowatch.toml"
+ARGUMENTS = "/etc/default/lowatch"
 
 
 @pytest.fixture
@@ -53,6 +56,48 @@ def test_installed_it_runs(bare: Machine) -> None:
     assert bare.run("systemctl is-enabled lowatch.service").strip() == "enabled"
     assert bare.attempt("systemctl is-enabled lowatch.socket").stdout.strip() == "disabled"
     assert bare.run("lowatch config check")
+
+
+def test_its_user_and_group_are_there_whether_it_runs_or_not(bare: Machine) -> None:
+    """In the host's own files, where D-Bus, polkit and usermod look for them."""
+    bare.run("dpkg --install /root/lowatch.deb")
+    unit = Unit(bare)
+    known = bare.run("getent --service=files passwd lowatch; getent --service=files group lowatch")
+    user, group = (line.split(":") for line in known.splitlines())
+    status = bare.path(f"/proc/{unit.pid}/status").read_text()
+    assert f"Uid:\t{user[2]}\t{user[2]}\t" in status
+    assert f"Gid:\t{group[2]}\t{group[2]}\t" in status
+    assert user[5:] == ["/", "/usr/sbin/nologin"]
+    bare.run("systemctl stop lowatch.service && getent --service=files passwd lowatch")
+    # A user that exists only while the service runs is sent away by dbus-daemon.
+    bare.run("mkdir -p /run/dbus && dbus-daemon --system --fork --nopidfile")
+    as_it = f"setpriv --reuid={user[2]} --regid={group[2]} --clear-groups"
+    assert "org.freedesktop.DBus" in bare.run(f"{as_it} busctl --system --no-pager list")
+
+
+def test_a_member_of_its_group_may_ask_and_nobody_else(bare: Machine) -> None:
+    bare.run("dpkg --install /root/lowatch.deb && useradd ops && useradd other && usermod -aG lowatch ops")
+    assert "lowatch" in bare.run("runuser -u ops -- lowatch status")
+    assert bare.attempt("runuser -u ops -- lowatch reload").returncode == 0
+    refused = bare.attempt("runuser -u other -- lowatch status")
+    assert (refused.returncode, refused.stdout) == (3, "")
+    assert "group lowatch" in refused.stderr
+
+
+def test_arguments_of_the_command_line_have_a_file(bare: Machine) -> None:
+    """It is a conffile: an upgrade keeps what was changed, and it may be absent."""
+    bare.run("dpkg --install /root/older.deb")
+    unit = Unit(bare)
+    changed = 'ARGS="--log.level=debug --web.listen-address=127.0.0.1:10050"\n'
+    bare.write(ARGUMENTS, changed)
+    bare.run("dpkg --force-confold --install /root/lowatch.deb")
+    command = bare.path(f"/proc/{unit.pid}/cmdline").read_bytes().rstrip(b"\0").split(b"\0")
+    assert command[-3:] == [b"run", b"--log.level=debug", b"--web.listen-address=127.0.0.1:10050"]
+    assert bare.path(ARGUMENTS).read_text() == changed
+    bare.run(f"rm {ARGUMENTS}")
+    cursor = bare.cursor()
+    unit.restart()
+    assert not [e for e in bare.journal(after=cursor, _PID="1") if "ARGS" in e["MESSAGE"]]
 
 
 def test_upgraded_it_keeps_configuration_and_state(bare: Machine, knot: Knot) -> None:
