@@ -190,6 +190,7 @@ class Auditor:
             domains=shown.views,
             referenced=referenced,
             unresolved=self._resolver.unresolved(),
+            crowded=self._resolver.crowded(),
             unsure={name: other for name, other in doubted if other is not None},
             loopback_up=look.loopback_up,
             problems=tuple(Problem("dns", line) for line in self._resolver.problems),

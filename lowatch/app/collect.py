@@ -86,9 +86,9 @@ def expected_endpoints(
     """The endpoints at which this host itself would be asked to serve the domain."""
     return [
         Endpoint(address, port)
-        for address in answer.addresses
+        for address, ports in answer.expected(domain.ports)
         if isinstance(places.get(address), str)
-        for port in answer.ports_at(address, domain.ports)
+        for port in ports
         if not is_own_stub(address, port, stub)
     ]
 
@@ -113,7 +113,7 @@ def build_view(
     """
     local: list[LocalAnswer] = []
     undecided: list[tuple[Address, str]] = []
-    for address in answer.addresses:
+    for address, expected in answer.expected(domain.ports):
         place = places.get(address)
         if isinstance(place, Unknown):
             undecided.append((address, f"{place.source}: {place.reason}"))
@@ -122,7 +122,7 @@ def build_view(
         ports = tuple(
             [
                 PortView(port, listeners[endpoint], probes.get(endpoint))
-                for port in answer.ports_at(address, domain.ports)
+                for port in expected
                 if (endpoint := Endpoint(address, port)) in listeners
             ]
         )

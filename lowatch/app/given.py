@@ -40,6 +40,9 @@ class GivenAnswers:
     def unresolved(self) -> Mapping[str, tuple[str, str]]:
         return self._unresolved
 
+    def crowded(self) -> Mapping[str, int]:
+        return {name: answer.more for name, answer in self._answers.items() if answer.more}
+
     @property
     def service_ports(self) -> frozenset[Port]:
         return frozenset(

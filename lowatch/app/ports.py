@@ -104,6 +104,12 @@ class Resolver(Protocol):
         The same object until one of them changes.
         """
 
+    def crowded(self) -> Mapping[str, int]:
+        """The domains with more addresses, or SRV records, than are looked at: how many more.
+
+        The same object until one of them changes, as a rule.
+        """
+
     @property
     def service_ports(self) -> frozenset[Port]:
         """The ports that the SRV names' records name now."""

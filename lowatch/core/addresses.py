@@ -104,12 +104,20 @@ class PrefixSet:
             for (size, length), networks in self._networks.items()
         )
 
-    def __iter__(self) -> Iterator[Prefix]:
-        for address in self._hosts:
-            yield Prefix(address, len(address) * 8)
+    def hosts_among(self, addresses: Iterable[Address]) -> set[Address]:
+        """Those of the addresses that have a prefix of their own."""
+        return self._hosts.intersection(addresses)
+
+    def networks(self) -> Iterator[Prefix]:
+        """The prefixes of more than one address."""
         for (_, length), networks in self._networks.items():
             for address in networks:
                 yield Prefix(address, length)
+
+    def __iter__(self) -> Iterator[Prefix]:
+        for address in self._hosts:
+            yield Prefix(address, len(address) * 8)
+        yield from self.networks()
 
     def __len__(self) -> int:
         return len(self._hosts) + sum(map(len, self._networks.values()))

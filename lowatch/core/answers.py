@@ -74,6 +74,7 @@ class RRset:
     reason: why it is STALE or UNKNOWN, one line; "" otherwise.
     stale_since: monotonic seconds of the first failure since the last good answer; None when fresh.
     server: the nameserver that gave the last answer, as configured; "" if none did.
+    more: how many addresses it has beside these, at which nobody looks: see resolve.crowd.
     synthesised: what a DNS64 (RFC 6147) made of the A addresses. It leads to a translator, never to this
     host, and is not among `addresses`.
     """
@@ -86,6 +87,7 @@ class RRset:
     stale_since: float | None = None
     server: str = ""
     synthesised: tuple[Address, ...] = ()
+    more: int = 0
 
 
 NOT_ASKED = RRset(Status.UNKNOWN, reason="not asked yet")
@@ -111,11 +113,27 @@ class Answer:
     def addresses(self) -> tuple[Address, ...]:
         return self.a.addresses + self.aaaa.addresses
 
+    @property
+    def more(self) -> int:
+        """How many addresses or SRV records nobody looks at."""
+        return self.a.more + self.aaaa.more
+
     def ports_at(self, address: Address, ports: tuple[Port, ...]) -> tuple[Port, ...]:
         """What should be served there: `ports`, or for an SRV name those of its records."""
         if self.services is None:
             return ports
         return tuple(dict.fromkeys(s.port for s in self.services if address in s.addresses))
+
+    def expected(self, ports: tuple[Port, ...]) -> list[tuple[Address, tuple[Port, ...]]]:
+        """Each address, and what ports_at() has for it: all of them in one go."""
+        if self.services is None:
+            return [(address, ports) for address in self.addresses]
+        named: dict[Address, dict[Port, None]] = {address: {} for address in self.addresses}
+        for service in self.services:
+            for address in service.addresses:
+                if address in named:
+                    named[address][service.port] = None
+        return [(address, tuple(found)) for address, found in named.items()]
 
     @property
     def status(self) -> Status:

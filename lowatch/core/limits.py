@@ -103,6 +103,27 @@ RESOLVER_FILE_BYTES = Limit(
 
 # Names and their answers.
 
+ADDRESSES_PER_NAME = Limit(
+    "addresses_per_name",
+    128,
+    "addresses of one name and type that are looked at",
+    "a problem of the name, which is incomplete; those that this host has are looked at first",
+    "a response of 1,232 bytes has room for 72, and no client tries more than a few",
+)
+ADDRESSES_PER_TARGET = Limit(
+    "addresses_per_target",
+    16,
+    "addresses of one type that an SRV name has of one target",
+    "a problem of the name, which is incomplete",
+    "a target is a host, of a few addresses",
+)
+TARGETS_PER_SERVICE = Limit(
+    "targets_per_service",
+    128,
+    "SRV records of one name that are looked at",
+    "a problem of the name, which is incomplete",
+    "each target is a name more to ask for, twice; a hundred domain controllers are a large forest",
+)
 DNS_LOOKUPS = Limit(
     "dns_lookups",
     256,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import NamedTuple, TypeVar
 
 from .answers import OtherView, Status, View
@@ -34,7 +34,16 @@ def failures(snapshot: Snapshot, judgement: Judgement) -> Iterator[Problem]:
     reasons = ((name, _reason(*why)) for name, why in snapshot.unresolved.items())
     for reason, names in _alike(reasons):
         yield Problem("dns", f"{names}: {reason}")
+    yield from _crowds(snapshot.crowded)
     yield from _undecided(snapshot, judgement)
+
+
+def _crowds(crowded: Mapping[str, int]) -> Iterator[Problem]:
+    """Names with more addresses, or SRV records, than are looked at."""
+    for _, names in _alike((name, None) for name in crowded):
+        up_to = "up to " if names.many else ""
+        most = max(crowded.values())
+        yield Problem("dns", f"{names}: {up_to}{most:,} addresses or SRV records more than are looked at")
 
 
 def uncompared(snapshot: Snapshot) -> Iterator[Problem]:

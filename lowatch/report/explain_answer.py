@@ -42,6 +42,8 @@ def _service(service: Service) -> str:
 
 def _rrset(rrset: RRset, now: float) -> str:
     words = [_addresses(rrset.addresses)] if rrset.addresses else []
+    if rrset.more:
+        words.append(f"{rrset.more:,} more than are looked at")
     if rrset.synthesised:
         words.append(f"{_addresses(rrset.synthesised)} by a DNS64, which leads to a translator")
     if rrset.status is not Status.RESOLVED:

@@ -7,34 +7,39 @@ status. An Answer that was asked for is kept until something in it changes.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 
-from lowatch.core.addresses import Address, Port, Prefix, destination
+from lowatch.core.addresses import Address, Port, Prefix, PrefixSet, destination
 from lowatch.core.answers import Answer, RRset, Status, worse
-from lowatch.core.limits import DNS_ANSWERS_KEPT
+from lowatch.core.limits import ADDRESSES_PER_NAME, DNS_ANSWERS_KEPT, TARGETS_PER_SERVICE
 
 from . import dns64
+from .crowd import looked_at, targets_looked_at
 from .index import AddressIndex
 from .names import Names
-from .services import Target, ports_and_targets, service_answer
+from .services import Target, bounded, ports_and_targets, service_answer
 from .slots import UNKNOWN_CODE
-from .state import State
+from .state import Outcome, State
 
 
 class Answers:
     """names: whose Answers; its configured names are the domains.
 
-    A number's Answer hangs on its own slots, and on those of the targets of its SRV records.
+    A number's Answer hangs on its own slots, and on those of the targets of its SRV records. local: what
+    this host has, None where that is not known.
     """
 
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: Names, local: Callable[[], PrefixSet | None] = lambda: None) -> None:
         self._names = names
+        self._local = local
         self._slots = names.slots
         self._index = AddressIndex()
         self._counts: Counter[Status] = Counter()
         self._made: dict[int, Answer] = {}
         self._unresolved: Mapping[str, tuple[str, str]] | None = None
+        self._crowds: set[int] = set()
+        self._crowded: Mapping[str, int] | None = None
         self._targets: dict[int, tuple[int, ...]] = {}
         self._dependants: dict[int, set[int]] = {}
         self._services: set[int] = set()
@@ -73,6 +78,16 @@ class Answers:
             self._unresolved = {**self._unresolved_hosts(), **self._unresolved_services()}
         return self._unresolved
 
+    def crowded(self) -> Mapping[str, int]:
+        """The domains with more addresses, or SRV records, than are looked at: how many more."""
+        if self._crowded is None:
+            numbers = (slot >> 1 for slot in self._crowds)
+            domains = {self._names.text_of(one) for one in numbers if self._names.is_configured(one)}
+            domains.update(self._names.text_of(number) for number in self._services)
+            more = {domain: self.answer(domain).more for domain in sorted(domains)}
+            self._crowded = {domain: count for domain, count in more.items() if count}
+        return self._crowded
+
     @property
     def service_ports(self) -> frozenset[Port]:
         """What the SRV records name."""
@@ -86,7 +101,7 @@ class Answers:
 
     def added(self, numbers: Iterable[int]) -> None:
         """These are domains now, which they were not."""
-        self._unresolved = None
+        self._unresolved = self._crowded = None
         for number in numbers:
             if self._names.is_service(number):
                 self._services.add(number)
@@ -95,7 +110,7 @@ class Answers:
 
     def removed(self, numbers: Iterable[int]) -> None:
         """These are domains no more; those that nobody wants are released."""
-        self._unresolved = None
+        self._unresolved = self._crowded = None
         gone = list(numbers)
         for number in gone:
             self._made.pop(number, None)
@@ -107,9 +122,25 @@ class Answers:
         for number in gone:
             self._release(number)
 
+    def bounded(self, slot: int, outcome: Outcome, known: Collection[Address]) -> Outcome:
+        """With no more of its addresses, or SRV records, than are looked at. known: those of before."""
+        found = outcome.reply.addresses
+        is_service = self._names.is_service(slot >> 1)
+        limit = TARGETS_PER_SERVICE if is_service else ADDRESSES_PER_NAME
+        if len(found) <= limit.value:
+            return outcome
+        limit.reached()
+        if is_service:
+            kept = targets_looked_at(found, known)
+        else:
+            kept = looked_at(found, known, self._local() or PrefixSet(()))
+        reply = outcome.reply._replace(addresses=kept)
+        return outcome._replace(reply=reply, more=len(found) - len(kept))
+
     def changed(self, slot: int, before: State, after: State) -> tuple[list[int], list[int]]:
         """The RRset of a slot is another. Whose Answers are, and the names to be asked for now: numbers."""
         number = slot >> 1
+        self._note_crowd(slot, after.rrset.more)
         if self._names.is_service(number):
             found = self._retarget(number, after.rrset)
         else:
@@ -125,6 +156,8 @@ class Answers:
         matters_to_a_service = self._names.is_service(number) or number in self._dependants
         if matters_to_a_service or Status.UNKNOWN in (before.rrset.status, after.rrset.status):
             self._unresolved = None
+        if matters_to_a_service:
+            self._crowded = None
         return self._touch([number]), found
 
     # Making one.
@@ -136,7 +169,7 @@ class Answers:
         srv = self._slots.load(slot).rrset
         ports = ports_and_targets(domain, srv.addresses)
         targets = [
-            Target(target, port, self._rrset(2 * known), self._rrset(2 * known + 1))
+            Target(target, port, bounded(self._rrset(2 * known)), bounded(self._rrset(2 * known + 1)))
             for port, target in ports
             if (known := self._names.number_of(target)) is not None
         ]
@@ -179,11 +212,14 @@ class Answers:
     def _aim(self, number: int, targets: Iterable[str]) -> list[int]:
         """Have an SRV name's targets be these. The numbers of those that are new."""
         before = self._targets.pop(number, ())
-        after, new = [], []
+        after: dict[int, None] = {}
+        new = []
         for target in targets:
-            if self._names.number_of(target) is None:
-                new.append(target)
-            after.append(self._names.want(target))
+            is_new = self._names.number_of(target) is None
+            wanted = self._names.want(target)
+            after[wanted] = None
+            if is_new:
+                new.append(wanted)
         if after:
             self._targets[number] = tuple(after)
         for one in after:
@@ -193,7 +229,7 @@ class Answers:
                 self._dependants[one].discard(number)
             self._names.unwant(one)  # after has wanted it once more
             self._release(one)
-        return [one for one in after if self._names.text_of(one) in new]
+        return new
 
     def _release(self, number: int) -> None:
         """Forget a name unless somebody wants it still; once is enough."""
@@ -203,7 +239,18 @@ class Answers:
             for address in self._slots.addresses_of(slot) if not self._names.is_service(number) else ():
                 self._index.discard(destination(address), number)
         self._dependants.pop(number, None)
+        for slot in (2 * number, 2 * number + 1):
+            self._note_crowd(slot, 0)
         self._names.release(number)
+
+    def _note_crowd(self, slot: int, more: int) -> None:
+        if not more and slot not in self._crowds:
+            return
+        self._crowded = None
+        if more:
+            self._crowds.add(slot)
+        else:
+            self._crowds.discard(slot)
 
     def _look_for_nat64(self, number: int) -> list[int]:
         """Have the well-known name asked for once some answer looks synthesised."""

@@ -33,7 +33,7 @@ def compose(
         answer = Answer(dns.domain, v4, v6, View.HOSTS)
     elif hosts is not None and set(hosts) != set(dns.addresses):
         others = (OtherView(View.HOSTS, hosts),)
-    if seen is not None:
+    if seen is not None and not dns.more:  # of a crowd, what one has and the other lacks says nothing
         others += (_getaddrinfo_view(seen, dns),)
     return replace(answer, others=others) if others else answer
 

@@ -33,6 +33,8 @@ class DnsAnswers(Protocol):
 
     def unresolved(self) -> Unresolved: ...
 
+    def crowded(self) -> Mapping[str, int]: ...
+
 
 class _Made(NamedTuple):
     """dns: what the answer was made of; None where it has to be made again."""
@@ -100,6 +102,10 @@ class ComposedAnswers:
                 left = self._unresolved[1]
             self._unresolved = (found, left)
         return self._unresolved[1]
+
+    def crowded(self) -> Mapping[str, int]:
+        found, decided = self._dns.crowded(), self._decided_by_hosts()
+        return {name: more for name, more in found.items() if name not in decided} if decided else found
 
     def dns_changed(self, domain: str) -> None:
         if domain in self._overlay.hosts:

@@ -17,6 +17,7 @@ from threading import Thread
 from typing import NamedTuple, Protocol
 
 from lowatch.core.addresses import Address, parse_address
+from lowatch.core.limits import ADDRESSES_PER_NAME
 
 from .crosscheck_schedule import CrossCheckSchedule
 
@@ -52,6 +53,9 @@ def look_up(name: str) -> Seen:
     except (OSError, UnicodeError) as error:
         return Seen(None, str(error))
     texts = {str(sockaddr[0]).partition("%")[0] for *_, sockaddr in found}
+    if len(texts) > 2 * ADDRESSES_PER_NAME.value:
+        ADDRESSES_PER_NAME.reached()
+        return Seen(None, f"{len(texts):,} addresses are more than are looked at")
     return Seen(tuple(sorted(map(parse_address, texts))))
 
 

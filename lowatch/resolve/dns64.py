@@ -1,7 +1,7 @@
 """DNS64 (RFC 6147): which AAAA addresses a resolver has made of A addresses, and by which prefix.
 
-Such an address leads to a translator, and never to this host. The prefix is found as RFC 7050 has it:
-ipv4only.arpa has no AAAA, so what a resolver says that it has was synthesised.
+Such an address leads to a translator, unless this host has it itself. The prefix is found as RFC 7050 has
+it: ipv4only.arpa has no AAAA, so what a resolver says that it has was synthesised.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ def embedded(address: Address, length: int) -> Address:
 
 def looks_synthesised(aaaa: Collection[Address], a: Collection[Address]) -> bool:
     """Whether some IPv6 address has one of the same name's IPv4 addresses inside: reason to ask."""
-    return any(embedded(address, length) in a for address in aaaa for length in _LENGTHS)
+    found = frozenset(a)
+    return any(embedded(address, length) in found for address in aaaa for length in _LENGTHS)
 
 
 def prefixes_of(answer: Iterable[Address]) -> frozenset[Prefix]:
@@ -45,5 +46,7 @@ def split(
     addresses: tuple[Address, ...], prefixes: Collection[Prefix]
 ) -> tuple[tuple[Address, ...], tuple[Address, ...]]:
     """The addresses that stand for themselves, and those that were synthesised."""
-    made = tuple(address for address in addresses if any(prefix.covers(address) for prefix in prefixes))
-    return tuple(address for address in addresses if address not in made), made
+    made = {address for address in addresses if any(prefix.covers(address) for prefix in prefixes)}
+    return tuple(one for one in addresses if one not in made), tuple(
+        one for one in addresses if one in made
+    )

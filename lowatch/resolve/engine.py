@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from lowatch.config.schema import DnsSettings
-from lowatch.core.addresses import Address, Port, Prefix
+from lowatch.core.addresses import Address, Port, Prefix, PrefixSet
 from lowatch.core.answers import Answer, Status
 from lowatch.core.lifecycle import Now
 from lowatch.core.vitals import Sign
@@ -56,14 +56,16 @@ class Engine:
         resolv_conf: Path = RESOLV_CONF,
         *,
         spread: bool = False,
+        local: Callable[[], PrefixSet | None] = lambda: None,
     ) -> None:
         """domains: lower case A-labels without a trailing dot, asked for as they are (FQDNs).
 
         spread: whether to be as gentle as who stays, or as fast as who wants to know now.
+        local: see Answers.
         """
         self._spread = spread
         self._names = Names()
-        self._answers = Answers(self._names)
+        self._answers = Answers(self._names, local)
         self._resolv_conf = resolv_conf
         self._source = NameserverSource(settings, resolv_conf)
         self._clock = clock
@@ -75,12 +77,14 @@ class Engine:
         self.at = self._answers.at
         self.inside = self._answers.inside
         self.unresolved = self._answers.unresolved
+        self.crowded = self._answers.crowded
         self.replace_domains(domains)
 
     answer: Callable[[str], Answer]
     at: Callable[[Address], Collection[str]]
     inside: Callable[[Iterable[Prefix]], set[str]]
     unresolved: Callable[[], Mapping[str, tuple[str, str]]]
+    crowded: Callable[[], Mapping[str, int]]
 
     @property
     def statuses(self) -> Mapping[Status, int]:

@@ -5,21 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import reduce
+from itertools import chain
 from typing import NamedTuple
 
 from lowatch.core.addresses import Address, Port
 from lowatch.core.answers import Answer, RRset, Service, Status, worse
+from lowatch.core.limits import ADDRESSES_PER_NAME, ADDRESSES_PER_TARGET
 from lowatch.core.policy import is_service_name
 from lowatch.wire.dns import parse_service_record
 
 
 class Target(NamedTuple):
-    """What one SRV record names, and the addresses of that."""
+    """What one SRV record names, and the addresses of that: ADDRESSES_PER_TARGET of each type at most."""
 
     name: str
     port: Port
     a: RRset
     aaaa: RRset
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        found = (self.a.addresses, self.aaaa.addresses, self.a.synthesised, self.aaaa.synthesised)
+        return tuple(chain.from_iterable(found))
 
 
 def ports_and_targets(domain: str, records: Iterable[Address]) -> list[tuple[Port, str]]:
@@ -32,19 +39,28 @@ def ports_and_targets(domain: str, records: Iterable[Address]) -> list[tuple[Por
 def service_answer(domain: str, srv: RRset, targets: Sequence[Target]) -> Answer:
     """srv: the SRV name's own answer; its `addresses` are records, see wire.dns.service_record."""
     a = _together(srv, [(target.name, target.a) for target in targets])
+    a = replace(a, more=a.more + srv.more)
     aaaa = _together(srv, [(target.name, target.aaaa) for target in targets])
-    services = tuple(
-        Service(target.name, target.port, target.a.addresses + target.aaaa.addresses) for target in targets
-    )
+    services = tuple(Service(target.name, target.port, target.addresses) for target in targets)
     return Answer(domain, a, aaaa, services=services)
+
+
+def bounded(rrset: RRset) -> RRset:
+    """A target's, with no more addresses than one may have."""
+    most = ADDRESSES_PER_TARGET.value
+    left = len(rrset.addresses) - most
+    return rrset if left <= 0 else replace(rrset, addresses=rrset.addresses[:most], more=rrset.more + left)
 
 
 def _together(srv: RRset, targets: Sequence[tuple[str, RRset]]) -> RRset:
     """One family: the targets' addresses, as uncertain as the least certain of them, or as the SRV is."""
-    addresses = tuple(sorted({address for _, rrset in targets for address in rrset.addresses}))
+    found = sorted({address for _, rrset in targets for address in rrset.addresses})
+    addresses = tuple(found[: ADDRESSES_PER_NAME.value])
+    more = sum(rrset.more for _, rrset in targets) + len(found) - len(addresses)
     if not targets or srv.status in (Status.UNKNOWN, Status.STALE):
-        return replace(srv, addresses=addresses, reason=srv.reason and f"SRV: {srv.reason}")
-    status = reduce(worse, [rrset.status for _, rrset in targets])
+        reason = srv.reason and f"SRV: {srv.reason}"
+        return replace(srv, addresses=addresses, reason=reason, more=more)
+    status = reduce(worse, {rrset.status for _, rrset in targets})
     name, worst = next((name, rrset) for name, rrset in targets if rrset.status is status)
     return replace(
         worst,
@@ -54,4 +70,5 @@ def _together(srv: RRset, targets: Sequence[tuple[str, RRset]]) -> RRset:
         ttl=min(srv.ttl, *(rrset.ttl for _, rrset in targets)),
         reason=worst.reason and f"{name}: {worst.reason}",
         synthesised=tuple(sorted({address for _, rrset in targets for address in rrset.synthesised})),
+        more=more,
     )

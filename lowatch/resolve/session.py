@@ -266,6 +266,7 @@ class Session:
     def _record(self, slot: int, outcome: Outcome, now: float) -> None:
         jitter = random()  # noqa: S311 - spreads the load, guards no secret
         before = self._slots.load(slot)
+        outcome = self._answers.bounded(slot, outcome, before.rrset.addresses)
         after, due = update(before, outcome, now, self._settings[slot & 1], jitter)
         self._slots.store(slot, after)
         self._wheel.add(slot, due)

@@ -34,11 +34,12 @@ _COUNT_LIMIT = 255
 
 
 class _Rare(NamedTuple):
-    """Of a slot that is failing, or rotates."""
+    """Of a slot that is failing, rotates, or has more addresses than are looked at."""
 
     reason: str
     stale_since: float | None
     rotation: Rotation
+    more: int = 0
 
 
 _ORDINARY = _Rare("", None, STEADY)
@@ -143,6 +144,7 @@ class Slots:
             rare.reason,
             rare.stale_since,
             self._servers[self._server[slot]],
+            more=rare.more,
         )
         counts = self._failures[slot], self._denials[slot]
         return State(rrset, *counts, answered=self.answered[slot], rotation=rare.rotation)
@@ -157,7 +159,7 @@ class Slots:
         self._server[slot] = self._number_of(rrset.server)
         self._store_addresses(slot, rrset.addresses)
         _keep(self._chains, slot, rrset.chain)
-        rare = _Rare(rrset.reason, rrset.stale_since, state.rotation)
+        rare = _Rare(rrset.reason, rrset.stale_since, state.rotation, rrset.more)
         _keep(self._rare, slot, None if rrset is NOT_ASKED or rare == _ORDINARY else rare)
         self._plain[slot] = self._plainness(slot, state)
 

@@ -35,10 +35,14 @@ _NEGATIVE = {Kind.NXDOMAIN: Status.NXDOMAIN, Kind.NODATA: Status.NODATA}
 
 
 class Outcome(NamedTuple):
-    """A lookup's end. reply: never an ALIAS, its chain followed. server: as configured, or ""."""
+    """A lookup's end. reply: never an ALIAS, its chain followed. server: as configured, or "".
+
+    more: how many addresses the server gave beside the reply's: see crowd.
+    """
 
     reply: Reply
     server: str = ""
+    more: int = 0
 
 
 class State(NamedTuple):
@@ -120,7 +124,8 @@ def _wait(ttl: int, settings: DnsSettings) -> float:
 
 def _rrset(before: RRset, status: Status, addresses: tuple[Address, ...], outcome: Outcome) -> RRset:
     """What a good answer makes of `before`: that itself where it reads the same."""
-    reply = outcome.reply
-    if before.status is status and before.addresses == addresses and before.chain == reply.chain:
+    reply, more = outcome.reply, outcome.more
+    known = (before.status, before.addresses, before.chain, before.more)
+    if known == (status, addresses, reply.chain, more):
         return before
-    return RRset(status, addresses, reply.chain, reply.ttl, server=outcome.server)
+    return RRset(status, addresses, reply.chain, reply.ttl, server=outcome.server, more=more)

@@ -110,6 +110,9 @@ class Views:
     def unresolved(self) -> Unresolved:
         return self._answers.unresolved()
 
+    def crowded(self) -> Mapping[str, int]:
+        return self._answers.crowded()
+
     @property
     def service_ports(self) -> frozenset[Port]:
         return self._dns.service_ports

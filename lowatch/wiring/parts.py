@@ -68,7 +68,8 @@ def build_resolver(
     observer: of a daemon, which is in no hurry.
     """
     clock = SystemClock()
-    engine = Engine(policy.domains, config.dns, clock, observer, spread=observer is not None)
+    spread = observer is not None
+    engine = Engine(policy.domains, config.dns, clock, observer, spread=spread, local=host.local_prefixes)
     return engine, Views(engine, policy.domains, clock, local=host.local_prefixes)
 
 

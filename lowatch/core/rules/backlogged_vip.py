@@ -13,7 +13,7 @@ from lowatch.core.policy import Domain
 from lowatch.core.snapshot import DomainView
 from lowatch.core.verdicts import JudgedEndpoint, Verdict
 
-from .resolution import resolution
+from .resolution import resolution_of
 
 
 def backlogged_vip(
@@ -23,6 +23,7 @@ def backlogged_vip(
         yield Undecided(Kind.BACKLOGGED_VIP, reason, domain=domain.name, family=family)
     for address, reason in view.undecided:
         yield Undecided(Kind.BACKLOGGED_VIP, reason, domain=domain.name, address=address)
+    resolution = resolution_of(view)
     for endpoint in endpoints:
         if endpoint.verdict is Verdict.UNKNOWN:
             yield Undecided(
@@ -43,7 +44,7 @@ def backlogged_vip(
                     domain.name,
                     endpoint.port,
                 ),
-                f"{resolution(view, endpoint)}, where the listener"
+                f"{resolution(endpoint)}, where the listener"
                 f"{owner} on {endpoint.port} accepts nothing: {listener.queued} connections wait in a "
                 f"queue for {listener.backlog}, and new ones time out",
                 (f"systemctl restart {listener.unit}",) if listener.unit else (),

@@ -36,6 +36,10 @@ def idle_vip(snapshot: Snapshot, policy: Policy) -> Iterable[Finding | Undecided
         and held.address not in snapshot.bound.value
         and held.address not in expected
     ]
+    if candidates and snapshot.crowded:
+        reason = f"{next(iter(snapshot.crowded))} has more addresses than are looked at"
+        yield Undecided(Kind.IDLE_VIP, reason)
+        return
     if candidates and snapshot.unresolved:
         more = len(snapshot.unresolved) - 1
         rest = f" and {more:,} more are" if more else " is"

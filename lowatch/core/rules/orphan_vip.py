@@ -15,7 +15,7 @@ from lowatch.core.snapshot import DomainView, LocalAnswer
 from lowatch.core.verdicts import JudgedEndpoint, Verdict, any_of
 
 from .remedies import narrowing, removal
-from .resolution import resolution
+from .resolution import Resolution, resolution_of
 
 
 def orphan_vip(
@@ -26,6 +26,7 @@ def orphan_vip(
     for address, reason in view.undecided:
         yield Undecided(Kind.ORPHAN_VIP, reason, domain=domain.name, address=address)
     by_address = {local.address: local for local in view.local}
+    resolution = resolution_of(view)
     for endpoint in endpoints:
         if endpoint.verdict is Verdict.UNKNOWN:
             yield Undecided(
@@ -36,15 +37,21 @@ def orphan_vip(
                 port=endpoint.port,
             )
         elif endpoint.verdict is Verdict.ORPHAN:
-            yield _finding(domain, view, by_address[endpoint.address], endpoint)
+            yield _finding(domain, view, by_address[endpoint.address], endpoint, resolution)
 
 
-def _finding(domain: Domain, view: DomainView, local: LocalAnswer, endpoint: JudgedEndpoint) -> Finding:
+def _finding(
+    domain: Domain,
+    view: DomainView,
+    local: LocalAnswer,
+    endpoint: JudgedEndpoint,
+    resolution: Resolution,
+) -> Finding:
     siblings = any_of(domain, view) and len(domain.ports) > 1
     rest = ", nor on any of its other ports" if siblings else ""
     return Finding(
         Subject(Kind.ORPHAN_VIP, endpoint.interface, endpoint.address, domain.name, endpoint.port),
-        f"{resolution(view, endpoint)}, {_where(local)}, but nothing on this host "
+        f"{resolution(endpoint)}, {_where(local)}, but nothing on this host "
         f"listens on {endpoint.port}{rest}: requests from here fail",
         _fix(local),
     )

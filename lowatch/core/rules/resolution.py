@@ -2,30 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Mapping
 
-from lowatch.core.addresses import format_address
+from lowatch.core.addresses import Address, Port, format_address
 from lowatch.core.answers import Answer, View
 from lowatch.core.snapshot import DomainView
 from lowatch.core.verdicts import JudgedEndpoint
 from lowatch.core.views import IN_WORDS
 
+Resolution = Callable[[JudgedEndpoint], str]
 
-def resolution(view: DomainView, endpoint: JudgedEndpoint) -> str:
-    """As in: www.example.com -> lb.example.net resolves to 192.0.2.10 (stale answer)."""
+
+def resolution_of(view: DomainView) -> Resolution:
+    """As in: www.example.com -> lb.example.net resolves to 192.0.2.10 (stale answer).
+
+    For the endpoints of one view: what they have in common is looked for once.
+    """
     answer = view.answer
-    rrsets = [r for r in (answer.a, answer.aaaa) if endpoint.address in r.addresses]
-    steps = "".join(f" -> {name}" for name in _steps(answer, endpoint))
-    if answer.view is not View.DNS:
-        source = f" by {IN_WORDS[answer.view]}"
-    else:
-        source = " (stale answer)" if any(r.stale_since is not None for r in rrsets) else ""
-    return f"{answer.domain}{steps} resolves to {format_address(endpoint.address)}{source}"
+    by_record = _first_targets(answer)
+    a, aaaa = frozenset(answer.a.addresses), frozenset(answer.aaaa.addresses)
+    of_address = [(a, answer.a), (aaaa, answer.aaaa)]
+
+    def resolution(endpoint: JudgedEndpoint) -> str:
+        address = endpoint.address
+        rrsets = [rrset for addresses, rrset in of_address if address in addresses]
+        if answer.services is None:
+            steps = rrsets[0].chain if rrsets else ()
+        else:
+            steps = by_record.get((address, endpoint.port), ())
+        if answer.view is not View.DNS:
+            source = f" by {IN_WORDS[answer.view]}"
+        else:
+            source = " (stale answer)" if any(r.stale_since is not None for r in rrsets) else ""
+        arrows = "".join(f" -> {name}" for name in steps)
+        return f"{answer.domain}{arrows} resolves to {format_address(address)}{source}"
+
+    return resolution
 
 
-def _steps(answer: Answer, endpoint: JudgedEndpoint) -> Iterable[str]:
-    """The chain of CNAMEs; of a service, the target that its SRV record names."""
-    if answer.services is not None:
-        targets = (s for s in answer.services if s.port == endpoint.port)
-        return [s.target for s in targets if endpoint.address in s.addresses][:1]
-    return next((r.chain for r in (answer.a, answer.aaaa) if endpoint.address in r.addresses), ())
+def _first_targets(answer: Answer) -> Mapping[tuple[Address, Port], tuple[str, ...]]:
+    """Of a service: the target that leads there, of several the first."""
+    found: dict[tuple[Address, Port], tuple[str, ...]] = {}
+    for service in answer.services or ():
+        for address in service.addresses:
+            found.setdefault((address, service.port), (service.target,))
+    return found

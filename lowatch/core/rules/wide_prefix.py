@@ -42,7 +42,7 @@ def wide_prefix(snapshot: Snapshot, _policy: Policy) -> Iterable[Finding | Undec
                 prefixlen=local.prefix.length,
             ),
             f"{_cause(local)} makes {_count(local.prefix.size)} addresses local to this host"
-            f"{_shadowed(strays, local.prefix, complete=not snapshot.unresolved)}",
+            f"{_shadowed(strays, local.prefix, complete=not (snapshot.unresolved or snapshot.crowded))}",
             _fix(local),
         )
 

@@ -245,6 +245,9 @@ class ScriptedResolver:
         reasons = {name: answer.unknown_reasons for name, answer in self._followed().items()}
         return {name: why for name, why in reasons.items() if any(why)}
 
+    def crowded(self) -> Mapping[str, int]:
+        return {name: answer.more for name, answer in self._followed().items() if answer.more}
+
     @property
     def service_ports(self) -> frozenset[Port]:
         followed = self._followed().values()

@@ -12,7 +12,7 @@ from lowatch.core.held import Held
 from lowatch.core.observed import Known
 from lowatch.core.policy import Policy
 from lowatch.core.rules.idle_vip import idle_vip
-from tests.unit.core.worlds import BLIND, DEAF, VIP, held, only_finding, route, snapshot, subjects
+from tests.unit.core.worlds import BLIND, DEAF, VIP, WWW, held, only_finding, route, snapshot, subjects
 
 POLICY = Policy()
 SHOP = {"shop.example.com": ("SERVFAIL", "")}
@@ -121,3 +121,9 @@ def test_undecided(rest: dict[str, Any], reason: str) -> None:
 def test_an_unknown_domain_matters_only_where_something_might_be_idle() -> None:
     assert judged(held("127.0.0.1", 8), unresolved=SHOP) == []
     assert judged(held(VIP), unresolved=SHOP, referenced=frozenset({VIP})) == []
+
+
+def test_a_name_of_more_addresses_than_are_looked_at_may_lead_to_any() -> None:
+    reason = f"{WWW} has more addresses than are looked at"
+    assert judged(held(VIP), crowded={WWW: 1}) == [Undecided(Kind.IDLE_VIP, reason)]
+    assert judged(held(VIP), crowded={WWW: 1}, referenced=frozenset({VIP})) == []

@@ -68,6 +68,9 @@ class GivenDns:
             self._unresolved = found
         return self._unresolved
 
+    def crowded(self) -> Mapping[str, int]:
+        return {name: answer.more for name, answer in self.answers.items() if answer.more}
+
     async def run(self, changed: Callable[[str], None]) -> None:
         self.changed = changed
         try:

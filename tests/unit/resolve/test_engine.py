@@ -484,3 +484,32 @@ def test_it_has_the_shape_of_the_applications_port() -> None:
     for name in ("answer", "inside", "at", "statuses", "unresolved", "service_ports", "stub_addresses",
         "problems", "run", "settled", "replace_domains"):  # fmt: skip
         assert hasattr(resolver, name)
+
+
+@pytest.mark.parametrize("ttl", [5, 3600])
+def test_a_failover_there_and_back_is_told_as_it_is(ttl: int) -> None:
+    """The zone's record is the judge, whenever it was asked for last: no union outlives a failback."""
+
+    async def scenario() -> None:
+        zone = Zone()
+        zone.ttl = ttl
+        async with ScriptedServer(zone) as server, running(server) as asking:
+            for address in ("192.0.2.10", "192.0.2.20", "192.0.2.10", "192.0.2.10", "192.0.2.10"):
+                zone.address = address
+                await asyncio.sleep(1.1 * ttl + 2)
+                assert addresses(asking.a()) == [address]
+
+    run_virtually(scenario())
+
+
+def test_round_robin_of_one_at_a_time_has_them_all() -> None:
+    async def scenario() -> None:
+        zone = Zone()
+        async with ScriptedServer(zone) as server, running(server) as asking:
+            for turn in range(40):
+                zone.address = f"192.0.2.{turn % 3}"
+                await asyncio.sleep(65)
+                if turn > 8:
+                    assert addresses(asking.a()) == ["192.0.2.0", "192.0.2.1", "192.0.2.2"]
+
+    run_virtually(scenario())

@@ -181,11 +181,11 @@ def test_a_truncated_answer_is_fetched_by_tcp() -> None:
     assert (rrset.status, addresses(rrset)) == (Status.RESOLVED, [ADDRESS])
 
 
-def test_an_answer_of_64_kib_is_taken_whole() -> None:
+def test_an_answer_of_64_kib_is_read_whole() -> None:
     async def scenario() -> None:
         async with ScriptedServer(truncated, lambda query: framed(many(query))) as server:
             rrset = await ask(server)
-            assert len(rrset.addresses) == len(set(rrset.addresses)) == 4090
+            assert len(rrset.addresses) + rrset.more == 4090
 
     run_virtually(scenario())
 

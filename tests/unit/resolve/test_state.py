@@ -134,10 +134,11 @@ def test_an_alias_that_moves_is_a_change() -> None:
 def test_a_name_that_rotates_has_all_the_addresses_of_its_window() -> None:
     story = Story()
     assert story.tell(good(ONE), good(TWO)).addresses == (TWO,)  # might be a move
-    rrset = story.tell(good(ONE))  # a return: it rotates
+    assert story.tell(good(ONE)).addresses == (ONE,)  # or a failover that has ended
+    rrset = story.tell(good(TWO))  # back, and back again: it rotates
     assert rrset.addresses == (ONE, TWO)
-    assert story.tell(good(TWO), good(ONE)) is rrset
-    story.tell(good(ONE), good(ONE))
+    assert story.tell(good(ONE), good(TWO)) is rrset
+    story.tell(good(ONE), good(ONE), good(ONE))
     assert story.tell(good(ONE)).addresses == (ONE,)  # it has stopped
 
 
