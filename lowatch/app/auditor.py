@@ -11,11 +11,12 @@ from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from lowatch.core.addresses import Address, Prefix, is_loopback
-from lowatch.core.answers import Status
 from lowatch.core.arp import NOBODY, Arp
 from lowatch.core.held import BlackHole, LocalPrefix
 from lowatch.core.judgement import DomainJudgement, Judgement, judge
+from lowatch.core.limits import NAMES_LISTED
 from lowatch.core.listeners import Endpoint
+from lowatch.core.names import Followed
 from lowatch.core.observed import Known, Unknown
 from lowatch.core.policy import Policy
 from lowatch.core.snapshot import DomainView, Problem, Snapshot
@@ -106,10 +107,13 @@ class Auditor:
 
     # What it knows.
 
-    @property
-    def statuses(self) -> Mapping[Status, int]:
-        """How many domains have each answer status."""
-        return self._resolver.statuses
+    def followed(self) -> Followed:
+        """All domains, whether they lead here or not."""
+        names = self._resolver.not_resolved()
+        if len(names) > NAMES_LISTED.value:
+            NAMES_LISTED.reached()
+        listed = tuple(map(self._resolver.answer, names[: NAMES_LISTED.value]))
+        return Followed(self._resolver.statuses, listed)
 
     @property
     def progress(self) -> int:

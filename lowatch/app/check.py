@@ -38,7 +38,7 @@ async def check(
     snapshot, judgement = await auditor.audit()
     now = clock.now()
     tracked = without_memory(judgement, now, policy)
-    audit = summarise(snapshot, judgement, tracked, auditor.statuses, now.monotonic)
+    audit = summarise(snapshot, judgement, tracked, auditor.followed(), now.monotonic)
     return audit, snapshot, judgement
 
 

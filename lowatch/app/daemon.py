@@ -136,7 +136,7 @@ class Daemon:
             return None
         if self._summary is None:
             tracked, now = self._tracked.values(), self._clock.now().monotonic
-            self._summary = summarise(*self._latest, tracked, self._auditor.statuses, now)
+            self._summary = summarise(*self._latest, tracked, self._auditor.followed(), now)
         return self._summary
 
     @property

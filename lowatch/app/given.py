@@ -43,6 +43,9 @@ class GivenAnswers:
     def crowded(self) -> Mapping[str, int]:
         return {name: answer.more for name, answer in self._answers.items() if answer.more}
 
+    def not_resolved(self) -> Sequence[str]:
+        return [name for name, one in self._answers.items() if one.status is not Status.RESOLVED]
+
     @property
     def service_ports(self) -> frozenset[Port]:
         return frozenset(

@@ -110,6 +110,9 @@ class Resolver(Protocol):
         The same object until one of them changes, as a rule.
         """
 
+    def not_resolved(self) -> Sequence[str]:
+        """The domains whose status is another than RESOLVED."""
+
     @property
     def service_ports(self) -> frozenset[Port]:
         """The ports that the SRV names' records name now."""

@@ -11,6 +11,7 @@ from lowatch.config.targets import DomainTarget, parse_target, with_targets
 from lowatch.core.audit import Audit
 from lowatch.core.findings import Severity
 from lowatch.core.lifecycle import State
+from lowatch.core.names import ABSENT
 
 from .arguments import Commands, add_command, add_config
 from .environment import Environment, Progress
@@ -28,7 +29,7 @@ def register(commands: Commands) -> None:
         summary="one audit, now",
         description="Audits this host once, with the daemon's own engine. No privileges needed. "
         "Exit code: 0 nothing at or above --fail-on, 1 findings, 2 usage or configuration, "
-        "3 nothing found, but the audit was incomplete.",
+        "3 nothing found, but the audit was incomplete, or a name given here does not resolve.",
     )
     add_config(parser)
     parser.add_argument("--format", choices=FORMATS, default="text", help="default: text")
@@ -60,16 +61,21 @@ def check(arguments: argparse.Namespace, environment: Environment) -> int:
         # Nothing could be observed: the same as an audit of which everything is unknown.
         raise CommandError(INCOMPLETE, [f"lowatch: {error}"]) from None
     environment.write(_render(audit, arguments.format, environment))
-    return exit_code(audit, Severity(arguments.fail_on))
+    return exit_code(audit, Severity(arguments.fail_on), asked_for=bool(targets))
 
 
-def exit_code(audit: Audit, fail_on: Severity) -> int:
-    """The contract's. What is acknowledged does not count."""
+def exit_code(audit: Audit, fail_on: Severity, *, asked_for: bool = False) -> int:
+    """The contract's. What is acknowledged does not count.
+
+    asked_for: whether the names are from the command line. One that has no address is then not clean:
+    more likely it is mistyped.
+    """
     for tracked in audit.findings:
         active = tracked.state in (State.PENDING, State.FIRING)
         if active and tracked.finding.severity.rank >= fail_on.rank:
             return FINDINGS
-    return OK if audit.complete else INCOMPLETE
+    absent = asked_for and any(audit.statuses.get(status) for status in ABSENT)
+    return OK if audit.complete and not absent else INCOMPLETE
 
 
 def _targets(texts: Iterable[str]) -> list[DomainTarget]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from .answers import Status
+from .answers import Answer, Status
 from .held import Held
 from .judgement import Judgement
 from .lifecycle import Tracked
+from .names import Followed
 from .observed import Unknown
 from .problems import failures, kept, uncompared
 from .snapshot import Problem, Snapshot
@@ -23,6 +24,7 @@ class Audit:
     name that leads here.
     findings: pending, firing and acknowledged ones.
     statuses: how many domains have each answer status.
+    names: those that do not simply resolve elsewhere. monotonic: seconds, when it was made: for their ages.
     """
 
     host: str
@@ -34,13 +36,15 @@ class Audit:
     endpoints: tuple[JudgedEndpoint, ...]
     findings: tuple[Tracked, ...]
     statuses: Mapping[Status, int] = field(default_factory=dict)
+    names: tuple[Answer, ...] = ()
+    monotonic: float = 0.0
 
 
 def summarise(
     snapshot: Snapshot,
     judgement: Judgement,
     tracked: Iterable[Tracked],
-    statuses: Mapping[Status, int],
+    followed: Followed,
     now: float,
 ) -> Audit:
     """now: monotonic seconds, for the age of what is stale."""
@@ -54,5 +58,15 @@ def summarise(
         held=() if isinstance(snapshot.held, Unknown) else snapshot.held.value,
         endpoints=tuple(e for judged in judgement.domains.values() for e in judged.endpoints),
         findings=tuple(tracked),
-        statuses=dict(statuses),
+        statuses=dict(followed.statuses),
+        names=_names(snapshot, followed.not_resolved),
+        monotonic=now,
     )
+
+
+def _names(snapshot: Snapshot, not_resolved: Iterable[Answer]) -> tuple[Answer, ...]:
+    """Those that lead here in some view, or may do so; and those of which nobody gives an address."""
+    found = {name: view.answer for name, view in snapshot.domains.items()}
+    for answer in not_resolved:
+        found.setdefault(answer.domain, answer)
+    return tuple(found.values())

@@ -157,6 +157,14 @@ DNS_DENIALS_KEPT = Limit(
     lossless=True,
 )
 
+NAMES_LISTED = Limit(
+    "names_listed",
+    10_000,
+    "names that do not resolve, one by one in a report",
+    "the others are counted by status",
+    "2 MB of JSON; lowatch_domains has all of them by status",
+)
+
 # The kernel.
 
 KERNEL_ANSWERS_KEPT = Limit(
@@ -243,6 +251,20 @@ FINDING_SERIES = Limit(
     "series of lowatch_finding",
     "the least severe are left out, counted in lowatch_series_dropped_total",
     "lowatch_findings has the numbers; a thousand alerts are one incident",
+)
+DOMAIN_STATUS_SERIES = Limit(
+    "domain_status_series",
+    1_000,
+    "series of lowatch_domain_status",
+    "unknown names come first, the rest is counted in lowatch_series_dropped_total",
+    "lowatch_domains has the numbers",
+)
+ACKNOWLEDGED_SERIES = Limit(
+    "acknowledged_series",
+    1_000,
+    "series of lowatch_finding_acknowledged",
+    "the least severe are left out, counted in lowatch_series_dropped_total",
+    "lowatch_findings has the numbers",
 )
 JOURNAL_QUEUE = Limit(
     "journal_queue",

@@ -16,10 +16,11 @@ from lowatch.core.audit import Audit
 from lowatch.core.held import Held
 from lowatch.core.lifecycle import State, Tracked
 from lowatch.core.listeners import Listener
+from lowatch.core.names import NameReport, name_report
 from lowatch.core.snapshot import Problem
 from lowatch.core.verdicts import JudgedEndpoint
 
-from .order import endpoints_in_order, findings_in_order, held_in_order
+from .order import endpoints_in_order, findings_in_order, held_in_order, names_in_order
 from .phrases import rfc3339
 
 SCHEMA = 1
@@ -42,6 +43,9 @@ def render_audit(audit: Audit) -> bytes:
             "endpoints": [_endpoint(e) for e in endpoints_in_order(audit.endpoints)],
             "findings": [_finding(tracked) for tracked in findings],
             "summary": dict(sorted(kinds.items())),
+            "names": [
+                name_row(name_report(answer, audit.monotonic)) for answer in names_in_order(audit.names)
+            ],
         }
     )
 
@@ -73,6 +77,18 @@ _ENCODER = json.JSONEncoder(ensure_ascii=True, allow_nan=False)
 
 def _problem(problem: Problem) -> Row:
     return {"source": problem.source, "message": problem.message}
+
+
+def name_row(report: NameReport) -> Row:
+    """An addition: of each name that does not simply resolve elsewhere."""
+    return {
+        "name": report.name,
+        "status": report.status.value,
+        "source": report.source.value,
+        "reason": report.reason or None,
+        "addresses": [format_address(address) for address in report.addresses],
+        "age_seconds": None if report.age is None else round(report.age, 2),
+    }
 
 
 def _held(held: Held, uptime: float) -> Row:

@@ -8,29 +8,37 @@ counts for as long as the daemon lives is in metrics_instruments.py.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 from typing import NamedTuple, Protocol
 
 from lowatch.core.addresses import Address, Port, family_name, format_address
 from lowatch.core.answers import Status
 from lowatch.core.audit import Audit
-from lowatch.core.findings import Kind
+from lowatch.core.findings import Kind, Subject
 from lowatch.core.lifecycle import State, Tracked
-from lowatch.core.limits import FINDING_SERIES, ORPHAN_SERIES
+from lowatch.core.limits import ACKNOWLEDGED_SERIES, DOMAIN_STATUS_SERIES, FINDING_SERIES, ORPHAN_SERIES
+from lowatch.core.names import UNSETTLED
 from lowatch.core.verdicts import JudgedEndpoint, Verdict
 
 from .metrics_families import (
+    AUDIT_COMPLETE,
+    DOMAIN_STATUS,
     DOMAINS,
     FINDING,
+    FINDING_ACKNOWLEDGED,
     FINDINGS,
     HELD_ADDRESSES,
     LAST_AUDIT_TIMESTAMP,
     LO_ORPHAN_VIP,
+    PROBLEMS,
+    Family,
 )
 from .metrics_text import encode, escape, exposition, header, series, template
 from .order import findings_in_order
 
+# Exported from the start, so that an alert can tell zero from no data.
+USUAL_SOURCES = ("config", "dns", "getaddrinfo", "hosts", "kernel", "netlink", "sock_diag", "sysctl")
 _STATES = (State.PENDING, State.FIRING, State.ACKNOWLEDGED)
 
 
@@ -86,17 +94,26 @@ class AuditEncoder:
         """
         orphan_lines, orphans_dropped = self._orphan_lines(orphans)
         finding_lines, findings_dropped = _finding_lines(audit.findings, self._finding_cap)
+        acknowledged_lines, acknowledged_dropped = _acknowledged_lines(audit.findings)
+        status_lines, statuses_dropped = _domain_status_lines(audit)
         ORPHAN_SERIES.reached(orphans_dropped)
         FINDING_SERIES.reached(findings_dropped)
+        ACKNOWLEDGED_SERIES.reached(acknowledged_dropped)
+        DOMAIN_STATUS_SERIES.reached(statuses_dropped)
         lines = [
             *orphan_lines,
             *finding_lines,
             *exposition(FINDINGS, _count_findings(audit.findings)),
+            *acknowledged_lines,
             *exposition(HELD_ADDRESSES, _count_held(audit)),
             *exposition(DOMAINS, _count_domains(audit)),
+            *status_lines,
+            *exposition(AUDIT_COMPLETE, [(AUDIT_COMPLETE.name, int(audit.complete))]),
+            *exposition(PROBLEMS, _count_problems(audit)),
             *exposition(LAST_AUDIT_TIMESTAMP, [(LAST_AUDIT_TIMESTAMP.name, audit.audited_at)]),
         ]
-        return Rendered(encode(lines), orphans_dropped + findings_dropped)
+        dropped = orphans_dropped + findings_dropped + acknowledged_dropped + statuses_dropped
+        return Rendered(encode(lines), dropped)
 
     def _orphan_lines(self, orphans: Iterable[tuple[LabelledEndpoint, int]]) -> tuple[list[str], int]:
         known, self._names = self._names, {}
@@ -136,15 +153,52 @@ def _finding_lines(findings: Iterable[Tracked], cap: int) -> tuple[list[str], in
             if tracked.finding.subject.kind is not Kind.ORPHAN_VIP and tracked.state in _STATES
         )
     )
-    samples = [(name, 1) for name in sorted(names[:cap])]
-    return list(exposition(FINDING, samples)), max(0, len(names) - cap)
+    return _capped(FINDING, names, cap)
 
 
 def _finding_series(tracked: Tracked) -> str:
     finding, subject = tracked.finding, tracked.finding.subject
+    return series(FINDING, subject.kind, finding.severity, tracked.state, *_place(subject))
+
+
+def _place(subject: Subject) -> tuple[str, str, str]:
+    """The labels interface, address, domain."""
     address = "" if subject.address is None else format_address(subject.address)
-    place = (subject.interface or "", address, subject.domain or "")
-    return series(FINDING, subject.kind, finding.severity, tracked.state, *place)
+    return subject.interface or "", address, subject.domain or ""
+
+
+def _acknowledged_lines(findings: Iterable[Tracked]) -> tuple[list[str], int]:
+    """The worst are kept. Findings that differ in nothing but a port or a prefix share a series."""
+    accepted = [tracked for tracked in findings if tracked.state is State.ACKNOWLEDGED]
+    subjects = (tracked.finding.subject for tracked in findings_in_order(accepted))
+    names = list(dict.fromkeys(series(FINDING_ACKNOWLEDGED, one.kind, *_place(one)) for one in subjects))
+    return _capped(FINDING_ACKNOWLEDGED, names, ACKNOWLEDGED_SERIES.value)
+
+
+def _domain_status_lines(audit: Audit) -> tuple[list[str], int]:
+    """The most doubtful are kept. What is left out of audit.names already is counted as dropped, too."""
+    doubtful = sorted(
+        (UNSETTLED.index(status), answer.domain)
+        for answer in audit.names
+        if (status := answer.status) is not Status.RESOLVED
+    )
+    names = [series(DOMAIN_STATUS, domain, UNSETTLED[rank]) for rank, domain in doubtful]
+    lines, _ = _capped(DOMAIN_STATUS, names, DOMAIN_STATUS_SERIES.value)
+    every = max(len(names), sum(audit.statuses.get(status, 0) for status in UNSETTLED))
+    return lines, max(0, every - DOMAIN_STATUS_SERIES.value)
+
+
+def _capped(family: Family, names: Sequence[str], cap: int) -> tuple[list[str], int]:
+    """The lines of a family whose series are all 1, and how many the cap left out."""
+    samples = [(name, 1) for name in sorted(names[:cap])]
+    return list(exposition(family, samples)), max(0, len(names) - cap)
+
+
+def _count_problems(audit: Audit) -> Iterator[tuple[str, int]]:
+    """The usual sources, absent ones too: an alert can tell zero from no data."""
+    counts = Counter(problem.source for problem in audit.problems)
+    for source in sorted({*USUAL_SOURCES, *counts}):
+        yield series(PROBLEMS, source), counts[source]
 
 
 def _count_findings(findings: Iterable[Tracked]) -> Iterator[tuple[str, int]]:

@@ -38,6 +38,29 @@ HELD_ADDRESSES = Family(
     "Addresses and local routes held on watched interfaces.",
     ("interface", "family"),
 )
+FINDING_ACKNOWLEDGED = Family(
+    "lowatch_finding_acknowledged",
+    "gauge",
+    "A finding of any kind that is there and acknowledged: 1 while it is.",
+    ("kind", "interface", "address", "domain"),
+)
+DOMAIN_STATUS = Family(
+    "lowatch_domain_status",
+    "gauge",
+    "A domain that does not resolve (nxdomain, nodata), is unknown, or has only a stale answer: 1.",
+    ("domain", "status"),
+)
+AUDIT_COMPLETE = Family(
+    "lowatch_audit_complete",
+    "gauge",
+    "Whether the last audit could observe everything: 0 where it could not.",
+)
+PROBLEMS = Family(
+    "lowatch_problems",
+    "gauge",
+    "Problems of the last audit, by what could not be observed or is known only from before.",
+    ("source",),
+)
 DOMAINS = Family("lowatch_domains", "gauge", "Domains by what DNS says of them.", ("status",))
 LAST_AUDIT_TIMESTAMP = Family(
     "lowatch_last_audit_timestamp_seconds", "gauge", "Unix time of the last audit."
@@ -108,8 +131,12 @@ OF_AN_AUDIT = (
     LO_ORPHAN_VIP,
     FINDING,
     FINDINGS,
+    FINDING_ACKNOWLEDGED,
     HELD_ADDRESSES,
     DOMAINS,
+    DOMAIN_STATUS,
+    AUDIT_COMPLETE,
+    PROBLEMS,
     LAST_AUDIT_TIMESTAMP,
 )
 OF_THE_DAEMON = (

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Hashable, Iterable
 
 from lowatch.core.addresses import Address, Port
-from lowatch.core.findings import Kind
+from lowatch.core.answers import Answer
+from lowatch.core.findings import Kind, Severity, Subject
 from lowatch.core.held import Held
 from lowatch.core.lifecycle import State, Tracked
 from lowatch.core.verdicts import JudgedEndpoint
@@ -27,6 +29,22 @@ def held_in_order(held: Iterable[Held]) -> list[Held]:
 def endpoints_in_order(endpoints: Iterable[JudgedEndpoint]) -> list[JudgedEndpoint]:
     """By domain, address, port and view."""
     return sorted(endpoints, key=lambda e: (e.domain, *_number(e.address), e.port, e.view))
+
+
+def thing(subject: Subject) -> Hashable:
+    """The same for all findings that are one thing to a person: of one kind, at one address."""
+    kind, interface, address, domain, _, prefixlen = subject
+    return kind, interface, address, prefixlen, domain if address is None else None
+
+
+def things(findings: Iterable[Tracked]) -> Counter[tuple[Severity, State]]:
+    """How many things there are of each severity and state: what a person counts."""
+    found = {(t.finding.severity, t.state, thing(t.finding.subject)) for t in findings}
+    return Counter((severity, state) for severity, state, _ in found)
+
+
+def names_in_order(answers: Iterable[Answer]) -> list[Answer]:
+    return sorted(answers, key=lambda answer: answer.domain)
 
 
 def _number(address: Address | None) -> tuple[int, bytes]:

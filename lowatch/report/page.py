@@ -12,11 +12,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from html import escape
 
+from lowatch.core.answers import Status
 from lowatch.core.audit import Audit
-from lowatch.core.lifecycle import State, Tracked
+from lowatch.core.lifecycle import State
+from lowatch.core.names import UNSETTLED, name_report
 
-from .order import findings_in_order
-from .phrases import count, duration, place, rfc3339
+from .order import names_in_order, things
+from .phrases import count, duration, first_few, printable, rfc3339
+from .text_findings import Told, tell
 
 ROWS_SHOWN = 200
 
@@ -48,7 +51,7 @@ CONTENT_SECURITY_POLICY = (
 
 def render(audit: Audit | None, *, version: str, telemetry_path: str) -> bytes:
     """The page, in UTF-8. audit: None before the first."""
-    host = "" if audit is None else f" on {escape(audit.host)}"
+    host = "" if audit is None else f" on {_text(audit.host)}"
     lines = [
         '<!DOCTYPE html>\n<html lang="en">\n<meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width">',
@@ -66,26 +69,34 @@ def render(audit: Audit | None, *, version: str, telemetry_path: str) -> bytes:
 
 
 def _body(audit: Audit) -> Iterator[str]:
-    findings = findings_in_order(audit.findings)
     state = "Complete" if audit.complete else "Incomplete, for something could not be observed"
     yield f"<p>{state}. Audited at {rfc3339(audit.audited_at)}."
     yield from _counts(audit)
     yield "<h2>Findings</h2>"
-    yield from _findings(findings, audit.audited_at)
+    yield from _findings(tell(audit.findings), audit.audited_at)
+    yield from _names(audit)
     if audit.problems:
         yield "<h2>What could not be observed</h2>\n<table>\n<tr><th>Source<th>Problem"
         for source, message in audit.problems[:ROWS_SHOWN]:
-            yield f"<tr><td>{escape(source)}<td>{escape(message)}"
+            yield f"<tr><td>{_text(source)}<td>{_text(message)}"
         yield "</table>"
         yield from _more(len(audit.problems), "problem")
 
 
+def _text(text: str) -> str:
+    """Whatever somebody named or wrote: nothing of it is markup, or turns the line around."""
+    return escape(printable(text))
+
+
 def _counts(audit: Audit) -> Iterator[str]:
-    states = Counter(tracked.state for tracked in audit.findings)
+    states: Counter[State] = Counter()
+    for (_, state), number in things(audit.findings).items():
+        states[state] += number
     yield "<dl>"
     for name, number in (
         ("Held addresses", len(audit.held)),
         ("Domains", sum(audit.statuses.values())),
+        ("Unresolved", sum(audit.statuses.get(status, 0) for status in UNSETTLED)),
         ("Endpoints", len(audit.endpoints)),
         *((f"Findings {state}", states[state]) for state in _STATES),
     ):
@@ -93,24 +104,37 @@ def _counts(audit: Audit) -> Iterator[str]:
     yield "</dl>"
 
 
-def _findings(findings: list[Tracked], now: float) -> Iterator[str]:
-    if not findings:
+def _findings(told: list[Told], now: float) -> Iterator[str]:
+    if not told:
         yield "<p>None."
         return
     yield "<table>\n<tr><th>Kind<th>State<th>Where<th>What<th>For"
-    for tracked in findings[:ROWS_SHOWN]:
-        yield _finding(tracked, now)
+    for one in told[:ROWS_SHOWN]:
+        yield _finding(one, now)
     yield "</table>"
-    yield from _more(len(findings), "finding")
+    yield from _more(len(told), "finding")
 
 
-def _finding(tracked: Tracked, now: float) -> str:
-    finding = tracked.finding
-    cells = (tracked.state, place(finding.subject), finding.message)
-    fix = "".join(f"<code>{escape(command)}</code>" for command in finding.fix)
-    kind = f'<td class="{finding.severity}">{finding.subject.kind}'
-    since = f'<td title="{rfc3339(tracked.since)}">{duration(now - tracked.since)}'
-    return f"<tr>{kind}{''.join(f'<td>{escape(cell)}' for cell in cells)}{fix}{since}"
+def _finding(one: Told, now: float) -> str:
+    names = f": {first_few(one.names)}" if one.names else ""
+    reasons = "<br>".join(map(escape, one.reasons))
+    fix = "".join(f"<code>{escape(command)}</code>" for command in one.fixes)
+    kind = f'<td class="{one.severity}">{one.kind}'
+    since = f'<td title="{rfc3339(one.since)}">{duration(now - one.since)}'
+    return f"<tr>{kind}<td>{one.state}<td>{escape(one.where + names)}<td>{reasons}{fix}{since}"
+
+
+def _names(audit: Audit) -> Iterator[str]:
+    """Those that do not resolve: where there are none, there is no section."""
+    doubtful = [one for one in names_in_order(audit.names) if one.status is not Status.RESOLVED]
+    if not doubtful:
+        return
+    yield "<h2>Unresolved names</h2>\n<table>\n<tr><th>Name<th>Status<th>Why<th>For"
+    for report in (name_report(one, audit.monotonic) for one in doubtful[:ROWS_SHOWN]):
+        age = "" if report.age is None else duration(report.age)
+        yield f"<tr><td>{_text(report.name)}<td>{report.status}<td>{_text(report.reason)}<td>{age}"
+    yield "</table>"
+    yield from _more(sum(audit.statuses.get(status, 0) for status in UNSETTLED), "name")
 
 
 def _more(total: int, noun: str) -> Iterable[str]:

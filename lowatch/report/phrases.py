@@ -10,6 +10,7 @@ from lowatch.core.addresses import Port, format_address
 from lowatch.core.findings import Subject
 
 _LAST_SECOND = 253402300799  # 9999-12-31T23:59:59Z, the last that RFC 3339 can write
+_MANY_PORTS = 6
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
@@ -43,6 +44,12 @@ def listed(words: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
+def first_few(words: Sequence[str], few: int = 3) -> str:
+    """The first of many: "a, b, c and 997 more"."""
+    more = len(words) - few
+    return listed([*words[:few], f"{more:,} more"] if more > 0 else words)
+
+
 def printable(text: str) -> str:
     r"""Printable ASCII: all else is escaped, a control character as \x1b.
 
@@ -68,4 +75,4 @@ def place(subject: Subject, ports: Sequence[Port] = ()) -> str:
         interface = printable(subject.interface)
         words += f" on {interface}" if words else interface
     numbers = [str(port) for port in ports or filter(None, (subject.port,))]
-    return f"{words}, {listed(numbers)}" if numbers else words
+    return f"{words}, {first_few(numbers, _MANY_PORTS)}" if numbers else words

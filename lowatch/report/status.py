@@ -17,9 +17,11 @@ from lowatch.core.answers import Status as AnswerStatus
 from lowatch.core.audit import Audit
 from lowatch.core.findings import Severity
 from lowatch.core.lifecycle import State, Tracked
+from lowatch.core.names import name_report
 from lowatch.core.vitals import Vital
 
-from .order import findings_in_order
+from .json_report import name_row
+from .order import findings_in_order, names_in_order, things
 from .phrases import place, rfc3339
 
 SCHEMA = 1
@@ -94,6 +96,11 @@ class Status:
         counts = Counter((t.finding.severity, t.state) for t in self.findings)
         return {s: {state: counts[s, state] for state in STATES} for s in reversed(Severity)}
 
+    @cached_property
+    def things(self) -> Mapping[tuple[Severity, State], int]:
+        """How many things there are to a person, in each severity and state."""
+        return things(self.findings)
+
 
 def render_json(status: Status) -> bytes:
     """Pure ASCII, indented for people."""
@@ -117,6 +124,7 @@ def document(status: Status) -> Members:
         "interfaces": list(status.interfaces),
         "held": dict(status.held_by_interface()),
         "domains": _domains(status.audit),
+        "names": _names(status.audit),
         "findings": {
             severity.value: {state.value: number for state, number in states.items()}
             for severity, states in status.finding_counts.items()
@@ -150,6 +158,13 @@ def _vital(vital: Vital) -> Members:
 def _domains(audit: Audit | None) -> Members:
     statuses = {} if audit is None else audit.statuses
     return {status.value: statuses.get(status, 0) for status in AnswerStatus}
+
+
+def _names(audit: Audit | None) -> list[Members]:
+    """Of those that do not resolve, the first: as /api/v1/audit has them."""
+    names = () if audit is None else audit.names
+    doubtful = [one for one in names_in_order(names) if one.status is not AnswerStatus.RESOLVED]
+    return [name_row(name_report(one, audit.monotonic)) for one in doubtful[:LISTED] if audit]
 
 
 def _firing(tracked: Tracked) -> Members:

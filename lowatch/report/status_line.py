@@ -9,6 +9,7 @@ from lowatch.core.answers import Status
 from lowatch.core.findings import Severity
 from lowatch.core.lifecycle import State, Tracked
 
+from .order import things
 from .phrases import count
 
 
@@ -18,6 +19,8 @@ def status_line(held: int | None, statuses: Mapping[Status, int], tracked: Itera
     held: None where it is unknown.
     """
     addresses = "addresses held: unknown" if held is None else count(held, "address", "addresses") + " held"
+    if not any(statuses.values()):
+        return f"no domain is configured: nothing to check; {addresses}; {_findings(tracked)}"
     return f"{addresses}; {_domains(statuses)}; {_findings(tracked)}"
 
 
@@ -40,10 +43,10 @@ def _domains(statuses: Mapping[Status, int]) -> str:
 def _findings(tracked: Iterable[Tracked]) -> str:
     states: Counter[State] = Counter()
     severities: Counter[Severity] = Counter()
-    for one in tracked:
-        states[one.state] += 1
-        if one.state is State.FIRING:
-            severities[one.finding.severity] += 1
+    for (severity, state), number in things(tracked).items():
+        states[state] += number
+        if state is State.FIRING:
+            severities[severity] += number
     if not any(states[state] for state in (State.FIRING, State.PENDING, State.ACKNOWLEDGED)):
         return "no findings"
     firing = count(states[State.FIRING], "finding") + " firing"

@@ -9,18 +9,22 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from lowatch.core.answers import Status as AnswerStatus
+from lowatch.core.audit import Audit
 from lowatch.core.findings import Severity
 from lowatch.core.lifecycle import State
 from lowatch.core.vitals import Vital
 
 from .order import findings_in_order
-from .phrases import count, duration, listed, printable, rfc3339
-from .status import LISTED, LastReload, Status
+from .phrases import count, duration, first_few, listed, printable, rfc3339
+from .status import STATES, LastReload, Status
 from .terminal import Cell, Screen, Style
 from .text_findings import SEVERITY_STYLES, tell
+from .text_names import doubts, name_lines
 
 FIRING_SHOWN = 20
 """More than fits a screen helps nobody: `lowatch check` and the API have them all."""
+_LOOKED_AT = 2000
+"""Findings: in a storm there are 100,000, and the first will do."""
 _PROBLEMS_SHOWN = 10
 _COLUMN = 11
 
@@ -43,6 +47,7 @@ def render(status: Status, *, colour: bool, width: int) -> str:
         screen.paragraph(*_conclusion(status)),
         [line for part in _parts(status) for line in _part_lines(part, screen)],
         _firing_lines(status, screen),
+        _name_lines(status.audit, screen),
         _problem_lines("Could not be observed", _observation_problems(status), screen),
         _problem_lines("Configuration", status.config_problems, screen),
     ]
@@ -55,7 +60,7 @@ def _conclusion(status: Status) -> tuple[str, Style]:
     state = "stuck" if status.stuck else "running" if status.ready else "starting"
     reasons = list(_reasons(status))
     what = f": {'; '.join(reasons)}." if reasons else ", and all is well."
-    if status.stuck or status.finding_counts[Severity.CRITICAL][State.FIRING]:
+    if status.stuck or status.things.get((Severity.CRITICAL, State.FIRING)):
         style = Style.RED
     else:
         style = Style.YELLOW if reasons else Style.GREEN
@@ -68,13 +73,17 @@ def _reasons(status: Status) -> Iterator[str]:
         yield f"no sign of life from {_overdue(vital)}"
     if not status.ready:
         yield printable(status.waits_for)
-    counts = [(n[State.FIRING], s) for s, n in status.finding_counts.items() if n[State.FIRING]]
+    counts = [(n, s) for s in reversed(Severity) if (n := status.things.get((s, State.FIRING), 0))]
     if counts:
         numbers = listed([f"{number:,} {severity}" for number, severity in counts])
         noun = "finding" if sum(number for number, _ in counts) == 1 else "findings"
         yield f"{numbers} {noun} firing"
     if status.audit is not None and not status.audit.complete:
         yield "the last audit is incomplete"
+    if status.audit is not None:
+        yield from doubts(status.audit.statuses, status.audit.names)
+        if not sum(status.audit.statuses.values()):
+            yield "no domain is configured: there is nothing to check"
     if status.last_reload is not None and status.last_reload.error:
         yield "the last reload failed"
     if status.config_problems:
@@ -133,13 +142,12 @@ def _domains(status: Status) -> str:
 
 def _findings(status: Status) -> _Line:
     """As in: critical: 2 firing, 1 pending; info: 1 acknowledged."""
-    counts = status.finding_counts
-    each = [
-        f"{severity}: {', '.join(f'{number:,} {state}' for state, number in states.items() if number)}"
-        for severity, states in counts.items()
-        if any(states.values())
-    ]
-    firing = [severity for severity, states in counts.items() if states[State.FIRING]]
+    counts = status.things
+    each = []
+    for severity in reversed(Severity):
+        states = [f"{counts[severity, s]:,} {s}" for s in STATES if counts.get((severity, s))]
+        each += [f"{severity}: {', '.join(states)}"] if states else []
+    firing = [severity for severity in reversed(Severity) if counts.get((severity, State.FIRING))]
     style = SEVERITY_STYLES[firing[0]] if firing else Style.PLAIN
     return _Line("findings", "; ".join(each) or "none", style)
 
@@ -191,18 +199,23 @@ def _configuration(status: Status) -> _Line:
 
 
 def _firing_lines(status: Status, screen: Screen) -> list[str]:
-    """A line each, those that differ in nothing but their ports together."""
+    """A line each, those at one address together."""
     in_order = findings_in_order(status.firing)
     lines = [screen.paint("Firing", Style.BOLD)] if in_order else []
-    left_out = len(in_order)
-    for one in tell(in_order[:LISTED])[:FIRING_SHOWN]:  # in a storm there are thousands
+    told = tell(in_order[:_LOOKED_AT])[:FIRING_SHOWN]
+    for one in told:
         label = Cell(one.severity.upper(), SEVERITY_STYLES[one.severity])
-        text = f"{one.kind}: {one.where}, for {duration(status.now - one.since)}"
+        names = f" ({first_few(one.names)})" if one.names else ""
+        text = f"{one.kind}: {one.where}{names}, for {duration(status.now - one.since)}"
         lines += screen.entry(label, text, column=_COLUMN + 2, indent=2)
-        left_out -= one.findings
-    if left_out:
+    left_out = sum(n for (_, state), n in status.things.items() if state is State.FIRING) - len(told)
+    if left_out > 0:
         lines.append(f"  and {left_out:,} more: see lowatch check, or /api/v1/findings.")
     return lines
+
+
+def _name_lines(audit: Audit | None, screen: Screen) -> list[str]:
+    return [] if audit is None else name_lines(audit.names, audit.statuses, audit.monotonic, screen)
 
 
 def _observation_problems(status: Status) -> list[str]:

@@ -15,8 +15,9 @@ from lowatch.core.verdicts import Verdict
 
 from .phrases import count, listed, printable, rfc3339
 from .terminal import Cell, Screen, Style
-from .text_endpoints import endpoint_lines
+from .text_endpoints import accepted_endpoints, endpoint_lines, verdicts_of_names, words
 from .text_findings import SEVERITY_STYLES, Told, finding_lines, tell
+from .text_names import doubts, name_lines
 
 MANY_LINES = 50
 """A report longer than this repeats its conclusion at the end, which is what a terminal shows."""
@@ -34,7 +35,8 @@ def render(audit: Audit, *, colour: bool, width: int) -> str:
     sections = [
         conclusion + screen.paragraph(_context(audit), Style.DIM),
         *finding_lines(told, audit.audited_at, screen),
-        endpoint_lines(audit.endpoints, screen),
+        endpoint_lines(audit.endpoints, accepted_endpoints(audit.findings), screen),
+        name_lines(audit.names, audit.statuses, audit.monotonic, screen),
         _problem_lines(audit, screen),
     ]
     if sum(map(len, sections)) > MANY_LINES:
@@ -51,34 +53,38 @@ def render_progress(done: int, total: int) -> str:
 
 
 def _conclusion(audit: Audit, told: Sequence[Told]) -> tuple[str, Style]:
+    """It says of the rest of the report nothing that a reader could not find there."""
     active = [one for one in told if one.active]
+    but = list(doubts(audit.statuses, audit.names))
+    also = f" {listed(but)}." if but else ""
     if active:
         worst = active[0].severity
         before = "Nothing urgent: " if audit.complete and worst is Severity.INFO else ""
         after = "" if audit.complete else " The audit is incomplete: there may be more."
-        return f"{before}{_verdict_on(active)}{after}", SEVERITY_STYLES[worst]
+        return f"{before}{_verdict_on(active)}{after}{also}", SEVERITY_STYLES[worst]
     if not audit.complete:
         unknown = listed(list(_unknown_counts(audit)))
-        but = f"{unknown} are unknown" if unknown else "not everything could be observed"
-        return f"Incomplete: nothing wrong was found, but {but}.", Style.YELLOW
-    accepted = sum(one.findings for one in told)
-    but = f" but for {count(accepted, 'acknowledged finding')}" if accepted else ""
-    return f"All clear{but}: {_what_is_clear(audit)}.", Style.GREEN
+        what = f"{unknown} are unknown" if unknown else "not everything could be observed"
+        return f"Incomplete: nothing wrong was found, but {what}.{also}", Style.YELLOW
+    accepted = f" but for {count(len(told), 'acknowledged finding')}" if told else ""
+    if but:
+        return f"Nothing wrong was found{accepted}; but {listed(but)}.", Style.YELLOW
+    return f"All clear{accepted}: {_what_is_clear(audit)}.", Style.GREEN
 
 
 def _verdict_on(active: Sequence[Told]) -> str:
     """As in: 1 critical finding: orphan-vip, www.example.com at 192.0.2.10 on lo, 80/tcp."""
-    severities: Counter[Severity] = Counter()
-    kinds: Counter[str] = Counter()
-    for one in active:
-        severities[one.severity] += one.findings
-        kinds[one.kind] += one.findings
+    severities = Counter(one.severity for one in active)
+    kinds = Counter(one.kind for one in active)
     numbers = [f"{severities[s]:,} {s}" for s in reversed(Severity) if severities[s]]
-    noun = "finding" if severities.total() == 1 else "findings"
+    noun = "finding" if len(active) == 1 else "findings"
     if len(active) == 1:
-        what = f"{active[0].kind}, {active[0].where}"
+        of_names = f", {len(active[0].names):,} names" if active[0].names else ""
+        what = f"{active[0].kind}, {active[0].where}{of_names}"
     elif len(kinds) == 1:
-        return f"{listed(numbers)} {noun}, all {active[0].kind}."
+        names = {name for one in active for name in one.names}
+        of_names = f", of {len(names):,} names" if len(names) > len(active) else ""
+        return f"{listed(numbers)} {noun}, all {active[0].kind}{of_names}."
     else:
         what = ", ".join(f"{k} ({n:,})" if n > 1 else k for k, n in kinds.items())
     return f"{listed(numbers)} {noun}: {what}."
@@ -86,13 +92,17 @@ def _verdict_on(active: Sequence[Told]) -> str:
 
 def _what_is_clear(audit: Audit) -> str:
     names = sum(audit.statuses.values())
-    here = len({endpoint.domain for endpoint in audit.endpoints})
     if not names:
         return f"no names to check, {count(len(audit.held), 'address', 'addresses')} held"
+    here = verdicts_of_names(audit.endpoints)
     if not here:
         return f"{count(names, 'name')} checked, none resolves here"
-    served = "resolves here and is served" if here == 1 else "resolve here and are served"
-    return f"{count(names, 'name')} checked, {here:,} {served}"
+    if len(here) > 1:
+        each = listed([f"{number:,} {words(verdict)}" for verdict, number in here.items()])
+        return f"{count(names, 'name')} checked, {here.total():,} resolve here: {each}"
+    verdict, number = next(iter(here.items()))
+    verbs = ("resolves", "is") if number == 1 else ("resolve", "are")
+    return f"{count(names, 'name')} checked, {number:,} {verbs[0]} here and {verbs[1]} {words(verdict)}"
 
 
 def _unknown_counts(audit: Audit) -> Iterator[str]:

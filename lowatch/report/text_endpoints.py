@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from itertools import chain, groupby
 
-from lowatch.core.addresses import format_address
+from lowatch.core.addresses import Address, Port, format_address
 from lowatch.core.answers import View
+from lowatch.core.findings import Kind
+from lowatch.core.lifecycle import State, Tracked
 from lowatch.core.verdicts import JudgedEndpoint, Verdict
 from lowatch.core.views import IN_WORDS
 
@@ -33,43 +35,74 @@ _STYLES = {
 _FINE = frozenset({Verdict.SERVED, Verdict.UNUSED})
 _HEADER = ("DOMAIN", "ADDRESS", "DEV", "PORT", "VERDICT", "SERVED BY")
 
+_RANKS = {verdict: rank for rank, verdict in enumerate(_STYLES)}
+_FOUND_BY = {Kind.ORPHAN_VIP: Verdict.ORPHAN, Kind.BACKLOGGED_VIP: Verdict.BACKLOGGED}
+
 Row = list[Cell]
+Accepted = Set[tuple[str | None, Address | None, Port | None, Verdict]]
+"""The endpoints whose verdict somebody has accepted."""
 
 
-def endpoint_lines(endpoints: Iterable[JudgedEndpoint], screen: Screen) -> list[str]:
+def accepted_endpoints(findings: Iterable[Tracked]) -> Accepted:
+    """Those of the acknowledged findings."""
+    accepted = (one.finding.subject for one in findings if one.state is State.ACKNOWLEDGED)
+    return {(s.domain, s.address, s.port, _FOUND_BY[s.kind]) for s in accepted if s.kind in _FOUND_BY}
+
+
+def endpoint_lines(endpoints: Iterable[JudgedEndpoint], accepted: Accepted, screen: Screen) -> list[str]:
     """No lines where no name resolves here."""
     every = endpoints_in_order(endpoints)
-    shown = every if len(every) <= FEW else _that_matter(every)
-    lines = _table([_row(endpoint) for endpoint in shown], screen) if shown else []
+    shown = every if len(every) <= FEW else _that_matter(every, accepted)
+    lines = (
+        _table([_row(one, accepted=_is_accepted(one, accepted)) for one in shown], screen) if shown else []
+    )
     if len(every) > len(shown):
         verdicts = Counter(e.verdict for e in every) - Counter(e.verdict for e in shown)
         lines += screen.paragraph(_others(verdicts, more=bool(shown)), Style.DIM)
     return lines
 
 
-def _that_matter(endpoints: Sequence[JudgedEndpoint]) -> list[JudgedEndpoint]:
+def verdicts_of_names(endpoints: Iterable[JudgedEndpoint]) -> Counter[Verdict]:
+    """How many names have each verdict as their worst; those first."""
+    worst: dict[str, Verdict] = {}
+    for domain, verdict in ((one.domain, one.verdict) for one in endpoints):
+        worst[domain] = min(verdict, worst.get(domain, verdict), key=_RANKS.__getitem__)
+    counts = Counter(worst.values())
+    return Counter({verdict: counts[verdict] for verdict in _STYLES if counts[verdict]})
+
+
+def words(verdict: Verdict) -> str:
+    """What a name is with this verdict."""
+    return "orphaned" if verdict is Verdict.ORPHAN else verdict.value
+
+
+def _is_accepted(endpoint: JudgedEndpoint, accepted: Accepted) -> bool:
+    return (endpoint.domain, endpoint.address, endpoint.port, endpoint.verdict) in accepted
+
+
+def _that_matter(endpoints: Sequence[JudgedEndpoint], accepted: Accepted) -> list[JudgedEndpoint]:
     """Those that are not as they should be: the worst, if they are too many."""
-    ranks = {verdict: rank for rank, verdict in enumerate(_STYLES)}
     matter = [endpoint for endpoint in endpoints if endpoint.verdict not in _FINE]
-    worst = sorted(matter, key=lambda endpoint: ranks[endpoint.verdict])[:MANY_ROWS]
-    return endpoints_in_order(worst)
+    worst = sorted(matter, key=lambda one: (_is_accepted(one, accepted), _RANKS[one.verdict]))
+    return endpoints_in_order(worst[:MANY_ROWS])
 
 
 def _others(verdicts: Counter[Verdict], *, more: bool) -> str:
     number = count(verdicts.total(), "more endpoint" if more else "endpoint")
     if len(verdicts) == 1:
         return f"{number}, all {next(iter(verdicts))}: see --format json."
-    each = [f"{verdicts[v]:,} {v}" for v in _STYLES if verdicts[v]]
+    each = [f"{verdicts[v]:,} {v}" for v in _RANKS if verdicts[v]]
     return f"{number}, {listed(each)}: see --format json."
 
 
-def _row(endpoint: JudgedEndpoint) -> Row:
+def _row(endpoint: JudgedEndpoint, *, accepted: bool) -> Row:
+    verdict = f"{endpoint.verdict} (ack)" if accepted else endpoint.verdict
     return [
         Cell(printable(endpoint.domain), Style.BOLD),
         Cell(format_address(endpoint.address)),
         Cell(printable(endpoint.interface)),
         Cell(str(endpoint.port)),
-        Cell(endpoint.verdict, _STYLES[endpoint.verdict]),
+        Cell(verdict, Style.DIM if accepted else _STYLES[endpoint.verdict]),
         Cell(_served_by(endpoint) + _source(endpoint)),
     ]
 

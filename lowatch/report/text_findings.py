@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 from lowatch.core.findings import Kind, Severity
 from lowatch.core.lifecycle import State, Tracked
 
-from .order import findings_in_order
-from .phrases import duration, place, printable, rfc3339
+from .order import findings_in_order, thing
+from .phrases import count, duration, first_few, place, printable, rfc3339
 from .terminal import Cell, Screen, Style
 
 SEVERITY_STYLES = {
@@ -20,22 +21,26 @@ SEVERITY_STYLES = {
 }
 FEW = 5
 """So many findings of one kind are all told in full; of more, the first, and a line each."""
+MANY_LINES = 20
+"""Of those that get a line each."""
+_MANY_REASONS = 3
 _INDENT = 4
 _COLUMN = 11
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What is told as one: findings that differ in nothing but their ports.
+    """What is one thing to a person: findings of one kind at one address, whatever their names and ports.
 
-    findings: how many. where, reasons, fixes: printable. since: of the earliest.
+    states: how many findings are in each, those that fire first. where, names, reasons, fixes: printable.
+    names: where there are several; `where` has the only one. since: of the earliest.
     """
 
     kind: Kind
     severity: Severity
-    state: State
+    states: Counter[State]
     where: str
-    findings: int
+    names: tuple[str, ...]
     since: float
     present: bool
     reasons: tuple[str, ...]
@@ -44,15 +49,22 @@ class Told:
 
     @property
     def active(self) -> bool:
-        return self.state in (State.FIRING, State.PENDING)
+        return bool(self.states[State.FIRING] or self.states[State.PENDING])
+
+    @property
+    def state(self) -> str:
+        """As in "firing", or "2 firing, 1 pending" where they differ."""
+        if len(self.states) == 1:
+            return next(iter(self.states)).value
+        return ", ".join(f"{number:,} {state}" for state, number in self.states.items())
 
 
 def tell(findings: Iterable[Tracked]) -> list[Told]:
     """In order, the worst first; those that somebody has accepted come last."""
-    together: dict[tuple[object, ...], list[Tracked]] = {}
+    together: dict[Hashable, list[Tracked]] = {}
     for tracked in findings_in_order(findings):
-        subject = tracked.finding.subject._replace(port=None)
-        alike = (subject, tracked.state, tracked.acknowledged_because)
+        accepted = tracked.state not in (State.FIRING, State.PENDING)
+        alike = (thing(tracked.finding.subject), accepted, tracked.acknowledged_because)
         together.setdefault(alike, []).append(tracked)
     return [_told(group) for group in together.values()]
 
@@ -60,24 +72,34 @@ def tell(findings: Iterable[Tracked]) -> list[Told]:
 def _told(group: Sequence[Tracked]) -> Told:
     first = group[0]
     subject = first.finding.subject
-    ports = [t.finding.subject.port for t in group if t.finding.subject.port is not None]
-    reasons: dict[str, str] = {}
-    for tracked in group:  # one reason will do where they differ in nothing but the port, too
-        message = tracked.finding.message
-        reasons.setdefault(message.replace(str(tracked.finding.subject.port), ""), message)
+    ports = sorted({t.finding.subject.port for t in group if t.finding.subject.port is not None})
+    names = dict.fromkeys(t.finding.subject.domain for t in group if t.finding.subject.domain)
     fixes = dict.fromkeys(printable(command) for t in group for command in t.finding.fix)
     return Told(
         kind=subject.kind,
         severity=first.finding.severity,
-        state=first.state,
-        where=place(subject, ports),
-        findings=len(group),
+        states=Counter(t.state for t in group),
+        where=place(subject if len(names) < 2 else subject._replace(domain=None), ports),
+        names=tuple(map(printable, names)) if len(names) > 1 else (),
         since=min(t.since for t in group),
         present=any(t.present for t in group),
-        reasons=tuple(map(printable, reasons.values())),
+        reasons=_reasons(group),
         fixes=tuple(fixes),
         acknowledged_because=printable(first.acknowledged_because),
     )
+
+
+def _reasons(group: Sequence[Tracked]) -> tuple[str, ...]:
+    """One will do where they differ in nothing but the name and the port."""
+    reasons: dict[str, str] = {}
+    for tracked in group:
+        subject, message = tracked.finding.subject, tracked.finding.message
+        alike = message.replace(str(subject.port), "").replace(subject.domain or "\0", "")
+        reasons.setdefault(alike, message)
+    shown = [printable(message) for message in list(reasons.values())[:_MANY_REASONS]]
+    if len(reasons) > len(shown):
+        shown.append(f"and {count(len(reasons) - len(shown), 'more reason')}: see --format json")
+    return tuple(shown)
 
 
 def finding_lines(told: Sequence[Told], now: float, screen: Screen) -> Iterator[list[str]]:
@@ -97,6 +119,8 @@ def finding_lines(told: Sequence[Told], now: float, screen: Screen) -> Iterator[
 
 def _in_full(one: Told, now: float, screen: Screen) -> list[str]:
     lines = screen.entry(_heading(one), f"{one.kind}: {one.where}", column=10)
+    if one.names:
+        lines += screen.entry(_label("names"), first_few(one.names), column=_COLUMN, indent=_INDENT)
     for reason in one.reasons:
         lines += screen.entry(_label("why"), reason, column=_COLUMN, indent=_INDENT)
     lines += screen.entry(_label("state"), _state(one, now), column=_COLUMN, indent=_INDENT)
@@ -107,21 +131,29 @@ def _in_full(one: Told, now: float, screen: Screen) -> list[str]:
 
 
 def _in_short(rest: Sequence[Told], screen: Screen) -> list[str]:
-    """One line each."""
-    number = sum(one.findings for one in rest)
-    title = f"{rest[0].kind}: {number:,} more (--format json has the reason and the fix of each)"
+    """One line each, of the first."""
+    title = f"{rest[0].kind}: {len(rest):,} more (--format json has the reason and the fix of each)"
     lines = screen.entry(_heading(rest[0]), title, column=10)
-    pending = {State.PENDING: " (pending)"}
-    return lines + [f"{' ' * _INDENT}{one.where}{pending.get(one.state, '')}" for one in rest]
+    for one in rest[:MANY_LINES]:
+        names = f": {first_few(one.names)}" if one.names else ""
+        pending = "" if one.states[State.FIRING] else " (pending)"
+        lines.append(f"{' ' * _INDENT}{one.where}{names}{pending}")
+    return lines + _left_out(rest)
+
+
+def _left_out(every: Sequence[Told]) -> list[str]:
+    more = len(every) - MANY_LINES
+    return [f"{' ' * _INDENT}and {more:,} more"] if more > 0 else []
 
 
 def _accepted(accepted: Sequence[Told], screen: Screen) -> list[str]:
     lines = [screen.paint("Acknowledged", Style.BOLD)]
     column = 4 + max(len(one.kind) for one in accepted)
-    for one in accepted:
+    for one in accepted[:MANY_LINES]:
+        names = f" ({first_few(one.names)})" if one.names else ""
         because = f": {one.acknowledged_because}" if one.acknowledged_because else ""
-        lines += screen.entry(Cell(one.kind), f"{one.where}{because}", column=column, indent=2)
-    return lines
+        lines += screen.entry(Cell(one.kind), f"{one.where}{names}{because}", column=column, indent=2)
+    return lines + _left_out(accepted)
 
 
 def _heading(one: Told) -> Cell:
@@ -135,6 +167,7 @@ def _label(text: str) -> Cell:
 def _state(one: Told, now: float) -> str:
     """`check` has no memory: what it finds it sees for the first time, and `since` says nothing."""
     if one.since > now - 1:
-        return one.state.value
-    text = f"{one.state} for {duration(now - one.since)}, since {rfc3339(one.since)}"
+        return one.state
+    lasting = f"{one.state}," if len(one.states) > 1 else f"{one.state} for {duration(now - one.since)},"
+    text = f"{lasting} since {rfc3339(one.since)}"
     return text if one.present else f"{text}; gone just now, resolved if it stays so"

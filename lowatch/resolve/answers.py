@@ -7,7 +7,7 @@ status. An Answer that was asked for is kept until something in it changes.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from lowatch.core.addresses import Address, Port, Prefix, PrefixSet, destination
@@ -40,6 +40,7 @@ class Answers:
         self._unresolved: Mapping[str, tuple[str, str]] | None = None
         self._crowds: set[int] = set()
         self._crowded: Mapping[str, int] | None = None
+        self._not_resolved: Sequence[str] | None = None
         self._targets: dict[int, tuple[int, ...]] = {}
         self._dependants: dict[int, set[int]] = {}
         self._services: set[int] = set()
@@ -88,6 +89,25 @@ class Answers:
             self._crowded = {domain: count for domain, count in more.items() if count}
         return self._crowded
 
+    def not_resolved(self) -> Sequence[str]:
+        """The domains whose status is another than RESOLVED. The same object until one of them is."""
+        if self._not_resolved is None:
+            names, slots = self._names, self._slots
+            hosts = (
+                names.text_of(number)
+                for number in (slots.not_resolved() if any(self._counts_but_resolved()) else ())
+                if names.is_configured(number) and not names.is_service(number)
+            )
+            services = (names.text_of(number) for number in self._services)
+            self._not_resolved = (
+                *hosts,
+                *(name for name in services if self.answer(name).status is not Status.RESOLVED),
+            )
+        return self._not_resolved
+
+    def _counts_but_resolved(self) -> Iterable[int]:
+        return (number for status, number in self._counts.items() if status is not Status.RESOLVED)
+
     @property
     def service_ports(self) -> frozenset[Port]:
         """What the SRV records name."""
@@ -101,7 +121,7 @@ class Answers:
 
     def added(self, numbers: Iterable[int]) -> None:
         """These are domains now, which they were not."""
-        self._unresolved = self._crowded = None
+        self._unresolved = self._crowded = self._not_resolved = None
         for number in numbers:
             if self._names.is_service(number):
                 self._services.add(number)
@@ -110,7 +130,7 @@ class Answers:
 
     def removed(self, numbers: Iterable[int]) -> None:
         """These are domains no more; those that nobody wants are released."""
-        self._unresolved = self._crowded = None
+        self._unresolved = self._crowded = self._not_resolved = None
         gone = list(numbers)
         for number in gone:
             self._made.pop(number, None)
@@ -150,14 +170,17 @@ class Answers:
                 self._counts[worse(before.rrset.status, other)] -= 1
                 self._counts[worse(after.rrset.status, other)] += 1
             if number == self._nat64_name:
-                self._unresolved = None
+                self._unresolved = self._not_resolved = None
                 return self._learn_nat64(number), []
             found = self._look_for_nat64(number)
         matters_to_a_service = self._names.is_service(number) or number in self._dependants
-        if matters_to_a_service or Status.UNKNOWN in (before.rrset.status, after.rrset.status):
+        statuses = (before.rrset.status, after.rrset.status)
+        if matters_to_a_service or Status.UNKNOWN in statuses:
             self._unresolved = None
         if matters_to_a_service:
             self._crowded = None
+        if matters_to_a_service or statuses[0] is not statuses[1]:
+            self._not_resolved = None
         return self._touch([number]), found
 
     # Making one.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -34,6 +34,8 @@ class DnsAnswers(Protocol):
     def unresolved(self) -> Unresolved: ...
 
     def crowded(self) -> Mapping[str, int]: ...
+
+    def not_resolved(self) -> Sequence[str]: ...
 
 
 class _Made(NamedTuple):
@@ -106,6 +108,14 @@ class ComposedAnswers:
     def crowded(self) -> Mapping[str, int]:
         found, decided = self._dns.crowded(), self._decided_by_hosts()
         return {name: more for name, more in found.items() if name not in decided} if decided else found
+
+    def not_resolved(self) -> Sequence[str]:
+        """The domains whose status is another than RESOLVED."""
+        found, decided = self._dns.not_resolved(), self._decided_by_hosts()
+        if not decided:
+            return found
+        of_hosts = (name for name in decided if self.answer(name).status is not Status.RESOLVED)
+        return (*(name for name in found if name not in decided), *sorted(of_hosts))
 
     def dns_changed(self, domain: str) -> None:
         if domain in self._overlay.hosts:

@@ -78,6 +78,7 @@ class Engine:
         self.inside = self._answers.inside
         self.unresolved = self._answers.unresolved
         self.crowded = self._answers.crowded
+        self.not_resolved = self._answers.not_resolved
         self.replace_domains(domains)
 
     answer: Callable[[str], Answer]
@@ -85,6 +86,7 @@ class Engine:
     inside: Callable[[Iterable[Prefix]], set[str]]
     unresolved: Callable[[], Mapping[str, tuple[str, str]]]
     crowded: Callable[[], Mapping[str, int]]
+    not_resolved: Callable[[], Sequence[str]]
 
     @property
     def statuses(self) -> Mapping[Status, int]:

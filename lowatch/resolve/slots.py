@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable
+from itertools import product
 from typing import NamedTuple, TypeVar
 
 from lowatch.core.addresses import V4_LENGTH, V6_LENGTH, Address
-from lowatch.core.answers import NOT_ASKED, RRset, Status
+from lowatch.core.answers import NOT_ASKED, RRset, Status, worse
 from lowatch.wire.dns import Kind, Reply
 
 from .reader import DENIED
@@ -27,6 +28,11 @@ NEVER = 0xFFFFFFFF
 _STATUSES = tuple(Status)
 _CODES = {status: code for code, status in enumerate(_STATUSES)}
 UNKNOWN_CODE = _CODES[Status.UNKNOWN]
+_NOT_RESOLVED = frozenset(
+    (_CODES[a], _CODES[aaaa])
+    for a, aaaa in product(_STATUSES, repeat=2)
+    if worse(a, aaaa) is not Status.RESOLVED
+)
 
 # A slot that may be renewed without a look at the rest of its state, and by which kind of reply.
 _NOT_PLAIN, _PLAIN_ADDRESSES, _PLAIN_NODATA = 0, 1, 2
@@ -93,6 +99,12 @@ class Slots:
         if not packed:
             return self._records.get(slot, ())
         return tuple([Address(packed[at : at + length]) for at in range(0, len(packed), length)])
+
+    def not_resolved(self) -> list[int]:
+        """The numbers of the names whose A and AAAA, taken together, are not RESOLVED."""
+        status = self.status
+        pairs = zip(status[0::2], status[1::2], strict=True)
+        return [number for number, pair in enumerate(pairs) if pair in _NOT_RESOLVED]
 
     def has_failed(self, slot: int) -> bool:
         """Whether the last try to ask for it was a failure."""

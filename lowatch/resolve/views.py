@@ -113,6 +113,9 @@ class Views:
     def crowded(self) -> Mapping[str, int]:
         return self._answers.crowded()
 
+    def not_resolved(self) -> Sequence[str]:
+        return self._answers.not_resolved()
+
     @property
     def service_ports(self) -> frozenset[Port]:
         return self._dns.service_ports

@@ -1,7 +1,7 @@
 """A real Prometheus scrapes a real daemon, the shipped rules fire, a real Alertmanager delivers.
 
 One world for the module: two VIPs on lo, one served (until a test stops the service) and one orphaned,
-and an address that nobody refers to.
+an address that nobody refers to, another that is acknowledged, and a name that does not exist.
 """
 
 import json
@@ -29,9 +29,17 @@ RULES = ROOT / "packaging/prometheus/lowatch.rules.yml"
 EXAMPLE = ROOT / "packaging/prometheus/alertmanager.example.yml"
 DASHBOARD = json.loads((ROOT / "packaging/grafana/lowatch.json").read_text())
 
-WWW, OLD = "www.example.com", "old.example.com"
+WWW, OLD, GONE = "www.example.com", "old.example.com", "gone.example.com"
 IN_TIME = 5.0
-CONFIGURATION = f'hold = "0s"\ndomains = ["{WWW}:80", "{OLD}:443"]'
+CONFIGURATION = f"""\
+hold = "0s"
+domains = ["{WWW}:80", "{OLD}:443", "{GONE}"]
+
+[[acknowledge]]
+address = "192.0.2.78"
+until = 2099-01-01
+reason = "a spare"
+"""
 
 
 class World(NamedTuple):
@@ -56,7 +64,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with ExitStack() as stack:
         netns = stack.enter_context(Netns())
         stack.enter_context(netns.entered())
-        for address in ("192.0.2.10", "192.0.2.20", "192.0.2.77"):
+        for address in ("192.0.2.10", "192.0.2.20", "192.0.2.77", "192.0.2.78"):
             netns.ip(f"addr add {address}/32 dev lo")
         records = "www 1 A 192.0.2.10\nold 1 A 192.0.2.20"
         knot = stack.enter_context(Knot({"example.com": records}))
@@ -227,7 +235,12 @@ def test_the_dashboard_says_what_is_so(world: World) -> None:
         assert values(world, "Served nowhere", domain=WWW) == [[({}, 0)]]
         assert values(world, "Hosts watched") == [[({}, 1)]]
         assert values(world, "Hosts down") == [[({}, 0)]]
-        assert values(world, "Domains in doubt") == [[({}, 0)]]
+        assert values(world, "Domains in doubt") == [[({}, 1)]]
+        assert values(world, "Names in doubt") == [
+            [({"instance": WEB, "domain": GONE, "status": "nxdomain"}, 1)]
+        ]
+        [[(accepted, _)]] = values(world, "Acknowledged")
+        assert (accepted["kind"], accepted["address"]) == ("idle-vip", "192.0.2.78")
         assert values(world, "Reloads refused") == [[({}, 0)]]
         world.prometheus.until(lambda: len(values(world, "Orphaned now")[1]) == 1)
         [[(orphan, _)], [(dated, since)]] = values(world, "Orphaned now")
@@ -238,7 +251,8 @@ def test_the_dashboard_says_what_is_so(world: World) -> None:
         assert by_domain == [(old, 0), (www, 1)]
         assert sorted(count for _, count in holding) == [1, 1]
         [findings] = values(world, "Findings of other kinds")
-        assert [labels["address"] for labels, _ in findings] == ["192.0.2.77"]
+        states = {labels["address"]: labels["state"] for labels, _ in findings}
+        assert states == {"192.0.2.77": "firing", "192.0.2.78": "acknowledged"}
 
 
 def test_the_variables_of_the_dashboard_offer_what_there_is(world: World) -> None:

@@ -142,7 +142,7 @@ def test_text_tells_what_and_how_to_mend_it(netns: Netns, tmp_path: Path) -> Non
     assert (told.code, told.stderr) == (1, "")
     first = told.stdout.splitlines()[0]
     assert first == (
-        "2 critical findings: orphan-vip, www.example.com at 192.0.2.10 on lo, 80/tcp and 443/tcp."
+        "1 critical finding: orphan-vip, www.example.com at 192.0.2.10 on lo, 80/tcp and 443/tcp."
     )
     assert "ip address del 192.0.2.10/32 dev lo" in told.stdout
     assert (explained.code, explained.stderr) == (0, "")

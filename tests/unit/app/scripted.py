@@ -248,6 +248,9 @@ class ScriptedResolver:
     def crowded(self) -> Mapping[str, int]:
         return {name: answer.more for name, answer in self._followed().items() if answer.more}
 
+    def not_resolved(self) -> Sequence[str]:
+        return [name for name, one in self._followed().items() if one.status is not Status.RESOLVED]
+
     @property
     def service_ports(self) -> frozenset[Port]:
         followed = self._followed().values()

@@ -38,8 +38,8 @@ class Story(Watch):
         now = Now(self.clock.monotonic, 0.0)
         self.last = step(self.last.tracked, judgement, now, self.policy)
         self.orphans.update(snapshot, judgement)
-        tracked_now, statuses = self.last.tracked.values(), self.auditor.statuses
-        return summarise(snapshot, judgement, tracked_now, statuses, self.clock.monotonic)
+        tracked_now, followed = self.last.tracked.values(), self.auditor.followed()
+        return summarise(snapshot, judgement, tracked_now, followed, self.clock.monotonic)
 
     @property
     def firing(self) -> list[str]:

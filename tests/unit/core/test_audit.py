@@ -10,6 +10,7 @@ from lowatch.core.answers import Answer, OtherView, RRset, Status, View
 from lowatch.core.audit import Audit, summarise
 from lowatch.core.judgement import judge
 from lowatch.core.lifecycle import Now, without_memory
+from lowatch.core.names import Followed
 from lowatch.core.policy import Policy
 from lowatch.core.snapshot import Aside, DomainView, Problem, Snapshot
 from tests.unit.core.worlds import (
@@ -40,7 +41,7 @@ BESIDE_DNS = Answer(WWW, rrset(), rrset(), View.HOSTS, others=(OtherView(View.DN
 def audit(world: Snapshot) -> Audit:
     judgement = judge(world, POLICY)
     tracked = without_memory(judgement, Now(0.0, 1.0), POLICY)
-    return summarise(world, judgement, tracked, {Status.RESOLVED: 1}, NOW)
+    return summarise(world, judgement, tracked, Followed({Status.RESOLVED: 1}), NOW)
 
 
 def test_all_seen() -> None:
@@ -171,7 +172,7 @@ def test_stale_names_share_a_line_with_the_age_of_the_oldest() -> None:
     }
     policy = Policy(domains={name: domain(name, "80") for name in names})
     world = snapshot(domains=views)
-    found = summarise(world, judge(world, policy), (), {}, NOW)
+    found = summarise(world, judge(world, policy), (), Followed({}), NOW)
     assert [one.message for one in found.problems] == [
         "a.example, b.example, c.example and 1 more: kept from up to 5 minutes ago: 192.0.2.53: timed out"
     ]
@@ -196,3 +197,13 @@ def test_addresses_at_which_nobody_looks_are_a_problem_and_make_the_audit_incomp
     assert [problem.message for problem in many.problems] == [
         "a, b, c and 1 more: up to 9,000 addresses or SRV records more than are looked at"
     ]
+
+
+def test_names_that_lead_here_and_names_that_do_not_resolve() -> None:
+    lost = Answer("lost.example.com", rrset(status=Status.NXDOMAIN), rrset(status=Status.NXDOMAIN))
+    world = snapshot(held(VIP), domains={WWW: SERVED}, referenced=frozenset({VIP}))
+    judgement = judge(world, POLICY)
+    followed = Followed({Status.RESOLVED: 9, Status.NXDOMAIN: 1}, (lost,))
+    found = summarise(world, judgement, (), followed, NOW)
+    assert found.names == (SERVED.answer, lost)
+    assert found.complete

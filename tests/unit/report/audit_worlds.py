@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lowatch.core.addresses import parse_address, parse_port
-from lowatch.core.answers import Status, View
+from lowatch.core.answers import Answer, RRset, Status, View
 from lowatch.core.audit import Audit
 from lowatch.core.findings import Finding, Kind, Subject
 from lowatch.core.held import Held
@@ -16,6 +16,7 @@ from lowatch.core.verdicts import JudgedEndpoint, Verdict
 
 NOW = 1795403527.25  # 2026-11-23T03:12:07Z
 UPTIME = 1_000_000.0
+MONOTONIC = 50_000.0
 
 NGINX = Listener(parse_address("0.0.0.0"), inode=48213, uid=33, unit="nginx.service")
 
@@ -86,6 +87,7 @@ def audit(
     held: Sequence[Held] = (),
     statuses: dict[Status, int] | None = None,
     complete: bool = True,
+    names: Sequence[Answer] = (),
 ) -> Audit:
     return Audit(
         host="web-17",
@@ -97,7 +99,22 @@ def audit(
         endpoints=tuple(endpoints),
         findings=tuple(findings),
         statuses=statuses or {},
+        names=tuple(names),
+        monotonic=MONOTONIC,
     )
+
+
+def answer(name: str, status: Status, *addresses: str, reason: str = "", stale_for: float = 0.0) -> Answer:
+    """Of a name with IPv4 addresses only, if any. stale_for: seconds."""
+    denied = status in (Status.NXDOMAIN, Status.NODATA)
+    rrset = RRset(
+        status,
+        tuple(map(parse_address, addresses)),
+        reason=reason,
+        stale_since=MONOTONIC - stale_for if stale_for else None,
+        server="192.0.2.53" if denied or not reason else "",
+    )
+    return Answer(name, rrset, rrset if denied else RRset(Status.NODATA))
 
 
 LOOPBACK = (
@@ -119,7 +136,8 @@ def clear() -> Audit:
             )
         ],
         held=[*LOOPBACK, held("192.0.2.10", label="lo:vip", created=UPTIME - 3600)],
-        statuses={Status.RESOLVED: 11, Status.NODATA: 1},
+        statuses={Status.RESOLVED: 12},
+        names=[answer(name, Status.RESOLVED, "192.0.2.10") for name in names],
     )
 
 
@@ -222,6 +240,23 @@ def bad_night() -> Audit:
         held=[*LOOPBACK, held("192.0.2.10"), held("192.0.2.77"), held("10.1.2.3", 24)],
         statuses={Status.RESOLVED: 1198, Status.STALE: 4, Status.NXDOMAIN: 1, Status.UNKNOWN: 1},
         complete=False,
+        names=[
+            answer("www.example.com", Status.RESOLVED, "192.0.2.10"),
+            answer("gone.example.com", Status.NXDOMAIN),
+            *(
+                answer(
+                    f"s{n}.example.com", Status.STALE, "198.51.100.7", reason="SERVFAIL", stale_for=843.0
+                )
+                for n in range(1, 5)
+            ),
+            answer(
+                "old.example.com",
+                Status.UNKNOWN,
+                "192.0.2.12",
+                reason="SERVFAIL from 192.0.2.53, and for more than 1 h no good answer",
+                stale_for=3700.0,
+            ),
+        ],
     )
 
 
@@ -242,6 +277,60 @@ def incomplete() -> Audit:
         held=[*LOOPBACK, held("192.0.2.10")],
         statuses={Status.RESOLVED: 2, Status.UNKNOWN: 1},
         complete=False,
+        names=[answer("b.example.com", Status.UNKNOWN, reason="not asked yet")],
+    )
+
+
+def unresolved() -> Audit:
+    """Nothing wrong, but names that have no address are not clean: mistyped, or forgotten."""
+    return audit(
+        endpoints=[endpoint("www.example.com", "192.0.2.10", "443/tcp", Verdict.SERVED, NGINX)],
+        held=[*LOOPBACK, held("192.0.2.10")],
+        statuses={Status.RESOLVED: 9, Status.NXDOMAIN: 1, Status.NODATA: 1, Status.STALE: 1},
+        names=[
+            answer("www.example.com", Status.RESOLVED, "192.0.2.10"),
+            answer("wwww.example.com", Status.NXDOMAIN),
+            answer("mx.example.com", Status.NODATA),
+            answer("api.example.com", Status.STALE, "192.0.2.99", reason="timed out", stale_for=843.0),
+        ],
+    )
+
+
+def accepted() -> Audit:
+    """Two orphans that somebody has acknowledged, beside a name that is served."""
+    old = [
+        orphan(
+            "old.example.com",
+            "192.0.2.11",
+            port,
+            siblings=True,
+            state=State.ACKNOWLEDGED,
+            because="moves on Monday",
+        )
+        for port in ("80/tcp", "443/tcp")
+    ]
+    idle = tracked(Kind.IDLE_VIP, "idle", address="192.0.2.1", state=State.ACKNOWLEDGED, because="spare")
+    return audit(
+        findings=[*old, idle],
+        endpoints=[
+            endpoint("old.example.com", "192.0.2.11", "80/tcp", Verdict.ORPHAN),
+            endpoint("old.example.com", "192.0.2.11", "443/tcp", Verdict.ORPHAN),
+            endpoint("www.example.com", "192.0.2.10", "443/tcp", Verdict.SERVED, NGINX),
+        ],
+        held=[*LOOPBACK, held("192.0.2.1"), held("192.0.2.10"), held("192.0.2.11")],
+        statuses={Status.RESOLVED: 2},
+    )
+
+
+def many_names(names: int = 1000, addresses: int = 3) -> Audit:
+    """A service that stopped, and all the names that lead to its few addresses."""
+    places = [(f"n{n}.example.com", f"192.0.2.{10 + n % addresses}") for n in range(names)]
+    ports = ("80/tcp", "443/tcp")
+    return audit(
+        findings=[orphan(*place, port, siblings=True) for place in places for port in ports],
+        endpoints=[endpoint(*place, port, Verdict.ORPHAN) for place in places for port in ports],
+        held=[*LOOPBACK, *(held(f"192.0.2.{10 + n}") for n in range(addresses))],
+        statuses={Status.RESOLVED: names},
     )
 
 

@@ -23,6 +23,7 @@ from .audit_worlds import (
     incomplete,
     one_orphan,
     tracked,
+    unresolved,
 )
 from .golden import assert_golden
 
@@ -31,6 +32,7 @@ WORLDS = {
     "one-orphan": one_orphan,
     "bad-night": bad_night,
     "incomplete": incomplete,
+    "unresolved": unresolved,
 }
 
 # CONTRACT.md, "`check --format json` and the API", in its order; "reason" is an addition.
@@ -44,11 +46,13 @@ MEMBERS = [
     "endpoints",
     "findings",
     "summary",
+    "names",
 ]
 LISTENER = ["address", "unit", "uid", "inode"]
 ROWS = {
     "problems": ["source", "message"],
     "held": ["address", "prefixlen", "interface", "by", "label", "flags", "age_seconds", "origin"],
+    "names": ["name", "status", "source", "reason", "addresses", "age_seconds"],
     "endpoints": [
         "domain",
         "address",
@@ -116,6 +120,7 @@ def test_an_empty_audit() -> None:
         "endpoints": [],
         "findings": [],
         "summary": {},
+        "names": [],
     }
     assert json.loads(render_findings(audit())) == {"schema": 1, "findings": []}
 
@@ -181,8 +186,28 @@ def test_order_does_not_depend_on_the_audits(chance: random.Random) -> None:
         held=shuffled(world.held),
         endpoints=shuffled(world.endpoints),
         findings=shuffled(world.findings),
+        names=shuffled(world.names),
     )
     assert render_audit(other) == render_audit(world)
+
+
+def test_names_say_why_they_do_not_resolve() -> None:
+    rows = {row["name"]: row for row in parse(unresolved())["names"]}
+    assert rows["wwww.example.com"] == {
+        "name": "wwww.example.com",
+        "status": "nxdomain",
+        "source": "dns",
+        "reason": "the name does not exist, according to 192.0.2.53",
+        "addresses": [],
+        "age_seconds": None,
+    }
+    stale, fine = rows["api.example.com"], rows["www.example.com"]
+    assert (stale["reason"], stale["addresses"], stale["age_seconds"]) == (
+        "A: timed out",
+        ["192.0.2.99"],
+        843.0,
+    )
+    assert (fine["status"], fine["reason"], fine["addresses"]) == ("resolved", None, ["192.0.2.10"])
 
 
 @given(st.text(), st.text())

@@ -21,7 +21,19 @@ from lowatch.report.metrics import AuditEncoder, Rendered, orphan_values, render
 from lowatch.report.metrics_families import Family
 from lowatch.report.metrics_text import encode, escape, exposition, number, series
 
-from .audit_worlds import audit, bad_night, big, clear, endpoint, held, incomplete, tracked
+from .audit_worlds import (
+    accepted,
+    answer,
+    audit,
+    bad_night,
+    big,
+    clear,
+    endpoint,
+    held,
+    incomplete,
+    tracked,
+    unresolved,
+)
 from .golden import assert_golden
 
 EVERY_FAMILY = (*families.OF_AN_AUDIT, *families.OF_THE_DAEMON, *families.OF_THE_PROCESS)
@@ -83,6 +95,9 @@ def test_the_families_are_the_contracts() -> None:
         "lowatch_findings": ("kind", "state"),
         "lowatch_held_addresses": ("interface", "family"),
         "lowatch_domains": ("status",),
+        "lowatch_domain_status": ("domain", "status"),
+        "lowatch_finding_acknowledged": ("kind", "interface", "address", "domain"),
+        "lowatch_problems": ("source",),
         "lowatch_dns_queries_total": ("rcode",),
         "lowatch_netlink_events_total": ("group",),
         "lowatch_limit_reached_total": ("limit",),
@@ -98,6 +113,7 @@ def test_the_families_are_the_contracts() -> None:
         "lowatch_audits_total",
         "lowatch_audit_duration_seconds",
         "lowatch_last_audit_timestamp_seconds",
+        "lowatch_audit_complete",
         "lowatch_config_last_reload_successful",
         "lowatch_config_last_reload_success_timestamp_seconds",
         "lowatch_journal_dropped_total",
@@ -259,6 +275,42 @@ def test_domains_of_every_status_are_counted_from_zero() -> None:
     found = samples(rendered(audit(statuses={Status.STALE: 4})).body)
     counted = {status: found[key(families.DOMAINS, status=status)] for status in Status}
     assert counted == {status: 4 if status is Status.STALE else 0 for status in Status}
+
+
+def test_domains_that_do_not_resolve_are_named() -> None:
+    found = samples(rendered(unresolved()).body)
+    statuses = {"wwww.example.com": "nxdomain", "mx.example.com": "nodata", "api.example.com": "stale"}
+    expected = {key(families.DOMAIN_STATUS, domain=d, status=s) for d, s in statuses.items()}
+    assert set(of_family(found, families.DOMAIN_STATUS)) == expected
+
+
+def test_of_too_many_the_most_doubtful_are_named_and_the_others_counted() -> None:
+    names = [answer(f"n{n}.example.com", Status.NXDOMAIN) for n in range(1500)]
+    lost = answer("zz.example.com", Status.UNKNOWN, reason="SERVFAIL")
+    world = audit(names=[*names, lost], statuses={Status.NXDOMAIN: 5000, Status.UNKNOWN: 1})
+    body, dropped = rendered(world)
+    found = samples(body)
+    assert len(of_family(found, families.DOMAIN_STATUS)) == 1000
+    assert key(families.DOMAIN_STATUS, domain="zz.example.com", status="unknown") in found
+    assert dropped == 4001
+
+
+def test_acknowledged_findings_of_every_kind_are_named() -> None:
+    found = samples(rendered(accepted()).body)
+    place = {"interface": "lo", "address": "192.0.2.11", "domain": "old.example.com"}
+    assert set(of_family(found, families.FINDING_ACKNOWLEDGED)) == {
+        key(families.FINDING_ACKNOWLEDGED, kind="orphan-vip", **place),
+        key(families.FINDING_ACKNOWLEDGED, kind="idle-vip", interface="lo", address="192.0.2.1", domain=""),
+    }
+
+
+def test_what_could_not_be_observed() -> None:
+    whole, part = (samples(rendered(world).body) for world in (clear(), bad_night()))
+    assert whole[key(families.AUDIT_COMPLETE)] == 1
+    assert part[key(families.AUDIT_COMPLETE)] == 0
+    assert whole[key(families.PROBLEMS, source="dns")] == 0
+    assert part[key(families.PROBLEMS, source="dns")] == 2
+    assert part[key(families.PROBLEMS, source="netlink")] == 1
 
 
 def test_one_audit_by_itself() -> None:

@@ -13,7 +13,17 @@ from lowatch.core.findings import Kind
 from lowatch.core.snapshot import Problem
 from lowatch.report import page
 
-from .audit_worlds import audit, bad_night, big, clear, incomplete, one_orphan, tracked
+from .audit_worlds import (
+    audit,
+    bad_night,
+    big,
+    clear,
+    incomplete,
+    many_names,
+    one_orphan,
+    tracked,
+    unresolved,
+)
 
 HOSTILE = "</td><script>alert(1)</script>\"'&amp;"
 
@@ -90,6 +100,20 @@ def test_findings_and_problems_are_told() -> None:
     for problem in bad_night().problems:
         assert problem.message in text
     assert "1,204" in text  # domains
+
+
+def test_names_that_do_not_resolve_are_shown() -> None:
+    text = Elements(render(unresolved())).text
+    assert "Unresolved names" in text
+    assert "the name does not exist, according to 192.0.2.53" in text
+    assert "14 min 3 s" in text
+    assert "Unresolved names" not in Elements(render(clear())).text
+
+
+def test_what_is_at_one_address_is_one_row() -> None:
+    text = Elements(render(many_names())).text
+    assert text.count("orphan-vip") == 3
+    assert "n0.example.com, n102.example.com, n105.example.com and 331 more" in text
 
 
 def test_nothing_found_is_said() -> None:

@@ -16,11 +16,12 @@ from lowatch.core.vitals import Vital
 from lowatch.report.status import LISTED, LastReload, Status, document, render_json
 from lowatch.report.status_text import FIRING_SHOWN, render
 
-from .audit_worlds import NOW, audit, bad_night, big, incomplete, one_orphan, orphan
+from .audit_worlds import NOW, audit, bad_night, big, incomplete, many_names, one_orphan, orphan, unresolved
 from .golden import assert_golden
 from .status_worlds import in_trouble, starting, well
 
 WORLDS = {"well": well, "starting": starting, "in-trouble": in_trouble}
+DO_NOT = "do not resolve (1 nxdomain, 1 nodata)"
 SGR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -68,9 +69,15 @@ class TestConclusion:
     @pytest.mark.parametrize(
         ("change", "said"),
         [
-            ({"audit": one_orphan()}, "2 critical findings firing"),
+            ({"audit": one_orphan()}, "1 critical finding firing"),
             ({"audit": incomplete()}, "the last audit is incomplete"),
             ({"last_reload": LastReload(NOW, "bad")}, "the last reload failed"),
+            (
+                {"audit": unresolved()},
+                f"2 of 12 names {DO_NOT}; 1 of 12 names has only a stale answer",
+            ),
+            ({"audit": audit()}, "no domain is configured: there is nothing to check"),
+            ({"audit": many_names()}, "3 critical findings firing"),
             ({"config_problems": ["a", "b"]}, "the configuration has 2 problems"),
             ({"journal_dropped": 1}, "1 alert never reached the journal"),
         ],
@@ -137,6 +144,13 @@ class TestManyFindings:
         assert "80/tcp and 443/tcp" in text
         assert " more: " not in text
 
+    def test_many_names_at_few_addresses_are_a_line_each(self) -> None:
+        text = plain(replace(well(), audit=many_names()), width=1000)
+        assert text.count("CRITICAL   orphan-vip: ") == 3
+        assert "192.0.2.10 on lo, 80/tcp and 443/tcp (n0.example.com, n102.example.com" in text
+        assert " more: " not in text
+        assert part(replace(well(), audit=many_names()), "findings") == "critical: 3 firing"
+
     def test_json_has_the_first_and_the_counts(self) -> None:
         shown = document(replace(well(), audit=big(served=1, idle=5000)))
         assert len(shown["firing"]) == LISTED
@@ -148,6 +162,19 @@ class TestManyFindings:
         shown = document(status)["audit"]
         assert (len(shown["problems"]), shown["problem_count"]) == (LISTED, 5000)
         assert "  and 4,990 more: see lowatch status --format json." in plain(status)
+
+
+class TestNames:
+    def test_those_that_do_not_resolve_are_shown(self) -> None:
+        status = replace(well(), audit=unresolved())
+        assert "  nxdomain  wwww.example.com: the name does not exist" in plain(status)
+        names = document(status)["names"]
+        assert [one["name"] for one in names] == ["api.example.com", "mx.example.com", "wwww.example.com"]
+        assert names[0]["age_seconds"] == 843.0
+
+    def test_none_where_all_resolve(self) -> None:
+        assert document(well())["names"] == document(starting())["names"] == []
+        assert "Unresolved" not in plain(well())
 
 
 class TestJson:

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+from lowatch.core.addresses import parse_address, parse_port
 from lowatch.core.answers import Status
 from lowatch.core.findings import Finding, Kind, Subject
 from lowatch.core.lifecycle import State, Tracked
 from lowatch.report.status_line import starting_line, status_line
 
 
-def found(kind: Kind, state: State) -> Tracked:
-    return Tracked(Finding(Subject(kind), "something is wrong"), state, 0.0, 0.0)
+def found(kind: Kind, state: State, address: str = "192.0.2.1", port: str = "80/tcp") -> Tracked:
+    subject = Subject(kind, "lo", parse_address(address), "www.example.com", parse_port(port))
+    return Tracked(Finding(subject, "something is wrong"), state, 0.0, 0.0)
 
 
 def test_all_is_well() -> None:
@@ -20,7 +22,8 @@ def test_all_is_well() -> None:
 def test_findings() -> None:
     tracked = [
         found(Kind.ORPHAN_VIP, State.FIRING),
-        found(Kind.ORPHAN_VIP, State.FIRING),
+        found(Kind.ORPHAN_VIP, State.FIRING, port="443/tcp"),
+        found(Kind.ORPHAN_VIP, State.FIRING, address="192.0.2.2"),
         found(Kind.IDLE_VIP, State.FIRING),
         found(Kind.WIDE_PREFIX, State.PENDING),
         found(Kind.WIDE_PREFIX, State.ACKNOWLEDGED),
@@ -34,11 +37,20 @@ def test_findings() -> None:
 
 def test_nothing_is_firing_yet() -> None:
     pending = [found(Kind.ORPHAN_VIP, State.PENDING)]
-    assert status_line(1, {}, pending).endswith("; 0 domains; 0 findings firing, 1 pending")
+    assert status_line(1, {Status.RESOLVED: 1}, pending).endswith(
+        "; 1 domain: 1 resolved; 0 findings firing, 1 pending"
+    )
 
 
 def test_unknown_is_not_none() -> None:
-    assert status_line(None, {}, []) == "addresses held: unknown; 0 domains; no findings"
+    expected = "addresses held: unknown; 1 domain: 1 unknown; no findings"
+    assert status_line(None, {Status.UNKNOWN: 1}, []) == expected
+
+
+def test_without_a_domain_nothing_is_well() -> None:
+    assert status_line(3, {}, []) == (
+        "no domain is configured: nothing to check; 3 addresses held; no findings"
+    )
 
 
 def test_while_it_starts() -> None:

@@ -22,15 +22,19 @@ from lowatch.report.text import render, render_progress
 from .audit_worlds import (
     NGINX,
     NOW,
+    accepted,
+    answer,
     audit,
     bad_night,
     big,
     clear,
     endpoint,
     incomplete,
+    many_names,
     one_orphan,
     orphan,
     tracked,
+    unresolved,
 )
 from .golden import assert_golden
 
@@ -40,6 +44,9 @@ WORLDS = {
     "bad-night": bad_night,
     "incomplete": incomplete,
     "big": big,
+    "unresolved": unresolved,
+    "accepted": accepted,
+    "many-names": many_names,
 }
 SGR = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -117,13 +124,91 @@ class TestConclusion:
             "Incomplete: nothing wrong was found, but not everything could be observed."
         )
 
+    def test_what_is_acknowledged_is_not_said_to_be_served(self) -> None:
+        assert conclusion(accepted()) == (
+            "All clear but for 2 acknowledged findings: 2 names checked, 2 resolve here: "
+            "1 orphaned and 1 served."
+        )
+        assert plain(accepted()).count("orphan (ack)") == 2
+
+    def test_it_counts_what_stands_below_it(self) -> None:
+        """One thing to a person: the names and ports of one address."""
+        for world, blocks in ((one_orphan(), 1), (many_names(names=2, addresses=1), 1), (many_names(), 3)):
+            noun = "finding" if blocks == 1 else "findings"
+            assert conclusion(world).startswith(f"{blocks} critical {noun}")
+            assert plain(world).count("CRITICAL  ") == blocks
+
+    def test_many_names_of_few_addresses_are_said(self) -> None:
+        assert conclusion(many_names()) == "3 critical findings, all orphan-vip, of 1,000 names."
+        assert conclusion(many_names(addresses=1)) == (
+            "1 critical finding: orphan-vip, 192.0.2.10 on lo, 80/tcp and 443/tcp, 1,000 names."
+        )
+
+    def test_a_name_that_does_not_resolve_is_not_clear(self) -> None:
+        assert conclusion(unresolved()) == (
+            "Nothing wrong was found; but 2 of 12 names do not resolve (1 nxdomain, 1 nodata) "
+            "and 1 of 12 names has only a stale answer."
+        )
+        world = audit(
+            statuses={Status.RESOLVED: 2, Status.NXDOMAIN: 1},
+            names=[answer("wwww.example.com", Status.NXDOMAIN)],
+        )
+        assert (
+            conclusion(world)
+            == "Nothing wrong was found; but wwww.example.com does not resolve (nxdomain)."
+        )
+        worse = replace(world, findings=one_orphan().findings)
+        assert conclusion(worse).endswith("wwww.example.com does not resolve (nxdomain).")
+
     def test_a_long_report_repeats_it_at_its_end(self) -> None:
-        lines = plain(big(idle=100)).splitlines()
-        assert lines[-1] == lines[0]
+        lines = plain(bad_night()).splitlines()
+        assert lines[-4:] == lines[:4]
         assert plain(clear()).count("All clear") == 1
 
 
+class TestNames:
+    def test_the_most_doubtful_come_first(self) -> None:
+        rows = plain(unresolved()).split("Unresolved names\n")[1].splitlines()
+        assert [row.split()[0] for row in rows if row.startswith("  ") and row[2] != " "] == [
+            "stale",
+            "nxdomain",
+            "nodata",
+        ]
+
+    def test_more_than_a_few_are_counted(self) -> None:
+        names = [answer(f"n{n:03}.example.com", Status.NXDOMAIN) for n in range(100)]
+        text = plain(audit(statuses={Status.NXDOMAIN: 5000}, names=names))
+        assert "n009.example.com" in text
+        assert "n010.example.com" not in text
+        assert "  and 4,990 more: see --format json.\n" in text
+
+    def test_none_is_not_mentioned(self) -> None:
+        assert "Unresolved" not in plain(clear())
+
+
 class TestFindings:
+    def test_a_thousand_names_at_three_addresses_are_three_blocks(self) -> None:
+        text = plain(many_names())
+        assert text.count("\nCRITICAL") == 3
+        assert "n0.example.com, n102.example.com, n105.example.com and 331 more" in text
+        assert len(text.splitlines()) < 60
+
+    def test_a_name_with_thousands_of_addresses_is_a_screen(self) -> None:
+        text = plain(
+            audit([orphan("big.example.com", f"10.1.{n // 250}.{n % 250}", "443/tcp") for n in range(4000)])
+        )
+        assert text.startswith("4,000 critical findings, all orphan-vip.")
+        assert "orphan-vip: 3,999 more" in text
+        assert "    and 3,979 more\n" in text
+        assert len(text.splitlines()) < 40
+
+    def test_states_at_one_address_are_told_as_one(self) -> None:
+        one = orphan("a.example.com", "192.0.2.10", "443/tcp", since=NOW - 900)
+        other = orphan("b.example.com", "192.0.2.10", "443/tcp", since=NOW - 9, state=State.PENDING)
+        text = plain(audit([one, other]))
+        assert text.count("CRITICAL") == 1
+        assert "    state  1 firing, 1 pending, since 2026-11-23T02:57:07Z\n" in text
+
     def test_ports_of_one_trouble_are_told_together(self) -> None:
         text = plain(one_orphan())
         assert text.count("CRITICAL") == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from lowatch.core.addresses import Address, Port, Prefix, PrefixSet, destination, parse_address
 from lowatch.core.answers import NOT_ASKED, Answer, RRset, Status
@@ -70,6 +70,9 @@ class GivenDns:
 
     def crowded(self) -> Mapping[str, int]:
         return {name: answer.more for name, answer in self.answers.items() if answer.more}
+
+    def not_resolved(self) -> Sequence[str]:
+        return [name for name, one in self.answers.items() if one.status is not Status.RESOLVED]
 
     async def run(self, changed: Callable[[str], None]) -> None:
         self.changed = changed

@@ -131,6 +131,13 @@ class Book(RuleBasedStateMachine):
         assert self.answers.unresolved() == expected
 
     @invariant()
+    def what_is_not_resolved_is_known_by_name(self) -> None:
+        found = self.answers.not_resolved()
+        assert len(set(found)) == len(found)
+        assert set(found) == {one for one in self.domains if self.raw_status(one) is not Status.RESOLVED}
+        assert self.answers.not_resolved() is found
+
+    @invariant()
     def names_are_found_by_their_addresses(self) -> None:
         for prefix in PREFIXES:
             inside = {

@@ -54,8 +54,8 @@ local place = {
       ),
       panels.stat(
         'Domains in doubt',
-        'Stale or unknown: DNS gives no fresh answer. Summed over hosts.',
-        'sum(lowatch_domains{status=~"stale|unknown",%s})' % hosts,
+        'Without an address (NXDOMAIN, NODATA), stale or unknown. Summed over hosts.',
+        'sum(lowatch_domains{status!="resolved",%s})' % hosts,
         colour='orange',
       ),
       panels.stat(
@@ -150,6 +150,46 @@ local place = {
         )],
         'none',
         width=6,
+      ),
+    ],
+  },
+  {
+    title: 'Not checked, or accepted',
+    panels: [
+      panels.table(
+        'Names in doubt',
+        'Of these names nothing can be found: they do not resolve, are unknown, or have only a stale answer.',
+        ['max by (instance, domain, status) (lowatch_domain_status{%s})' % named],
+        { instance: column('host'), domain: column('domain'), status: column('status') },
+        ['status', 'domain', 'instance'],
+        hidden=['Value'],
+        sort='status',
+        width=8,
+      ),
+      panels.table(
+        'Acknowledged',
+        'Findings that are there and were accepted until a date.',
+        ['max by (instance, kind, interface, address, domain) (lowatch_finding_acknowledged{%s})' % hosts],
+        {
+          instance: column('host'),
+          kind: column('kind'),
+          interface: column('interface'),
+          address: column('address'),
+          domain: column('domain'),
+        },
+        ['kind', 'instance', 'interface', 'address', 'domain'],
+        hidden=['Value'],
+        sort='kind',
+        width=8,
+      ),
+      panels.timeseries(
+        'What could not be observed',
+        'Problems of the last audits by source, and how many hosts could not observe everything.',
+        [
+          panels.series('sum by (source) (lowatch_problems{%s})' % hosts, '{{source}}'),
+          panels.series('sum(lowatch_audit_complete{%s} == bool 0)' % hosts, 'hosts with an incomplete audit'),
+        ],
+        'none',
       ),
     ],
   },

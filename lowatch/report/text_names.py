@@ -1,0 +1,72 @@
+"""The names of a report that do not resolve: what a headline says of them, and a line for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from lowatch.core.addresses import format_address
+from lowatch.core.answers import Answer, Status
+from lowatch.core.names import ABSENT, UNSETTLED, name_report
+
+from .phrases import count, duration, listed, printable
+from .terminal import Cell, Screen, Style
+
+FEW = 10
+
+
+def doubts(statuses: Mapping[Status, int], names: Iterable[Answer] = ()) -> Iterator[str]:
+    """What a headline says of names that have no address, or an old one; nothing of unknown ones.
+
+    names: those of an audit; where one alone does not resolve, it is named.
+    """
+    absent = sum(statuses.get(status, 0) for status in ABSENT)
+    if absent == 1 and (only := next((one for one in names if one.status in ABSENT), None)):
+        yield f"{printable(only.domain)} does not resolve ({only.status})"
+    elif absent:
+        each = [f"{statuses[s]:,} {s}" for s in UNSETTLED if s in ABSENT and statuses.get(s)]
+        verb = "does" if absent == 1 else "do"
+        yield f"{_share(absent, statuses)} {verb} not resolve ({', '.join(each)})"
+    stale = statuses.get(Status.STALE, 0)
+    if stale:
+        yield f"{_share(stale, statuses)} {'has' if stale == 1 else 'have'} only a stale answer"
+
+
+def _share(number: int, statuses: Mapping[Status, int]) -> str:
+    return f"{number:,} of {count(sum(statuses.values()), 'name')}"
+
+
+def name_lines(
+    names: Iterable[Answer], statuses: Mapping[Status, int], now: float, screen: Screen
+) -> list[str]:
+    """The first of those that are not resolved, the most doubtful first. now: monotonic seconds.
+
+    statuses: counts them all; not each of them need be among the names.
+    """
+    doubtful = sorted(
+        (one for one in names if one.status is not Status.RESOLVED),
+        key=lambda one: (UNSETTLED.index(one.status), one.domain),
+    )
+    if not doubtful:
+        return []
+    lines = [screen.paint("Unresolved names", Style.BOLD)]
+    for answer in doubtful[:FEW]:
+        lines += _line(answer, now, screen)
+    more = sum(statuses.get(status, 0) for status in UNSETTLED) - min(len(doubtful), FEW)
+    if more > 0:
+        lines.append(f"  and {more:,} more: see --format json.")
+    return lines
+
+
+def _line(answer: Answer, now: float, screen: Screen) -> list[str]:
+    report = name_report(answer, now)
+    style = Style.DIM if report.status in ABSENT else Style.YELLOW
+    age = "" if report.age is None else f" for {duration(report.age)}"
+    kept = f"; last known: {listed(_addresses(answer))}" if report.addresses else ""
+    text = f"{printable(report.name)}{age}: {printable(report.reason)}{kept}"
+    return screen.entry(Cell(report.status, style), text, column=12, indent=2)
+
+
+def _addresses(answer: Answer) -> list[str]:
+    shown = [format_address(address) for address in answer.addresses[:3]]
+    more = len(answer.addresses) - len(shown)
+    return [*shown, f"{more:,} more"] if more else shown
