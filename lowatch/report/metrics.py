@@ -8,7 +8,7 @@ counts for as long as the daemon lives is in metrics_instruments.py.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import product
 from typing import NamedTuple, Protocol
 
@@ -167,12 +167,24 @@ def _place(subject: Subject) -> tuple[str, str, str]:
     return subject.interface or "", address, subject.domain or ""
 
 
-def _acknowledged_lines(findings: Iterable[Tracked]) -> tuple[list[str], int]:
-    """The worst are kept. Findings that differ in nothing but a port or a prefix share a series."""
+def _acknowledged_lines(findings: Collection[Tracked]) -> tuple[list[str], int]:
+    """The worst are kept. Findings that differ in nothing but a port or a prefix share a series.
+
+    That is there only while all of them are acknowledged: an alert leaves out whatever it names.
+    """
     accepted = [tracked for tracked in findings if tracked.state is State.ACKNOWLEDGED]
-    subjects = (tracked.finding.subject for tracked in findings_in_order(accepted))
-    names = list(dict.fromkeys(series(FINDING_ACKNOWLEDGED, one.kind, *_place(one)) for one in subjects))
+    if not accepted:
+        return _capped(FINDING_ACKNOWLEDGED, [], ACKNOWLEDGED_SERIES.value)
+    others = {_about(tracked) for tracked in findings if tracked.state in (State.PENDING, State.FIRING)}
+    named = (one.finding.subject for one in findings_in_order(accepted) if _about(one) not in others)
+    names = list(dict.fromkeys(series(FINDING_ACKNOWLEDGED, one.kind, *_place(one)) for one in named))
     return _capped(FINDING_ACKNOWLEDGED, names, ACKNOWLEDGED_SERIES.value)
+
+
+def _about(tracked: Tracked) -> tuple[object, ...]:
+    """What two findings have in common that share a series."""
+    subject = tracked.finding.subject
+    return subject.kind, subject.interface, subject.address, subject.domain
 
 
 def _domain_status_lines(audit: Audit) -> tuple[list[str], int]:

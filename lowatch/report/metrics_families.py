@@ -41,7 +41,7 @@ HELD_ADDRESSES = Family(
 FINDING_ACKNOWLEDGED = Family(
     "lowatch_finding_acknowledged",
     "gauge",
-    "A finding of any kind that is there and acknowledged: 1 while it is.",
+    "A finding of any kind that is there and acknowledged, for all of its ports: 1 while it is.",
     ("kind", "interface", "address", "domain"),
 )
 DOMAIN_STATUS = Family(

@@ -121,7 +121,7 @@ def test_an_orphan_is_delivered_in_time_and_so_is_its_end(world: World) -> None:
     }
     said = firing["annotations"]
     assert said["summary"] == (
-        f"Nothing serves {WWW} (192.0.2.10, 80/tcp) on {WEB}, which takes it for its own"
+        f"Nothing serves {WWW} (192.0.2.10, 80/tcp) on {WEB}, but the address is local there"
     )
     assert f"holds 192.0.2.10 on lo and resolves {WWW} to it" in said["description"]
     assert said["runbook_url"].endswith("/alerts.md#lowatchorphanvip")
@@ -176,6 +176,28 @@ def test_a_daemon_that_does_not_answer_clears_nothing(world: World) -> None:
     world.prometheus.until(lambda: world.prometheus.query(f'lo_orphan_vip{{domain="{OLD}"}} == 1'))
     until_evaluated()
     assert world.prometheus.query(since) == before
+
+
+def test_an_orphan_that_is_acknowledged_has_no_alert(world: World) -> None:
+    """It, and no other; the metric stays what it is."""
+    fires = f'ALERTS{{alertname="LowatchOrphanVip",alertstate="firing",domain="{OLD}"}}'
+    before = world.daemon.file.read_text()
+    accepted = f'[[acknowledge]]\ndomain = "{OLD}"\nuntil = 2099-01-01\nreason = "known"\n'
+    world.prometheus.until(lambda: world.prometheus.query(fires))
+    world.daemon.configure(before + accepted)
+    world.daemon.signal(signal.SIGHUP)
+    try:
+        world.prometheus.until(lambda: not world.prometheus.query(fires))
+        assert world.prometheus.query(f'lo_orphan_vip{{domain="{OLD}"}} == 1')
+        world.prometheus.until(
+            lambda: world.prometheus.query(
+                f'ALERTS{{alertname="LowatchOrphanVip",alertstate="firing",domain="{WWW}"}}'
+            )
+        )
+    finally:
+        world.daemon.configure(before)
+        world.daemon.signal(signal.SIGHUP)
+    world.prometheus.until(lambda: world.prometheus.query(fires))
 
 
 def test_the_exposition_is_as_promtool_wants_it(world: World) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from lowatch.core import limits
 from lowatch.core.findings import Kind, Severity
 from lowatch.report import metrics_families as families
 from tests.support.prometheus import MIXIN, jsonnet
@@ -86,9 +87,9 @@ def test_the_runbook_has_a_section_for_each_alert_and_for_no_other() -> None:
     assert [section.split("\n")[0] for section in sections] == [alert["alert"] for alert in ALERTS]
     for section in sections:
         leads = re.findall(r"^\*\*(.+?)\.?\*\*", section, re.MULTILINE)
-        wanted = ["What it means", "What breaks", "Why", "Mending", "Quiet"]
-        if "Why, and mending" in leads:
-            wanted[2:4] = ["Why, and mending"]
+        wanted = ["What it means", "What breaks", "Why", "Fix", "Silencing"]
+        if "Why, and fix" in leads:
+            wanted[2:4] = ["Why, and fix"]
         assert leads == wanted, section
 
 
@@ -104,7 +105,8 @@ def test_the_table_of_the_runbook_says_what_the_rules_say() -> None:
         severity, after = said.pop(alert["alert"])
         assert severity == alert.get("labels", {}).get("severity", "the finding's")
         if "for" in alert:
-            assert after == re.sub(r"^(\d+)m$", r"\1 min", re.sub(r"^(\d+)s$", r"\1 s", alert["for"]))
+            number, unit = alert["for"][:-1], alert["for"][-1]
+            assert after == f"{number} {'min' if unit == 'm' else unit}"
     assert said == {}
 
 
@@ -132,6 +134,23 @@ def test_the_example_for_alertmanager_is_valid_and_names_alerts_that_there_are()
 
 
 # Other values.
+
+
+def test_the_limits_that_say_nothing_are_those_where_nothing_is_lost() -> None:
+    lossless = {limit.name for limit in limits.LIMITS if limit.lossless}
+    [excluded] = re.findall(r'limit!~"([^"]+)"', RULES.read_text())
+    assert set(excluded.split("|")) == lossless
+
+
+def test_a_link_to_the_runbook_can_be_opened_from_anywhere() -> None:
+    """And is one place to change, for those without jsonnet."""
+    links = re.findall(r"runbook_url: (.*)", RULES.read_text())
+    place = '"https://runbooks.example.com/lowatch/alerts.md#'
+    assert len(links) == len(ALERTS)
+    assert all(link.startswith(place) for link in links)
+    [sed] = re.findall(r"sed '(s,.*,)'", RUNBOOK)
+    changed = subprocess.run(["sed", sed, RULES], capture_output=True, text=True, check=True).stdout
+    assert changed.count('"https://wiki.example.net/vips/alerts.md#') == len(ALERTS)
 
 
 def test_a_site_may_have_its_own_selector_runbook_and_labels() -> None:

@@ -8,9 +8,10 @@
     hostLabels: ['job', 'instance'],
     fleetLabels: ['job'],
 
-    // Where docs/alerts.md can be read: '#' and the alert's name in lower case are appended. The Debian
-    // package installs it here; name your own server, so that whoever is paged need not log in.
-    runbookUrl: 'file:///usr/share/doc/lowatch/alerts.md',
+    // Where docs/alerts.md can be read: '#' and the alert's name in lower case are appended. This is a
+    // placeholder: publish the page (the Debian package has it in /usr/share/doc/lowatch/) where those
+    // who are paged can open it from a chat window, and name that place.
+    runbookUrl: 'https://runbooks.example.com/lowatch/alerts.md',
 
     // Put on every alert, beside severity: { team: 'network' }.
     alertLabels: {},
@@ -23,12 +24,14 @@
     findingFor: '0s',
     downFor: '5m',
     auditMissingFor: '10m',
+    auditIncompleteFor: '15m',
     domainsUnknownFor: '15m',
     dnsFailingFor: '10m',
     dnsLateFor: '30m',
     netlinkOverrunFor: '15m',
     reloadFailedFor: '5m',
     seriesDroppedFor: '5m',
+    loopHeldFor: '15m',
 
     // lowatch looks at everything every 30 s, whatever happens: twice that is odd, six times is stuck.
     auditStaleAfter: '3m',
@@ -43,6 +46,19 @@
     // Of the DNS queries of each host, how many may fail (0 to 1); how late lookups may be (seconds).
     dnsFailingRatio: 0.5,
     dnsLateSeconds: 10,
+
+    // How long the longest 1 % of the turns of the daemon's event loop may take (seconds).
+    loopHeldSeconds: 0.5,
+
+    // Limits at which something only waits, or is asked for again: reaching them is part of a normal day.
+    losslessLimits: [
+      'dns_lookups',
+      'dns_in_flight',
+      'dns_answers_kept',
+      'dns_denials_kept',
+      'kernel_answers_kept',
+      'probes',
+    ],
 
     dashboardUid: 'lowatch',
     dashboardTags: ['lowatch'],

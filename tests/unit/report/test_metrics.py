@@ -304,6 +304,17 @@ def test_acknowledged_findings_of_every_kind_are_named() -> None:
     }
 
 
+def test_a_finding_that_is_acknowledged_for_one_port_alone_is_not() -> None:
+    """They share a series, and an alert leaves out whatever it names."""
+    of = accepted()
+    orphan = next(one for one in of.findings if one.finding.subject.kind is Kind.ORPHAN_VIP)
+    subject = orphan.finding.subject._replace(port=Port(8443, "tcp"))
+    other = replace(orphan, finding=replace(orphan.finding, subject=subject), state=State.PENDING)
+    found = samples(rendered(replace(of, findings=(*of.findings, other))).body)
+    kinds = {dict(labels)["kind"] for _, labels in of_family(found, families.FINDING_ACKNOWLEDGED)}
+    assert kinds == {"idle-vip"}
+
+
 def test_what_could_not_be_observed() -> None:
     whole, part = (samples(rendered(world).body) for world in (clear(), bad_night()))
     assert whole[key(families.AUDIT_COMPLETE)] == 1

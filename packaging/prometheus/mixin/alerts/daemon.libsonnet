@@ -59,6 +59,20 @@ function(config)
 
     alert(
       config,
+      'LowatchAuditIncomplete',
+      'warning',
+      |||
+        lowatch_audit_complete{%(selector)s} == 0
+      ||| % c,
+      config.auditIncompleteFor,
+      'lowatch on {{ $labels.instance }} cannot observe everything it watches',
+      'The audits of {{ $labels.instance }} have been incomplete: something could not be observed, and what ' +
+      'depends on it is neither reported nor resolved. `lowatch_problems` counts the problems by source; ' +
+      '`lowatch check` on that host names them.',
+    ),
+
+    alert(
+      config,
       'LowatchDomainsUnknown',
       'warning',
       |||
@@ -130,7 +144,7 @@ function(config)
       ||| % c,
       config.reloadFailedFor,
       'lowatch on {{ $labels.instance }} has refused its new configuration',
-      'The last reload on {{ $labels.instance }} failed. The old configuration goes on working, until a ' +
+      'The last reload on {{ $labels.instance }} failed. The previous configuration stays in force until a ' +
       'restart: then lowatch will not start. `lowatch config check` on that host names every error.',
     ),
 
@@ -159,5 +173,35 @@ function(config)
       'Scrapes of {{ $labels.instance }} leave out series of lo_orphan_vip (more than 100,000, those that ' +
       'are served first) or of lowatch_finding (more than 1,000, the least severe first): alerts made of ' +
       'them may be missing. lowatch_findings still counts all.',
+    ),
+
+    alert(
+      config,
+      'LowatchLimitReached',
+      'info',
+      |||
+        increase(lowatch_limit_reached_total{limit!~"%(lossless)s",%(selector)s}[15m]) > 0
+      ||| % c,
+      '0s',
+      'lowatch on {{ $labels.instance }} has reached its limit {{ $labels.limit }}',
+      'Something on {{ $labels.instance }} is larger than lowatch takes in: the limit {{ $labels.limit }} was ' +
+      'reached about {{ $value | humanize }} time(s) in 15 min, and what lies beyond it was left out. ' +
+      'docs/limits.md says what that is; `journalctl -u lowatch` whose it was.',
+    ),
+
+    alert(
+      config,
+      'LowatchLoopHeld',
+      'warning',
+      |||
+        histogram_quantile(
+          0.99,
+          sum by (le, %(host)s) (rate(lowatch_loop_lag_seconds_bucket{%(selector)s}[10m]))
+        ) > %(loopHeldSeconds)g
+      ||| % c,
+      config.loopHeldFor,
+      'lowatch on {{ $labels.instance }} reacts late: its event loop is held for {{ $value | humanizeDuration }}',
+      'One in a hundred turns of the event loop of lowatch on {{ $labels.instance }} takes ' +
+      '{{ $value | humanizeDuration }} or longer. Meanwhile nothing is noticed, and no scrape is answered.',
     ),
   ]

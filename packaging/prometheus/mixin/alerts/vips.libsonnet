@@ -9,27 +9,23 @@ function(config)
   local c = words(config);
   local reporting = expressions.reporting(c);
   [
-    // lo_orphan_vip does not know what was acknowledged. Where all that a host has orphaned was, it is
-    // silent; where only some was, Alertmanager's silences have to do the rest.
+    // lo_orphan_vip is 1 whether it was acknowledged or not.
     alert(
       config,
       'LowatchOrphanVip',
       'critical',
       |||
         lo_orphan_vip{%(selector)s} == 1
-        unless on (%(host)s) (
-          lowatch_findings{kind="orphan-vip",state="acknowledged",%(selector)s} > 0
-          unless on (%(host)s)
-          sum by (%(host)s) (lowatch_findings{kind="orphan-vip",state=~"pending|firing",%(selector)s}) > 0
-        )
+        unless on (%(finding)s)
+        lowatch_finding_acknowledged{kind="orphan-vip",%(selector)s}
         or
       ||| % c + expressions.untilSeenAgain(c, 'LowatchOrphanVip', ['severity']),
       config.orphanVipFor,
-      'Nothing serves %s on {{ $labels.instance }}, which takes it for its own' % endpoint,
+      'Nothing serves %s on {{ $labels.instance }}, but the address is local there' % endpoint,
       '{{ $labels.instance }} holds {{ $labels.address }} on {{ $labels.interface }} and resolves ' +
-      '{{ $labels.domain }} to it, but nobody listens on {{ $labels.port }}/{{ $labels.protocol }}: ' +
-      'whatever on this host connects to that name is refused, though other hosts may serve it well. ' +
-      'Start the service, or remove the address. The evidence, on that host: ' +
+      '{{ $labels.domain }} to it, but nothing listens on {{ $labels.port }}/{{ $labels.protocol }}. ' +
+      'Connections from this host to that name fail, although other hosts may serve it. Start the ' +
+      'service again, or remove the address if it was left behind. For the evidence, run on that host: ' +
       '`lowatch explain {{ $labels.domain }}`.',
     ),
 
@@ -100,7 +96,7 @@ function(config)
       '{{ with $labels.address }}: {{ . }}{{ end }}{{ with $labels.domain }} ({{ . }}){{ end }}',
       'lowatch on {{ $labels.instance }} reports {{ $labels.kind }}' +
       '{{ with $labels.interface }} on {{ . }}{{ end }}{{ with $labels.address }}, address {{ . }}{{ end }}' +
-      '{{ with $labels.domain }}, domain {{ . }}{{ end }}. What it saw, and what would mend it, on that ' +
+      '{{ with $labels.domain }}, domain {{ . }}{{ end }}. What it saw, and the fix, on that ' +
       'host: `lowatch check`, or `journalctl -u lowatch -x`.',
     ),
   ]
