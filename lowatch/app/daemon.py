@@ -22,6 +22,7 @@ from lowatch.core.observed import Unknown
 from lowatch.core.policy import Policy, ports_of
 from lowatch.core.snapshot import Snapshot
 from lowatch.core.vitals import Sign
+from lowatch.files.threads import NoThreadError, in_thread
 
 from .auditor import Auditor
 from .orphans import OrphanKey, OrphanValues
@@ -36,6 +37,8 @@ STUCK_AFTER = 15.0
 _SOON = 0.25
 """Seconds until what could not be finished is tried again."""
 _ANNOUNCED_AT_ONCE = 32
+_SAVED_LATER = 2.0
+"""Seconds until a thread is asked for again, where none could be had to save the state."""
 _REST_OF_SAVING = 4
 """Times as long as it took: no state is saved for more than a fifth of the time."""
 _TOLD_BY = 5.0
@@ -279,7 +282,11 @@ class Daemon:
             await self._unsaved.wait()
             self._unsaved.clear()
             began = self._clock.now().monotonic
-            await asyncio.to_thread(self._save)
+            try:
+                await in_thread(self._save)
+            except NoThreadError:
+                self._unsaved.set()  # what is announced meanwhile may be announced again after a crash
+                await asyncio.sleep(_SAVED_LATER)
             # 20,000 findings take the interpreter for a fifth of a second: not all the time.
             await asyncio.sleep((self._clock.now().monotonic - began) * _REST_OF_SAVING)
 

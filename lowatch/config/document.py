@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import stat
 import tomllib
 from collections.abc import Mapping
 from functools import cached_property
@@ -11,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from lowatch.core.limits import CONFIG_FILE_BYTES
+from lowatch.files.regular import RefusedFileError, read_pipe, read_regular
 
 from .errors import ConfigError, ConfigErrors, not_utf_8
 from .lines import KeyPath, key_lines
 
+_PATIENCE = 10.0
+"""Seconds that a command whose output is the configuration may take for each piece of it."""
 _SYNTAX_PLACE = re.compile(r" \(at (?:line (?P<line>\d+), column \d+|end of document)\)$")
 
 
@@ -38,7 +40,7 @@ class Document:
 def read_document(path: Path, *, pipe: bool = False) -> Document:
     """Raises ConfigErrors, with one line, for a file that cannot be read or is not TOML.
 
-    pipe: whether anything but a regular file is welcome; reading a FIFO waits for its writer.
+    pipe: whether a FIFO is welcome, which is waited for.
     """
     return _parse(path, _decode(path, _read(path, pipe=pipe)))
 
@@ -57,21 +59,15 @@ def drop_ins(path: Path) -> list[Path]:
 
 def _read(path: Path, *, pipe: bool) -> bytes:
     try:
-        mode = path.stat().st_mode
-        if stat.S_ISDIR(mode) or not (stat.S_ISREG(mode) or pipe):
-            raise _rejected(path, "is a directory" if stat.S_ISDIR(mode) else "is no regular file")
-        with path.open("rb") as file:
-            content = file.read(CONFIG_FILE_BYTES.value + 1)
+        if pipe:
+            return read_pipe(path, CONFIG_FILE_BYTES, _PATIENCE)
+        return read_regular(path, CONFIG_FILE_BYTES)
+    except RefusedFileError as error:
+        raise _rejected(path, f"is {error.strerror}") from None
     except FileNotFoundError:
         raise _rejected(path, "there is no such file") from None
     except OSError as error:
         raise _rejected(path, f"cannot be read: {error.strerror}") from None
-    except ValueError as error:  # a NUL in the path
-        raise _rejected(path, f"cannot be read: {error}") from None
-    if len(content) > CONFIG_FILE_BYTES.value:
-        CONFIG_FILE_BYTES.reached()
-        raise _rejected(path, f"is larger than {CONFIG_FILE_BYTES.value >> 20} MiB")
-    return content
 
 
 def _decode(path: Path, content: bytes) -> str:

@@ -7,13 +7,13 @@ line must not cost the names on 99,999 good ones.
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
 from lowatch.core.limits import NAMES_FILE_BYTES, NAMES_FILES
+from lowatch.files.regular import RefusedFileError, open_regular, read_whole, too_large
 
 from .errors import not_utf_8
 from .name_lines import line_mentions
@@ -21,8 +21,6 @@ from .problems import Problems
 from .schema import Config, DomainsFrom
 from .sources import Sources, fingerprint, fixed_part, matching
 from .targets import Mention, merge_mentions
-
-_PIECE = 1 << 20
 
 
 def read_names(config: Config) -> Config:
@@ -87,7 +85,7 @@ class _Reading:
 
 def _file_mentions(file: Path, problems: Problems) -> Iterator[Mention]:
     try:
-        with _open(file) as stream:
+        with open_regular(file, NAMES_FILE_BYTES) as stream:
             match file.suffix.lower():
                 case ".json":
                     yield from _json(file, stream, problems)
@@ -98,41 +96,12 @@ def _file_mentions(file: Path, problems: Problems) -> Iterator[Mention]:
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         problems.give_up(file, not_utf_8(error), line)
-    except _RefusedError as refused:
-        problems.give_up(file, str(refused))
+    except RefusedFileError as error:
+        problems.give_up(file, f"is {error.strerror}")
     except FileNotFoundError:
         problems.give_up(file, "there is no such file")
     except OSError as error:
         problems.give_up(file, f"cannot be read: {error.strerror}")
-
-
-class _RefusedError(Exception):
-    """A file that is none of names, in one line."""
-
-
-def _too_large() -> _RefusedError:
-    NAMES_FILE_BYTES.reached()
-    return _RefusedError(f"is larger than {NAMES_FILE_BYTES.value >> 20} MiB")
-
-
-def _open(file: Path) -> BinaryIO:
-    """A regular file: a FIFO would make us wait, and the mere opening of a device may do things."""
-    _check(file.stat())
-    descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # it may be a FIFO by now
-    stream = os.fdopen(descriptor, "rb", buffering=1 << 17)
-    try:
-        _check(os.fstat(descriptor))
-    except _RefusedError:
-        stream.close()
-        raise
-    return stream
-
-
-def _check(status: os.stat_result) -> None:
-    if not stat.S_ISREG(status.st_mode):
-        raise _RefusedError("is a directory" if stat.S_ISDIR(status.st_mode) else "is no regular file")
-    if status.st_size > NAMES_FILE_BYTES.value:
-        raise _too_large()
 
 
 def _lines(stream: BinaryIO) -> Iterator[bytes]:
@@ -140,26 +109,17 @@ def _lines(stream: BinaryIO) -> Iterator[bytes]:
     for line in stream:
         left -= len(line)
         if left < 0:  # it grows, or its size was not the truth
-            raise _too_large()
+            raise too_large(NAMES_FILE_BYTES)
         yield line
-
-
-def _whole(stream: BinaryIO) -> bytes:
-    content = stream.read(os.fstat(stream.fileno()).st_size + 1)  # a buffer of this size is made first
-    while piece := stream.read(_PIECE):  # it grows, or its size was not the truth
-        content += piece
-        if len(content) > NAMES_FILE_BYTES.value:
-            raise _too_large()
-    return content
 
 
 def _json(file: Path, stream: BinaryIO, problems: Problems) -> Iterator[Mention]:
     from .file_sd_json import json_mentions  # noqa: PLC0415  # most hosts have none
 
-    return json_mentions(file, _whole(stream).decode("utf-8-sig"), problems)
+    return json_mentions(file, read_whole(stream, NAMES_FILE_BYTES).decode("utf-8-sig"), problems)
 
 
 def _yaml(file: Path, stream: BinaryIO, problems: Problems) -> Iterator[Mention]:
     from .file_sd_yaml import yaml_mentions  # noqa: PLC0415  # PyYAML costs what docs/dependencies.md says
 
-    return yaml_mentions(file, _whole(stream), problems)
+    return yaml_mentions(file, read_whole(stream, NAMES_FILE_BYTES), problems)

@@ -86,6 +86,20 @@ NAMES_PROBLEMS = Limit(
     "the others are counted",
     "nobody reads more; a file can have a million of them",
 )
+STATE_FILE_BYTES = Limit(
+    "state_file_bytes",
+    64 << 20,
+    "bytes of the state file",
+    "it is set aside as damaged, and findings begin anew",
+    "100,000 findings of 500 bytes",
+)
+THREADS = Limit(
+    "threads",
+    8,
+    "threads that read and write files",
+    "whoever wants one more does without for now, and tries again",
+    "names, reload, state, hosts and watched files have one each; only a file system that hangs needs more",
+)
 HOSTS_FILE_BYTES = Limit(
     "hosts_file_bytes",
     64 << 20,
@@ -97,7 +111,7 @@ RESOLVER_FILE_BYTES = Limit(
     "resolver_file_bytes",
     64 << 10,
     "bytes of resolv.conf, nsswitch.conf and host.conf",
-    "the rest is not read",
+    "the file is unknown",
     "they have a few lines; glibc reads them line by line at each change",
 )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from lowatch.core.limits import HOSTS_FILE_BYTES, RESOLVER_FILE_BYTES
+from lowatch.files.regular import open_regular, read_whole, too_large
 
 from .hosts import HOST_CONF, HOSTS, Hosts, parse_hosts, parse_multi
 from .nsswitch import NSSWITCH_CONF, NameServiceSwitch, parse_nsswitch
@@ -100,9 +101,9 @@ class NameFilesSource:
     def _read_multi(self) -> tuple[bool, Fingerprint]:
         """For the C library, too, an unreadable host.conf is as good as none."""
         try:
-            with self.host_conf.open("rb") as file:
+            with open_regular(self.host_conf, RESOLVER_FILE_BYTES) as file:
                 seen = fingerprint_read(file)
-                return parse_multi(file.read(RESOLVER_FILE_BYTES.value).decode(errors="replace")), seen
+                return parse_multi(read_whole(file, RESOLVER_FILE_BYTES).decode(errors="replace")), seen
         except OSError:
             return False, _ABSENT
 
@@ -110,7 +111,7 @@ class NameFilesSource:
         self, followed: Container[str], before: Hosts, *, multi: bool
     ) -> tuple[Hosts, Fingerprint, str]:
         try:
-            with self.hosts.open("rb") as file:
+            with open_regular(self.hosts, HOSTS_FILE_BYTES) as file:
                 seen = fingerprint_read(file)
                 found = parse_hosts(_lines(file), followed, multi=multi, source=str(self.hosts))
                 return found, seen, ""
@@ -122,9 +123,9 @@ class NameFilesSource:
     def read_switch(self, before: NameServiceSwitch) -> tuple[NameServiceSwitch, Fingerprint, str]:
         """nsswitch.conf alone, when that was looked at, and why it could not be read."""
         try:
-            with self.nsswitch.open("rb") as file:
+            with open_regular(self.nsswitch, RESOLVER_FILE_BYTES) as file:
                 seen = fingerprint_read(file)
-                text = file.read(RESOLVER_FILE_BYTES.value).decode(errors="replace")
+                text = read_whole(file, RESOLVER_FILE_BYTES).decode(errors="replace")
                 return parse_nsswitch(text, str(self.nsswitch)), seen, ""
         except FileNotFoundError:
             return NameServiceSwitch(), _ABSENT, ""
@@ -143,8 +144,7 @@ def _lines(file: BinaryIO) -> Iterator[bytes]:
     while line := file.readline(left):
         left -= len(line)
         if left <= 0:
-            HOSTS_FILE_BYTES.reached()
-            raise OSError(0, f"larger than {HOSTS_FILE_BYTES.value >> 20} MiB")
+            raise too_large(HOSTS_FILE_BYTES)
         if left < breath_at:
             breath_at = left - HOSTS_READ_AT_ONCE
             time.sleep(_BREATH)

@@ -10,6 +10,7 @@ from pathlib import Path
 from lowatch.config.schema import DnsSettings, Nameserver
 from lowatch.core.addresses import Address, parse_address
 from lowatch.core.limits import RESOLVER_FILE_BYTES
+from lowatch.files.regular import open_regular, read_whole
 
 from .files import UNREAD, fingerprint, fingerprint_read
 
@@ -129,9 +130,9 @@ class NameserverSource:
     def _read(self) -> Nameservers:
         self._seen = fingerprint(self._path)
         try:
-            with self._path.open("rb") as file:
+            with open_regular(self._path, RESOLVER_FILE_BYTES) as file:
                 self._seen = fingerprint_read(file)
-                text = file.read(RESOLVER_FILE_BYTES.value).decode(errors="replace")
+                text = read_whole(file, RESOLVER_FILE_BYTES).decode(errors="replace")
         except OSError as error:
             return Nameservers(problems=(f"{self._path}: {error.strerror}: no nameserver is known",))
         return parse_resolv_conf(text, str(self._path))

@@ -12,6 +12,7 @@ from lowatch.core.addresses import Address, Port, Prefix, PrefixSet, destination
 from lowatch.core.answers import Answer, Status
 from lowatch.core.lifecycle import Now
 from lowatch.core.policy import is_service_name
+from lowatch.files.threads import NoThreadError, in_thread
 
 from .compose import disagrees
 from .composed import ComposedAnswers, DnsAnswers, Unresolved
@@ -25,6 +26,8 @@ LOCAL_EVERY = 30.0
 """Seconds between looks at which names lead into local addresses: whom to compare most often."""
 
 
+_THREAD_AFTER = 5.0
+"""Seconds until a thread is asked for again, where none could be had to read a large /etc/hosts."""
 _ROUNDS = 3
 """Times that getaddrinfo has to differ for somebody who asks once."""
 
@@ -210,14 +213,20 @@ class Views:
         while True:
             await self._look.wait()
             self._look.clear()
-            if self._reread or self._source.changed(self._files):
-                await self._read_files()
-            self._looked.set()
+            try:
+                if self._reread or self._source.changed(self._files):
+                    await self._read_files()
+            except NoThreadError:
+                self._reread = True
+                self._look.set()
+                await asyncio.sleep(_THREAD_AFTER)
+            else:
+                self._looked.set()
 
     async def _read_files(self) -> None:
         followed, self._reread = self._followed, False
         if self._source.is_large:
-            files = await asyncio.to_thread(self._source.read, followed, self._files)
+            files = await in_thread(self._source.read, followed, self._files)
         else:
             files = self._source.read(followed, self._files)
         if followed is not self._followed:

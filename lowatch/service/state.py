@@ -22,6 +22,8 @@ from typing import Any
 from lowatch.core.addresses import Port, format_address, host_length, parse_address, parse_port
 from lowatch.core.findings import Finding, Kind, Subject
 from lowatch.core.lifecycle import Remembered, Tracked
+from lowatch.core.limits import STATE_FILE_BYTES
+from lowatch.files.regular import RefusedFileError, read_regular
 
 _log = logging.getLogger(__name__)
 
@@ -50,8 +52,11 @@ class StateFile:
         with suppress(OSError):  # most often there is none; if it will not go, save() will say so
             _temporary(path).unlink()
         try:
-            content = path.read_bytes()
+            content = read_regular(path, STATE_FILE_BYTES)
         except FileNotFoundError:
+            return []
+        except RefusedFileError as error:
+            _set_aside(path, f"it is {error.strerror}")
             return []
         except OSError as error:
             _log.warning("cannot read the state file %s: %s, ignoring", path, error.strerror)
@@ -181,7 +186,8 @@ def _replace(path: Path, content: bytes) -> None:
     """The file as a whole or not at all, and on the disk when this returns. Raises OSError."""
     temporary = _temporary(path)
     try:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+        temporary.unlink(missing_ok=True)  # whatever it is: with a FIFO, open(2) would wait
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         with os.fdopen(os.open(temporary, flags, 0o600), "wb") as file:
             file.write(content)
             file.flush()

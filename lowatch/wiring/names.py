@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -11,12 +12,20 @@ from pathlib import Path
 
 from lowatch.config.name_files import read_names
 from lowatch.config.schema import Config
+from lowatch.core.policy import DomainTable
+from lowatch.files.threads import NoThreadError, in_thread
 
-SETTLED_AFTER = 1.0
-"""Seconds for which the files must stay as they are before they are read: many are written in place."""
+from .settling import SETTLED_AFTER, Settling
+
+READ_WITHIN = 4.0
+"""Seconds after which the files that have settled no longer wait for those that have not."""
 
 RETRY_AFTER = 60.0
 """Seconds until a file that could not be read is tried again, if no event tells of it before."""
+_THREAD_AFTER = 5.0
+"""Seconds until a thread is asked for again, where none could be had."""
+_REST_OF_READING = 9
+"""Times as long as it took: files that are written all the time are read for a tenth of it."""
 
 _log = logging.getLogger("lowatch")
 
@@ -29,6 +38,7 @@ class NamesFollower:
         self._take = take
         self._look = asyncio.Event()
         self._unread: frozenset[Path] = frozenset()
+        self._settling = Settling()
 
     def look(self) -> None:
         """Something may have changed."""
@@ -42,6 +52,9 @@ class NamesFollower:
             self._look.clear()
             try:
                 await self._look_again(retry=retry)
+            except NoThreadError:
+                await asyncio.sleep(_THREAD_AFTER)
+                self._look.set()
             except Exception:  # whatever a file does to its reader, ten thousand daemons go on
                 _log.exception("names could not be read again, keeping those there are, continuing")
 
@@ -53,34 +66,60 @@ class NamesFollower:
 
     async def _look_again(self, *, retry: bool) -> None:
         before = self._current()
-        if not retry and not await asyncio.to_thread(before.sources.changed):
+        if not retry and not await in_thread(before.sources.changed):
             return
-        await self._settle(before)
-        after = await asyncio.to_thread(read_names, before)
+        restless = await self._settle(before)
+        began = time.monotonic()
+        after = await in_thread(read_names, before)
+        took = time.monotonic() - began
         if self._current() is not before:
             self._look.set()  # a reload came first: what it has read may be older than this
             return
+        self._take_over(before, after, restless)
+        await asyncio.sleep(took * _REST_OF_READING)
+        if restless:
+            self._look.set()
+
+    def _take_over(self, before: Config, after: Config, restless: frozenset[Path]) -> None:
+        """What is new counts at once. Nothing goes while a file may still have it.
+
+        The names of a file that cannot be read now, or is being written, would be gone, and their findings
+        with them: as if all were well.
+        """
         lost = lost_files(before, after)
-        if not lost:
-            self._unread = frozenset()
-            _warn_of_new(before, after)
-            if after.policy.domains != before.policy.domains or after.problems != before.problems:
-                _log.info("names read again: %d domains", len(after.policy.domains))
-            self._take(after)
-            return
-        # Their names would be gone, and with them their findings: as if all were well.
-        if lost != self._unread:
+        if lost and lost != self._unread:
             _log.warning("%s: cannot be read now, keeping the names, continuing", _listed(lost))
         self._unread = lost
-        self._take(replace(before, problems=after.problems, sources=after.sources))
+        if lost or restless:
+            after = _with_names_of(before, after, lost)
+        _warn_of_new(before, after)
+        if after.policy.domains != before.policy.domains or after.problems != before.problems:
+            _log.info("names read again: %d domains", len(after.policy.domains))
+        self._take(after)
 
-    async def _settle(self, config: Config) -> None:
-        stands = await asyncio.to_thread(config.sources.look)
+    async def _settle(self, config: Config) -> frozenset[Path]:
+        """Until all files have settled or, at the latest, READ_WITHIN; those that have not."""
+        began = time.monotonic()
+        self._settling.look(await in_thread(config.sources.look), began)
         while True:
             await asyncio.sleep(SETTLED_AFTER)
-            before, stands = stands, await asyncio.to_thread(config.sources.look)
-            if stands == before:
-                return
+            now = time.monotonic()
+            restless = self._settling.look(await in_thread(config.sources.look), now)
+            if not restless or now - began >= READ_WITHIN:
+                return restless
+
+
+def _with_names_of(before: Config, after: Config, lost: frozenset[Path]) -> Config:
+    """With the names that are there and would be gone; which the lost files still stand for, then."""
+    stood, stands = before.policy.domains, after.policy.domains
+    assert isinstance(stood, DomainTable)
+    assert isinstance(stands, DomainTable)
+    specs = {**stood.specs, **stands.specs}
+    return replace(
+        after,
+        policy=replace(after.policy, domains=DomainTable(specs)),
+        unread=tuple(file for file in after.unread if file not in lost),
+    )
 
 
 def lost_files(before: Config, after: Config) -> frozenset[Path]:

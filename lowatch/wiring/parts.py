@@ -17,6 +17,7 @@ from lowatch.core.audit import Audit
 from lowatch.core.lifecycle import Now
 from lowatch.core.policy import Policy
 from lowatch.core.snapshot import Problem
+from lowatch.files.threads import thread_problem
 from lowatch.kernel.host import Host
 from lowatch.kernel.probe import probe
 from lowatch.resolve.asking import QueryObserver
@@ -79,7 +80,9 @@ def build_auditor(host: Host, resolver: Resolver, policy: Policy) -> Auditor:
 
 def with_problems(audit: Audit, config: Config) -> Audit:
     """The audit, with what is wrong with the files that names come from: names may be missing."""
-    if not config.problems:
+    problems = [Problem("config", str(problem)) for problem in config.problems]
+    if refusal := thread_problem():
+        problems.append(Problem("host", f"{refusal}: files are not read again"))
+    if not problems:
         return audit
-    problems = tuple(Problem("config", str(problem)) for problem in config.problems)
     return replace(audit, complete=False, problems=(*problems, *audit.problems))

@@ -9,6 +9,7 @@ from time import time
 
 from lowatch.config.errors import ConfigErrors
 from lowatch.config.schema import Config
+from lowatch.files.threads import NoThreadError, in_thread
 from lowatch.report.metrics_instruments import Instruments
 from lowatch.report.phrases import count
 from lowatch.report.status import LastReload
@@ -68,13 +69,16 @@ class Reload:
 
     async def _attempt(self) -> str:
         try:
-            config = await asyncio.to_thread(self._load)  # 100,000 names take a moment
+            config = await in_thread(self._load)  # 100,000 names take a moment
             before = self._current()
             _refuse_lost_names(before, config)
             self._take(config)
         except ConfigErrors as errors:
             _log.error("reload failed, the old configuration goes on:\n%s", errors)
             return str(errors)
+        except NoThreadError as error:
+            _log.error("reload failed, the old configuration goes on: %s", error)
+            return str(error)
         except Exception as error:
             _log.exception("reload failed, the old configuration goes on")
             return f"{type(error).__name__}: {error}"

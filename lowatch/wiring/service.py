@@ -20,6 +20,7 @@ from lowatch.config.schema import Config
 from lowatch.core.audit import Audit
 from lowatch.core.policy import ports_of
 from lowatch.core.vitals import Sign
+from lowatch.files.threads import thread_problem
 from lowatch.kernel.host import Host
 from lowatch.kernel.netlink import NetlinkError
 from lowatch.kernel.watch import FileWatch
@@ -118,7 +119,7 @@ class _Service:
         )
         self._shown: Audit | None = None
         self._shown_of: Audit | None = None
-        self._shown_with: Config | None = None
+        self._shown_with: tuple[Config, str] | None = None
 
     async def run(self, sockets: _Sockets) -> None:
         loop = asyncio.get_running_loop()
@@ -228,8 +229,9 @@ class _Service:
     def _audit(self) -> Audit | None:
         """As the pages show it: the same object until there is another."""
         audit = self._daemon.audit
-        if audit is not self._shown_of or self._shown_with is not self._config:
-            self._shown_of, self._shown_with = audit, self._config
+        shown_with = self._config, thread_problem()
+        if audit is not self._shown_of or self._shown_with != shown_with:
+            self._shown_of, self._shown_with = audit, shown_with
             self._shown = None if audit is None else with_problems(audit, self._config)
         return self._shown
 

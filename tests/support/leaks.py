@@ -17,6 +17,7 @@ from typing import NamedTuple
 import pytest
 
 PR_SET_CHILD_SUBREAPER = 36  # <linux/prctl.h>
+_PATIENCE = 1.0
 
 
 class Belongings(NamedTuple):
@@ -98,6 +99,8 @@ def nothing_left_behind() -> Iterator[None]:
     after = Belongings.now()
     if after == before:
         return
+    for thread in after.threads - before.threads:
+        thread.join(_PATIENCE)  # it has handed over its result, and is about to end
     gc.collect()  # what only a reference cycle holds raises its own ResourceWarning
     after = Belongings.now()
     left = after.left_since(before)

@@ -10,7 +10,31 @@ from lowatch.core.findings import Kind
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+SOURCES = sorted(ROOT.glob("lowatch/**/*.py"))
+OPENS = {
+    "lowatch/files/regular.py": "here",
+    "lowatch/files/threads.py": "says why asyncio.to_thread() is not used",
+    "lowatch/__main__.py": "/dev/null",
+    "lowatch/cli/demo_story.py": "its own log",
+    "lowatch/kernel/owners.py": "/proc",
+    "lowatch/kernel/sysctl.py": "/proc",
+    "lowatch/service/control.py": "its own lock, below its own directory",
+    "lowatch/service/journal_socket.py": "a memory file",
+    "lowatch/service/process.py": "/proc",
+    "lowatch/service/state.py": "its own temporary file, which O_NOFOLLOW and O_EXCL see to",
+}
+OPENING = re.compile(
+    r"\.read_(?:text|bytes)\(|\b(?:os|path)\.open\(|\.open\(\"|(?<!def )(?<![.\w])open\((?!\))"
+    r"|to_thread\(|executor"
+)
 README = (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("file", SOURCES, ids=lambda file: str(file.relative_to(ROOT)))
+def test_what_others_may_have_made_is_opened_in_one_place(file: Path) -> None:
+    """And nobody waits for a thread at the end. /proc, and what we make ourselves, is not others'."""
+    opened = OPENING.findall(file.read_text())
+    assert opened == [] or str(file.relative_to(ROOT)) in OPENS
 
 
 def blocks(language: str) -> list[str]:

@@ -67,7 +67,7 @@ class TestFiles:
         assert told(None) == [f"{main}: there is no such file"]
 
     def test_a_directory(self, tmp_path: Path) -> None:
-        assert told(tmp_path) == [f"{tmp_path}: is a directory"]
+        assert told(tmp_path) == [f"{tmp_path}: is a directory, not a regular file"]
 
     def test_a_file_below_a_file(self, main: Path) -> None:
         main.write_text("")
@@ -84,7 +84,7 @@ class TestFiles:
         def refuse(*_: object, **__: object) -> None:
             raise PermissionError(13, "Permission denied")
 
-        monkeypatch.setattr(Path, "open", refuse)
+        monkeypatch.setattr("lowatch.files.regular.os.open", refuse)
         assert told(main) == [f"{main}: cannot be read: Permission denied"]
 
     def test_not_utf_8(self, main: Path) -> None:
@@ -227,14 +227,14 @@ class TestDropIns:
         path.unlink()
         os.mkfifo(path)
         assert stat.S_ISFIFO(path.stat().st_mode)
-        assert told(main) == [f"{path}: is no regular file"]
+        assert told(main) == [f"{path}: is a FIFO, not a regular file"]
 
     def test_a_directory_among_them(self, main: Path) -> None:
         main.write_text("")
         path = drop_in(main, "a.toml", "")
         path.unlink()
         path.mkdir()
-        assert told(main) == [f"{path}: is a directory"]
+        assert told(main) == [f"{path}: is a directory, not a regular file"]
 
 
 def test_loading_leaves_the_files_as_they_are(main: Path) -> None:

@@ -236,21 +236,21 @@ class TestWhatIsNoFileOfNames:
 
     def test_a_directory(self, main: Path, odd: Path) -> None:
         odd.mkdir()
-        self.check(main, odd, ": is a directory")
+        self.check(main, odd, ": is a directory, not a regular file")
 
     def test_a_fifo(self, main: Path, odd: Path) -> None:
         os.mkfifo(odd)
-        self.check(main, odd, ": is no regular file")
+        self.check(main, odd, ": is a FIFO, not a regular file")
 
     def test_a_socket(self, main: Path, odd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(odd.parent)
         with socket.socket(socket.AF_UNIX) as server:
             server.bind(odd.name)
-            self.check(main, odd, ": is no regular file")
+            self.check(main, odd, ": is a socket, not a regular file")
 
     def test_a_device_without_end(self, main: Path, odd: Path) -> None:
         odd.symlink_to("/dev/zero")
-        self.check(main, odd, ": is no regular file")
+        self.check(main, odd, ": is a device, not a regular file")
 
     def test_a_symlink_that_leads_nowhere(self, main: Path, odd: Path) -> None:
         odd.symlink_to("nowhere")
@@ -277,7 +277,7 @@ class TestWhatIsNoFileOfNames:
         assert os.stat(odd).st_size == 0  # noqa: PTH116  # what is read
         config = load(main)
         assert list(config.policy.domains) == ["a.example", "z.example"]
-        assert told(config)[-1] == f"{odd}: is larger than 0 MiB"
+        assert told(config)[-1] == f"{odd}: is larger than 100 bytes"
         assert config.unread == (odd,)
 
     def test_one_that_became_a_fifo(self, main: Path, odd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -290,7 +290,7 @@ class TestWhatIsNoFileOfNames:
         monkeypatch.setattr(
             Path, "stat", lambda path, **given: regular if path == odd else real(path, **given)
         )
-        self.check(main, odd, ": is no regular file")
+        self.check(main, odd, ": is a FIFO, not a regular file")
 
     def test_one_that_may_not_be_read(self, main: Path, odd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Root reads everything, so the refusal has to be made."""

@@ -354,7 +354,8 @@ def test_what_cannot_be_read_keeps_what_it_said(etc: Etc) -> None:
             etc.hosts.mkdir()
             views.files_changed()
             await asyncio.sleep(0.01)
-            assert views.problems == (f"{etc.hosts}: Is a directory: keeping what was last read from it",)
+            refused = f"{etc.hosts}: a directory, not a regular file: keeping what was last read from it"
+            assert views.problems == (refused,)
             assert views.answer(WWW).addresses == addresses("192.0.2.1")
             assert changes.domains == [WWW]
             etc.hosts.rmdir()

@@ -105,7 +105,7 @@ def test_a_file_that_cannot_be_read_is_no_reason_to_die(
     (tmp_path / "findings.json").mkdir()
     assert StateFile(tmp_path).load() == []
     (message,) = logged(caplog)
-    assert message.endswith("findings.json: Is a directory, ignoring")
+    assert "findings.json is damaged: it is a directory, not a regular file; kept as " in message
 
 
 @contextmanager
