@@ -11,11 +11,12 @@ from typing import Any, NoReturn, TypeAlias
 from .environment import Environment
 from .errors import CommandError
 from .exit_codes import USAGE
+from .log_format import FORMS
 
 Commands: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001  # it has no public name
 """What add_commands() returns."""
 
-LOG_LEVELS = ("debug", "info", "warning", "error")
+LOG_LEVELS = ("debug", "info", "warn", "error")
 
 Command = Callable[[argparse.Namespace, Environment], int]
 """Returns an exit code, or raises CommandError."""
@@ -59,26 +60,43 @@ def add_command(
     """summary: for the list of commands. description: for the command's own help."""
     parser = commands.add_parser(name, help=summary, description=description)
     parser.set_defaults(command=command)
-    add_log_level(parser)
+    add_logging(parser)
     return parser
 
 
-def add_log_level(parser: argparse.ArgumentParser, *names: str) -> None:
-    """SUPPRESS, so that a command's own default does not undo what stands before its name."""
+def add_logging(parser: argparse.ArgumentParser) -> None:
+    """The dotted options are those of every Prometheus exporter; --log-level is what it was called before.
+
+    SUPPRESS, so that a command's own default does not undo what stands before its name.
+    """
+    levels = {"--log.level": "how much to log on stderr", "--log-level": argparse.SUPPRESS}
+    for name, help_text in levels.items():
+        parser.add_argument(
+            name,
+            dest="log_level",
+            type=_log_level,
+            choices=LOG_LEVELS,
+            default=argparse.SUPPRESS,
+            help=help_text,
+        )
     parser.add_argument(
-        "--log-level",
-        *names,
-        choices=LOG_LEVELS,
+        "--log.format",
+        dest="log_format",
+        choices=FORMS,
         default=argparse.SUPPRESS,
-        help="how much to log on stderr",
+        help="how log lines read; default: text",
     )
 
 
-def add_config(parser: argparse.ArgumentParser, *names: str) -> None:
+def _log_level(text: str) -> str:
+    return "warn" if text == "warning" else text
+
+
+def add_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-c",
         "--config",
-        *names,
+        "--config.file",
         type=Path,
         metavar="FILE",
         help="the configuration; default: /etc/lowatch/lowatch.toml, where there is one",

@@ -7,6 +7,7 @@ import argparse
 from lowatch.config.errors import ConfigErrors
 from lowatch.config.load import DEFAULT_PATH, load
 from lowatch.config.schema import Config
+from lowatch.core.printable import printable
 
 from .arguments import Commands, add_command, add_config
 from .environment import Environment
@@ -60,7 +61,7 @@ def report_names(config: Config, environment: Environment) -> None:
     from lowatch.config.show import counted  # noqa: PLC0415
 
     lines = [
-        f"{one.path}: {counted(one.domains, 'domain')} in {counted(one.files, 'file')}"
+        f"{printable(one.path)}: {counted(one.domains, 'domain')} in {counted(one.files, 'file')}"
         for one in config.domains_from
     ]
     if lines:
@@ -70,5 +71,6 @@ def report_names(config: Config, environment: Environment) -> None:
 
 def report_valid(config: Config, environment: Environment) -> None:
     """Says of each file that it is valid."""
-    lines = [f"{file}: valid" for file in config.files] or [f"no {DEFAULT_PATH}: the defaults are valid"]
+    lines = [f"{printable(str(file))}: valid" for file in config.files]
+    lines = lines or [f"no {DEFAULT_PATH}: the defaults are valid"]
     environment.write("".join(f"{line}\n" for line in lines))

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TextIO
 
+from lowatch.core.printable import printable
+
 from .errors import CommandError
 from .exit_codes import OUTPUT
 
@@ -70,9 +72,9 @@ class Environment:
             raise CommandError(OUTPUT, [message]) from None
 
     def tell(self, line: str) -> None:
-        """One line to stderr; where that is closed, nobody wants to know."""
+        """One line to stderr, whatever is in it; where that is closed, nobody wants to know."""
         try:
-            self.stderr.write(f"{line}\n")
+            self.stderr.write(f"{printable(line)}\n")
             self.stderr.flush()
         except OSError:
             return

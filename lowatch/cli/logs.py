@@ -12,23 +12,7 @@ from contextlib import contextmanager
 from lowatch.core.limits import LOG_QUEUE_BYTES
 
 from .environment import Environment
-
-# sd-daemon(3): a line that starts so has that priority in the journal.
-_PREFIXES = (
-    (logging.CRITICAL, "<2>"),
-    (logging.ERROR, "<3>"),
-    (logging.WARNING, "<4>"),
-    (logging.INFO, "<6>"),
-    (logging.DEBUG, "<7>"),
-)
-
-
-class _JournalFormatter(logging.Formatter):
-    """A priority for each line; the journal itself knows when, and who."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        prefix = next((text for level, text in _PREFIXES if record.levelno >= level), "<7>")
-        return "\n".join(prefix + line for line in super().format(record).splitlines())
+from .log_format import Formatter
 
 
 class _JournalStream(logging.Handler):
@@ -83,15 +67,17 @@ class _JournalStream(logging.Handler):
 
 
 @contextmanager
-def logging_to(environment: Environment, level: str) -> Iterator[None]:
-    """Records of `level` and above go to the environment's stderr, until this is left again."""
+def logging_to(environment: Environment, level: str, form: str = "text") -> Iterator[None]:
+    """Records of `level` and above go to the environment's stderr, until this is left again.
+
+    form: one of log_format.FORMS.
+    """
     handler: logging.Handler
     if environment.under_systemd:
         handler = _JournalStream(environment.stderr.fileno())
-        handler.setFormatter(_JournalFormatter("%(message)s"))
     else:
         handler = logging.StreamHandler(environment.stderr)
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(Formatter(form, for_journal=environment.under_systemd))
     root = logging.getLogger()
     before = root.level
     root.addHandler(handler)

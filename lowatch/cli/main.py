@@ -11,7 +11,7 @@ from typing import NoReturn
 from lowatch import __version__
 from lowatch.config.errors import ConfigErrors
 
-from .arguments import Command, Parser, add_command, add_log_level
+from .arguments import Command, Parser, add_command, add_logging
 from .environment import Environment
 from .errors import CommandError
 from .exit_codes import BROKEN_PIPE, INTERNAL, INTERRUPTED, USAGE
@@ -35,7 +35,7 @@ def main(argv: Sequence[str], environment: Environment) -> int:
         return BROKEN_PIPE
     except Exception:  # a bug: the one case where a traceback is of use
         what = "lowatch: this is a bug of lowatch; please report it with what follows"
-        return _end(environment, INTERNAL, [what, traceback.format_exc().rstrip()])
+        return _end(environment, INTERNAL, [what, *traceback.format_exc().splitlines()])
 
 
 def _end(environment: Environment, code: int, lines: Iterable[str]) -> int:
@@ -48,7 +48,7 @@ def _run(argv: Sequence[str], environment: Environment) -> int:
     arguments = _parser(argv, environment).parse_args(argv)
     command: Command = arguments.command
     level = getattr(arguments, "log_level", arguments.default_log_level)
-    with logging_to(environment, level):
+    with logging_to(environment, level, getattr(arguments, "log_format", "text")):
         return command(arguments, environment)
 
 
@@ -61,8 +61,8 @@ def _parser(argv: Sequence[str], environment: Environment) -> Parser:
         "domains that resolve into this host, with nobody serving them.",
     )
     parser.add_argument("--version", action="version", version=f"lowatch {__version__}")
-    parser.set_defaults(default_log_level="warning")
-    add_log_level(parser)
+    parser.set_defaults(default_log_level="warn")
+    add_logging(parser)
     commands = parser.add_commands("COMMAND")
     named = [name for name in _COMMANDS if name in argv[:1]]
     for name in named or _COMMANDS:

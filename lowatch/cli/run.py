@@ -13,7 +13,7 @@ from lowatch.config.errors import ConfigError, ConfigErrors
 from lowatch.config.load import load
 from lowatch.config.schema import Config, WebSettings
 
-from .arguments import LOG_LEVELS, Commands, add_command, add_config
+from .arguments import Commands, add_command, add_config
 from .config import refuse_problems, report_names, report_valid
 from .environment import Environment
 from .errors import CommandError
@@ -33,7 +33,7 @@ def register(commands: Commands) -> None:
         "configuration, SIGTERM ends it. The --web options override the configuration.",
     )
     parser.set_defaults(default_log_level="info")
-    add_config(parser, "--config.file")
+    add_config(parser)
     parser.add_argument(
         "--config.check",
         dest="config_check",
@@ -48,7 +48,6 @@ def register(commands: Commands) -> None:
         help="where to serve the metrics; may be repeated",
     )
     parser.add_argument("--web.telemetry-path", dest="telemetry_path", metavar="PATH")
-    parser.add_argument("--log.level", dest="log_level", choices=LOG_LEVELS, default=argparse.SUPPRESS)
 
 
 def run(arguments: argparse.Namespace, environment: Environment) -> int:

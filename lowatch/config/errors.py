@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from lowatch.core.printable import printable
+
 
 @dataclass(frozen=True, slots=True)
 class ConfigError:
@@ -13,6 +15,8 @@ class ConfigError:
 
     key: dotted, as in `dns.timeout`; "" for the file itself.
     message: what is wrong, and in parentheses what would be right.
+
+    As text it is one line, whatever the file is called and the message quotes.
     """
 
     file: Path
@@ -22,7 +26,7 @@ class ConfigError:
 
     def __str__(self) -> str:
         place = str(self.file) if self.line is None else f"{self.file}:{self.line}"
-        return f"{place}: {self.key}: {self.message}" if self.key else f"{place}: {self.message}"
+        return printable(f"{place}: {self.key}: {self.message}" if self.key else f"{place}: {self.message}")
 
 
 def not_utf_8(error: UnicodeDecodeError) -> str:

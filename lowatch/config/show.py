@@ -110,8 +110,14 @@ def _array(values: Iterable[object]) -> str:
 
 
 def _string(value: object) -> str:
-    """A TOML basic string: JSON's, with DEL escaped as well (TOML 1.0, "String")."""
-    return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
+    """A TOML basic string (TOML 1.0, "String"): JSON's, with what a terminal would obey escaped as well."""
+    text = json.dumps(str(value), ensure_ascii=False)
+    return text if text.isprintable() else "".join(c if c.isprintable() else _escape(c) for c in text)
+
+
+def _escape(character: str) -> str:
+    number = ord(character)
+    return f"\\u{number:04x}" if number <= 0xFFFF else f"\\U{number:08x}"
 
 
 def _boolean(value: bool) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from lowatch.core.addresses import format_address
 from lowatch.core.findings import Kind, Severity
 from lowatch.core.lifecycle import Now, State, Tracked
+from lowatch.core.printable import printable
 
-from .phrases import duration, place, printable, rfc3339
+from .phrases import duration, place, rfc3339
 
 IDENTIFIER = "lowatch"
 

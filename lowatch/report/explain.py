@@ -12,11 +12,12 @@ from lowatch.core.held import Held
 from lowatch.core.lifecycle import Tracked
 from lowatch.core.listeners import Connect, Listener
 from lowatch.core.observed import Unknown
+from lowatch.core.printable import printable
 from lowatch.core.snapshot import Problem
 from lowatch.core.verdicts import JudgedEndpoint, Verdict
 
 from .explain_answer import COLUMN, INDENT, answer_lines, step
-from .phrases import duration, listed, printable, rfc3339
+from .phrases import duration, listed, rfc3339
 from .terminal import Cell, Screen, Style
 from .text_findings import finding_lines, tell
 

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator
 
 from lowatch.core.addresses import Address, format_address
 from lowatch.core.answers import Answer, OtherView, RRset, Service, Status, View
+from lowatch.core.printable import printable
 from lowatch.core.views import in_effect
 
-from .phrases import duration, listed, printable
+from .phrases import duration, listed
 from .terminal import Cell, Screen, Style
 
 INDENT = 2

@@ -6,8 +6,10 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 
+from lowatch.core.printable import printable
+
 from .history import Occurrence
-from .phrases import count, duration, printable, rfc3339
+from .phrases import count, duration, rfc3339
 
 SCHEMA = 1
 _NO_END = "-"

@@ -19,6 +19,7 @@ from lowatch.core.findings import Kind, Subject
 from lowatch.core.lifecycle import State, Tracked
 from lowatch.core.limits import ACKNOWLEDGED_SERIES, DOMAIN_STATUS_SERIES, FINDING_SERIES, ORPHAN_SERIES
 from lowatch.core.names import UNSETTLED
+from lowatch.core.printable import printable
 from lowatch.core.verdicts import JudgedEndpoint, Verdict
 
 from .metrics_families import (
@@ -140,7 +141,7 @@ _ORPHAN = template(LO_ORPHAN_VIP)
 
 
 def _orphan_series(interface: str, address: Address, domain: str, port: Port) -> str:
-    place = (escape(interface), format_address(address), escape(domain))
+    place = (escape(_shown(interface)), format_address(address), escape(domain))
     return _ORPHAN % (*place, port.number, port.protocol)
 
 
@@ -164,7 +165,12 @@ def _finding_series(tracked: Tracked) -> str:
 def _place(subject: Subject) -> tuple[str, str, str]:
     """The labels interface, address, domain."""
     address = "" if subject.address is None else format_address(subject.address)
-    return subject.interface or "", address, subject.domain or ""
+    return _shown(subject.interface or ""), address, subject.domain or ""
+
+
+def _shown(interface: str) -> str:
+    """As a label has it: its name, but for what a terminal or a page would obey."""
+    return interface if interface.isprintable() else printable(interface)
 
 
 def _acknowledged_lines(findings: Collection[Tracked]) -> tuple[list[str], int]:
@@ -224,7 +230,7 @@ def _count_held(audit: Audit) -> Iterator[tuple[str, int]]:
     counts = Counter((held.interface, family_name(held.address)) for held in audit.held)
     interfaces = sorted({interface for interface, _ in counts})
     for interface, family in product(interfaces, ("ipv4", "ipv6")):
-        yield series(HELD_ADDRESSES, interface, family), counts[interface, family]
+        yield series(HELD_ADDRESSES, _shown(interface), family), counts[interface, family]
 
 
 def _count_domains(audit: Audit) -> Iterator[tuple[str, int]]:

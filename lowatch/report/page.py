@@ -16,9 +16,10 @@ from lowatch.core.answers import Status
 from lowatch.core.audit import Audit
 from lowatch.core.lifecycle import State
 from lowatch.core.names import UNSETTLED, name_report
+from lowatch.core.printable import printable
 
 from .order import names_in_order, things
-from .phrases import count, duration, first_few, printable, rfc3339
+from .phrases import count, duration, first_few, rfc3339
 from .text_findings import Told, tell
 
 ROWS_SHOWN = 200

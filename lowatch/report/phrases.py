@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from lowatch.core.addresses import Port, format_address
 from lowatch.core.findings import Subject
+from lowatch.core.printable import printable
 
 _LAST_SECOND = 253402300799  # 9999-12-31T23:59:59Z, the last that RFC 3339 can write
 _MANY_PORTS = 6
@@ -48,16 +49,6 @@ def first_few(words: Sequence[str], few: int = 3) -> str:
     """The first of many: "a, b, c and 997 more"."""
     more = len(words) - few
     return listed([*words[:few], f"{more:,} more"] if more > 0 else words)
-
-
-def printable(text: str) -> str:
-    r"""Printable ASCII: all else is escaped, a control character as \x1b.
-
-    Names and labels come from DNS servers and from whoever configures interfaces: none of them may
-    move the cursor, or start a line of a log.
-    """
-    ascii_text = text.encode("ascii", "backslashreplace").decode("ascii")
-    return "".join(c if " " <= c <= "~" else f"\\x{ord(c):02x}" for c in ascii_text)
 
 
 def place(subject: Subject, ports: Sequence[Port] = ()) -> str:

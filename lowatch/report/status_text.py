@@ -12,10 +12,11 @@ from lowatch.core.answers import Status as AnswerStatus
 from lowatch.core.audit import Audit
 from lowatch.core.findings import Severity
 from lowatch.core.lifecycle import State
+from lowatch.core.printable import printable
 from lowatch.core.vitals import Vital
 
 from .order import findings_in_order
-from .phrases import count, duration, first_few, listed, printable, rfc3339
+from .phrases import count, duration, first_few, listed, rfc3339
 from .status import STATES, LastReload, Status
 from .terminal import Cell, Screen, Style
 from .text_findings import SEVERITY_STYLES, tell

@@ -11,9 +11,10 @@ from collections.abc import Iterator, Sequence
 from lowatch.core.answers import Status
 from lowatch.core.audit import Audit
 from lowatch.core.findings import Severity
+from lowatch.core.printable import printable
 from lowatch.core.verdicts import Verdict
 
-from .phrases import count, listed, printable, rfc3339
+from .phrases import count, listed, rfc3339
 from .terminal import Cell, Screen, Style
 from .text_endpoints import accepted_endpoints, endpoint_lines, verdicts_of_names, words
 from .text_findings import SEVERITY_STYLES, Told, finding_lines, tell

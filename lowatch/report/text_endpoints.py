@@ -10,11 +10,12 @@ from lowatch.core.addresses import Address, Port, format_address
 from lowatch.core.answers import View
 from lowatch.core.findings import Kind
 from lowatch.core.lifecycle import State, Tracked
+from lowatch.core.printable import printable
 from lowatch.core.verdicts import JudgedEndpoint, Verdict
 from lowatch.core.views import IN_WORDS
 
 from .order import endpoints_in_order
-from .phrases import count, listed, printable
+from .phrases import count, listed
 from .terminal import Cell, Screen, Style, narrowest_table
 
 FEW = 12

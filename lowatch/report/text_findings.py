@@ -9,9 +9,10 @@ from itertools import groupby
 
 from lowatch.core.findings import Kind, Severity
 from lowatch.core.lifecycle import State, Tracked
+from lowatch.core.printable import printable
 
 from .order import findings_in_order, thing
-from .phrases import count, duration, first_few, place, printable, rfc3339
+from .phrases import count, duration, first_few, place, rfc3339
 from .terminal import Cell, Screen, Style
 
 SEVERITY_STYLES = {

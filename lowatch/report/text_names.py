@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from lowatch.core.addresses import format_address
 from lowatch.core.answers import Answer, Status
 from lowatch.core.names import ABSENT, UNSETTLED, name_report
+from lowatch.core.printable import printable
 
-from .phrases import count, duration, listed, printable
+from .phrases import count, duration, listed
 from .terminal import Cell, Screen, Style
 
 FEW = 10

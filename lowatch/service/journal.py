@@ -254,4 +254,5 @@ def stderr_is_journal(environ: Mapping[str, str], descriptor: int = 2) -> bool:
 
 
 def _show(fields: Mapping[str, str]) -> None:
-    _log.log(_LEVELS.get(fields["PRIORITY"], logging.INFO), "%s", fields["MESSAGE"])
+    level = _LEVELS.get(fields["PRIORITY"], logging.INFO)
+    _log.log(level, "%s", fields["MESSAGE"], extra={"alert": fields})

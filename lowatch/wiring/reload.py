@@ -74,7 +74,9 @@ class Reload:
             _refuse_lost_names(before, config)
             self._take(config)
         except ConfigErrors as errors:
-            _log.error("reload failed, the old configuration goes on:\n%s", errors)
+            _log.error("reload failed, keeping the previous configuration")
+            for one in errors.errors:
+                _log.error("%s", one)
             return str(errors)
         except NoThreadError as error:
             _log.error("reload failed, the old configuration goes on: %s", error)

@@ -41,7 +41,7 @@ def _walk(words: tuple[str, ...], parser: argparse.ArgumentParser) -> Iterator[C
     options = tuple(
         Option(tuple(action.option_strings), tuple(action.choices or ()))
         for action in parser._actions
-        if action.option_strings
+        if action.option_strings and action.help is not argparse.SUPPRESS
     )
     below = {
         name: subparser

@@ -134,7 +134,7 @@ def test_options(shell: Shell) -> None:
 
 def test_options_after_one_that_has_a_value(shell: Shell) -> None:
     [check] = (command for command in commands() if command.words == ("check",))
-    line = "lowatch --log-level info check --"
+    line = "lowatch --log.level info check --"
     assert completed(shell, [line]) == {line: check.long_options}
 
 

@@ -3,7 +3,7 @@
 function __lowatch_at --description 'whether the command line has this command, and no other'
     set -l words (string match --invert -- '-*' (commandline -opc))[2..]
     # The value of an option that stands before the command is not a command.
-    if set -q words[1]; and contains -- $words[1] debug info warning error
+    if set -q words[1]; and contains -- $words[1] debug info warn warning error text logfmt json
         set -e words[1]
     end
     switch "$argv"
@@ -21,7 +21,8 @@ end
 complete -c lowatch -f
 complete -c lowatch -l help -s h -d 'Show the options'
 complete -c lowatch -n __lowatch_at -l version -d 'Show the version'
-complete -c lowatch -n 'not __lowatch_at config' -l log-level -x -a 'debug info warning error' -d 'How much to log'
+complete -c lowatch -n 'not __lowatch_at config' -l log.level -x -a 'debug info warn error' -d 'How much to log'
+complete -c lowatch -n 'not __lowatch_at config' -l log.format -x -a 'text logfmt json' -d 'How log lines read'
 
 complete -c lowatch -n __lowatch_at -a check -d 'One audit, now'
 complete -c lowatch -n __lowatch_at -a explain -d 'Why a verdict is what it is'
@@ -36,6 +37,7 @@ complete -c lowatch -n '__lowatch_at config' -a show -d 'The effective configura
 
 for command in check explain run 'config check' 'config show'
     complete -c lowatch -n "__lowatch_at $command" -l config -s c -r -F -d 'The configuration'
+    complete -c lowatch -n "__lowatch_at $command" -l config.file -r -F -d 'The configuration'
 end
 for command in status reload
     complete -c lowatch -n "__lowatch_at $command" -l socket -r -F -d "The daemon's control socket"
@@ -60,8 +62,6 @@ complete -c lowatch -n '__lowatch_at history' -l any-writer -d 'Also what other 
 complete -c lowatch -n '__lowatch_at history' -l directory -s D -r -F -d 'The directory of the journal files'
 complete -c lowatch -n '__lowatch_at history' -l file -r -F -d 'Journal files'
 
-complete -c lowatch -n '__lowatch_at run' -l config.file -r -F -d 'The configuration'
 complete -c lowatch -n '__lowatch_at run' -l config.check -d 'Check the configuration, and do not start'
-complete -c lowatch -n '__lowatch_at run' -l log.level -x -a 'debug info warning error' -d 'How much to log'
 complete -c lowatch -n '__lowatch_at run' -l web.listen-address -x -d 'Where to serve the metrics'
 complete -c lowatch -n '__lowatch_at run' -l web.telemetry-path -x -d 'The path of the metrics'

@@ -205,6 +205,8 @@ def test_warnings_are_logged_and_no_more(lowatch: CommandLine, monkeypatch: pyte
 
     monkeypatch.setattr(lowatch.wiring, "check", check)
     assert lowatch("check").stderr.endswith(" WARNING lowatch.test: shown\n")
-    assert "hidden" in lowatch("check", "--log-level", "info").stderr
+    assert "hidden" in lowatch("check", "--log.level", "info").stderr
+    assert "shown" in lowatch("check", "--log.level", "warn").stderr
+    assert "shown" in lowatch("check", "--log.level", "warning").stderr
     assert "hidden" in lowatch("--log-level", "debug", "check").stderr
     assert lowatch("--log-level", "debug", "check", "--log-level", "error").stderr == ""

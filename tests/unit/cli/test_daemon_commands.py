@@ -116,7 +116,7 @@ class TestReload:
         assert stderr.splitlines() == [
             "lowatch: not reloaded, the old configuration goes on:",
             "lowatch.toml:3: ports: 70000",
-            "lowatch.toml:9: hold: 'zw\u00f6lf'",
+            r"lowatch.toml:9: hold: 'zw\xf6lf'",
         ]
 
     def test_a_reload_that_hangs(self, lowatch: CommandLine, controlled: Controlled) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import logging
 import socket
 from collections.abc import Callable
@@ -130,7 +131,7 @@ class TestLogs:
         assert " INFO lowatch.test: info\n" in stderr
         assert "debug" not in stderr
 
-    @pytest.mark.parametrize("option", ["--log-level", "--log.level"])
+    @pytest.mark.parametrize("option", ["--log.level", "--log-level"])
     def test_the_level_has_two_names(self, lowatch: CommandLine, option: str) -> None:
         assert "debug" in lowatch("run", option, "debug").stderr
         assert "two" not in lowatch("run", f"{option}=error").stderr
@@ -139,7 +140,16 @@ class TestLogs:
         ours, journal = socket.socketpair()
         with ours, journal, ours.makefile("w") as stderr:
             lowatch("run", "--log-level", "debug", under_systemd=True, stderr=stderr)
-            assert journal.recv(4096) == b"<7>debug\n<6>info\n<4>two\n<4>lines\n<3>error\n<2>critical\n"
+            assert journal.recv(4096) == b"<7>debug\n<6>info\n<4>two\\x0alines\n<3>error\n<2>critical\n"
+
+    def test_the_format_is_chosen(self, lowatch: CommandLine) -> None:
+        first, *_ = lowatch("run", "--log.format", "json").stderr.splitlines()
+        assert json.loads(first)["msg"] == "info"
+        first, *_ = lowatch("--log.format=logfmt", "run").stderr.splitlines()
+        assert first.endswith("level=info logger=lowatch.test msg=info")
+
+    def test_a_line_break_forges_no_line(self, lowatch: CommandLine) -> None:
+        assert r" WARNING lowatch.test: two\x0alines" in lowatch("run").stderr
 
     def test_nothing_is_left_behind(self, lowatch: CommandLine) -> None:
         root = logging.getLogger()

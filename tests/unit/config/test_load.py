@@ -75,7 +75,7 @@ class TestFiles:
         assert f"{below}: cannot be read: Not a directory" in told(below)
 
     def test_a_path_that_cannot_be(self) -> None:
-        assert told(Path("a\0b")) == ["a\0b: cannot be read: embedded null byte"]
+        assert told(Path("a\0b")) == [r"a\x00b: cannot be read: embedded null byte"]
 
     def test_an_unreadable_file(self, main: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Root reads everything, so the refusal has to be made."""

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from lowatch.core.addresses import parse_address, parse_port
 from lowatch.core.findings import Kind, Subject
-from lowatch.report.phrases import count, duration, listed, place, printable, rfc3339
+from lowatch.report.phrases import count, duration, listed, place, rfc3339
 
 
 @pytest.mark.parametrize(
@@ -52,17 +52,6 @@ def test_counts_and_lists() -> None:
     assert count(1, "name") == "1 name"
     assert count(1059, "address", "addresses") == "1,059 addresses"
     assert [listed(["a", "b", "c"][:n]) for n in range(4)] == ["", "a", "a and b", "a, b and c"]
-
-
-def test_printable_escapes_what_a_terminal_would_obey() -> None:
-    assert printable("a\x1b[2Jb\r\n\x7f\x9b\u202e\U0001f600\ud800") == (
-        r"a\x1b[2Jb\x0d\x0a\x7f\x9b\u202e\U0001f600\ud800"
-    )
-
-
-@given(st.text(st.characters()))
-def test_printable_is_printable_ascii(text: str) -> None:
-    assert all(" " <= character <= "~" for character in printable(text))
 
 
 V4 = parse_address("192.0.2.10")

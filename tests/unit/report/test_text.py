@@ -12,10 +12,11 @@ from lowatch.core.audit import Audit
 from lowatch.core.findings import Kind
 from lowatch.core.lifecycle import State, Tracked
 from lowatch.core.listeners import Listener
+from lowatch.core.printable import printable
 from lowatch.core.snapshot import Problem
 from lowatch.core.verdicts import Verdict
 from lowatch.report import text_endpoints
-from lowatch.report.phrases import place, printable
+from lowatch.report.phrases import place
 from lowatch.report.terminal import NARROWEST
 from lowatch.report.text import render, render_progress
 
