@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import time
 
 from lowatch.config.errors import ConfigErrors
 from lowatch.config.load import DEFAULT_PATH, load
@@ -36,7 +37,7 @@ def register(commands: Commands) -> None:
 
 
 def check(arguments: argparse.Namespace, environment: Environment) -> int:
-    config = load(arguments.config)
+    config = load(arguments.config, time.time())
     refuse_problems(config)
     report_valid(config, environment)
     report_names(config, environment)
@@ -70,7 +71,8 @@ def report_names(config: Config, environment: Environment) -> None:
 
 
 def report_valid(config: Config, environment: Environment) -> None:
-    """Says of each file that it is valid."""
+    """Says of each file that it is valid, and what has no effect in it."""
     lines = [f"{printable(str(file))}: valid" for file in config.files]
     lines = lines or [f"no {DEFAULT_PATH}: the defaults are valid"]
+    lines += map(str, config.hints)
     environment.write("".join(f"{line}\n" for line in lines))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -53,8 +54,8 @@ def register(commands: Commands) -> None:
 def run(arguments: argparse.Namespace, environment: Environment) -> int:
     override = _override(arguments)
 
-    def read() -> Config:
-        config = load(arguments.config)
+    def read(wall: float | None = None) -> Config:
+        config = load(arguments.config, wall)
         return replace(config, web=override(config.web))
 
     def read_again() -> Config:
@@ -65,7 +66,7 @@ def run(arguments: argparse.Namespace, environment: Environment) -> int:
             raise ConfigErrors([ConfigError(path, None, "", message)])
         return read()
 
-    config = read()
+    config = read(time.time())
     if arguments.config_check:
         refuse_problems(config)
         report_valid(config, environment)

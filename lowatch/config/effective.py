@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from glob import escape
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -52,7 +53,7 @@ class _Merged:
         }
 
 
-def effective(tables: Iterable[Table], errors: list[ConfigError]) -> Config:
+def effective(tables: Iterable[Table], errors: list[ConfigError], wall: float | None = None) -> Config:
     """One configuration of all files; appends to `errors` where they contradict each other.
 
     With errors, earlier ones included, the result is no more than a means to find further ones.
@@ -76,6 +77,7 @@ def effective(tables: Iterable[Table], errors: list[ConfigError]) -> Config:
         ports=ports,
         named=domains if domains_from else DomainTable(),
         domains_from=domains_from,
+        hints=() if wall is None else tuple(_expired(merged.lists["acknowledge"], wall)),
     )
 
 
@@ -106,6 +108,14 @@ def _acknowledgements(tables: Iterable[Table], errors: list[ConfigError]) -> Ite
             message = f"would match every finding (give one at least of {', '.join(MATCHERS)})"
             errors.append(table.place.error(message))
         yield Acknowledgement(**table.values)
+
+
+def _expired(tables: Iterable[Table], wall: float) -> Iterator[ConfigError]:
+    for table in tables:
+        if table.values["until"] <= wall:
+            last = datetime.fromtimestamp(table.values["until"] - 1).astimezone().date()
+            message = f"expired on {last} and has no effect; remove it, or set another date"
+            yield table.place.error(message)
 
 
 def _dns(merged: _Merged, errors: list[ConfigError]) -> DnsSettings:

@@ -19,9 +19,10 @@ from .tables import TableReader
 DEFAULT_PATH = Path("/etc/lowatch/lowatch.toml")
 
 
-def load(path: Path | None = None) -> Config:
+def load(path: Path | None = None, wall: float | None = None) -> Config:
     """The effective configuration of a file and the lowatch.d/*.toml beside it.
 
+    wall: the time by the clock, in seconds, for hints at what is over; None for no hints.
     path: None for DEFAULT_PATH, which need not exist. Raises ConfigErrors with every mistake; those in
     the files of [[domains_from]] are the result's `problems` instead.
     """
@@ -34,7 +35,7 @@ def load(path: Path | None = None) -> Config:
             tables.append(reader.document(read_document(file, pipe=file == path)))
         except ConfigErrors as rejected:
             errors += rejected.errors
-    config = effective(tables, errors)
+    config = effective(tables, errors, wall)
     if errors:
         raise ConfigErrors(sorted(errors, key=lambda error: _position(error, files)))
     return read_names(replace(config, files=tuple(files)))

@@ -108,6 +108,7 @@ class Config:
     named: the domains that the TOML itself names, where domains_from adds to them.
     problems: what is wrong with the files of domains_from, the rest of which is in force: the first
     hundred, and where there are more a last one that says so.
+    hints: what is valid and has no effect, where load() was asked for it.
     unread: the files, and directories, of which nothing or only a beginning could be read.
     files: what this was read from, in order; none for the defaults.
     sources: where they are, to look whether they have changed.
@@ -121,6 +122,7 @@ class Config:
     named: DomainTable = field(default_factory=DomainTable)
     domains_from: tuple[DomainsFrom, ...] = ()
     problems: tuple[ConfigError, ...] = ()
+    hints: tuple[ConfigError, ...] = field(default=(), compare=False)
     unread: tuple[Path, ...] = ()
     files: tuple[Path, ...] = field(default=(), compare=False)
     sources: Sources = field(default_factory=Sources, compare=False)

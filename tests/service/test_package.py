@@ -56,6 +56,9 @@ def test_installed_it_runs(bare: Machine) -> None:
     assert bare.run("systemctl is-enabled lowatch.service").strip() == "enabled"
     assert bare.attempt("systemctl is-enabled lowatch.socket").stdout.strip() == "disabled"
     assert bare.run("lowatch config check")
+    # Nothing is configured yet: that is not the same as nothing being wrong.
+    assert "all is well" not in bare.run("systemctl status --no-pager lowatch.service")
+    assert "nothing to check" in bare.show("lowatch.service", "StatusText")
 
 
 def test_its_user_and_group_are_there_whether_it_runs_or_not(bare: Machine) -> None:

@@ -47,6 +47,12 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
+def test_the_index_of_the_internals_has_every_page() -> None:
+    index = ROOT / "docs/internals/README.md"
+    pages = {page.name for page in index.parent.glob("*.md")} - {index.name}
+    assert set(re.findall(r"^\| \[[\w-]+\]\(([\w.-]+)\) \|", index.read_text(), re.MULTILINE)) == pages
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_make_targets_exist(page: Path) -> None:
     targets = set(re.findall(r"^([a-z0-9]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))

@@ -30,6 +30,19 @@ def test_check_of_a_valid_one(lowatch: CommandLine, config_file: WriteConfig) ->
     assert lowatch("config", "check", "-c", path) == (0, f"{path}: valid\n{addition}: valid\n", "")
 
 
+def test_check_of_one_with_an_acknowledgement_that_is_over(
+    lowatch: CommandLine, config_file: WriteConfig
+) -> None:
+    """It is valid, and does nothing any more."""
+    text = '[[acknowledge]]\nkind = "idle-vip"\nuntil = {}\nreason = "known"\n'
+    path = config_file(text.format("2099-01-01") + text.format("2024-02-29T23:00:00Z"))
+    hint = (
+        f"{path}:5: acknowledge[1]: expired on 2024-02-29 and has no effect; remove it, or set another date"
+    )
+    assert lowatch("config", "check", "-c", path) == (0, f"{path}: valid\n{hint}\n", "")
+    assert lowatch("run", "--config.check", "-c", path) == (0, f"{path}: valid\n{hint}\n", "")
+
+
 def test_check_of_one_with_names_from_files(lowatch: CommandLine, config_file: WriteConfig) -> None:
     path = config_file('domains = ["a.example"]\n[[domains_from]]\npath = "names.txt"')
     names = path.parent / "names.txt"
