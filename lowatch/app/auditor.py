@@ -7,7 +7,7 @@ that leads elsewhere may be marked as often as its answer changes: nothing is lo
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from lowatch.core.addresses import Address, Prefix, is_loopback
@@ -15,7 +15,7 @@ from lowatch.core.arp import NOBODY, Arp
 from lowatch.core.held import BlackHole, LocalPrefix
 from lowatch.core.judgement import DomainJudgement, Judgement, judge
 from lowatch.core.limits import NAMES_LISTED
-from lowatch.core.listeners import Endpoint
+from lowatch.core.listeners import Connect, Endpoint
 from lowatch.core.names import Followed
 from lowatch.core.observed import Known, Unknown
 from lowatch.core.policy import Policy
@@ -26,6 +26,9 @@ from .absent import AbsentInterfaces
 from .collect import Holders, ask_arp, ask_black_holes, ask_prefixes
 from .domains import Domains, Look
 from .ports import Clock, Host, Prober, Resolver
+
+_FRESH = 0.2
+"""Seconds for which what a connect met is what it would meet now."""
 
 
 class Auditor:
@@ -137,6 +140,37 @@ class Auditor:
     def poll(self) -> None:
         """Ask again who serves the endpoints that are not well; mark the domains where that changed."""
         self._marked |= self._domains.poll()
+
+    # What connects meet.
+
+    @property
+    def probes_due(self) -> float | None:
+        """When probe_again() has something to do, in monotonic seconds."""
+        return self._domains.probes_due
+
+    async def probe_again(self) -> None:
+        """Connect again where it is time; mark the domains where that met something else."""
+        self._mark_endpoints(await self._domains.probe_again())
+
+    async def confirm(self, endpoints: Sequence[Endpoint]) -> bool:
+        """Connect to these once more. True: some met something else, and their domains are marked."""
+        if not (self._policy.probe and self._host.loopback_up()):
+            return False
+        newer_than = self._clock.now().monotonic - _FRESH
+        changed = await self._domains.confirm(endpoints, newer_than)
+        self._mark_endpoints(changed)
+        return bool(changed)
+
+    def connect_answered(self, endpoint: Endpoint, met: Connect | Unknown) -> None:
+        """What a connect met whose answer nobody waited for."""
+        if self._domains.learn(endpoint, met):
+            self._mark_endpoints([endpoint])
+
+    def _mark_endpoints(self, endpoints: Iterable[Endpoint]) -> None:
+        for address, port in endpoints:
+            self._marked.update(
+                name for name in self._resolver.at(address) if self._domains.expects(name, {port.number})
+            )
 
     # Auditing.
 

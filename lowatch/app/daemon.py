@@ -9,15 +9,16 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
 from lowatch.core.addresses import Port
 from lowatch.core.audit import Audit, summarise
-from lowatch.core.findings import Kind
+from lowatch.core.findings import Kind, Subject
 from lowatch.core.held import may_hold_ipv6
 from lowatch.core.judgement import Judgement
-from lowatch.core.lifecycle import Tracked, next_due, revive, step
+from lowatch.core.lifecycle import Tracked, about_to_fire, next_due, revive, step
+from lowatch.core.listeners import Endpoint
 from lowatch.core.observed import Unknown
 from lowatch.core.policy import Policy, ports_of
 from lowatch.core.snapshot import Snapshot
@@ -195,6 +196,7 @@ class Daemon:
         due = [self._sweep_at, self._findings_due]
         if self._auditor.not_well:
             due.append(self._poll_pace.due)
+        due.append(self._auditor.probes_due)
         if self._saved_untold or self._alerts.untold:
             due.append(self._turned + _TOLD_BY)
         if self._host.unsettled:
@@ -213,12 +215,14 @@ class Daemon:
         elif self._poll_pace.due <= now and self._auditor.not_well:
             self._auditor.poll()
             self._poll_pace.polled(now, self._clock.now().monotonic)
+        if (due := self._auditor.probes_due) is not None and due <= now:
+            await self._auditor.probe_again()
         if self._auditor.marked:
             await self._audit()
-            self._move_findings()
+            await self._confirm_and_move()
             self._audit_pace.audited(now, self._clock.now().monotonic)
         elif self._findings_due is not None and self._findings_due <= now:
-            self._move_findings()
+            await self._confirm_and_move()
         await self._announce()
         self._turns += 1
 
@@ -250,6 +254,15 @@ class Daemon:
         """The domains of the views-disagree findings that are tracked."""
         subjects = [one.finding.subject for one in self._tracked.values()]
         return {one.domain for one in subjects if one.domain and one.kind is Kind.VIEWS_DISAGREE}
+
+    async def _confirm_and_move(self) -> None:
+        """An orphan fires only after one more connect: the one by which it was found may be long ago."""
+        if self._latest is None:
+            return
+        due = about_to_fire(self._tracked, self._latest[1], self._clock.now(), self._policy)
+        if await self._auditor.confirm(list(_orphans(due))):
+            await self._audit()
+        self._move_findings()
 
     def _move_findings(self) -> None:
         if self._latest is None:
@@ -301,3 +314,10 @@ class Daemon:
             untold = [*self._alerts.untold, *unannounced]
             self._saved_untold = bool(untold)
             self._store.save(as_told(tracked, untold))
+
+
+def _orphans(subjects: Iterable[Subject]) -> Iterator[Endpoint]:
+    """The endpoints that a connect can confirm to be orphaned."""
+    for kind, _, address, _, port, _ in subjects:
+        if kind is Kind.ORPHAN_VIP and address is not None and port is not None:
+            yield Endpoint(address, port)

@@ -14,11 +14,11 @@ from lowatch.core.addresses import EVERYWHERE, Address, destination
 from lowatch.core.answers import Answer
 from lowatch.core.held import Delivery
 from lowatch.core.judgement import DomainJudgement, judge_domain
-from lowatch.core.listeners import Connect, Endpoint, Listener
+from lowatch.core.listeners import SILENT, Connect, Endpoint, Listener
 from lowatch.core.observed import Unknown
 from lowatch.core.policy import Policy
-from lowatch.core.snapshot import DomainView
-from lowatch.core.verdicts import Verdict
+from lowatch.core.snapshot import DomainView, LocalAnswer, PortView
+from lowatch.core.verdicts import JudgedEndpoint, Verdict
 from lowatch.core.views import addresses_of
 
 from .collect import Holders, Place, build_view, expected_endpoints, place
@@ -31,6 +31,9 @@ _SLICE = 256
 
 _NOT_WELL = frozenset({Verdict.ORPHAN, Verdict.BACKLOGGED})
 """Verdicts that the appearance of a listener, or an accept(), would change: no event tells of either."""
+
+_BY_CONNECT = frozenset({Verdict.ORPHAN, Verdict.REDIRECTED, Verdict.UNKNOWN})
+"""Verdicts that a connect may have made, and another one may change, where no socket is."""
 
 _UNSETTLED = _NOT_WELL | {Verdict.REDIRECTED, Verdict.UNKNOWN}
 """Verdicts that a connect() may have made, or may unmake."""
@@ -100,13 +103,19 @@ class Domains:
         version, endpoints = self._listed
         if version != self.version:
             endpoints = [
-                Endpoint(judged.address, judged.port)
+                Endpoint(local.address, view.port)
                 for name in self._not_well
-                for judged in self.judged[name].endpoints
-                if judged.verdict in _NOT_WELL
+                for local, view, judged in self._ports_of(name)
+                if judged.verdict in _NOT_WELL or _met_silence(view)
             ]
             self._listed = self.version, endpoints
         return endpoints
+
+    def _ports_of(self, name: str) -> Iterator[tuple[LocalAnswer, PortView, JudgedEndpoint]]:
+        """What was seen of each endpoint of a domain, and what it came to."""
+        ports = ((local, port) for local in self.views[name].local for port in local.ports)
+        for (local, port), judged in zip(ports, self.judged[name].endpoints, strict=True):
+            yield local, port, judged
 
     def poll(self) -> set[str]:
         """Ask again who serves the endpoints that are not well. The domains that saw it otherwise.
@@ -131,9 +140,39 @@ class Domains:
             port.port.number in numbers for local in view.local for port in local.ports
         )
 
+    # What connects meet, again and again.
+
     def doubt(self) -> None:
         """Confirm anew by a connect() whatever one has confirmed or refuted."""
         self._probes.doubt()
+
+    @property
+    def probes_due(self) -> float | None:
+        """When probe_again() has something to do, in monotonic seconds."""
+        return self._probes.due
+
+    async def probe_again(self) -> list[Endpoint]:
+        """Connect again where it is time. The endpoints that met something else than before."""
+        return await self._probes.again(self._hangs_on_connect)
+
+    async def confirm(self, endpoints: Sequence[Endpoint], newer_than: float) -> list[Endpoint]:
+        """Connect again where that was last done before that. The endpoints that met something else."""
+        return await self._probes.renew(endpoints, newer_than)
+
+    def learn(self, endpoint: Endpoint, probe: Probe) -> bool:
+        """A connect was answered late. Whether it is news."""
+        return self._probes.learn(endpoint, probe)
+
+    def _hangs_on_connect(self, endpoint: Endpoint) -> bool:
+        """Whether what a connect to it meets makes some domain's verdict."""
+        return any(
+            (local.address, view.port) == endpoint
+            and view.listener is None
+            and judged.verdict in _BY_CONNECT
+            for name in self._resolver.at(endpoint.address)
+            if name in self.views
+            for local, view, judged in self._ports_of(name)
+        )
 
     async def sweep(self, look: Look) -> None:
         """Look at every domain that leads here, or did so; forget those that are not followed any more."""
@@ -236,8 +275,7 @@ class Domains:
             if name in self._not_well:
                 for judged in self.judged[name].endpoints:
                     endpoint = Endpoint(judged.address, judged.port)
-                    tcp = judged.port.protocol == "tcp"
-                    if judged.verdict is Verdict.ORPHAN and tcp and endpoint not in probes:
+                    if judged.verdict is Verdict.ORPHAN and endpoint not in probes:
                         yield name, endpoint
 
     def _take(
@@ -264,7 +302,7 @@ class Domains:
         if judged.findings or judged.undecided:
             self.eventful[name] = judged
         verdicts = {endpoint.verdict for endpoint in judged.endpoints}
-        if verdicts & _NOT_WELL:
+        if verdicts & _NOT_WELL or any(_met_silence(port) for local in view.local for port in local.ports):
             self._not_well.add(name)
         if verdicts & _UNSETTLED:
             self._unsettled.add(name)
@@ -287,6 +325,11 @@ class Domains:
             self.reached[address] = reached
         else:
             del self.reached[address]
+
+
+def _met_silence(view: PortView) -> bool:
+    """Whether nobody knows who serves it, until a socket appears or a connect is answered."""
+    return view.listener is None and (view.connect in SILENT or isinstance(view.connect, Unknown))
 
 
 def _state_of(served: Served) -> object:

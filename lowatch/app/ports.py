@@ -67,7 +67,10 @@ class Host(Protocol):
 
 class Prober(Protocol):
     async def __call__(self, endpoints: Sequence[Endpoint]) -> list[Connect | Unknown]:
-        """What a connect() to each TCP endpoint meets, in order."""
+        """What a connect to each endpoint meets, in order.
+
+        PENDING where there is no answer within a moment: then Auditor.connect_answered() is told.
+        """
 
 
 class Clock(Protocol):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
 from typing import NamedTuple
 
-from .findings import Finding
+from .findings import Finding, Subject
 from .judgement import Judgement
 from .policy import Policy
 
@@ -108,6 +108,21 @@ def step(tracked: Mapping[str, Tracked], judgement: Judgement, now: Now, policy:
         elif moved.announced:
             announcements.append(moved)
     return Step(after, tuple(announcements))
+
+
+def about_to_fire(
+    tracked: Mapping[str, Tracked], judgement: Judgement, now: Now, policy: Policy
+) -> list[Subject]:
+    """What step() would announce as firing."""
+    due = []
+    for finding in judgement.findings:
+        known = tracked.get(finding.subject.key)
+        if known is not None and known.announced:
+            continue
+        before = known or Tracked(finding, State.PENDING, now.wall, now.monotonic)
+        if _move(before, finding, now, policy).state is State.FIRING:
+            due.append(finding.subject)
+    return due
 
 
 def _move(before: Tracked, finding: Finding | None, now: Now, policy: Policy) -> Tracked:

@@ -44,8 +44,16 @@ class Listener(NamedTuple):
 
 
 class Connect(StrEnum):
-    """What the confirming connect() met. A refusal and a time-out both mean: nobody serves here."""
+    """What the confirming connect met: a TCP connect(), or an empty UDP datagram.
+
+    Only a refusal means that nobody serves here. Silence may be a firewall's, or that of somebody slow, or
+    of one who is reached by NAT and answers no empty datagram.
+    """
 
     ACCEPTED = "accepted"
     REFUSED = "refused"
     TIMED_OUT = "timed out"
+    PENDING = "no answer yet"
+
+
+SILENT = frozenset({Connect.TIMED_OUT, Connect.PENDING})

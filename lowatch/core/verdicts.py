@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from .addresses import Address, Port, family_name
 from .answers import View
-from .listeners import Connect, Listener
+from .listeners import SILENT, Connect, Listener
 from .observed import Unknown
 from .policy import Domain
 from .snapshot import DomainView, LocalAnswer, PortView
@@ -52,14 +52,15 @@ _ANSWERED = frozenset({Verdict.SERVED, Verdict.BACKLOGGED, Verdict.FILTERED, Ver
 def judge_port(view: PortView, *, loopback_up: bool) -> Verdict:
     """The verdict for one port by itself, before its siblings are considered.
 
-    Sources: facts/kernel.md "Listeners" (the exact lookup agrees with connect()), "Locality" (lo down:
+    A connect that meets silence is no refusal, and says nothing (docs/decisions.md). Sources:
+    facts/kernel.md "Listeners" (the exact lookup agrees with connect()), "Locality" (lo down:
     self-connects time out), inet_diag's rqueue > wqueue for a full accept queue.
     """
     listener = view.listener
     if isinstance(listener, Unknown):
         return Verdict.UNKNOWN
     if listener is None:
-        if isinstance(view.connect, Unknown):
+        if isinstance(view.connect, Unknown) or view.connect in SILENT:
             return Verdict.UNKNOWN
         return Verdict.REDIRECTED if view.connect is Connect.ACCEPTED else Verdict.ORPHAN
     if not loopback_up:
@@ -71,7 +72,16 @@ def _unknown_reason(view: PortView) -> str:
     for observed in (view.listener, view.connect):
         if isinstance(observed, Unknown):
             return f"{observed.source}: {observed.reason}"
-    return ""
+    return _silence(view)
+
+
+def _silence(view: PortView) -> str:
+    """Why silence does not tell who serves a port."""
+    if view.connect is Connect.PENDING:
+        return f"connect: {view.connect}"
+    if view.port.protocol == "udp":
+        return "connect: no socket is there, but an empty datagram is not refused: NAT may lead to one"
+    return "connect: no socket is there, but a connect times out: a firewall drops it, or NAT leads to one"
 
 
 def any_of(domain: Domain, view: DomainView) -> bool:

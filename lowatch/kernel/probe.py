@@ -1,7 +1,13 @@
-"""The confirming connect(): the truth for local clients, made only where it is needed.
+"""The confirming connect: the truth for local clients, made only where it is needed.
 
-Each completed probe takes a slot of an accept queue, so it is made only to confirm a violation before
-it is announced, a bounded number at a time.
+Each completed probe takes a slot of an accept queue, so it is made only where no socket is, to confirm a
+violation before it is announced. TCP: a connect(). UDP: an empty datagram from a connected socket: where
+nobody is, the kernel itself answers with an ICMP port unreachable (udp(7): ECONNREFUSED), and nobody
+receives anything; on loopback no rate limit applies to it (icmp_send() and icmpv4_xrlim_allow() of
+net/ipv4/icmp.c, and their likes of IPv6).
+
+Silence is no refusal: a firewall drops what it likes, a lost SYN is sent again only after a second
+(TCP_TIMEOUT_INIT), and who is reached by NAT need not answer an empty datagram.
 """
 
 from __future__ import annotations
@@ -10,57 +16,192 @@ import asyncio
 import errno
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 
 from lowatch.core.addresses import V4_LENGTH, format_address
 from lowatch.core.limits import PROBES
 from lowatch.core.listeners import Connect, Endpoint
 from lowatch.core.observed import Unknown
 
-_DEADLINE = 0.3
-"""Seconds. A local connect is refused or accepted within a millisecond; silence is a firewall's."""
+_AT_ONCE = 64
+"""Begun before the loop gets its turn: about 3 ms."""
+_PATIENCE = {"tcp": 3.4, "udp": 1.0}
+"""Seconds until silence is all that there is: two more SYNs are sent after 1 s and 3 s."""
+_ALL_PATIENCE = 2 * max(_PATIENCE.values())
+_MOMENT = 0.05
+"""Seconds. A local connect is refused or accepted within one millisecond, on a busy host within some."""
 
 # Not the far end's answer but our own lack of means: nothing was learned.
 _NO_MEANS = frozenset(
     {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL, errno.EPERM}
 )
+# Somebody had accepted before the connection was reset.
+_ACCEPTED = frozenset({0, errno.ECONNRESET, errno.EPIPE})
+
+_TOO_MANY = Unknown("connect", f"{PROBES.value} others wait for an answer")
+
+Outcome = Connect | Unknown
 
 
-async def probe(endpoints: Sequence[Endpoint]) -> list[Connect | Unknown]:
-    """What a TCP connect() to each endpoint meets, in order. Takes about a second at most per 64."""
-    results: list[Connect | Unknown] = []
-    PROBES.reached(len(endpoints) > PROBES.value)
-    for first in range(0, len(endpoints), PROBES.value):
-        async with asyncio.TaskGroup() as group:
-            tasks = [
-                group.create_task(_connect(endpoint))
-                for endpoint in endpoints[first : first + PROBES.value]
-            ]
-        results.extend(task.result() for task in tasks)
+async def probe(endpoints: Sequence[Endpoint]) -> list[Outcome]:
+    """What a connect to each endpoint meets, in order, with all patience; for a single audit."""
+    prober = Prober()
+    results: list[Outcome] = []
+    try:
+        for first in range(0, len(endpoints), PROBES.value):
+            results += await prober.meet(endpoints[first : first + PROBES.value], _ALL_PATIENCE)
+    finally:
+        prober.close()
     return results
 
 
-async def _connect(endpoint: Endpoint) -> Connect | Unknown:
-    address, port = endpoint
-    family = socket.AF_INET if len(address) == V4_LENGTH else socket.AF_INET6
-    loop = asyncio.get_running_loop()
-    try:
-        with socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as sock:
-            target = (format_address(address), port.number)
-            async with asyncio.timeout(_DEADLINE):
-                await loop.sock_connect(sock, target)
-            return Connect.REFUSED if _met_itself(sock) else Connect.ACCEPTED
-    except TimeoutError:
-        return Connect.TIMED_OUT
-    except OSError as error:
-        if error.errno in _NO_MEANS:
-            return Unknown("connect", os.strerror(error.errno or 0))
-        return Connect.REFUSED
+class Prober:
+    """Waits a moment, and goes on in the background where there is no answer by then."""
+
+    def __init__(self) -> None:
+        self._late: Callable[[Endpoint, Outcome], None] = lambda *_: None
+        self._open: set[_Attempt] = set()
+        self._silent: set[Endpoint] = set()
+        """Those without an answer within the moment, the last time: nobody waits for them again."""
+
+    async def __call__(self, endpoints: Sequence[Endpoint]) -> list[Outcome]:
+        """What a connect to each endpoint meets, in order; PENDING where that is told later."""
+        return await self.meet(endpoints, _MOMENT)
+
+    def tell_late(self, late: Callable[[Endpoint, Outcome], None]) -> None:
+        """Whom to tell of an answer that came after the moment, or that none came."""
+        self._late = late
+
+    def close(self) -> None:
+        for attempt in self._open:
+            attempt.close()
+        self._open.clear()
+
+    async def meet(self, endpoints: Sequence[Endpoint], moment: float) -> list[Outcome]:
+        outcomes: dict[Endpoint, Outcome] = {}
+        waiting: list[_Attempt] = []
+        for first in range(0, len(endpoints), _AT_ONCE):
+            for endpoint in endpoints[first : first + _AT_ONCE]:
+                begun = self._begin(endpoint)
+                if isinstance(begun, _Attempt):
+                    waiting.append(begun)
+                else:
+                    outcomes[endpoint] = begun
+            await asyncio.sleep(0)
+        self._silent.difference_update(outcomes)
+        await self._wait(waiting, moment)
+        for attempt in waiting:
+            outcomes[attempt.endpoint] = attempt.given_up()
+        return [outcomes[endpoint] for endpoint in endpoints]
+
+    def _begin(self, endpoint: Endpoint) -> Outcome | _Attempt:
+        """What came at once: nearly always all of it."""
+        if len(self._open) >= PROBES.value:
+            PROBES.reached()
+            return _TOO_MANY
+        try:
+            attempt = _Attempt(endpoint, self._finish)
+        except OSError as error:
+            return _failure(error.errno or 0)
+        outcome = attempt.outcome()
+        if outcome is not None:
+            attempt.close()
+            return outcome
+        attempt.wait()
+        self._open.add(attempt)
+        return attempt
+
+    async def _wait(self, waiting: Iterable[_Attempt], moment: float) -> None:
+        answers = [one.answer for one in waiting if one.answer and one.endpoint not in self._silent]
+        if answers:
+            await asyncio.wait(answers, timeout=moment)
+
+    def _finish(self, attempt: _Attempt, outcome: Outcome) -> None:
+        self._open.discard(attempt)
+        attempt.close()
+        if attempt.answer is not None:
+            attempt.answer.set_result(outcome)
+            self._silent.discard(attempt.endpoint)
+            return
+        if outcome is Connect.TIMED_OUT:
+            self._silent.add(attempt.endpoint)
+        self._late(attempt.endpoint, outcome)
 
 
-def _met_itself(sock: socket.socket) -> bool:
-    """On an ephemeral port a socket can meet itself (simultaneous open): nobody else is there."""
-    try:
-        return bool(sock.getsockname() == sock.getpeername())
-    except OSError:
-        return False  # ENOTCONN: accepted, and reset since
+class _Attempt:
+    """One connect under way. Raises OSError where it cannot even be begun."""
+
+    def __init__(self, endpoint: Endpoint, finish: Callable[[_Attempt, Outcome], None]) -> None:
+        self.endpoint = endpoint
+        self.answer: asyncio.Future[Outcome] | None = None
+        self._finish = finish
+        self._tcp = endpoint.port.protocol == "tcp"
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        family = socket.AF_INET if len(endpoint.address) == V4_LENGTH else socket.AF_INET6
+        kind = socket.SOCK_STREAM if self._tcp else socket.SOCK_DGRAM
+        self._socket = socket.socket(family, kind | socket.SOCK_NONBLOCK)
+        try:
+            self._error = self._socket.connect_ex((format_address(endpoint.address), endpoint.port.number))
+            if not self._tcp and not self._error:
+                self._socket.send(b"")
+        except OSError:
+            self._socket.close()
+            raise
+
+    def outcome(self) -> Outcome | None:
+        """None while there is no answer."""
+        if self._error == errno.EINPROGRESS:
+            return None
+        if self._error:
+            return _failure(self._error)
+        if self._tcp:
+            return Connect.REFUSED if self._met_itself() else Connect.ACCEPTED
+        try:
+            self._socket.recv(1)
+        except BlockingIOError:
+            return None
+        except OSError as error:  # what the ICMP message said
+            return _failure(error.errno or 0)
+        return Connect.REFUSED if self._met_itself() else Connect.ACCEPTED
+
+    def wait(self) -> None:
+        """From here on the loop looks after it, until finish() is called."""
+        self.answer = self._loop.create_future()
+        watch = self._loop.add_writer if self._tcp else self._loop.add_reader
+        watch(self._socket, self._look)
+        patience = _PATIENCE[self.endpoint.port.protocol]
+        self._timer = self._loop.call_later(patience, self._finish, self, Connect.TIMED_OUT)
+
+    def given_up(self) -> Outcome:
+        """The answer, if it is there; from now on nobody waits for it."""
+        answer, self.answer = self.answer, None
+        return answer.result() if answer is not None and answer.done() else Connect.PENDING
+
+    def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            (self._loop.remove_writer if self._tcp else self._loop.remove_reader)(self._socket)
+        self._socket.close()
+
+    def _look(self) -> None:
+        if self._tcp:
+            self._error = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        outcome = self.outcome()
+        if outcome is not None:
+            self._finish(self, outcome)
+
+    def _met_itself(self) -> bool:
+        """On an ephemeral port a socket can meet itself (simultaneous open): nobody else is there."""
+        with suppress(OSError):  # ENOTCONN: accepted, and reset since
+            return bool(self._socket.getsockname() == self._socket.getpeername())
+        return False
+
+
+def _failure(error: int) -> Outcome:
+    if error in _NO_MEANS:
+        return Unknown("connect", os.strerror(error))
+    if error in _ACCEPTED:
+        return Connect.ACCEPTED
+    return Connect.TIMED_OUT if error == errno.ETIMEDOUT else Connect.REFUSED

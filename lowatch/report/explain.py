@@ -26,6 +26,7 @@ _CONNECTS = {
     Connect.ACCEPTED: "a connect was accepted",
     Connect.REFUSED: "a connect was refused",
     Connect.TIMED_OUT: "a connect timed out",
+    Connect.PENDING: "a connect has no answer yet",
 }
 
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from lowatch.app.auditor import Auditor
+from lowatch.app.ports import Prober as AppProber
 from lowatch.app.ports import Resolver
 from lowatch.config.schema import Config
 from lowatch.core.audit import Audit
@@ -74,8 +75,9 @@ def build_resolver(
     return engine, Views(engine, policy.domains, clock, local=host.local_prefixes)
 
 
-def build_auditor(host: Host, resolver: Resolver, policy: Policy) -> Auditor:
-    return Auditor(host, resolver, probe, policy, SystemClock(), os.uname().nodename)
+def build_auditor(host: Host, resolver: Resolver, policy: Policy, prober: AppProber = probe) -> Auditor:
+    """prober: waits for each answer unless another one is given."""
+    return Auditor(host, resolver, prober, policy, SystemClock(), os.uname().nodename)
 
 
 def with_problems(audit: Audit, config: Config) -> Audit:

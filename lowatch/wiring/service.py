@@ -14,15 +14,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lowatch import __version__
+from lowatch.app.auditor import Auditor
 from lowatch.app.daemon import Daemon
 from lowatch.app.hints import AuditorHints
 from lowatch.config.schema import Config
 from lowatch.core.audit import Audit
+from lowatch.core.listeners import Endpoint
 from lowatch.core.policy import ports_of
 from lowatch.core.vitals import Sign
 from lowatch.files.threads import thread_problem
 from lowatch.kernel.host import Host
 from lowatch.kernel.netlink import NetlinkError
+from lowatch.kernel.probe import Outcome, Prober
 from lowatch.kernel.watch import FileWatch
 from lowatch.report.metrics import AuditEncoder
 from lowatch.report.metrics_instruments import Instruments
@@ -132,8 +135,8 @@ class _Service:
             enabled=self._config.journal_enabled,
             echo=not stderr_is_journal(os.environ),
         )
-        with opened_host(self._config.policy) as host, closing(journal):
-            self._build(host, journal)
+        with opened_host(self._config.policy) as host, closing(journal), closing(Prober()) as prober:
+            self._build(host, journal, prober)
             with self._watching_files():
                 async with asyncio.TaskGroup() as group:
                     tasks = [
@@ -157,13 +160,14 @@ class _Service:
         what = describe_config(self._config)
         _log.info("lowatch %s started: %s, metrics at %s", __version__, what, places)
 
-    def _build(self, host: Host, journal: JournalSink) -> None:
+    def _build(self, host: Host, journal: JournalSink, prober: Prober) -> None:
         policy, clock = self._config.policy, SystemClock()
         self._host, self._journal = host, journal
         self._engine, self._views = build_resolver(self._config, policy, host, self._instruments.queries)
-        auditor = build_auditor(host, self._views, policy)
+        auditor = build_auditor(host, self._views, policy, prober)
         store = StateFile(state_directory(os.environ))
         self._daemon = Daemon(auditor, host, self._views, policy, clock, journal, store, self._instruments)
+        prober.tell_late(_late_answers(auditor, self._daemon))
         self._server.routes = self._routes()
         self._names = NamesFollower(lambda: self._config, self._take)
         self._supervision = Supervision(
@@ -278,3 +282,13 @@ class _Service:
         self._daemon.replace_policy(config.policy)
         self._server.routes = self._routes()
         self._watch.replace_paths(self._watched_paths())
+
+
+def _late_answers(auditor: Auditor, daemon: Daemon) -> Callable[[Endpoint, Outcome], None]:
+    """What a connect met for which nobody waited any longer."""
+
+    def answered(endpoint: Endpoint, met: Outcome) -> None:
+        auditor.connect_answered(endpoint, met)
+        daemon.wake()
+
+    return answered

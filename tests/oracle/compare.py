@@ -70,9 +70,12 @@ class _Comparison:
                 return met is Met.TAKEN and (taker is None or taker.spec.port != target.port)
             case Verdict.FILTERED:
                 return self._world.lo_down and met is Met.SILENCE
-            case Verdict.ORPHAN | Verdict.UNUSED:  # (a redirect may lead nowhere)
-                return met is nobody or (met is Met.SILENCE and target.port == REDIRECT_FROM)
-        return False  # UNKNOWN: on a quiet host the kernel answers everything
+            case Verdict.ORPHAN | Verdict.UNUSED:
+                return met is nobody
+            case (
+                Verdict.UNKNOWN
+            ):  # on a quiet host the kernel answers everything, but a redirect to nowhere
+                return met is Met.SILENCE and target.port == REDIRECT_FROM
 
     def ignored(self, target: Target) -> Iterator[str]:
         """What lowatch has no endpoint for is no affair of a watched interface."""

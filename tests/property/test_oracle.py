@@ -37,7 +37,7 @@ def test_it_sees_when_lowatch_is_wrong(
     monkeypatch.setattr(*what, wrong)
     monkeypatch.setattr("tests.oracle.clients.LONG", 0.05)  # what must come does not: do not wait long
     monkeypatch.setattr("tests.oracle.trial._REDUCED_WITHIN", 1.0)
-    monkeypatch.setattr("lowatch.kernel.probe._DEADLINE", 0.05)
+    monkeypatch.setattr("lowatch.kernel.probe._PATIENCE", {"tcp": 0.05, "udp": 0.05})
     story = next(story for seed in range(1000) if (story := trial(seed)))
     assert "(python -m tests.oracle --worlds 1 --seed " in story
     assert told in story

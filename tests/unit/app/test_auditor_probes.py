@@ -63,9 +63,8 @@ def test_only_orphans_are_confirmed_and_only_once() -> None:
     [
         (policy_of(serves("80"), hold=0.0, probe=False), lambda w: None),
         (policy_of(serves("80"), hold=0.0), lambda w: setattr(w, "lo_up", False)),
-        (policy_of(serves("80/udp"), hold=0.0), lambda w: None),
     ],
-    ids=["probing is off", "lo is down", "udp"],
+    ids=["probing is off", "lo is down"],
 )
 def test_what_is_not_probed(policy: Policy, prepare: Callable[[World], None]) -> None:
     story = Story(world(), policy)

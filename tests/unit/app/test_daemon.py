@@ -182,6 +182,32 @@ def test_it_speaks_when_the_hold_is_over() -> None:
     assert 45.0 + HOLD <= resolved <= 45.3 + HOLD, "polled for"
 
 
+@pytest.mark.parametrize("before", [0.001, 0.5, 3.0, 19.0])
+def test_it_fires_by_what_a_connect_meets_then(before: float) -> None:
+    """NAT accepts again shortly before the hold is over: no event tells, and nobody is paged."""
+
+    def redirect(story: Story) -> None:
+        story.world.redirected = {at(VIP)}
+
+    story = told([(5.0, Story.listener_gone), (25.0 - before, redirect)], 100.0)
+    assert story.said == []
+    assert set(story.daemon.orphans.values()) == {0}
+
+
+def test_a_redirect_that_ends_is_seen_within_seconds() -> None:
+    def redirect(story: Story) -> None:
+        story.world.redirected = {at(VIP)}
+
+    def ends(story: Story) -> None:
+        story.world.redirected = set()
+
+    story = told([(5.0, Story.listener_gone), (6.0, redirect), (1000.0, ends)], 1100.0)
+    ((fired, words),) = story.said
+    assert words == "orphan-vip firing"
+    assert 1000.0 + HOLD <= fired <= 1004.3 + HOLD
+    assert len(story.audits) < 50
+
+
 def test_a_poll_that_sees_nothing_new_costs_no_more_than_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     """Five a second for as long as something is missing; to step 20,000 findings takes 60 ms."""
     steps = list[float]()
