@@ -1,4 +1,4 @@
-// Whether lowatch itself can be believed. Unknown is not OK: a host that is not watched is told of.
+// Whether lowatch itself can be believed. Unknown is not OK: a host that is not watched is reported.
 local words = import '../words.libsonnet';
 local alert = import 'alert.libsonnet';
 local expressions = import 'expressions.libsonnet';
@@ -119,7 +119,7 @@ function(config)
       'nameserver is slow. A change in DNS is noticed that much later.',
     ),
 
-    // One overrun is mended by the resync that follows it. It is told of when they go on.
+    // The resync that follows repairs a single overrun. Overruns that go on are reported.
     alert(
       config,
       'LowatchNetlinkOverrun',
