@@ -22,11 +22,12 @@ from lowatch.core.listeners import Endpoint
 from lowatch.core.observed import Unknown
 from lowatch.core.policy import Policy, ports_of
 from lowatch.core.snapshot import Snapshot
+from lowatch.core.verdicts import OrphanKey
 from lowatch.core.vitals import Sign
 from lowatch.files.threads import NoThreadError, in_thread
 
 from .auditor import Auditor
-from .orphans import OrphanKey, OrphanValues
+from .orphans import OrphanValues
 from .pace import AuditPace, PollPace
 from .ports import AlertSink, Clock, Host, Resolver, StateStore
 from .told import as_told

@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
-from typing import NamedTuple
 
-from lowatch.core.addresses import Address, Port, is_v4
+from lowatch.core.addresses import Address, is_v4
 from lowatch.core.findings import Kind, Subject
 from lowatch.core.judgement import DomainJudgement, Judgement
 from lowatch.core.snapshot import DomainView, Snapshot
-from lowatch.core.verdicts import Verdict
-
-
-class OrphanKey(NamedTuple):
-    """The labels of one series."""
-
-    interface: str
-    address: Address
-    domain: str
-    port: Port
+from lowatch.core.verdicts import OrphanKey, Verdict
 
 
 class OrphanValues:

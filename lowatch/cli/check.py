@@ -98,7 +98,7 @@ def _render(audit: Audit, form: str, environment: Environment) -> str:
     if form == "prometheus":
         from lowatch.report import metrics  # noqa: PLC0415
 
-        return metrics.render_audit(audit, metrics.orphan_values(audit.endpoints)).body.decode()
+        return metrics.render_audit(audit).body.decode()
     from lowatch.report import text  # noqa: PLC0415
 
     return text.render(audit, colour=environment.colour, width=environment.columns)

@@ -211,15 +211,23 @@ WEB_REQUESTS = Limit(
     "web_requests",
     128,
     "requests of the web pages in progress, health probes aside",
-    "503",
+    "a client that has stopped reading is cut off, or 503",
     "fewer than the connections, so that a probe always finds a place",
 )
 WEB_UNSENT_BYTES = Limit(
     "web_unsent_bytes",
-    64 << 20,
-    "bytes of responses that their clients have not taken yet",
-    "503",
-    "five responses of 100,000 series",
+    32 << 20,
+    "bytes of responses that are being made or that their clients have not taken yet",
+    "a client that has stopped reading is cut off, or 503",
+    "two responses of 100,000 series, uncompressed; all who want the same at a time share one",
+)
+WEB_KEPT_BYTES = Limit(
+    "web_kept_bytes",
+    2 << 20,
+    "bytes of a rendered page that is kept for whoever asks next",
+    "it is rendered again",
+    "100,000 series, compressed",
+    lossless=True,
 )
 WEB_HEAD_BYTES = Limit(
     "web_head_bytes",
@@ -246,7 +254,7 @@ CONTROL_REQUESTS = Limit(
     "control_requests",
     16,
     "requests of the control socket in progress, status aside",
-    "503",
+    "a client that has stopped reading is cut off, or 503",
     "fewer than the connections, so that status is always answered",
 )
 

@@ -42,6 +42,15 @@ class JudgedEndpoint(NamedTuple):
     view: View = View.DNS
 
 
+class OrphanKey(NamedTuple):
+    """The labels of one series of lo_orphan_vip."""
+
+    interface: str
+    address: Address
+    domain: str
+    port: Port
+
+
 FINE = frozenset({Verdict.SERVED, Verdict.UNUSED, Verdict.REDIRECTED})
 """Verdicts of which nothing need be said."""
 

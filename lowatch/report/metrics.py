@@ -8,11 +8,11 @@ counts for as long as the daemon lives is in metrics_instruments.py.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
 from itertools import product
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
-from lowatch.core.addresses import Address, Port, family_name, format_address
+from lowatch.core.addresses import family_name, format_address
 from lowatch.core.answers import Status
 from lowatch.core.audit import Audit
 from lowatch.core.findings import Kind, Subject
@@ -20,7 +20,7 @@ from lowatch.core.lifecycle import State, Tracked
 from lowatch.core.limits import ACKNOWLEDGED_SERIES, DOMAIN_STATUS_SERIES, FINDING_SERIES, ORPHAN_SERIES
 from lowatch.core.names import UNSETTLED
 from lowatch.core.printable import printable
-from lowatch.core.verdicts import JudgedEndpoint, Verdict
+from lowatch.core.verdicts import JudgedEndpoint, OrphanKey, Verdict
 
 from .metrics_families import (
     AUDIT_COMPLETE,
@@ -35,25 +35,13 @@ from .metrics_families import (
     PROBLEMS,
     Family,
 )
-from .metrics_text import encode, escape, exposition, header, series, template
-from .order import findings_in_order
+from .metrics_text import Format, encode, escape, exposition, header, series, template
+from .order import finding_order
+from .pieces import PAUSE, slices, sort
 
 # Exported from the start, so that an alert can tell zero from no data.
 USUAL_SOURCES = ("config", "dns", "getaddrinfo", "hosts", "kernel", "netlink", "sock_diag", "sysctl")
 _STATES = (State.PENDING, State.FIRING, State.ACKNOWLEDGED)
-
-
-class LabelledEndpoint(Protocol):
-    """What the labels of lo_orphan_vip are made of: a JudgedEndpoint, or less."""
-
-    @property
-    def interface(self) -> str: ...
-    @property
-    def address(self) -> Address: ...
-    @property
-    def domain(self) -> str: ...
-    @property
-    def port(self) -> Port: ...
 
 
 class Rendered(NamedTuple):
@@ -63,20 +51,24 @@ class Rendered(NamedTuple):
     dropped: int
 
 
-def orphan_values(endpoints: Iterable[JudgedEndpoint]) -> Iterator[tuple[JudgedEndpoint, int]]:
+def orphan_values(endpoints: Iterable[JudgedEndpoint]) -> dict[OrphanKey, int]:
     """lo_orphan_vip of each endpoint whose verdict is known: 1 orphaned, 0 otherwise.
 
-    UNKNOWN has no value of its own: the daemon keeps the last one it knew, `check` shows none.
+    UNKNOWN has no value of its own: the daemon keeps the last one it knew, `check` shows none. Where two
+    have the same labels (an endpoint that is seen in two views of its name), 1 wins.
     """
+    values: dict[OrphanKey, int] = {}
     for endpoint in endpoints:
         if endpoint.verdict is not Verdict.UNKNOWN:
-            yield endpoint, int(endpoint.verdict is Verdict.ORPHAN)
+            key = OrphanKey(endpoint.interface, endpoint.address, endpoint.domain, endpoint.port)
+            values[key] = values.get(key, 0) or int(endpoint.verdict is Verdict.ORPHAN)
+    return values
 
 
 class AuditEncoder:
     """Encodes audit after audit, and remembers what series are called for as long as they exist.
 
-    With 10,000 endpoints that saves two thirds of a scrape's time, for 250 octets each.
+    With 10,000 endpoints that saves two thirds of a scrape's time, for 250 bytes each.
     orphan_cap, finding_cap: how many series of lo_orphan_vip and lowatch_finding there may be.
     """
 
@@ -85,76 +77,103 @@ class AuditEncoder:
     ) -> None:
         self._orphan_cap = orphan_cap
         self._finding_cap = finding_cap
-        self._names: dict[tuple[str, Address, str, Port], str] = {}
+        self._names: dict[OrphanKey, str] = {}
+        self._in_order: list[OrphanKey] = []
+        self.dropped = 0
+        """How many series the caps left out of the last exposition that was made to its end."""
 
-    def render(self, audit: Audit, orphans: Iterable[tuple[LabelledEndpoint, int]]) -> Rendered:
-        """The families that an audit gives, sorted, in UTF-8.
+    def render(self, audit: Audit, orphans: Mapping[OrphanKey, int]) -> Rendered:
+        """The whole of it at once."""
+        return Rendered(b"".join(self.pieces(audit, orphans)), self.dropped)
 
-        orphans: `(endpoint, 1 or 0)`. Where two have the same labels (an endpoint that is seen in
-        two views of its name), 1 wins.
+    def pieces(
+        self, audit: Audit, orphans: Mapping[OrphanKey, int], form: Format = Format.TEXT
+    ) -> Iterator[bytes]:
+        """The families that an audit gives, sorted, in UTF-8, in pieces (pieces.py). One at a time.
+
+        orphans: values of lo_orphan_vip, which must stay as they are until the last piece.
         """
-        orphan_lines, orphans_dropped = self._orphan_lines(orphans)
-        finding_lines, findings_dropped = _finding_lines(audit.findings, self._finding_cap)
-        acknowledged_lines, acknowledged_dropped = _acknowledged_lines(audit.findings)
-        status_lines, statuses_dropped = _domain_status_lines(audit)
+        orphans_dropped = yield from self._orphan_lines(orphans, form)
         ORPHAN_SERIES.reached(orphans_dropped)
+        findings_dropped = yield from _finding_lines(audit.findings, self._finding_cap, form)
         FINDING_SERIES.reached(findings_dropped)
+        yield from _count_findings(audit.findings, form)
+        acknowledged_dropped = yield from _acknowledged_lines(audit.findings, form)
         ACKNOWLEDGED_SERIES.reached(acknowledged_dropped)
+        yield from _count_held(audit, form)
+        yield encode(exposition(DOMAINS, _count_domains(audit), form))
+        statuses_dropped = yield from _domain_status_lines(audit, form)
         DOMAIN_STATUS_SERIES.reached(statuses_dropped)
-        lines = [
-            *orphan_lines,
-            *finding_lines,
-            *exposition(FINDINGS, _count_findings(audit.findings)),
-            *acknowledged_lines,
-            *exposition(HELD_ADDRESSES, _count_held(audit)),
-            *exposition(DOMAINS, _count_domains(audit)),
-            *status_lines,
-            *exposition(AUDIT_COMPLETE, [(AUDIT_COMPLETE.name, int(audit.complete))]),
-            *exposition(PROBLEMS, _count_problems(audit)),
-            *exposition(LAST_AUDIT_TIMESTAMP, [(LAST_AUDIT_TIMESTAMP.name, audit.audited_at)]),
-        ]
-        dropped = orphans_dropped + findings_dropped + acknowledged_dropped + statuses_dropped
-        return Rendered(encode(lines), dropped)
+        yield encode(
+            (
+                *exposition(AUDIT_COMPLETE, [(AUDIT_COMPLETE.name, int(audit.complete))], form),
+                *exposition(PROBLEMS, _count_problems(audit), form),
+                *exposition(LAST_AUDIT_TIMESTAMP, [(LAST_AUDIT_TIMESTAMP.name, audit.audited_at)], form),
+            )
+        )
+        self.dropped = orphans_dropped + findings_dropped + acknowledged_dropped + statuses_dropped
 
-    def _orphan_lines(self, orphans: Iterable[tuple[LabelledEndpoint, int]]) -> tuple[list[str], int]:
+    def _orphan_lines(self, orphans: Mapping[OrphanKey, int], form: Format) -> Generator[bytes, None, int]:
+        """Returns how many were left out: those of value 0 first."""
+        yield encode([header(LO_ORPHAN_VIP, form)])
+        yield from self._name(orphans)
+        ones = 0
+        for values in slices(orphans.values()):
+            ones += sum(values)
+            yield PAUSE
+        room = [max(0, self._orphan_cap - ones), self._orphan_cap]
+        for keys in slices(self._in_order):
+            lines = []
+            for key in keys:
+                value = orphans[key]
+                room[value] -= 1
+                if room[value] >= 0:
+                    lines.append(f"{self._names[key]} {value}\n")
+            yield encode(lines)
+        return max(0, len(orphans) - self._orphan_cap)
+
+    def _name(self, orphans: Iterable[OrphanKey]) -> Iterator[bytes]:
+        """Have names for exactly these, and their order. They are sorted only where there are others."""
         known, self._names = self._names, {}
-        values: dict[str, int] = {}
-        for endpoint, value in orphans:
-            key = (endpoint.interface, endpoint.address, endpoint.domain, endpoint.port)
-            name = self._names[key] = known.get(key) or _orphan_series(*key)
-            if not values.get(name):
-                values[name] = value
-        names = sorted(values)
-        dropped = max(0, len(names) - self._orphan_cap)
-        if dropped:
-            names.sort(key=values.__getitem__, reverse=True)  # stable: the orphaned come first
-            names = sorted(names[: self._orphan_cap])
-        return [header(LO_ORPHAN_VIP), *[f"{name} {values[name]}\n" for name in names]], dropped
+        in_order, self._in_order = self._in_order, []
+        others = False
+        for keys in slices(orphans):
+            for key in keys:
+                name = known.get(key)
+                if name is None:
+                    name, others = _orphan_series(key), True
+                self._names[key] = name
+            yield PAUSE
+        if others or len(in_order) != len(self._names):
+            in_order = []
+            for keys in slices((yield from sort(self._names, self._names.__getitem__))):
+                in_order += keys
+                yield PAUSE
+        self._in_order = in_order
 
 
-def render_audit(audit: Audit, orphans: Iterable[tuple[LabelledEndpoint, int]]) -> Rendered:
+def render_audit(audit: Audit) -> Rendered:
     """One audit by itself, as AuditEncoder.render: for `check`, which has no next one."""
-    return AuditEncoder().render(audit, orphans)
+    return AuditEncoder().render(audit, orphan_values(audit.endpoints))
 
 
 _ORPHAN = template(LO_ORPHAN_VIP)
 
 
-def _orphan_series(interface: str, address: Address, domain: str, port: Port) -> str:
-    place = (escape(_shown(interface)), format_address(address), escape(domain))
-    return _ORPHAN % (*place, port.number, port.protocol)
+def _orphan_series(key: OrphanKey) -> str:
+    place = (escape(_shown(key.interface)), format_address(key.address), escape(key.domain))
+    return _ORPHAN % (*place, key.port.number, key.port.protocol)
 
 
-def _finding_lines(findings: Iterable[Tracked], cap: int) -> tuple[list[str], int]:
-    """The worst are kept. Findings that differ in nothing but a port or a prefix share a series."""
-    names = list(
-        dict.fromkeys(
-            _finding_series(tracked)
-            for tracked in findings_in_order(findings)
-            if tracked.finding.subject.kind is not Kind.ORPHAN_VIP and tracked.state in _STATES
-        )
+def _finding_lines(findings: Iterable[Tracked], cap: int, form: Format) -> Generator[bytes, None, int]:
+    """Returns how many were left out. Findings that differ in a port or a prefix alone share a series."""
+    ranked = (
+        (finding_order(tracked), _finding_series(tracked))
+        if tracked.finding.subject.kind is not Kind.ORPHAN_VIP and tracked.state in _STATES
+        else None
+        for tracked in findings
     )
-    return _capped(FINDING, names, cap)
+    return (yield from _capped(FINDING, ranked, cap, form))
 
 
 def _finding_series(tracked: Tracked) -> str:
@@ -173,18 +192,29 @@ def _shown(interface: str) -> str:
     return interface if interface.isprintable() else printable(interface)
 
 
-def _acknowledged_lines(findings: Collection[Tracked]) -> tuple[list[str], int]:
-    """The worst are kept. Findings that differ in nothing but a port or a prefix share a series.
+def _acknowledged_lines(findings: Collection[Tracked], form: Format) -> Generator[bytes, None, int]:
+    """Returns how many were left out. Findings that differ in a port or a prefix alone share a series.
 
     That is there only while all of them are acknowledged: an alert leaves out whatever it names.
     """
-    accepted = [tracked for tracked in findings if tracked.state is State.ACKNOWLEDGED]
-    if not accepted:
-        return _capped(FINDING_ACKNOWLEDGED, [], ACKNOWLEDGED_SERIES.value)
-    others = {_about(tracked) for tracked in findings if tracked.state in (State.PENDING, State.FIRING)}
-    named = (one.finding.subject for one in findings_in_order(accepted) if _about(one) not in others)
-    names = list(dict.fromkeys(series(FINDING_ACKNOWLEDGED, one.kind, *_place(one)) for one in named))
-    return _capped(FINDING_ACKNOWLEDGED, names, ACKNOWLEDGED_SERIES.value)
+    accepted: list[Tracked] = []
+    for some in slices(findings):
+        accepted += [tracked for tracked in some if tracked.state is State.ACKNOWLEDGED]
+        yield PAUSE
+    about = set(map(_about, accepted))
+    for some in slices(findings if about else ()):
+        about.difference_update(_about(one) for one in some if one.state in (State.PENDING, State.FIRING))
+        yield PAUSE
+    ranked = (
+        (
+            finding_order(one),
+            series(FINDING_ACKNOWLEDGED, one.finding.subject.kind, *_place(one.finding.subject)),
+        )
+        if _about(one) in about
+        else None
+        for one in accepted
+    )
+    return (yield from _capped(FINDING_ACKNOWLEDGED, ranked, ACKNOWLEDGED_SERIES.value, form))
 
 
 def _about(tracked: Tracked) -> tuple[object, ...]:
@@ -193,23 +223,37 @@ def _about(tracked: Tracked) -> tuple[object, ...]:
     return subject.kind, subject.interface, subject.address, subject.domain
 
 
-def _domain_status_lines(audit: Audit) -> tuple[list[str], int]:
-    """The most doubtful are kept. What is left out of audit.names already is counted as dropped, too."""
-    doubtful = sorted(
-        (UNSETTLED.index(status), answer.domain)
-        for answer in audit.names
+def _domain_status_lines(audit: Audit, form: Format) -> Generator[bytes, None, int]:
+    """Returns how many were left out; what is left out of audit.names already counts, too."""
+    ranked = (
+        ((UNSETTLED.index(status), answer.domain), series(DOMAIN_STATUS, answer.domain, status))
         if (status := answer.status) is not Status.RESOLVED
+        else None
+        for answer in audit.names
     )
-    names = [series(DOMAIN_STATUS, domain, UNSETTLED[rank]) for rank, domain in doubtful]
-    lines, _ = _capped(DOMAIN_STATUS, names, DOMAIN_STATUS_SERIES.value)
-    every = max(len(names), sum(audit.statuses.get(status, 0) for status in UNSETTLED))
-    return lines, max(0, every - DOMAIN_STATUS_SERIES.value)
+    cap = DOMAIN_STATUS_SERIES.value
+    dropped = yield from _capped(DOMAIN_STATUS, ranked, cap, form)
+    return max(dropped, sum(audit.statuses.get(status, 0) for status in UNSETTLED) - cap)
 
 
-def _capped(family: Family, names: Sequence[str], cap: int) -> tuple[list[str], int]:
-    """The lines of a family whose series are all 1, and how many the cap left out."""
-    samples = [(name, 1) for name in sorted(names[:cap])]
-    return list(exposition(family, samples)), max(0, len(names) - cap)
+def _capped(
+    family: Family, ranked: Iterable[tuple[object, str] | None], cap: int, form: Format
+) -> Generator[bytes, None, int]:
+    """A family whose series are all 1: those that rank first. Returns how many others there are.
+
+    ranked: the rank and the series of each; None where there is nothing to show.
+    """
+    seen: set[str] = set()
+    first: list[tuple[object, str]] = []
+    for some in slices(ranked):
+        for one in some:
+            if one is not None and one[1] not in seen:
+                seen.add(one[1])
+                first.append(one)
+        first = sorted(first)[:cap]
+        yield PAUSE
+    yield encode(exposition(family, [(name, 1) for name in sorted(name for _, name in first)], form))
+    return len(seen) - len(first)
 
 
 def _count_problems(audit: Audit) -> Iterator[tuple[str, int]]:
@@ -219,18 +263,27 @@ def _count_problems(audit: Audit) -> Iterator[tuple[str, int]]:
         yield series(PROBLEMS, source), counts[source]
 
 
-def _count_findings(findings: Iterable[Tracked]) -> Iterator[tuple[str, int]]:
+def _count_findings(findings: Iterable[Tracked], form: Format) -> Iterator[bytes]:
     """Every kind in every state, absent ones too: an alert can tell zero from no data."""
-    counts = Counter((tracked.finding.subject.kind, tracked.state) for tracked in findings)
-    for kind, state in product(Kind, _STATES):
-        yield series(FINDINGS, kind, state), counts[kind, state]
+    counts: Counter[tuple[Kind, State]] = Counter()
+    for some in slices(findings):
+        counts.update((tracked.finding.subject.kind, tracked.state) for tracked in some)
+        yield PAUSE
+    places = product(Kind, _STATES)
+    samples = [(series(FINDINGS, kind, state), counts[kind, state]) for kind, state in places]
+    yield encode(exposition(FINDINGS, samples, form))
 
 
-def _count_held(audit: Audit) -> Iterator[tuple[str, int]]:
-    counts = Counter((held.interface, family_name(held.address)) for held in audit.held)
-    interfaces = sorted({interface for interface, _ in counts})
-    for interface, family in product(interfaces, ("ipv4", "ipv6")):
-        yield series(HELD_ADDRESSES, _shown(interface), family), counts[interface, family]
+def _count_held(audit: Audit, form: Format) -> Iterator[bytes]:
+    counts: Counter[tuple[str, str]] = Counter()
+    for some in slices(audit.held):
+        counts.update((held.interface, family_name(held.address)) for held in some)
+        yield PAUSE
+    places = product(sorted({interface for interface, _ in counts}), ("ipv4", "ipv6"))
+    samples = [
+        (series(HELD_ADDRESSES, _shown(name), family), counts[name, family]) for name, family in places
+    ]
+    yield encode(exposition(HELD_ADDRESSES, samples, form))
 
 
 def _count_domains(audit: Audit) -> Iterator[tuple[str, int]]:

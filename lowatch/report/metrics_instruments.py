@@ -11,11 +11,10 @@ from prometheus_client.metrics_core import Metric
 from lowatch.core.limits import LIMITS, Limit
 
 from . import metrics_families as families
-from .metrics import Rendered
 from .metrics_dns import QueryMeter
 from .metrics_families import Family
 from .metrics_histogram import LoopMeter
-from .metrics_text import encode, escape, exposition, labelled, series
+from .metrics_text import Format, encode, escape, exposition, labelled, series
 
 NETLINK_GROUPS = ("link", "address", "route", "rule", "nexthop", "destroy")
 
@@ -91,20 +90,31 @@ class Instruments:
         """A reload failed; the old configuration goes on."""
         self._reload_successful.set(0)
 
-    def scrape(self, audit: Rendered | None, usage: ProcessUsage, *, journal_dropped: int = 0) -> bytes:
-        """The whole exposition. audit: None before the first. journal_dropped: so far, in all."""
-        if audit is not None:
-            self._series_dropped.inc(audit.dropped)
+    def scrape(
+        self,
+        usage: ProcessUsage,
+        form: Format = Format.TEXT,
+        *,
+        series_dropped: int = 0,
+        journal_dropped: int = 0,
+    ) -> bytes:
+        """What comes behind the audit's families (AuditEncoder), to the end.
+
+        series_dropped: by this scrape. journal_dropped: so far, in all.
+        """
+        self._series_dropped.inc(series_dropped)
         journal, reached = families.JOURNAL_DROPPED, families.LIMIT_REACHED
-        own = encode(
+        return encode(
             (
-                *_collected(self._registry.collect()),
-                *exposition(journal, [(journal.name, journal_dropped)]),
-                *exposition(reached, [(series(reached, each.name), each.times) for each in self._limits]),
-                *_process(usage),
+                *_collected(self._registry.collect(), form),
+                *exposition(journal, [(journal.name, journal_dropped)], form),
+                *exposition(
+                    reached, [(series(reached, one.name), one.times) for one in self._limits], form
+                ),
+                *_process(usage, form),
+                form.end,
             )
         )
-        return own if audit is None else audit.body + own
 
     def _counter(self, family: Family) -> Counter:
         return Counter(family.name, family.help, family.labels, registry=self._registry)
@@ -119,8 +129,8 @@ class Instruments:
 _BY_NAME = {family.name: family for family in families.OF_THE_DAEMON}
 
 
-def _collected(metrics: Iterable[Metric]) -> Iterator[str]:
-    """In this format the `_created` that prometheus_client puts beside each counter is noise."""
+def _collected(metrics: Iterable[Metric], form: Format) -> Iterator[str]:
+    """The `_created` that prometheus_client puts beside each counter is noise."""
     for metric in metrics:
         family = _BY_NAME[metric.name + "_total" if metric.type == "counter" else metric.name]
         samples = (
@@ -128,10 +138,10 @@ def _collected(metrics: Iterable[Metric]) -> Iterator[str]:
             for name, labels, value, *_ in metric.samples
             if not name.endswith("_created")
         )
-        yield from exposition(family, samples)
+        yield from exposition(family, samples, form)
 
 
-def _process(usage: ProcessUsage) -> Iterator[str]:
+def _process(usage: ProcessUsage, form: Format) -> Iterator[str]:
     for family, value in zip(families.OF_THE_PROCESS, usage, strict=True):
         if value is not None:
-            yield from exposition(family, [(family.name, value)])
+            yield from exposition(family, [(family.name, value)], form)

@@ -1,17 +1,37 @@
-"""The text exposition format 0.0.4, as Prometheus scrapes it.
+"""The two exposition formats that Prometheus scrapes: its own text format, and OpenMetrics.
 
 https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
+https://github.com/prometheus/OpenMetrics/blob/v1.0.0/specification/OpenMetrics.md
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from enum import Enum
 from functools import cache
 
 from .metrics_families import Family
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+class Format(Enum):
+    """Series and values are written in the same way in both; headers are not, nor is the end."""
+
+    TEXT = "text/plain; version=0.0.4; charset=utf-8"
+    OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+
+    @property
+    def content_type(self) -> str:
+        return self.value
+
+    @property
+    def end(self) -> str:
+        """What the last line has to be."""
+        return "# EOF\n" if self is Format.OPENMETRICS else ""
+
+
+_UNITS = ("seconds", "bytes")
+"""Base units, which end the name of whatever has one."""
 
 
 def escape(value: str) -> str:
@@ -43,15 +63,23 @@ def series(family: Family, *values: str) -> str:
     return template(family) % tuple(map(escape, values))
 
 
-def header(family: Family) -> str:
-    """The HELP and TYPE lines. In HELP a quote stands for itself."""
+def header(family: Family, form: Format = Format.TEXT) -> str:
+    """The HELP and TYPE lines, and in OpenMetrics UNIT. There a counter's family lacks the `_total`."""
+    name = family.name
     text = family.help.replace("\\", r"\\").replace("\n", r"\n")
-    return f"# HELP {family.name} {text}\n# TYPE {family.name} {family.kind}\n"
+    unit = ""
+    if form is Format.OPENMETRICS:
+        name = name.removesuffix("_total")
+        text = text.replace('"', r"\"")
+        unit = next((f"# UNIT {name} {each}\n" for each in _UNITS if name.endswith(f"_{each}")), "")
+    return f"# HELP {name} {text}\n# TYPE {name} {family.kind}\n{unit}"
 
 
-def exposition(family: Family, samples: Iterable[tuple[str, float]]) -> Iterator[str]:
+def exposition(
+    family: Family, samples: Iterable[tuple[str, float]], form: Format = Format.TEXT
+) -> Iterator[str]:
     """A family's lines: its header, even where it has no series, and its `(series, value)`."""
-    yield header(family)
+    yield header(family, form)
     for name, value in samples:
         yield f"{name} {number(value)}\n"
 

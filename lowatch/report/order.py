@@ -17,18 +17,11 @@ _STATES = (State.FIRING, State.PENDING, State.ACKNOWLEDGED, State.RESOLVED)
 
 
 def findings_in_order(findings: Iterable[Tracked]) -> list[Tracked]:
-    """Those nobody has accepted yet before the others, then by severity, kind and place."""
-    return sorted(findings, key=_finding_key)
-
-
-def held_in_order(held: Iterable[Held]) -> list[Held]:
-    """By interface, then IPv4 before IPv6, then by number."""
-    return sorted(held, key=_held_key)
+    return sorted(findings, key=finding_order)
 
 
 def endpoints_in_order(endpoints: Iterable[JudgedEndpoint]) -> list[JudgedEndpoint]:
-    """By domain, address, port and view."""
-    return sorted(endpoints, key=lambda e: (e.domain, *_number(e.address), e.port, e.view))
+    return sorted(endpoints, key=endpoint_order)
 
 
 def thing(subject: Subject) -> Hashable:
@@ -52,12 +45,19 @@ def _number(address: Address | None) -> tuple[int, bytes]:
     return (0, b"") if address is None else (len(address), bytes(address))
 
 
-def _held_key(held: Held) -> tuple[object, ...]:
+def endpoint_order(endpoint: JudgedEndpoint) -> tuple[object, ...]:
+    """By domain, address, port and view."""
+    return (endpoint.domain, *_number(endpoint.address), endpoint.port, endpoint.view)
+
+
+def held_order(held: Held) -> tuple[object, ...]:
+    """By interface, then IPv4 before IPv6, then by number."""
     where = (held.interface, *_number(held.address), held.prefixlen)
     return (*where, held.by, held.label or "", held.table or 0)
 
 
-def _finding_key(tracked: Tracked) -> tuple[object, ...]:
+def finding_order(tracked: Tracked) -> tuple[object, ...]:
+    """Those nobody has accepted yet before the others, then by severity, kind and place."""
     subject = tracked.finding.subject
     return (
         tracked.state in (State.ACKNOWLEDGED, State.RESOLVED),

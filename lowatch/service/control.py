@@ -20,7 +20,8 @@ from pathlib import Path
 from lowatch.core.limits import CONTROL_CONNECTIONS, CONTROL_REQUESTS
 
 from .http import HttpServer
-from .http_connection import Limits
+from .http_connection import Limits, Met
+from .http_content import Encodings
 from .http_message import Routes
 from .routes import STATUS_PATH
 
@@ -30,7 +31,11 @@ SOCKET_NAME = "lowatch.sock"
 MODE = 0o660
 LOCK_NAME = "lowatch.lock"
 _LOCK_MODE = 0o600
-LIMITS = Limits(connections=CONTROL_CONNECTIONS.value, requests=CONTROL_REQUESTS.value)
+LIMITS = Limits(
+    connections=CONTROL_CONNECTIONS.value,
+    requests=CONTROL_REQUESTS.value,
+    met=Met(CONTROL_CONNECTIONS, CONTROL_REQUESTS),
+)
 _BACKLOG = 128
 
 
@@ -38,9 +43,9 @@ class ControlError(Exception):
     """One line: "control socket /run/lowatch/lowatch.sock: another lowatch (pid 4711) serves it"."""
 
 
-def control_server(routes: Routes) -> HttpServer:
+def control_server(routes: Routes, encodings: Encodings | None = None) -> HttpServer:
     """What serves the control socket. The status is told even while reloads have every place."""
-    return HttpServer(routes, LIMITS, probes={STATUS_PATH}, name="control socket")
+    return HttpServer(routes, LIMITS, probes={STATUS_PATH}, encodings=encodings, name="control socket")
 
 
 @contextmanager

@@ -2,9 +2,13 @@
 
 Everything served is in memory, so the only thing that takes time is the client. Each connection is
 a task that waits for it under deadlines (http_connection.py). Places are few (Limits): a connection
-without a request in progress gives its place to a newcomer, the longest idle first, and requests in
-progress, probes aside, can never have all of them. So 500 silent clients do not keep a scraper out,
-and 128 scrapers that stopped reading do not keep a health probe out.
+without a request in progress gives its place to a newcomer, the longest idle first; then a request
+whose client has stopped reading, the longest first; and requests in progress, probes aside, can never
+have all places. So neither 500 silent clients nor 128 that stopped reading keep a scraper out, and
+no number of scrapers keeps a health probe out.
+
+One request at a time is begun in a turn of the loop, however many come at once: a page takes a
+millisecond, and probes wait for one of them. Long pages are made in pieces (http_content.py).
 """
 
 from __future__ import annotations
@@ -12,19 +16,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Container, Iterator, Sequence
+import time
+from collections.abc import Awaitable, Container, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 from .http_connection import BadRequestError, Connection, Limits, connect
-from .http_message import (
-    WORTH_COMPRESSING,
-    Request,
-    Response,
-    Routes,
-    compressed,
-    find_handler,
-    text,
-)
+from .http_content import Encodings, gzipped
+from .http_message import Headers, Request, Response, Routes, find_handler, text
 
 _log = logging.getLogger(__name__)
 
@@ -32,13 +31,18 @@ PROBES = frozenset({"/-/healthy", "/-/ready"})
 
 _ACCEPT_PAUSE = 1.0
 """Seconds to leave a listener alone when there is no descriptor or memory for a connection."""
+_STALLED_AFTER = 1.0
+"""Seconds without taking a chunk, after which a client may lose its place. Whoever reads is quicker."""
+_WORTH_COMPRESSING = 1024
+"""Bytes. Below, a response fits one segment anyway."""
+_RETRY_AFTER = ("Retry-After", "1")
 
 
 class HttpServer:
     """routes: may be replaced by others at any time (a reload may move the telemetry path).
 
     probes: paths that are answered however many requests are in progress; keep them small.
-    name: what the log calls it.
+    encodings: of long contents, which servers may share. name: what the log calls it.
     """
 
     def __init__(
@@ -47,16 +51,21 @@ class HttpServer:
         limits: Limits | None = None,
         *,
         probes: Container[str] = PROBES,
+        encodings: Encodings | None = None,
         name: str = "web",
     ) -> None:
         self.routes = routes
         self._name = name
         self._limits = limits or Limits()
         self._probes = probes
+        self._encodings = encodings or Encodings()
         self._idle: dict[asyncio.Task[None], None] = {}
         """Conversations with no request in progress, the longest idle first."""
-        self._busy = 0
+        self._busy: dict[asyncio.Task[None], Connection] = {}
+        """Those that have one, with their places."""
         self._unsent = 0
+        """Bytes of responses, beside what is shared."""
+        self._turn = asyncio.Lock()
         self._pauses: dict[socket.socket, asyncio.TimerHandle] = {}
 
     async def serve(self, listeners: Sequence[socket.socket]) -> None:
@@ -93,7 +102,8 @@ class HttpServer:
             self._pause(listener, conversations, error)
             return
         self._pauses.pop(listener, None)
-        if len(self._idle) + self._busy >= self._limits.connections:
+        if len(self._idle) + len(self._busy) >= self._limits.connections:
+            self._limits.met.connections.reached()
             self._evict()
         conversation = conversations.create_task(self._converse(accepted))
         self._idle[conversation] = None
@@ -122,17 +132,39 @@ class HttpServer:
     def _forget(self, conversation: asyncio.Task[None]) -> None:
         self._idle.pop(conversation, None)
 
+    def _refusal(self) -> Response | None:
+        """Why there is no place for another request; None where there is one."""
+        if len(self._busy) >= self._limits.requests:
+            met, why = self._limits.met.requests, "Too many requests"
+        elif self._unsent + self._encodings.size >= self._limits.unsent_bytes:
+            met, why = self._limits.met.unsent_bytes, "Too many responses are not taken"
+        else:
+            return None
+        met.reached()
+        return None if self._end_stalled() else text(503, why, _RETRY_AFTER)
+
+    def _end_stalled(self) -> bool:
+        """End the request whose client has taken nothing for the longest time, if that is long enough."""
+        if not self._busy:
+            return False
+        conversation, connection = min(self._busy.items(), key=lambda each: each[1].waits_since)
+        if time.monotonic() - connection.waits_since < _STALLED_AFTER:
+            return False
+        del self._busy[conversation]
+        conversation.cancel()
+        return True
+
     @contextmanager
-    def _in_progress(self) -> Iterator[None]:
+    def _in_progress(self, connection: Connection) -> Iterator[None]:
         """The conversation that runs this has a request, and keeps its place meanwhile."""
         conversation = asyncio.current_task()
         assert conversation is not None
         del self._idle[conversation]
-        self._busy += 1
+        self._busy[conversation] = connection
         try:
             yield
         finally:
-            self._busy -= 1
+            self._busy.pop(conversation, None)
             self._idle[conversation] = None
 
     async def _converse(self, accepted: socket.socket) -> None:
@@ -159,29 +191,60 @@ class HttpServer:
 
     async def _answer(self, connection: Connection, request: Request) -> None:
         if request.path in self._probes:
-            await connection.respond(request, await self._handle(request))
-        elif self._busy >= self._limits.requests or self._unsent >= self._limits.unsent_bytes:
-            await connection.respond(request, text(503, "Too many requests"))
+            await connection.respond(request, await self._finished(request, self._begin(request)))
+        elif (refusal := self._refusal()) is not None:
+            await connection.respond(request, refusal)
         else:
-            with self._in_progress():
-                response = await self._handle(request)
+            with self._in_progress(connection):
+                response = await self._in_turn(request)
                 self._unsent += len(response.body)
                 try:
                     await connection.respond(request, response)
                 finally:
                     self._unsent -= len(response.body)
 
-    async def _handle(self, request: Request) -> Response:
+    async def _in_turn(self, request: Request) -> Response:
+        async with self._turn:
+            begun = self._begin(request)
+            if isinstance(begun, Response):
+                await asyncio.sleep(0)
+        return await self._finished(request, begun)
+
+    def _begin(self, request: Request) -> Response | Awaitable[Response]:
         found = find_handler(self.routes, request)
         if isinstance(found, Response):
             return found
         try:
-            response = found(request)
-            if not isinstance(response, Response):
-                response = await response
+            return found(request)
         except Exception:
-            _log.exception("%s: %s %s failed", self._name, request.method, request.path)
-            return text(500)
-        if request.takes_gzip and len(response.body) > WORTH_COMPRESSING:
-            return await compressed(response)
-        return response
+            return self._failed(request)
+
+    async def _finished(self, request: Request, begun: Response | Awaitable[Response]) -> Response:
+        try:
+            return await self._encoded(request, begun if isinstance(begun, Response) else await begun)
+        except Exception:
+            return self._failed(request)
+
+    def _failed(self, request: Request) -> Response:
+        _log.exception("%s: %s %s failed", self._name, request.method, request.path)
+        return text(500)
+
+    async def _encoded(self, request: Request, response: Response) -> Response:
+        """With its content as chunks, and gzipped for a client that takes it, where that pays."""
+        gzip = request.takes_gzip
+        if response.content is not None:
+            front, end = await self._encodings.encode(response.content, gzip=gzip)
+        elif gzip and len(response.body) > _WORTH_COMPRESSING:
+            front, end = await gzipped(response.body)
+        else:
+            return response
+        headers = _varying(response.headers, "Accept-Encoding")
+        if gzip:
+            headers = (*headers, ("Content-Encoding", "gzip"))
+        return replace(response, body=end, front=front, content=None, headers=headers)
+
+
+def _varying(headers: Headers, name: str) -> Headers:
+    """With that name among those of Vary."""
+    names = [value for header, value in headers if header == "Vary"]
+    return (*(pair for pair in headers if pair[0] != "Vary"), ("Vary", ", ".join((*names, name))))

@@ -6,11 +6,14 @@ A client that breaks the protocol, is too slow or goes away ends its own connect
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 import struct
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import NamedTuple
 
 import h11
 
@@ -20,14 +23,26 @@ from lowatch.core.limits import (
     WEB_HEAD_BYTES,
     WEB_REQUESTS,
     WEB_UNSENT_BYTES,
+    Limit,
 )
 
+from .http_content import CHUNK
 from .http_message import Request, Response, http_date
 
-_CHUNK = 64 * 1024
 _LINGER_SECONDS = 1.0
-_LINGER_CHUNKS = 16
+_LINGERCHUNKS = 16
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # struct linger: on, for no time
+
+
+class Met(NamedTuple):
+    """Where it is counted that one of the Limits was met."""
+
+    connections: Limit = WEB_CONNECTIONS
+    requests: Limit = WEB_REQUESTS
+    unsent_bytes: Limit = WEB_UNSENT_BYTES
+
+
+_OF_THE_WEB = Met()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +52,7 @@ class Limits:
     connections: open at once. A new one beyond that takes the place of the longest idle.
     requests: in progress at once, health probes aside; fewer than `connections`, so that a place
         for a probe can always be had.
-    unsent_bytes: of responses that their clients have not taken yet, all connections together.
+    unsent_bytes: of responses that are made or that their clients have not taken yet, all together.
     head_bytes, body_bytes: of a request. A body is of no use here: it is read and ignored.
     head_seconds: from a connection's start to the first octet, and from there to a request's end.
     idle_seconds: between requests. More than the usual scrape interval: scrapers stay connected.
@@ -52,6 +67,7 @@ class Limits:
     head_seconds: float = 5.0
     idle_seconds: float = 120.0
     write_seconds: float = 30.0
+    met: Met = _OF_THE_WEB
 
 
 class BadRequestError(Exception):
@@ -65,7 +81,7 @@ class BadRequestError(Exception):
 async def connect(accepted: socket.socket, limits: Limits) -> Connection:
     """Take over an accepted socket."""
     loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader(limit=_CHUNK)
+    reader = asyncio.StreamReader(limit=CHUNK)
     protocol = asyncio.StreamReaderProtocol(reader)
     transport, _ = await loop.connect_accepted_socket(lambda: protocol, accepted)
     # With this, drain() returns when the kernel has all: its deadline is one on the client.
@@ -86,6 +102,8 @@ class Connection:
         self._limits = limits
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.head_bytes)
         self._patience = limits.head_seconds
+        self.waits_since = math.inf
+        """Since when the client has not taken what it is being sent, in monotonic seconds."""
 
     async def next_request(self) -> Request | None:
         """The next one, read to its end; None where no more will come. Raises BadRequestError."""
@@ -98,6 +116,8 @@ class Connection:
         except TimeoutError:
             raise BadRequestError(408) from None
         except h11.RemoteProtocolError as error:
+            if error.error_status_hint == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:
+                WEB_HEAD_BYTES.reached()
             raise BadRequestError(error.error_status_hint) from error
 
     async def respond(self, request: Request | None, response: Response) -> None:
@@ -107,12 +127,15 @@ class Connection:
             reason=HTTPStatus(response.status).phrase,
             headers=_headers(response, request),
         )
-        body = b"" if request is not None and request.method == "HEAD" else response.body
-        async with asyncio.timeout(self._limits.write_seconds):
-            await self._send(head, h11.Data(data=body[:_CHUNK]))
-            for start in range(_CHUNK, len(body), _CHUNK):
-                await self._send(h11.Data(data=body[start : start + _CHUNK]))
-            await self._send(h11.EndOfMessage())
+        first, *more = [b""] if request is not None and request.method == "HEAD" else _chunks(response)
+        try:
+            async with asyncio.timeout(self._limits.write_seconds):
+                await self._send(head, h11.Data(data=first))
+                for chunk in more:
+                    await self._send(h11.Data(data=chunk))
+                await self._send(h11.EndOfMessage())
+        finally:
+            self.waits_since = math.inf
 
     def reuse(self) -> bool:
         """Whether another request may come: both sides are done with the last one and agree."""
@@ -131,8 +154,8 @@ class Connection:
         async with asyncio.timeout(_LINGER_SECONDS):
             if self._unread or self._http.their_state in (h11.ERROR, h11.SEND_BODY):
                 self._writer.write_eof()
-                for _ in range(_LINGER_CHUNKS):
-                    if not await self._reader.read(_CHUNK):
+                for _ in range(_LINGERCHUNKS):
+                    if not await self._reader.read(CHUNK):
                         break
             self._writer.close()
             await self._writer.wait_closed()
@@ -155,9 +178,10 @@ class Connection:
         return bool(data)
 
     async def _read(self) -> None:
-        self._http.receive_data(await self._reader.read(_CHUNK))
+        self._http.receive_data(await self._reader.read(CHUNK))
 
     async def _send(self, *events: h11.Response | h11.Data | h11.EndOfMessage) -> None:
+        self.waits_since = time.monotonic()
         self._writer.write(b"".join(self._http.send(event) or b"" for event in events))
         await self._writer.drain()
 
@@ -174,6 +198,7 @@ class Connection:
             elif isinstance(event, h11.Data):
                 ignored += len(event.data)
                 if ignored > self._limits.body_bytes:
+                    WEB_BODY_BYTES.reached()
                     raise BadRequestError(413)
             elif isinstance(event, h11.EndOfMessage):
                 return request
@@ -201,11 +226,20 @@ def _understand(event: h11.Request) -> Request:
     return Request(event.method.decode("ascii"), path, query, headers)
 
 
+def _chunks(response: Response) -> Iterator[bytes]:
+    """At least one."""
+    if response.front is not None:
+        yield from response.front.chunks
+    yield response.body[:CHUNK]
+    for start in range(CHUNK, len(response.body), CHUNK):
+        yield response.body[start : start + CHUNK]
+
+
 def _headers(response: Response, request: Request | None) -> list[tuple[str, str]]:
     headers = [
         ("Date", http_date(time.time())),
         ("Content-Type", response.content_type),
-        ("Content-Length", str(len(response.body))),
+        ("Content-Length", str(response.length)),
         ("X-Content-Type-Options", "nosniff"),
         *response.headers,
     ]

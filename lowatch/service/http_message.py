@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-import zlib
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from http import HTTPStatus
 
-WORTH_COMPRESSING = 1024
-"""Octets. Below, a response fits one segment anyway."""
-_SLICE = 128 * 1024
-_GZIP_FORMAT = 16 + zlib.MAX_WBITS  # zlib.h, deflateInit2
+from .http_content import Content, Encoded
+
+Headers = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +30,55 @@ class Request:
                 return weight.replace(" ", "").rstrip("0") not in ("q=", "q=0.")
         return False
 
+    @property
+    def takes_openmetrics(self) -> bool:
+        """Whether OpenMetrics 1.0 is named, and wanted at least as much as the text format."""
+        return 0 < _weight(self, _OPENMETRICS, "1.0.0") >= _weight(self, _TEXT, "0.0.4")
+
+
+_OPENMETRICS = "application/openmetrics-text"
+_TEXT = "text/plain"
+
+
+def _weight(request: Request, media_type: str, version: str) -> float:
+    """RFC 9110, 12.5.1: of a media type that is named, in that version or in any; else 0.
+
+    Ranges such as */* are of no interest here: where nothing better is named, text it is.
+    """
+    weight = 0.0
+    for media_range in request.headers.get("accept", "").lower().split(","):
+        name, *pairs = (part.strip() for part in media_range.split(";"))
+        parameters = dict(pair.replace(" ", "").partition("=")[::2] for pair in pairs)
+        if name == media_type and parameters.get("version", version) == version:
+            weight = max(weight, _number(parameters.get("q", "1")))
+    return weight
+
+
+def _number(text: str) -> float:
+    """A weight that is none counts as zero."""
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0
+
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """headers: beside Content-Type, Content-Length, Date and what the connection itself needs."""
+    """headers: beside Content-Type, Content-Length, Date and what the connection itself needs.
+
+    content: stands before the body, and may be long. front: the same, as the server has encoded it.
+    """
 
     status: int = 200
     body: bytes = b""
     content_type: str = "text/plain; charset=utf-8"
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: Headers = ()
+    content: Content | None = None
+    front: Encoded | None = None
+
+    @property
+    def length(self) -> int:
+        return (0 if self.front is None else self.front.size) + len(self.body)
 
 
 Handler = Callable[[Request], Response | Awaitable[Response]]
@@ -49,9 +86,10 @@ Routes = Mapping[str, Mapping[str, Handler]]
 """Path -> method -> handler. What answers GET answers HEAD."""
 
 
-def text(status: int, line: str = "") -> Response:
+def text(status: int, line: str = "", *headers: tuple[str, str]) -> Response:
     """One line for a person: the status's own phrase where nothing better is said."""
-    return Response(status, f"{line or HTTPStatus(status).phrase}\n".encode("utf-8", "replace"))
+    body = f"{line or HTTPStatus(status).phrase}\n".encode("utf-8", "replace")
+    return Response(status, body, headers=headers)
 
 
 def find_handler(routes: Routes, request: Request) -> Handler | Response:
@@ -64,19 +102,7 @@ def find_handler(routes: Routes, request: Request) -> Handler | Response:
     if handler is not None:
         return handler
     allowed = sorted({*methods, *(["HEAD"] if "GET" in methods else [])})
-    return replace(text(405), headers=(("Allow", ", ".join(allowed)),))
-
-
-async def compressed(response: Response) -> Response:
-    """The same, gzipped at level 1: a scrape shrinks to a tenth. The loop runs between slices."""
-    gzip = zlib.compressobj(level=1, wbits=_GZIP_FORMAT)
-    parts = []
-    for start in range(0, len(response.body), _SLICE):
-        parts.append(gzip.compress(response.body[start : start + _SLICE]))
-        await asyncio.sleep(0)
-    parts.append(gzip.flush())
-    headers = (*response.headers, ("Content-Encoding", "gzip"), ("Vary", "Accept-Encoding"))
-    return replace(response, body=b"".join(parts), headers=headers)
+    return text(405, "", ("Allow", ", ".join(allowed)))
 
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")

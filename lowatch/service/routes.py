@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
 from lowatch.core.audit import Audit
 from lowatch.report import json_report, page, status, status_text
-from lowatch.report.metrics_text import CONTENT_TYPE as METRICS_CONTENT_TYPE
+from lowatch.report.metrics_text import Format
 
+from .http_content import Content
 from .http_message import Handler, Request, Response, Routes, text
 
 NOT_READY = "Not ready: the first full audit is not done"
@@ -25,13 +26,13 @@ class Pages:
     """Where the routes get what they show.
 
     audit: the last one, None before the first. ready: whether a full one has been made.
-    metrics: the exposition. version: lowatch's own.
+    metrics: the exposition in a format. version: lowatch's own.
     reload: None where reloading over HTTP is not enabled.
     """
 
     audit: Callable[[], Audit | None]
     ready: Callable[[], bool]
-    metrics: Callable[[], bytes]
+    metrics: Callable[[Format], Content]
     version: str
     reload: Reload | None = None
 
@@ -53,8 +54,10 @@ def build_routes(pages: Pages, telemetry_path: str) -> Routes:
         policy = ("Content-Security-Policy", page.CONTENT_SECURITY_POLICY)
         return Response(200, body, "text/html; charset=utf-8", (policy,))
 
-    def metrics(_request: Request) -> Response:
-        return Response(200, pages.metrics(), METRICS_CONTENT_TYPE)
+    def metrics(request: Request) -> Response:
+        form = Format.OPENMETRICS if request.takes_openmetrics else Format.TEXT
+        varies = ("Vary", "Accept")
+        return Response(content=pages.metrics(form), content_type=form.content_type, headers=(varies,))
 
     def healthy(_request: Request) -> Response:
         return text(200, "Healthy")
@@ -111,22 +114,23 @@ def _reloading(reload: Reload) -> Handler:
 
 def _api(audit: Callable[[], Audit | None]) -> Routes:
     return {
-        "/api/v1/audit": {"GET": _json(audit, json_report.render_audit)},
-        "/api/v1/findings": {"GET": _json(audit, json_report.render_findings)},
+        "/api/v1/audit": {"GET": _json("audit", audit, json_report.audit_pieces)},
+        "/api/v1/findings": {"GET": _json("findings", audit, json_report.findings_pieces)},
     }
 
 
-def _json(audit: Callable[[], Audit | None], render: Callable[[Audit], bytes]) -> Handler:
-    """Rendered once for each audit, however many ask for it."""
-    rendered: tuple[Audit, bytes] | None = None
+def _json(
+    name: str, audit: Callable[[], Audit | None], render: Callable[[Audit], Iterator[bytes]]
+) -> Handler:
+    def pieces() -> Iterator[bytes]:
+        last = audit()
+        return iter(()) if last is None else render(last)
+
+    content = Content(name, "json", audit, pieces)
 
     def show(_request: Request) -> Response:
-        nonlocal rendered
-        last = audit()
-        if last is None:
+        if audit() is None:
             return text(503, NOT_READY)
-        if rendered is None or rendered[0] is not last:
-            rendered = last, render(last)
-        return Response(200, rendered[1], "application/json")
+        return Response(content=content, content_type="application/json")
 
     return show

@@ -29,6 +29,7 @@ from lowatch.kernel.probe import Outcome, Prober
 from lowatch.kernel.watch import FileWatch
 from lowatch.report.metrics import AuditEncoder
 from lowatch.report.metrics_instruments import Instruments
+from lowatch.report.metrics_text import Format
 from lowatch.report.status import Status
 from lowatch.report.status_line import starting_line, status_line, waits_for
 from lowatch.resolve.hosts import HOST_CONF, HOSTS
@@ -38,6 +39,7 @@ from lowatch.service.activation import passed_on
 from lowatch.service.control import ControlError, control_listening, control_server
 from lowatch.service.directories import runtime_directory, state_directory
 from lowatch.service.http import HttpServer
+from lowatch.service.http_content import Content, Encodings
 from lowatch.service.http_listen import ListenError, bound_to, listening
 from lowatch.service.http_message import Routes
 from lowatch.service.journal import JournalSink, stderr_is_journal
@@ -115,10 +117,11 @@ class _Service:
         self.on_turn = self._instruments.loop.on_turn
         self._process = Process()
         self._encoder = AuditEncoder()
-        self._server = HttpServer({})
+        encodings = Encodings()
+        self._server = HttpServer({}, encodings=encodings)
         self._reload = Reload(load, lambda: self._config, self._take_anew, self._instruments)
         self._control = control_server(
-            build_control_routes(ControlPages(self._audit, self._status, self._reload.now))
+            build_control_routes(ControlPages(self._audit, self._status, self._reload.now)), encodings
         )
         self._shown: Audit | None = None
         self._shown_of: Audit | None = None
@@ -261,12 +264,24 @@ class _Service:
             vitals=self._supervision.vitals,
         )
 
-    def _metrics(self) -> bytes:
-        audit = self._daemon.audit
-        rendered = None if audit is None else self._encoder.render(audit, self._daemon.orphans.items())
-        return self._instruments.scrape(
-            rendered, self._process.usage(), journal_dropped=self._journal.dropped
-        )
+    def _metrics(self, form: Format) -> Content:
+        """What an audit gives is rendered once for all who ask; the counters are each scrape's own."""
+
+        def of_the_audit() -> Iterator[bytes]:
+            audit = self._daemon.audit
+            if audit is None:
+                return iter(())
+            return self._encoder.pieces(audit, dict(self._daemon.orphans), form)
+
+        def counters() -> bytes:
+            return self._instruments.scrape(
+                self._process.usage(),
+                form,
+                series_dropped=self._encoder.dropped,
+                journal_dropped=self._journal.dropped,
+            )
+
+        return Content("metrics", form.name, lambda: self._daemon.audit, of_the_audit, counters)
 
     def _take_anew(self, config: Config) -> None:
         """One that was just read; though one of its files of names may have changed since."""

@@ -85,6 +85,16 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield World(daemon, prometheus, webhook)
 
 
+def test_prometheus_gets_openmetrics(world: World) -> None:
+    """Which it asks for; only that format has units."""
+    status, text = world.prometheus.get("/api/v1/targets/metadata", metric="lowatch_loop_lag_seconds")
+    assert status == 200
+    [metadata] = json.loads(text)["data"]
+    assert (metadata["type"], metadata["unit"]) == ("histogram", "seconds")
+    assert world.prometheus.query("lowatch_netlink_resyncs_total >= 0")
+    assert world.prometheus.query("scrape_samples_scraped > 100")
+
+
 def until_served(world: World) -> None:
     """Until Prometheus has it from the daemon that WWW is served."""
     world.prometheus.until(lambda: world.prometheus.query(f'lo_orphan_vip{{domain="{WWW}"}} == 0'))

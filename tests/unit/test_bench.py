@@ -16,7 +16,7 @@ from lowatch.config.load import load
 from lowatch.core.addresses import Port, parse_address
 from lowatch.core.audit import Audit
 from lowatch.core.verdicts import JudgedEndpoint, Verdict
-from lowatch.report.metrics import orphan_values, render_audit
+from lowatch.report.metrics import render_audit
 from lowatch.report.metrics_instruments import Instruments, ProcessUsage
 from tests.support.netns import Netns
 
@@ -160,8 +160,7 @@ def test_the_metric_is_read_as_it_is_rendered() -> None:
     rendered = render_audit(
         Audit(
             "host", 0.0, 0.0, complete=True, problems=(), held=(), endpoints=tuple(endpoints), findings=()
-        ),
-        orphan_values(endpoints),
+        )
     )
     exposition = rendered.body
     assert orphan_value(exposition, "d1.bench.example") == 1
@@ -240,7 +239,7 @@ def test_counters_and_histograms_are_read_as_they_are_rendered() -> None:
     for seconds in (0.0001, 0.02, 0.02, 60.0):
         instruments.queries.on_query("NOERROR", seconds)
     instruments.queries.on_query("TIMEOUT", 2.0)
-    exposition = instruments.scrape(None, ProcessUsage()).decode()
+    exposition = instruments.scrape(ProcessUsage()).decode()
     assert dns_paced.counted(exposition, dns_paced.QUERIES) == 5
     durations = dns_paced.histogram(exposition, "lowatch_dns_query_duration_seconds")
     assert (durations[0.01], durations[0.025], durations[math.inf]) == (1, 3, 5)

@@ -14,11 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lowatch.app import domains as domains_module
-from lowatch.app.orphans import OrphanKey, OrphanValues
+from lowatch.app.orphans import OrphanValues
 from lowatch.core.judgement import Judgement
 from lowatch.core.policy import Policy
 from lowatch.core.snapshot import DomainView, Snapshot
-from lowatch.core.verdicts import Verdict
+from lowatch.core.verdicts import OrphanKey, Verdict
 from tests.unit.app.changes import NAMES, Change, beginning, changes, connects, policy
 from tests.unit.app.scripted import Watch, World
 

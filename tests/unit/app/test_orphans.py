@@ -6,13 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lowatch.app.orphans import OrphanKey, OrphanValues
+from lowatch.app.orphans import OrphanValues
 from lowatch.core.addresses import Address, Port, format_address
 from lowatch.core.findings import Kind, Subject
 from lowatch.core.judgement import judge
 from lowatch.core.listeners import Connect
 from lowatch.core.observed import Unknown
 from lowatch.core.snapshot import DomainView
+from lowatch.core.verdicts import OrphanKey
 from tests.unit.app.scripted import policy_of, serves
 from tests.unit.core.worlds import BLIND, FULL, NGINX, VIP, VIP6, WWW, Served, local, seen, snapshot, view
 

@@ -4,6 +4,7 @@ import random
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from itertools import permutations
 
 import pytest
 from hypothesis import given
@@ -16,7 +17,7 @@ from lowatch.core.audit import Audit
 from lowatch.core.findings import Kind
 from lowatch.core.lifecycle import State
 from lowatch.core.printable import printable
-from lowatch.core.verdicts import JudgedEndpoint, Verdict
+from lowatch.core.verdicts import JudgedEndpoint, OrphanKey, Verdict
 from lowatch.report import metrics_families as families
 from lowatch.report.metrics import AuditEncoder, Rendered, orphan_values, render_audit
 from lowatch.report.metrics_families import Family
@@ -76,6 +77,9 @@ def orphan_key(
         port=str(port),
         protocol=protocol,
     )
+
+
+ORPHAN = OrphanKey("lo", parse_address("192.0.2.10"), "www.example.com", Port(443, "tcp"))
 
 
 def of_family(found: Samples, family: Family) -> list[tuple[str, frozenset[tuple[str, str]]]]:
@@ -140,23 +144,27 @@ class TestOrphans:
     @pytest.mark.parametrize("verdict", sorted(set(Verdict) - {Verdict.UNKNOWN}))
     def test_only_an_orphan_is_one(self, verdict: Verdict) -> None:
         judged = endpoint("www.example.com", "192.0.2.10", "443/tcp", verdict)
-        assert list(orphan_values([judged])) == [(judged, verdict == "orphan")]
+        assert orphan_values([judged]) == {ORPHAN: verdict == "orphan"}
 
     def test_unknown_has_no_value(self) -> None:
         judged = endpoint("www.example.com", "192.0.2.10", "443/tcp", Verdict.UNKNOWN)
-        assert list(orphan_values([judged])) == []
+        assert orphan_values([judged]) == {}
 
     def test_the_value_given_counts_and_not_the_verdict(self) -> None:
         """The daemon keeps the last known value of what has become unknown."""
         judged = endpoint("www.example.com", "192.0.2.10", "443/tcp", Verdict.UNKNOWN)
-        found = samples(render_audit(audit(endpoints=[judged]), [(judged, 1)]).body)
+        found = samples(AuditEncoder().render(audit(endpoints=[judged]), {ORPHAN: 1}).body)
         assert found[orphan_key("www.example.com", "192.0.2.10", 443)] == 1
 
-    @pytest.mark.parametrize("values", [(0, 1), (1, 0)])
-    def test_seen_in_two_views_it_is_one_series_and_an_orphan_wins(self, values: tuple[int, int]) -> None:
-        judged = endpoint("www.example.com", "192.0.2.10", "443/tcp", Verdict.SERVED)
-        pairs = zip((judged, judged._replace(view=View.HOSTS)), values, strict=True)
-        found = samples(render_audit(audit(), pairs).body)
+    @pytest.mark.parametrize("verdicts", list(permutations((Verdict.SERVED, Verdict.ORPHAN))))
+    def test_seen_in_two_views_it_is_one_series_and_an_orphan_wins(
+        self, verdicts: tuple[Verdict, ...]
+    ) -> None:
+        judged = [
+            endpoint("www.example.com", "192.0.2.10", "443/tcp", verdict)._replace(view=view)
+            for verdict, view in zip(verdicts, (View.DNS, View.HOSTS), strict=True)
+        ]
+        found = samples(render_audit(audit(endpoints=judged)).body)
         assert found[orphan_key("www.example.com", "192.0.2.10", 443)] == 1
 
     def test_protocol_interface_and_family_tell_endpoints_apart(self) -> None:
@@ -327,7 +335,7 @@ def test_what_could_not_be_observed() -> None:
 
 def test_one_audit_by_itself() -> None:
     of = bad_night()
-    assert render_audit(of, orphan_values(of.endpoints)) == rendered(of)
+    assert render_audit(of) == rendered(of)
 
 
 def test_the_order_of_observation_does_not_show() -> None:

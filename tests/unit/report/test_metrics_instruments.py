@@ -5,7 +5,7 @@ from prometheus_client import REGISTRY, CollectorRegistry, Histogram, generate_l
 
 from lowatch.core.limits import Limit
 from lowatch.report import metrics_families as families
-from lowatch.report.metrics import AuditEncoder, Rendered, orphan_values
+from lowatch.report.metrics import AuditEncoder, orphan_values
 from lowatch.report.metrics_instruments import NETLINK_GROUPS, Instruments, ProcessUsage
 
 from .audit_worlds import bad_night
@@ -23,7 +23,7 @@ USAGE = ProcessUsage(
 
 
 def scraped(instruments: Instruments) -> Samples:
-    return samples(instruments.scrape(None, USAGE))
+    return samples(instruments.scrape(USAGE))
 
 
 def test_golden_scrape() -> None:
@@ -45,13 +45,14 @@ def test_golden_scrape() -> None:
     instruments.netlink_resync()
     world = bad_night()
     rendered = AuditEncoder(orphan_cap=4).render(world, orphan_values(world.endpoints))
-    assert_golden("metrics-scrape.txt", instruments.scrape(rendered, USAGE, journal_dropped=2).decode())
+    own = instruments.scrape(USAGE, series_dropped=rendered.dropped, journal_dropped=2)
+    assert_golden("metrics-scrape.txt", (rendered.body + own).decode())
 
 
 def test_every_family_of_the_contract_is_there_once() -> None:
     world = bad_night()
     rendered = AuditEncoder().render(world, orphan_values(world.endpoints))
-    body = Instruments("1").scrape(rendered, USAGE)
+    body = rendered.body + Instruments("1").scrape(USAGE)
     samples(body)  # and no series twice
     types = [line.split()[2] for line in body.decode().splitlines() if line.startswith("# TYPE")]
     assert sorted(types) == sorted(family.name for family in EVERY_FAMILY)
@@ -156,12 +157,12 @@ def test_a_failed_reload_keeps_the_time_of_the_last_good_one() -> None:
 def test_dropped_series_are_counted_in_the_scrape_that_drops_them() -> None:
     instruments = Instruments("1")
     for total in (3, 6):
-        found = samples(instruments.scrape(Rendered(b"", 3), USAGE))
+        found = samples(instruments.scrape(USAGE, series_dropped=3))
         assert found[key(families.SERIES_DROPPED)] == total
 
 
 def test_what_could_not_be_read_has_no_series() -> None:
-    found = samples(Instruments("1").scrape(None, ProcessUsage(cpu_seconds=1.0)))
+    found = samples(Instruments("1").scrape(ProcessUsage(cpu_seconds=1.0)))
     assert found[key(families.PROCESS_CPU)] == 1.0
     assert [each for each in found if each[0].startswith("process_")] == [key(families.PROCESS_CPU)]
 

@@ -1,14 +1,12 @@
 from __future__ import annotations
 
-import zlib
 from email.utils import formatdate
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lowatch.service.http_message import Request, Response, compressed, http_date, text
-from tests.support.aio import run_async
+from lowatch.service.http_message import Request, http_date, text
 
 
 @pytest.mark.parametrize(
@@ -46,17 +44,49 @@ def test_dates_are_those_of_the_standard_library(wall: int) -> None:
     assert http_date(wall) == formatdate(wall, usegmt=True)
 
 
-@pytest.mark.parametrize("size", [0, 1, 131072, 131073, 1_000_000])
-def test_compressed_keeps_everything_but_the_octets(size: int) -> None:
-    plain = Response(418, bytes(size), "application/json", (("Allow", "GET"),))
-    packed = run_async(compressed(plain))
-    assert zlib.decompress(packed.body, wbits=31) == plain.body
-    assert (packed.status, packed.content_type) == (418, "application/json")
-    assert packed.headers == (
-        ("Allow", "GET"),
-        ("Content-Encoding", "gzip"),
-        ("Vary", "Accept-Encoding"),
-    )
+# As Prometheus 2.42 and 3.5 send it.
+PROMETHEUS_2 = (
+    "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
+    "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
+)
+PROMETHEUS_3 = (
+    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
+    "application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,"
+    "text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
+)
+PROMETHEUS_3_TEXT = (
+    "text/plain;version=0.0.4;q=0.6,application/openmetrics-text;version=1.0.0;q=0.5,*/*;q=0.2"
+)
+
+
+@pytest.mark.parametrize(
+    ("accept", "takes_openmetrics"),
+    [
+        (PROMETHEUS_2, True),
+        (PROMETHEUS_3, True),
+        (PROMETHEUS_3_TEXT, False),
+        ("application/openmetrics-text", True),
+        ("Application/OpenMetrics-Text; Version=1.0.0; charset=utf-8", True),
+        ("application/openmetrics-text;version=0.0.1", False),
+        ("application/openmetrics-text;version=2.0.0", False),
+        ("application/openmetrics-text;q=0", False),
+        ("application/openmetrics-text;q=x", False),
+        ("application/openmetrics-text;q=0.5, text/plain", False),
+        ("application/openmetrics-text;q=0.5, text/plain;version=1.0.0", True),
+        ("text/plain", False),
+        ("text/html,application/xhtml+xml,*/*;q=0.8", False),
+        ("*/*", False),  # allowed, but not asked for
+        ("", False),
+    ],
+)
+def test_accept(accept: str, takes_openmetrics: bool) -> None:
+    request = Request("GET", "/metrics", headers={"accept": accept})
+    assert request.takes_openmetrics is takes_openmetrics
+
+
+@given(st.text())
+def test_any_accept_is_understood_somehow(accept: str) -> None:
+    assert Request("GET", "/", headers={"accept": accept}).takes_openmetrics in (0, 1)
 
 
 def test_text_says_the_phrase_of_the_status_where_nothing_better_is_said() -> None:

@@ -8,7 +8,9 @@ import pytest
 
 from lowatch.core.audit import Audit
 from lowatch.report import json_report
+from lowatch.report.metrics_text import Format
 from lowatch.service.http import PROBES
+from lowatch.service.http_content import Content
 from lowatch.service.http_message import Request, Response, find_handler
 from lowatch.service.routes import Pages, build_routes
 from tests.support.aio import run_async
@@ -19,26 +21,48 @@ def before_the_first_audit() -> Audit | None:
     return None
 
 
-PAGES = Pages(audit=bad_night, ready=lambda: True, metrics=lambda: b"a 1\n", version="1.2.3")
+WORLD = bad_night()
+
+
+def metrics(form: Format) -> Content:
+    return Content("metrics", form.name, bad_night, lambda: iter([b"a 1\n"]), form.end.encode)
+
+
+PAGES = Pages(audit=lambda: WORLD, ready=lambda: True, metrics=metrics, version="1.2.3")
 STARTING = replace(PAGES, audit=before_the_first_audit, ready=lambda: False)
 
 
-def ask(pages: Pages, path: str, method: str = "GET", *, telemetry_path: str = "/metrics") -> Response:
+def ask(
+    pages: Pages, path: str, method: str = "GET", *, telemetry_path: str = "/metrics", **headers: str
+) -> Response:
+    """The response as a handler gives it, its content being its body."""
+
     async def answer() -> Response:
-        request = Request(method, path)
+        request = Request(method, path, headers=headers)
         found = find_handler(build_routes(pages, telemetry_path), request)
         if isinstance(found, Response):
             return found
         response = found(request)
         return await response if isinstance(response, Awaitable) else response
 
-    return run_async(answer())
+    response = run_async(answer())
+    if response.content is None:
+        return response
+    whole = b"".join([*response.content.pieces(), response.content.tail()])
+    return replace(response, content=None, body=whole)
 
 
 def test_metrics_are_declared_as_the_text_format() -> None:
     response = ask(PAGES, "/metrics")
     assert response.body == b"a 1\n"
     assert response.content_type == "text/plain; version=0.0.4; charset=utf-8"
+
+
+def test_metrics_are_openmetrics_for_who_asks_for_it() -> None:
+    response = ask(PAGES, "/metrics", accept="application/openmetrics-text;version=1.0.0")
+    assert response.body == b"a 1\n# EOF\n"
+    assert response.content_type == "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    assert response.headers == ask(PAGES, "/metrics").headers == (("Vary", "Accept"),)
 
 
 def test_the_telemetry_path_is_configured() -> None:
