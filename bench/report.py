@@ -53,7 +53,7 @@ def title(text: str) -> None:
 
 
 def line(what: str, figure: str) -> None:
-    print(f"  {what:<52} {figure}", flush=True)
+    print(f"  {what:<52} {figure}".rstrip(), flush=True)
 
 
 def milliseconds(summary: Summary) -> str:
