@@ -112,7 +112,8 @@ def test_the_table_of_the_runbook_says_what_the_rules_say() -> None:
 
 def test_the_runbook_knows_every_kind_of_finding_and_no_other() -> None:
     """Those that the rules tell of as LowatchFinding."""
-    rows = set(re.findall(r"^\| `([a-z-]+)` \|", RUNBOOK, re.MULTILINE))
+    [section] = re.findall(r"^## LowatchFinding\n(.*?)^## ", RUNBOOK, re.DOTALL | re.MULTILINE)
+    rows = set(re.findall(r"^\| `([a-z-]+)` \|", section, re.MULTILINE))
     assert {kind.value for kind in Kind} - {"orphan-vip", "idle-vip"} == rows
 
 
@@ -136,10 +137,10 @@ def test_the_example_for_alertmanager_is_valid_and_names_alerts_that_there_are()
 # Other values.
 
 
-def test_the_limits_that_say_nothing_are_those_where_nothing_is_lost() -> None:
+def test_no_limit_at_which_something_is_lost_goes_unreported() -> None:
     lossless = {limit.name for limit in limits.LIMITS if limit.lossless}
     [excluded] = re.findall(r'limit!~"([^"]+)"', RULES.read_text())
-    assert set(excluded.split("|")) == lossless
+    assert set(excluded.split("|")) <= lossless
 
 
 def test_a_link_to_the_runbook_can_be_opened_from_anywhere() -> None:

@@ -58,6 +58,7 @@
       'dns_denials_kept',
       'kernel_answers_kept',
       'probes',
+      'web_kept_bytes',
     ],
 
     dashboardUid: 'lowatch',
