@@ -6,7 +6,7 @@ decides; what could not be observed is an Unknown in its place.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 from lowatch.core.addresses import (
     V6_LENGTH,
@@ -68,6 +68,10 @@ def _precedence(held: Held) -> tuple[str, str, int]:
 
 def place(host: Host, holders: Holders, address: Address, delivery: Delivery | Unknown) -> Place:
     """Where an address counts as held, given what routing said of it."""
+    if is_link_local(address):
+        return (
+            None  # connect() to it without a scope is EINVAL, and a DNS answer has none: tcp_v6_connect()
+        )
     if isinstance(delivery, Unknown):
         return delivery
     if not delivery.local:
@@ -106,6 +110,7 @@ def build_view(
     probes: Probes,
     holders: Holders,
     hostname: str = "",
+    no_way_back: Set[Endpoint] = frozenset(),
 ) -> DomainView | None:
     """What is known of a domain, or None where it leads here in no view, and may not do so either.
 
@@ -121,7 +126,7 @@ def build_view(
             continue
         ports = tuple(
             [
-                PortView(port, listeners[endpoint], probes.get(endpoint))
+                PortView(port, listeners[endpoint], probes.get(endpoint), endpoint not in no_way_back)
                 for port in expected
                 if (endpoint := Endpoint(address, port)) in listeners
             ]

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from lowatch.core.addresses import EVERYWHERE, Address, destination
 from lowatch.core.answers import Answer
-from lowatch.core.held import Delivery
+from lowatch.core.held import Course, Delivery
 from lowatch.core.judgement import DomainJudgement, judge_domain
 from lowatch.core.listeners import SILENT, Connect, Endpoint, Listener
 from lowatch.core.observed import Unknown
@@ -66,7 +66,26 @@ class _Seen(NamedTuple):
     deliveries: list[Delivery | Unknown]
     places: Mapping[Address, Place]
     expected: list[Endpoint]
+    courses: list[Course | Unknown]
+    asked: list[Endpoint]
     listeners: list[Served]
+
+    def served(self) -> dict[Endpoint, Served]:
+        """By endpoint; those that are routed elsewhere are not among them."""
+        found: dict[Endpoint, Served] = dict(zip(self.asked, self.listeners, strict=True))
+        found.update(
+            (e, course)
+            for e, course in zip(self.expected if self.courses else (), self.courses, strict=True)
+            if isinstance(course, Unknown)
+        )
+        return found
+
+    @property
+    def no_way_back(self) -> frozenset[Endpoint]:
+        if not self.courses:
+            return frozenset()
+        courses = zip(self.expected, self.courses, strict=True)
+        return frozenset(e for e, course in courses if course is Course.NO_WAY_BACK)
 
 
 class Domains:
@@ -219,8 +238,14 @@ class Domains:
                 for address, delivery in zip(candidates, deliveries, strict=True)
             }
             expected = self._expected(names, answers, places, look)
-        listeners = self._host.listeners(expected)
-        seen = _Seen(look, answers, candidates, deliveries, places, expected, listeners)
+        courses = self._host.courses(expected) if self._host.courses_differ else []
+        if known and courses == known.courses:
+            asked = known.asked
+        else:
+            known = None
+            asked = _here(expected, courses)
+        listeners = self._host.listeners(asked)
+        seen = _Seen(look, answers, candidates, deliveries, places, expected, courses, asked, listeners)
         if not (known and listeners is known.listeners and self._settled(names)):
             await self._take_all(names, seen, look)
         self.progress += 1
@@ -250,10 +275,10 @@ class Domains:
 
     async def _take_all(self, names: Sequence[str], seen: _Seen, look: Look) -> None:
         """Build and judge the views; confirm the orphans among them by a connect()."""
-        listeners = dict(zip(seen.expected, seen.listeners, strict=True))
+        listeners = seen.served()
         probes = self._probes.believed(listeners)
         for name, answer in zip(names, seen.answers, strict=True):
-            self._take(name, answer, seen.places, listeners, probes, look)
+            self._take(name, answer, seen, listeners, probes)
         doubtful = list(self._unconfirmed(names, probes)) if look.policy.probe and look.loopback_up else []
         if not doubtful:
             return
@@ -266,7 +291,7 @@ class Domains:
             self._taken_since |= again  # the slice's answers are no longer what the views were made of
         for name, answer in zip(names, seen.answers, strict=True):
             if name in again:
-                self._take(name, answer, seen.places, listeners, probes, look)
+                self._take(name, answer, seen, listeners, probes)
 
     def _unconfirmed(
         self, names: Iterable[str], probes: Mapping[Endpoint, Probe]
@@ -282,14 +307,16 @@ class Domains:
         self,
         name: str,
         answer: Answer,
-        places: Mapping[Address, Place],
+        seen: _Seen,
         listeners: Mapping[Endpoint, Served],
         probes: Mapping[Endpoint, Probe],
-        look: Look,
     ) -> None:
         """Replace a domain's view and verdicts, or forget both where it does not lead here."""
+        look = seen.look
         domain = look.policy.domains[name]
-        view = build_view(domain, answer, places, listeners, probes, look.holders, look.hostname)
+        view = build_view(
+            domain, answer, seen.places, listeners, probes, look.holders, look.hostname, seen.no_way_back
+        )
         self._drop(name)
         if view is None:
             return
@@ -325,6 +352,14 @@ class Domains:
             self.reached[address] = reached
         else:
             del self.reached[address]
+
+
+def _here(expected: list[Endpoint], courses: Sequence[Course | Unknown]) -> list[Endpoint]:
+    """The endpoints whose packets arrive here. courses: none where all do."""
+    if not courses:
+        return expected
+    arriving = (Course.HERE, Course.NO_WAY_BACK)
+    return [endpoint for endpoint, course in zip(expected, courses, strict=True) if course in arriving]
 
 
 def _met_silence(view: PortView) -> bool:

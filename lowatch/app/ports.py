@@ -8,7 +8,7 @@ from typing import Protocol
 from lowatch.core.addresses import Address, Port, Prefix
 from lowatch.core.answers import Answer, Status
 from lowatch.core.arp import Arp
-from lowatch.core.held import Delivery, Held, Link, LocalRoute
+from lowatch.core.held import Course, Delivery, Held, Link, LocalRoute
 from lowatch.core.lifecycle import Now, Remembered, Tracked
 from lowatch.core.listeners import Connect, Endpoint, Listener
 from lowatch.core.observed import Known, Unknown
@@ -60,6 +60,12 @@ class Host(Protocol):
 
     @property
     def listeners(self) -> Callable[[Sequence[Endpoint]], list[Listener | Unknown | None]]: ...
+
+    @property
+    def courses_differ(self) -> bool:
+        """Whether what is local may depend on more than the address: then courses() tells."""
+
+    def courses(self, endpoints: Sequence[Endpoint]) -> list[Course | Unknown]: ...
 
     @property
     def bound(self) -> Callable[[], Known[frozenset[Address]] | Unknown]: ...

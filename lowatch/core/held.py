@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Literal, NamedTuple
 
 from .addresses import Address, Prefix, is_link_local, is_loopback, is_v4, prefix_of
@@ -109,6 +110,16 @@ class Delivery(NamedTuple):
     local: bool
     ifindex: int
     length: int
+
+
+class Course(StrEnum):
+    """What becomes of a local client's packets to an endpoint, and of the replies."""
+
+    HERE = "here"
+    ELSEWHERE = "elsewhere"
+    """Routed elsewhere, or refused: the address may be local for other ports."""
+    NO_WAY_BACK = "no way back"
+    """Local, but with the source that is chosen, or in the other direction, it is not."""
 
 
 NOT_ROUTED = Delivery(local=False, ifindex=0, length=0)

@@ -26,11 +26,13 @@ class PortView(NamedTuple):
 
     listener: None means ENOENT: no socket would get the connection.
     connect: what the confirming connect() met, where one was made or tried.
+    way_back: False where routing does not let a local client's connection come about (Course.NO_WAY_BACK).
     """
 
     port: Port
     listener: Listener | Unknown | None
     connect: Connect | Unknown | None = None
+    way_back: bool = True
 
 
 class LocalAnswer(NamedTuple):

@@ -72,7 +72,7 @@ def judge_port(view: PortView, *, loopback_up: bool) -> Verdict:
         if isinstance(view.connect, Unknown) or view.connect in SILENT:
             return Verdict.UNKNOWN
         return Verdict.REDIRECTED if view.connect is Connect.ACCEPTED else Verdict.ORPHAN
-    if not loopback_up:
+    if not (loopback_up and view.way_back):
         return Verdict.FILTERED
     return Verdict.BACKLOGGED if listener.accept_queue_full else Verdict.SERVED
 

@@ -50,6 +50,7 @@ from lowatch.wire.rtnetlink import (
 
 from .arrivals import Arrivals
 from .cgroups import CgroupUnits
+from .courses import Courses
 from .events import EventSocket
 from .filters import closed_socket_filter, route_event_filter
 from .listeners import Listeners
@@ -139,6 +140,8 @@ class Host:
             self._route, arrivals, lambda number: self._tables.nexthops.get(number, 0)
         )
         self.deliveries = self._locality.ask
+        self._courses = Courses(self._route)
+        self.courses = self._courses.ask
         listeners = Listeners(self._diag, CgroupUnits(), arrivals)
         self.listeners, self.bound = listeners.ask, listeners.bound
 
@@ -182,6 +185,7 @@ class Host:
     def distrust(self) -> None:
         """Dump everything again at the next refresh()."""
         self._stale = set(_TABLES)
+        self._courses.forget()
 
     def refresh(self) -> None:
         """Make the tables true where they may not be. A failure shows in held(), links()..."""
@@ -234,6 +238,11 @@ class Host:
     def unsettled(self) -> bool:
         """Whether a table was changing while it was dumped: refresh() soon, rows may be missing."""
         return bool(self._interrupted)
+
+    @property
+    def courses_differ(self) -> bool:
+        """Whether what is local may depend on more than the address: then courses() tells."""
+        return self._tables.local_outside_table_local() or self._courses.selective()
 
     def _changed(self) -> None:
         self._local = self._nics = None
@@ -304,6 +313,8 @@ class Host:
             return
         self._dumped.clear()
         self._changed()
+        if span.type in (RTM_NEWRULE, RTM_DELRULE):
+            self._courses.forget()
         replaced = span.type == RTM_NEWROUTE and span.flags & NLM_F_REPLACE
         if replaced or span.type in _ROUTES_SUSPECT_AFTER:
             self._stale.add("routes")

@@ -16,6 +16,7 @@ from lowatch.wire.rtnetlink import (
     IFF_LOOPBACK,
     IFF_NOARP,
     IFF_UP,
+    RT_TABLE_LOCAL,
     RTM_DELADDR,
     RTM_DELLINK,
     RTM_DELROUTE,
@@ -230,6 +231,14 @@ class HostTables:
             for message in self._routes
             if self._device(message) in names and not message.prefix.is_host
         ]
+
+    def local_outside_table_local(self) -> bool:
+        """Whether a local route stands in another table.
+
+        In IPv4 clients of an address that has none in table local have no source to come from: they
+        would come from the address itself, which __ip_dev_find() looks for in table local only.
+        """
+        return any(message.shape.table != RT_TABLE_LOCAL for message in self._routes)
 
     def local_prefixes(self) -> PrefixSet:
         """Every prefix with a local route in any table, through any interface.

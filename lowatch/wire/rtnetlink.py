@@ -50,7 +50,8 @@ _DEVCONF = Struct(f"={_DEVCONF_ARP_IGNORE}i")
 _RTEXT_FILTER_SKIP_STATS = 1 << 3
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_LABEL, _IFA_CACHEINFO, _IFA_FLAGS, _IFA_PROTO = 1, 2, 3, 6, 8, 11
 _RTA_DST, _RTA_OIF, _RTA_PRIORITY, _RTA_PREFSRC, _RTA_MULTIPATH, _RTA_TABLE = 1, 4, 6, 7, 9, 15
-_RTA_NH_ID = 30
+_RTA_SRC, _RTA_IP_PROTO, _RTA_SPORT, _RTA_DPORT, _RTA_NH_ID = 2, 27, 28, 29, 30
+_IP_PROTOCOLS = {"tcp": 6, "udp": 17}
 
 _LENGTHS = {AF_INET: V4_LENGTH, AF_INET6: V6_LENGTH}
 _FAMILIES = {V4_LENGTH: AF_INET, V6_LENGTH: AF_INET6}
@@ -297,6 +298,33 @@ def get_route(sequence: int, address: Address) -> bytes:
     """Asks which FIB entry, by which prefix and device, a local client's packet to it would match."""
     size, body = _GET_ROUTE[len(address)]
     return HEADER.pack(size, RTM_GETROUTE, NLM_F_REQUEST, sequence, 0) + body + address
+
+
+class Flow(NamedTuple):
+    """Packets as policy rules see them. source: None where routing is to choose it; ports: where known.
+
+    protocol: "tcp" or "udp".
+    """
+
+    destination: Address
+    source: Address | None
+    protocol: str
+    source_port: int | None
+    destination_port: int | None
+
+
+def get_flow(sequence: int, flow: Flow) -> bytes:
+    """Asks what routing does with a flow; the answer's preferred source is the one that it chooses."""
+    bits = len(flow.destination) * 8
+    body = _ROUTE.pack(_FAMILIES[len(flow.destination)], bits, bits if flow.source else 0, *[0] * 6)
+    body += attribute(_RTA_DST, flow.destination)
+    if flow.source is not None:
+        body += attribute(_RTA_SRC, flow.source)
+    body += attribute(_RTA_IP_PROTO, bytes([_IP_PROTOCOLS[flow.protocol]]))
+    for kind, port in ((_RTA_SPORT, flow.source_port), (_RTA_DPORT, flow.destination_port)):
+        if port is not None:
+            body += attribute(kind, port.to_bytes(2, "big"))
+    return request(RTM_GETROUTE, 0, sequence, body)
 
 
 def _get_route_body(length: int) -> tuple[int, bytes]:

@@ -27,7 +27,7 @@ from lowatch.core.addresses import (
 )
 from lowatch.core.answers import Answer, OtherView, RRset, Service, Status, View
 from lowatch.core.arp import NOBODY, Arp
-from lowatch.core.held import NOT_ROUTED, Delivery, Held, Link, LocalRoute
+from lowatch.core.held import NOT_ROUTED, Course, Delivery, Held, Link, LocalRoute
 from lowatch.core.judgement import Judgement
 from lowatch.core.lifecycle import Now
 from lowatch.core.listeners import Connect, Endpoint, Listener
@@ -202,6 +202,11 @@ class ScriptedHost:
 
     def follow_ports(self, ports: Iterable[Port]) -> None:
         self.followed.append(frozenset(ports))
+
+    courses_differ = False
+
+    def courses(self, endpoints: Sequence[Endpoint]) -> list[Course | Unknown]:
+        raise NotImplementedError("they do not differ")
 
     def bound(self) -> Known[frozenset[Address]] | Unknown:
         return REFUSED if self._world.no_bound else Known(self._world.bound)

@@ -1,0 +1,107 @@
+"""What routing does with a local client's packets to an endpoint, and with what comes back.
+
+An address is delivered by the routes that match it; policy rules ahead of table local may look at more:
+protocol, ports, source, device, user. So where a host has such rules the kernel is asked once more, about
+each endpoint, as connect() asks it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from lowatch.core.addresses import Address, destination, is_v4
+from lowatch.core.held import Course
+from lowatch.core.listeners import Endpoint
+from lowatch.core.observed import Unknown
+from lowatch.wire.fib_rules import dump_rules, is_plain_local
+from lowatch.wire.netlink import NLMSG_DONE, MalformedMessageError
+from lowatch.wire.rtnetlink import AF_INET, AF_INET6, RTM_NEWRULE, RTN_LOCAL, Flow, get_flow
+
+from .asked import Asked
+from .locality import read_route
+from .netlink import NetlinkError, RequestSocket, unknown
+
+_Source = Address | Unknown | None
+"""From which address a flow that is delivered locally comes; None: it is not."""
+
+
+class Courses:
+    """RTM_GETROUTE with protocol, ports and source."""
+
+    def __init__(self, route: RequestSocket) -> None:
+        self._route = route
+        self._plain: bool | None = None
+        asked: Asked[Flow, _Source] = Asked(route, get_flow, _source, unknown)
+        self._ask = asked.ask
+
+    def forget(self) -> None:
+        """The policy rules may be others."""
+        self._plain = None
+
+    def selective(self) -> bool:
+        """Whether some rule ahead of table local may look at more than the address."""
+        if self._plain is None:
+            try:
+                self._plain = all(self._begins_plainly(family) for family in (AF_INET, AF_INET6))
+            except (NetlinkError, MalformedMessageError):
+                return True  # not known: then each endpoint is asked about
+        return not self._plain
+
+    def _begins_plainly(self, family: int) -> bool:
+        """Whether the first rule of all is that of table local (or there is none: no such family)."""
+        for data, spans, _ in self._route.dump(dump_rules(0, family)):
+            for span in spans:
+                if span.type == RTM_NEWRULE:
+                    return is_plain_local(data, span.start, span.end)
+                if span.type == NLMSG_DONE:
+                    break
+        return True
+
+    def ask(self, endpoints: Sequence[Endpoint]) -> list[Course | Unknown]:
+        """One answer for each, in order. Never raises.
+
+        As ip_route_connect() has it (include/net/route.h): a first lookup chooses the source, a second one
+        (of IPv4) is made with it; and as the answer to the SYN is routed, from the endpoint to that source.
+        """
+        sources = dict(zip(endpoints, self._ask([_towards(one) for one in endpoints]), strict=True))
+        local = {one: source for one, source in sources.items() if isinstance(source, bytes)}
+        again = {one: source for one, source in local.items() if is_v4(source)}
+        checks = [_towards(one, source) for one, source in again.items()]
+        checks += [_back(one, source) for one, source in local.items()]
+        checked = self._ask(checks)
+        blocked = dict(_blocked([*again, *local], checked))
+        return [
+            source
+            if isinstance(source, Unknown)
+            else Course.ELSEWHERE
+            if source is None
+            else blocked.get(one, Course.HERE)
+            for one, source in sources.items()
+        ]
+
+
+def _towards(endpoint: Endpoint, source: Address | None = None) -> Flow:
+    target, port = destination(endpoint.address), endpoint.port
+    return Flow(target, source, port.protocol, None, port.number)
+
+
+def _back(endpoint: Endpoint, source: Address) -> Flow:
+    target, port = destination(endpoint.address), endpoint.port
+    return Flow(source, target, port.protocol, port.number, None)
+
+
+def _blocked(
+    endpoints: Iterable[Endpoint], checked: Iterable[_Source]
+) -> Iterable[tuple[Endpoint, Course | Unknown]]:
+    for endpoint, source in zip(endpoints, checked, strict=True):
+        if isinstance(source, Unknown):
+            yield endpoint, source
+        elif source is None:
+            yield endpoint, Course.NO_WAY_BACK
+
+
+def _source(sequence: int, flow: Flow, reply: bytes) -> _Source:
+    route = read_route(sequence, reply)
+    if route is None or isinstance(route, Unknown):
+        return route
+    return (route.source or flow.destination) if route.shape.type == RTN_LOCAL else None

@@ -1,0 +1,123 @@
+"""Policy rules ahead of table local that look at more than the address: judged against a real connect()."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.checking import check
+from tests.support.daemon import Daemon, configuration
+from tests.support.dns_server import Knot
+from tests.support.netns import Netns
+
+WWW = "www.example.com"
+VIPS = {"-4": "192.0.2.10", "-6": "2001:db8::10"}
+ZONE = "www A 192.0.2.10\nwww AAAA 2001:db8::10"
+
+
+@pytest.fixture
+def knot(netns: Netns) -> Iterator[Knot]:
+    """A NIC with a gateway that nobody is, a VIP served on both ports, and table local not looked at first."""
+    netns.ip("link add veth0 type veth peer name veth1")
+    netns.batch(["link set veth0 up", "link set veth1 up", "addr add 10.0.0.1/24 dev veth0"])
+    netns.ip("addr add 2001:db8:1::1/64 dev veth0 nodad")
+    netns.batch(["addr add 192.0.2.10/32 dev lo", "addr add 2001:db8::10/128 dev lo nodad"])
+    for family, gateway in ("-4", "10.0.0.2"), ("-6", "2001:db8:1::2"):
+        netns.ip(f"{family} rule add pref 100 lookup local")
+        netns.ip(f"{family} rule del pref 0")
+        netns.ip(f"{family} route add default via {gateway} table 77")
+    netns.listener("::", 80, v6only=False)
+    netns.listener("::", 443, v6only=False)
+    with Knot({"example.com": ZONE}) as running:
+        yield running
+
+
+def met(address: str, port: int) -> str:
+    try:
+        socket.create_connection((address, port), timeout=0.3).close()
+    except TimeoutError:
+        return "silence"
+    except OSError as error:
+        return str(error)
+    return "accepted"
+
+
+@pytest.mark.parametrize("family", ["-4", "-6"])
+@pytest.mark.parametrize(
+    ("rule", "of_443", "of_80"),
+    [
+        ("ipproto tcp dport 443", None, "served"),
+        ("ipproto tcp dport 400-500", None, "served"),
+        ("ipproto udp dport 443", "served", "served"),
+        ("ipproto tcp sport 443", "filtered", "served"),
+        ("from VIP", "filtered", "filtered"),
+        ("from VIP ipproto tcp sport 443", "filtered", "served"),
+        ("iif lo to VIP", None, None),
+        ("to VIP uidrange 0-0", None, None),
+        ("fwmark 7", "served", "served"),
+        ("to VIP ipproto tcp dport 443", None, "served"),
+    ],
+)
+def test_rules_that_look_at_more(
+    netns: Netns, knot: Knot, tmp_path: Path, family: str, rule: str, of_443: str | None, of_80: str | None
+) -> None:
+    vip = VIPS[family]
+    text = configuration(knot, f'domains = ["{WWW}:443", "{WWW}:80"]')
+    netns.ip(f"{family} rule add pref 50 {rule.replace('VIP', vip)} lookup 77")
+    for port, expected in (443, of_443), (80, of_80):
+        assert (met(vip, port) == "accepted") == (expected == "served"), port
+    seen = check(tmp_path, text)
+    verdicts = {row["port"]: row["verdict"] for row in seen.report["endpoints"] if row["address"] == vip}
+    assert (verdicts.get(443), verdicts.get(80)) == (of_443, of_80)
+    other = {row["verdict"] for row in seen.report["endpoints"] if row["address"] != vip}
+    assert other == {"served"}
+
+
+def test_rules_that_come_and_go(netns: Netns, knot: Knot, tmp_path: Path) -> None:
+    netns.ip("addr add 192.0.2.11/32 dev lo")
+    text = configuration(knot, f'hold = "0s"\ndomains = ["{WWW}:443", "{WWW}:81"]')
+    with Daemon(tmp_path, text) as daemon:
+        assert daemon.orphan(WWW, port=443) == 0
+        assert daemon.orphan(WWW, port=81) == 1
+        netns.ip("-4 rule add pref 50 ipproto tcp dport 81 lookup 77")
+        daemon.until(lambda: daemon.orphan(WWW, port=81) is None)
+        assert daemon.orphan(WWW, "2001:db8::10", port=81) == 1
+        netns.ip("-4 rule add pref 50 from 192.0.2.10 lookup 77")
+        daemon.until(lambda: daemon.verdict(WWW, 443) == "filtered")
+        assert daemon.orphan(WWW, port=443) == 0
+        netns.ip("-4 rule del pref 50 from 192.0.2.10 lookup 77")
+        netns.ip("-4 rule del pref 50 ipproto tcp dport 81 lookup 77")
+        daemon.until(lambda: daemon.orphan(WWW, port=81) == 1)
+        assert daemon.verdict(WWW, 443) == "served"
+
+
+@pytest.mark.parametrize(("address", "reached"), [("10.9.9.9", False), ("2001:db8:9::9", True)])
+def test_an_address_that_is_local_only_outside_table_local(
+    netns: Netns, tmp_path: Path, address: str, reached: bool
+) -> None:
+    """In IPv4 its clients have no source to come from."""
+    netns.ip("addr add 192.0.2.10/32 dev lo")
+    netns.ip(f"route add local {address} dev lo table 100")
+    family = "-6" if ":" in address else "-4"
+    netns.ip(f"{family} rule add to {address} lookup 100")
+    netns.listener("::", 80, v6only=False)
+    assert (met(address, 80) == "accepted") is reached
+    record = "AAAA" if ":" in address else "A"
+    with Knot({"example.com": f"www {record} {address}"}) as knot:
+        seen = check(tmp_path, configuration(knot, f'domains = ["{WWW}:80"]'))
+    assert seen.verdict(WWW) == ("served" if reached else "filtered")
+
+
+def test_a_link_local_address_leads_nowhere(netns: Netns, tmp_path: Path) -> None:
+    """DNS gives no scope with it, and connect() wants one."""
+    netns.ip("link add veth0 type veth peer name veth1")
+    netns.batch(["link set veth0 up", "link set veth1 up", "addr add fe80::10/64 dev veth0 nodad"])
+    netns.listener("::", 80, v6only=False)
+    assert "Invalid argument" in met("fe80::10", 80)
+    with Knot({"example.com": "www AAAA fe80::10"}) as knot:
+        text = configuration(knot, f'interfaces = ["lo", "veth0"]\ndomains = ["{WWW}:80"]')
+        seen = check(tmp_path, text)
+    assert seen.report["endpoints"] == []
