@@ -144,7 +144,7 @@ def build_view(
 
 def _aside(answer: Answer, places: Mapping[Address, Place]) -> tuple[Aside, ...]:
     """Of the addresses that applications do not get, those that are local, or may be."""
-    given = frozenset(answer.addresses)
+    given = frozenset(answer.given)
     found = ((one, places.get(one)) for one in addresses_of(answer) if one not in given)
     return tuple(Aside(address, place) for address, place in found if place is not None)
 

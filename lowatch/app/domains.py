@@ -19,7 +19,7 @@ from lowatch.core.observed import Unknown
 from lowatch.core.policy import Policy
 from lowatch.core.snapshot import DomainView, LocalAnswer, PortView
 from lowatch.core.verdicts import JudgedEndpoint, Verdict
-from lowatch.core.views import addresses_of
+from lowatch.core.views import all_given
 
 from .collect import Holders, Place, build_view, expected_endpoints, place
 from .ports import Clock, Host, Prober, Resolver
@@ -253,7 +253,7 @@ class Domains:
 
     def _candidates(self, answers: Iterable[Answer]) -> list[Address]:
         """The addresses, of any view, that may be local; each once."""
-        addresses = dict.fromkeys(address for answer in answers for address in addresses_of(answer))
+        addresses = dict.fromkeys(address for answer in answers for address in all_given(answer))
         return [address for address in addresses if self._host.may_be_local(address)]
 
     def _expected(

@@ -67,7 +67,8 @@ async def _explain_domain(target: DomainTarget, policy: Policy, bench: Bench) ->
 
     audit, snapshot, judgement = await check(auditor, resolver, policy, bench.clock, compare=compare_it)
     answer = resolver.answer(target.name)
-    addresses = addresses_of(answer)
+    made = (one for one in answer.given if bench.host.may_be_local(one))
+    addresses = tuple(dict.fromkeys((*addresses_of(answer), *made)))
     return replace(
         _explanation(target, audit, addresses, (target.name,)),
         answer=answer,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from lowatch.core.addresses import Address, Port, Prefix, PrefixSet, destination
 from lowatch.core.answers import Answer, Status
-from lowatch.core.views import addresses_of
+from lowatch.core.views import all_given
 
 
 class GivenAnswers:
@@ -18,7 +18,7 @@ class GivenAnswers:
         self._answers = {answer.domain: answer for answer in answers}
         self._names: dict[Address, set[str]] = {}
         for name, answer in self._answers.items():
-            for address in addresses_of(answer):
+            for address in all_given(answer):
                 self._names.setdefault(destination(address), set()).add(name)
         self.statuses: Mapping[Status, int] = Counter(one.status for one in self._answers.values())
         self.stub_addresses = frozenset(stub_addresses)

@@ -89,7 +89,7 @@ class PrefixSet:
     A Collection of them, too: each once.
     """
 
-    def __init__(self, prefixes: Iterable[tuple[Address, int]]) -> None:
+    def __init__(self, prefixes: Iterable[tuple[Address, int]] = ()) -> None:
         self._hosts: set[Address] = set()
         self._networks: dict[tuple[int, int], set[Address]] = {}
         for address, length in prefixes:

@@ -75,8 +75,8 @@ class RRset:
     stale_since: monotonic seconds of the first failure since the last good answer; None when fresh.
     server: the nameserver that gave the last answer, as configured; "" if none did.
     more: how many addresses it has beside these, at which nobody looks: see resolve.crowd.
-    synthesised: what a DNS64 (RFC 6147) made of the A addresses. It leads to a translator, never to this
-    host, and is not among `addresses`.
+    synthesised: what a DNS64 (RFC 6147) made of the A addresses. It leads to a translator, unless this host
+    has it itself, and is not among `addresses`.
     """
 
     status: Status
@@ -114,6 +114,12 @@ class Answer:
         return self.a.addresses + self.aaaa.addresses
 
     @property
+    def given(self) -> tuple[Address, ...]:
+        """`addresses`, and what a DNS64 made: that leads elsewhere, but where this host has it itself."""
+        made = self.a.synthesised + self.aaaa.synthesised
+        return self.addresses + made if made else self.addresses
+
+    @property
     def more(self) -> int:
         """How many addresses or SRV records nobody looks at."""
         return self.a.more + self.aaaa.more
@@ -125,10 +131,10 @@ class Answer:
         return tuple(dict.fromkeys(s.port for s in self.services if address in s.addresses))
 
     def expected(self, ports: tuple[Port, ...]) -> list[tuple[Address, tuple[Port, ...]]]:
-        """Each address, and what ports_at() has for it: all of them in one go."""
+        """Each address `given`, and what ports_at() has for it: all of them in one go."""
         if self.services is None:
-            return [(address, ports) for address in self.addresses]
-        named: dict[Address, dict[Port, None]] = {address: {} for address in self.addresses}
+            return [(address, ports) for address in self.given]
+        named: dict[Address, dict[Port, None]] = {address: {} for address in self.given}
         for service in self.services:
             for address in service.addresses:
                 if address in named:

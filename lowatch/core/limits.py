@@ -138,6 +138,22 @@ TARGETS_PER_SERVICE = Limit(
     "a problem of the name, which is incomplete",
     "each target is a name more to ask for, twice; a hundred domain controllers are a large forest",
 )
+DNS_FULL_RECORDS = Limit(
+    "dns_full_records",
+    512,
+    "records of a DNS response that dnspython reads",
+    "its answer is read if it is plain, else it is malformed",
+    "20 ms; a response by TCP has room for 4,000",
+    lossless=True,
+)
+DNS_FULL_BYTES = Limit(
+    "dns_full_bytes",
+    16 << 10,
+    "bytes of a DNS response that dnspython reads",
+    "its answer is read if it is plain, else it is malformed",
+    "20 ms; a response by TCP has room for 10,000 EDNS options",
+    lossless=True,
+)
 DNS_LOOKUPS = Limit(
     "dns_lookups",
     256,

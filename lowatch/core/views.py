@@ -15,10 +15,19 @@ IN_WORDS = {View.DNS: "DNS", View.HOSTS: "/etc/hosts", View.GETADDRINFO: "getadd
 
 def addresses_of(answer: Answer) -> tuple[Address, ...]:
     """Those of every view, each once; what applications get comes first."""
+    return _with_others(answer, answer.addresses)
+
+
+def all_given(answer: Answer) -> tuple[Address, ...]:
+    """Those, and what a DNS64 made: whatever may lead here."""
+    return _with_others(answer, answer.given)
+
+
+def _with_others(answer: Answer, first: tuple[Address, ...]) -> tuple[Address, ...]:
     if not answer.others:
-        return answer.addresses
+        return first
     others = (address for other in answer.others for address in other.addresses or ())
-    return tuple(dict.fromkeys((*answer.addresses, *others)))
+    return tuple(dict.fromkeys((*first, *others)))
 
 
 def unsure(answer: Answer) -> OtherView | None:

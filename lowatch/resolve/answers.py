@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from lowatch.core.addresses import Address, Port, Prefix, PrefixSet, destination
+from lowatch.core.addresses import EVERYWHERE, Address, Port, Prefix, PrefixSet, destination
 from lowatch.core.answers import Answer, RRset, Status, worse
 from lowatch.core.limits import ADDRESSES_PER_NAME, DNS_ANSWERS_KEPT, TARGETS_PER_SERVICE
 
@@ -22,6 +22,8 @@ from .services import Target, bounded, ports_and_targets, service_answer
 from .slots import UNKNOWN_CODE
 from .state import Outcome, State
 
+_HAS_NO_A = (Status.NODATA, Status.NXDOMAIN)
+
 
 class Answers:
     """names: whose Answers; its configured names are the domains.
@@ -30,7 +32,7 @@ class Answers:
     this host has, None where that is not known.
     """
 
-    def __init__(self, names: Names, local: Callable[[], PrefixSet | None] = lambda: None) -> None:
+    def __init__(self, names: Names, local: Callable[[], PrefixSet | None] = PrefixSet) -> None:
         self._names = names
         self._local = local
         self._slots = names.slots
@@ -117,6 +119,16 @@ class Answers:
             for service in self.answer(self._names.text_of(number)).services or ()
         )
 
+    def leads_here(self, addresses: Collection[Address]) -> bool:
+        """Whether some of them may be this host's."""
+        local = self._local() if addresses else PrefixSet(())
+        return local is None or any(local.covers(destination(address)) for address in addresses)
+
+    def numbers_here(self) -> Collection[int]:
+        """The names that have such an address, configured or not."""
+        local = self._local()
+        return self._index.inside(EVERYWHERE if local is None else local)
+
     # What happens to the slots.
 
     def added(self, numbers: Iterable[int]) -> None:
@@ -202,6 +214,8 @@ class Answers:
         rrset = self._slots.load(slot).rrset
         if not (slot & 1 and self._nat64 and rrset.addresses):
             return rrset
+        if self._slots.status_of(slot - 1) in _HAS_NO_A:
+            return rrset  # there is nothing that it could have been made of
         own, made = dns64.split(rrset.addresses, self._nat64)
         if not made:
             return rrset

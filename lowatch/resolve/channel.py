@@ -31,6 +31,7 @@ from lowatch.wire.dns import (
 from .asking import Asked, Channel, Environment, Pace
 from .case import FOLDS_FOR, Echo, after_reply, mix_case
 from .health import Health
+from .reader import READING
 from .schedule import RateLimit
 from .stream import StreamChannel
 from .udp import UdpSockets, is_on_this_host
@@ -176,7 +177,10 @@ class UdpChannel:
 
     def _on_readable(self, sock: socket.socket) -> None:
         now, receive, take, expected = self._environment.now(), sock.recv, self._take, len(self._in_flight)
+        until = self._loop.time() + READING
         for _ in range(_DATAGRAMS_AT_ONCE):
+            if self._loop.time() > until:
+                break
             try:
                 message = receive(_DATAGRAM)
             except BlockingIOError:

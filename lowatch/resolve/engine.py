@@ -56,7 +56,7 @@ class Engine:
         resolv_conf: Path = RESOLV_CONF,
         *,
         spread: bool = False,
-        local: Callable[[], PrefixSet | None] = lambda: None,
+        local: Callable[[], PrefixSet | None] = PrefixSet,
     ) -> None:
         """domains: lower case A-labels without a trailing dot, asked for as they are (FQDNs).
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from itertools import islice
 from random import random
 
 from lowatch.config.schema import DnsSettings
+from lowatch.core.addresses import Address
 from lowatch.core.limits import DNS_LOOKUPS
 from lowatch.wire.dns import Kind, Reply
 
@@ -141,7 +142,9 @@ class Session:
             return
         self.ipv6_idle = idle
         self._apply_settings()
-        if not idle:
+        if not idle:  # first those that may be news now; what is known of them may be ten minutes old
+            here = [slot for n in self._answers.numbers_here() for slot in self._names.slots_of(n)[1:]]
+            self._ask_at_once([slot for slot in here if self._is_idle(slot)])
             self._spread(slot for slot in self._names.all_slots() if slot & 1)
 
     # When to ask.
@@ -150,6 +153,11 @@ class Session:
         settings = self._source.settings
         seldom = min(max(settings.min_ttl, IPV6_IDLE_TTL), settings.max_ttl)
         self._settings = settings, replace(settings, min_ttl=seldom) if self.ipv6_idle else settings
+
+    def _settings_of(self, slot: int, addresses: Collection[Address]) -> DnsSettings:
+        """An AAAA that leads here is followed at its own TTL, whatever is held."""
+        seldom = slot & 1 and self.ipv6_idle and not self._answers.leads_here(addresses)
+        return self._settings[1 if seldom else 0]
 
     def _use_nameservers(self) -> None:
         """Ask other nameservers: at once for what the last ones failed, in time for all the rest."""
@@ -239,7 +247,10 @@ class Session:
         self.progress += 1
         if self._questions[slot >> 1] is asked.name:  # else it is no longer followed
             self._answered[slot] = now
-            self._wheel.add(slot, renewed_due(ttl, self._settings[slot & 1], now, random()))  # noqa: S311 - no secret
+            settings = self._settings[0]
+            if slot & 1 and self.ipv6_idle:
+                settings = self._settings_of(slot, self._slots.addresses_of(slot))
+            self._wheel.add(slot, renewed_due(ttl, settings, now, random()))  # noqa: S311 - no secret
 
     def _on_reply(self, channel: Channel, asked: Lookup, reply: Reply, now: float) -> None:
         known = asked.trail is None and self._questions[asked.slot >> 1] is asked.name
@@ -267,7 +278,8 @@ class Session:
         jitter = random()  # noqa: S311 - spreads the load, guards no secret
         before = self._slots.load(slot)
         outcome = self._answers.bounded(slot, outcome, before.rrset.addresses)
-        after, due = update(before, outcome, now, self._settings[slot & 1], jitter)
+        settings = self._settings_of(slot, outcome.reply.addresses or before.rrset.addresses)
+        after, due = update(before, outcome, now, settings, jitter)
         self._slots.store(slot, after)
         self._wheel.add(slot, due)
         if after.rrset is not before.rrset:

@@ -6,8 +6,8 @@ import, and some 100 us for each message.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from operator import itemgetter
 from typing import Any
 
 import dns.edns
@@ -24,7 +24,8 @@ from .dns import MAX_CHAIN, MAX_TTL, Kind, Reply, failure, length_reason, loop_r
 
 _IN = dns.rdataclass.IN
 _MAX_POINTERS = 16  # of compression, in one name: dnspython 2.9's own limit
-_MAX_LABELS = 127
+_POINTER, _LABEL_END = 0xC000, 0x40
+_POINTERS = re.compile(rb"(?s)(?=([\xc0-\xff].))")
 _EDE_MEANINGS = {code.value: f" {code.name.replace('_', ' ')}" for code in dns.edns.EDECode}
 
 
@@ -136,23 +137,30 @@ def _one_line(text: str, limit: int = 200) -> str:
 def _longest_chain_of_pointers(message: bytes) -> int:
     """Of all names that the message could be read to hold, wherever they begin.
 
-    Older dnspython follows every chain, for each name anew: 64 KiB can keep it busy for a minute.
-    Chains lead downwards (RFC 1035, 4.1.4), so lengths are found from the lowest target up.
+    Older dnspython follows every chain, for each name anew: 64 KiB can keep it busy for a minute. How
+    long a chain is hangs on the target of its first pointer alone, and chains lead downwards (RFC 1035,
+    4.1.4): so lengths are found from the lowest of the 16,384 possible targets up, and each octet is
+    looked at once.
     """
-    targets = {
-        at: (octet & 0x3F) << 8 | message[at + 1] for at, octet in enumerate(message[:-1]) if octet >= 0xC0
-    }
+    targets = sorted({int.from_bytes(found, "big") - _POINTER for found in _POINTERS.findall(message)})
     lengths: dict[int, int] = {}
-    for at, target in sorted(targets.items(), key=itemgetter(1)):
-        end = _skip_labels(message, target)
-        lengths[at] = 1 + (lengths[end] if targets.get(end, target) < target else 0)
+    ends: dict[int, int] = {}
+    for target in targets:
+        end = _skip_labels(message, target, ends)
+        following = int.from_bytes(message[end : end + 2], "big") - _POINTER
+        lengths[target] = 1 + (lengths.get(following, 0) if following < target else 0)
     return max(lengths.values(), default=0)
 
 
-def _skip_labels(message: bytes, pos: int) -> int:
-    """Where the labels from `pos` on end, and a pointer, the root or something worse follows."""
-    for _ in range(_MAX_LABELS):
-        if pos >= len(message) or not 0 < message[pos] < 0x40:
-            break
+def _skip_labels(message: bytes, pos: int, ends: dict[int, int]) -> int:
+    """Where the labels from `pos` on end, and a pointer, the root or something worse follows.
+
+    ends: where those end that begin at a position that was passed before.
+    """
+    passed = []
+    while pos not in ends and pos < len(message) and 0 < message[pos] < _LABEL_END:
+        passed.append(pos)
         pos += 1 + message[pos]
-    return pos
+    end = ends.get(pos, pos)
+    ends.update(dict.fromkeys(passed, end))
+    return end

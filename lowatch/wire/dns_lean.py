@@ -14,18 +14,30 @@ and leaves it to dns_full. What is returned is what dns_full makes of the same o
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from itertools import pairwise
 from string import ascii_letters, digits
 
 from lowatch.core.addresses import V4_LENGTH, V6_LENGTH, Address
 
-from .dns import HEADER_LENGTH, MAX_CHAIN, MAX_TTL, Kind, Reply, RRType, is_truncated
+from .dns import (
+    HEADER_LENGTH,
+    MAX_CHAIN,
+    MAX_TTL,
+    Kind,
+    Reply,
+    RRType,
+    failure,
+    is_truncated,
+    service_record,
+)
 
 _COUNTS = struct.Struct("!HHH")  # of the records in answer, authority, additional
 _RECORD = struct.Struct("!HHIH")  # after the owner name: TYPE, CLASS, TTL, RDLENGTH
 _MINIMUM = struct.Struct("!I")  # the last of the five numbers at the end of an SOA's rdata
 _SOA_NUMBERS = 20
 
+_SRV_NUMBERS = 6  # priority, weight and port
 _RCODES = {0: "NOERROR", 3: "NXDOMAIN"}
 _CNAME, _SOA, _OPT = 5, 6, 41
 _IN = 1
@@ -59,6 +71,24 @@ def parse_lean(message: bytes, question: bytes) -> Reply | None:
         return _read(message, question)
     except (_UnusualError, IndexError, struct.error):  # the last two: it ends too early
         return None
+
+
+def count_records(message: bytes) -> int:
+    """How many records a message says that it has."""
+    return sum(_COUNTS.unpack_from(message, 6))
+
+
+def parse_large(message: bytes, question: bytes) -> Reply:
+    """Read a response that is too large for dnspython, which would hold the loop for 0.2 s. Never raises.
+
+    As parse_lean does, but SRV records too, and authority and additional sections are not looked at: what
+    is in the answer stands whatever they say. What has no plain answer is a FAILURE.
+    """
+    try:
+        return _read_large(message, question)
+    except (_UnusualError, IndexError, struct.error):
+        size = f"{len(message):,} octets, {count_records(message):,} records"
+        return failure("MALFORMED", f"a response too large to be read, and not plain: {size}")
 
 
 def renewed_ttl(message: bytes, question: bytes, address: bytes) -> int | None:
@@ -128,6 +158,15 @@ def _read(message: bytes, question: bytes) -> Reply:
     return Reply(_kind(rcode, addresses, chain, authorities), rcode, addresses, chain, ttl)
 
 
+def _read_large(message: bytes, question: bytes) -> Reply:
+    answers, _, _ = _COUNTS.unpack_from(message, 6)
+    services = question[-3] == RRType.SRV
+    addresses, chain, ttl, pos = _read_answer(message, question, answers, services=services)
+    if message[3] & _RCODE or is_truncated(message) or not addresses or pos > len(message):
+        raise _UnusualError
+    return Reply(Kind.ADDRESSES, _RCODES[0], addresses, chain, ttl)
+
+
 def _kind(rcode: str, addresses: tuple[Address, ...], chain: tuple[str, ...], authorities: int) -> Kind:
     """RFC 2308, 2.1 and 2.2; without an SOA only a chain is beyond doubt."""
     if addresses and rcode == "NOERROR" and not authorities:
@@ -140,9 +179,12 @@ def _kind(rcode: str, addresses: tuple[Address, ...], chain: tuple[str, ...], au
 
 
 def _read_answer(
-    message: bytes, question: bytes, count: int
+    message: bytes, question: bytes, count: int, *, services: bool = False
 ) -> tuple[tuple[Address, ...], tuple[str, ...], int, int]:
-    """The addresses, the chain of their name, the least TTL of all, and where the section ends."""
+    """The addresses, the chain of their name, the least TTL of all, and where the section ends.
+
+    services: whether SRV records are asked for, which stand for addresses.
+    """
     asked, pos = question[-3], HEADER_LENGTH + len(question)
     owner = HEADER_LENGTH  # where the name is written that the next record must belong to
     addresses: set[Address] = set()
@@ -154,6 +196,8 @@ def _read_answer(
         start += _RECORD.size
         if rrtype == asked and pos - start == _LENGTHS.get(asked):
             addresses.add(Address(message[start:pos]))
+        elif services and rrtype == asked:
+            addresses.update(_read_service(message, start, pos))
         elif rrtype == _CNAME and not addresses:
             owner = start
             chain.append(_read_target(message, start, pos))
@@ -188,6 +232,16 @@ def _read_target(message: bytes, pos: int, end: int) -> str:
     if after != end or not labels:
         raise _UnusualError
     return _text(labels)
+
+
+def _read_service(message: bytes, start: int, end: int) -> Iterator[Address]:
+    """A target of "." says that the service is decidedly not available (RFC 2782)."""
+    labels, after = _labels(message, start + _SRV_NUMBERS)
+    if after != end:
+        raise _UnusualError
+    port = int.from_bytes(message[start + 4 : start + _SRV_NUMBERS], "big")
+    if labels and port:
+        yield service_record(port, _text(labels))
 
 
 def _is_plain(chain: list[str], message: bytes) -> bool:

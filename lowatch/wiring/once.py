@@ -28,6 +28,7 @@ def check(config: Config, progress: Progress | None) -> Audit:
 
     async def run() -> Audit:
         with opened_host(config.policy) as host:
+            host.refresh()  # of too many addresses, those that it has are looked at
             _, views = build_resolver(config, config.policy, host)
             auditor = build_auditor(host, views, config.policy)
             audit, _, _ = await check_once(
@@ -43,6 +44,7 @@ def explain(config: Config, target: ExplainTarget) -> Explanation:
 
     async def run() -> Explanation:
         with opened_host(config.policy) as host:
+            host.refresh()
             bench = Bench(
                 host,
                 SystemClock(),

@@ -20,8 +20,7 @@ def resolution_of(view: DomainView) -> Resolution:
     """
     answer = view.answer
     by_record = _first_targets(answer)
-    a, aaaa = frozenset(answer.a.addresses), frozenset(answer.aaaa.addresses)
-    of_address = [(a, answer.a), (aaaa, answer.aaaa)]
+    of_address = [(frozenset(one.addresses + one.synthesised), one) for one in (answer.a, answer.aaaa)]
 
     def resolution(endpoint: JudgedEndpoint) -> str:
         address = endpoint.address

@@ -34,7 +34,7 @@ from lowatch.core.listeners import Connect, Endpoint, Listener
 from lowatch.core.observed import Known, Unknown
 from lowatch.core.policy import Domain, Policy
 from lowatch.core.snapshot import Snapshot
-from lowatch.core.views import addresses_of
+from lowatch.core.views import all_given
 from lowatch.kernel.asked import Asked
 from lowatch.kernel.netlink import RequestSocket
 
@@ -235,7 +235,7 @@ class ScriptedResolver:
         return {
             name
             for name, answer in self._followed().items()
-            for address in (*addresses_of(answer), *self._world.kept.get(name, ()))
+            for address in (*all_given(answer), *self._world.kept.get(name, ()))
             if any(prefix.covers(destination(address)) for prefix in prefixes)
         }
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from lowatch.config.schema import DnsSettings, Nameserver
+from lowatch.core.addresses import PrefixSet
 from lowatch.core.answers import Answer, RRset
 from lowatch.resolve.engine import Engine
 from tests.support.dns_server import Query, ScriptedServer, respond
@@ -66,13 +67,14 @@ async def running(
     *servers: ScriptedServer | Nameserver,
     domains: Iterable[str] = (WWW,),
     resolv_conf: Path | None = None,
+    local: Callable[[], PrefixSet | None] = PrefixSet,
     **settings: float,
 ) -> AsyncIterator[Asking]:
     """An engine that has asked for each domain once. With resolv_conf, that names the servers."""
     names = tuple(s.nameserver if isinstance(s, ScriptedServer) else s for s in servers)
     dns = DnsSettings(None if resolv_conf else names, **settings)  # type: ignore[arg-type]
     counts = Counts()
-    engine = Engine(domains, dns, LoopClock(), counts, resolv_conf or Path("/nowhere"))
+    engine = Engine(domains, dns, LoopClock(), counts, resolv_conf or Path("/nowhere"), local=local)
     asking = Asking(engine, counts)
     async with asyncio.TaskGroup() as tasks:
         task = tasks.create_task(engine.run(asking.changed))

@@ -11,7 +11,7 @@ import pytest
 
 from lowatch.app.ports import Resolver
 from lowatch.config.schema import DnsSettings, Nameserver
-from lowatch.core.addresses import format_address, parse_address
+from lowatch.core.addresses import PrefixSet, format_address, parse_address, parse_prefix
 from lowatch.core.answers import NOT_ASKED, RRset, Status
 from lowatch.resolve.channel import Environment
 from lowatch.resolve.engine import Engine
@@ -511,5 +511,56 @@ def test_round_robin_of_one_at_a_time_has_them_all() -> None:
                 await asyncio.sleep(65)
                 if turn > 8:
                     assert addresses(asking.a()) == ["192.0.2.0", "192.0.2.1", "192.0.2.2"]
+
+    run_virtually(scenario())
+
+
+class OneAaaa:
+    """A script: NODATA for A, and for AAAA this address; NODATA too when that is gone."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+
+    def __call__(self, query: Query) -> Iterable[bytes]:
+        if query.rrtype == "AAAA" and self.address:
+            return [respond(query, f"{query.name}. 1 IN AAAA {self.address}")]
+        return [respond(query, authority=[soa("example.com.", ttl=1, minimum=1)])]
+
+
+@pytest.mark.parametrize(
+    ("address", "seconds"), [("::1", 30), ("2001:db8::10", 30), ("2001:db8::99", 1300)]
+)
+def test_an_aaaa_that_leads_here_is_followed_at_its_own_ttl_whatever_is_held(
+    address: str, seconds: float
+) -> None:
+    """The last one leads elsewhere, and no IPv6 VIP is held: it may get older."""
+    here = PrefixSet([parse_prefix("::1/128"), parse_prefix("2001:db8::10/128")])
+
+    async def scenario() -> None:
+        script = OneAaaa(address)
+        async with ScriptedServer(script) as server, running(server, local=lambda: here) as asking:
+            asking.engine.follow_ipv6(idle=True)
+            await asyncio.sleep(1800)
+            assert [format_address(one) for one in asking.engine.answer(WWW).addresses] == [address]
+            script.address = ""
+            await asyncio.sleep(seconds)
+            assert asking.engine.answer(WWW).addresses == ()
+
+    run_virtually(scenario())
+
+
+def test_what_an_old_aaaa_leads_to_is_asked_for_at_once_when_ipv6_comes_to_matter() -> None:
+    here = [PrefixSet([])]
+
+    async def scenario() -> None:
+        script = OneAaaa("2001:db8::10")
+        async with ScriptedServer(script) as server, running(server, local=lambda: here[0]) as asking:
+            asking.engine.follow_ipv6(idle=True)
+            await asyncio.sleep(1800)
+            script.address = ""
+            here[0] = PrefixSet([parse_prefix("2001:db8::10/128")])
+            asking.engine.follow_ipv6(idle=False)
+            await asyncio.sleep(8)  # two denials, min_ttl apart
+            assert asking.engine.answer(WWW).addresses == ()
 
     run_virtually(scenario())

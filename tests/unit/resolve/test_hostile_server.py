@@ -202,10 +202,8 @@ def compressed_to_death(query: Query) -> bytes:
 def test_an_answer_meant_to_take_long_is_malformed_and_does_not() -> None:
     before = time.process_time()
     rrset, reason = asked(truncated, lambda query: framed(compressed_to_death(query)))
-    assert (rrset.status, reason) == (
-        Status.UNKNOWN,
-        "malformed response: a name of more than 16 pointers",
-    )
+    assert rrset.status is Status.UNKNOWN
+    assert reason.startswith("a response too large to be read, and not plain: ")
     assert time.process_time() - before < 5
 
 
