@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -29,7 +30,8 @@ def setup(tree: Path, code: int) -> subprocess.CompletedProcess[str]:
     python.write_text(PIP.format(code=code))
     python.chmod(0o755)
     command = [tree / "scripts/setup", "runtime"]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    environ = {**os.environ, "PYTHON": "/usr/bin/python3"}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
 
 
 def test_a_line_for_each_package_and_no_word_of_pip(tmp_path: Path) -> None:
