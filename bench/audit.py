@@ -23,7 +23,7 @@ from lowatch.core.policy import Domain, Policy
 from lowatch.core.verdicts import Verdict
 from lowatch.kernel.host import Host
 from lowatch.kernel.probe import probe
-from lowatch.report.metrics_instruments import Instruments
+from lowatch.report.metrics_instruments import Build, Instruments
 from lowatch.wiring import SystemClock, collect_rarely
 from tests.support.netns import Netns
 
@@ -222,7 +222,7 @@ async def _incremental(setting: Setting, lo: world.Lo) -> None:
     taken: dict[str, list[float]] = {}
     with closing(Host(setting.policy.watches)) as host, ExitStack() as stack:
         auditor, woken = setting.auditor(host), _Woken()
-        host.follow([Port(world.PORT, "tcp")], AuditorHints(auditor, Instruments("bench"), woken))
+        host.follow([Port(world.PORT, "tcp")], AuditorHints(auditor, Instruments(Build("bench")), woken))
 
         async def audit(after: str) -> None:
             taken.setdefault(after, []).append((await _audit(auditor)).wall)

@@ -20,8 +20,8 @@ def register(commands: Commands) -> None:
         reload,
         summary="have the running daemon read its configuration again",
         description="Has the running daemon read its configuration again, and waits until that is in "
-        "force. Exit codes: 0 it is, 1 it was refused and the old one goes on, 3 the daemon is not "
-        "running or does not answer.",
+        "force. A key that takes a restart is a line on stderr. Exit codes: 0 it is in force, 1 it was "
+        "refused and the previous one goes on, 3 the daemon is not running or does not answer.",
     )
     add_socket(parser, timeout=_PATIENCE)
 
@@ -30,4 +30,6 @@ def reload(arguments: argparse.Namespace, environment: Environment) -> int:
     reply = ask(arguments, environment, "POST", "/-/reload")
     if reply.status != 200:
         raise CommandError(FAILURE, ["lowatch: not reloaded, the old configuration goes on:", *said(reply)])
+    for line in reply.body.splitlines()[1:]:
+        environment.tell(f"lowatch: {line}")
     return OK

@@ -116,7 +116,18 @@ LIMIT_REACHED = Family(
     "Times a limit was reached; see docs/limits.md.",
     ("limit",),
 )
-BUILD_INFO = Family("lowatch_build_info", "gauge", "The running version: always 1.", ("version",))
+RELOAD_PENDING = Family(
+    "lowatch_reload_pending",
+    "gauge",
+    "A key whose new value takes a restart: 1 until that, or until it has its old value again.",
+    ("key",),
+)
+BUILD_INFO = Family(
+    "lowatch_build_info",
+    "gauge",
+    "The running version, and those of what it runs on, empty where it does without: always 1.",
+    ("version", "python", "dnspython", "pyroute2"),
+)
 
 # The names every Prometheus client library exports for its process:
 # https://prometheus.io/docs/instrumenting/writing_clientlibs/#process-metrics
@@ -152,6 +163,7 @@ OF_THE_DAEMON = (
     AUDIT_DURATION,
     CONFIG_RELOAD_SUCCESSFUL,
     CONFIG_RELOAD_TIMESTAMP,
+    RELOAD_PENDING,
     JOURNAL_DROPPED,
     SERIES_DROPPED,
     LIMIT_REACHED,

@@ -21,6 +21,15 @@ NETLINK_GROUPS = ("link", "address", "route", "rule", "nexthop", "destroy")
 _AUDIT_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
+class Build(NamedTuple):
+    """The labels of lowatch_build_info. "" for a library that is not there."""
+
+    version: str
+    python: str = ""
+    dnspython: str = ""
+    pyroute2: str = ""
+
+
 class ProcessUsage(NamedTuple):
     """What the kernel says of this process. None: it could not be read, and has no series.
 
@@ -42,7 +51,7 @@ class Instruments:
     themselves.
     """
 
-    def __init__(self, version: str, limits: Sequence[Limit] = LIMITS) -> None:
+    def __init__(self, build: Build, limits: Sequence[Limit] = LIMITS) -> None:
         self._limits = limits
         self._registry = CollectorRegistry()
         self.queries = QueryMeter()
@@ -61,7 +70,9 @@ class Instruments:
         self._reload_successful = self._gauge(families.CONFIG_RELOAD_SUCCESSFUL)
         self._reload_timestamp = self._gauge(families.CONFIG_RELOAD_TIMESTAMP)
         self._series_dropped = self._counter(families.SERIES_DROPPED)
-        self._gauge(families.BUILD_INFO).labels(version).set(1)
+        self.reload_pending: Sequence[str] = ()
+        """The keys that take a restart."""
+        self._gauge(families.BUILD_INFO).labels(*build).set(1)
 
     def netlink_event(self, group: str, count: int = 1) -> None:
         """group: one of NETLINK_GROUPS."""
@@ -104,9 +115,11 @@ class Instruments:
         """
         self._series_dropped.inc(series_dropped)
         journal, reached = families.JOURNAL_DROPPED, families.LIMIT_REACHED
+        pending = [(series(families.RELOAD_PENDING, key), 1) for key in self.reload_pending]
         return encode(
             (
                 *_collected(self._registry.collect(), form),
+                *exposition(families.RELOAD_PENDING, pending, form),
                 *exposition(journal, [(journal.name, journal_dropped)], form),
                 *exposition(
                     reached, [(series(reached, one.name), one.times) for one in self._limits], form

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -48,6 +48,7 @@ class Status:
     dns_lag: seconds by which the last lookups were late; None where there was none yet.
     journal_waiting: alerts that journald has not taken yet; None where journal.enabled is false.
     last_reload: None where there was none since the start.
+    reload_pending: the keys that take a restart to be in force, each with a line for people.
     config_files: none for the defaults. config_problems: what is wrong with files of names, one line each.
     vitals: of every part whose silence would mean that the daemon does not do its work.
     """
@@ -66,6 +67,7 @@ class Status:
     journal_waiting: int | None = None
     journal_dropped: int = 0
     last_reload: LastReload | None = None
+    reload_pending: Mapping[str, str] = field(default_factory=dict)
     config_files: Sequence[str] = ()
     config_problems: Sequence[str] = ()
     vitals: Sequence[Vital] = ()
@@ -139,6 +141,7 @@ def document(status: Status) -> Members:
             "dropped": status.journal_dropped,
         },
         "last_reload": None if status.last_reload is None else _last_reload(status.last_reload),
+        "reload_pending": list(status.reload_pending),
         "configuration": {
             "files": list(status.config_files),
             "problems": list(status.config_problems[:LISTED]),

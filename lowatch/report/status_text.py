@@ -85,12 +85,18 @@ def _reasons(status: Status) -> Iterator[str]:
         yield from doubts(status.audit.statuses, status.audit.names)
         if not sum(status.audit.statuses.values()):
             yield "no domain is configured: there is nothing to check"
-    if status.last_reload is not None and status.last_reload.error:
-        yield "the last reload failed"
-    if status.config_problems:
-        yield f"the configuration has {count(len(status.config_problems), 'problem')}"
+    yield from _configuration_reasons(status)
     if status.journal_dropped:
         yield f"{count(status.journal_dropped, 'alert')} never reached the journal"
+
+
+def _configuration_reasons(status: Status) -> Iterator[str]:
+    if status.last_reload is not None and status.last_reload.error:
+        yield "the last reload failed"
+    if status.reload_pending:
+        yield "a change of the configuration takes a restart"
+    if status.config_problems:
+        yield f"the configuration has {count(len(status.config_problems), 'problem')}"
 
 
 def _parts(status: Status) -> Iterator[_Line]:
@@ -109,6 +115,8 @@ def _parts(status: Status) -> Iterator[_Line]:
     yield _Line("netlink", _netlink(status))
     yield _journal(status)
     yield _last_reload(status.last_reload, status.now)
+    for line in status.reload_pending.values():
+        yield _Line("restart", printable(line), Style.YELLOW)
     yield _configuration(status)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import parse_qs
 
 from lowatch.core.audit import Audit
@@ -17,8 +18,19 @@ NOT_READY = "Not ready: the first full audit is not done"
 STATUS_PATH = "/-/status"
 _WIDTHS = frozenset(map(str, range(20, 1001)))
 
-Reload = Callable[[], Awaitable[str]]
-"""Loads the configuration anew; returns "", or what is wrong with it, one error per line."""
+
+class ReloadOutcome(NamedTuple):
+    """error: "", or what is wrong with the configuration, one error per line.
+
+    pending: a line for each key that takes a restart.
+    """
+
+    error: str = ""
+    pending: tuple[str, ...] = ()
+
+
+Reload = Callable[[], Awaitable[ReloadOutcome]]
+"""Loads the configuration again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +115,11 @@ def build_control_routes(pages: ControlPages) -> Routes:
 
 
 def _reloading(reload: Reload) -> Handler:
-    """Answers when it is done, with every error where there are any."""
+    """Answers when it is done, with every error where there are any, and with what it left as it was."""
 
     async def answer(_request: Request) -> Response:
-        error = await reload()
-        return text(500, error) if error else text(200, "Reloaded")
+        error, pending = await reload()
+        return text(500, error) if error else text(200, "\n".join(("Reloaded", *pending)))
 
     return answer
 

@@ -13,33 +13,40 @@ from lowatch.files.threads import NoThreadError, in_thread
 from lowatch.report.metrics_instruments import Instruments
 from lowatch.report.phrases import count
 from lowatch.report.status import LastReload
+from lowatch.service.routes import ReloadOutcome
 
 from .names import lost_files
+from .pending import Pending
 
 _log = logging.getLogger("lowatch")
 
 
 class Reload:
-    """load: reads the configuration anew. current, take: the one in force. One reload at a time."""
+    """load: reads the configuration again. current, take: the one in force. One reload at a time.
+
+    left: what a restart has to put into force, as things are now.
+    """
 
     def __init__(
         self,
         load: Callable[[], Config],
         current: Callable[[], Config],
         take: Callable[[Config], None],
+        left: Callable[[], tuple[Pending, ...]],
         instruments: Instruments,
     ) -> None:
         self._load = load
         self._current = current
         self._take = take
+        self._left = left
         self._instruments = instruments
         self._requested = asyncio.Event()
-        self._following: asyncio.Future[str] | None = None
+        self._following: asyncio.Future[ReloadOutcome] | None = None
         """What the next one comes to, which has not begun; None while nobody wants it."""
         self.last: LastReload | None = None
 
-    def request(self) -> asyncio.Future[str]:
-        """Reload soon: "", or what is wrong, one error per line.
+    def request(self) -> asyncio.Future[ReloadOutcome]:
+        """Reload soon.
 
         All that want one share the next. The one under way may have read what has changed since.
         """
@@ -48,7 +55,7 @@ class Reload:
             self._requested.set()
         return self._following
 
-    async def now(self) -> str:
+    async def now(self) -> ReloadOutcome:
         """As request(), and wait for it. Whoever waits no longer takes nobody along."""
         return await asyncio.shield(self.request())
 
@@ -65,7 +72,9 @@ class Reload:
                 self._instruments.config_refused()
             else:
                 self._instruments.config_loaded(self.last.at)
-            outcome.set_result(error)
+            left = self._left()
+            self._instruments.reload_pending = [one.key for one in left]
+            outcome.set_result(ReloadOutcome(error, tuple(map(str, left))))
 
     async def _attempt(self) -> str:
         try:
@@ -84,7 +93,8 @@ class Reload:
         except Exception as error:
             _log.exception("reload failed, the old configuration goes on")
             return f"{type(error).__name__}: {error}"
-        _warn_of_restart(before, config)
+        for left in self._left():
+            _log.warning("%s", left)
         warn_of_problems(config)
         _log.info("configuration reloaded: %s", describe_config(config))
         return ""
@@ -95,13 +105,6 @@ def _refuse_lost_names(before: Config, after: Config) -> None:
     lost = lost_files(before, after)
     if lost:
         raise ConfigErrors(problem for problem in after.problems if problem.file in lost)
-
-
-def _warn_of_restart(before: Config, after: Config) -> None:
-    if after.web.listen != before.web.listen:
-        _log.warning("web.listen has changed: that takes a restart, ignoring")
-    if after.journal_enabled != before.journal_enabled:
-        _log.warning("journal.enabled has changed: that takes a restart, ignoring")
 
 
 def warn_of_problems(config: Config) -> None:

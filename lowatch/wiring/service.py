@@ -60,8 +60,10 @@ from .parts import (
     opened_host,
     with_problems,
 )
+from .pending import Pending, pending
 from .reload import Reload, describe_config, warn_of_problems
 from .supervision import Supervision
+from .versions import build
 
 _AUDITED_BY = 2.0
 """Seconds, by a long way."""
@@ -87,10 +89,11 @@ def run(config: Config, load: Callable[[], Config]) -> int:
 
 
 class _Sockets(NamedTuple):
-    """Where the web pages and the control routes are asked for."""
+    """Where the web pages and the control routes are asked for. activated: systemd passed those of web."""
 
     web: list[socket.socket]
     control: list[socket.socket]
+    activated: bool
 
 
 @contextmanager
@@ -104,7 +107,7 @@ def _listening(config: Config) -> Iterator[_Sockets]:
         passed_on(os.environ) as passed,
         listening(() if passed else config.web.listen) as opened,
     ):
-        yield _Sockets(passed or opened, control)
+        yield _Sockets(passed or opened, control, bool(passed))
 
 
 class _Service:
@@ -113,13 +116,15 @@ class _Service:
     def __init__(self, config: Config, load: Callable[[], Config]) -> None:
         self._config = config
         self._started = SystemClock().now().monotonic
-        self._instruments = Instruments(__version__)
+        self._at_start = config
+        self._activated = False
+        self._instruments = Instruments(build())
         self.on_turn = self._instruments.loop.on_turn
         self._process = Process()
         self._encoder = AuditEncoder()
         encodings = Encodings()
         self._server = HttpServer({}, encodings=encodings)
-        self._reload = Reload(load, lambda: self._config, self._take_anew, self._instruments)
+        self._reload = Reload(load, lambda: self._config, self._take_anew, self._pending, self._instruments)
         self._control = control_server(
             build_control_routes(ControlPages(self._audit, self._status, self._reload.now)), encodings
         )
@@ -128,6 +133,7 @@ class _Service:
         self._shown_with: tuple[Config, str] | None = None
 
     async def run(self, sockets: _Sockets) -> None:
+        self._activated = sockets.activated
         loop = asyncio.get_running_loop()
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -242,6 +248,9 @@ class _Service:
             self._shown = None if audit is None else with_problems(audit, self._config)
         return self._shown
 
+    def _pending(self) -> tuple[Pending, ...]:
+        return pending(self._at_start, self._config, activated=self._activated)
+
     def _status(self) -> Status:
         now, instruments = SystemClock().now(), self._instruments
         return Status(
@@ -256,9 +265,10 @@ class _Service:
             dns_lag=instruments.queries.lag,
             netlink_overruns=instruments.overruns,
             netlink_resyncs=instruments.resyncs,
-            journal_waiting=self._journal.waiting if self._config.journal_enabled else None,
+            journal_waiting=self._journal.waiting if self._at_start.journal_enabled else None,
             journal_dropped=self._journal.dropped,
             last_reload=self._reload.last,
+            reload_pending={one.key: str(one) for one in self._pending()},
             config_files=tuple(map(str, self._config.files)),
             config_problems=tuple(map(str, self._config.problems)),
             vitals=self._supervision.vitals,

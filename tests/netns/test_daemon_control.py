@@ -99,11 +99,27 @@ def test_reload_returns_when_it_is_done(daemon: Daemon, knot: Knot) -> None:
     assert status["last_reload"]["successful"]
 
 
-def test_what_takes_a_restart_is_not_said_to_be_done(daemon: Daemon, knot: Knot) -> None:
+def test_what_takes_a_restart_is_told_until_there_is_one_or_it_is_as_it_was(
+    daemon: Daemon, knot: Knot
+) -> None:
+    said = "web.listen takes a restart: still 127.0.0.1:10048, configured 192.0.2.10:1"
+    series = 'lowatch_reload_pending{key="web.listen"}'
+    before = lowatch("status").stdout
     daemon.configure(settings(knot, WWW) + '[web]\nlisten = ["192.0.2.10:1"]\n')
-    assert lowatch("reload").returncode == 0
-    assert "web.listen has changed: that takes a restart, ignoring" in daemon.log
+    reloaded = lowatch("reload")
+    assert (reloaded.returncode, reloaded.stderr) == (0, f"lowatch: {said}\n")
+    assert said in daemon.log
     assert "http://192.0.2.10:1" not in daemon.log
+    assert daemon.metric(series) == 1
+    assert "takes a restart" not in before
+    assert "takes a restart" in lowatch("status").stdout
+    assert json.loads(lowatch("status", "--format", "json").stdout)["reload_pending"] == ["web.listen"]
+
+    daemon.configure(settings(knot, WWW))
+    reloaded = lowatch("reload")
+    assert (reloaded.returncode, reloaded.stderr) == (0, "")
+    assert daemon.metric(series) is None
+    assert "takes a restart" not in lowatch("status").stdout
 
 
 def test_a_bad_reload_fails_with_the_daemons_own_words(daemon: Daemon, knot: Knot) -> None:

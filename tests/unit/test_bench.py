@@ -17,7 +17,7 @@ from lowatch.core.addresses import Port, parse_address
 from lowatch.core.audit import Audit
 from lowatch.core.verdicts import JudgedEndpoint, Verdict
 from lowatch.report.metrics import render_audit
-from lowatch.report.metrics_instruments import Instruments, ProcessUsage
+from lowatch.report.metrics_instruments import Build, Instruments, ProcessUsage
 from tests.support.netns import Netns
 
 
@@ -235,7 +235,7 @@ def test_a_quantile_is_the_bound_of_a_bucket_between_two_looks() -> None:
 
 
 def test_counters_and_histograms_are_read_as_they_are_rendered() -> None:
-    instruments = Instruments("bench")
+    instruments = Instruments(Build("bench"))
     for seconds in (0.0001, 0.02, 0.02, 60.0):
         instruments.queries.on_query("NOERROR", seconds)
     instruments.queries.on_query("TIMEOUT", 2.0)

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from lowatch.report import status, status_text
+from lowatch.service.routes import ReloadOutcome
 from tests.support.aio import run_async
 from tests.support.netns import as_ordinary_user
 from tests.unit.cli.conftest import CommandLine, Result
@@ -92,11 +93,11 @@ class TestReload:
     ) -> None:
         done_at = 0.0
 
-        async def slow() -> str:
+        async def slow() -> ReloadOutcome:
             nonlocal done_at
             await asyncio.sleep(0.1)
             done_at = time.monotonic()
-            return ""
+            return ReloadOutcome()
 
         def command() -> Result:
             result = lowatch("reload")
@@ -106,9 +107,17 @@ class TestReload:
         controlled.pages = replace(controlled.pages, reload=slow)
         assert meanwhile(controlled.served(), command) == (0, "", "")
 
+    def test_what_takes_a_restart_is_told(self, lowatch: CommandLine, controlled: Controlled) -> None:
+        async def leave() -> ReloadOutcome:
+            return ReloadOutcome(pending=("web.listen takes a restart", "journal.enabled takes a restart"))
+
+        controlled.pages = replace(controlled.pages, reload=leave)
+        said = "lowatch: web.listen takes a restart\nlowatch: journal.enabled takes a restart\n"
+        assert meanwhile(controlled.served(), lambda: lowatch("reload")) == (0, "", said)
+
     def test_it_fails_with_the_daemons_errors(self, lowatch: CommandLine, controlled: Controlled) -> None:
-        async def refuse() -> str:
-            return "lowatch.toml:3: ports: 70000\nlowatch.toml:9: hold: 'zw\u00f6lf'"
+        async def refuse() -> ReloadOutcome:
+            return ReloadOutcome("lowatch.toml:3: ports: 70000\nlowatch.toml:9: hold: 'zw\u00f6lf'")
 
         controlled.pages = replace(controlled.pages, reload=refuse)
         code, stdout, stderr = meanwhile(controlled.served(), lambda: lowatch("reload"))
@@ -120,7 +129,7 @@ class TestReload:
         ]
 
     def test_a_reload_that_hangs(self, lowatch: CommandLine, controlled: Controlled) -> None:
-        async def hang() -> str:
+        async def hang() -> ReloadOutcome:
             return await asyncio.get_running_loop().create_future()
 
         controlled.pages = replace(controlled.pages, reload=hang)

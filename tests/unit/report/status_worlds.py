@@ -58,6 +58,9 @@ def in_trouble() -> Status:
             "/etc/lowatch/lowatch.toml:3: ports: 70000 is no port (1 to 65535)\n"
             "/etc/lowatch/lowatch.toml:9: hold: 'soon' is no duration",
         ),
+        reload_pending={
+            "web.listen": "web.listen takes a restart: still 127.0.0.1:10048, configured [::]:10048"
+        },
         config_files=("/etc/lowatch/lowatch.toml", "/etc/lowatch/lowatch.d/10-names.toml"),
         config_problems=("/etc/lowatch/names.txt:3: 'www..example.com' is no domain",),
         vitals=(Vital("loop", 0.01, 2.0), Vital("resolver", 45.0, 30.0), Vital("netlink", 3.0, 60.0)),

@@ -106,7 +106,8 @@ def test_the_families_are_the_contracts() -> None:
         "lowatch_dns_queries_total": ("rcode",),
         "lowatch_netlink_events_total": ("group",),
         "lowatch_limit_reached_total": ("limit",),
-        "lowatch_build_info": ("version",),
+        "lowatch_reload_pending": ("key",),
+        "lowatch_build_info": ("version", "python", "dnspython", "pyroute2"),
     }
     assert {family.name for family in EVERY_FAMILY if not family.labels} == {
         "lowatch_dns_query_duration_seconds",

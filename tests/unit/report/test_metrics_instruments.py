@@ -6,7 +6,7 @@ from prometheus_client import REGISTRY, CollectorRegistry, Histogram, generate_l
 from lowatch.core.limits import Limit
 from lowatch.report import metrics_families as families
 from lowatch.report.metrics import AuditEncoder, orphan_values
-from lowatch.report.metrics_instruments import NETLINK_GROUPS, Instruments, ProcessUsage
+from lowatch.report.metrics_instruments import NETLINK_GROUPS, Build, Instruments, ProcessUsage
 
 from .audit_worlds import bad_night
 from .golden import assert_golden
@@ -33,7 +33,8 @@ def test_golden_scrape() -> None:
         Limit("journal_queue", 512, "entries", "they are folded", "few"),
     ]
     limits[1].reached(3)
-    instruments = Instruments("1.2.3", limits)
+    instruments = Instruments(Build("1.2.3", "3.11.2", "2.3.0"), limits)
+    instruments.reload_pending = ["web.listen"]
     instruments.config_loaded(1795400001.0)
     instruments.audited(0.003)
     for _ in range(3):
@@ -52,14 +53,14 @@ def test_golden_scrape() -> None:
 def test_every_family_of_the_contract_is_there_once() -> None:
     world = bad_night()
     rendered = AuditEncoder().render(world, orphan_values(world.endpoints))
-    body = rendered.body + Instruments("1").scrape(USAGE)
+    body = rendered.body + Instruments(Build("1")).scrape(USAGE)
     samples(body)  # and no series twice
     types = [line.split()[2] for line in body.decode().splitlines() if line.startswith("# TYPE")]
     assert sorted(types) == sorted(family.name for family in EVERY_FAMILY)
 
 
 def test_known_series_are_zero_before_anything_happens() -> None:
-    found = scraped(Instruments("1"))
+    found = scraped(Instruments(Build("1")))
     for group in NETLINK_GROUPS:
         assert found[key(families.NETLINK_EVENTS, group=group)] == 0
     for rcode in ("NOERROR", "NXDOMAIN", "SERVFAIL", "REFUSED", "TIMEOUT"):
@@ -75,7 +76,7 @@ def test_known_series_are_zero_before_anything_happens() -> None:
 
 
 def test_queries_are_counted_by_rcode_and_answers_are_timed() -> None:
-    instruments = Instruments("1")
+    instruments = Instruments(Build("1"))
     instruments.queries.on_query("NXDOMAIN", 0.002)
     instruments.queries.on_query("TIMEOUT", 2.0)
     instruments.queries.on_query("NOTIMP", 0.002)
@@ -86,7 +87,7 @@ def test_queries_are_counted_by_rcode_and_answers_are_timed() -> None:
 
 
 def test_a_server_cannot_make_up_series() -> None:
-    instruments = Instruments("1")
+    instruments = Instruments(Build("1"))
     for number in range(4096):
         instruments.queries.on_query(f"RCODE{number}", 0.001)
     found = scraped(instruments)
@@ -96,11 +97,11 @@ def test_a_server_cannot_make_up_series() -> None:
 
 def test_a_group_that_is_none_is_a_mistake() -> None:
     with pytest.raises(KeyError):
-        Instruments("1").netlink_event("neighbour")
+        Instruments(Build("1")).netlink_event("neighbour")
 
 
 def test_a_histogram_is_as_prometheus_client_writes_it() -> None:
-    instruments = Instruments("1")
+    instruments = Instruments(Build("1"))
     registry = CollectorRegistry()
     buckets = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
     theirs = Histogram(families.AUDIT_DURATION.name, "Time.", registry=registry, buckets=buckets)
@@ -115,7 +116,7 @@ def test_a_histogram_is_as_prometheus_client_writes_it() -> None:
 
 
 def test_the_resolvers_histograms_are_as_prometheus_client_writes_them() -> None:
-    instruments = Instruments("1")
+    instruments = Instruments(Build("1"))
     registry = CollectorRegistry()
     durations = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
     lags = (0.25, 0.5, 1, 1.5, 2, 5, 10, 30, 60, 300)
@@ -135,14 +136,14 @@ def test_the_resolvers_histograms_are_as_prometheus_client_writes_them() -> None
 
 
 def test_a_mismatch_of_the_parsers_is_counted() -> None:
-    instruments = Instruments("1")
+    instruments = Instruments(Build("1"))
     assert scraped(instruments)[key(families.DNS_PARSER_MISMATCHES)] == 0
     instruments.queries.on_mismatch()
     assert scraped(instruments)[key(families.DNS_PARSER_MISMATCHES)] == 1
 
 
 def test_a_failed_reload_keeps_the_time_of_the_last_good_one() -> None:
-    instruments = Instruments("1")
+    instruments = Instruments(Build("1"))
     instruments.config_loaded(1000.0)
     instruments.config_refused()
     found = scraped(instruments)
@@ -155,24 +156,34 @@ def test_a_failed_reload_keeps_the_time_of_the_last_good_one() -> None:
 
 
 def test_dropped_series_are_counted_in_the_scrape_that_drops_them() -> None:
-    instruments = Instruments("1")
+    instruments = Instruments(Build("1"))
     for total in (3, 6):
         found = samples(instruments.scrape(USAGE, series_dropped=3))
         assert found[key(families.SERIES_DROPPED)] == total
 
 
 def test_what_could_not_be_read_has_no_series() -> None:
-    found = samples(Instruments("1").scrape(ProcessUsage(cpu_seconds=1.0)))
+    found = samples(Instruments(Build("1")).scrape(ProcessUsage(cpu_seconds=1.0)))
     assert found[key(families.PROCESS_CPU)] == 1.0
     assert [each for each in found if each[0].startswith("process_")] == [key(families.PROCESS_CPU)]
 
 
-def test_the_version_is_a_label() -> None:
-    assert scraped(Instruments('1.0"rc"'))[key(families.BUILD_INFO, version='1.0"rc"')] == 1
+def test_versions_are_labels() -> None:
+    found = scraped(Instruments(Build('1.0"rc"', "3.11.2", "2.3.0")))
+    versions = {"version": '1.0"rc"', "python": "3.11.2", "dnspython": "2.3.0", "pyroute2": ""}
+    assert found[key(families.BUILD_INFO, **versions)] == 1
+
+
+def test_a_key_that_takes_a_restart_has_a_series_until_there_is_none() -> None:
+    instruments = Instruments(Build("1"))
+    for keys in (["web.listen", "journal.enabled"], ["web.listen"], []):
+        instruments.reload_pending = keys
+        found = [name for name in scraped(instruments) if name[0] == "lowatch_reload_pending"]
+        assert found == [key(families.RELOAD_PENDING, key=one) for one in keys]
 
 
 def test_nothing_is_in_the_global_registry_and_two_daemons_are_two() -> None:
-    one, other = Instruments("1"), Instruments("1")
+    one, other = Instruments(Build("1")), Instruments(Build("1"))
     one.netlink_overrun()
     assert scraped(one)[key(families.NETLINK_OVERRUNS)] == 1
     assert scraped(other)[key(families.NETLINK_OVERRUNS)] == 0

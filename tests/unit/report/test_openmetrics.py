@@ -8,7 +8,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from lowatch.report import metrics_families as families
 from lowatch.report.metrics import AuditEncoder, orphan_values
 from lowatch.report.metrics_families import Family
-from lowatch.report.metrics_instruments import Instruments
+from lowatch.report.metrics_instruments import Build, Instruments
 from lowatch.report.metrics_text import Format, header
 
 from .audit_worlds import bad_night, clear
@@ -17,7 +17,7 @@ from .test_metrics_instruments import USAGE
 
 
 def exposition(form: Format) -> str:
-    instruments = Instruments("1.2.3")
+    instruments = Instruments(Build("1.2.3"))
     instruments.audited(0.003)
     instruments.queries.on_query("NOERROR", 0.0007)
     instruments.loop.on_turn(0.01)

@@ -10,15 +10,15 @@ from pathlib import Path
 from lowatch.core.audit import Audit
 from lowatch.report.status import Status
 from lowatch.service.control import control_listening, control_server
-from lowatch.service.routes import ControlPages, build_control_routes
+from lowatch.service.routes import ControlPages, ReloadOutcome, build_control_routes
 from tests.unit.report.audit_worlds import bad_night
 from tests.unit.report.status_worlds import in_trouble
 
 from .http_clients import Answer, Client
 
 
-async def reloaded() -> str:
-    return ""
+async def reloaded() -> ReloadOutcome:
+    return ReloadOutcome()
 
 
 def no_audit() -> Audit | None:

@@ -11,6 +11,7 @@ import pytest
 
 from lowatch.report import json_report, status, status_text
 from lowatch.service.control import LIMITS
+from lowatch.service.routes import ReloadOutcome
 from tests.support.aio import run_async
 from tests.unit.report.audit_worlds import bad_night
 
@@ -63,8 +64,8 @@ def test_the_audit_and_the_findings_as_on_the_web(controlled: Controlled) -> Non
 
 
 def test_reload_fails_with_every_error(controlled: Controlled) -> None:
-    async def refused() -> str:
-        return "lowatch.toml:3: ports: 70000\nlowatch.toml:9: hold: 'soon'"
+    async def refused() -> ReloadOutcome:
+        return ReloadOutcome("lowatch.toml:3: ports: 70000\nlowatch.toml:9: hold: 'soon'")
 
     assert ask(controlled, "/-/reload", "POST")[::2] == (200, b"Reloaded\n")
     controlled.pages = replace(controlled.pages, reload=refused)
@@ -100,9 +101,9 @@ def test_the_status_is_told_while_reloads_hang(controlled: Controlled) -> None:
     """No more reloads wait than have places, and none of them keeps the status away."""
     ended = asyncio.Event()
 
-    async def hang() -> str:
+    async def hang() -> ReloadOutcome:
         await ended.wait()
-        return ""
+        return ReloadOutcome()
 
     controlled.pages = replace(controlled.pages, reload=hang)
 

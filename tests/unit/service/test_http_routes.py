@@ -12,7 +12,7 @@ from lowatch.report.metrics_text import Format
 from lowatch.service.http import PROBES
 from lowatch.service.http_content import Content
 from lowatch.service.http_message import Request, Response, find_handler
-from lowatch.service.routes import Pages, build_routes
+from lowatch.service.routes import Pages, ReloadOutcome, build_routes
 from tests.support.aio import run_async
 from tests.unit.report.audit_worlds import bad_night
 
@@ -130,18 +130,26 @@ class TestReload:
     def test_waits_for_the_outcome(self) -> None:
         reloads = 0
 
-        async def reload() -> str:
+        async def reload() -> ReloadOutcome:
             nonlocal reloads
             reloads += 1
-            return ""
+            return ReloadOutcome()
 
         response = ask(replace(PAGES, reload=reload), "/-/reload", "POST")
         assert (response.status, response.body) == (200, b"Reloaded\n")
         assert reloads == 1
 
+    def test_tells_what_takes_a_restart(self) -> None:
+        async def reload() -> ReloadOutcome:
+            return ReloadOutcome(pending=("web.listen takes a restart", "journal.enabled takes a restart"))
+
+        response = ask(replace(PAGES, reload=reload), "/-/reload", "POST")
+        said = b"Reloaded\nweb.listen takes a restart\njournal.enabled takes a restart\n"
+        assert (response.status, response.body) == (200, said)
+
     def test_fails_with_every_error(self) -> None:
-        async def reload() -> str:
-            return "lowatch.toml:3: ports: 70000\nlowatch.toml:9: hold: 'soon'"
+        async def reload() -> ReloadOutcome:
+            return ReloadOutcome("lowatch.toml:3: ports: 70000\nlowatch.toml:9: hold: 'soon'")
 
         response = ask(replace(PAGES, reload=reload), "/-/reload", "POST")
         assert response.status == 500

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import platform
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from threading import Event
 
+from lowatch import __version__
 from lowatch.config.errors import ConfigError, ConfigErrors
 from lowatch.config.load import load
-from lowatch.config.schema import Config
-from lowatch.report.metrics_instruments import Instruments
+from lowatch.config.schema import Config, Listen
+from lowatch.report.metrics_instruments import Build, Instruments
+from lowatch.service.routes import ReloadOutcome
+from lowatch.wiring.pending import Pending, pending
 from lowatch.wiring.reload import Reload
+from lowatch.wiring.versions import build
 from tests.support.aio import run_async
 
 
@@ -51,7 +57,7 @@ def told(story: Story) -> None:
     async def scenario() -> None:
         files = Files()
         taken = Taken(files)
-        reload = Reload(files.load, lambda: taken.config, taken.take, Instruments("1.0"))
+        reload = Reload(files.load, lambda: taken.config, taken.take, lambda: (), Instruments(Build("1.0")))
         async with asyncio.TaskGroup() as group:
             task = group.create_task(reload.run())
             await story(files, taken, reload)
@@ -68,13 +74,13 @@ async def until(condition: Callable[[], bool]) -> None:
 def test_it_tells_what_came_of_it() -> None:
     async def story(files: Files, taken: Taken, reload: Reload) -> None:
         files.config = replace(files.config)
-        assert await reload.now() == ""
+        assert await reload.now() == ReloadOutcome()
         assert taken.config is files.config
         assert reload.last is not None
         assert reload.last.error == ""
 
         files.error = "hold: 'soon' is no duration"
-        assert files.error in await reload.now()
+        assert files.error in (await reload.now()).error
         assert taken.takes == 1
         assert files.error in reload.last.error
 
@@ -94,7 +100,7 @@ def test_those_who_ask_meanwhile_share_the_next_one() -> None:
             await asyncio.sleep(0)
             assert not any(one.done() for one in asking)
             files.read.set()
-        assert [one.result() for one in asking] == [""] * 100
+        assert [one.result() for one in asking] == [ReloadOutcome()] * 100
         assert (files.loads, taken.takes) == (2, 2)
 
     told(story)
@@ -110,7 +116,65 @@ def test_one_who_goes_away_takes_nobody_along() -> None:
             impatient.cancel()
             await asyncio.wait([impatient])
             files.read.set()
-        assert patient.result() == ""
-        assert await reload.now() == ""
+        assert patient.result() == ReloadOutcome()
+        assert await reload.now() == ReloadOutcome()
 
     told(story)
+
+
+class TestPending:
+    START = load(None)
+
+    def changed(self, **web: object) -> Config:
+        return replace(self.START, web=replace(self.START.web, **web))  # type: ignore[arg-type]
+
+    def test_nothing_as_long_as_nothing_has_changed(self) -> None:
+        assert pending(self.START, replace(self.START), activated=False) == ()
+
+    def test_what_takes_no_restart(self) -> None:
+        after = self.changed(telemetry_path="/other", enable_reload=True)
+        assert pending(self.START, after, activated=False) == ()
+
+    def test_where_the_pages_are(self) -> None:
+        after = self.changed(listen=(Listen("::1", 1), Listen("", 2)))
+        [one] = pending(self.START, after, activated=False)
+        assert one == Pending("web.listen", "127.0.0.1:10048", "[::1]:1, :2")
+        assert str(one) == "web.listen takes a restart: still 127.0.0.1:10048, configured [::1]:1, :2"
+        assert pending(after, self.changed(listen=()), activated=False)[0].configured == "nowhere"
+
+    def test_sockets_of_systemd_take_the_place_of_web_listen_after_a_restart_as_well(self) -> None:
+        assert pending(self.START, self.changed(listen=()), activated=True) == ()
+
+    def test_the_journal(self) -> None:
+        [one] = pending(self.START, replace(self.START, journal_enabled=False), activated=True)
+        assert str(one) == "journal.enabled takes a restart: still true, configured false"
+
+
+def test_what_it_left_is_told_until_it_is_as_it_was() -> None:
+    left: tuple[Pending, ...] = (Pending("web.listen", "a", "b"),)
+    instruments = Instruments(Build("1.0"))
+
+    async def scenario() -> None:
+        nonlocal left
+        files = Files()
+        reload = Reload(files.load, lambda: files.config, lambda _: None, lambda: left, instruments)
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(reload.run())
+            said = "web.listen takes a restart: still a, configured b"
+            assert await reload.now() == ReloadOutcome(pending=(said,))
+            assert instruments.reload_pending == ["web.listen"]
+            files.error = "hold: 'soon' is no duration"
+            assert (await reload.now()).pending == (said,)
+            files.error, left = "", ()
+            assert await reload.now() == ReloadOutcome()
+            assert instruments.reload_pending == []
+            task.cancel()
+
+    run_async(scenario())
+
+
+def test_what_it_is_made_of() -> None:
+    made = build()
+    assert made.version == __version__
+    assert made.python == platform.python_version()
+    assert re.match(r"2\.\d+", made.dnspython)

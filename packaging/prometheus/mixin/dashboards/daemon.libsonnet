@@ -127,12 +127,13 @@ local lost(metric, name) = panels.series(
       ),
       panels.table(
         'Versions and configurations',
-        'When each host started, and when it last took its configuration.',
+        'When each host started, and when it last took its configuration; how many keys of it take a restart.',
         [
           '1000 * max by (instance) (process_start_time_seconds{%s})' % hosts,
           '1000 * max by (instance) (lowatch_config_last_reload_success_timestamp_seconds{%s})' % hosts,
           'max by (instance) (lowatch_config_last_reload_successful{%s})' % hosts,
           'max by (instance, version) (lowatch_build_info{%s})' % hosts,
+          'sum by (instance) (lowatch_reload_pending{%s})' % hosts,
         ],
         {
           instance: { name: 'host' },
@@ -143,8 +144,9 @@ local lost(metric, name) = panels.series(
             { color: 'red', value: null },
             { color: 'green', value: 1 },
           ] },
+          'Value #E': { name: 'takes a restart' },
         },
-        ['instance', 'version', 'Value #A', 'Value #B', 'Value #C'],
+        ['instance', 'version', 'Value #A', 'Value #B', 'Value #C', 'Value #E'],
         hidden=['Value #D'],
         sort='started',
         descending=true,
