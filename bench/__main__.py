@@ -51,8 +51,10 @@ def main() -> int:
     )
     if arguments.quick:
         print("--quick: too few samples for a verdict")
+    elif figures.machine(page) not in ("", report.machine()):
+        print(f"the last figures are those of {figures.machine(page)}: only ratios compare")
     if arguments.record:
-        figures.PAGE.write_text(figures.recorded(page, rows, commit))
+        figures.PAGE.write_text(figures.recorded(page, rows, commit, report.machine()))
     if failed:
         print(f"failed: {', '.join(failed)}")
     return 1 if failed else 0

@@ -12,6 +12,7 @@ from .report import Row
 
 PAGE = Path(__file__).parents[1] / "docs" / "bench.md"
 _BEGIN, _END = "<!-- last figures -->", "<!-- end of last figures -->"
+_MACHINE = re.compile(r"^Measured on (.*)\.$", re.MULTILINE)
 _HEAD = "| | figure | target | commit |\n| --- | ---: | ---: | --- |\n"
 _ROW = re.compile(r"^\| (?P<what>\([a-z]\) .*?) \| (?P<figure>[^|]*?) \| [^|]* \| [^|]* \|$", re.MULTILINE)
 
@@ -20,6 +21,12 @@ def last(page: str) -> dict[str, str]:
     """What was measured -> its last figure. Raises ValueError where the page has no place for the table."""
     _, table, _ = _parts(page)
     return {found["what"]: found["figure"] for found in _ROW.finditer(table)}
+
+
+def machine(page: str) -> str:
+    """Where the table was last written; "" where it never was."""
+    found = _MACHINE.search(_parts(page)[1])
+    return found[1] if found else ""
 
 
 def change(row: Row, before: Mapping[str, str]) -> str:
@@ -43,14 +50,18 @@ def change(row: Row, before: Mapping[str, str]) -> str:
     return f"{said} {'better' if (share > 0) == row.more else 'WORSE'}"
 
 
-def recorded(page: str, rows: Sequence[Row], commit: str) -> str:
+def recorded(page: str, rows: Sequence[Row], commit: str, machine: str) -> str:
     """The page with these figures in it. Those of other benchmarks, by their letter, stay."""
     before, table, after = _parts(page)
     lines = {row.what: f"| {row.what} | {row.figure} | {row.target} | {commit} |" for row in rows}
     run = {row.what[:3] for row in rows}
     kept = {found["what"]: found[0] for found in _ROW.finditer(table) if found["what"][:3] not in run}
     both = sorted((kept | lines).items(), key=lambda item: item[0][:3])  # stable: as they were measured
-    return f"{before}{_BEGIN}\n\n{_HEAD}" + "".join(f"{line}\n" for _, line in both) + f"\n{_END}{after}"
+    return (
+        f"{before}{_BEGIN}\nMeasured on {machine}.\n\n{_HEAD}"
+        + "".join(f"{line}\n" for _, line in both)
+        + f"\n{_END}{after}"
+    )
 
 
 def commit() -> str:

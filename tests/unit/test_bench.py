@@ -108,13 +108,15 @@ def test_what_is_recorded_is_what_the_next_run_is_compared_with() -> None:
         report.Row("(b) z", "6"),
     ]
     page = figures.recorded(
-        "# Page\n<!-- last figures --><!-- end of last figures -->\nend\n", first, "abc"
+        "# Page\n<!-- last figures --><!-- end of last figures -->\nend\n", first, "abc", "a laptop"
     )
     assert figures.last(page) == {"(a) x": "1.0 ms", "(b) y": "5.00", "(b) z": "6"}
-    again = figures.recorded(page, [report.Row("(b) z", "7")], "def")
+    machine = "2 cores (Some CPU), Linux 6.1, Python 3.11.2"
+    again = figures.recorded(page, [report.Row("(b) z", "7")], "def", machine)
     assert figures.last(again) == {"(a) x": "1.0 ms", "(b) z": "7"}
     assert "| (a) x | 1.0 ms | <= 2.0 ms | abc |" in again
     assert "| (b) z | 7 |  | def |" in again
+    assert figures.machine(again) == "2 cores (Some CPU), Linux 6.1, Python 3.11.2"
     assert again.startswith("# Page\n")
     assert again.endswith("\nend\n")
 
