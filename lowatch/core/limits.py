@@ -199,11 +199,18 @@ NAMES_LISTED = Limit(
 
 KERNEL_ANSWERS_KEPT = Limit(
     "kernel_answers_kept",
-    1 << 16,
-    "questions to the kernel whose last answer is kept",
-    "they are forgotten, and asked from scratch",
-    "10,000 addresses in six families of questions; 400 bytes each",
+    1 << 14,
+    "questions of one sort to the kernel whose last answer is kept",
+    "those not asked for longest are forgotten, and read again",
+    "10,000 endpoints, and their changes; 400 bytes each",
     lossless=True,
+)
+CGROUPS = Limit(
+    "cgroups",
+    50_000,
+    "cgroups whose units are known",
+    "the others are of no known unit",
+    "ten times a busy container host; 200 bytes each",
 )
 PROBES = Limit(
     "probes",

@@ -17,6 +17,10 @@ Question = TypeVar("Question")
 Answer = TypeVar("Answer")
 
 
+_OVERHEAD = 3
+"""What a list of questions takes beside them, in questions."""
+
+
 class _Memo(NamedTuple, Generic[Answer]):
     requests: list[tuple[bytes, int]]
     replies: list[bytes]
@@ -54,6 +58,7 @@ class Asked(Generic[Question, Answer]):
         except NetlinkError as error:
             return [self._failed(error)] * len(key)
         if memo is not None and memo.replies == replies:
+            self._memos[key] = self._memos.pop(key)  # the last to be forgotten
             return memo.answers
         answers = [self._read(i, q, r) for i, (q, r) in enumerate(zip(key, replies, strict=True))]
         self._remember(key, _Memo(requests, replies, answers))
@@ -65,10 +70,12 @@ class Asked(Generic[Question, Answer]):
         self._remembered = 0
 
     def _remember(self, key: tuple[Question, ...], memo: _Memo[Answer]) -> None:
-        if key not in self._memos:
-            self._remembered += len(key)
-        if self._remembered > KERNEL_ANSWERS_KEPT.value:
-            KERNEL_ANSWERS_KEPT.reached()
-            self._memos.clear()
-            self._remembered = len(key)
+        """Those asked longest ago make room; a list that is too long by itself stays until the next."""
+        if self._memos.pop(key, None) is None:
+            self._remembered += len(key) + _OVERHEAD
         self._memos[key] = memo
+        while self._remembered > KERNEL_ANSWERS_KEPT.value and len(self._memos) > 1:
+            KERNEL_ANSWERS_KEPT.reached()
+            oldest = next(iter(self._memos))
+            del self._memos[oldest]
+            self._remembered -= len(oldest) + _OVERHEAD

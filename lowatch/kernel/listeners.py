@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Sequence
 
 from lowatch.core.addresses import Address, destination, unmapped
 from lowatch.core.listeners import Endpoint, Listener
@@ -38,11 +39,16 @@ class Listeners:
             diag, self._lookup, self._listener, lambda error: unknown(error, "sock_diag")
         )
         arrivals.on_change(asked.forget)
-        self.ask = asked.ask
+        self._asked = asked
+
+    def ask(self, endpoints: Sequence[Endpoint]) -> list[Listener | Unknown | None]:
         """One answer for each endpoint, in order; None for ENOENT: nobody would get the connection.
 
         Never raises: a failure is an Unknown.
         """
+        if self._units.missed():
+            self._asked.forget()
+        return self._asked.ask(endpoints)
 
     def bound(self) -> Known[frozenset[Address]] | Unknown:
         """Every local address that a TCP or UDP socket is bound to, connected ones too.

@@ -20,7 +20,7 @@ ZONE = "www A 192.0.2.10\nwww AAAA 2001:db8::10"
 
 @pytest.fixture
 def knot(netns: Netns) -> Iterator[Knot]:
-    """A NIC with a gateway that nobody is, a VIP served on both ports, and table local not looked at first."""
+    """A NIC with a gateway that nobody is, a VIP served on both ports, and table local not first."""
     netns.ip("link add veth0 type veth peer name veth1")
     netns.batch(["link set veth0 up", "link set veth1 up", "addr add 10.0.0.1/24 dev veth0"])
     netns.ip("addr add 2001:db8:1::1/64 dev veth0 nodad")

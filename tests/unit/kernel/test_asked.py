@@ -123,6 +123,11 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         questions = list(range(first, first + first % 40 + 1))
         assert asked.ask(questions) == told(questions, world)
         assert sum(map(len, asked._memos)) <= 100
+    often = list(range(1000, 1020))
+    first_answers = asked.ask(often)
+    for first in range(50):
+        asked.ask(list(range(first, first + 10)))
+        assert asked.ask(often) is first_answers, "what is asked all the time stays"
     many = list(range(150))
     assert asked.ask(many) is asked.ask(many), "one list that is longer is remembered by itself"
     assert sum(map(len, asked._memos)) == 150

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-from pathlib import Path
 from struct import pack
 
 import pytest
@@ -221,64 +220,3 @@ def test_mutated_replies_never_raise(monkeypatch: pytest.MonkeyPatch) -> None:
         for reply in sockets
     ]
     assert {type(one) for one in served} == {Listener, Unknown, type(None)}
-
-
-@pytest.fixture
-def hierarchy(tmp_path: Path) -> Path:
-    (tmp_path / "cgroup.controllers").touch()
-    for name in (
-        "system.slice/nginx.service/worker",
-        "system.slice/ssh.socket",
-        "user.slice/user-1000.slice/user@1000.service/app.slice/app.service",
-        "init.scope",
-        "machine.slice",
-    ):
-        (tmp_path / name).mkdir(parents=True)
-    return tmp_path
-
-
-@pytest.mark.parametrize(
-    ("path", "unit"),
-    [
-        ("system.slice/nginx.service", "nginx.service"),
-        ("system.slice/nginx.service/worker", "nginx.service"),
-        ("system.slice/ssh.socket", "ssh.socket"),
-        ("user.slice/user-1000.slice/user@1000.service", "user@1000.service"),
-        ("user.slice/user-1000.slice/user@1000.service/app.slice/app.service", "app.service"),
-        ("init.scope", "init.scope"),
-        ("machine.slice", None),
-        (".", None),
-    ],
-)
-def test_units_by_cgroup(hierarchy: Path, path: str, unit: str | None) -> None:
-    """The innermost unit: a service may have cgroups of its own, and a user's services a unit above."""
-    units = CgroupUnits((hierarchy / "absent", hierarchy))
-    assert units.unit((hierarchy / path).stat().st_ino) == unit
-
-
-class CountingUnits(CgroupUnits):
-    walks = 0
-
-    def _walk(self, root: Path) -> None:
-        self.walks += 1
-        super()._walk(root)
-
-
-def test_units_that_come_later(hierarchy: Path) -> None:
-    """An id that is not known walks the tree again, once for each that stays unknown."""
-    units = CountingUnits((hierarchy,))
-    assert [units.unit(0), units.unit(0), units.unit((hierarchy / "init.scope").stat().st_ino)] == [
-        *(None, None),
-        "init.scope",
-    ]
-    assert units.walks == 1
-    later = hierarchy / "system.slice" / "later.service"
-    later.mkdir()
-    assert units.unit(later.stat().st_ino) == "later.service"
-    assert units.walks == 2
-
-
-@pytest.mark.parametrize("roots", [(), (Path("/nonexistent"),)])
-def test_no_cgroup2_no_units(roots: tuple[Path, ...]) -> None:
-    assert CgroupUnits(roots).unit(1) is None
-    assert CgroupUnits(roots).unit(None) is None
