@@ -30,6 +30,7 @@
     dnsLateFor: '30m',
     netlinkOverrunFor: '15m',
     reloadFailedFor: '5m',
+    reloadPendingFor: '1h',
     seriesDroppedFor: '5m',
     loopHeldFor: '15m',
 

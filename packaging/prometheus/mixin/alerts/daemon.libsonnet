@@ -150,6 +150,19 @@ function(config)
 
     alert(
       config,
+      'LowatchReloadPending',
+      'info',
+      |||
+        lowatch_reload_pending{%(selector)s} > 0
+      ||| % c,
+      config.reloadPendingFor,
+      '{{ $labels.key }} on {{ $labels.instance }} takes effect only after a restart',
+      'A reload on {{ $labels.instance }} changed {{ $labels.key }}, which lowatch sets once, when it starts. ' +
+      'The previous value stays in force until `systemctl restart lowatch`.',
+    ),
+
+    alert(
+      config,
       'LowatchJournalDropped',
       'warning',
       |||
