@@ -6,14 +6,15 @@ import re
 import tomllib
 from collections.abc import Mapping
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from lowatch.core.limits import CONFIG_FILE_BYTES
+from lowatch.core.limits import CONFIG_FILE_BYTES, CONFIG_FILES, CONFIG_KEY_PARTS, CONFIG_VALUES
 from lowatch.files.regular import RefusedFileError, read_pipe, read_regular
 
 from .errors import ConfigError, ConfigErrors, not_utf_8
-from .lines import KeyPath, key_lines
+from .lines import KeyPath, immoderate_key, key_lines
 
 _PATIENCE = 10.0
 """Seconds that a command whose output is the configuration may take for each piece of it."""
@@ -49,11 +50,14 @@ def drop_ins(path: Path) -> list[Path]:
     """The *.toml in lowatch.d beside this file, sorted by name. Raises ConfigErrors."""
     directory = path.parent / "lowatch.d"
     try:
-        entries = sorted(directory.iterdir())
+        entries = sorted(islice(directory.iterdir(), CONFIG_FILES.value + 1))
     except FileNotFoundError:
         return []
     except OSError as error:
         raise _rejected(directory, f"cannot be listed: {error.strerror}") from None
+    if len(entries) > CONFIG_FILES.value:
+        CONFIG_FILES.reached()
+        raise _rejected(directory, f"has more than {CONFIG_FILES.value:,} files")
     return [entry for entry in entries if entry.suffix == ".toml" and entry.name[0] != "."]
 
 
@@ -81,6 +85,7 @@ def _decode(path: Path, content: bytes) -> str:
 
 
 def _parse(path: Path, text: str) -> Document:
+    _refuse_immoderate(path, text)
     try:
         return Document(path, text, tomllib.loads(text))
     except RecursionError:
@@ -92,6 +97,17 @@ def _parse(path: Path, text: str) -> Document:
         if place:
             message = message[: place.start()] + ("" if line else " at the end of the file")
         raise _rejected(path, f"is not valid TOML: {message}", line) from None
+
+
+def _refuse_immoderate(path: Path, text: str) -> None:
+    """What tomllib would take minutes or gigabytes for. Raises ConfigErrors."""
+    if sum(map(text.count, "\n,[=")) > CONFIG_VALUES.value:
+        CONFIG_VALUES.reached()
+        raise _rejected(path, f"has more than {CONFIG_VALUES.value:,} values and lines")
+    line = immoderate_key(text, CONFIG_KEY_PARTS.value)
+    if line is not None:
+        CONFIG_KEY_PARTS.reached()
+        raise _rejected(path, f"a key has more than {CONFIG_KEY_PARTS.value} parts", line)
 
 
 def _rejected(path: Path, message: str, line: int | None = None) -> ConfigErrors:

@@ -6,7 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from lowatch.core.limits import CONFIG_ERRORS
 from lowatch.core.printable import printable
+
+_MESSAGE_LENGTH = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,31 @@ class ConfigError:
     def __str__(self) -> str:
         place = str(self.file) if self.line is None else f"{self.file}:{self.line}"
         return printable(f"{place}: {self.key}: {self.message}" if self.key else f"{place}: {self.message}")
+
+
+class ErrorList(list[ConfigError]):
+    """The first of them, up to the limit; the others are counted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.more = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether another one will only be counted: it need not be put into words."""
+        return len(self) >= CONFIG_ERRORS.value
+
+    def append(self, error: ConfigError) -> None:
+        if self.full:
+            CONFIG_ERRORS.reached()
+            self.more += 1
+        else:
+            super().append(error)
+
+
+def shortened(message: str) -> str:
+    """A message may quote any amount of what is wrong."""
+    return message if len(message) <= _MESSAGE_LENGTH else f"{message[:_MESSAGE_LENGTH]}..."
 
 
 def not_utf_8(error: UnicodeDecodeError) -> str:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
+from lowatch.core.limits import NAMES_GROUP_BYTES
+
 from .file_sd import LIST_OF_GROUPS, Groups, parse_file_sd_target
-from .problems import Problems
+from .problems import ImmoderateError, Problems
 from .targets import Mention
 
 _GAP = re.compile(r"[ \t\n\r]*")
 _DECODER = json.JSONDecoder()
+_LONGEST_TOKEN = len(r"\uXXXX\uXXXX")
 
 
 def json_mentions(file: Path, text: str, problems: Problems) -> Iterator[Mention]:
@@ -98,21 +101,54 @@ def _document(text: str) -> Iterator[tuple[int, Any]]:
         if start < len(text):
             _DECODER.raw_decode(text, start)  # raises where it is not even JSON
         raise ValueError(LIST_OF_GROUPS)
-    end = _skip_gap(text, (yield from _elements(text, start)))
+    end = _skip_gap(text, (yield from _elements(text, start, _Window(text).decode)))
     if end != len(text):
         raise json.JSONDecodeError("Extra data", text, end)
 
 
-def _elements(text: str, position: int) -> Generator[tuple[int, Any], None, int]:
+class _Window:
+    """Decodes a text a window at a time: json has the interpreter to itself for as long as a value is."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._place(0)
+
+    def decode(self, position: int) -> tuple[Any, int]:
+        """As JSONDecoder.raw_decode. Raises JSONDecodeError, and ImmoderateError for a larger value."""
+        if position >= self._end:
+            self._place(position)
+        try:
+            value, end = _DECODER.raw_decode(self._part, position - self._start)
+            if self._start + end < self._end or self._end == len(self._text):
+                return value, self._start + end
+            cut_off = True  # a number, perhaps
+        except json.JSONDecodeError as error:
+            cut_off = error.pos > len(self._part) - _LONGEST_TOKEN or error.msg.startswith("Unterminated")
+            if self._end == len(self._text) or not cut_off:
+                raise json.JSONDecodeError(error.msg, self._text, self._start + error.pos) from None
+        if position == self._start:
+            raise ImmoderateError(NAMES_GROUP_BYTES, "bytes in one group")
+        self._place(position)
+        return self.decode(position)
+
+    def _place(self, position: int) -> None:
+        self._start, self._end = position, min(position + NAMES_GROUP_BYTES.value, len(self._text))
+        self._part = self._text[self._start : self._end]
+
+
+def _elements(
+    text: str, position: int, decode: Callable[[int], tuple[Any, int]] | None = None
+) -> Generator[tuple[int, Any], None, int]:
     """Where each element of the array that begins there stands, and what it is. Returns where it ends.
 
-    Raises JSONDecodeError.
+    Raises as `decode`, which is the text's raw_decode where nothing else is given.
     """
+    decode = decode or partial(_DECODER.raw_decode, text)
     position = _skip_gap(text, position + 1)
     if text[position : position + 1] == "]":
         return position + 1
     while True:
-        value, end = _DECODER.raw_decode(text, position)
+        value, end = decode(position)
         yield position, value
         position = _skip_gap(text, end)
         mark = text[position : position + 1]

@@ -11,10 +11,10 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
-from lowatch.core.limits import YAML_DEPTH
+from lowatch.core.limits import YAML_DEPTH, YAML_EVENTS
 
 from .file_sd import LIST_OF_GROUPS, Groups, Line, parse_file_sd_target
-from .problems import Problems
+from .problems import ImmoderateError, Problems
 from .targets import Mention
 
 _STEPS = {
@@ -48,8 +48,16 @@ def yaml_mentions(file: Path, content: bytes, problems: Problems) -> Iterator[Me
 class _Walk:
     def __init__(self, content: bytes, groups: Groups) -> None:
         """Libyaml's parser is ten times as fast as the one in Python, and may be missing."""
-        self._next = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(content).get_event
+        self._get_event = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(content).get_event
         self._groups = groups
+        self._events = 0
+
+    def _next(self) -> Any:
+        """The next event. Raises yaml.YAMLError, and ImmoderateError."""
+        self._events += 1
+        if self._events > YAML_EVENTS.value:
+            raise ImmoderateError(YAML_EVENTS, "values, keys, lists and mappings")
+        return self._get_event()
 
     def document(self) -> Iterator[Mention]:
         """Raises ValueError, and yaml.YAMLError."""

@@ -20,14 +20,33 @@ _KEY_PART = re.compile(r"""[A-Za-z0-9_-]+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'""")
 _DOT = re.compile(r"[ \t]*\.[ \t]*")
 _EQUALS = re.compile(r"[ \t]*=[ \t]*")
 _CLOSING = re.compile(r"[ \t]*\]{1,2}")
-_SCALAR = re.compile(
-    r'"""(?:[^\\]|\\.)*?"{3,5}'  # the delimiter may follow up to two quotes of the content
-    r"|'''.*?'{3,5}"
-    r'|"(?:[^"\\\n]|\\.)*"'
-    r"|'[^'\n]*'"
-    r"|[^\[\]{},#\n\"']+",
-    re.DOTALL,
+_STRING = (
+    r'"""(?>[^"\\]+|\\.|"{1,2}(?!"))*+"{3,5}'  # the delimiter may follow up to two quotes of the content
+    r"|'''(?>[^']+|'{1,2}(?!'))*+'{3,5}"
+    r'|"(?>[^"\\\n]+|\\.)*+"'
+    r"|'[^'\n]*+'"
 )
+"""Nothing is tried twice: the way back through a string of 12 MB takes a gigabyte."""
+_SCALAR = re.compile(_STRING + r"|[^\[\]{},#\n\"']++", re.DOTALL)
+_WORD = re.compile(
+    rf"(?:[A-Za-z0-9_-]++|{_STRING})(?P<dot>[ \t]*+\.[ \t]*+)?|\#[^\n]*+|[^A-Za-z0-9_\"'\#-]++", re.DOTALL
+)
+_MANY_DOTS = re.compile(r"^(?:[^.\n]*+\.){8}", re.MULTILINE)
+
+
+def immoderate_key(text: str, most: int) -> int | None:
+    """The line of the first dotted key of more than so many parts; None where there is none.
+
+    text: TOML, or not. Dots within strings and comments do not count; those of a number are few.
+    """
+    if not _MANY_DOTS.search(text):
+        return None
+    parts = 1
+    for match in _WORD.finditer(text):
+        parts = parts + 1 if match["dot"] else 1
+        if parts > most:
+            return text.count("\n", 0, match.start()) + 1
+    return None
 
 
 def key_lines(text: str) -> Mapping[KeyPath, int]:

@@ -37,7 +37,10 @@ def load(path: Path | None = None, wall: float | None = None) -> Config:
             errors += rejected.errors
     config = effective(tables, errors, wall)
     if errors:
-        raise ConfigErrors(sorted(errors, key=lambda error: _position(error, files)))
+        in_order = sorted(errors, key=lambda error: _position(error, files))
+        if errors.more:
+            in_order.append(ConfigError(in_order[-1].file, None, "", f"and {errors.more:,} more errors"))
+        raise ConfigErrors(in_order)
     return read_names(replace(config, files=tuple(files)))
 
 

@@ -12,12 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-from lowatch.core.limits import NAMES_FILE_BYTES, NAMES_FILES
+from lowatch.core.limits import NAMES, NAMES_FILE_BYTES, NAMES_FILES, NAMES_LINES
 from lowatch.files.regular import RefusedFileError, open_regular, read_whole, too_large
 
 from .errors import not_utf_8
 from .name_lines import line_mentions
-from .problems import Problems
+from .problems import ImmoderateError, Problems
 from .schema import Config, DomainsFrom
 from .sources import Sources, fingerprint, fixed_part, matching
 from .targets import Mention, merge_mentions
@@ -47,6 +47,7 @@ class _Reading:
 
     def __init__(self, domains_from: Sequence[DomainsFrom]) -> None:
         self.problems = Problems()
+        self._names = 0
         self.counted: list[DomainsFrom] = []
         self._found = [(one, matching(one.path)) for one in domains_from]
         patterns = tuple(one.path for one in domains_from)
@@ -60,7 +61,7 @@ class _Reading:
             done.update(files)
             domains = 0
             for file in files:
-                for mention in _file_mentions(file, self.problems):
+                for mention in self._file_mentions(file):
                     domains += 1
                     yield mention
             self.counted.append(replace(one, files=len(files), domains=domains))
@@ -82,32 +83,48 @@ class _Reading:
             self.problems.add(one.error(f"no file matches {one.path!r}{why}"))
         return found
 
+    def _file_mentions(self, file: Path) -> Iterator[Mention]:
+        problems = self.problems
+        try:
+            for mention in _mentions(file, problems):
+                self._count_name()
+                yield mention
+        except UnicodeDecodeError as error:
+            line = error.object.count(b"\n", 0, error.start) + 1
+            problems.give_up(file, not_utf_8(error), line)
+        except ImmoderateError as immoderate:
+            problems.give_up(file, str(immoderate))
+        except RefusedFileError as error:
+            problems.give_up(file, f"is {error.strerror}")
+        except FileNotFoundError:
+            problems.give_up(file, "there is no such file")
+        except OSError as error:
+            problems.give_up(file, f"cannot be read: {error.strerror}")
 
-def _file_mentions(file: Path, problems: Problems) -> Iterator[Mention]:
-    try:
-        with open_regular(file, NAMES_FILE_BYTES) as stream:
-            match file.suffix.lower():
-                case ".json":
-                    yield from _json(file, stream, problems)
-                case ".yml" | ".yaml":
-                    yield from _yaml(file, stream, problems)
-                case _:
-                    yield from line_mentions(file, _lines(stream), problems)
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        problems.give_up(file, not_utf_8(error), line)
-    except RefusedFileError as error:
-        problems.give_up(file, f"is {error.strerror}")
-    except FileNotFoundError:
-        problems.give_up(file, "there is no such file")
-    except OSError as error:
-        problems.give_up(file, f"cannot be read: {error.strerror}")
+    def _count_name(self) -> None:
+        self._names += 1
+        if self._names > NAMES.value:
+            raise ImmoderateError(NAMES, "names, with those of the files before it")
+
+
+def _mentions(file: Path, problems: Problems) -> Iterator[Mention]:
+    """Raises OSError, UnicodeDecodeError, and ImmoderateError."""
+    with open_regular(file, NAMES_FILE_BYTES) as stream:
+        match file.suffix.lower():
+            case ".json":
+                yield from _json(file, stream, problems)
+            case ".yml" | ".yaml":
+                yield from _yaml(file, stream, problems)
+            case _:
+                yield from line_mentions(file, _lines(stream), problems)
 
 
 def _lines(stream: BinaryIO) -> Iterator[bytes]:
     left = NAMES_FILE_BYTES.value
-    for line in stream:
+    for number, line in enumerate(stream):
         left -= len(line)
+        if number >= NAMES_LINES.value:
+            raise ImmoderateError(NAMES_LINES, "lines")
         if left < 0:  # it grows, or its size was not the truth
             raise too_large(NAMES_FILE_BYTES)
         yield line

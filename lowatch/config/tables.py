@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from .document import Document
-from .errors import ConfigError
+from .errors import ConfigError, ErrorList, shortened
 from .lines import KeyPath
 from .scalars import Parser, WrongTypeError
 
@@ -73,7 +73,8 @@ class Place(NamedTuple):
         return text
 
     def error(self, message: str) -> ConfigError:
-        return ConfigError(self.document.path, self.document.line(self.path), self.key, message)
+        line = self.document.line(self.path)
+        return ConfigError(self.document.path, line, self.key, shortened(message))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ class TableReader:
     """Collects errors over the tables it reads. schema: of the whole file, for its hints."""
 
     def __init__(self, schema: Mapping[str, Shape]) -> None:
-        self.errors: list[ConfigError] = []
+        self.errors = ErrorList()
         self._schema = schema
 
     def document(self, document: Document) -> Table:
@@ -151,7 +152,7 @@ class TableReader:
     def _shape(self, section: Section, key: str, place: Place) -> Shape:
         if key in section.keys:
             return section.keys[key]
-        raise ValueError(f"unknown key{self._hint(section, key, place)}")
+        raise ValueError(f"unknown key{'' if self.errors.full else self._hint(section, key, place)}")
 
     def _hint(self, section: Section, key: str, place: Place) -> str:
         if place.path and key in self._schema:
