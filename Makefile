@@ -67,7 +67,7 @@ clean: ## remove everything that was made
 	@scripts/setup dev
 	@touch .venv/.runtime $@
 
-# `make PYTHON=python3.13 ...` makes .venv anew where it was made with another one.
+# `make PYTHON=python3.13 ...` makes .venv again where it was made with another one.
 ifeq ($(origin PYTHON),command line)
 .PHONY: .venv/.runtime .venv/.dev
 endif
