@@ -219,6 +219,7 @@ class Auditor:
             host=self._hostname,
             at=now.wall,
             uptime=now.uptime,
+            monotonic=now.monotonic,
             links=self._host.links(),
             held=self._holders.held,
             prefixes=self._prefixes,

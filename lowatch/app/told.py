@@ -22,7 +22,9 @@ def as_told(tracked: Mapping[str, Tracked], untold: Sequence[Tracked]) -> Mappin
         if one.state is State.RESOLVED:
             told[key] = replace(one, state=State.FIRING, announced=True)
         elif key in tracked:
-            told[key] = replace(tracked[key], announced=False)
+            for each in one.finding.keys_of_any or (key,):  # it would have spoken for them all
+                if each in tracked:
+                    told[each] = replace(tracked[each], announced=False)
         else:
             told.pop(key, None)  # it came and went without a word
     return told

@@ -24,7 +24,7 @@ class Audit:
     name that leads here.
     findings: pending, firing and acknowledged ones.
     statuses: how many domains have each answer status.
-    names: those that do not simply resolve elsewhere. monotonic: seconds, when it was made: for their ages.
+    names: those that do not simply resolve elsewhere. monotonic: seconds, as audited_at: for ages.
     """
 
     host: str
@@ -60,7 +60,7 @@ def summarise(
         findings=tuple(tracked),
         statuses=dict(followed.statuses),
         names=_names(snapshot, followed.not_resolved),
-        monotonic=now,
+        monotonic=snapshot.monotonic,
     )
 
 

@@ -82,15 +82,23 @@ class Finding:
 
     message: one line that says what is wrong and why it matters, with the evidence.
     fix: commands of which each would mend it by itself, for a person to choose from; never run.
+    any_of: the ports of which one would do, its own among them: the findings of all are one thing to a
+    person, and the first's is announced for all.
     """
 
     subject: Subject
     message: str
     fix: tuple[str, ...] = ()
+    any_of: tuple[Port, ...] = ()
 
     @property
     def severity(self) -> Severity:
         return self.subject.kind.severity
+
+    @property
+    def keys_of_any(self) -> tuple[str, ...]:
+        """The keys of the findings of its any-of set, in the order of the ports; () where there is none."""
+        return tuple(self.subject._replace(port=port).key for port in self.any_of)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ for `hold` before it is resolved: flapping announces nothing. What cannot be jud
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
 from typing import NamedTuple
@@ -42,6 +42,8 @@ class Tracked:
     changed: monotonic seconds when its presence last changed (it showed, or went).
     present: whether it showed at the last judgement that could tell.
     announced: whether a firing entry was written, and no resolved one yet.
+    began: monotonic seconds when it first showed: how long it lasts, whatever happens to the wall clock.
+    None where another process saw that: only `since` is known.
     """
 
     finding: Finding
@@ -51,6 +53,7 @@ class Tracked:
     present: bool = True
     announced: bool = False
     acknowledged_because: str = ""
+    began: float | None = None
 
 
 class _Condition(Enum):
@@ -95,7 +98,7 @@ def step(tracked: Mapping[str, Tracked], judgement: Judgement, now: Now, policy:
         finding = findings.get(key)
         if before is None:
             assert finding is not None
-            before = Tracked(finding, State.PENDING, now.wall, now.monotonic)
+            before = Tracked(finding, State.PENDING, now.wall, now.monotonic, began=now.monotonic)
         elif finding is None and judgement.is_undecided(before.finding.subject):
             after[key] = before
             continue
@@ -107,7 +110,31 @@ def step(tracked: Mapping[str, Tracked], judgement: Judgement, now: Now, policy:
             after[key] = moved
         elif moved.announced:
             announcements.append(moved)
-    return Step(after, tuple(announcements))
+    return Step(after, tuple(_once_for_all_ports(after, announcements)))
+
+
+def _once_for_all_ports(after: Mapping[str, Tracked], announced: Iterable[Tracked]) -> Iterator[Tracked]:
+    """Of an any-of set the first port that was announced speaks for the others.
+
+    Where it is resolved and another goes on, which no longer has it for a sibling, that one speaks up.
+    """
+    announced = list(announced)
+    resolved = {one.finding.subject.key for one in announced if one.state is State.RESOLVED}
+    for one in announced:
+        earlier, later = _around(one.finding.subject.key, one.finding.keys_of_any)
+        alive = [key for key in earlier if key in after and after[key].announced]
+        if alive or (one.state is State.RESOLVED and resolved.intersection(earlier)):
+            continue
+        yield one
+        heirs = [after[key] for key in later if key in after and after[key].announced]
+        if one.state is State.RESOLVED and heirs:
+            yield heirs[0]
+
+
+def _around(key: str, keys: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """Those before it, and those after it."""
+    at = keys.index(key) if key in keys else 0
+    return keys[:at], keys[at + 1 :]
 
 
 def about_to_fire(
@@ -182,6 +209,7 @@ def without_memory(judgement: Judgement, now: Now, policy: Policy) -> tuple[Trac
                 now.wall,
                 now.monotonic,
                 acknowledged_because=acknowledgement.reason if acknowledgement else "",
+                began=now.monotonic,
             )
         )
     return tuple(found)

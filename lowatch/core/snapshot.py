@@ -81,7 +81,7 @@ class DomainView(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """host: the node name. at: wall-clock seconds when it was taken. uptime: seconds since boot.
+    """host: the node name. at, monotonic: when it was taken, in seconds. uptime: seconds since boot.
 
     domains: those that lead here in some view, or may do so; of the others nothing can follow.
     referenced: the held addresses that some domain leads to, in any view.
@@ -109,3 +109,4 @@ class Snapshot:
     unsure: Mapping[str, OtherView] = field(default_factory=dict)
     loopback_up: bool = True
     problems: tuple[Problem, ...] = ()
+    monotonic: float = 0.0

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from lowatch.core.addresses import format_address
+from lowatch.core.elapsed import rfc3339
 from lowatch.core.findings import Kind, Severity
 from lowatch.core.lifecycle import Now, State, Tracked
 from lowatch.core.printable import printable
 
-from .phrases import duration, place, rfc3339
+from .phrases import duration, place
 
 IDENTIFIER = "lowatch"
 
@@ -37,6 +38,7 @@ def fields(tracked: Tracked, now: Now) -> dict[str, str]:
     """The entry's fields, in order.
 
     One that does not apply is "": `journalctl -x` would print the bare name of a missing field.
+    The first port of an any-of set stands for all: MESSAGE names them, LOWATCH_PORT is the first.
     Values are as the finding has them, except in MESSAGE and LOWATCH_REASON, which are one line of
     printable ASCII. Additions to the contract's: LOWATCH_UNTIL, when it went; and LOWATCH_PREFIXLEN, of a
     finding about a whole prefix, which else could not be told from another with the same address.
@@ -90,6 +92,10 @@ def _firing_message(tracked: Tracked) -> str:
 
 def _resolved_message(tracked: Tracked, now: Now) -> str:
     """How long it lasted, and what it had been. It ended when it went, not when that was sure."""
-    lasted = duration(ended(tracked, now) - tracked.since)
-    kind, where = tracked.finding.subject.kind, place(tracked.finding.subject)
-    return f"resolved: {kind}, {where}, after {lasted}; it had been: {_reason(tracked)}"
+    end = now.monotonic if tracked.present else tracked.changed
+    if tracked.began is None:
+        lasted = f"which began at {rfc3339(tracked.since)}"
+    else:
+        lasted = f"after {duration(end - tracked.began)}"
+    kind, where = tracked.finding.subject.kind, place(tracked.finding.subject, tracked.finding.any_of)
+    return f"resolved: {kind}, {where}, {lasted}; it had been: {_reason(tracked)}"

@@ -16,11 +16,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from lowatch.core.addresses import format_address
+from lowatch.core.elapsed import rfc3339
 from lowatch.core.lifecycle import State
 
 from .alert import STORM_MESSAGE_ID, ended, fields
 from .alert_storm import Announced
-from .phrases import count, place, rfc3339
+from .phrases import count, place
 
 FOLDED = "LOWATCH_FOLDED"
 COUNT = "LOWATCH_COUNT"
@@ -59,7 +60,8 @@ def summary_fields(folded: Sequence[Announced]) -> dict[str, str]:
 
 def _message(folded: Sequence[Announced], since: str) -> str:
     first = folded[0].tracked
-    places = [place(one.tracked.finding.subject) for one in folded[:_EXAMPLES]]
+    findings = [one.tracked.finding for one in folded[:_EXAMPLES]]
+    places = [place(finding.subject, finding.any_of) for finding in findings]
     if len(folded) > _EXAMPLES:
         places.append(f"{len(folded) - _EXAMPLES:,} more")
     resolved = "resolved: " if first.state is State.RESOLVED else ""

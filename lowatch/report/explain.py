@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from lowatch.core.addresses import Address, Port, Prefix, format_address
 from lowatch.core.answers import Answer
+from lowatch.core.elapsed import rfc3339
 from lowatch.core.held import Held
 from lowatch.core.lifecycle import Tracked
 from lowatch.core.listeners import Connect, Listener
@@ -17,7 +18,7 @@ from lowatch.core.snapshot import Problem
 from lowatch.core.verdicts import JudgedEndpoint, Verdict
 
 from .explain_answer import COLUMN, INDENT, answer_lines, step
-from .phrases import duration, listed, rfc3339
+from .phrases import duration, listed
 from .terminal import Cell, Screen, Style
 from .text_findings import finding_lines, tell
 
@@ -108,7 +109,7 @@ def render(explanation: Explanation, *, colour: bool, width: int) -> str:
         _heading(explanation, screen),
         [] if answer is None else answer_lines(answer, explanation.monotonic, screen),
         *(_address_lines(one, explanation, screen) for one in explanation.addresses),
-        *finding_lines(tell(explanation.findings), explanation.at, screen),
+        *finding_lines(tell(explanation.findings), explanation.monotonic, screen),
         [line for problem in explanation.problems for line in _problem_lines(problem, screen)],
         _conclusion(explanation, screen),
     ]

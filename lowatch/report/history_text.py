@@ -6,10 +6,11 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 
+from lowatch.core.elapsed import rfc3339
 from lowatch.core.printable import printable
 
 from .history import Occurrence
-from .phrases import count, duration, rfc3339
+from .phrases import count, duration
 
 SCHEMA = 1
 _NO_END = "-"

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from lowatch.core.addresses import format_address
 from lowatch.core.audit import Audit
+from lowatch.core.elapsed import rfc3339
 from lowatch.core.held import Held
 from lowatch.core.lifecycle import State, Tracked
 from lowatch.core.listeners import Listener
@@ -21,7 +22,6 @@ from lowatch.core.snapshot import Problem
 from lowatch.core.verdicts import JudgedEndpoint
 
 from .order import endpoint_order, finding_order, held_order, names_in_order
-from .phrases import rfc3339
 from .pieces import PAUSE, slices, sort
 
 SCHEMA = 1

@@ -14,12 +14,13 @@ from html import escape
 
 from lowatch.core.answers import Status
 from lowatch.core.audit import Audit
+from lowatch.core.elapsed import rfc3339
 from lowatch.core.lifecycle import State
 from lowatch.core.names import UNSETTLED, name_report
 from lowatch.core.printable import printable
 
 from .order import names_in_order, things
-from .phrases import count, duration, first_few, rfc3339
+from .phrases import count, duration, first_few
 from .text_findings import Told, tell
 
 ROWS_SHOWN = 200
@@ -74,7 +75,7 @@ def _body(audit: Audit) -> Iterator[str]:
     yield f"<p>{state}. Audited at {rfc3339(audit.audited_at)}."
     yield from _counts(audit)
     yield "<h2>Findings</h2>"
-    yield from _findings(tell(audit.findings), audit.audited_at)
+    yield from _findings(tell(audit.findings), audit.monotonic)
     yield from _names(audit)
     if audit.problems:
         yield "<h2>What could not be observed</h2>\n<table>\n<tr><th>Source<th>Problem"
@@ -121,7 +122,8 @@ def _finding(one: Told, now: float) -> str:
     reasons = "<br>".join(map(escape, one.reasons))
     fix = "".join(f"<code>{escape(command)}</code>" for command in one.fixes)
     kind = f'<td class="{one.severity}">{one.kind}'
-    since = f'<td title="{rfc3339(one.since)}">{duration(now - one.since)}'
+    age, began = one.age(now), rfc3339(one.since)
+    since = f"<td>since {began}" if age is None else f'<td title="{began}">{duration(age)}'
     return f"<tr>{kind}<td>{one.state}<td>{escape(one.where + names)}<td>{reasons}{fix}{since}"
 
 

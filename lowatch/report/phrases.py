@@ -4,21 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from lowatch.core.addresses import Port, format_address
 from lowatch.core.findings import Subject
 from lowatch.core.printable import printable
 
-_LAST_SECOND = 253402300799  # 9999-12-31T23:59:59Z, the last that RFC 3339 can write
 _MANY_PORTS = 6
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
-
-
-def rfc3339(wall: float) -> str:
-    """Seconds since the epoch as RFC 3339 in UTC, whole seconds: 2026-11-23T03:12:07Z."""
-    second = math.floor(min(max(wall, 0), _LAST_SECOND))
-    return datetime.fromtimestamp(second, UTC).isoformat().replace("+00:00", "Z")
 
 
 def duration(seconds: float) -> str:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from lowatch.core.answers import Status as AnswerStatus
 from lowatch.core.audit import Audit
+from lowatch.core.elapsed import rfc3339
 from lowatch.core.findings import Severity
 from lowatch.core.lifecycle import State, Tracked
 from lowatch.core.names import name_report
@@ -22,7 +23,7 @@ from lowatch.core.vitals import Vital
 
 from .json_report import name_row
 from .order import findings_in_order, names_in_order, things
-from .phrases import place, rfc3339
+from .phrases import place
 
 SCHEMA = 1
 LISTED = 100
@@ -32,15 +33,21 @@ Members = dict[str, Any]
 
 
 class LastReload(NamedTuple):
-    """at: wall-clock seconds. error: "" where it succeeded, else what was wrong, one error per line."""
+    """at: wall-clock seconds. error: "" where it succeeded, else what was wrong, one error per line.
+
+    monotonic: seconds, as `at`.
+    """
 
     at: float
     error: str = ""
+    monotonic: float = 0.0
 
 
 @dataclass(frozen=True)
 class Status:
     """now, started: wall-clock seconds, when this was taken and when the daemon started.
+
+    monotonic: seconds, as `now`: for ages.
 
     waits_for: "" once it is ready, before that what the first full audit waits for, in a few words.
     interfaces: names or globs, as configured. audit: the last one, with the problems of files of names;
@@ -71,6 +78,7 @@ class Status:
     config_files: Sequence[str] = ()
     config_problems: Sequence[str] = ()
     vitals: Sequence[Vital] = ()
+    monotonic: float = 0.0
 
     @property
     def ready(self) -> bool:
@@ -186,7 +194,7 @@ def _firing(tracked: Tracked) -> Members:
 def _audit(status: Status, audit: Audit) -> Members:
     return {
         "audited_at": rfc3339(audit.audited_at),
-        "age_seconds": _seconds(status.now - audit.audited_at),
+        "age_seconds": _seconds(status.monotonic - audit.monotonic),
         "duration_seconds": _seconds(status.audit_seconds),
         "complete": audit.complete,
         "problem_count": len(audit.problems),

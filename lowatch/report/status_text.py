@@ -10,13 +10,14 @@ from typing import NamedTuple
 
 from lowatch.core.answers import Status as AnswerStatus
 from lowatch.core.audit import Audit
+from lowatch.core.elapsed import rfc3339
 from lowatch.core.findings import Severity
 from lowatch.core.lifecycle import State
 from lowatch.core.printable import printable
 from lowatch.core.vitals import Vital
 
 from .order import findings_in_order
-from .phrases import count, duration, first_few, listed, rfc3339
+from .phrases import count, duration, first_few, listed
 from .status import STATES, LastReload, Status
 from .terminal import Cell, Screen, Style
 from .text_findings import SEVERITY_STYLES, tell
@@ -114,7 +115,7 @@ def _parts(status: Status) -> Iterator[_Line]:
     yield _Line("dns", _lag(status.dns_lag))
     yield _Line("netlink", _netlink(status))
     yield _journal(status)
-    yield _last_reload(status.last_reload, status.now)
+    yield _last_reload(status.last_reload, status.monotonic)
     for line in status.reload_pending.values():
         yield _Line("restart", printable(line), Style.YELLOW)
     yield _configuration(status)
@@ -166,7 +167,7 @@ def _audit(status: Status) -> _Line:
     if audit is None:
         return _Line("audit", "none yet", Style.YELLOW)
     took = "" if status.audit_seconds is None else f", took {_interval(status.audit_seconds)}"
-    text = f"{_interval(status.now - audit.audited_at)} ago{took}"
+    text = f"{_interval(status.monotonic - audit.monotonic)} ago{took}"
     if audit.complete:
         return _Line("audit", f"{text}, complete")
     return _Line("audit", f"{text}, incomplete: {count(len(audit.problems), 'problem')}", Style.YELLOW)
@@ -192,7 +193,7 @@ def _journal(status: Status) -> _Line:
 def _last_reload(last: LastReload | None, now: float) -> _Line:
     if last is None:
         return _Line("reload", "none since the start")
-    when = f"{_interval(now - last.at)} ago, at {rfc3339(last.at)}"
+    when = f"{_interval(now - last.monotonic)} ago, at {rfc3339(last.at)}"
     if not last.error:
         return _Line("reload", f"succeeded {when}")
     first, *more = [printable(line) for line in last.error.splitlines()] or [""]
@@ -215,7 +216,9 @@ def _firing_lines(status: Status, screen: Screen) -> list[str]:
     for one in told:
         label = Cell(one.severity.upper(), SEVERITY_STYLES[one.severity])
         names = f" ({first_few(one.names)})" if one.names else ""
-        text = f"{one.kind}: {one.where}{names}, for {duration(status.now - one.since)}"
+        age = one.age(status.monotonic)
+        lasting = f"since {rfc3339(one.since)}" if age is None else f"for {duration(age)}"
+        text = f"{one.kind}: {one.where}{names}, {lasting}"
         lines += screen.entry(label, text, column=_COLUMN + 2, indent=2)
     left_out = sum(n for (_, state), n in status.things.items() if state is State.FIRING) - len(told)
     if left_out > 0:

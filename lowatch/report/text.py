@@ -10,11 +10,12 @@ from collections.abc import Iterator, Sequence
 
 from lowatch.core.answers import Status
 from lowatch.core.audit import Audit
+from lowatch.core.elapsed import rfc3339
 from lowatch.core.findings import Severity
 from lowatch.core.printable import printable
 from lowatch.core.verdicts import Verdict
 
-from .phrases import count, listed, rfc3339
+from .phrases import count, listed
 from .terminal import Cell, Screen, Style
 from .text_endpoints import accepted_endpoints, endpoint_lines, verdicts_of_names, words
 from .text_findings import SEVERITY_STYLES, Told, finding_lines, tell
@@ -35,7 +36,7 @@ def render(audit: Audit, *, colour: bool, width: int) -> str:
     conclusion = screen.paragraph(*_conclusion(audit, told))
     sections = [
         conclusion + screen.paragraph(_context(audit), Style.DIM),
-        *finding_lines(told, audit.audited_at, screen),
+        *finding_lines(told, audit.monotonic, screen),
         endpoint_lines(audit.endpoints, accepted_endpoints(audit.findings), screen),
         name_lines(audit.names, audit.statuses, audit.monotonic, screen),
         _problem_lines(audit, screen),

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from lowatch.core.elapsed import rfc3339
 from lowatch.core.findings import Kind, Severity
 from lowatch.core.lifecycle import State, Tracked
 from lowatch.core.printable import printable
 
 from .order import findings_in_order, thing
-from .phrases import count, duration, first_few, place, rfc3339
+from .phrases import count, duration, first_few, place
 from .terminal import Cell, Screen, Style
 
 SEVERITY_STYLES = {
@@ -25,6 +27,7 @@ FEW = 5
 MANY_LINES = 20
 """Of those that get a line each."""
 _MANY_REASONS = 3
+_PORT = re.compile(r"\b[0-9]+/(?:tcp|udp)\b")
 _INDENT = 4
 _COLUMN = 11
 
@@ -34,7 +37,8 @@ class Told:
     """What is one thing to a person: findings of one kind at one address, whatever their names and ports.
 
     states: how many findings are in each, those that fire first. where, names, reasons, fixes: printable.
-    names: where there are several; `where` has the only one. since: of the earliest.
+    names: where there are several; `where` has the only one. since: of the earliest. began: its monotonic
+    seconds, None where they are not known.
     """
 
     kind: Kind
@@ -43,6 +47,7 @@ class Told:
     where: str
     names: tuple[str, ...]
     since: float
+    began: float | None
     present: bool
     reasons: tuple[str, ...]
     fixes: tuple[str, ...]
@@ -51,6 +56,10 @@ class Told:
     @property
     def active(self) -> bool:
         return bool(self.states[State.FIRING] or self.states[State.PENDING])
+
+    def age(self, now: float) -> float | None:
+        """Seconds since it first showed; None where only the wall clock could tell. now: monotonic."""
+        return None if self.began is None else now - self.began
 
     @property
     def state(self) -> str:
@@ -75,6 +84,7 @@ def _told(group: Sequence[Tracked]) -> Told:
     subject = first.finding.subject
     ports = sorted({t.finding.subject.port for t in group if t.finding.subject.port is not None})
     names = dict.fromkeys(t.finding.subject.domain for t in group if t.finding.subject.domain)
+    earliest = min(group, key=lambda t: t.since)
     fixes = dict.fromkeys(printable(command) for t in group for command in t.finding.fix)
     return Told(
         kind=subject.kind,
@@ -82,7 +92,8 @@ def _told(group: Sequence[Tracked]) -> Told:
         states=Counter(t.state for t in group),
         where=place(subject if len(names) < 2 else subject._replace(domain=None), ports),
         names=tuple(map(printable, names)) if len(names) > 1 else (),
-        since=min(t.since for t in group),
+        since=earliest.since,
+        began=earliest.began,
         present=any(t.present for t in group),
         reasons=_reasons(group),
         fixes=tuple(fixes),
@@ -94,8 +105,8 @@ def _reasons(group: Sequence[Tracked]) -> tuple[str, ...]:
     """One will do where they differ in nothing but the name and the port."""
     reasons: dict[str, str] = {}
     for tracked in group:
-        subject, message = tracked.finding.subject, tracked.finding.message
-        alike = message.replace(str(subject.port), "").replace(subject.domain or "\0", "")
+        message = tracked.finding.message
+        alike = _PORT.sub("", message).replace(tracked.finding.subject.domain or "\0", "")
         reasons.setdefault(alike, message)
     shown = [printable(message) for message in list(reasons.values())[:_MANY_REASONS]]
     if len(reasons) > len(shown):
@@ -104,7 +115,7 @@ def _reasons(group: Sequence[Tracked]) -> tuple[str, ...]:
 
 
 def finding_lines(told: Sequence[Told], now: float, screen: Screen) -> Iterator[list[str]]:
-    """A list of lines for each finding, or for a heap of the same kind. now: wall-clock seconds."""
+    """A list of lines for each finding, or for a heap of the same kind. now: monotonic seconds."""
     active = [one for one in told if one.active]
     for _kind, alike in groupby(active, key=lambda one: one.kind):
         each = list(alike)
@@ -167,8 +178,10 @@ def _label(text: str) -> Cell:
 
 def _state(one: Told, now: float) -> str:
     """`check` has no memory: what it finds it sees for the first time, and `since` says nothing."""
-    if one.since > now - 1:
+    age = one.age(now)
+    if age is not None and age < 1:
         return one.state
-    lasting = f"{one.state}," if len(one.states) > 1 else f"{one.state} for {duration(now - one.since)},"
-    text = f"{lasting} since {rfc3339(one.since)}"
+    mixed = len(one.states) > 1
+    lasting = "" if age is None else "," if mixed else f" for {duration(age)},"
+    text = f"{one.state}{lasting} since {rfc3339(one.since)}"
     return text if one.present else f"{text}; gone just now, resolved if it stays so"

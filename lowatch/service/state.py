@@ -115,6 +115,7 @@ def _record(tracked: Tracked) -> dict[str, Any]:
         "prefixlen": subject.prefixlen,
         "message": finding.message,
         "fix": list(finding.fix),
+        **({"any_of": list(map(str, finding.any_of))} if finding.any_of else {}),
         "since": tracked.since,
         "announced": tracked.announced,
         "state": tracked.state.value,
@@ -157,7 +158,8 @@ def _parse_record(record: Any) -> Remembered | None:
                 prefixlen,
             )
             _check_prefix(subject)
-            return Remembered(Finding(subject, message, tuple(fix)), float(since), announced)
+            any_of = tuple(map(parse_port, record.get("any_of", ())))  # an addition
+            return Remembered(Finding(subject, message, tuple(fix), any_of), float(since), announced)
     raise ValueError(f"the record {json.dumps(record):.200} is not sound")
 
 

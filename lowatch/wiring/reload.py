@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from time import time
+from time import monotonic, time
 
 from lowatch.config.errors import ConfigErrors
 from lowatch.config.schema import Config
@@ -67,7 +67,7 @@ class Reload:
             outcome, self._following = self._following, None
             assert outcome is not None
             error = await self._attempt()
-            self.last = LastReload(time(), error)
+            self.last = LastReload(time(), error, monotonic())
             if error:
                 self._instruments.config_refused()
             else:

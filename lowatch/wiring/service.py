@@ -261,6 +261,7 @@ class _Service:
             version=__version__,
             pid=os.getpid(),
             now=now.wall,
+            monotonic=now.monotonic,
             started=now.wall - (now.monotonic - self._started),
             interfaces=self._config.policy.interfaces,
             audit=self._audit(),

@@ -30,7 +30,7 @@ def test_case_06_config_reload_leaves_loopback_addresses(netns: Netns, tmp_path:
             f"ip address del {address} dev Loopback0" for address in old
         }
         for found in idle:
-            age = re.escape(found["address"]) + r" has been on Loopback0 for (a moment|\d+ seconds), but"
+            age = re.escape(found["address"]) + r" has been on Loopback0 since 20[-0-9T:]+Z, but"
             assert re.match(age, found["message"])
         held = {row["address"]: row["age_seconds"] for row in seen.held("Loopback0")}
         assert all(0 <= held[address.partition("/")[0]] < 60 for address in old)

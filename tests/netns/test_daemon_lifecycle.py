@@ -47,6 +47,22 @@ def test_pending_fires_after_its_hold_and_is_resolved_after_it(
         daemon.until(lambda: daemon.announced("orphan-vip") == ["firing", "resolved", "firing"])
 
 
+def test_the_default_ports_of_a_name_are_one_entry(netns: Netns, knot: Knot, tmp_path: Path) -> None:
+    """Any one of them will do: two entries about one service are one too many. Metrics have each."""
+    text = configuration(knot, f'hold = "0s"\ndomains = ["{WWW}"]')
+    with Daemon(tmp_path, text, state=True) as daemon:
+        daemon.until(lambda: daemon.count("orphan-vip", "firing") == 2)
+        daemon.until(lambda: daemon.announced("orphan-vip") == ["firing"])
+        (one,) = daemon.alerts
+        assert "nothing on this host listens on 80/tcp or 443/tcp" in one.text
+        daemon.stop()
+        daemon.start()
+        daemon.until(lambda: daemon.count("orphan-vip", "firing") == 2)
+        with netns.listener("192.0.2.10", 443):
+            daemon.until(lambda: daemon.announced("orphan-vip") == ["firing", "resolved"])
+        assert "80/tcp and 443/tcp, which began at " in daemon.alerts[-1].text
+
+
 def flap(netns: Netns, daemon: Daemon, times: int) -> None:
     """Serve and stop, each seen by the daemon; ends as an orphan."""
     for _ in range(times):

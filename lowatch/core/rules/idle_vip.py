@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lowatch.core.addresses import format_address, is_link_local, is_loopback
-from lowatch.core.elapsed import elapsed
+from lowatch.core.elapsed import rfc3339
 from lowatch.core.findings import Finding, Kind, Subject, Undecided
 from lowatch.core.observed import Unknown
 from lowatch.core.policy import Policy
@@ -46,11 +46,11 @@ def idle_vip(snapshot: Snapshot, policy: Policy) -> Iterable[Finding | Undecided
         yield Undecided(Kind.IDLE_VIP, f"{next(iter(snapshot.unresolved))}{rest} unknown")
         return
     for held in candidates:
-        since_boot = held.age(snapshot.uptime)
-        age = "" if since_boot is None else f" for {elapsed(since_boot)}"
+        age = held.age(snapshot.uptime)
+        since = "" if age is None else f" since {rfc3339(snapshot.at - age)}"
         yield Finding(
             Subject(Kind.IDLE_VIP, held.interface, held.address),
-            f"{format_address(held.address)} has been on {held.interface}{age}, but no configured domain "
+            f"{format_address(held.address)} has been on {held.interface}{since}, but no configured domain "
             "resolves to it and no socket is bound to it: left behind?",
             (removal(held),),
         )

@@ -6,9 +6,9 @@ whatever the rest of the network says (RTN_LOCAL, ip-route(8)).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from lowatch.core.addresses import is_loopback
+from lowatch.core.addresses import Port, is_loopback
 from lowatch.core.findings import Finding, Kind, Subject, Undecided
 from lowatch.core.policy import Domain
 from lowatch.core.snapshot import DomainView, LocalAnswer
@@ -47,14 +47,21 @@ def _finding(
     endpoint: JudgedEndpoint,
     resolution: Resolution,
 ) -> Finding:
-    siblings = any_of(domain, view) and len(domain.ports) > 1
-    rest = ", nor on any of its other ports" if siblings else ""
+    siblings = domain.ports if any_of(domain, view) and len(domain.ports) > 1 else ()
+    ports = _listed(siblings or (endpoint.port,))
     return Finding(
         Subject(Kind.ORPHAN_VIP, endpoint.interface, endpoint.address, domain.name, endpoint.port),
         f"{resolution(endpoint)}, {_where(local)}, but nothing on this host "
-        f"listens on {endpoint.port}{rest}: requests from here fail",
+        f"listens on {ports}: requests from here fail",
         _fix(local),
+        siblings,
     )
+
+
+def _listed(ports: Sequence[Port]) -> str:
+    """As in: 80/tcp, 443/tcp or 8443/tcp."""
+    *first, last = map(str, ports)
+    return f"{', '.join(first)} or {last}" if first else last
 
 
 def _where(local: LocalAnswer) -> str:

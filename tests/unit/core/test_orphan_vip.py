@@ -63,12 +63,15 @@ def test_nothing_is_said_where_somebody_is_there(serving: tuple[Served, Connect 
 
 
 def test_one_finding_for_each_port() -> None:
-    """With any-of all of them are silent, and each says that its siblings are too."""
+    """With any-of all of them are silent, and each says so of all."""
     silent = view(local(VIP, *seen(("80", None), ("443", None))))
     for any_of, siblings in ((True, True), (False, False)):
         findings, undecided = split(judged(silent, domain(any_of=any_of)))
         assert [str(one.subject.port) for one in findings] == ["80/tcp", "443/tcp"]
-        assert all(("nor on any of its other ports" in one.message) is siblings for one in findings)
+        assert all(("listens on 80/tcp or 443/tcp:" in one.message) is siblings for one in findings)
+        assert {tuple(map(str, one.any_of)) for one in findings} == {
+            ("80/tcp", "443/tcp") if siblings else ()
+        }
         assert not undecided
 
 

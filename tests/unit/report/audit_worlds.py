@@ -34,6 +34,7 @@ def tracked(
     since: float = NOW,
     present: bool = True,
     because: str = "",
+    any_of: Sequence[str] = (),
 ) -> Tracked:
     subject = Subject(
         kind,
@@ -43,20 +44,22 @@ def tracked(
         None if port is None else parse_port(port),
         prefixlen,
     )
-    finding = Finding(subject, message, fix)
-    return Tracked(finding, state, since, changed=0.0, present=present, acknowledged_because=because)
+    finding = Finding(subject, message, fix, tuple(map(parse_port, any_of)))
+    began = MONOTONIC - (NOW - since)
+    return Tracked(finding, state, since, 0.0, present, acknowledged_because=because, began=began)
 
 
 def orphan(domain: str, address: str, port: str, *, siblings: bool = False, **rest: object) -> Tracked:
-    others = ", nor on any of its other ports" if siblings else ""
+    ports = "80/tcp or 443/tcp" if siblings else port
     return tracked(
         Kind.ORPHAN_VIP,
         f"{domain} resolves to {address}, held on lo, but nothing on this host listens on "
-        f"{port}{others}: requests from here fail",
+        f"{ports}: requests from here fail",
         f"ip address del {address}/{128 if ':' in address else 32} dev lo",
         domain=domain,
         address=address,
         port=port,
+        any_of=("80/tcp", "443/tcp") if siblings else (),
         **rest,  # type: ignore[arg-type]
     )
 

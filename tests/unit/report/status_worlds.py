@@ -5,7 +5,7 @@ from __future__ import annotations
 from lowatch.core.vitals import Vital
 from lowatch.report.status import LastReload, Status
 
-from .audit_worlds import NOW, bad_night, clear
+from .audit_worlds import MONOTONIC, NOW, bad_night, clear
 
 
 def well() -> Status:
@@ -14,13 +14,14 @@ def well() -> Status:
         version="1.2.3",
         pid=4711,
         now=NOW + 2,
+        monotonic=MONOTONIC + 2,
         started=NOW - 8000,
         interfaces=("lo",),
         audit=clear(),
         audit_seconds=0.0012,
         dns_lag=0.01,
         journal_waiting=0,
-        last_reload=LastReload(NOW - 60),
+        last_reload=LastReload(NOW - 60, monotonic=MONOTONIC - 60),
         config_files=("/etc/lowatch/lowatch.toml",),
         vitals=(Vital("loop", 0.01, 2.0), Vital("resolver", 1.2, 30.0)),
     )
@@ -32,6 +33,7 @@ def starting() -> Status:
         version="1.2.3",
         pid=4711,
         now=NOW + 2,
+        monotonic=MONOTONIC + 2,
         started=NOW,
         interfaces=("lo",),
         waits_for="412 of 1,204 names have not been asked yet",
@@ -44,6 +46,7 @@ def in_trouble() -> Status:
         version="1.2.3",
         pid=4711,
         now=NOW + 2,
+        monotonic=MONOTONIC + 2,
         started=NOW - 300_000,
         interfaces=("lo", "vip*"),
         audit=bad_night(),
@@ -57,6 +60,7 @@ def in_trouble() -> Status:
             NOW - 7200,
             "/etc/lowatch/lowatch.toml:3: ports: 70000 is no port (1 to 65535)\n"
             "/etc/lowatch/lowatch.toml:9: hold: 'soon' is no duration",
+            MONOTONIC - 7200,
         ),
         reload_pending={
             "web.listen": "web.listen takes a restart: still 127.0.0.1:10048, configured [::]:10048"

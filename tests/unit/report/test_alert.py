@@ -12,10 +12,10 @@ from lowatch.core.findings import Finding, Kind, Severity, Subject
 from lowatch.core.lifecycle import Now, State, Tracked
 from lowatch.report import alert
 
-from .audit_worlds import NOW, bad_night, tracked
+from .audit_worlds import MONOTONIC, NOW, bad_night, orphan, tracked
 from .golden import assert_golden
 
-AT = Now(monotonic=5000.0, wall=NOW)
+AT = Now(monotonic=MONOTONIC, wall=NOW)
 
 # CONTRACT.md, "Journal": "Fields, always all of them".
 CONTRACT_FIELDS = [
@@ -105,6 +105,23 @@ def test_resolved_says_how_long_it_lasted_not_counting_the_hold() -> None:
     assert fields["MESSAGE_ID"] == alert.RESOLVED_MESSAGE_ID
     assert fields["LOWATCH_STATE"] == "resolved"
     assert fields["LOWATCH_UNTIL"] == "2026-11-23T03:11:37Z"
+
+
+def test_a_duration_is_no_matter_of_the_wall_clock() -> None:
+    """It may be set by a day meanwhile; after a restart nothing else is known, so there is no duration."""
+    one = tracked(Kind.HOLDER_DOWN, "lo is down", since=NOW - 60)
+    stepped = resolved(replace(one, since=NOW - 86400))
+    assert ", after 30 s; it had been" in alert.fields(stepped, AT)["MESSAGE"]
+    revived = replace(stepped, began=None)
+    assert ", which began at 2026-11-22T03:12:07Z; it had been" in alert.fields(revived, AT)["MESSAGE"]
+
+
+def test_the_ports_of_which_one_would_do_are_one_entry() -> None:
+    fields = alert.fields(
+        resolved(orphan("www.example.com", "192.0.2.10", "80/tcp", siblings=True, since=NOW - 60)), AT
+    )
+    assert "at 192.0.2.10 on lo, 80/tcp and 443/tcp, after 30 s" in fields["MESSAGE"]
+    assert (fields["LOWATCH_PORT"], fields["LOWATCH_PROTOCOL"]) == ("80", "tcp")
 
 
 def test_golden() -> None:

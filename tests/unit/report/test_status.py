@@ -117,8 +117,16 @@ class TestParts:
 
     def test_a_wall_clock_that_was_set_back(self) -> None:
         status = replace(well(), now=NOW - 10_000)
-        assert part(status, "audit") == "0 ms ago, took 1 ms, complete"
+        assert part(status, "audit") == "2.0 s ago, took 1 ms, complete"
+        assert part(status, "reload").startswith("succeeded 1 min 2 s ago")
         assert document(status)["uptime_seconds"] == 0.0
+
+    def test_a_finding_of_a_process_before_this_one_has_no_duration(self) -> None:
+        one = orphan("www.example.com", "192.0.2.10", "80/tcp", since=NOW - 600)
+        status = replace(well(), audit=audit([one]))
+        assert "80/tcp, for 10 min 2 s\n" in plain(status, width=200)
+        status = replace(well(), audit=audit([replace(one, began=None)]))
+        assert "80/tcp, since 2026-11-23T03:02:07Z\n" in plain(status, width=200)
 
     def test_the_journal_is_not_wanted(self) -> None:
         assert part(starting(), "journal") == "not enabled: alerts go to stderr"

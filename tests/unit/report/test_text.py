@@ -340,7 +340,8 @@ def words(text: str) -> str:
 
 def key_facts(one: Tracked) -> list[str]:
     subject = one.finding.subject
-    facts = [subject.kind, place(subject._replace(port=None))]
+    alone = subject.address is None  # else other names may be told with it, and its own be counted
+    facts = [subject.kind, place(subject._replace(port=None, domain=subject.domain if alone else None))]
     if subject.port is not None:
         facts.append(str(subject.port))
     if one.state is State.ACKNOWLEDGED:
