@@ -127,8 +127,16 @@ def test_pages_and_documents(unpacked: Path) -> None:
     share = unpacked / "usr/share"
     assert {page.name for page in (share / "man").rglob("*.gz")} == {"lowatch.8.gz", "lowatch.toml.5.gz"}
     documents = {path.name.removesuffix(".gz") for path in (share / "doc/lowatch").iterdir()}
-    pages = {"README.md", "alerts.md", "install.md", "neighbours.md"}
+    pages = {"README.md", "alerts.md", "decisions.md", "install.md", "limits.md", "neighbours.md"}
     assert documents == pages | {"changelog", "changelog.Debian", "copyright", "examples"}
+
+
+def test_the_pages_that_alerts_lead_to_are_there_as_they_are(unpacked: Path) -> None:
+    documents = unpacked / "usr/share/doc/lowatch"
+    text = (documents / "alerts.md").read_text()
+    links = set(re.findall(r"\]\(([\w.-]+\.md)", text))
+    assert links == {"limits.md"}
+    assert all((documents / link).exists() for link in links)
 
 
 def test_every_module_of_ours_and_nothing_of_the_tests(unpacked: Path) -> None:
