@@ -15,7 +15,7 @@ from lowatch.core.arp import NOBODY, Arp
 from lowatch.core.held import BlackHole, LocalPrefix
 from lowatch.core.judgement import DomainJudgement, Judgement, judge
 from lowatch.core.limits import NAMES_LISTED
-from lowatch.core.listeners import Connect, Endpoint
+from lowatch.core.listeners import Connect, Endpoint, Sockets
 from lowatch.core.names import Followed
 from lowatch.core.observed import Known, Unknown
 from lowatch.core.policy import Policy
@@ -26,6 +26,7 @@ from .absent import AbsentInterfaces
 from .collect import Holders, ask_arp, ask_black_holes, ask_prefixes
 from .domains import Domains, Look
 from .ports import Clock, Host, Prober, Resolver
+from .surroundings import FixesWeighed
 
 _FRESH = 0.2
 """Seconds for which what a connect met is what it would meet now."""
@@ -52,8 +53,9 @@ class Auditor:
         self._prefixes: Known[tuple[LocalPrefix, ...]] | Unknown = Known(())
         self._black_holes: Known[tuple[BlackHole, ...]] | Unknown = Known(())
         self._arp: Known[Arp] | Unknown = Known(NOBODY)
-        self._bound: Known[frozenset[Address]] | Unknown | None = None
-        self._bound_before: frozenset[Address] = frozenset()
+        self._sockets: Known[Sockets] | Unknown | None = None
+        self._sockets_before = Sockets()
+        self._fixes = FixesWeighed(host, resolver)
         self._absent = AbsentInterfaces()
         self._shown = _Shown(-1, {}, {}, {})
 
@@ -195,7 +197,8 @@ class Auditor:
         else:
             await self._domains.look_at(marked, look)
         snapshot = self._snapshot(look, tracked)
-        return snapshot, judge(snapshot, self._policy, self._shown.judged, self._shown.eventful)
+        judgement = judge(snapshot, self._policy, self._shown.judged, self._shown.eventful)
+        return self._fixes.weigh(snapshot, judgement, self._policy)
 
     def _look_at_host(self, everything: bool) -> None:
         self._host.refresh()
@@ -207,7 +210,8 @@ class Auditor:
         self._prefixes = ask_prefixes(self._host, self._holders)
         self._black_holes = ask_black_holes(self._host, self._holders)
         self._arp = ask_arp(self._host, self._holders)
-        self._bound = None
+        self._sockets = None
+        self._fixes.forget()
         self._absent.tell(self._policy, self._host.links())
 
     def _snapshot(self, look: Look, tracked: Collection[str]) -> Snapshot:
@@ -225,12 +229,13 @@ class Auditor:
             prefixes=self._prefixes,
             black_holes=self._black_holes,
             arp=self._arp,
-            bound=self._bound_addresses(referenced),
+            sockets=self._where_bound(referenced),
             domains=shown.views,
             referenced=referenced,
             unresolved=self._resolver.unresolved(),
             crowded=self._resolver.crowded(),
             unsure={name: other for name, other in doubted if other is not None},
+            service_ports=self._resolver.service_ports,
             loopback_up=look.loopback_up,
             problems=tuple(Problem("dns", line) for line in self._resolver.problems),
         )
@@ -243,7 +248,7 @@ class Auditor:
         reached, at = self._domains.reached, self._resolver.at
         return frozenset(one.address for one in held.value if one.address in reached or at(one.address))
 
-    def _bound_addresses(self, referenced: frozenset[Address]) -> Known[frozenset[Address]] | Unknown:
+    def _where_bound(self, referenced: frozenset[Address]) -> Known[Sockets] | Unknown:
         """What sockets are bound to, listed only where some address is held for no domain.
 
         A dump may miss a socket under churn: what the one before it showed counts too.
@@ -252,14 +257,14 @@ class Auditor:
         if isinstance(held, Unknown) or all(
             one.address in referenced or is_loopback(one.address) for one in held.value
         ):
-            return Known(frozenset())
-        if self._bound is None:
-            self._bound = self._host.bound()
-            if isinstance(self._bound, Known):
-                seen = self._bound.value
-                self._bound = Known(seen | self._bound_before)
-                self._bound_before = seen
-        return self._bound
+            return Known(Sockets())
+        if self._sockets is None:
+            self._sockets = self._host.sockets()
+            if isinstance(self._sockets, Known):
+                seen = self._sockets.value
+                self._sockets = Known(seen.with_those_of(self._sockets_before))
+                self._sockets_before = seen
+        return self._sockets
 
 
 class _Shown(NamedTuple):

@@ -18,11 +18,13 @@ from lowatch.core.addresses import (
     is_link_local,
     is_loopback,
     is_v4,
+    local_size,
     network_of,
+    prefixes_inside,
 )
 from lowatch.core.answers import Answer
 from lowatch.core.arp import NOBODY, Arp
-from lowatch.core.held import BlackHole, Delivery, Held, LocalPrefix
+from lowatch.core.held import BlackHole, Delivery, Held, LocalPrefix, LocalRoute
 from lowatch.core.listeners import Connect, Endpoint, Listener
 from lowatch.core.observed import Known, Unknown
 from lowatch.core.policy import Domain
@@ -166,7 +168,7 @@ def ask_prefixes(host: Host, holders: Holders) -> Known[tuple[LocalPrefix, ...]]
         and held.prefixlen < host_length(held.address)
         and "noprefixroute" not in held.flags
     }
-    found: list[LocalPrefix] = []
+    found, sizes = list[LocalPrefix](), _Sizes(host)
     for route in host.wide_routes():
         prefix = route.prefix
         inside = _samples(prefix.address, prefix.length, without=holders)
@@ -174,14 +176,42 @@ def ask_prefixes(host: Host, holders: Holders) -> Known[tuple[LocalPrefix, ...]]
         matching = [d for d in deliveries if isinstance(d, Delivery) and d.length == prefix.length]
         if any(d.local and host.interface(d.ifindex) == route.interface for d in matching):
             cause = causes.get((prefix, route.interface))
-            found.append(LocalPrefix(prefix, route.interface, route.table, cause))
+            found.append(LocalPrefix(prefix, route.interface, route.table, cause, sizes.of(route)))
         elif not matching and any(isinstance(d, Unknown) for d in deliveries):
             return next(d for d in deliveries if isinstance(d, Unknown))
     return Known(tuple(found))
 
 
+class _Sizes:
+    """How many addresses of a local route are local: other routes of its table may lead some away."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._away: dict[tuple[int, bool], Sequence[Prefix] | Unknown] = {}
+        self._local: Sequence[Prefix] | None = None
+
+    def of(self, route: LocalRoute) -> int | None:
+        """None where that could not be asked."""
+        prefix, key = route.prefix, (route.table, is_v4(route.prefix.address))
+        if key not in self._away:
+            away = self._host.led_away(key[0], v4=key[1])
+            self._away[key] = away if isinstance(away, Unknown) else sorted(away.value)
+        known = self._away[key]
+        if isinstance(known, Unknown):
+            return None
+        led_away = prefixes_inside(prefix, known)
+        if not led_away:
+            return prefix.size
+        if self._local is None:
+            local = self._host.local_prefixes()
+            if local is None:
+                return None
+            self._local = sorted(local)
+        return local_size(prefix, prefixes_inside(prefix, self._local), led_away)
+
+
 def ask_black_holes(host: Host, holders: Holders) -> Known[tuple[BlackHole, ...]] | Unknown:
-    """IPv6 prefixes whose neighbours the kernel would route, unicast, into the watched interface."""
+    """IPv6 prefixes whose neighbours the kernel would route, unicast, into a device that has none."""
     if isinstance(holders.held, Unknown):
         return holders.held
     found: list[BlackHole] = []
@@ -198,7 +228,7 @@ def ask_black_holes(host: Host, holders: Holders) -> Known[tuple[BlackHole, ...]
             same = delivery.length == held.prefixlen and (
                 host.interface(delivery.ifindex) == held.interface
             )
-            if same and not delivery.local:
+            if same and not delivery.local and host.swallows(delivery.ifindex):
                 found.append(BlackHole(held.prefix, held.interface, held))
                 break
     return Known(tuple({hole.prefix: hole for hole in reversed(found)}.values()))

@@ -55,7 +55,7 @@ async def _explain_domain(target: DomainTarget, policy: Policy, bench: Bench) ->
     domain = policy.domains.get(target.name, unconfigured)
     if target.port is not None:
         domain = replace(domain, ports=(target.port,), any_of=False)
-    policy = replace(policy, domains={target.name: domain})
+    policy = policy.narrowed_to({target.name: domain})
     resolver = bench.resolver(policy)
     auditor = bench.auditor(resolver, policy)
     compare = None if bench.compare is None else bench.compare(resolver)
@@ -90,7 +90,7 @@ async def _explain_address(target: AddressTarget, policy: Policy, bench: Bench) 
         for port in resolver.answer(name).ports_at(target.address, policy.domains[name].ports)
     )
     ports = (target.port,) if target.port is not None else tuple(of_names) or bench.default_ports
-    alone = replace(policy, domains={_BY_ITSELF: Domain(_BY_ITSELF, ports, any_of=False)})
+    alone = policy.narrowed_to({_BY_ITSELF: Domain(_BY_ITSELF, ports, any_of=False)})
     given = GivenAnswers([_answer(target.address)])
     snapshot, judgement = await bench.auditor(given, alone).audit()
     return replace(

@@ -10,8 +10,9 @@ from lowatch.core.answers import Answer, Status
 from lowatch.core.arp import Arp
 from lowatch.core.held import Course, Delivery, Held, Link, LocalRoute
 from lowatch.core.lifecycle import Now, Remembered, Tracked
-from lowatch.core.listeners import Connect, Endpoint, Listener
+from lowatch.core.listeners import Connect, Endpoint, Listener, Sockets
 from lowatch.core.observed import Known, Unknown
+from lowatch.core.surroundings import Surroundings
 
 
 class Host(Protocol):
@@ -40,11 +41,20 @@ class Host(Protocol):
 
     def wide_routes(self) -> list[LocalRoute]: ...
 
+    def led_away(self, table: int, *, v4: bool) -> Known[frozenset[Prefix]] | Unknown:
+        """The prefixes for which a table has a route that is not local."""
+
+    def surroundings(self) -> Known[Surroundings] | Unknown:
+        """What lies around the watched addresses, as it is now; asked where a fix depends on it."""
+
     def loopback_up(self) -> bool: ...
 
     def interface(self, ifindex: int) -> str | None: ...
 
     def watches(self, ifindex: int) -> bool: ...
+
+    def swallows(self, ifindex: int) -> bool:
+        """Whether nobody is behind an interface: what is routed into it never leaves this host."""
 
     def may_be_local(self, address: Address) -> bool:
         """False only where no local route covers it: whom not to ask about."""
@@ -68,7 +78,7 @@ class Host(Protocol):
     def courses(self, endpoints: Sequence[Endpoint]) -> list[Course | Unknown]: ...
 
     @property
-    def bound(self) -> Callable[[], Known[frozenset[Address]] | Unknown]: ...
+    def sockets(self) -> Callable[[], Known[Sockets] | Unknown]: ...
 
 
 class Prober(Protocol):

@@ -66,6 +66,7 @@ def effective(tables: Iterable[Table], errors: list[ConfigError], wall: float | 
     policy = Policy(
         domains=domains,
         expect=tuple(dict.fromkeys(merged.lists["expect"])),
+        ports=frozenset(ports),
         acknowledgements=tuple(_acknowledgements(merged.lists["acknowledge"], errors)),
         **top,
     )

@@ -32,11 +32,12 @@ def read_names(config: Config) -> Config:
         return config
     reading = _Reading(config.domains_from)
     domains = merge_mentions(reading.mentions(), config.ports, config.named)
+    problems = reading.problems.errors()
     return replace(
         config,
-        policy=replace(config.policy, domains=domains),
+        policy=replace(config.policy, domains=domains, left_out=bool(problems)),
         domains_from=tuple(reading.counted),
-        problems=reading.problems.errors(),
+        problems=problems,
         unread=tuple(reading.problems.unread),
         sources=reading.sources,
     )

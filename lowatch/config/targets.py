@@ -162,7 +162,7 @@ def with_targets(config: Config, targets: Iterable[DomainTarget]) -> Config:
     domains = merge_mentions(mentions, config.ports)
     return replace(
         config,
-        policy=replace(config.policy, domains=domains),
+        policy=config.policy.narrowed_to(domains),
         named=DomainTable(),
         domains_from=(),
         problems=(),

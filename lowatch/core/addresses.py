@@ -7,7 +7,8 @@ ten thousand of them are held. Text is made only where a person reads it.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, NewType
 
 Address = NewType("Address", bytes)
@@ -130,6 +131,35 @@ class PrefixSet:
         if prefix.is_host:
             return address in self._hosts
         return address in self._networks.get((len(address), length), ())
+
+
+def prefixes_inside(prefix: Prefix, ordered: Sequence[Prefix]) -> list[Prefix]:
+    """Those that are longer and lie inside. ordered: sorted."""
+    found = []
+    for position in range(bisect_left(ordered, prefix), len(ordered)):
+        one = ordered[position]
+        if len(one.address) == len(prefix.address):
+            if not prefix.covers(one.address):
+                break
+            if one.length > prefix.length:
+                found.append(one)
+    return found
+
+
+def local_size(prefix: Prefix, local: Iterable[Prefix], away: Iterable[Prefix]) -> int:
+    """How many addresses of a local prefix are local: for each the longest prefix decides.
+
+    local, away: the prefixes inside it that are, and are not. Where one is among both, it is.
+    """
+    inside = dict.fromkeys(away, False) | dict.fromkeys(local, True)
+    count, around = prefix.size, [(prefix, True)]
+    for one in sorted(inside):  # a wider prefix comes before those inside it
+        while not around[-1][0].covers(one.address):
+            around.pop()
+        if inside[one] is not around[-1][1]:
+            count += one.size if inside[one] else -one.size
+        around.append((one, inside[one]))
+    return count
 
 
 EVERYWHERE = (Prefix(Address(bytes(V4_LENGTH)), 0), Prefix(Address(bytes(V6_LENGTH)), 0))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
 
 from .addresses import Address, Port, format_address
+from .held import Held
 
 
 class Severity(StrEnum):
@@ -76,20 +77,43 @@ class Subject(NamedTuple):
         return "/".join(str(part) for part in parts if part is not None)
 
 
+class Action(StrEnum):
+    """What a change would do to what is held."""
+
+    REMOVE = "remove"
+    """Take away an address, or a local route."""
+    NARROW = "narrow"
+    """Keep an address, and drop the local prefix that came with it."""
+    UNROUTE = "unroute"
+    """Keep an IPv6 address, and drop the unicast route that came with it."""
+    ADD = "add"
+
+
+class Change(NamedTuple):
+    """What would mend a finding, if it takes nothing else away: fixes.py weighs it."""
+
+    action: Action
+    held: Held
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """A subject that is in violation now.
 
     message: one line that says what is wrong and why it matters, with the evidence.
-    fix: commands of which each would mend it by itself, for a person to choose from; never run.
+    fix: commands of which each fixes it by itself and takes nothing else away; never run.
     any_of: the ports of which one would do, its own among them: the findings of all are one thing to a
     person, and the first's is announced for all.
+    advice: what to do first, or why no command is offered; "" where the commands say it all.
+    proposed: the change that `fix` would make; weighed, and None, once the judgement is complete.
     """
 
     subject: Subject
     message: str
     fix: tuple[str, ...] = ()
     any_of: tuple[Port, ...] = ()
+    advice: str = ""
+    proposed: Change | None = None
 
     @property
     def severity(self) -> Severity:
@@ -99,6 +123,10 @@ class Finding:
     def keys_of_any(self) -> tuple[str, ...]:
         """The keys of the findings of its any-of set, in the order of the ports; () where there is none."""
         return tuple(self.subject._replace(port=port).key for port in self.any_of)
+
+    def without_fix(self) -> Finding:
+        """The same, for when it cannot be judged any more: what was harmless may not be so now."""
+        return replace(self, fix=(), advice="") if self.fix or self.advice else self
 
 
 @dataclass(frozen=True, slots=True)

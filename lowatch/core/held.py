@@ -14,6 +14,7 @@ class Link(NamedTuple):
     """A network interface. `up`: administratively up (IFF_UP).
 
     arp: what is set for it alone; None where it takes no part in ARP itself (see arp.Nic).
+    kind: "dummy", "bridge", "veth"... (ip-link(8)); "" for hardware. noarp: IFF_NOARP.
     """
 
     ifindex: int
@@ -21,6 +22,17 @@ class Link(NamedTuple):
     up: bool
     loopback: bool = False
     arp: ArpSettings | None = None
+    kind: str = ""
+    noarp: bool = False
+
+    @property
+    def swallows(self) -> bool:
+        """Whether nobody is behind it: what is routed into it never reaches another host.
+
+        A dummy drops it; a bridge without ARP, as some have in place of a dummy, sends it to itself
+        (arp_constructor(), ndisc_constructor()). Tunnels have no ARP either, and do lead somewhere.
+        """
+        return self.loopback or self.kind in ("dummy", "ifb") or (self.kind == "bridge" and self.noarp)
 
 
 class Held(NamedTuple):
@@ -33,6 +45,8 @@ class Held(NamedTuple):
     origin: who put it there, where the kernel knows: "kernel", "ra", "proto 66"...
     table: the routing table of a local route; 255 is `local`.
     scope: of an address, as linux/rtnetlink.h has it: 0 is global, 253 link, 254 host.
+    special: what else it was given that a command to add it anew would drop: a lifetime, a broadcast
+    address, a metric.
     """
 
     address: Address
@@ -46,6 +60,7 @@ class Held(NamedTuple):
     origin: str | None = None
     table: int | None = None
     scope: int = 0
+    special: tuple[str, ...] = ()
 
     def age(self, uptime: float) -> float | None:
         """Seconds since it was created; None where the kernel does not say.
@@ -83,13 +98,16 @@ class LocalPrefix(NamedTuple):
 
     Confirmed by RTM_GETROUTE (RTM_F_FIB_MATCH), never derived from an address's mask: noprefixroute
     addresses make only themselves local.
+
+    cause: the held address that brought it, or None for a local route added by itself. size: how many of
+    its addresses are local: routes inside it may lead others away; None where that could not be asked.
     """
 
     prefix: Prefix
     interface: str
     table: int
     cause: Held | None
-    """The held address that brought it, or None for a local route added by itself."""
+    size: int | None = None
 
 
 class BlackHole(NamedTuple):

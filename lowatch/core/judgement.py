@@ -43,6 +43,10 @@ class Judgement:
         self.undecided: tuple[Undecided, ...] = tuple(undecided)
         self._scopes = {(u.kind, u.domain, u.address or u.family, u.port) for u in self.undecided}
 
+    def with_findings(self, findings: Iterable[Finding]) -> Judgement:
+        """The same, with these findings in place of its own."""
+        return Judgement(self.domains, findings, self.undecided, self._unresolved, self._unsure)
+
     def is_undecided(self, subject: Subject) -> bool:
         """Whether some Undecided agrees with the subject in every field that it gives.
 

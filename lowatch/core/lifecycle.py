@@ -100,7 +100,7 @@ def step(tracked: Mapping[str, Tracked], judgement: Judgement, now: Now, policy:
             assert finding is not None
             before = Tracked(finding, State.PENDING, now.wall, now.monotonic, began=now.monotonic)
         elif finding is None and judgement.is_undecided(before.finding.subject):
-            after[key] = before
+            after[key] = _unjudged(before)
             continue
         moved = _move(before, finding, now, policy)
         if moved.state is State.FIRING and not moved.announced:
@@ -152,6 +152,12 @@ def about_to_fire(
     return due
 
 
+def _unjudged(before: Tracked) -> Tracked:
+    """It stays what it was, but for its fix: what was harmless when it was judged may not be so now."""
+    finding = before.finding.without_fix()
+    return before if finding is before.finding else replace(before, finding=finding)
+
+
 def _move(before: Tracked, finding: Finding | None, now: Now, policy: Policy) -> Tracked:
     present = finding is not None
     changed = before.changed if present is before.present else now.monotonic
@@ -165,7 +171,7 @@ def _move(before: Tracked, finding: Finding | None, now: Now, policy: Policy) ->
         condition = _Condition.GONE_HELD if held else _Condition.GONE
     because = before.acknowledged_because if not present else ""
     moved = {
-        "finding": finding or before.finding,
+        "finding": finding or before.finding.without_fix(),
         "state": TRANSITIONS.get((before.state, condition), before.state),
         "changed": changed,
         "present": present,

@@ -260,6 +260,13 @@ NAMES_LISTED = Limit(
 
 # The kernel.
 
+ROUTES_LISTED = Limit(
+    "routes_listed",
+    10_000,
+    "routes of one kind and family that are listed to show that a fix is harmless",
+    "no fix is offered that would need to know the rest",
+    "20 ms of the event loop; a full BGP table has a million",
+)
 KERNEL_ANSWERS_KEPT = Limit(
     "kernel_answers_kept",
     1 << 14,

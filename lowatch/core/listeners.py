@@ -43,6 +43,20 @@ class Listener(NamedTuple):
         return self.protocol == "tcp" and self.queued > self.backlog
 
 
+class Sockets(NamedTuple):
+    """bound: every address that some socket is bound to, connected ones included.
+
+    wildcards: the port of each socket that is bound to no address and serves them all, by family ("ipv4",
+    "ipv6").
+    """
+
+    bound: frozenset[Address] = frozenset()
+    wildcards: frozenset[tuple[str, Port]] = frozenset()
+
+    def with_those_of(self, other: Sockets) -> Sockets:
+        return Sockets(self.bound | other.bound, self.wildcards | other.wildcards)
+
+
 class Connect(StrEnum):
     """What the confirming connect met: a TCP connect(), or an empty UDP datagram.
 

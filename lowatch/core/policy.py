@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, KeysView, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
@@ -62,15 +62,23 @@ class DomainTable(Mapping[str, Domain]):
     A name costs about 40 octets beside its text. Equal to any mapping with equal items.
     """
 
-    __slots__ = ("_specs",)
+    __slots__ = ("_ports", "_specs")
 
     def __init__(self, specs: Mapping[str, DomainSpec] | None = None) -> None:
         """specs: taken over as they are, for nobody to change."""
         self._specs: Mapping[str, DomainSpec] = {} if specs is None else specs
+        self._ports: frozenset[Port] | None = None
 
     @property
     def specs(self) -> Mapping[str, DomainSpec]:
         return self._specs
+
+    @property
+    def ports(self) -> frozenset[Port]:
+        """Every port that some domain is to serve."""
+        if self._ports is None:
+            self._ports = frozenset(port for spec in set(self._specs.values()) for port in spec.ports)
+        return self._ports
 
     def __getitem__(self, name: str) -> Domain:
         return Domain(name, *self._specs[name])
@@ -101,7 +109,7 @@ class DomainTable(Mapping[str, Domain]):
 def ports_of(domains: Mapping[str, Domain]) -> frozenset[Port]:
     """Every port that some domain is to serve."""
     if isinstance(domains, DomainTable):
-        return frozenset(port for spec in set(domains.specs.values()) for port in spec.ports)
+        return domains.ports
     return frozenset(port for domain in domains.values() for port in domain.ports)
 
 
@@ -144,6 +152,9 @@ class Policy:
 
     interfaces: names or globs. hold: seconds a finding must last before it fires, and be gone before it
     is resolved. probe: whether a connect() confirms an orphan (`probe = "confirm"`).
+    ports: expected by default, or of a name that is not among the domains. names_complete: False where
+    the domains were named on the command line: others may lead here. left_out: whether the configuration
+    has domains that are not among these.
     """
 
     interfaces: tuple[str, ...] = ("lo",)
@@ -152,6 +163,24 @@ class Policy:
     hold: float = 30.0
     probe: bool = True
     acknowledgements: tuple[Acknowledgement, ...] = ()
+    ports: frozenset[Port] = frozenset(DEFAULT_PORTS)
+    names_complete: bool = True
+    left_out: bool = False
+
+    @property
+    def expected_ports(self) -> frozenset[Port]:
+        """Every port that some name is expected to serve, those of SRV records excepted."""
+        return self.ports | ports_of(self.domains)
+
+    def narrowed_to(self, domains: Mapping[str, Domain]) -> Policy:
+        """The same for these domains, which somebody named, in place of the configured ones."""
+        return replace(
+            self,
+            domains=domains,
+            ports=self.expected_ports,
+            names_complete=False,
+            left_out=self.left_out or any(domains.get(name) != one for name, one in self.domains.items()),
+        )
 
     def watches(self, interface: str) -> bool:
         return any(fnmatchcase(interface, pattern) for pattern in self.interfaces)

@@ -26,7 +26,7 @@ def failures(snapshot: Snapshot, judgement: Judgement) -> Iterator[Problem]:
         snapshot.held,
         snapshot.prefixes,
         snapshot.black_holes,
-        snapshot.bound,
+        snapshot.sockets,
         snapshot.arp,
     ):
         if isinstance(observed, Unknown):

@@ -10,8 +10,9 @@ from .addresses import Address, Port
 from .answers import Answer, OtherView
 from .arp import Arp
 from .held import BlackHole, Held, Link, LocalPrefix
-from .listeners import Connect, Listener
+from .listeners import Connect, Listener, Sockets
 from .observed import Known, Unknown
+from .surroundings import Surroundings
 
 
 class Problem(NamedTuple):
@@ -79,6 +80,9 @@ class DomainView(NamedTuple):
         return not self.undecided and self.answer.unknown is None
 
 
+NOT_LOOKED_AT = Unknown("netlink", "the surroundings were not looked at")
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """host: the node name. at, monotonic: when it was taken, in seconds. uptime: seconds since boot.
@@ -89,7 +93,9 @@ class Snapshot:
     crowded: the domains with more addresses, or SRV records, than are looked at: how many more.
     unsure: of the domains that were asked about by name, those of which an other view is not known.
     arp: how the NICs do ARP; not asked where no IPv4 address is held that it could be about.
-    bound: every address some socket is bound to.
+    sockets: asked where some held address is idle, as far as names go.
+    service_ports: what the SRV records of all service names name.
+    surroundings: asked where a finding proposes a change: without them no fix is offered.
     loopback_up: whether `lo`, which carries all local delivery, is up.
     """
 
@@ -101,12 +107,14 @@ class Snapshot:
     prefixes: Known[tuple[LocalPrefix, ...]] | Unknown
     black_holes: Known[tuple[BlackHole, ...]] | Unknown
     arp: Known[Arp] | Unknown
-    bound: Known[frozenset[Address]] | Unknown
+    sockets: Known[Sockets] | Unknown
     domains: Mapping[str, DomainView] = field(default_factory=dict)
     referenced: frozenset[Address] = frozenset()
     unresolved: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     crowded: Mapping[str, int] = field(default_factory=dict)
     unsure: Mapping[str, OtherView] = field(default_factory=dict)
+    service_ports: frozenset[Port] = frozenset()
+    surroundings: Known[Surroundings] | Unknown = NOT_LOOKED_AT
     loopback_up: bool = True
     problems: tuple[Problem, ...] = ()
     monotonic: float = 0.0

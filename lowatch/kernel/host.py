@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from lowatch.core.addresses import Address, Port, PrefixSet, destination, unmapped
+from lowatch.core.addresses import Address, Port, Prefix, PrefixSet, destination, unmapped
 from lowatch.core.arp import NOBODY, Arp, Nic
 from lowatch.core.held import Held, Link, LocalRoute
 from lowatch.core.observed import Known, Unknown
+from lowatch.core.surroundings import Surroundings
 from lowatch.core.vitals import Sign
 from lowatch.wire.inet_diag import (
     GROUP_TCP6_DESTROY,
@@ -56,6 +57,7 @@ from .filters import closed_socket_filter, route_event_filter
 from .listeners import Listeners
 from .locality import Locality
 from .netlink import NETLINK_SOCK_DIAG, Datagram, NetlinkError, RequestSocket, batches
+from .routes import Routes
 from .sysctl import ConfAll
 from .tables import HostTables, Touched, Unchanged
 
@@ -143,7 +145,8 @@ class Host:
         self._courses = Courses(self._route)
         self.courses = self._courses.ask
         listeners = Listeners(self._diag, CgroupUnits(), arrivals)
-        self.listeners, self.bound = listeners.ask, listeners.bound
+        self.listeners, self.sockets = listeners.ask, listeners.sockets
+        self._routes = Routes()
 
     def follow(self, ports: Iterable[Port], hints: Hints, receive_buffer: int = 4 << 20) -> None:
         """Subscribe to the kernel's events, before the first refresh(). Raises NetlinkError."""
@@ -180,6 +183,7 @@ class Host:
         self._events.clear()
         self._route.close()
         self._diag.close()
+        self._routes.close()
         self._conf_all.close()
 
     def distrust(self) -> None:
@@ -267,6 +271,11 @@ class Host:
         name = self.interface(ifindex)
         return name is not None and self._watches(name)
 
+    def swallows(self, ifindex: int) -> bool:
+        """Whether nobody is behind an interface: what is routed into it never leaves this host."""
+        link = self._tables.links.get(ifindex)
+        return link is not None and link.swallows
+
     def loopback_up(self) -> bool:
         return all(link.up for link in self._tables.links.values() if link.loopback)
 
@@ -286,6 +295,30 @@ class Host:
 
     def wide_routes(self) -> list[LocalRoute]:
         return self._tables.wide_routes()
+
+    def led_away(self, table: int, *, v4: bool) -> Known[frozenset[Prefix]] | Unknown:
+        """The prefixes for which a table has a route that is not local."""
+        return self._routes.away(table, v4=v4)
+
+    def surroundings(self) -> Known[Surroundings] | Unknown:
+        """What lies around the watched addresses: what a fix might take along."""
+        if self._failure is not None:
+            return self._failure
+        if self._interrupted:
+            return Unknown("netlink", f"{', '.join(sorted(self._interrupted))} were changing all the time")
+        routes, sockets = self._routes.all(self._tables.name_of), self.sockets()
+        if isinstance(routes, Unknown):
+            return routes
+        if isinstance(sockets, Unknown):
+            return sockets
+        return Known(
+            Surroundings(
+                tuple(self._tables.links.values()),
+                self._tables.elsewhere(),
+                (*self._tables.local_routes(), *routes.value),
+                sockets.value,
+            )
+        )
 
     def may_be_local(self, address: Address) -> bool:
         """False only where no local route covers it: whom not to ask about.

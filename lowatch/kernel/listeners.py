@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from lowatch.core.addresses import Address, destination, unmapped
-from lowatch.core.listeners import Endpoint, Listener
+from lowatch.core.addresses import Address, Port, destination, is_v4, unmapped
+from lowatch.core.listeners import Endpoint, Listener, Sockets
 from lowatch.core.observed import Known, Unknown
 from lowatch.wire.inet_diag import (
     SOCK_DIAG_BY_FAMILY,
+    SocketMessage,
     dump_bound,
     dump_nothing,
     find_listener,
@@ -50,22 +51,33 @@ class Listeners:
             self._asked.forget()
         return self._asked.ask(endpoints)
 
-    def bound(self) -> Known[frozenset[Address]] | Unknown:
-        """Every local address that a TCP or UDP socket is bound to, connected ones too.
+    def sockets(self) -> Known[Sockets] | Unknown:
+        """Where TCP and UDP sockets are bound, connected ones too.
 
         From a dump, which may miss a socket under churn: good for narrowing down, not for an alert.
         """
-        found: set[Address] = set()
+        bound: set[Address] = set()
+        wildcards: set[tuple[str, Port]] = set()
         try:
             for family in (AF_INET, AF_INET6):
                 for protocol in ("tcp", "udp"):
-                    for data, messages, _ in self._diag.dump(dump_bound(0, family, protocol)):
-                        for span in messages:
-                            if span.type == SOCK_DIAG_BY_FAMILY:  # the last message is NLMSG_DONE
-                                found.add(unmapped(parse_socket(data, span.start, span.end).address))
+                    for found in self._dumped(family, protocol):
+                        address = unmapped(found.address)
+                        if any(address):
+                            bound.add(address)
+                        elif found.serves:
+                            wildcards.update(
+                                (name, Port(found.port, protocol)) for name in _families(address, found)
+                            )
         except (NetlinkError, MalformedMessageError) as error:
             return Unknown("sock_diag", f"cannot list sockets: {error}")
-        return Known(frozenset(found))
+        return Known(Sockets(frozenset(bound), frozenset(wildcards)))
+
+    def _dumped(self, family: int, protocol: str) -> Iterator[SocketMessage]:
+        for data, messages, _ in self._diag.dump(dump_bound(0, family, protocol)):
+            for span in messages:
+                if span.type == SOCK_DIAG_BY_FAMILY:  # the last message is NLMSG_DONE
+                    yield parse_socket(data, span.start, span.end)
 
     def _refusal(self, code: int, protocol: str) -> Unknown | None:
         """ENOENT says "no such socket", and also "no handler for this protocol": a module not loaded.
@@ -107,3 +119,10 @@ class Listeners:
             found.backlog,
             endpoint.port.protocol,
         )
+
+
+def _families(wildcard: Address, found: SocketMessage) -> tuple[str, ...]:
+    """Whose addresses a socket serves that is bound to none."""
+    if is_v4(wildcard):
+        return ("ipv4",)
+    return ("ipv6",) if found.v6only else ("ipv4", "ipv6")

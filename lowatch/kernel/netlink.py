@@ -13,6 +13,7 @@ import socket
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from lowatch.core.limits import Limit
 from lowatch.core.observed import Unknown
 from lowatch.wire.netlink import (
     HEADER,
@@ -121,8 +122,8 @@ class RequestSocket:
             raise NetlinkError("replies came out of step")
         return replies
 
-    def dump(self, request: bytes) -> list[Datagram]:
-        """All messages of a dump, as datagrams and the spans in them.
+    def dump(self, request: bytes, at_most: Limit | None = None) -> list[Datagram]:
+        """All messages of a dump, as datagrams and the spans in them. at_most: messages, more is an error.
 
         A dump that the kernel marks as interrupted (NLM_F_DUMP_INTR: the table changed under it) is
         asked again, a bounded number of times; the last one may lack rows that nothing has touched, and
@@ -130,7 +131,7 @@ class RequestSocket:
         """
         for _ in range(_DUMP_ATTEMPTS):
             try:
-                datagrams = list(self._dump_once(request))
+                datagrams = list(self._dump_once(request, at_most))
             except (OSError, MalformedMessageError) as error:
                 self.close()
                 raise NetlinkError(_explain(error)) from error
@@ -142,10 +143,11 @@ class RequestSocket:
                 break
         return datagrams
 
-    def _dump_once(self, request: bytes) -> Iterator[Datagram]:
+    def _dump_once(self, request: bytes, at_most: Limit | None) -> Iterator[Datagram]:
         """A datagram that is the same as in the last dump is not read again."""
         sock = self._open()
         sock.send(request)
+        count = 0
         before = iter(self._dumps.get(request, ()))
         while True:
             data = sock.recv(_DUMP_SIZE)
@@ -156,6 +158,10 @@ class RequestSocket:
             yield datagram
             if _is_last(datagram):
                 return
+            count += len(datagram.spans)
+            if at_most is not None and count > at_most.value:
+                at_most.reached()
+                raise NetlinkError(f"there are more than {at_most.value:,}")
 
     def _open(self) -> socket.socket:
         if self._socket is None:

@@ -8,6 +8,7 @@ from typing import Any
 from lowatch.core.addresses import V4_LENGTH, Address, Prefix, PrefixSet, prefix_of
 from lowatch.core.arp import ArpSettings, Nic
 from lowatch.core.held import Held, Link, LocalRoute
+from lowatch.core.surroundings import Route
 from lowatch.wire.netlink import Span
 from lowatch.wire.nexthop import RTM_DELNEXTHOP, RTM_NEWNEXTHOP
 from lowatch.wire.rtnetlink import (
@@ -24,6 +25,7 @@ from lowatch.wire.rtnetlink import (
     RTM_NEWLINK,
     RTM_NEWROUTE,
     RTN_LOCAL,
+    RTPROT_KERNEL,
     AddressMessage,
     LinkMessage,
     RouteMessage,
@@ -34,6 +36,7 @@ from lowatch.wire.rtnetlink import (
 )
 
 from .netlink import Datagram
+from .routes import as_route
 
 _ADDRESS_PROTOCOLS = {1: "kernel", 2: "ra", 3: "link-local"}  # IFAPROT_*
 _OWN_FRAMES = frozenset({"", "vrf"})  # slaves of what leave them the frames that they receive
@@ -129,6 +132,8 @@ class HostTables:
             bool(message.flags & IFF_UP),
             bool(message.flags & IFF_LOOPBACK),
             _arp_settings(message, known),
+            message.kind,
+            bool(message.flags & IFF_NOARP),
         )
         self.links[message.ifindex] = link
         return UNCHANGED if known == link else None
@@ -215,6 +220,40 @@ class HostTables:
             *(_held_route(message, names[self._device(message)]) for message in routes),
         )
 
+    def elsewhere(self) -> tuple[Held, ...]:
+        """What held() leaves out: what other interfaces hold, and local routes beside a watched address.
+
+        Such a route keeps the address local when that is deleted.
+        """
+        names = {link.ifindex: link.name for link in self.links.values() if not self._watches(link.name)}
+        watched = {link.ifindex: link.name for link in self.watched_links()}
+        addresses = [message for message in self._addresses.values() if message.shape.ifindex in names]
+        hosts = {(m.local, m.shape.ifindex) for m in self._addresses.values() if m.shape.ifindex in watched}
+        routes = [
+            message for message in self._routes if message.prefix.is_host and not _is_kernels(message)
+        ]
+        return (
+            *(_held_address(message, names[message.shape.ifindex]) for message in addresses),
+            *(
+                _held_route(message, names.get(device) or watched.get(device) or f"interface {device}")
+                for message in routes
+                if (device := self._device(message)) not in watched
+                or (message.destination, device) in hosts
+            ),
+        )
+
+    def local_routes(self) -> tuple[Route, ...]:
+        """Those that do not come with an address for it alone."""
+        return tuple(
+            as_route(message, self.name_of, self._device(message))
+            for message in self._routes
+            if not (message.prefix.is_host and _is_kernels(message))
+        )
+
+    def name_of(self, ifindex: int) -> str:
+        link = self.links.get(ifindex)
+        return f"interface {ifindex}" if link is None else link.name
+
     def _device(self, route: RouteMessage) -> int:
         """The index of the interface that a route leads through; 0 where it is not known."""
         return route.shape.ifindex or self.nexthops.get(route.shape.nexthop, 0)
@@ -248,6 +287,12 @@ class HostTables:
         return PrefixSet((message.destination, message.shape.length) for message in self._routes)
 
 
+def _is_kernels(route: RouteMessage) -> bool:
+    """Whether it is as the kernel adds one for an address."""
+    shape = route.shape
+    return (shape.protocol, shape.table, shape.priority, shape.tos) == (RTPROT_KERNEL, RT_TABLE_LOCAL, 0, 0)
+
+
 def _arp_settings(message: LinkMessage, known: Link | None) -> ArpSettings | None:
     """None for a link that takes no part in ARP itself.
 
@@ -276,6 +321,7 @@ def _held_address(message: AddressMessage, interface: str) -> Held:
         if shape.protocol is None
         else _ADDRESS_PROTOCOLS.get(shape.protocol, f"proto {shape.protocol}"),
         scope=shape.scope,
+        special=shape.special,
     )
 
 

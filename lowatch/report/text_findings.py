@@ -36,9 +36,9 @@ _COLUMN = 11
 class Told:
     """What is one thing to a person: findings of one kind at one address, whatever their names and ports.
 
-    states: how many findings are in each, those that fire first. where, names, reasons, fixes: printable.
-    names: where there are several; `where` has the only one. since: of the earliest. began: its monotonic
-    seconds, None where they are not known.
+    states: how many findings are in each, those that fire first. where, names, reasons, fixes, advice:
+    printable. names: where there are several; `where` has the only one. since: of the earliest. began: its
+    monotonic seconds, None where they are not known.
     """
 
     kind: Kind
@@ -51,6 +51,7 @@ class Told:
     present: bool
     reasons: tuple[str, ...]
     fixes: tuple[str, ...]
+    advice: tuple[str, ...] = ()
     acknowledged_because: str = ""
 
     @property
@@ -97,6 +98,7 @@ def _told(group: Sequence[Tracked]) -> Told:
         present=any(t.present for t in group),
         reasons=_reasons(group),
         fixes=tuple(fixes),
+        advice=tuple(dict.fromkeys(printable(t.finding.advice) for t in group if t.finding.advice)),
         acknowledged_because=printable(first.acknowledged_because),
     )
 
@@ -136,8 +138,16 @@ def _in_full(one: Told, now: float, screen: Screen) -> list[str]:
     for reason in one.reasons:
         lines += screen.entry(_label("why"), reason, column=_COLUMN, indent=_INDENT)
     lines += screen.entry(_label("state"), _state(one, now), column=_COLUMN, indent=_INDENT)
-    for position, command in enumerate(one.fixes):  # never broken: they are for pasting
-        label = " " * 7 if position else " " * _INDENT + screen.paint("fix", Style.DIM)
+    return lines + _fix(one, screen)
+
+
+def _fix(one: Told, screen: Screen) -> list[str]:
+    """What to do, the best first; commands are never broken: they are for pasting."""
+    lines: list[str] = []
+    for advice in one.advice[:_MANY_REASONS]:
+        lines += screen.entry(Cell("") if lines else _label("fix"), advice, column=_COLUMN, indent=_INDENT)
+    for command in one.fixes:
+        label = " " * 7 if lines else " " * _INDENT + screen.paint("fix", Style.DIM)
         lines.append(f"{label}    {command}")
     return lines
 

@@ -36,7 +36,7 @@ _MESSAGE = Struct("=BBxx")
 _COUNTERS = Struct("=I8x4xIIII")  # interface, (cookie, expires), rqueue, wqueue, uid, inode
 _HEADER_SIZE = 72
 _NO_COOKIE = 0xFFFFFFFF
-_INET_DIAG_CGROUP_ID = 21
+_INET_DIAG_SKV6ONLY, _INET_DIAG_CGROUP_ID = 11, 21
 _CGROUP_ID = Struct("=Q")
 
 _PROTOCOLS = {"tcp": IPPROTO_TCP, "udp": IPPROTO_UDP}
@@ -47,6 +47,7 @@ class SocketMessage(NamedTuple):
 
     queued, backlog: of a listener, the accept queue's length and limit. cgroup: the cgroup2
     directory's inode number, None where the kernel did not say. interface: SO_BINDTODEVICE's index.
+    v6only: whether an IPv6 wildcard leaves IPv4 alone.
     """
 
     family: int
@@ -60,6 +61,12 @@ class SocketMessage(NamedTuple):
     uid: int
     inode: int
     cgroup: int | None
+    v6only: bool = False
+
+    @property
+    def serves(self) -> bool:
+        """Whether others may come to it: a listener, or an unconnected UDP socket (both at 0: none)."""
+        return self.state == TCP_LISTEN or (self.state == TCP_CLOSE and self.port != 0)
 
 
 def parse_socket(data: bytes, start: int, end: int) -> SocketMessage:
@@ -69,7 +76,7 @@ def parse_socket(data: bytes, start: int, end: int) -> SocketMessage:
     family, state = _MESSAGE.unpack_from(data, start)
     port, peer_port, source = _ID.unpack_from(data, start + 4)
     interface, queued, backlog, uid, inode = _COUNTERS.unpack_from(data, start + 40)
-    cgroup, _ = _cgroups.read(data, start + _HEADER_SIZE, end)
+    (cgroup, v6only), _ = _extras.read(data, start + _HEADER_SIZE, end)
     return SocketMessage(
         family,
         state,
@@ -81,16 +88,18 @@ def parse_socket(data: bytes, start: int, end: int) -> SocketMessage:
         backlog,
         uid,
         inode,
-        cgroup[0],
+        cgroup,
+        v6only,
     )
 
 
-def _describe_cgroup(_: bytes, found: dict[int, bytes]) -> tuple[int | None]:
+def _describe_extras(_: bytes, found: dict[int, bytes]) -> tuple[int | None, bool]:
     payload = found.get(_INET_DIAG_CGROUP_ID, b"")
-    return (_CGROUP_ID.unpack(payload)[0] if len(payload) == _CGROUP_ID.size else None,)
+    cgroup = _CGROUP_ID.unpack(payload)[0] if len(payload) == _CGROUP_ID.size else None
+    return cgroup, any(found.get(_INET_DIAG_SKV6ONLY, b"")[:1])
 
 
-_cgroups = ShapeReader(0, (), _describe_cgroup)
+_extras = ShapeReader(0, (), _describe_extras)
 
 
 def find_listener(sequence: int, address: Address, port: Port, interface: int) -> bytes:

@@ -32,6 +32,8 @@ GROUP_LINK, GROUP_IPV4_IFADDR, GROUP_IPV4_ROUTE, GROUP_IPV4_RULE = 1, 5, 7, 8
 GROUP_IPV6_IFADDR, GROUP_IPV6_ROUTE, GROUP_IPV6_RULE = 9, 11, 19
 
 RTN_UNICAST, RTN_LOCAL = 1, 2
+RTN_BLACKHOLE, RTN_UNREACHABLE, RTN_PROHIBIT, RTN_THROW = 6, 7, 8, 9
+RTPROT_KERNEL = 2
 RTM_F_FIB_MATCH = 0x2000
 RT_TABLE_LOCAL = 255
 IFF_UP, IFF_LOOPBACK, IFF_NOARP = 0x1, 0x8, 0x80
@@ -44,11 +46,12 @@ _CACHEINFO = Struct("=IIII")
 _NEXTHOP = Struct("=HBBi")
 
 _IFLA_IFNAME, _IFLA_LINKINFO, _IFLA_AF_SPEC, _IFLA_EXT_MASK = 3, 18, 26, 29
-_IFLA_INFO_SLAVE_KIND, _IFLA_INET_CONF = 4, 1
+_IFLA_INFO_KIND, _IFLA_INFO_SLAVE_KIND, _IFLA_INET_CONF = 1, 4, 1
 _DEVCONF_ARP_ANNOUNCE, _DEVCONF_ARP_IGNORE = 18, 19  # linux/ip.h; they count from 1
 _DEVCONF = Struct(f"={_DEVCONF_ARP_IGNORE}i")
 _RTEXT_FILTER_SKIP_STATS = 1 << 3
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_LABEL, _IFA_CACHEINFO, _IFA_FLAGS, _IFA_PROTO = 1, 2, 3, 6, 8, 11
+_IFA_BROADCAST, _IFA_RT_PRIORITY, _IFA_F_PERMANENT = 4, 9, 0x80
 _RTA_DST, _RTA_OIF, _RTA_PRIORITY, _RTA_PREFSRC, _RTA_MULTIPATH, _RTA_TABLE = 1, 4, 6, 7, 9, 15
 _RTA_SRC, _RTA_IP_PROTO, _RTA_SPORT, _RTA_DPORT, _RTA_NH_ID = 2, 27, 28, 29, 30
 _IP_PROTOCOLS = {"tcp": 6, "udp": 17}
@@ -76,7 +79,8 @@ class LinkMessage(NamedTuple):
     """family: AF_UNSPEC for a link itself, AF_BRIDGE for its life as a bridge port.
 
     arp: what is set for it alone; None where IPv4 is off. slave_kind: "bridge", "bond", "vrf"... where it
-    is a slave of one, else "". partial: a wireless driver's message, say, that tells neither.
+    is a slave of one, else "". kind: "dummy", "veth"..., or "" where it has none. partial: a wireless
+    driver's message, say, that tells neither.
     """
 
     family: int
@@ -85,13 +89,14 @@ class LinkMessage(NamedTuple):
     flags: int
     arp: ArpSettings | None = None
     slave_kind: str = ""
+    kind: str = ""
     partial: bool = False
 
 
 class AddressShape(NamedTuple):
     """What the addresses of an interface have in common. scope, flags: as linux/if_addr.h has them.
 
-    protocol: IFA_PROTO, None where unset.
+    protocol: IFA_PROTO, None where unset. special: as core.held.Held has it.
     """
 
     family: int
@@ -101,6 +106,7 @@ class AddressShape(NamedTuple):
     flags: int
     label: str | None
     protocol: int | None
+    special: tuple[str, ...] = ()
 
 
 class AddressMessage(NamedTuple):
@@ -118,8 +124,9 @@ class AddressMessage(NamedTuple):
 class RouteShape(NamedTuple):
     """A route but for its addresses. ifindex: of the (first) outgoing interface, 0 where it names none.
 
-    nexthop: the id of its nexthop object, or 0. Where net.ipv4.nexthop_compat_mode is 0 a route by such
-    an id names no interface (nexthop_compat_mode in ip-sysctl.rst).
+    others: of a multipath route, the interfaces beside the first. nexthop: the id of its nexthop object,
+    or 0. Where net.ipv4.nexthop_compat_mode is 0 a route by such an id names no interface
+    (nexthop_compat_mode in ip-sysctl.rst).
     """
 
     length: int
@@ -131,6 +138,7 @@ class RouteShape(NamedTuple):
     priority: int
     scope: int = 0
     nexthop: int = 0
+    others: tuple[int, ...] = ()
 
 
 class RouteMessage(NamedTuple):
@@ -162,7 +170,8 @@ def parse_link(data: bytes, start: int, end: int) -> LinkMessage:
         _text(data[first:last]),
         flags,
         _arp_settings(data, found),
-        _slave_kind(data, found),
+        _link_kind(data, found, _IFLA_INFO_SLAVE_KIND),
+        _link_kind(data, found, _IFLA_INFO_KIND),
         partial=_IFLA_AF_SPEC not in found,
     )
 
@@ -177,9 +186,9 @@ def _arp_settings(data: bytes, found: dict[int, tuple[int, int]]) -> ArpSettings
     return ArpSettings(settings[_DEVCONF_ARP_IGNORE - 1], settings[_DEVCONF_ARP_ANNOUNCE - 1])
 
 
-def _slave_kind(data: bytes, found: dict[int, tuple[int, int]]) -> str:
+def _link_kind(data: bytes, found: dict[int, tuple[int, int]], attribute: int) -> str:
     information = walk_attributes(data, *found.get(_IFLA_LINKINFO, (0, 0)))
-    first, last = information.get(_IFLA_INFO_SLAVE_KIND, (0, 0))
+    first, last = information.get(attribute, (0, 0))
     return _text(data[first:last])
 
 
@@ -207,14 +216,21 @@ def parse_address(data: bytes, start: int, end: int) -> AddressMessage | None:
 def _describe_address(header: bytes, found: dict[int, bytes]) -> AddressShape:
     family, prefixlen, flags, scope, ifindex = _IFADDR.unpack(header)
     label, protocol = found.get(_IFA_LABEL), found.get(_IFA_PROTO)
+    flags = _u32(found, _IFA_FLAGS, flags)
+    special = (
+        ("lifetime", not flags & _IFA_F_PERMANENT),
+        ("broadcast address", _IFA_BROADCAST in found),
+        ("metric", _u32(found, _IFA_RT_PRIORITY, 0) != 0),
+    )
     return AddressShape(
         family,
         ifindex,
         prefixlen,
         scope,
-        _u32(found, _IFA_FLAGS, flags),
+        flags,
         _text(label) if label else None,
         protocol[0] if protocol else None,
+        tuple(name for name, given in special if given),
     )
 
 
@@ -238,16 +254,18 @@ def parse_route(data: bytes, start: int, end: int) -> RouteMessage | None:
 
 def _describe_route(header: bytes, found: dict[int, bytes]) -> tuple[int, RouteShape]:
     family, length, _, tos, table, protocol, scope, kind, _ = _ROUTE.unpack(header)
+    first, *others = _nexthops(found) or [0]
     return family, RouteShape(
         length,
         _u32(found, _RTA_TABLE, table),
         kind,
-        _u32(found, _RTA_OIF, _first_nexthop(found)),
+        _u32(found, _RTA_OIF, first),
         protocol,
         tos,
         _u32(found, _RTA_PRIORITY, 0),
         scope,
         _u32(found, _RTA_NH_ID, 0),
+        tuple(others),
     )
 
 
@@ -262,12 +280,17 @@ def _u32(found: dict[int, bytes], kind: int, default: int) -> int:
     return number
 
 
-def _first_nexthop(found: dict[int, bytes]) -> int:
+def _nexthops(found: dict[int, bytes]) -> list[int]:
+    """The interfaces of a multipath route, by index: `struct rtnexthop`s, attributes between them."""
     multipath = found.get(_RTA_MULTIPATH, b"")
-    if len(multipath) < _NEXTHOP.size:
-        return 0
-    ifindex: int = _NEXTHOP.unpack_from(multipath)[3]
-    return ifindex
+    interfaces, offset = [], 0
+    while len(multipath) - offset >= _NEXTHOP.size:
+        length, _, _, ifindex = _NEXTHOP.unpack_from(multipath, offset)
+        if length < _NEXTHOP.size:  # RTNH_OK()
+            break
+        interfaces.append(ifindex)
+        offset += (length + 3) & ~3
+    return interfaces
 
 
 def _text(raw: bytes) -> str:
@@ -286,11 +309,18 @@ def dump_addresses(sequence: int) -> bytes:
 
 
 def dump_local_routes(sequence: int, family: int) -> bytes:
-    """The local routes of all tables of one family.
+    """The local routes of all tables of one family."""
+    return dump_routes(sequence, family, RTN_LOCAL)
 
-    The type is a filter only where the socket has NETLINK_GET_STRICT_CHK; elsewhere all routes come.
+
+def dump_routes(sequence: int, family: int, kind: int, table: int = 0) -> bytes:
+    """The routes of one type and family. table: 0 for all tables.
+
+    Type and table are filters only where the socket has NETLINK_GET_STRICT_CHK; elsewhere all routes come.
     """
-    body = _ROUTE.pack(family, 0, 0, 0, 0, 0, 0, RTN_LOCAL, 0)
+    body = _ROUTE.pack(family, 0, 0, 0, 0 if table > 255 else table, 0, 0, kind, 0)
+    if table > 255:
+        body += attribute(_RTA_TABLE, _U32.pack(table))
     return request(RTM_GETROUTE, NLM_F_DUMP, sequence, body)
 
 

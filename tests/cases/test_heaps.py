@@ -17,9 +17,10 @@ def test_case_06_config_reload_leaves_loopback_addresses(netns: Netns, tmp_path:
     for address in [*old, "10.1.0.3/32", "10.1.0.4/32"]:
         netns.ip(f"addr add {address} dev Loopback0 nodad")
     netns.listener("10.1.0.3", 179)  # bgpd: no name leads to it, but it is in use
+    netns.listener("10.1.0.4", 830)
     netns.listener("0.0.0.0", 22)  # sshd uses every address, and none in particular
     with Knot({"example.com": "switch A 10.1.0.4"}) as knot:
-        text = configuration(knot, 'interfaces = ["Loopback*"]\ndomains = ["switch.example.com:22"]')
+        text = configuration(knot, 'interfaces = ["Loopback*"]\ndomains = ["switch.example.com:830"]')
         seen = check(tmp_path, text)
         assert (seen.code, seen.kinds()) == (0, {"idle-vip": 3})  # info: below --fail-on's default
         assert check(tmp_path, text, "--fail-on", "info").code == 1
@@ -45,7 +46,8 @@ def test_case_07_seventy_services_1059_addresses(netns: Netns, tmp_path: Path) -
     netns.ip("link set kube-dummy-if up")
     addresses = [f"10.96.{number // 250}.{number % 250 + 1}" for number in range(1059)]
     netns.batch(f"addr add {address}/32 dev kube-dummy-if" for address in addresses)
-    netns.listener("0.0.0.0", 80)  # what kube-proxy's like would do for all 70
+    for address in addresses[:70]:
+        netns.listener(address, 80)  # what kube-proxy's like would do for all 70
     names = [f"service{number}" for number in range(70)]
     zone = "".join(f"{name} A {address}\n" for name, address in zip(names, addresses, strict=False))
     domains = ", ".join(f'"{name}.cluster.example:80"' for name in names)

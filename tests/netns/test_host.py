@@ -200,7 +200,7 @@ class TestCannotSee:
             for observed in (
                 host.links(),
                 host.held(),
-                host.bound(),
+                host.sockets(),
                 host.deliveries([vip])[0],
                 host.listeners([Endpoint(vip, HTTP)])[0],
             ):
@@ -215,7 +215,7 @@ class TestCannotSee:
             failed = host.generation
         assert tables(host) == dumped()
         assert host.generation > failed
-        assert isinstance(host.bound(), Known)
+        assert isinstance(host.sockets(), Known)
 
     def test_a_failure_after_success_is_no_success(self, netns: Netns, host: Host) -> None:
         """What was known before is not shown as if it were known now."""

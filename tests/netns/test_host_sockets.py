@@ -128,10 +128,26 @@ def test_bound_addresses(netns: Netns, host: Host) -> None:
     netns.listener("::ffff:127.0.0.9", 81, v6only=False)
     netns.udp("::1", 53)
     netns.udp("127.0.0.7", 54).connect(("127.0.0.1", 9))
-    bound = host.bound()
-    assert not isinstance(bound, Unknown)
-    found = {format_address(address) for address in bound.value}
+    sockets = host.sockets()
+    assert not isinstance(sockets, Unknown)
+    found = {format_address(address) for address in sockets.value.bound}
     assert found == {"192.0.2.10", "127.0.0.9", "::1", "127.0.0.7"}
+    assert not sockets.value.wildcards
+
+
+def test_wildcards(netns: Netns, host: Host) -> None:
+    """Whose addresses a socket serves that is bound to none; one that only connects out serves nobody."""
+    netns.listener("0.0.0.0", 80)
+    netns.listener("::", 443, v6only=False)
+    netns.listener("::", 22, v6only=True)
+    netns.udp("0.0.0.0", 53)
+    netns.udp("::", 123)  # dual-stack
+    sockets = host.sockets()
+    assert not isinstance(sockets, Unknown)
+    assert {f"{family} {port}" for family, port in sockets.value.wildcards} == {
+        "ipv4 80/tcp", "ipv4 443/tcp", "ipv6 443/tcp", "ipv6 22/tcp",
+        "ipv4 53/udp", "ipv4 123/udp", "ipv6 123/udp",
+    }  # fmt: skip
 
 
 def test_a_dump_reflects_every_socket_of_many(netns: Netns, host: Host) -> None:
@@ -139,6 +155,6 @@ def test_a_dump_reflects_every_socket_of_many(netns: Netns, host: Host) -> None:
     wanted = {f"10.9.{n >> 8}.{n & 255}" for n in range(700)}
     for address in wanted:
         netns.listener(address, 80)
-    bound = host.bound()
-    assert not isinstance(bound, Unknown)
-    assert {format_address(address) for address in bound.value} == wanted
+    sockets = host.sockets()
+    assert not isinstance(sockets, Unknown)
+    assert {format_address(address) for address in sockets.value.bound} == wanted

@@ -64,6 +64,7 @@ def link(data: bytes) -> LinkMessage:
         decoded["flags"],
         ipv4 and ArpSettings(_signed(ipv4["arp_ignore"]), _signed(ipv4["arp_announce"])),
         (information and information.get_attr("IFLA_INFO_SLAVE_KIND")) or "",
+        (information and information.get_attr("IFLA_INFO_KIND")) or "",
         partial=families is None,
     )
 
@@ -80,6 +81,12 @@ def address(data: bytes) -> AddressMessage | None:
     far = decoded.last("IFA_ADDRESS")
     local = decoded.last("IFA_LOCAL", far)
     times = decoded.last("IFA_CACHEINFO")
+    flags = decoded.last("IFA_FLAGS", decoded["flags"])
+    special = {
+        "lifetime": not flags & 0x80,  # IFA_F_PERMANENT
+        "broadcast address": decoded.last("IFA_BROADCAST") is not None,
+        "metric": bool(decoded.last("IFA_RT_PRIORITY", 0)),
+    }
     return AddressMessage(
         parse_address(local),
         None if far in (None, local) else parse_address(far),
@@ -89,9 +96,10 @@ def address(data: bytes) -> AddressMessage | None:
             decoded["index"],
             decoded["prefixlen"],
             decoded["scope"],
-            decoded.last("IFA_FLAGS", decoded["flags"]),
+            flags,
             decoded.last("IFA_LABEL"),
             decoded.last("IFA_PROTO"),
+            tuple(name for name, given in special.items() if given),
         ),
     )
 
@@ -114,6 +122,7 @@ def route(data: bytes) -> RouteMessage | None:
             decoded["tos"],
             decoded.last("RTA_PRIORITY", 0),
             decoded["scope"],
+            others=tuple(hop["oif"] for hop in hops[1:]) if hops else (),
         ),
         None if (source := decoded.last("RTA_PREFSRC")) is None else parse_address(source),
     )
@@ -134,6 +143,7 @@ def socket(data: bytes) -> SocketMessage:
         decoded["idiag_uid"],
         decoded["idiag_inode"],
         decoded.last("INET_DIAG_CGROUP_ID"),
+        bool(decoded.last("INET_DIAG_SKV6ONLY")),
     )
 
 

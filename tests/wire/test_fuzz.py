@@ -89,13 +89,16 @@ PARSERS = [
     ),
     pytest.param(
         "addresses", rtnetlink.parse_address, rtnetlink.RTM_NEWADDR, second.address,
-        {1: ADDRESS, 2: ADDRESS, 3: TEXT, 6: (16,), 8: (4,), 11: (1,)}, id="address",
+        {1: ADDRESS, 2: ADDRESS, 3: TEXT, 4: (4,), 6: (16,), 8: (4,), 9: (4,), 11: (1,)}, id="address",
     ),
     pytest.param(
         "routes", rtnetlink.parse_route, rtnetlink.RTM_NEWROUTE, second.route,
         {1: ADDRESS, 4: (4,), 6: (4,), 7: ADDRESS, 9: range(8, 999), 15: (4,)}, id="route",
     ),
-    pytest.param("sockets_seen", parse_socket, SOCK_DIAG_BY_FAMILY, second.socket, {21: (8,)}, id="socket"),
+    pytest.param(
+        "sockets_seen", parse_socket, SOCK_DIAG_BY_FAMILY, second.socket,
+        {11: (1,), 21: (8,)}, id="socket",
+    ),
 ]  # fmt: skip
 
 
@@ -159,13 +162,14 @@ def usual(body: bytes, fixed: int, sizes: Sizes) -> bool:
 
 
 def nested_as_sent(body: bytes, fixed: int, sent: list[bytes]) -> bool:
-    """Whether what lies deeper in a link's message was left alone, and in its place."""
+    """Whether what lies deeper in a message was left alone, and in its place."""
     return _nested(body, fixed) <= {nested for one in sent for nested in _nested(one, fixed)}
 
 
 def _nested(body: bytes, fixed: int) -> set[tuple[int, bytes]]:
     found = walk_attributes(body, fixed, len(body))
-    deep = {kind: found[kind] for kind in (18, 26) if kind in found}  # IFLA_LINKINFO, IFLA_AF_SPEC
+    # RTA_MULTIPATH, IFLA_LINKINFO, IFLA_AF_SPEC
+    deep = {kind: found[kind] for kind in (9, 18, 26) if kind in found}
     return {(kind, body[first:last]) for kind, (first, last) in deep.items()}
 
 

@@ -1,7 +1,8 @@
 """black-hole-prefix: an IPv6 prefix on a watched interface swallows what is meant for its neighbours.
 
 Source: facts/kernel.md "Locality": an IPv6 /64 on lo adds a unicast route through lo; connects to the
-neighbours time out. Unlike IPv4's, it makes none of them local.
+neighbours time out. Unlike IPv4's, it makes none of them local. On an interface behind which neighbours
+may be, the same route is what leads to them.
 """
 
 from __future__ import annotations
@@ -9,12 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lowatch.core.addresses import format_address
-from lowatch.core.findings import Finding, Kind, Subject, Undecided
+from lowatch.core.findings import Action, Change, Finding, Kind, Subject, Undecided
 from lowatch.core.observed import Unknown
 from lowatch.core.policy import Policy
 from lowatch.core.snapshot import Snapshot
-
-from .remedies import narrowing
 
 
 def black_hole_prefix(snapshot: Snapshot, _policy: Policy) -> Iterable[Finding | Undecided]:
@@ -32,5 +31,5 @@ def black_hole_prefix(snapshot: Snapshot, _policy: Policy) -> Iterable[Finding |
             ),
             f"{format_address(cause.address)}/{cause.prefixlen} on {hole.interface} routes all of "
             f"{hole.prefix} into {hole.interface}: connects to its other addresses time out",
-            (narrowing(cause),),
+            proposed=Change(Action.UNROUTE, cause),
         )

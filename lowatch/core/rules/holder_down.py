@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from shlex import quote
 
 from lowatch.core.findings import Finding, Kind, Subject, Undecided
+from lowatch.core.held import Held
 from lowatch.core.observed import Unknown
 from lowatch.core.policy import Policy
 from lowatch.core.snapshot import Snapshot
@@ -23,14 +24,26 @@ def holder_down(snapshot: Snapshot, _policy: Policy) -> Iterable[Finding | Undec
             return
     assert not isinstance(snapshot.links, Unknown)
     assert not isinstance(snapshot.held, Unknown)
-    for link in snapshot.links.value:
-        if link.up:
-            continue
-        count = sum(held.interface == link.name for held in snapshot.held.value)
+    down = {link.name: link for link in snapshot.links.value if not link.up}
+    holding: dict[str, list[Held]] = {}
+    for held in snapshot.held.value:
+        if held.interface in down:
+            holding.setdefault(held.interface, []).append(held)
+    for link in down.values():
+        count = len(holding.get(link.name, ()))
         if count:
+            harmless = link.loopback or (
+                link.kind in ("dummy", "bridge") and all(map(_brings_itself, holding[link.name]))
+            )
             effect = ": connects from this host to its own addresses time out" if link.loopback else ""
             yield Finding(
                 Subject(Kind.HOLDER_DOWN, link.name),
                 f"{link.name} is down and holds {count} address{'es' if count > 1 else ''}{effect}",
-                (f"ip link set {quote(link.name)} up",),
+                (f"ip link set {quote(link.name)} up",) if harmless else (),
+                advice="" if harmless else f"no command is offered: once up, {link.name} may draw more",
             )
+
+
+def _brings_itself(held: Held) -> bool:
+    """Whether no more than this address is routed to the interface once it is up."""
+    return held.peer is None and (held.prefix.is_host or "noprefixroute" in held.flags)

@@ -1,4 +1,4 @@
-"""idle-vip: an address is held that no known domain resolves to and no socket is bound to.
+"""idle-vip: an address is held that no known domain resolves to and that no socket serves.
 
 Source: facts/cases.md 6 (addresses that pile up over configuration reloads).
 """
@@ -7,24 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from lowatch.core.addresses import format_address, is_link_local, is_loopback
+from lowatch.core.addresses import family_name, format_address, is_link_local, is_loopback
 from lowatch.core.elapsed import rfc3339
-from lowatch.core.findings import Finding, Kind, Subject, Undecided
+from lowatch.core.findings import Action, Change, Finding, Kind, Subject, Undecided
 from lowatch.core.observed import Unknown
 from lowatch.core.policy import Policy
 from lowatch.core.snapshot import Snapshot
 
-from .remedies import removal
-
 
 def idle_vip(snapshot: Snapshot, policy: Policy) -> Iterable[Finding | Undecided]:
-    """While any answer is unknown, its domain might resolve to any address: nothing is idle for sure."""
-    for observed in (snapshot.held, snapshot.bound):
+    """While any answer is unknown, its domain might resolve to any address: nothing is idle for sure.
+
+    Where the domains were named on the command line nothing is: whom others lead to is not known.
+    """
+    if not policy.names_complete:
+        return
+    for observed in (snapshot.held, snapshot.sockets):
         if isinstance(observed, Unknown):
             yield Undecided(Kind.IDLE_VIP, observed.reason)
             return
     assert not isinstance(snapshot.held, Unknown)
-    assert not isinstance(snapshot.bound, Unknown)
+    assert not isinstance(snapshot.sockets, Unknown)
+    bound, wildcards = snapshot.sockets.value
     expected = frozenset(policy.expect)
     candidates = [
         held
@@ -33,17 +37,16 @@ def idle_vip(snapshot: Snapshot, policy: Policy) -> Iterable[Finding | Undecided
         and not is_loopback(held.address)
         and not is_link_local(held.address)
         and held.address not in snapshot.referenced
-        and held.address not in snapshot.bound.value
+        and held.address not in bound
         and held.address not in expected
     ]
-    if candidates and snapshot.crowded:
-        reason = f"{next(iter(snapshot.crowded))} has more addresses than are looked at"
-        yield Undecided(Kind.IDLE_VIP, reason)
-        return
-    if candidates and snapshot.unresolved:
-        more = len(snapshot.unresolved) - 1
-        rest = f" and {more:,} more are" if more else " is"
-        yield Undecided(Kind.IDLE_VIP, f"{next(iter(snapshot.unresolved))}{rest} unknown")
+    if candidates and wildcards:  # a listener on all addresses serves an expected port there, too
+        ports = policy.expected_ports | snapshot.service_ports
+        served = {family for family, port in wildcards if port in ports}
+        candidates = [held for held in candidates if family_name(held.address) not in served]
+    doubt = _doubt(snapshot, policy) if candidates else ""
+    if doubt:
+        yield Undecided(Kind.IDLE_VIP, doubt)
         return
     for held in candidates:
         age = held.age(snapshot.uptime)
@@ -52,5 +55,17 @@ def idle_vip(snapshot: Snapshot, policy: Policy) -> Iterable[Finding | Undecided
             Subject(Kind.IDLE_VIP, held.interface, held.address),
             f"{format_address(held.address)} has been on {held.interface}{since}, but no configured domain "
             "resolves to it and no socket is bound to it: left behind?",
-            (removal(held),),
+            proposed=Change(Action.REMOVE, held),
         )
+
+
+def _doubt(snapshot: Snapshot, policy: Policy) -> str:
+    """Why some domain may lead to any address; "" where all are known."""
+    if policy.left_out:
+        return "some configured names could not be read"
+    if snapshot.crowded:
+        return f"{next(iter(snapshot.crowded))} has more addresses than are looked at"
+    if not snapshot.unresolved:
+        return ""
+    more = len(snapshot.unresolved) - 1
+    return f"{next(iter(snapshot.unresolved))}{f' and {more:,} more are' if more else ' is'} unknown"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from shlex import quote
 
-from lowatch.core.addresses import Prefix, format_address, host_length
-from lowatch.core.findings import Finding, Kind, Subject, Undecided
+from lowatch.core.addresses import format_address, host_length
+from lowatch.core.findings import Action, Change, Finding, Kind, Subject, Undecided
+from lowatch.core.held import Held
 from lowatch.core.observed import Unknown
 from lowatch.core.policy import Policy
 from lowatch.core.snapshot import Snapshot
@@ -22,10 +22,9 @@ def missing_vip(snapshot: Snapshot, policy: Policy) -> Iterable[Finding | Undeci
     for address in policy.expect:
         if address in present or any(prefix.covers(address) for prefix in routes):
             continue
-        host = Prefix(address, host_length(address))
         yield Finding(
             Subject(Kind.MISSING_VIP, address=address),
             f"{format_address(address)} is expected on this host, but is not held on "
             f"{', '.join(policy.interfaces)}",
-            (f"ip address add {host} dev {quote(interface)}",),
+            proposed=Change(Action.ADD, Held(address, host_length(address), interface)),
         )

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from lowatch.core.addresses import Port, is_loopback
-from lowatch.core.findings import Finding, Kind, Subject, Undecided
+from lowatch.core.addresses import Port, format_address, is_loopback, is_v4
+from lowatch.core.findings import Action, Change, Finding, Kind, Subject, Undecided
 from lowatch.core.policy import Domain
 from lowatch.core.snapshot import DomainView, LocalAnswer
 from lowatch.core.verdicts import JudgedEndpoint, Verdict, any_of
 
-from .remedies import narrowing, removal
 from .resolution import Resolution, resolution_of
 
 
@@ -49,12 +48,24 @@ def _finding(
 ) -> Finding:
     siblings = domain.ports if any_of(domain, view) and len(domain.ports) > 1 else ()
     ports = _listed(siblings or (endpoint.port,))
+    change = _change(local)
     return Finding(
         Subject(Kind.ORPHAN_VIP, endpoint.interface, endpoint.address, domain.name, endpoint.port),
         f"{resolution(endpoint)}, {_where(local)}, but nothing on this host "
         f"listens on {ports}: requests from here fail",
-        _fix(local),
-        siblings,
+        any_of=siblings,
+        advice=_advice(local, ports, change),
+        proposed=change,
+    )
+
+
+def _advice(local: LocalAnswer, ports: str, change: Change | None) -> str:
+    """Somebody relies on the name: to bring its service back comes before everything else."""
+    start = f"start what serves {ports} on {format_address(local.address)}"
+    if is_loopback(local.address):
+        return f"{start}, or correct the answer: every host has this address"
+    return (
+        start if change is not None else f"{start}; no command is offered: several prefixes make it local"
     )
 
 
@@ -75,10 +86,16 @@ def _where(local: LocalAnswer) -> str:
     return f"made local by a wider prefix on {local.interface}"
 
 
-def _fix(local: LocalAnswer) -> tuple[str, ...]:
+def _change(local: LocalAnswer) -> Change | None:
+    """What would take the address away from here, if anything does so alone."""
     if is_loopback(local.address):
-        return ()  # every host has it: the answer is wrong, not the address
+        return None  # every host has it: the answer is wrong, not the address
     if local.held is not None:
-        return (removal(local.held),)
+        return Change(Action.REMOVE, local.held)
+    # In IPv6 an address brings no more than itself: only a route makes others local.
+    makers = [one for one in local.covering if one.by == "route" or is_v4(one.address)]
+    if len(makers) != 1:
+        return None
     # The address that brought the prefix may well be served: it stays.
-    return tuple(narrowing(held) if held.by == "address" else removal(held) for held in local.covering)
+    (maker,) = makers
+    return Change(Action.NARROW if maker.by == "address" else Action.REMOVE, maker)

@@ -1,34 +1,45 @@
-"""The commands that would take an address or a route away. Shown, never run."""
+"""The commands that make a change. Shown, never run."""
 
 from __future__ import annotations
 
 from shlex import quote
 
-from lowatch.core.addresses import Prefix, format_address, is_v4
+from lowatch.core.addresses import Prefix, format_address, host_length, is_v4
+from lowatch.core.findings import Action, Change
 from lowatch.core.held import Held
+
+
+def command(change: Change) -> str:
+    """One line for a shell."""
+    held = change.held
+    match change.action:
+        case Action.REMOVE:
+            return removal(held)
+        case Action.NARROW:
+            # Added first: the address is there all the time. It becomes a primary one, for no other
+            # IPv4 prefix of that length covers it.
+            return f"{_addition(held)} && {removal(held)}"
+        case Action.UNROUTE:
+            # The address stays as it is, with all its flags; only its route goes.
+            return f"ip -6 route del {held.prefix} dev {quote(held.interface)}"
+        case Action.ADD:
+            return _addition(held)
 
 
 def removal(held: Held) -> str:
     """What undoes exactly this: `ip address del` or `ip route del local`."""
     if held.by == "route":
-        return route_removal(Prefix(held.address, held.prefixlen), held.interface, held.table)
-    local = format_address(held.address)
-    if held.peer is not None:
-        local += f" peer {format_address(held.peer)}"
-    return f"ip address del {local}/{held.prefixlen} dev {quote(held.interface)}"
+        return _route_removal(held)
+    return f"ip address del {format_address(held.address)}/{held.prefixlen} dev {quote(held.interface)}"
 
 
-def route_removal(prefix: Prefix, interface: str, table: int | None) -> str:
-    ip = "ip" if is_v4(prefix.address) else "ip -6"
-    name = "local" if table in (None, 255) else str(table)
-    where = format_address(prefix.address) if prefix.is_host else str(prefix)
-    return f"{ip} route del local {where} dev {quote(interface)} table {name}"
+def _route_removal(held: Held) -> str:
+    ip = "ip" if is_v4(held.address) else "ip -6"
+    table = "local" if held.table in (None, 255) else str(held.table)
+    where = format_address(held.address) if held.prefix.is_host else str(held.prefix)
+    return f"{ip} route del local {where} dev {quote(held.interface)} table {table}"
 
 
-def narrowing(held: Held) -> str:
-    """What keeps the address, and drops the prefix that came with it."""
-    host = Prefix(held.address, len(held.address) * 8)
-    steps = [f"ip address add {host} dev {quote(held.interface)}", removal(held)]
-    if not is_v4(held.address):
-        steps.reverse()  # an interface has an IPv6 address once, whatever its prefix
-    return " && ".join(steps)
+def _addition(held: Held) -> str:
+    host = Prefix(held.address, host_length(held.address))
+    return f"ip address add {host} dev {quote(held.interface)}"

@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lowatch.core.addresses import LOOPBACK_V4, LOOPBACK_V6, Address, Prefix, format_address
-from lowatch.core.findings import Finding, Kind, Subject, Undecided
-from lowatch.core.held import LocalPrefix
+from lowatch.core.findings import Action, Change, Finding, Kind, Subject, Undecided
+from lowatch.core.held import Held, LocalPrefix
 from lowatch.core.observed import Unknown
 from lowatch.core.policy import Policy
 from lowatch.core.snapshot import Snapshot
-
-from .remedies import narrowing, route_removal
 
 _NAMES_SHOWN = 3
 
@@ -41,9 +39,9 @@ def wide_prefix(snapshot: Snapshot, _policy: Policy) -> Iterable[Finding | Undec
                 local.prefix.address,
                 prefixlen=local.prefix.length,
             ),
-            f"{_cause(local)} makes {_count(local.prefix.size)} addresses local to this host"
+            f"{_cause(local)} makes {_count(local)} addresses local to this host"
             f"{_shadowed(strays, local.prefix, complete=not (snapshot.unresolved or snapshot.crowded))}",
-            _fix(local),
+            proposed=_change(local),
         )
 
 
@@ -53,8 +51,14 @@ def _cause(local: LocalPrefix) -> str:
     return f"{format_address(local.cause.address)}/{local.cause.prefixlen} on {local.interface}"
 
 
-def _count(size: int) -> str:
+def _count(local: LocalPrefix) -> str:
     """Beyond a /96 the figure says less than its power."""
+    if local.size is None:
+        return f"up to {_figure(local.prefix.size)}"
+    return _figure(local.size)
+
+
+def _figure(size: int) -> str:
     return f"{size:,}" if size <= 1 << 32 else f"2^{size.bit_length() - 1}"
 
 
@@ -68,7 +72,9 @@ def _shadowed(strays: list[tuple[str, Address]], prefix: Prefix, *, complete: bo
     return f" and shadows {len(names)} configured domain{plural}: {', '.join(names[:3])}{more}"
 
 
-def _fix(local: LocalPrefix) -> tuple[str, ...]:
-    if local.cause is None:
-        return (route_removal(local.prefix, local.interface, local.table),)
-    return (narrowing(local.cause),)
+def _change(local: LocalPrefix) -> Change:
+    if local.cause is not None:
+        return Change(Action.NARROW, local.cause)
+    prefix = local.prefix
+    route = Held(prefix.address, prefix.length, local.interface, "route", table=local.table)
+    return Change(Action.REMOVE, route)

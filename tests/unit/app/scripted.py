@@ -30,10 +30,11 @@ from lowatch.core.arp import NOBODY, Arp
 from lowatch.core.held import NOT_ROUTED, Course, Delivery, Held, Link, LocalRoute
 from lowatch.core.judgement import Judgement
 from lowatch.core.lifecycle import Now
-from lowatch.core.listeners import Connect, Endpoint, Listener
+from lowatch.core.listeners import Connect, Endpoint, Listener, Sockets
 from lowatch.core.observed import Known, Unknown
 from lowatch.core.policy import Domain, Policy
 from lowatch.core.snapshot import Snapshot
+from lowatch.core.surroundings import Route, Surroundings
 from lowatch.core.views import all_given
 from lowatch.kernel.asked import Asked
 from lowatch.kernel.netlink import RequestSocket
@@ -208,8 +209,21 @@ class ScriptedHost:
     def courses(self, endpoints: Sequence[Endpoint]) -> list[Course | Unknown]:
         raise NotImplementedError("they do not differ")
 
-    def bound(self) -> Known[frozenset[Address]] | Unknown:
-        return REFUSED if self._world.no_bound else Known(self._world.bound)
+    def sockets(self) -> Known[Sockets] | Unknown:
+        return REFUSED if self._world.no_bound else Known(Sockets(self._world.bound))
+
+    def led_away(self, table: int, *, v4: bool) -> Known[frozenset[Prefix]] | Unknown:
+        return Known(frozenset())
+
+    def surroundings(self) -> Known[Surroundings] | Unknown:
+        links, sockets = self.links(), self.sockets()
+        if isinstance(links, Unknown) or isinstance(sockets, Unknown):
+            return OVERRUN
+        wide = tuple(Route(route.prefix, "local", ("lo",), route.table) for route in self.wide_routes())
+        return Known(Surroundings(links.value, routes=wide, sockets=sockets.value))
+
+    def swallows(self, ifindex: int) -> bool:
+        return ifindex == LO
 
 
 class ScriptedResolver:

@@ -71,7 +71,7 @@ def unsure(of: Answer) -> DomainView:
         ({"links": DEAF}, [OVERRUN]),
         ({"held": DEAF}, [OVERRUN]),
         ({"held": DEAF, "links": DEAF, "prefixes": DEAF}, [OVERRUN]),
-        ({"bound": BLIND}, [Problem("sock_diag", "Operation not permitted")]),
+        ({"sockets": BLIND}, [Problem("sock_diag", "Operation not permitted")]),
         (
             {"domains": {WWW: view(local(VIP, *seen(("80", BLIND))))}},
             [Problem("kernel", f"{WWW} 80/tcp: sock_diag: Operation not permitted")],
@@ -96,7 +96,7 @@ def unsure(of: Answer) -> DomainView:
         ),
     ],
     ids=[
-        "links", "held", "the same thrice", "bound", "listener", "locality", "A", "AAAA",
+        "links", "held", "the same thrice", "sockets", "listener", "locality", "A", "AAAA",
         "both", "unknown, with addresses kept", "locality of another view's address",
     ],
 )  # fmt: skip

@@ -6,13 +6,26 @@ from typing import Any
 
 import pytest
 
-from lowatch.core.addresses import parse_address
-from lowatch.core.findings import Finding, Kind, Severity, Subject, Undecided
+from lowatch.core.addresses import parse_port
+from lowatch.core.findings import Action, Change, Finding, Kind, Severity, Subject, Undecided
 from lowatch.core.held import Held
+from lowatch.core.listeners import Sockets
 from lowatch.core.observed import Known
 from lowatch.core.policy import Policy
 from lowatch.core.rules.idle_vip import idle_vip
-from tests.unit.core.worlds import BLIND, DEAF, VIP, WWW, held, only_finding, route, snapshot, subjects
+from tests.unit.core.worlds import (
+    BLIND,
+    DEAF,
+    VIP,
+    VIP6,
+    WWW,
+    domain,
+    held,
+    only_finding,
+    route,
+    snapshot,
+    subjects,
+)
 
 POLICY = Policy()
 SHOP = {"shop.example.com": ("SERVFAIL", "")}
@@ -30,7 +43,7 @@ def test_an_address_that_nobody_names_and_nobody_uses() -> None:
         "192.0.2.10 has been on lo since 1970-01-12T11:46:40Z, but no configured domain resolves to it and "
         "no socket is bound to it: left behind?"
     )
-    assert finding.fix == ("ip address del 192.0.2.10/32 dev lo",)
+    assert finding.proposed == Change(Action.REMOVE, held(VIP, created=86_400.0 - 7_200))
 
 
 def test_since_when_and_not_for_how_long() -> None:
@@ -67,14 +80,14 @@ def test_an_address_counts_whatever_its_prefix(prefixlen: int) -> None:
 def test_a_host_route_counts_too() -> None:
     finding = only_finding(judged(route("192.0.2.10/32")))
     assert finding.subject == Subject(Kind.IDLE_VIP, "lo", VIP)
-    assert finding.fix == ("ip route del local 192.0.2.10 dev lo table local",)
+    assert finding.proposed == Change(Action.REMOVE, route("192.0.2.10/32"))
 
 
 @pytest.mark.parametrize(
     ("policy", "rest"),
     [
         (POLICY, {"referenced": frozenset({VIP})}),
-        (POLICY, {"bound": Known(frozenset({VIP}))}),
+        (POLICY, {"sockets": Known(Sockets(frozenset({VIP})))}),
         (Policy(expect=(VIP,)), {}),
     ],
     ids=["a domain resolves to it", "a socket is bound to it", "it is expected"],
@@ -85,17 +98,49 @@ def test_what_speaks_for_it(policy: Policy, rest: dict[str, Any]) -> None:
     assert [one.address for one in subjects(found)] == [other.address]
 
 
-def test_a_wildcard_listener_does_not_speak_for_it() -> None:
-    """0.0.0.0 is bound on every host."""
-    found = judged(held(VIP), bound=Known(frozenset({parse_address("0.0.0.0"), parse_address("::")})))
-    assert [one.address for one in subjects(found)] == [VIP]
+@pytest.mark.parametrize(
+    ("family", "port", "policy", "idle"),
+    [
+        ("ipv4", "80/tcp", POLICY, [VIP6]),
+        ("ipv6", "443/tcp", POLICY, [VIP]),
+        ("ipv4", "22/tcp", POLICY, [VIP, VIP6]),
+        ("ipv4", "22/tcp", Policy(domains={"a.example": domain("a.example", "22/tcp")}), [VIP6]),
+        ("ipv4", "80/udp", POLICY, [VIP, VIP6]),
+        ("ipv4", "5222/tcp", POLICY, [VIP6]),
+    ],
+)
+def test_a_listener_on_all_addresses_serves_an_expected_port_here_too(
+    family: str, port: str, policy: Policy, idle: list[bytes]
+) -> None:
+    """Expected by some name, by default, or by an SRV record. sshd's is bound on every host."""
+    wildcards = Sockets(wildcards=frozenset({(family, parse_port(port))}))
+    found = judged(
+        held(VIP),
+        held(VIP6),
+        policy=policy,
+        sockets=Known(wildcards),
+        service_ports=frozenset({parse_port("5222/tcp")}),
+    )
+    assert [one.address for one in subjects(found)] == idle
+
+
+def test_names_from_the_command_line_say_nothing_of_other_addresses() -> None:
+    assert judged(held(VIP), policy=POLICY.narrowed_to({})) == []
+    assert judged(held(VIP), policy=POLICY.narrowed_to({}), unresolved=SHOP) == []
+
+
+def test_names_that_could_not_be_read_may_lead_anywhere() -> None:
+    policy = Policy(left_out=True)
+    assert judged(held(VIP), policy=policy) == [
+        Undecided(Kind.IDLE_VIP, "some configured names could not be read")
+    ]
 
 
 @pytest.mark.parametrize(
     ("rest", "reason"),
     [
         ({"held": DEAF}, "the receive buffer overran"),
-        ({"bound": BLIND}, "Operation not permitted"),
+        ({"sockets": BLIND}, "Operation not permitted"),
         ({"unresolved": SHOP}, "shop.example.com is unknown"),
         ({"unresolved": {**SHOP, "b.example.com": ("", "x")}}, "shop.example.com and 1 more are unknown"),
     ],

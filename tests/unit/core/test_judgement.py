@@ -227,7 +227,7 @@ def undecided_kinds(world: Snapshot) -> set[Kind]:
         ("prefixes", {Kind.WIDE_PREFIX}),
         ("black_holes", {Kind.BLACK_HOLE_PREFIX}),
         ("arp", {Kind.ARP_LEAK}),
-        ("bound", {Kind.IDLE_VIP}),
+        ("sockets", {Kind.IDLE_VIP}),
     ],
 )
 def test_each_unknown_observation_leaves_its_rules_undecided(unknown: str, kinds: set[Kind]) -> None:

@@ -96,9 +96,25 @@ def test_what_stays_as_it_is_stays_the_same_object() -> None:
     assert life.only is pending
     life.judged(SHOWS, 30)
     firing = life.only
-    life.judged(UNKNOWN, 40)
-    life.judged(SHOWS, 50)
+    life.judged(SHOWS, 40)
     assert life.only is firing
+    life.judged(UNKNOWN, 50)
+    unjudged = life.only
+    life.judged(UNKNOWN, 60)
+    assert life.only is unjudged
+
+
+def test_no_fix_is_offered_for_what_cannot_be_judged_or_is_gone() -> None:
+    """It was harmless when it was offered; what has become of that nobody knows."""
+    life = Life()
+    life.judged(SHOWS, 0)
+    assert life.only.finding.fix
+    life.judged(UNKNOWN, 1)
+    assert not life.only.finding.fix
+    assert life.judged(SHOWS, 30) == "firing FIRING"
+    assert life.only.finding.fix
+    life.judged(GONE, 31)
+    assert not life.only.finding.fix
 
 
 def test_what_vanishes_before_it_fired_is_never_mentioned() -> None:
@@ -122,13 +138,13 @@ def test_flapping_says_nothing() -> None:
 def test_unknown_neither_clears_nor_raises() -> None:
     life = Life()
     life.judged(SHOWS, 0)
-    before = life.last.tracked
+    before = life.only
     assert life.judged(UNKNOWN, 1_000) == "pending"
-    assert life.last.tracked == before
+    assert replace(life.only, finding=before.finding) == before
     life.judged(SHOWS, 1_001)
-    before = life.last.tracked
+    before = life.only
     assert life.judged(UNKNOWN, 5_000) == "firing"
-    assert life.last.tracked == before
+    assert replace(life.only, finding=before.finding) == before
     assert Life().judged(UNKNOWN, 0) == ""
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from lowatch.core.addresses import parse_address
 from lowatch.core.answers import Answer, Service, Status, View
-from lowatch.core.findings import Finding, Kind, Severity, Subject, Undecided
+from lowatch.core.findings import Action, Change, Finding, Kind, Severity, Subject, Undecided
 from lowatch.core.held import Held
 from lowatch.core.listeners import Connect
 from lowatch.core.policy import Domain
@@ -50,7 +50,8 @@ def test_the_canonical_case() -> None:
         "www.example.com resolves to 192.0.2.10, held on lo, but nothing on this host listens on "
         "80/tcp: requests from here fail"
     )
-    assert finding.fix == ("ip address del 192.0.2.10/32 dev lo",)
+    assert finding.proposed == Change(Action.REMOVE, held(VIP))
+    assert not finding.fix  # which is for fixes.py to offer
 
 
 @pytest.mark.parametrize(
@@ -123,92 +124,54 @@ def test_a_stale_answer_is_told_as_such() -> None:
 LOOPBACK = parse_address("127.0.0.1")
 WITH_24 = held("192.0.2.1", 24)
 V6_64 = held("2001:db8::1", 64)
+HOST_ROUTE = route("192.0.2.10/32")
+OF_66 = route("192.0.2.10/32", origin="proto 66")
+ANYIP, ANYIP6 = route("192.0.0.0/16"), route("2001:db8::/48")
 
 
 @pytest.mark.parametrize(
-    ("address", "held_by", "covering", "where", "fix"),
+    ("address", "held_by", "covering", "where", "change"),
     [
-        (VIP, held(VIP), (), "held on lo", ["ip address del 192.0.2.10/32 dev lo"]),
-        (VIP, held(VIP, 24), (), "held on lo", ["ip address del 192.0.2.10/24 dev lo"]),
-        (
-            VIP,
-            held(VIP, 24, peer=parse_address("192.0.2.99")),
-            (),
-            "held on lo",
-            ["ip address del 192.0.2.10 peer 192.0.2.99/24 dev lo"],
-        ),
-        (VIP6, held(VIP6), (), "held on lo", ["ip address del 2001:db8::10/128 dev lo"]),
-        (
-            VIP,
-            route("192.0.2.10/32"),
-            (),
-            "made local by a route through lo",
-            ["ip route del local 192.0.2.10 dev lo table local"],
-        ),
-        (
-            VIP,
-            route("192.0.2.10/32", origin="proto 66"),
-            (),
-            "made local by a route (proto 66) through lo",
-            ["ip route del local 192.0.2.10 dev lo table local"],
-        ),
-        (
-            VIP6,
-            route("2001:db8::10/128", table=100),
-            (),
-            "made local by a route through lo",
-            ["ip -6 route del local 2001:db8::10 dev lo table 100"],
-        ),
-        (
-            VIP,
-            None,
-            (route("192.0.2.0/24"),),
-            "made local by a wider prefix on lo",
-            ["ip route del local 192.0.2.0/24 dev lo table local"],
-        ),
-        (
-            VIP,
-            None,
-            (WITH_24,),
-            "made local by a wider prefix on lo",
-            ["ip address add 192.0.2.1/32 dev lo && ip address del 192.0.2.1/24 dev lo"],
-        ),
-        (
-            VIP,
-            None,
-            (WITH_24, route("192.0.0.0/16")),
-            "made local by a wider prefix on lo",
-            [
-                "ip address add 192.0.2.1/32 dev lo && ip address del 192.0.2.1/24 dev lo",
-                "ip route del local 192.0.0.0/16 dev lo table local",
-            ],
-        ),
-        (
-            VIP6,
-            None,
-            (V6_64,),
-            "made local by a wider prefix on lo",
-            ["ip address del 2001:db8::1/64 dev lo && ip address add 2001:db8::1/128 dev lo"],
-        ),
-        (LOOPBACK, held("127.0.0.1", 8), (), "held on lo", []),
-        (parse_address("127.0.0.2"), None, (held("127.0.0.1", 8),), "a loopback address of lo", []),
-        (parse_address("::1"), held("::1"), (), "held on lo", []),
+        (VIP, held(VIP), (), "held on lo", Change(Action.REMOVE, held(VIP))),
+        (VIP6, held(VIP6, 64), (), "held on lo", Change(Action.REMOVE, held(VIP6, 64))),
+        (VIP, HOST_ROUTE, (), "made local by a route through lo", Change(Action.REMOVE, HOST_ROUTE)),
+        (VIP, OF_66, (), "made local by a route (proto 66) through lo", Change(Action.REMOVE, OF_66)),
+        (VIP, None, (ANYIP,), "made local by a wider prefix on lo", Change(Action.REMOVE, ANYIP)),
+        (VIP, None, (WITH_24,), "made local by a wider prefix on lo", Change(Action.NARROW, WITH_24)),
+        (VIP, None, (WITH_24, ANYIP), "made local by a wider prefix on lo", None),
+        (VIP6, None, (V6_64, ANYIP6), "made local by a wider prefix on lo", Change(Action.REMOVE, ANYIP6)),
+        (LOOPBACK, held("127.0.0.1", 8), (), "held on lo", None),
+        (parse_address("127.0.0.2"), None, (held("127.0.0.1", 8),), "a loopback address of lo", None),
+        (parse_address("::1"), held("::1"), (), "held on lo", None),
     ],
 )
-def test_where_it_is_and_what_takes_it_away(
-    address: bytes, held_by: Held | None, covering: tuple[Held, ...], where: str, fix: list[str]
+def test_where_it_is_and_what_would_take_it_away(
+    address: bytes, held_by: Held | None, covering: tuple[Held, ...], where: str, change: Change | None
 ) -> None:
-    """A loopback address is every host's: the answer is wrong, and no removal is advised."""
+    """A loopback address is every host's: the answer is wrong, and no removal is proposed."""
     www = view(local(address, *seen(("80", None)), held=held_by, covering=covering))  # type: ignore[arg-type]
     finding = only_finding(judged(www))
     assert f", {where}, but nothing" in finding.message
-    assert list(finding.fix) == fix
+    assert finding.proposed == change
 
 
-def test_interface_names_are_quoted() -> None:
-    """They may hold anything but a slash and white space."""
-    www = view(local(VIP, *seen(("80", None)), interface="a;b", held=held(VIP, interface="a;b")))
-    assert only_finding(judged(www)).fix == ("ip address del 192.0.2.10/32 dev 'a;b'",)
+def test_the_first_advice_is_to_bring_the_service_back() -> None:
+    silent = view(local(VIP, *seen(("80", None), ("443", None))))
+    findings, _ = split(judged(silent, domain()))
+    assert {one.advice for one in findings} == {"start what serves 80/tcp or 443/tcp on 192.0.2.10"}
+    findings, _ = split(judged(silent, domain(any_of=False)))
+    assert [one.advice for one in findings] == [
+        "start what serves 80/tcp on 192.0.2.10",
+        "start what serves 443/tcp on 192.0.2.10",
+    ]
+    loopback = view(local(LOOPBACK, *seen(("80", None)), held=held("127.0.0.1", 8)))
+    assert only_finding(judged(loopback)).advice == (
+        "start what serves 80/tcp on 127.0.0.1, or correct the answer: every host has this address"
+    )
+    twice = view(local(VIP, *seen(("80", None)), held=None, covering=(WITH_24, ANYIP)))
+    assert only_finding(judged(twice)).advice.endswith(
+        "; no command is offered: several prefixes make it local"
+    )
 
 
 def test_unknown_endpoint_is_undecided() -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from lowatch.core.addresses import parse_address, parse_prefix
-from lowatch.core.findings import Finding, Kind, Severity, Subject, Undecided
-from lowatch.core.held import BlackHole, LocalPrefix
+from lowatch.core.findings import Action, Change, Finding, Kind, Severity, Subject, Undecided
+from lowatch.core.held import BlackHole, Held, LocalPrefix
 from lowatch.core.observed import Known
 from lowatch.core.policy import Policy
 from lowatch.core.rules.black_hole_prefix import black_hole_prefix
@@ -34,23 +34,25 @@ def test_an_address_with_a_wide_prefix() -> None:
     assert finding.message == (
         "192.0.2.1/24 on lo makes 256 addresses local to this host and shadows no configured domain"
     )
-    assert finding.fix == ("ip address add 192.0.2.1/32 dev lo && ip address del 192.0.2.1/24 dev lo",)
+    assert finding.proposed == Change(Action.NARROW, WITH_24)
 
 
 @pytest.mark.parametrize(
-    ("prefix", "fix"),
+    "prefix",
     [
-        (wide("10.9.0.0/16"), "ip route del local 10.9.0.0/16 dev lo table local"),
-        (wide("10.9.0.0/16", table=100), "ip route del local 10.9.0.0/16 dev lo table 100"),
-        (wide("2001:db8::/48"), "ip -6 route del local 2001:db8::/48 dev lo table local"),
-        (wide("0.0.0.0/0", interface="du mmy"), "ip route del local 0.0.0.0/0 dev 'du mmy' table local"),
+        wide("10.9.0.0/16"),
+        wide("10.9.0.0/16", table=100),
+        wide("2001:db8::/48"),
+        wide("0.0.0.0/0", interface="dummy0"),
     ],
 )
-def test_a_local_route(prefix: LocalPrefix, fix: str) -> None:
+def test_a_local_route(prefix: LocalPrefix) -> None:
     """AnyIP: no address brought it."""
     finding = only_finding(judged(prefix))
     assert finding.message.startswith(f"the local route {prefix.prefix} through {prefix.interface} makes ")
-    assert finding.fix == (fix,)
+    network, length = prefix.prefix
+    expected = Held(network, length, prefix.interface, "route", table=prefix.table)
+    assert finding.proposed == Change(Action.REMOVE, expected)
 
 
 @pytest.mark.parametrize(
@@ -66,6 +68,14 @@ def test_a_local_route(prefix: LocalPrefix, fix: str) -> None:
 )
 def test_how_many(prefix: str, count: str) -> None:
     assert f" makes {count} local" in only_finding(judged(wide(prefix))).message
+
+
+@pytest.mark.parametrize(
+    ("size", "count"), [(128, " makes 128 addresses local"), (None, " makes up to 256 addresses local")]
+)
+def test_how_many_are_left(size: int | None, count: str) -> None:
+    """Where routes inside lead others away, or may do so."""
+    assert count in only_finding(judged(wide("192.0.2.0/24")._replace(size=size))).message
 
 
 @pytest.mark.parametrize("prefix", ["127.0.0.0/8", "::1/128"])
@@ -131,7 +141,7 @@ def test_black_hole() -> None:
     assert finding.message == (
         "2001:db8::1/64 on lo routes all of 2001:db8::/64 into lo: connects to its other addresses time out"
     )
-    assert finding.fix == ("ip address del 2001:db8::1/64 dev lo && ip address add 2001:db8::1/128 dev lo",)
+    assert finding.proposed == Change(Action.UNROUTE, cause)
 
 
 def test_unknown_black_holes_are_undecided() -> None:

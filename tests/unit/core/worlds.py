@@ -10,7 +10,7 @@ from lowatch.core.answers import Answer, RRset, Status
 from lowatch.core.arp import NOBODY
 from lowatch.core.findings import Finding, Subject, Undecided
 from lowatch.core.held import Held, LocalPrefix
-from lowatch.core.listeners import Connect, Listener
+from lowatch.core.listeners import Connect, Listener, Sockets
 from lowatch.core.observed import Known, Unknown
 from lowatch.core.policy import Domain
 from lowatch.core.snapshot import DomainView, LocalAnswer, PortView, Snapshot
@@ -89,13 +89,15 @@ def snapshot(*holding: Held, **rest: Any) -> Snapshot:
         "prefixes": Known(()),
         "black_holes": Known(()),
         "arp": Known(NOBODY),
-        "bound": Known(frozenset()),
+        "sockets": Known(Sockets()),
     }
     return Snapshot(**{**known, **rest})
 
 
 def wide(prefix: str, cause: Held | None = None, interface: str = "lo", table: int = 255) -> LocalPrefix:
-    return LocalPrefix(parse_prefix(prefix), interface, table, cause)
+    """All of it is local."""
+    parsed = parse_prefix(prefix)
+    return LocalPrefix(parsed, interface, table, cause, parsed.size)
 
 
 def split(

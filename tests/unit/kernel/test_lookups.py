@@ -7,6 +7,7 @@ from struct import pack
 
 import pytest
 
+from lowatch.core import listeners as core
 from lowatch.core.addresses import Address, parse_address, parse_port
 from lowatch.core.held import NOT_ROUTED, Delivery
 from lowatch.core.listeners import Endpoint, Listener
@@ -189,7 +190,8 @@ def test_bound_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
         socket_reply(Address(bytes(16)), family=10), done(),
     ]  # fmt: skip
     listeners = Listeners(asking(monkeypatch, script), NO_UNITS, Arrivals())
-    assert listeners.bound() == Known(frozenset({VIP, VIP6, bytes(16)}))
+    wildcards = frozenset((family, parse_port("80/udp")) for family in ("ipv4", "ipv6"))
+    assert listeners.sockets() == Known(core.Sockets(frozenset({VIP, VIP6}), wildcards))
 
 
 @pytest.mark.parametrize(
@@ -203,7 +205,7 @@ def test_bound_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_bound_addresses_unknown(monkeypatch: pytest.MonkeyPatch, script: list[Said], reason: str) -> None:
     """One dump of the four that fails makes the whole unknown: a part would show others as idle."""
-    found = Listeners(asking(monkeypatch, script), NO_UNITS, Arrivals()).bound()
+    found = Listeners(asking(monkeypatch, script), NO_UNITS, Arrivals()).sockets()
     assert isinstance(found, Unknown)
     assert reason in found.reason
 

@@ -167,7 +167,7 @@ def test_what_is_held_in_full() -> None:
     assert list(tables.held()) == [
         Held(
             parse_address("192.0.2.10"), 24, "lo", "address", "lo:vip", ("secondary", "noprefixroute"),
-            created=123.0,
+            created=123.0, special=("lifetime",),
         ),
         Held(
             parse_address("10.5.0.1"), 32, "lo",

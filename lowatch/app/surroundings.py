@@ -1,0 +1,47 @@
+"""What lies around the addresses that some finding would change: asked only where there is one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from lowatch.core.findings import Action, Change
+from lowatch.core.fixes import with_fixes
+from lowatch.core.judgement import Judgement
+from lowatch.core.observed import Known, Unknown
+from lowatch.core.policy import Policy
+from lowatch.core.snapshot import Snapshot
+from lowatch.core.surroundings import Surroundings
+
+from .ports import Host, Resolver
+
+
+class FixesWeighed:
+    """Asks once for the same changes, until the host is looked at again: listing the rest costs."""
+
+    def __init__(self, host: Host, resolver: Resolver) -> None:
+        self._host = host
+        self._resolver = resolver
+        self._asked: tuple[Change, ...] = ()
+        self._found: Known[Surroundings] | Unknown | None = None
+
+    def forget(self) -> None:
+        self._found = None
+
+    def weigh(self, snapshot: Snapshot, judgement: Judgement, policy: Policy) -> tuple[Snapshot, Judgement]:
+        """The snapshot with all that the fixes depend on, and the judgement with those that are offered."""
+        changes = tuple(one.proposed for one in judgement.findings if one.proposed is not None)
+        if not changes:
+            return snapshot, judgement
+        if self._found is None or changes != self._asked:
+            self._asked, self._found = changes, self._host.surroundings()
+        if isinstance(self._found, Known):
+            at = self._resolver.at
+            missing = (change.held.address for change in changes if change.action is Action.ADD)
+            self._found = Known(
+                self._found.value._replace(
+                    nameservers=self._resolver.stub_addresses,
+                    wanted=frozenset(address for address in missing if at(address)),
+                )
+            )
+        snapshot = replace(snapshot, surroundings=self._found)
+        return snapshot, with_fixes(judgement, snapshot, policy)

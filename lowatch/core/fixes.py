@@ -1,0 +1,138 @@
+"""Which fix is offered for a finding, and why none is.
+
+A change is offered only where it is shown, from all that was observed, to take nothing else away and to
+cure what the finding is about. docs/internals/fixes.md lists what speaks against one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from .addresses import Address, Port, family_name, is_v4
+from .findings import Action, Change, Finding
+from .ground import Ground
+from .held import Held
+from .judgement import Judgement
+from .observed import Unknown
+from .policy import Policy
+from .rules.remedies import command
+from .snapshot import Snapshot
+from .surroundings import Surroundings
+from .uses import Use, Uses, uses
+
+_OTHERWISE: Mapping[tuple[Action, str], str] = {
+    (Action.REMOVE, "address"): "if it has moved for good, remove the address",
+    (Action.REMOVE, "route"): "if it has moved for good, remove the local route",
+    (Action.NARROW, "address"): "if it is served elsewhere, give up the prefix",
+}
+
+
+def with_fixes(judgement: Judgement, snapshot: Snapshot, policy: Policy) -> Judgement:
+    """The judgement, with the command of each finding that proposes a change, or why there is none."""
+    if not any(finding.proposed for finding in judgement.findings):
+        return judgement
+    harm_of = _harm_of(judgement, snapshot, policy)
+    return judgement.with_findings(
+        finding if finding.proposed is None else _settled(finding, finding.proposed, harm_of)
+        for finding in judgement.findings
+    )
+
+
+def _settled(finding: Finding, change: Change, harm_of: _Scales | Unknown) -> Finding:
+    """To bring back what is missing comes first: that is the rule's own advice."""
+    harm = harm_of.reason if isinstance(harm_of, Unknown) else harm_of(change)
+    first = finding.advice
+    if harm:
+        none = f"no command is offered: {harm}"
+        return replace(finding, proposed=None, advice=f"{first}; {none}" if first else none)
+    if first:
+        first = f"{first}; {_OTHERWISE[change.action, change.held.by]}:"
+    return replace(finding, proposed=None, advice=first, fix=(command(change),))
+
+
+def _harm_of(judgement: Judgement, snapshot: Snapshot, policy: Policy) -> _Scales | Unknown:
+    held, surroundings = snapshot.held, snapshot.surroundings
+    if isinstance(held, Unknown):
+        return held
+    if isinstance(surroundings, Unknown):
+        return surroundings
+    ground = Ground((*held.value, *surroundings.value.elsewhere), surroundings.value)
+    speaking = Uses((*uses(snapshot, policy, judgement), *_preferred(surroundings.value, ground)))
+    return _Scales(snapshot, policy, surroundings.value, ground, speaking)
+
+
+def _preferred(around: Surroundings, ground: Ground) -> Iterator[tuple[Address, Use]]:
+    """IPv4 routes go with the address that they prefer as source: fib_sync_down_addr()."""
+    for route in around.routes:
+        if route.source is not None and not ground.is_own(route):
+            yield route.source, Use(f"is the source that the route {route.prefix} prefers")
+
+
+class _Scales:
+    """Weighs changes, each once. The cost is linear in what is held and used, and in the changes."""
+
+    def __init__(
+        self, snapshot: Snapshot, policy: Policy, around: Surroundings, ground: Ground, speaking: Uses
+    ) -> None:
+        self._around = around
+        self._ground = ground
+        self._uses = speaking
+        self._unknown = {v4: _unknown_names(snapshot, policy, v4=v4) for v4 in (True, False)}
+        expected = policy.expected_ports | snapshot.service_ports
+        self._wildcards: dict[str, Port] = {}
+        for family, port in sorted(around.sockets.wildcards):
+            if port in expected:
+                self._wildcards.setdefault(family, port)
+        self._known: dict[Change, str] = {}
+
+    def __call__(self, change: Change) -> str:
+        """What it would harm, or why it would cure nothing; "" where it is shown to do neither."""
+        if change not in self._known:
+            self._known[change] = self._weigh(change.action, change.held)
+        return self._known[change]
+
+    def _weigh(self, action: Action, held: Held) -> str:
+        if action is Action.UNROUTE:
+            return self._ground.unrouted(held)
+        if action is Action.ADD:
+            return self._ground.added(held) or self._unserved(held)
+        unknown = self._unknown[is_v4(held.address)]
+        if unknown:
+            return unknown
+        if action is Action.NARROW:
+            return self._used_inside(held, but=held.address) or self._ground.narrowed(held)
+        if held.by == "route":
+            return self._used_inside(held) or self._ground.without_route(held)
+        inside = self._used_inside(held) if self._ground.brings_prefix(held) else self._wildcard(held)
+        return self._uses.of(held.address) or inside or self._ground.without_address(held)
+
+    def _used_inside(self, held: Held, but: Address | None = None) -> str:
+        """What of its prefix is in use, and would not be local any more."""
+
+        def stays(address: Address) -> bool:
+            return address == but or self._ground.is_held_otherwise(address, held)
+
+        return self._uses.inside(held.prefix, stays) or self._wildcard(held)
+
+    def _wildcard(self, held: Held) -> str:
+        port = self._wildcards.get(family_name(held.address))
+        return "" if port is None else f"a listener on all addresses serves {port} there as well"
+
+    def _unserved(self, held: Held) -> str:
+        """A name that is served elsewhere would lead here, and nobody might answer."""
+        if held.address not in self._around.wanted:
+            return ""
+        return "" if self._wildcard(held) else "names resolve to it, and nothing here would serve them"
+
+
+def _unknown_names(snapshot: Snapshot, policy: Policy, *, v4: bool) -> str:
+    """Which names may lead anywhere in a family, for all that is known; "" where all are known."""
+    if policy.left_out:
+        return "other configured names were not looked at"
+    if snapshot.crowded:
+        return f"{next(iter(snapshot.crowded))} has more addresses than are looked at"
+    for name, (a, aaaa) in snapshot.unresolved.items():
+        if a if v4 else aaaa:
+            return f"the {'IPv4' if v4 else 'IPv6'} addresses of {name} are unknown"
+    return ""

@@ -1,0 +1,109 @@
+"""What speaks against taking an address away: who serves it, expects it, or goes by it."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from .addresses import Address, Prefix, destination, format_address
+from .answers import View
+from .judgement import Judgement
+from .listeners import Connect
+from .observed import Known
+from .policy import Policy
+from .snapshot import DomainView, PortView, Snapshot
+from .verdicts import JudgedEndpoint, Verdict
+from .views import IN_WORDS
+
+_BOUND = "has a socket bound to it"
+
+
+class Use(NamedTuple):
+    """what: an endpoint that may be served, or what is to be said of the address."""
+
+    what: JudgedEndpoint | str
+
+    def told(self, address: Address) -> str:
+        """As in: 192.0.2.10 also serves www.example.com on 443/tcp."""
+        if isinstance(self.what, str):
+            return f"{format_address(address)} {self.what}"
+        domain, port = self.what.domain, self.what.port
+        match self.what.verdict:
+            case Verdict.UNKNOWN:
+                return f"whether {format_address(address)} serves {domain} on {port} is unknown"
+            case Verdict.ORPHAN:
+                return f"no connect confirmed that nothing answers for {domain} on {port}"
+        return f"{format_address(address)} also serves {domain} on {port}"
+
+
+class Uses:
+    """The addresses that are in use, and by what; the first that speaks for an address is kept."""
+
+    def __init__(self, found: Iterable[tuple[Address, Use]]) -> None:
+        self._uses: dict[Address, Use] = {}
+        for address, use in found:
+            self._uses.setdefault(destination(address), use)
+        self._sorted: dict[int, list[Address]] = {}
+
+    def of(self, address: Address) -> str:
+        """Why this address must stay; "" where nothing speaks for it."""
+        use = self._uses.get(address)
+        return "" if use is None else use.told(address)
+
+    def inside(self, prefix: Prefix, stays: Callable[[Address], bool]) -> str:
+        """Why some address of a prefix must stay local, of those that do not do so anyway."""
+        ordered = self._in_order(len(prefix.address))
+        for position in range(bisect_left(ordered, prefix.address), len(ordered)):
+            address = ordered[position]
+            if not prefix.covers(address):
+                break
+            if not stays(address):
+                return self._uses[address].told(address)
+        return ""
+
+    def _in_order(self, octets: int) -> list[Address]:
+        if octets not in self._sorted:
+            self._sorted[octets] = sorted(one for one in self._uses if len(one) == octets)
+        return self._sorted[octets]
+
+
+def uses(snapshot: Snapshot, policy: Policy, judgement: Judgement) -> Iterator[tuple[Address, Use]]:
+    """All that is known to speak for any address. What an orphan says of itself does not."""
+    for name, judged in judgement.domains.items():
+        view = snapshot.domains[name]
+        for endpoint, port in zip(judged.endpoints, _ports(view), strict=True):
+            if not _is_dead(endpoint, port, loopback_up=snapshot.loopback_up):
+                yield endpoint.address, Use(endpoint)
+        yield from _may_be(name, view)
+    for address in policy.expect:
+        yield address, Use("is expected here")
+    for finding in judgement.findings if policy.acknowledgements else ():
+        where = finding.subject.address
+        if where is not None and policy.acknowledged(finding.subject, snapshot.at) is not None:
+            yield where, Use(f"is acknowledged ({finding.subject.kind})")
+    if isinstance(snapshot.surroundings, Known):
+        around = snapshot.surroundings.value
+        yield from ((address, Use("is a nameserver of this host")) for address in around.nameservers)
+        yield from ((address, Use(_BOUND)) for address in around.sockets.bound)
+
+
+def _ports(view: DomainView) -> Iterator[PortView]:
+    """In the order of judge_endpoints()."""
+    return (port for local in view.local for port in local.ports)
+
+
+def _is_dead(endpoint: JudgedEndpoint, port: PortView, *, loopback_up: bool) -> bool:
+    """Whether nobody would miss it: an orphan that a connect confirmed, or what its siblings excuse."""
+    if endpoint.verdict is Verdict.ORPHAN:
+        return loopback_up and port.connect is Connect.REFUSED
+    return endpoint.verdict is Verdict.UNUSED
+
+
+def _may_be(name: str, view: DomainView) -> Iterator[tuple[Address, Use]]:
+    """Where the domain may be served, for all that is known; for others than applications here, too."""
+    for address, _ in view.undecided:
+        yield address, Use(f"may be where {name} is served")
+    for address, _ in view.aside:
+        given = (IN_WORDS[one.view] for one in view.answer.others if address in (one.addresses or ()))
+        yield address, Use(f"is where {next(given, IN_WORDS[View.DNS])} has {name}")

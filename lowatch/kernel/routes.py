@@ -1,0 +1,99 @@
+"""Routes that are not local, dumped where a question needs them whole: what a fix would take along."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from lowatch.core.addresses import Prefix
+from lowatch.core.limits import ROUTES_LISTED
+from lowatch.core.observed import Known, Unknown
+from lowatch.core.surroundings import Route, RouteKind
+from lowatch.wire.netlink import MalformedMessageError
+from lowatch.wire.rtnetlink import (
+    AF_INET,
+    AF_INET6,
+    RTM_NEWROUTE,
+    RTN_BLACKHOLE,
+    RTN_LOCAL,
+    RTN_PROHIBIT,
+    RTN_THROW,
+    RTN_UNICAST,
+    RTN_UNREACHABLE,
+    RTPROT_KERNEL,
+    RouteMessage,
+    dump_routes,
+    parse_route,
+)
+
+from .netlink import NetlinkError, RequestSocket
+
+_NETLINK_ROUTE = 0
+_KINDS: dict[int, RouteKind] = {
+    RTN_LOCAL: "local",
+    RTN_UNICAST: "unicast",
+    RTN_BLACKHOLE: "blackhole",
+    RTN_UNREACHABLE: "unreachable",
+    RTN_PROHIBIT: "prohibit",
+    RTN_THROW: "throw",
+}
+_AWAY = tuple(kind for kind in _KINDS if kind != RTN_LOCAL)
+
+
+class Routes:
+    """Has a socket of its own: a dump that brings too much is broken off."""
+
+    def __init__(self) -> None:
+        self._socket = RequestSocket(_NETLINK_ROUTE)
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def away(self, table: int, *, v4: bool) -> Known[frozenset[Prefix]] | Unknown:
+        """The prefixes for which a table has a route that is not local."""
+        try:
+            return Known(frozenset(one.prefix for one in self._dump(AF_INET if v4 else AF_INET6, table)))
+        except (NetlinkError, MalformedMessageError) as error:
+            return _unknown(error)
+
+    def all(self, name_of: Callable[[int], str]) -> Known[tuple[Route, ...]] | Unknown:
+        """Every unicast, blackhole, unreachable, prohibit and throw route, of all tables."""
+        try:
+            return Known(
+                tuple(
+                    as_route(one, name_of) for family in (AF_INET, AF_INET6) for one in self._dump(family)
+                )
+            )
+        except (NetlinkError, MalformedMessageError) as error:
+            return _unknown(error)
+
+    def _dump(self, family: int, table: int = 0) -> Iterator[RouteMessage]:
+        """table: 0 for all of them. Raises NetlinkError, MalformedMessageError."""
+        for kind in _AWAY:
+            datagrams = self._socket.dump(dump_routes(0, family, kind, table), ROUTES_LISTED)
+            for data, messages, interrupted in datagrams:
+                if interrupted:
+                    raise NetlinkError("they were changing all the time")
+                for span in messages:
+                    if span.type != RTM_NEWROUTE:
+                        continue
+                    route = parse_route(data, span.start, span.end)
+                    if route is not None and route.shape.type == kind:  # before Linux 4.20 all kinds come
+                        yield route
+
+
+def as_route(message: RouteMessage, name_of: Callable[[int], str], device: int = 0) -> Route:
+    """device: the index of the interface, where the message names but a nexthop object."""
+    shape = message.shape
+    devices = (shape.ifindex or device, *shape.others)
+    return Route(
+        message.prefix,
+        _KINDS[shape.type],
+        tuple(name_of(one) for one in devices if one),
+        shape.table,
+        message.source,
+        shape.protocol == RTPROT_KERNEL,
+    )
+
+
+def _unknown(error: Exception) -> Unknown:
+    return Unknown("netlink", f"cannot list routes: {error}")

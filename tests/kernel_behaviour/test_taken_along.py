@@ -1,0 +1,84 @@
+"""What goes with an address or a route that is deleted (docs/internals/fixes.md)."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.netns import Netns
+
+
+@pytest.fixture
+def eth0(netns: Netns) -> Netns:
+    netns.batch(
+        [
+            "link add eth0 type veth peer name eth1",
+            "link set eth1 up",
+            "link set eth0 up",
+            "addr add 198.51.100.1/24 dev eth0",
+        ]
+    )
+    return netns
+
+
+@pytest.mark.parametrize("promote", [0, 1])
+def test_secondaries_go_with_their_primary(netns: Netns, promote: int) -> None:
+    """One of another prefix length is none."""
+    netns.sysctl("net.ipv4.conf.all.promote_secondaries", 0)
+    netns.sysctl("net.ipv4.conf.lo.promote_secondaries", promote)
+    for address in "192.0.2.1/24", "192.0.2.2/24", "192.0.2.3/32":
+        netns.ip(f"addr add {address} dev lo")
+    netns.ip("addr del 192.0.2.1/24 dev lo")
+    left = set(netns.ip("-4 -br addr show dev lo").split()[2:])
+    assert left == {"127.0.0.1/8", "192.0.2.3/32"} | ({"192.0.2.2/24"} if promote else set())
+
+
+@pytest.mark.parametrize(("table", "goes"), [("main", True), ("100", False)])
+def test_an_ipv4_route_goes_with_the_source_that_it_prefers(eth0: Netns, table: str, goes: bool) -> None:
+    """One of another table stays, with a source that is not this host's any more."""
+    eth0.ip("addr add 192.0.2.10/32 dev lo")
+    eth0.ip(f"route add default via 198.51.100.2 src 192.0.2.10 table {table}")
+    assert "192.0.2.10" in eth0.ip(f"route show default table {table}")
+    eth0.ip("addr del 192.0.2.10/32 dev lo")
+    assert ("192.0.2.10" not in eth0.ip(f"route show default table {table}")) is goes
+
+
+def test_an_ipv6_route_stays_and_only_its_preference_goes(netns: Netns) -> None:
+    netns.batch(["link add eth0 type veth peer name eth1", "link set eth1 up", "link set eth0 up"])
+    for address, device in ("2001:db8:1::1/64", "eth0"), ("2001:db8::10/128", "lo"):
+        netns.ip(f"addr add {address} dev {device} nodad")
+    netns.ip("-6 route add 2001:db8:9::/48 via 2001:db8:1::2 src 2001:db8::10")
+    netns.ip("addr del 2001:db8::10/128 dev lo")
+    left = netns.ip("-6 route show 2001:db8:9::/48")
+    assert "via 2001:db8:1::2" in left
+    assert "src" not in left
+
+
+def test_an_interface_without_an_address_sends_from_another_ones(netns: Netns) -> None:
+    """The preference shows in no route: with the last such address nothing can be sent any more."""
+    netns.batch(["link add eth0 type veth peer name eth1", "link set eth1 up", "link set eth0 up"])
+    netns.ip("addr add 192.0.2.10/32 dev lo")
+    netns.ip("route add 203.0.113.0/24 dev eth0")
+    assert "src 192.0.2.10" in netns.ip("route get 203.0.113.9")
+    assert "src" not in netns.ip("route show 203.0.113.0/24")
+
+
+def test_the_prefix_route_of_an_ipv6_address_can_go_alone(netns: Netns) -> None:
+    """The address and its flags stay."""
+    netns.ip("addr add 2001:db8::10/64 dev lo nodad preferred_lft 0")
+    before = netns.ip("-6 addr show dev lo")
+    netns.ip("-6 route del 2001:db8::/64 dev lo")
+    assert netns.ip("-6 addr show dev lo") == before
+    assert not netns.ip("-6 route show 2001:db8::/64")
+    netns.sockets.listener("2001:db8::10", 80)
+    netns.sockets.connect("2001:db8::10", 80)
+
+
+@pytest.mark.parametrize("device", ["lo", "eth0"])
+def test_all_routes_go_with_the_last_ipv4_address(netns: Netns, device: str) -> None:
+    netns.batch(["link add eth0 type veth peer name eth1", "link set eth1 up", "link set eth0 up"])
+    if device == "lo":
+        netns.ip("addr del 127.0.0.1/8 dev lo")
+    netns.ip(f"addr add 192.0.2.10/32 dev {device}")
+    netns.ip(f"route add local 10.9.0.0/16 dev {device}")
+    netns.ip(f"addr del 192.0.2.10/32 dev {device}")
+    assert not netns.ip("route show table local 10.9.0.0/16")
