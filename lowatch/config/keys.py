@@ -19,6 +19,7 @@ DNS: Mapping[str, Shape] = {
 WEB: Mapping[str, Shape] = {
     "listen": Values(values.listen, may_be_empty=True),
     "telemetry_path": Value(values.telemetry_path),
+    "hosts": Values(values.domain_glob, may_be_empty=True),
     "enable_reload": Value(scalars.boolean),
 }
 

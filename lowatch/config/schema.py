@@ -73,10 +73,11 @@ class DnsSettings:
 
 @dataclass(frozen=True, slots=True)
 class WebSettings:
-    """listen: () for no web server at all."""
+    """listen: () for no web server at all. hosts: globs of the names by which browsers may ask."""
 
     listen: tuple[Listen, ...] = (Listen("127.0.0.1", 10048),)
     telemetry_path: str = "/metrics"
+    hosts: tuple[str, ...] = ()
     enable_reload: bool = False
 
 

@@ -96,6 +96,7 @@ def _web(web: WebSettings) -> list[str]:
         "[web]",
         f"listen = {_array(web.listen)}",
         f"telemetry_path = {_string(web.telemetry_path)}",
+        f"hosts = {_array(web.hosts)}",
         f"enable_reload = {_boolean(web.enable_reload)}",
     ]
 

@@ -213,17 +213,23 @@ class Connection:
 
 
 def _understand(event: h11.Request) -> Request:
-    """RFC 9112, 3.2: the target is a path, or a whole URL (absolute-form), or nothing we have."""
+    """RFC 9112, 3.2: the target is a path, or a whole URL (absolute-form), or nothing we have.
+
+    With a whole URL, the Host header is ignored.
+    """
     target = event.target.decode("ascii", "replace")
     _scheme, is_absolute, rest = target.partition("://")
+    host = None
     if is_absolute and not target.startswith("/"):
-        target = "/" + rest.partition("/")[2]
+        host, _, rest = rest.partition("/")
+        target = "/" + rest
     path, _, query = target.partition("?")
     headers: dict[str, str] = {}
     for raw_name, raw_value in event.headers:
         name, value = raw_name.decode("ascii"), raw_value.decode("latin-1")
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    return Request(event.method.decode("ascii"), path, query, headers)
+    host = headers.get("host", "") if host is None else host
+    return Request(event.method.decode("ascii"), path, query, headers, host)
 
 
 def _chunks(response: Response) -> Iterator[bytes]:

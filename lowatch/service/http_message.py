@@ -14,12 +14,16 @@ Headers = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """method: as sent. path: as sent, without the query. headers: by name in lower case."""
+    """method: as sent. path: as sent, without the query. headers: by name in lower case.
+
+    host: whom it is for, HOST or HOST:PORT; "" where it does not say.
+    """
 
     method: str
     path: str
     query: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+    host: str = ""
 
     @property
     def takes_gzip(self) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import parse_qs
 
@@ -12,6 +12,7 @@ from lowatch.report import json_report, page, status, status_text
 from lowatch.report.metrics_text import Format
 
 from .http_content import Content
+from .http_guard import Hosts
 from .http_message import Handler, Request, Response, Routes, text
 
 NOT_READY = "Not ready: the first full audit is not done"
@@ -38,7 +39,7 @@ class Pages:
     """Where the routes get what they show.
 
     audit: the last one, None before the first. ready: whether a full one has been made.
-    metrics: the exposition in a format. version: lowatch's own.
+    hosts: the names of this host. metrics: the exposition in a format. version: lowatch's own.
     reload: None where reloading over HTTP is not enabled.
     """
 
@@ -46,6 +47,7 @@ class Pages:
     ready: Callable[[], bool]
     metrics: Callable[[Format], Content]
     version: str
+    hosts: Hosts = field(default_factory=Hosts)
     reload: Reload | None = None
 
 
@@ -80,13 +82,15 @@ def build_routes(pages: Pages, telemetry_path: str) -> Routes:
     def not_enabled(_request: Request) -> Response:
         return text(403, "Reloading over HTTP is not enabled: web.enable_reload")
 
+    hosts = pages.hosts
+    reload = not_enabled if pages.reload is None else hosts.guard_changes(_reloading(pages.reload))
     return {
-        "/": {"GET": status_page},
+        "/": {"GET": hosts.guard(status_page)},
         "/-/healthy": {"GET": healthy},
         "/-/ready": {"GET": ready},
-        "/-/reload": {"POST": not_enabled if pages.reload is None else _reloading(pages.reload)},
-        **_api(pages.audit),
-        telemetry_path: {"GET": metrics},  # last: with "/" it takes the status page's place
+        "/-/reload": {"POST": reload},
+        **{path: {"GET": hosts.guard(show)} for path, show in _api(pages.audit).items()},
+        telemetry_path: {"GET": hosts.guard_from_browsers(metrics)},  # last: "/" is the status page's, too
     }
 
 
@@ -110,7 +114,7 @@ def build_control_routes(pages: ControlPages) -> Routes:
     return {
         STATUS_PATH: {"GET": show_status},
         "/-/reload": {"POST": _reloading(pages.reload)},
-        **_api(pages.audit),
+        **{path: {"GET": show} for path, show in _api(pages.audit).items()},
     }
 
 
@@ -124,10 +128,11 @@ def _reloading(reload: Reload) -> Handler:
     return answer
 
 
-def _api(audit: Callable[[], Audit | None]) -> Routes:
+def _api(audit: Callable[[], Audit | None]) -> Mapping[str, Handler]:
+    """What answers a GET of each path."""
     return {
-        "/api/v1/audit": {"GET": _json("audit", audit, json_report.audit_pieces)},
-        "/api/v1/findings": {"GET": _json("findings", audit, json_report.findings_pieces)},
+        "/api/v1/audit": _json("audit", audit, json_report.audit_pieces),
+        "/api/v1/findings": _json("findings", audit, json_report.findings_pieces),
     }
 
 

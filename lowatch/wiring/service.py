@@ -41,6 +41,7 @@ from lowatch.service.control import ControlError, control_listening, control_ser
 from lowatch.service.directories import runtime_directory, state_directory
 from lowatch.service.http import HttpServer
 from lowatch.service.http_content import Content, Encodings
+from lowatch.service.http_guard import Hosts
 from lowatch.service.http_listen import ListenError, bound_to, listening
 from lowatch.service.http_message import Routes
 from lowatch.service.journal import JournalSink, stderr_is_journal
@@ -239,6 +240,7 @@ class _Service:
             ready=lambda: self._daemon.ready,
             metrics=self._metrics,
             version=__version__,
+            hosts=Hosts((os.uname().nodename, *(place.host for place in web.listen)), web.hosts),
             reload=self._reload.now if web.enable_reload else None,
         )
         return build_routes(pages, web.telemetry_path)

@@ -191,3 +191,17 @@ def test_a_killed_one_is_replaced(daemon: Daemon) -> None:
     assert f"{os.environ['RUNTIME_DIRECTORY']}/lowatch.sock" in gone.stderr
     daemon.start()
     assert lowatch("status").returncode == 0
+
+
+def test_a_web_page_of_a_stranger_reads_nothing_and_scrapers_use_any_name(daemon: Daemon) -> None:
+    def status(path: str, *options: str) -> str:
+        command = ("curl", "--silent", "--output", "/dev/null", "--write-out", "%{http_code}", *options)
+        done = subprocess.run([*command, f"http://127.0.0.1:10048{path}"], capture_output=True, check=True)
+        return done.stdout.decode()
+
+    stranger = ("--header", "Host: evil.example:10048")
+    assert [status(path, *stranger) for path in ("/", "/api/v1/audit", "/api/v1/findings")] == ["421"] * 3
+    assert status("/metrics", *stranger, "--user-agent", "Mozilla/5.0") == "421"
+    assert status("/metrics", "--header", "Host: web1.example.com:10048") == "200"
+    assert status("/-/healthy", *stranger) == "200"
+    assert [status(path) for path in ("/", "/api/v1/audit", "/metrics")] == ["200"] * 3

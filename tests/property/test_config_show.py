@@ -104,6 +104,9 @@ def configs(draw: st.DrawFn) -> Config:
                     lambda path: not path.startswith("/api/")
                 )
             ),
+            hosts=tuple(
+                draw(st.lists(st.one_of(names, st.just("*"), names.map("*.".__add__)), max_size=3))
+            ),
             enable_reload=draw(st.booleans()),
         ),
         journal_enabled=draw(st.booleans()),

@@ -43,6 +43,7 @@ unknown_after = "2h"
 [web]
 listen = []
 telemetry_path = "/lowatch"
+hosts = ["lowatch.example.com", "*.corp.example.com"]
 enable_reload = true
 
 [journal]

@@ -56,7 +56,7 @@ def test_a_handler_gets_the_request() -> None:
     async def scenario() -> None:
         async with serving({"/echo": {"GET": echo}}) as served:
             answer = await served.get("/echo?a=b?c", "X-Twice: one", "X-Twice: two")
-        expected = Request("GET", "/echo", "a=b?c", {"host": "lowatch", "x-twice": "one, two"})
+        expected = Request("GET", "/echo", "a=b?c", {"host": "lowatch", "x-twice": "one, two"}, "lowatch")
         assert answer.body.decode() == f"{asdict(expected)!r}\n"
 
     run_async(scenario())
@@ -67,6 +67,17 @@ def test_a_target_may_be_a_whole_url() -> None:
         async with serving(ROUTES) as served:
             assert (await served.get("http://lowatch:10048/hello?x=http://y")).status == 200
             assert (await served.get("http://lowatch")).status == 404
+
+    run_async(scenario())
+
+
+def test_with_a_whole_url_the_host_header_is_ignored() -> None:
+    """RFC 9112, 3.2.2."""
+
+    async def scenario() -> None:
+        async with serving({"/": {"GET": echo}, "/x": {"GET": echo}}) as served:
+            for target in ("http://other.example:8080/x?http://y", "http://other.example:8080"):
+                assert (await served.get(target)).body.endswith(b"'host': 'other.example:8080'}\n")
 
     run_async(scenario())
 
