@@ -99,7 +99,7 @@ def measure(setting: Setting) -> list[Row]:
             rows = asyncio.run(_against_peers(setting))
             asyncio.run(_split(setting))
         with world.listening(setting.size - 1):
-            asyncio.run(_incremental(setting, lo))
+            rows += asyncio.run(_incremental(setting, lo))
         asyncio.run(_orphaned(setting))
     return rows
 
@@ -216,16 +216,16 @@ class _Woken:
         self._event.clear()
 
 
-async def _incremental(setting: Setting, lo: world.Lo) -> None:
+async def _incremental(setting: Setting, lo: world.Lo) -> list[Row]:
     """The audit after one event, on a Host that follows them."""
     last = setting.size - 1
-    taken: dict[str, list[float]] = {}
+    taken: dict[str, list[Cost]] = {}
     with closing(Host(setting.policy.watches)) as host, ExitStack() as stack:
         auditor, woken = setting.auditor(host), _Woken()
         host.follow([Port(world.PORT, "tcp")], AuditorHints(auditor, Instruments(Build("bench")), woken))
 
         async def audit(after: str) -> None:
-            taken.setdefault(after, []).append((await _audit(auditor)).wall)
+            taken.setdefault(after, []).append(await _audit(auditor))
 
         for _ in range(setting.runs + 1):
             listener = stack.enter_context(closing(world.Listeners(last)))
@@ -240,8 +240,13 @@ async def _incremental(setting: Setting, lo: world.Lo) -> None:
             listener.close()
             await woken.wait()
             await audit("a listener closed, and a connect")
-    for after, samples in taken.items():
-        report.line(f"audit after {after}", report.milliseconds(summarise(samples[1:])))
+    rows = []
+    for after, costs in taken.items():
+        del costs[0]  # the warm-up
+        report.line(f"audit after {after}", report.milliseconds(summarise([cost.wall for cost in costs])))
+        cpu = summarise([cost.cpu for cost in costs])
+        rows.append(Row(f"(a) CPU of the audit after {after}", f"{cpu.median * 1e3:.1f} ms"))
+    return rows
 
 
 async def _orphaned(setting: Setting) -> None:

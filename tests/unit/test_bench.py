@@ -172,7 +172,14 @@ def test_the_metric_is_read_as_it_is_rendered() -> None:
 
 def test_a_small_audit_against_its_peers(capsys: pytest.CaptureFixture[str]) -> None:
     rows = audit.measure(audit.Setting.of(20, 1))
-    assert [row.what for row in rows] == ["(a) first audit / (ip + ss)", "(a) sweep / (ip + ss)"]
+    assert [row.what for row in rows] == [
+        "(a) first audit / (ip + ss)",
+        "(a) sweep / (ip + ss)",
+        "(a) CPU of the audit after a listener came",
+        "(a) CPU of the audit after an address was deleted",
+        "(a) CPU of the audit after an address was added",
+        "(a) CPU of the audit after a listener closed, and a connect",
+    ]
     assert "ip -j address + ss -Hltn" in capsys.readouterr().out
 
 
