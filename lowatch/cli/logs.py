@@ -8,6 +8,7 @@ import socket
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TextIO
 
 from lowatch.core.limits import LOG_QUEUE_BYTES
 
@@ -66,17 +67,30 @@ class _JournalStream(logging.Handler):
                 self._dropped = 0
 
 
+def _descriptor(stream: TextIO) -> int | None:
+    try:
+        return stream.fileno()
+    except (OSError, ValueError):  # closed, or none of the system's
+        return None
+
+
 @contextmanager
-def logging_to(environment: Environment, level: str, form: str = "text") -> Iterator[None]:
+def logging_to(
+    environment: Environment, level: str, form: str = "text", *, waits: bool = True
+) -> Iterator[None]:
     """Records of `level` and above go to the environment's stderr, until this is left again.
 
-    form: one of log_format.FORMS.
+    form: one of log_format.FORMS. waits: whether whoever logs waits for whoever reads, as commands do.
     """
     handler: logging.Handler
     if environment.under_systemd:
         handler = _JournalStream(environment.stderr.fileno())
-    else:
+    elif waits or (descriptor := _descriptor(environment.stderr)) is None:
         handler = logging.StreamHandler(environment.stderr)
+    else:
+        from lowatch.service.log_stream import StderrHandler  # noqa: PLC0415  # the daemon's alone
+
+        handler = StderrHandler(descriptor)
     handler.setFormatter(Formatter(form, for_journal=environment.under_systemd))
     root = logging.getLogger()
     before = root.level

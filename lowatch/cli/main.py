@@ -48,7 +48,8 @@ def _run(argv: Sequence[str], environment: Environment) -> int:
     arguments = _parser(argv, environment).parse_args(argv)
     command: Command = arguments.command
     level = getattr(arguments, "log_level", arguments.default_log_level)
-    with logging_to(environment, level, getattr(arguments, "log_format", "text")):
+    form = getattr(arguments, "log_format", "text")
+    with logging_to(environment, level, form, waits=not arguments.is_daemon):
         return command(arguments, environment)
 
 
@@ -61,7 +62,7 @@ def _parser(argv: Sequence[str], environment: Environment) -> Parser:
         "domains that resolve into this host, with nobody serving them.",
     )
     parser.add_argument("--version", action="version", version=f"lowatch {__version__}")
-    parser.set_defaults(default_log_level="warn")
+    parser.set_defaults(default_log_level="warn", is_daemon=False)
     add_logging(parser)
     commands = parser.add_commands("COMMAND")
     named = [name for name in _COMMANDS if name in argv[:1]]

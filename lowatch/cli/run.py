@@ -33,7 +33,7 @@ def register(commands: Commands) -> None:
         description="Audits this host as long as it runs, in the foreground. SIGHUP reloads the "
         "configuration, SIGTERM ends it. The --web options override the configuration.",
     )
-    parser.set_defaults(default_log_level="info")
+    parser.set_defaults(default_log_level="info", is_daemon=True)
     add_config(parser)
     parser.add_argument(
         "--config.check",

@@ -17,6 +17,7 @@ from lowatch.report import alert
 from lowatch.report.alert_storm import BURST, Announced, Storm
 from lowatch.report.alert_summary import summary_fields
 
+from . import log_stream
 from .journal_socket import JOURNAL_SOCKET, JournalSocket, Outcome, encode
 
 __all__ = ["JOURNAL_SOCKET", "JournalSink", "encode", "stderr_is_journal"]
@@ -25,6 +26,8 @@ _log = logging.getLogger(__name__)
 
 BATCH = 64
 """Entries sent before the loop gets its turn: about 1 ms."""
+_LAST_WORDS = 0.25
+"""Seconds that a stderr gets to take the last alerts; else they are announced again at the next start."""
 FIRST_RETRY, LAST_RETRY = 0.05, 5.0  # seconds, where journald is absent
 
 _LEVELS = {"3": logging.ERROR, "4": logging.WARNING}
@@ -82,12 +85,16 @@ class JournalSink:
 
         Of each subject in order.
         """
-        if self._echo:
-            return ()
+        if not self._enabled:
+            return log_stream.undelivered()
         with self._moving:  # else what is in between would be missed
             folded = self._storm.waiting_findings()
             queued = [entry.findings for entry in list(self._queue)]
-        return [*chain.from_iterable(queued), *folded]
+        waiting = [*chain.from_iterable(queued), *folded]
+        if self._echo:
+            shown_nowhere = set(map(id, log_stream.undelivered()))
+            waiting = [one for one in waiting if id(one) in shown_nowhere]
+        return waiting
 
     @property
     def waiting(self) -> int:
@@ -97,12 +104,12 @@ class JournalSink:
     @property
     def dropped(self) -> int:
         """Findings whose entry was given up, because the journal took none for too long."""
-        return self._dropped
+        return self._dropped if self._enabled else log_stream.lost()
 
     def announce(self, tracked: Tracked, now: Now) -> None:
         """Send it, or keep it for later. Never blocks, never raises."""
         if self._echo:
-            _show(alert.fields(tracked, now))
+            _show(alert.fields(tracked, now), (tracked,))
         if not self._enabled:
             return
         at = self._loop.time()
@@ -124,6 +131,8 @@ class JournalSink:
         self._storm.hurry(self._loop.time())
         while self._send_first() or self._summarise():
             pass
+        if self._echo:
+            log_stream.drain(_LAST_WORDS)
         self._wait_for_nothing()
 
     def close(self) -> None:
@@ -210,7 +219,7 @@ class JournalSink:
         if outcome is Outcome.IMPOSSIBLE:
             self._drop(len(entry.findings))
             if not entry.shown:
-                _show(entry.fields)
+                _show(entry.fields, entry.findings)
         self._queue.popleft()
         self._retry_in = FIRST_RETRY
         return True
@@ -234,7 +243,7 @@ class JournalSink:
         """Those not shown yet are always the newest, so that a long queue costs nothing."""
         waiting = list(takewhile(lambda entry: not entry.shown, reversed(self._queue)))
         for entry in reversed(waiting):
-            _show(entry.fields)
+            _show(entry.fields, entry.findings)
             entry.shown = True
 
     def _tell_dropped(self) -> None:
@@ -253,6 +262,6 @@ def stderr_is_journal(environ: Mapping[str, str], descriptor: int = 2) -> bool:
     return environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
 
 
-def _show(fields: Mapping[str, str]) -> None:
+def _show(fields: Mapping[str, str], findings: Sequence[Tracked]) -> None:
     level = _LEVELS.get(fields["PRIORITY"], logging.INFO)
-    _log.log(level, "%s", fields["MESSAGE"], extra={"alert": fields})
+    _log.log(level, "%s", fields["MESSAGE"], extra={"alert": fields, log_stream.FINDINGS: findings})

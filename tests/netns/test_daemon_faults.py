@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -107,6 +107,45 @@ def test_sigterm_while_a_bad_file_is_read(held: Netns, tmp_path: Path) -> None:
         time.sleep(0.5)
         _, seconds = daemon.stop()
         assert seconds < SOON
+
+
+def full_pipe() -> tuple[int, int]:
+    """A pipe that nobody has read from for a while."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(writing, b"x" * 4096)
+    os.set_blocking(writing, True)
+    return reading, writing
+
+
+def test_nobody_reads_its_stderr(held: Netns, tmp_path: Path) -> None:
+    """Everything goes on, it ends when it is told to, and what was not read is announced once more."""
+    reading, writing = full_pipe()
+    to_the_pipe = ["sh", "-c", f'exec "$@" 2>/proc/self/fd/{writing}', "sh"]
+    with Knot(ZONE) as knot:
+        text = configuration(knot, TOP)
+        daemon = Daemon(tmp_path, text, state=True, prefix=to_the_pipe, inherited=[writing])
+        with daemon:
+            daemon.until(lambda: daemon.orphan(WWW) == 1)
+            with closing(held.listener("192.0.2.10", 80)):
+                daemon.until(lambda: daemon.orphan(WWW) == 0)
+            daemon.until(lambda: daemon.orphan(WWW) == 1)
+            daemon.signal(signal.SIGHUP)
+            assert daemon.get("/-/healthy").status == 200
+            _, seconds = daemon.stop()
+            assert seconds < SOON
+    os.close(reading)
+    os.close(writing)
+    (tmp_path / "again").mkdir()
+    with Knot(ZONE) as knot:
+        state = f"STATE_DIRECTORY={daemon.state_directory}"
+        with Daemon(tmp_path / "again", configuration(knot, TOP), prefix=["env", state]) as again:
+            again.until(lambda: again.announced("orphan-vip") == ["firing"])
+            again.stop()
+    saved = json.loads((daemon.state_directory / "findings.json").read_text())["findings"]
+    assert all(one["announced"] for one in saved)
 
 
 def as_somebody() -> list[str]:
