@@ -18,6 +18,8 @@ Commands: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001  # it
 
 LOG_LEVELS = ("debug", "info", "warn", "error")
 
+_NO_COMMAND = "the following arguments are required: "
+
 Command = Callable[[argparse.Namespace, Environment], int]
 """Returns an exit code, or raises CommandError."""
 
@@ -37,14 +39,30 @@ class Parser(argparse.ArgumentParser):
     def parse_known_args(  # type: ignore[override]  # typeshed has it overloaded
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
-        """As argparse does it; but names that follow an option belong to those before it."""
+        """As argparse does it; but names that follow an option belong to those before it.
+
+        What it does not know is told by the command that was given it, and not by the program.
+        """
         known, extra = super().parse_known_args(args, namespace)
-        if getattr(known, "names", None) is None:
-            return known, extra
-        known.names = [*known.names, *(text for text in extra if not text.startswith("-"))]
-        return known, [text for text in extra if text.startswith("-")]
+        if getattr(known, "names", None) is not None:
+            known.names = [*known.names, *(text for text in extra if not text.startswith("-"))]
+            extra = [text for text in extra if text.startswith("-")]
+        if extra:
+            options = [option for action in self._actions for option in action.option_strings]
+            self.error(f"unrecognized arguments: {' '.join(extra)}{_meant(extra[0], options)}")
+        return known, extra
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if isinstance(action, argparse._SubParsersAction) and value not in action.choices:  # noqa: SLF001
+            commands = list(action.choices)
+            meant = _meant(value, commands) or f" (one of {', '.join(commands)})"
+            self.error(f"{value!r} is not a command{meant}")
+        super()._check_value(action, value)
 
     def error(self, message: str) -> NoReturn:
+        """Where no command is given, the help says more than any message."""
+        if message.startswith(_NO_COMMAND) and self._subparsers is not None:
+            raise CommandError(USAGE, self.format_help().splitlines())
         raise CommandError(USAGE, [f"lowatch: {message} (see {self.prog} --help)"])
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
@@ -52,6 +70,14 @@ class Parser(argparse.ArgumentParser):
 
     def _print_message(self, message: str, file: object = None) -> None:
         self._environment.write(message)
+
+
+def _meant(text: str, known: Sequence[str]) -> str:
+    """As in ": did you mean check?"; "" where nothing known is like it."""
+    import difflib  # noqa: PLC0415  # for a mistake only
+
+    near = difflib.get_close_matches(text.partition("=")[0], known, n=1)
+    return f": did you mean {near[0]}?" if near else ""
 
 
 def add_command(

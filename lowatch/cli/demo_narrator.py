@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import time
@@ -17,9 +18,13 @@ _WIDEST = 100
 
 
 class Narrator:
-    """Prints line by line, at once: the reader sees things when they happen."""
+    """Prints line by line, at once: the reader sees things when they happen.
 
-    def __init__(self, out: TextIO, screen: Screen) -> None:
+    terminal: whether lines that do not fit are broken.
+    """
+
+    def __init__(self, out: TextIO, screen: Screen, *, terminal: bool) -> None:
+        self._terminal = terminal
         self._out = out
         self._screen = screen
         self._scenes = 0
@@ -36,12 +41,23 @@ class Narrator:
         self._print_all(["", *self._screen.paragraph(text)])
 
     def seen(self, text: str, remark: str = "", style: Style = Style.PLAIN) -> None:
-        """Something done or observed; the remark stands in a column of its own."""
-        line = " " * _INDENT + self._screen.paint(text, style)
+        """Something done or observed; the remark stands in a column of its own, or else below."""
+        *above, last = _fitted(text, self._screen.width - _INDENT) if self._terminal else [text]
+        for line in above:
+            self._print(" " * _INDENT + self._screen.paint(line, style))
+        line = " " * _INDENT + self._screen.paint(last, style)
         if remark:
-            gap = max(2, _REMARK_COLUMN - _INDENT - len(text))
+            gap = max(2, _REMARK_COLUMN - _INDENT - len(last))
+            if self._terminal and _INDENT + len(last) + gap + len(remark) > self._screen.width:
+                self._print(line)
+                line, gap = "", max(_INDENT, self._screen.width - len(remark))
             line += " " * gap + self._screen.paint(remark, Style.DIM)
         self._print(line)
+
+    @property
+    def quoted_width(self) -> int:
+        """Columns that another command's output may have."""
+        return self._screen.width - _INDENT if self._terminal else _WIDEST
 
     def quoted(self, text: str) -> None:
         """Another command's output."""
@@ -65,11 +81,22 @@ class Narrator:
         print(line, file=self._out, flush=True)
 
 
+def _fitted(text: str, width: int) -> list[str]:
+    """A series, which has no spaces, broken after its commas where it does not fit."""
+    lines = [""]
+    for part in re.split("(?<=,)", text):
+        if lines[-1] and len(lines[-1]) + len(part) > width:
+            lines.append("    ")
+        lines[-1] += part
+    return lines
+
+
 def narrator() -> Narrator:
     """On stdout: coloured on a terminal, unless NO_COLOR (https://no-color.org) is set."""
-    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    terminal = sys.stdout.isatty()
+    colour = terminal and not os.environ.get("NO_COLOR")
     width = min(shutil.get_terminal_size(fallback=(_WIDEST, 24)).columns, _WIDEST)
-    return Narrator(sys.stdout, Screen(colour=colour, width=width))
+    return Narrator(sys.stdout, Screen(colour, width if terminal else _WIDEST), terminal=terminal)
 
 
 def since(began: float) -> str:

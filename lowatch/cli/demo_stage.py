@@ -128,8 +128,10 @@ async def readable(descriptor: int) -> None:
         loop.remove_reader(descriptor)
 
 
-async def run(command: Sequence[str]) -> tuple[int, str]:
-    """Exit code and output (stdout and stderr) of a command that ends."""
+async def run(command: Sequence[str], columns: int = 0) -> tuple[int, str]:
+    """Exit code and output (stdout and stderr) of a command that ends. columns: that it may use; 0: any."""
+    if columns:
+        command = ["env", f"COLUMNS={columns}", *command]
     with tempfile.TemporaryFile() as output:
         async with child(command, output) as process:
             code = await ended(process)

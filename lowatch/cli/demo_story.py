@@ -115,7 +115,7 @@ class Story:
         self._tell.scene("An audit by hand says why, and what would mend it:")
         self._tell.seen("$ lowatch check -c lowatch.toml")
         command = stage.python("lowatch", "check", "-c", str(self._config))
-        code, output = await stage.run(command)
+        code, output = await stage.run(command, columns=self._tell.quoted_width)
         self._tell.quoted(output)
         self._tell.seen("$ echo $?", str(code))
         if code != 1 or "orphan-vip" not in output:

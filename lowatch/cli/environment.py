@@ -93,8 +93,14 @@ def real_environment() -> Environment:
         stdout_is_terminal=terminal,
         stderr_is_terminal=stderr.isatty(),
         under_systemd=_is_journal(stderr),
-        columns=shutil.get_terminal_size().columns if terminal else _COLUMNS_OF_A_PIPE,
+        columns=shutil.get_terminal_size().columns if terminal else _columns_of_a_pipe(),
     )
+
+
+def _columns_of_a_pipe() -> int:
+    """What COLUMNS says, as for ls(1): whoever reads the pipe may have a terminal."""
+    text = os.environ.get("COLUMNS", "")
+    return int(text) if text.isascii() and text.isdigit() and int(text) else _COLUMNS_OF_A_PIPE
 
 
 def _wiring() -> Wiring:

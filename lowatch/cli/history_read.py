@@ -10,7 +10,7 @@ from itertools import chain, islice
 from lowatch.config.names import parse_domain
 from lowatch.core.addresses import format_address, parse_address
 from lowatch.report.history import Filter, Occurrence, Unreadable, occurrences
-from lowatch.report.history_text import json_lines, last_line, text_lines
+from lowatch.report.history_text import WIDE, json_lines, last_line, text_lines
 from lowatch.service.history import HistoryError, Query, TimeError, entries
 
 from .environment import Environment
@@ -39,7 +39,7 @@ def _show(query: Query, arguments: argparse.Namespace, environment: Environment)
         if arguments.format == "json":
             lines = json_lines(found, lambda: reading.error is None)
         else:
-            lines = text_lines(found)
+            lines = text_lines(found, environment.columns if environment.stdout_is_terminal else WIDE)
         while some := list(islice(lines, _LINES_AT_ONCE)):
             environment.write("".join(f"{line}\n" for line in some))
     if reading.unreadable:

@@ -14,18 +14,34 @@ from .phrases import count, duration
 
 SCHEMA = 1
 _NO_END = "-"
+_TITLES = ("SINCE", "UNTIL", "LASTED", "SEVERITY", "KIND", "WHERE")
+_NARROWEST = 70
+_SHORTEST = 9  # of a name that is cut: it should have something left
 
 
-def text_lines(found: Iterable[Occurrence]) -> Iterator[str]:
-    """A heading and a line for each, as they come; nothing where there is none."""
-    number = 0
+WIDE = 132
+"""Columns from which on every column is shown."""
+
+
+def text_lines(found: Iterable[Occurrence], width: int = WIDE) -> Iterator[str]:
+    """A heading and a line for each, as they come; nothing where there is none.
+
+    width: of the terminal. Below WIDE there is less in a line, which then fits: no end, no severity, which
+    the kind implies, and no interface; a name that is still too long is cut in its middle.
+    """
+    narrow = width < WIDE
     for number, one in enumerate(found, 1):
         if number == 1:
-            yield _columns("SINCE", "UNTIL", "LASTED", "SEVERITY", "KIND", "WHERE")
-        until = _NO_END if one.until is None else rfc3339(one.until)
+            yield _short("SINCE", "LASTED", "KIND", "WHERE") if narrow else _columns(*_TITLES)
         lasted = _NO_END if one.lasted is None else duration(one.lasted)
-        kind, severity = printable(one.kind), printable(one.severity)
-        yield _columns(rfc3339(one.since), until, lasted, severity, kind, _where(one))
+        kind = printable(one.kind)
+        if narrow:
+            since = f"{rfc3339(one.since)[:16]}Z"  # which --since takes as well
+            line = _short(since, lasted, kind, "")
+            yield line + _place(one, max(width, _NARROWEST) - len(line))
+        else:
+            until = _NO_END if one.until is None else rfc3339(one.until)
+            yield _columns(rfc3339(one.since), until, lasted, printable(one.severity), kind, _where(one))
 
 
 def last_line(number: int, endless: int) -> str:
@@ -48,6 +64,31 @@ def json_lines(found: Iterable[Occurrence], complete: Callable[[], bool]) -> Ite
     if before is not None:
         yield before
     yield f'],\n"complete": {json.dumps(complete())}\n}}'
+
+
+def _short(since: str, lasted: str, kind: str, where: str) -> str:
+    return f"{since:17}  {lasted:>11}  {kind:17}  {where}"
+
+
+def _cut(text: str, width: int) -> str:
+    """Its beginning and its end, if it does not fit."""
+    if len(text) <= width:
+        return text
+    end = max(0, (width - 3) // 2)
+    return f"{text[: max(0, width - 3 - end)]}...{text[len(text) - end :]}"
+
+
+def _place(one: Occurrence, width: int) -> str:
+    """As _where(), in fewer columns: "www.example.com 192.0.2.10:80". It is the name that is cut."""
+    domain, address, interface = map(printable, (one.domain, one.address, one.interface))
+    address = f"[{address}]" if ":" in address and one.port else address
+    address += f"/{printable(one.prefixlen)}" if one.prefixlen else ""
+    protocol = "" if one.protocol == "tcp" else f"/{printable(one.protocol)}"
+    place = f"{address}:{printable(one.port)}{protocol}" if one.port else address or interface
+    if domain:
+        room = width - len(place) - 1
+        place = f"{_cut(domain, room)} {place}" if room >= _SHORTEST else f"{domain} {place}"
+    return _cut(place, width)
 
 
 def _columns(since: str, until: str, lasted: str, severity: str, kind: str, where: str) -> str:

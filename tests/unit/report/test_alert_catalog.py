@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from lowatch.cli.environment import Environment
+from lowatch.cli.main import _parser as parser_of
 from lowatch.core.findings import Finding, Kind, Subject
 from lowatch.core.lifecycle import Now, State, Tracked
 from lowatch.report import alert
@@ -59,6 +63,17 @@ def test_an_entry_says_what_breaks_how_to_find_out_how_to_mend_and_how_to_accept
         assert "@LOWATCH_FIX@" in body
         assert "@LOWATCH_REASON@" in body
     assert all(len(line) < 100 for line in body.splitlines())
+
+
+def test_what_it_shows_may_be_copied(catalog: dict[str, str]) -> None:
+    """Each line with a command of ours is one that the program takes, its fields filled in."""
+    values = {"DOMAIN": "www.example.com", "ADDRESS": "192.0.2.10", "KIND": "orphan-vip"}
+    shown = [line.strip() for text in catalog.values() for line in text.splitlines()]
+    for line in {line for line in shown if line.startswith("lowatch ")}:
+        command = re.sub("@LOWATCH_([A-Z]+)@", lambda found: values[found[1]], line)
+        environment = Environment(io.StringIO(), io.StringIO(), {}.get, pytest.fail)
+        words = shlex.split(command)[1:]
+        assert parser_of(words, environment).parse_args(words), line
 
 
 def test_every_field_that_is_named_is_in_every_entry_that_may_need_it(catalog: dict[str, str]) -> None:

@@ -141,6 +141,22 @@ def test_two_prefixes_of_one_address_are_two_findings() -> None:
         assert [one.lasted for one in ones] == [None, 100.0]
 
 
+def test_at_eighty_columns_each_row_is_one_line() -> None:
+    """What is too long is cut where a reader misses it least."""
+    long = orphan("primary.database.payments.eu-central.example.com", "192.0.2.10", "8443/tcp", since=NOW)
+    six = orphan("www.example.com", "2001:db8::10", "53/udp", since=NOW)
+    entries = [written(each, NOW + HOLD) for each in (life(1), six, long)]
+    ones = found([*entries, written(resolved(life(1)), NOW + 813 + HOLD)])
+    assert list(text_lines(ones, 80)) == [
+        "SINCE                   LASTED  KIND               WHERE",
+        "2026-11-23T03:12Z            -  orphan-vip         prima...e.com 192.0.2.10:8443",
+        "2026-11-23T03:12Z            -  orphan-vip         www.example.c...8::10]:53/udp",
+        "2026-11-23T03:12Z  13 min 33 s  orphan-vip         n1.example.com 192.0.2.10:443",
+    ]
+    assert all(len(line) <= 80 for line in text_lines(ones, 80))
+    assert "primary.database.payments.eu-central.example.com 192" in list(text_lines(ones, 131))[1]
+
+
 def test_what_was_written_twice_is_remembered_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(HISTORY_OPEN, "value", 2)
     entries = [written(life(number), NOW + HOLD) for number in (1, 2, 3, 3, 2)]
