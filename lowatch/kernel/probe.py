@@ -39,14 +39,12 @@ _NO_MEANS = frozenset(
 # Somebody had accepted before the connection was reset.
 _ACCEPTED = frozenset({0, errno.ECONNRESET, errno.EPIPE})
 
-_TOO_MANY = Unknown("connect", f"{PROBES.value} others wait for an answer")
-
 Outcome = Connect | Unknown
 
 
 async def probe(endpoints: Sequence[Endpoint]) -> list[Outcome]:
     """What a connect to each endpoint meets, in order, with all patience; for a single audit."""
-    prober = Prober()
+    prober = Prober(PROBES.value)
     results: list[Outcome] = []
     try:
         for first in range(0, len(endpoints), PROBES.value):
@@ -59,7 +57,9 @@ async def probe(endpoints: Sequence[Endpoint]) -> list[Outcome]:
 class Prober:
     """Waits a moment, and goes on in the background where there is no answer by then."""
 
-    def __init__(self) -> None:
+    def __init__(self, at_once: int = PROBES.value) -> None:
+        """at_once: how many connects may be under way."""
+        self._at_once = at_once
         self._late: Callable[[Endpoint, Outcome], None] = lambda *_: None
         self._open: set[_Attempt] = set()
         self._silent: set[Endpoint] = set()
@@ -97,9 +97,9 @@ class Prober:
 
     def _begin(self, endpoint: Endpoint) -> Outcome | _Attempt:
         """What came at once: nearly always all of it."""
-        if len(self._open) >= PROBES.value:
+        if len(self._open) >= self._at_once:
             PROBES.reached()
-            return _TOO_MANY
+            return Unknown("connect", f"{self._at_once} others wait for an answer")
         try:
             attempt = _Attempt(endpoint, self._finish)
         except OSError as error:

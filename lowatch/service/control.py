@@ -43,9 +43,11 @@ class ControlError(Exception):
     """One line: "control socket /run/lowatch/lowatch.sock: another lowatch (pid 4711) serves it"."""
 
 
-def control_server(routes: Routes, encodings: Encodings | None = None) -> HttpServer:
+def control_server(
+    routes: Routes, encodings: Encodings | None = None, limits: Limits = LIMITS
+) -> HttpServer:
     """What serves the control socket. The status is told even while reloads have every place."""
-    return HttpServer(routes, LIMITS, probes={STATUS_PATH}, encodings=encodings, name="control socket")
+    return HttpServer(routes, limits, probes={STATUS_PATH}, encodings=encodings, name="control socket")
 
 
 @contextmanager

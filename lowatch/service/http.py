@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import socket
 import time
 from collections.abc import Awaitable, Container, Iterator, Sequence
@@ -31,6 +32,10 @@ PROBES = frozenset({"/-/healthy", "/-/ready"})
 
 _ACCEPT_PAUSE = 1.0
 """Seconds to leave a listener alone when there is no descriptor or memory for a connection."""
+_ROOM_AFTER = 0.02
+"""Seconds instead, where a connection was ended to make room."""
+_EPISODE_ENDS = 60.0
+"""Seconds without another such failure, after which the next is news again."""
 _STALLED_AFTER = 1.0
 """Seconds without taking a chunk, after which a client may lose its place. Whoever reads is quicker."""
 _WORTH_COMPRESSING = 1024
@@ -67,6 +72,8 @@ class HttpServer:
         """Bytes of responses, beside what is shared."""
         self._turn = asyncio.Lock()
         self._pauses: dict[socket.socket, asyncio.TimerHandle] = {}
+        self._short_at = -math.inf
+        """When a connection could not be accepted for want of means, in monotonic seconds."""
 
     async def serve(self, listeners: Sequence[socket.socket]) -> None:
         """Serve until cancelled; then every connection is closed at once.
@@ -113,21 +120,25 @@ class HttpServer:
 
     def _pause(self, listener: socket.socket, conversations: asyncio.TaskGroup, error: OSError) -> None:
         """No descriptor or memory for it: it stays in the backlog, and would wake us for ever."""
-        if listener not in self._pauses:
+        now = time.monotonic()
+        if now - self._short_at > _EPISODE_ENDS:
             _log.warning("%s: cannot accept connections: %s, trying again", self._name, error.strerror)
-        self._evict()
+        self._short_at = now
+        pause = _ROOM_AFTER if self._evict() or self._end_stalled() else _ACCEPT_PAUSE
         loop = asyncio.get_running_loop()
         loop.remove_reader(listener)
         self._pauses[listener] = loop.call_later(
-            _ACCEPT_PAUSE, loop.add_reader, listener, self._accept, listener, conversations
+            pause, loop.add_reader, listener, self._accept, listener, conversations
         )
 
-    def _evict(self) -> None:
-        """End the longest idle conversation."""
+    def _evict(self) -> bool:
+        """End the longest idle conversation, if there is one."""
         longest_idle = next(iter(self._idle), None)
-        if longest_idle is not None:
-            self._forget(longest_idle)
-            longest_idle.cancel()
+        if longest_idle is None:
+            return False
+        self._forget(longest_idle)
+        longest_idle.cancel()
+        return True
 
     def _forget(self, conversation: asyncio.Task[None]) -> None:
         self._idle.pop(conversation, None)

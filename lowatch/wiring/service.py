@@ -11,7 +11,9 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
+from resource import RLIMIT_NOFILE, getrlimit
 from typing import NamedTuple
 
 from lowatch import __version__
@@ -37,9 +39,11 @@ from lowatch.resolve.hosts import HOST_CONF, HOSTS
 from lowatch.resolve.nameservers import RESOLV_CONF
 from lowatch.resolve.nsswitch import NSSWITCH_CONF
 from lowatch.service.activation import passed_on
+from lowatch.service.control import LIMITS as CONTROL_LIMITS
 from lowatch.service.control import ControlError, control_listening, control_server
 from lowatch.service.directories import runtime_directory, state_directory
 from lowatch.service.http import HttpServer
+from lowatch.service.http_connection import Limits
 from lowatch.service.http_content import Content, Encodings
 from lowatch.service.http_guard import Hosts
 from lowatch.service.http_listen import ListenError, bound_to, listening
@@ -51,6 +55,7 @@ from lowatch.service.process import Process
 from lowatch.service.routes import ControlPages, Pages, build_control_routes, build_routes
 from lowatch.service.state import StateFile
 
+from .descriptors import ALL, shares
 from .names import NamesFollower, watched_paths
 from .parts import (
     StartError,
@@ -127,11 +132,16 @@ class _Service:
         self.on_turn = self._instruments.loop.on_turn
         self._process = Process()
         self._encoder = AuditEncoder()
+        self._shares = shares(getrlimit(RLIMIT_NOFILE)[0])
+        if self._shares != ALL:
+            _log.warning("RLIMIT_NOFILE is low, so there are at most %s", self._shares)
         encodings = Encodings()
-        self._server = HttpServer({}, encodings=encodings)
+        self._server = HttpServer({}, replace(Limits(), **self._shares.web._asdict()), encodings=encodings)
         self._reload = Reload(load, lambda: self._config, self._take_anew, self._pending, self._instruments)
         self._control = control_server(
-            build_control_routes(ControlPages(self._audit, self._status, self._reload.now)), encodings
+            build_control_routes(ControlPages(self._audit, self._status, self._reload.now)),
+            encodings,
+            replace(CONTROL_LIMITS, **self._shares.control._asdict()),
         )
         self._shown: Audit | None = None
         self._shown_of: Audit | None = None
@@ -149,7 +159,11 @@ class _Service:
             enabled=self._config.journal_enabled,
             echo=not stderr_is_journal(os.environ),
         )
-        with opened_host(self._config.policy) as host, closing(journal), closing(Prober()) as prober:
+        with (
+            opened_host(self._config.policy) as host,
+            closing(journal),
+            closing(Prober(self._shares.probes)) as prober,
+        ):
             self._build(host, journal, prober)
             with self._watching_files():
                 async with asyncio.TaskGroup() as group:

@@ -6,10 +6,13 @@ import json
 import os
 import re
 import signal
+import socket
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -205,3 +208,22 @@ def test_a_web_page_of_a_stranger_reads_nothing_and_scrapers_use_any_name(daemon
     assert status("/metrics", "--header", "Host: web1.example.com:10048") == "200"
     assert status("/-/healthy", *stranger) == "200"
     assert [status(path) for path in ("/", "/api/v1/audit", "/metrics")] == ["200"] * 3
+
+
+def test_with_few_descriptors_and_many_idle_clients_probes_are_answered(
+    knot: Knot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
+    few = ("prlimit", "--nofile=64:64", "--")
+    with Daemon(tmp_path, settings(knot, WWW), prefix=few) as daemon, ExitStack() as idle:
+        for _ in range(200):
+            idle.enter_context(socket.create_connection(("127.0.0.1", 10048)))
+            control = idle.enter_context(socket.socket(socket.AF_UNIX))
+            control.connect(str(tmp_path / "lowatch.sock"))
+        began = time.monotonic()
+        assert [daemon.get("/-/healthy").status for _ in range(20)] == [200] * 20
+        assert daemon.orphan(WWW) == 1
+        assert lowatch("status").returncode == 0
+        assert time.monotonic() - began < 10
+        assert len(list(Path(f"/proc/{daemon.pid}/fd").iterdir())) < 60
+        assert "cannot accept" not in daemon.log

@@ -92,7 +92,7 @@ def test_as_many_as_there_may_be(netns: Netns, monkeypatch: pytest.MonkeyPatch) 
     before = PROBES.times
 
     async def live() -> list[Outcome]:
-        prober = Prober()
+        prober = Prober(2)
         met = await prober(several)
         prober.close()
         return met

@@ -1,0 +1,59 @@
+"""Who may have how many file descriptors: under a low RLIMIT_NOFILE nobody takes them all."""
+
+from __future__ import annotations
+
+from resource import RLIM_INFINITY
+from typing import NamedTuple
+
+from lowatch.core.limits import (
+    CONTROL_CONNECTIONS,
+    CONTROL_REQUESTS,
+    PROBES,
+    WEB_CONNECTIONS,
+    WEB_REQUESTS,
+)
+
+RESERVED = 32
+"""For all that has no share: 17 that are always open, a nameserver's sockets, files being read or saved."""
+
+
+class Places(NamedTuple):
+    """Of a server: connections, and requests in progress, which leave some for its probes."""
+
+    connections: int
+    requests: int
+
+
+class Shares(NamedTuple):
+    """probes: confirming connects at once."""
+
+    web: Places
+    control: Places
+    probes: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.web.connections} connections of the web pages, {self.control.connections} of the "
+            f"control socket, {self.probes} confirming connects at once"
+        )
+
+
+def shares(descriptors: int) -> Shares:
+    """descriptors: RLIMIT_NOFILE, or RLIM_INFINITY. From 720 on, all have what core/limits.py says."""
+    if descriptors == RLIM_INFINITY:
+        return ALL
+    left = descriptors - RESERVED
+    web = min(WEB_CONNECTIONS.value, max(8, left // 2))
+    control = min(CONTROL_CONNECTIONS.value, max(4, left // 6))
+    return Shares(
+        Places(web, min(WEB_REQUESTS.value, web - max(4, web // 9))),
+        Places(control, min(CONTROL_REQUESTS.value, control // 2)),
+        min(PROBES.value, max(4, left - web - control)),
+    )
+
+
+ALL = Shares(
+    Places(WEB_CONNECTIONS.value, WEB_REQUESTS.value),
+    Places(CONTROL_CONNECTIONS.value, CONTROL_REQUESTS.value),
+    PROBES.value,
+)
