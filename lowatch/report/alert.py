@@ -85,9 +85,10 @@ def _firing_message(tracked: Tracked) -> str:
     """What, where and why (the rule's own words), since when, and what to do."""
     kind = tracked.finding.subject.kind
     line = f"{kind}: {_reason(tracked)}; {tracked.state} since {rfc3339(tracked.since)}"
-    if tracked.finding.fix:
-        line += "; to mend it: " + "; ".join(map(printable, tracked.finding.fix))
-    return line
+    advice, fix = printable(tracked.finding.advice), "; ".join(map(printable, tracked.finding.fix))
+    separator = " " if advice.endswith(":") else "; "
+    remedy = separator.join(filter(None, (advice, fix)))
+    return f"{line}; to mend it: {remedy}" if remedy else line
 
 
 def _resolved_message(tracked: Tracked, now: Now) -> str:

@@ -12,6 +12,7 @@ from lowatch.core.elapsed import rfc3339
 from lowatch.core.held import Held
 from lowatch.core.lifecycle import Tracked
 from lowatch.core.listeners import Connect, Listener
+from lowatch.core.names import ABSENT, name_report
 from lowatch.core.observed import Unknown
 from lowatch.core.printable import printable
 from lowatch.core.snapshot import Problem
@@ -209,6 +210,10 @@ def _conclusion(explanation: Explanation, screen: Screen) -> list[str]:
     """Said only where no finding and no verdict says it."""
     if not explanation.complete:
         return screen.paragraph("Not everything could be observed.", Style.YELLOW)
+    answer = explanation.answer
+    if answer is not None and answer.status in ABSENT and not explanation.addresses:
+        why = name_report(answer, explanation.monotonic).reason
+        return screen.paragraph(f"It does not resolve: {printable(why)}.", Style.YELLOW)
     verdicts = {endpoint.verdict for one in explanation.addresses for endpoint in one.endpoints}
     if explanation.findings or verdicts - _FINE:
         return []

@@ -180,4 +180,5 @@ def _finding(tracked: Tracked) -> Row:
         "message": finding.message,
         # Accepted on purpose (cases.md 12): advice to remove it would be wrong.
         "fix": [] if tracked.state is State.ACKNOWLEDGED else list(finding.fix),
+        "advice": None if tracked.state is State.ACKNOWLEDGED else finding.advice or None,
     }

@@ -120,7 +120,8 @@ def _findings(told: list[Told], now: float) -> Iterator[str]:
 def _finding(one: Told, now: float) -> str:
     names = f": {first_few(one.names)}" if one.names else ""
     reasons = "<br>".join(map(escape, one.reasons))
-    fix = "".join(f"<code>{escape(command)}</code>" for command in one.fixes)
+    fix = "".join(f"<br>{escape(advice)}" for advice in one.advice)
+    fix += "".join(f"<code>{escape(command)}</code>" for command in one.fixes)
     kind = f'<td class="{one.severity}">{one.kind}'
     age, began = one.age(now), rfc3339(one.since)
     since = f"<td>since {began}" if age is None else f'<td title="{began}">{duration(age)}'

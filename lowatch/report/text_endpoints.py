@@ -14,7 +14,7 @@ from lowatch.core.printable import printable
 from lowatch.core.verdicts import JudgedEndpoint, Verdict
 from lowatch.core.views import IN_WORDS
 
-from .order import endpoints_in_order
+from .order import endpoint_order, endpoints_in_order
 from .phrases import count, listed
 from .terminal import Cell, Screen, Style, narrowest_table
 
@@ -53,13 +53,15 @@ def accepted_endpoints(findings: Iterable[Tracked]) -> Accepted:
 def endpoint_lines(endpoints: Iterable[JudgedEndpoint], accepted: Accepted, screen: Screen) -> list[str]:
     """No lines where no name resolves here."""
     every = endpoints_in_order(endpoints)
-    shown = every if len(every) <= FEW else _that_matter(every, accepted)
-    lines = (
-        _table([_row(one, accepted=_is_accepted(one, accepted)) for one in shown], screen) if shown else []
-    )
-    if len(every) > len(shown):
-        verdicts = Counter(e.verdict for e in every) - Counter(e.verdict for e in shown)
-        lines += screen.paragraph(_others(verdicts, more=bool(shown)), Style.DIM)
+    if len(every) <= FEW:
+        rows = [_row(one, _verdict(one, accepted)) for one in every]
+        return _table(rows, screen) if rows else []
+    groups = _that_matter(every, accepted)
+    rows = [_row(one[0], _verdict(one[0], accepted), len(one)) for one in groups]
+    lines = _table(rows, screen) if rows else []
+    shown = Counter(endpoint.verdict for group in groups for endpoint in group)
+    if verdicts := Counter(e.verdict for e in every) - shown:
+        lines += screen.paragraph(_others(verdicts, more=bool(groups)), Style.DIM)
     return lines
 
 
@@ -77,15 +79,25 @@ def words(verdict: Verdict) -> str:
     return "orphaned" if verdict is Verdict.ORPHAN else verdict.value
 
 
-def _is_accepted(endpoint: JudgedEndpoint, accepted: Accepted) -> bool:
-    return (endpoint.domain, endpoint.address, endpoint.port, endpoint.verdict) in accepted
+def _verdict(endpoint: JudgedEndpoint, accepted: Accepted) -> Cell:
+    verdict = endpoint.verdict
+    if (endpoint.domain, endpoint.address, endpoint.port, verdict) in accepted:
+        return Cell(f"{verdict} (ack)", Style.DIM)
+    return Cell(verdict, _STYLES[verdict])
 
 
-def _that_matter(endpoints: Sequence[JudgedEndpoint], accepted: Accepted) -> list[JudgedEndpoint]:
-    """Those that are not as they should be: the worst, if they are too many."""
-    matter = [endpoint for endpoint in endpoints if endpoint.verdict not in _FINE]
-    worst = sorted(matter, key=lambda one: (_is_accepted(one, accepted), _RANKS[one.verdict]))
-    return endpoints_in_order(worst[:MANY_ROWS])
+def _that_matter(endpoints: Sequence[JudgedEndpoint], accepted: Accepted) -> list[list[JudgedEndpoint]]:
+    """Those that are not as they should be, which differ in nothing but their names together.
+
+    The worst, if they are too many.
+    """
+    alike: dict[tuple[Cell, ...], list[JudgedEndpoint]] = {}
+    for endpoint in endpoints:
+        if endpoint.verdict not in _FINE:
+            cells = _row(endpoint, _verdict(endpoint, accepted))
+            alike.setdefault(tuple(cells[1:]), []).append(endpoint)
+    worst = sorted(alike.values(), key=lambda group: _RANKS[group[0].verdict])[:MANY_ROWS]
+    return sorted(worst, key=lambda group: endpoint_order(group[0]))
 
 
 def _others(verdicts: Counter[Verdict], *, more: bool) -> str:
@@ -96,14 +108,15 @@ def _others(verdicts: Counter[Verdict], *, more: bool) -> str:
     return f"{number}, {listed(each)}: see --format json."
 
 
-def _row(endpoint: JudgedEndpoint, *, accepted: bool) -> Row:
-    verdict = f"{endpoint.verdict} (ack)" if accepted else endpoint.verdict
+def _row(endpoint: JudgedEndpoint, verdict: Cell, names: int = 1) -> Row:
+    """names: how many it stands for."""
+    more = f" and {names - 1:,} more" if names > 1 else ""
     return [
-        Cell(printable(endpoint.domain), Style.BOLD),
+        Cell(f"{printable(endpoint.domain)}{more}", Style.BOLD),
         Cell(format_address(endpoint.address)),
         Cell(printable(endpoint.interface)),
         Cell(str(endpoint.port)),
-        Cell(verdict, Style.DIM if accepted else _STYLES[endpoint.verdict]),
+        verdict,
         Cell(_served_by(endpoint) + _source(endpoint)),
     ]
 

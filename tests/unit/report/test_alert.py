@@ -98,6 +98,16 @@ def test_message_says_what_where_why_since_when_and_what_to_do() -> None:
     assert fields["LOWATCH_REASON"].endswith("nothing listens on 80/tcp")
 
 
+def test_advice_comes_before_the_commands() -> None:
+    one = tracked(Kind.HOLDER_DOWN, "lo is down", "ip link set lo up")
+    finding = replace(one.finding, advice="ask the net team; if they are out:")
+    message = alert.fields(replace(one, finding=finding), AT)["MESSAGE"]
+    assert message.endswith("; to mend it: ask the net team; if they are out: ip link set lo up")
+    finding = replace(finding, fix=(), advice="no command is offered")
+    message = alert.fields(replace(one, finding=finding), AT)["MESSAGE"]
+    assert message.endswith("; to mend it: no command is offered")
+
+
 def test_resolved_says_how_long_it_lasted_not_counting_the_hold() -> None:
     one = resolved(tracked(Kind.HOLDER_DOWN, "lo is down", since=NOW - 90), gone_for=30)
     fields = alert.fields(one, AT)

@@ -270,6 +270,12 @@ def test_nothing_is_said_to_be_well_that_is_not() -> None:
     assert of(unknown).endswith("\nNot everything could be observed.\n")
 
 
+def test_a_name_that_does_not_resolve_is_not_said_to_lead_elsewhere() -> None:
+    denied = RRset(Status.NXDOMAIN, server="192.0.2.53")
+    shown = text(replace(NOTHING, answer=Answer("wwww.example.com", denied, denied)))
+    assert shown.endswith("\nIt does not resolve: the name does not exist, according to 192.0.2.53.\n")
+
+
 @pytest.mark.parametrize(
     "explanation",
     [

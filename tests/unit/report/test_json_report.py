@@ -77,6 +77,7 @@ ROWS = {
         "since",
         "message",
         "fix",
+        "advice",  # an addition
     ],
 }
 
@@ -134,6 +135,7 @@ def test_what_does_not_apply_is_null() -> None:
         "domain",
         "port",
         "protocol",
+        "advice",
     }
     assert finding["fix"] == []
     (row,) = document["held"]
