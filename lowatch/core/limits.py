@@ -402,6 +402,13 @@ JOURNAL_BURST = Limit(
     "the others are folded into summaries, which name each",
     "a fifth of the strictest usual RateLimitBurst= of journald",
 )
+JOURNAL_BURST_OF_NAME = Limit(
+    "journal_burst_of_name",
+    32,
+    "entries of one name in 30 s",
+    "the others are folded into summaries, which name each",
+    "a name has a few addresses; whoever owns one does not use up the burst of all others",
+)
 JOURNAL_FOLDED = Limit(
     "journal_folded",
     200_000,

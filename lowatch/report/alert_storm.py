@@ -5,7 +5,8 @@ each class of priorities by itself (journald.conf(5); journald-rate-limit.c: eme
 notice and info, debug). The default is 10,000 in 30 s; it was 1,000 up to v235, many hosts have kept
 that, and our own log lines count as well. So in any 30 s
 
-- the first 200 alerts of each class are entries of their own: one class never uses up another's;
+- the first 200 alerts of each class are entries of their own: one class never uses up another's; but of
+  one name only the first 32: whoever owns a name chooses how many addresses it has;
 - the rest waits, half a second at first and then five, and goes out as summaries, one for each kind and
   state, of up to 250 findings each, which name every one of them. A hundred thousand orphans are thus
   600 entries.
@@ -21,7 +22,7 @@ from typing import NamedTuple
 
 from lowatch.core.findings import Kind, Subject
 from lowatch.core.lifecycle import Now, State, Tracked
-from lowatch.core.limits import JOURNAL_BURST, JOURNAL_FOLDED
+from lowatch.core.limits import JOURNAL_BURST, JOURNAL_BURST_OF_NAME, JOURNAL_FOLDED
 
 from .alert import priority
 
@@ -33,6 +34,8 @@ _GATHER = 0.5
 _EVERY = 5.0
 
 _CLASSES = (0, 0, 0, 1, 2, 3, 3, 4)  # of each priority: journald's priority_map
+_NAMES_KEPT = 2 * 5 * BURST
+"""More than can have had an entry in the last 30 s."""
 
 
 class Announced(NamedTuple):
@@ -61,6 +64,7 @@ class Storm:
     def __init__(self, burst: int = BURST) -> None:
         self._burst = burst
         self._admitted: dict[int, deque[float]] = {}  # when, by class; the last `burst` of each
+        self._of_name: dict[str, deque[float]] = {}  # when, by domain; the last few of each
         self._folded: dict[_Group, deque[Announced]] = {}
         self._subjects: dict[Subject, _Waiting] = {}
         self._waiting = 0
@@ -75,11 +79,24 @@ class Storm:
         if self.waits(tracked.finding.subject):
             return False
         admitted = self._admitted.setdefault(_CLASSES[priority(tracked)], deque(maxlen=self._burst))
-        if len(admitted) == self._burst and now < admitted[0] + WINDOW:
+        if _is_full(admitted, now):
             JOURNAL_BURST.reached()
             return False
+        if (domain := tracked.finding.subject.domain) is not None:
+            of_name = self._of_name.setdefault(domain, deque(maxlen=JOURNAL_BURST_OF_NAME.value))
+            if _is_full(of_name, now):
+                JOURNAL_BURST_OF_NAME.reached()
+                return False
+            of_name.append(now)
+            self._forget_names(now)
         admitted.append(now)
         return True
+
+    def _forget_names(self, now: float) -> None:
+        """Of which nothing was written for a while; looked for where there are many."""
+        if len(self._of_name) > _NAMES_KEPT:
+            recent = {name: times for name, times in self._of_name.items() if now < times[-1] + WINDOW}
+            self._of_name = recent
 
     def fold(self, announced: Announced, now: float) -> int:
         """Keep it for a summary. How many were given up for it: the oldest of the least severity."""
@@ -155,6 +172,10 @@ class Storm:
         if number > 1:
             self._subjects[subject] = _Waiting(last, number - 1)
         return announced
+
+
+def _is_full(admitted: deque[float], now: float) -> bool:
+    return len(admitted) == admitted.maxlen and now < admitted[0] + WINDOW
 
 
 def _order(group: _Group) -> tuple[int, bool, int]:

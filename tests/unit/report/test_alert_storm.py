@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lowatch.core.findings import Finding, Kind, Subject
 from lowatch.core.lifecycle import Now, State, Tracked
-from lowatch.core.limits import JOURNAL_FOLDED
+from lowatch.core.limits import JOURNAL_BURST_OF_NAME, JOURNAL_FOLDED
 from lowatch.report import alert
 from lowatch.report.alert_storm import BURST, FOLDED_AT_ONCE, WINDOW, Announced, Storm
 from lowatch.report.alert_summary import summary_fields
@@ -51,6 +51,30 @@ class Writer:
     def pass_time(self, now: float) -> None:
         while taken := self.storm.take(now):
             self.summaries.append((now, list(taken)))
+
+
+def test_one_name_does_not_use_up_the_burst_of_the_others() -> None:
+    writer = Writer()
+    of_one = [orphan("big.example.com", nth("10.0", n), "443/tcp") for n in range(4000)]
+    for one in of_one:
+        writer.announce(one, 100.0)
+    assert [one for _, one in writer.own] == of_one[: JOURNAL_BURST_OF_NAME.value]
+    innocent = orphan("www.example.com", "192.0.2.10", "443/tcp")
+    writer.announce(innocent, 100.1)
+    assert writer.own[-1] == (100.1, innocent)
+    writer.pass_time(100.0 + WINDOW)
+    folded = [one.tracked for _, summary in writer.summaries for one in summary]
+    assert folded == of_one[JOURNAL_BURST_OF_NAME.value :]
+    again = orphan("big.example.com", "192.0.2.11", "443/tcp")
+    writer.announce(again, 100.0 + WINDOW)
+    assert writer.own[-1][1] == again
+
+
+def test_names_are_forgotten_again() -> None:
+    storm = Storm(burst=10_000)
+    for number in range(10_000):
+        assert storm.admits(alarm(number), float(number))
+    assert len(storm._of_name) < 3000
 
 
 def test_so_many_are_entries_of_their_own_and_the_rest_is_folded() -> None:
