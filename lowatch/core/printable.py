@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from shlex import quote
 
 _UNPRINTABLE = re.compile("[^ -~]")
 
@@ -15,6 +16,19 @@ def printable(text: str) -> str:
     the direction in which a line is read (Unicode's bidirectional controls, UAX 9).
     """
     return _UNPRINTABLE.sub(_escape, text)
+
+
+def shell_word(text: str) -> str:
+    r"""One word for a shell, of printable ASCII: what printable() escapes would be another word.
+
+    Dollar-single-quotes ($'x\x1b'; POSIX.1-2024, 2.2.4) are for bash, ksh and zsh; dash has none yet.
+    """
+    if not _UNPRINTABLE.search(text):
+        return quote(text)
+    octets = text.encode("utf-8", "surrogateescape")
+    return (
+        "$'" + "".join(chr(o) if 32 <= o < 127 and o not in b"'\\" else f"\\x{o:02x}" for o in octets) + "'"
+    )
 
 
 def _escape(found: re.Match[str]) -> str:

@@ -10,7 +10,6 @@ Not looked at, for it cannot be seen without privileges or is no matter of these
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from shlex import quote
 from typing import NamedTuple
 
 from lowatch.core.addresses import Address, Prefix, format_address, is_loopback, is_v4, prefix_of
@@ -19,6 +18,7 @@ from lowatch.core.findings import Finding, Kind, Subject, Undecided
 from lowatch.core.held import Held
 from lowatch.core.observed import Unknown
 from lowatch.core.policy import Policy
+from lowatch.core.printable import shell_word
 from lowatch.core.snapshot import Snapshot
 
 _ANSWERS_OWN = 1
@@ -212,4 +212,4 @@ def _change(setting: str, best: int, every: int, own: dict[str, int]) -> _Change
 def _set(interface: str, setting: str, value: int) -> str:
     """sysctl(8) takes a dot for a separator, unless the first separator is a slash."""
     separator = "/" if "." in interface else "."
-    return quote(separator.join(("net", "ipv4", "conf", interface, setting)) + f"={value}")
+    return shell_word(separator.join(("net", "ipv4", "conf", interface, setting)) + f"={value}")

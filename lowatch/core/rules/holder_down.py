@@ -8,12 +8,12 @@ for this, or acknowledge it.)
 from __future__ import annotations
 
 from collections.abc import Iterable
-from shlex import quote
 
 from lowatch.core.findings import Finding, Kind, Subject, Undecided
 from lowatch.core.held import Held
 from lowatch.core.observed import Unknown
 from lowatch.core.policy import Policy
+from lowatch.core.printable import shell_word
 from lowatch.core.snapshot import Snapshot
 
 
@@ -39,7 +39,7 @@ def holder_down(snapshot: Snapshot, _policy: Policy) -> Iterable[Finding | Undec
             yield Finding(
                 Subject(Kind.HOLDER_DOWN, link.name),
                 f"{link.name} is down and holds {count} address{'es' if count > 1 else ''}{effect}",
-                (f"ip link set {quote(link.name)} up",) if harmless else (),
+                (f"ip link set {shell_word(link.name)} up",) if harmless else (),
                 advice="" if harmless else f"no command is offered: once up, {link.name} may draw more",
             )
 
