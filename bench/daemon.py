@@ -24,13 +24,17 @@ _NOT_FOR_CHILDREN = {"NOTIFY_SOCKET", "JOURNAL_STREAM", "STATE_DIRECTORY", "RUNT
 
 
 def configuration(
-    domains: Iterable[str], nameserver: Nameserver, *, web_port: int = 10048, max_qps: int = 200
+    domains: Iterable[str], nameserver: Nameserver | None, *, web_port: int = 10048, max_qps: int = 200
 ) -> str:
-    """TOML. domains: as the key of that name has them. No journal: the host's is not ours to fill."""
+    """TOML. domains: as the key of that name has them. No journal: the host's is not ours to fill.
+
+    nameserver: None for those of /etc/resolv.conf.
+    """
     listed = ",\n".join(f'  "{domain}"' for domain in domains)
+    asked = "" if nameserver is None else f'nameservers = ["{nameserver}"]\n'
     return (
         f"domains = [\n{listed}\n]\n"
-        f'[dns]\nnameservers = ["{nameserver}"]\nmax_qps = {max_qps}\n'
+        f"[dns]\n{asked}max_qps = {max_qps}\n"
         f'[web]\nlisten = ["127.0.0.1:{web_port}"]\n[journal]\nenabled = false\n'
     )
 

@@ -234,7 +234,10 @@ class Auditor:
             referenced=referenced,
             unresolved=self._resolver.unresolved(),
             crowded=self._resolver.crowded(),
-            unsure={name: other for name, other in doubted if other is not None},
+            unsure={
+                **self._resolver.unsure(),
+                **{name: other for name, other in doubted if other is not None},
+            },
             service_ports=self._resolver.service_ports,
             loopback_up=look.loopback_up,
             problems=tuple(Problem("dns", line) for line in self._resolver.problems),

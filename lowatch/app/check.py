@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
+from itertools import chain
 
 from lowatch.core.audit import Audit, summarise
 from lowatch.core.judgement import Judgement
@@ -30,16 +31,24 @@ async def check(
 ) -> tuple[Audit, Snapshot, Judgement]:
     """The audit, and what it was made of. Has no memory: findings are firing or acknowledged.
 
-    compare: for the domains that lead here. None: getaddrinfo is not asked.
+    compare: for all domains, those that lead here first: the others may do so for applications.
+    None: getaddrinfo is not asked.
     """
     await _resolve_once(resolver, len(policy.domains), progress)
     if compare is not None:
-        await compare(auditor.may_lead_here())
+        await compare(_to_compare(auditor.may_lead_here(), resolver, policy))
     snapshot, judgement = await auditor.audit()
     now = clock.now()
     tracked = without_memory(judgement, now, policy)
     audit = summarise(snapshot, judgement, tracked, auditor.followed(), now.monotonic)
     return audit, snapshot, judgement
+
+
+def _to_compare(here: Collection[str], resolver: Resolver, policy: Policy) -> list[str]:
+    """All but those of which DNS says nothing: whatever getaddrinfo said of them, they stay unknown."""
+    unknown = resolver.unresolved()
+    others = (name for name in policy.domains if name not in here)
+    return [name for name in chain(here, others) if name not in unknown]
 
 
 async def _resolve_once(resolver: Resolver, total: int, progress: Progress | None) -> None:

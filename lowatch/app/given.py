@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from lowatch.core.addresses import Address, Port, Prefix, PrefixSet, destination
-from lowatch.core.answers import Answer, Status
-from lowatch.core.views import all_given
+from lowatch.core.answers import Answer, OtherView, Status
+from lowatch.core.views import all_given, is_unheard, unsure
 
 
 class GivenAnswers:
@@ -45,6 +45,10 @@ class GivenAnswers:
 
     def not_resolved(self) -> Sequence[str]:
         return [name for name, one in self._answers.items() if one.status is not Status.RESOLVED]
+
+    def unsure(self) -> Mapping[str, OtherView]:
+        others = ((name, unsure(answer)) for name, answer in self._answers.items())
+        return {name: other for name, other in others if other is not None and is_unheard(other)}
 
     @property
     def service_ports(self) -> frozenset[Port]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from lowatch.core.addresses import Address, Port, Prefix
-from lowatch.core.answers import Answer, Status
+from lowatch.core.answers import Answer, OtherView, Status
 from lowatch.core.arp import Arp
 from lowatch.core.held import Course, Delivery, Held, Link, LocalRoute
 from lowatch.core.lifecycle import Now, Remembered, Tracked
@@ -131,6 +131,9 @@ class Resolver(Protocol):
 
     def not_resolved(self) -> Sequence[str]:
         """The domains whose status is another than RESOLVED."""
+
+    def unsure(self) -> Mapping[str, OtherView]:
+        """The domains of which getaddrinfo was asked in vain, and why: what applications get is unknown."""
 
     @property
     def service_ports(self) -> frozenset[Port]:

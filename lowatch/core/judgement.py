@@ -13,6 +13,7 @@ from .policy import Domain, Policy
 from .rules import DOMAIN_RULES, HOST_RULES
 from .snapshot import DomainView, Snapshot
 from .verdicts import FINE, JudgedEndpoint, judge_endpoints
+from .views import is_unheard
 
 _NONE: Mapping[str, Any] = MappingProxyType({})
 
@@ -69,10 +70,17 @@ class Judgement:
         domain, address = subject.domain, subject.address
         if domain is None:
             return False
-        if subject.kind is Kind.VIEWS_DISAGREE and domain in self._unsure:
+        other = self._unsure.get(domain)
+        if other is not None and (subject.kind is Kind.VIEWS_DISAGREE or self._may_lead(subject, other)):
             return True
         a, aaaa = self._unresolved.get(domain, ("", ""))
         return bool(a or aaaa if address is None else a if is_v4(address) else aaaa)
+
+    def _may_lead(self, subject: Subject, other: OtherView) -> bool:
+        """Whether a domain may lead to where it is not known to, for getaddrinfo was asked in vain."""
+        judged = self.domains.get(subject.domain or "")
+        known = () if judged is None else {endpoint.address for endpoint in judged.endpoints}
+        return is_unheard(other) and subject.address is not None and subject.address not in known
 
 
 def judge_domain(domain: Domain, view: DomainView, *, loopback_up: bool) -> DomainJudgement:

@@ -241,6 +241,28 @@ DNS_ANSWERS_KEPT = Limit(
     "10,000 names and their changes; 400 bytes each",
     lossless=True,
 )
+GETADDRINFO_THREADS = Limit(
+    "getaddrinfo_threads",
+    16,
+    "threads in which `lowatch check` waits for getaddrinfo; the daemon has one",
+    "the others wait for their turn",
+    "500 names in a second where a nameserver takes 30 ms; each is asked twice for a name",
+    lossless=True,
+)
+GETADDRINFO_CHECKED = Limit(
+    "getaddrinfo_checked",
+    500,
+    "names of which `lowatch check` asks getaddrinfo, those that lead here first",
+    "where DNS and /etc/hosts do not tell what applications get of the others, the audit is incomplete",
+    "getaddrinfo asks the nameservers without a pace of its own; the daemon asks about all, in time",
+)
+GETADDRINFO_DIFFERENCES = Limit(
+    "getaddrinfo_differences",
+    4096,
+    "names that lead elsewhere and of which getaddrinfo fails or differs from DNS",
+    "the oldest are forgotten until they are asked about again",
+    "500 bytes each",
+)
 DNS_DENIALS_KEPT = Limit(
     "dns_denials_kept",
     1024,

@@ -10,7 +10,7 @@ from .elapsed import elapsed
 from .judgement import Judgement
 from .observed import Unknown
 from .snapshot import Problem, Snapshot
-from .views import unsure
+from .views import is_unheard, unsure
 
 _NAMED = 3
 """So many names of a line are told, and the others counted."""
@@ -35,6 +35,7 @@ def failures(snapshot: Snapshot, judgement: Judgement) -> Iterator[Problem]:
     for reason, names in _alike(reasons):
         yield Problem("dns", f"{names}: {reason}")
     yield from _crowds(snapshot.crowded)
+    yield from _views(snapshot, unheard=True)
     yield from _undecided(snapshot, judgement)
 
 
@@ -48,7 +49,17 @@ def _crowds(crowded: Mapping[str, int]) -> Iterator[Problem]:
 
 def uncompared(snapshot: Snapshot) -> Iterator[Problem]:
     """The views that could not be had to compare. What applications get is known without them."""
-    others = ((name, (one.view, one.reason)) for name, one in _unsure(snapshot) if one.addresses is None)
+    return _views(snapshot, unheard=False)
+
+
+def _views(snapshot: Snapshot, *, unheard: bool) -> Iterator[Problem]:
+    """The views that could not be had: getaddrinfo's, or the others'."""
+    others = (
+        (name, (one.view, one.reason))
+        for name, one in _unsure(snapshot)
+        if one.addresses is None and is_unheard(one) is unheard
+        if not (unheard and name in snapshot.unresolved)  # that is said already
+    )
     for (view, reason), names in _alike(others):
         yield Problem(_SOURCES[view], f"{names}: {reason}")
 

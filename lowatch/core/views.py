@@ -31,8 +31,17 @@ def _with_others(answer: Answer, first: tuple[Address, ...]) -> tuple[Address, .
 
 
 def unsure(answer: Answer) -> OtherView | None:
-    """An other view that is not known, or is kept from before; None where there is none."""
-    return next((one for one in answer.others if one.addresses is None or one.reason), None)
+    """An other view that is not known, or is kept from before; None where there is none.
+
+    Of several, the one that applications go by.
+    """
+    found = [one for one in answer.others if one.addresses is None or one.reason]
+    return next((one for one in found if is_unheard(one)), found[0] if found else None)
+
+
+def is_unheard(other: OtherView) -> bool:
+    """Whether it is getaddrinfo, asked in vain: what applications get is not known then."""
+    return other.view is View.GETADDRINFO and other.addresses is None
 
 
 def differing(answer: Answer, other: OtherView) -> list[Address]:

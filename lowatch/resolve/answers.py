@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from lowatch.core.addresses import EVERYWHERE, Address, Port, Prefix, PrefixSet, destination
-from lowatch.core.answers import Answer, RRset, Status, worse
+from lowatch.core.answers import NOT_ASKED, Answer, RRset, Status, worse
 from lowatch.core.limits import ADDRESSES_PER_NAME, DNS_ANSWERS_KEPT, TARGETS_PER_SERVICE
 
 from . import dns64
@@ -62,6 +62,19 @@ class Answers:
                 self._made.pop(next(iter(self._made)))
             known = self._made[number] = self._make(number, domain)
         return known
+
+    def targets(self, domain: str) -> tuple[RRset, list[Target]]:
+        """Of an SRV name: its records, and the targets that they name, with their addresses."""
+        number = self._names.number_of(domain)
+        if number is None or not self._names.is_service(number):
+            return NOT_ASKED, []
+        srv = self._slots.load(2 * number).rrset
+        targets = [
+            Target(target, port, bounded(self._rrset(2 * known)), bounded(self._rrset(2 * known + 1)))
+            for port, target in ports_and_targets(domain, srv.addresses)
+            if (known := self._names.number_of(target)) is not None
+        ]
+        return srv, targets
 
     def at(self, address: Address) -> Collection[str]:
         return self._domains_of(self._index.at(destination(address)))
@@ -201,14 +214,7 @@ class Answers:
         slot = 2 * number
         if not self._names.is_service(number):
             return Answer(domain, self._rrset(slot), self._rrset(slot + 1))
-        srv = self._slots.load(slot).rrset
-        ports = ports_and_targets(domain, srv.addresses)
-        targets = [
-            Target(target, port, bounded(self._rrset(2 * known)), bounded(self._rrset(2 * known + 1)))
-            for port, target in ports
-            if (known := self._names.number_of(target)) is not None
-        ]
-        return service_answer(domain, srv, targets)
+        return service_answer(domain, *self.targets(domain))
 
     def _rrset(self, slot: int) -> RRset:
         rrset = self._slots.load(slot).rrset

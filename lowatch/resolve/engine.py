@@ -10,17 +10,19 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, S
 from pathlib import Path
 from typing import Protocol
 
-from lowatch.config.schema import DnsSettings
+from lowatch.config.schema import DnsSettings, Nameserver
 from lowatch.core.addresses import Address, Port, Prefix, PrefixSet
-from lowatch.core.answers import Answer, Status
+from lowatch.core.answers import Answer, OtherView, RRset, Status
 from lowatch.core.lifecycle import Now
 from lowatch.core.vitals import Sign
 
 from .answers import Answers
 from .asking import Environment, QueryObserver
 from .names import Names
-from .nameservers import RESOLV_CONF, NameserverSource
+from .nameservers import NameserverSource
 from .reader import Reader
+from .resolv_conf import RESOLV_CONF
+from .services import Target
 from .session import Session
 
 STUCK_AFTER = 30.0
@@ -74,6 +76,7 @@ class Engine:
         self._session: Session | None = None
         self._ipv6_idle = False
         self.answer = self._answers.answer
+        self.targets = self._answers.targets
         self.at = self._answers.at
         self.inside = self._answers.inside
         self.unresolved = self._answers.unresolved
@@ -82,6 +85,7 @@ class Engine:
         self.replace_domains(domains)
 
     answer: Callable[[str], Answer]
+    targets: Callable[[str], tuple[RRset, list[Target]]]
     at: Callable[[Address], Collection[str]]
     inside: Callable[[Iterable[Prefix]], set[str]]
     unresolved: Callable[[], Mapping[str, tuple[str, str]]]
@@ -104,9 +108,18 @@ class Engine:
         return self._source.current.stub_addresses
 
     @property
+    def nameservers(self) -> Collection[Nameserver]:
+        """Who is asked."""
+        return self._source.current.servers
+
+    @property
     def problems(self) -> Sequence[str]:
         """What is wrong with the list of nameservers, one line each."""
         return self._source.current.problems
+
+    def unsure(self) -> Mapping[str, OtherView]:
+        """None: getaddrinfo is not asked here."""
+        return {}
 
     async def run(self, changed: Callable[[str], None]) -> None:
         """Resolve until cancelled; then no socket and no timer is left, and it may be run again."""

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
 from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from lowatch.config.schema import Nameserver
 from lowatch.core.limits import HOSTS_FILE_BYTES, RESOLVER_FILE_BYTES
 from lowatch.files.regular import open_regular, read_whole, too_large
 
 from .hosts import HOST_CONF, HOSTS, Hosts, parse_hosts, parse_multi
 from .nsswitch import NSSWITCH_CONF, NameServiceSwitch, parse_nsswitch
+from .resolv_conf import RESOLV_CONF, parse_resolv_conf, suppresses_aaaa
 
 Fingerprint = tuple[int, ...]
 
@@ -46,15 +49,42 @@ def _fingerprint(status: os.stat_result) -> Fingerprint:
     return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
-class NameFiles(NamedTuple):
-    """What /etc/hosts and nsswitch.conf say. seen: of them and host.conf, when they were read.
+class NamePaths(NamedTuple):
+    """Where the files are, and the sockets of whom the C library may ask instead."""
 
-    problems: one line each. Of a file that could not be read, what it last said is kept.
+    hosts: Path = HOSTS
+    nsswitch: Path = NSSWITCH_CONF
+    host_conf: Path = HOST_CONF
+    resolv_conf: Path = RESOLV_CONF
+    resolved: Path = Path("/run/systemd/resolve/io.systemd.Resolve")
+    nscd: Path = Path("/var/run/nscd/socket")
+
+
+NAME_PATHS = NamePaths()
+
+
+class SystemResolver(NamedTuple):
+    """What the C library's `dns` service goes by. nameservers: none where that is not known.
+
+    aaaa: whether it asks for AAAA at all.
+    """
+
+    nameservers: frozenset[Nameserver] = frozenset()
+    aaaa: bool = True
+
+
+class NameFiles(NamedTuple):
+    """What these files say. nscd: whether it answers for all of them, from a cache of its own.
+
+    seen: of each of NamePaths, when they were read. unreadable: one line each. Of a file that could not
+    be read, what it last said is kept.
     """
 
     hosts: Hosts = Hosts()
-    switch: NameServiceSwitch = NameServiceSwitch()
-    seen: tuple[Fingerprint, Fingerprint, Fingerprint] = (UNREAD, UNREAD, UNREAD)
+    switch: NameServiceSwitch = parse_nsswitch("")
+    resolver: SystemResolver = SystemResolver()
+    nscd: bool = False
+    seen: tuple[Fingerprint, ...] = (UNREAD,) * len(NAME_PATHS)
     unreadable: tuple[str, ...] = ()
 
     @property
@@ -66,71 +96,97 @@ class NameFiles(NamedTuple):
 class NameFilesSource:
     """Reads them. Nothing here keeps state: it may be used in a thread."""
 
-    def __init__(
-        self, hosts: Path = HOSTS, nsswitch: Path = NSSWITCH_CONF, host_conf: Path = HOST_CONF
-    ) -> None:
-        self.hosts = hosts
-        self.nsswitch = nsswitch
-        self.host_conf = host_conf
+    def __init__(self, paths: NamePaths = NAME_PATHS) -> None:
+        self.paths = paths
 
     def changed(self, before: NameFiles) -> bool:
-        """Whether they are others than what was read (three stats)."""
-        hosts, _, host_conf = before.seen
-        changed = (fingerprint(self.hosts), fingerprint(self.host_conf)) != (hosts, host_conf)
-        return changed or self.switch_changed(before)
+        """Whether they are others than what was read (six stats)."""
+        return tuple(map(fingerprint, self.paths)) != before.seen
 
     def switch_changed(self, before: NameFiles) -> bool:
-        return fingerprint(self.nsswitch) != before.seen[1]
+        return fingerprint(self.paths.nsswitch) != before.seen[1]
 
     @property
     def is_large(self) -> bool:
         """Whether read() takes longer than the loop should be kept waiting."""
         try:
-            return self.hosts.stat().st_size > HOSTS_READ_AT_ONCE
+            return self.paths.hosts.stat().st_size > HOSTS_READ_AT_ONCE
         except OSError:
             return False
 
     def read(self, followed: Container[str], before: NameFiles) -> NameFiles:
         """All anew. A file that is not there says nothing; one that cannot be read, what it did."""
+        sockets = (fingerprint(self.paths.resolved), fingerprint(self.paths.nscd))
         multi, multi_seen = self._read_multi()
         hosts, hosts_seen, hosts_failed = self._read_hosts(followed, before.hosts, multi=multi)
         switch, switch_seen, switch_failed = self.read_switch(before.switch)
+        resolver, resolver_seen = self._read_resolver(before.resolver)
+        seen = (hosts_seen, switch_seen, multi_seen, resolver_seen, *sockets)
         failed = tuple(line for line in (hosts_failed, switch_failed) if line)
-        return NameFiles(hosts, switch, (hosts_seen, switch_seen, multi_seen), failed)
+        return NameFiles(hosts, switch, resolver, sockets[1] != _ABSENT, seen, failed)
 
     def _read_multi(self) -> tuple[bool, Fingerprint]:
         """For the C library, too, an unreadable host.conf is as good as none."""
         try:
-            with open_regular(self.host_conf, RESOLVER_FILE_BYTES) as file:
+            with open_regular(self.paths.host_conf, RESOLVER_FILE_BYTES) as file:
                 seen = fingerprint_read(file)
                 return parse_multi(read_whole(file, RESOLVER_FILE_BYTES).decode(errors="replace")), seen
         except OSError:
-            return False, _ABSENT
+            return False, fingerprint(self.paths.host_conf)
 
     def _read_hosts(
         self, followed: Container[str], before: Hosts, *, multi: bool
     ) -> tuple[Hosts, Fingerprint, str]:
+        path = self.paths.hosts
         try:
-            with open_regular(self.hosts, HOSTS_FILE_BYTES) as file:
+            with open_regular(path, HOSTS_FILE_BYTES) as file:
                 seen = fingerprint_read(file)
-                found = parse_hosts(_lines(file), followed, multi=multi, source=str(self.hosts))
+                found = parse_hosts(_lines(file), followed, multi=multi, source=str(path))
                 return found, seen, ""
         except FileNotFoundError:
             return Hosts(), _ABSENT, ""
         except OSError as error:
-            return before, fingerprint(self.hosts), _unreadable(self.hosts, error)
+            return before, fingerprint(path), _unreadable(path, error)
 
     def read_switch(self, before: NameServiceSwitch) -> tuple[NameServiceSwitch, Fingerprint, str]:
         """nsswitch.conf alone, when that was looked at, and why it could not be read."""
+        path, runs = self.paths.nsswitch, _listens(self.paths.resolved)
         try:
-            with open_regular(self.nsswitch, RESOLVER_FILE_BYTES) as file:
+            with open_regular(path, RESOLVER_FILE_BYTES) as file:
                 seen = fingerprint_read(file)
                 text = read_whole(file, RESOLVER_FILE_BYTES).decode(errors="replace")
-                return parse_nsswitch(text, str(self.nsswitch)), seen, ""
+                return parse_nsswitch(text, str(path), resolved_runs=runs), seen, ""
         except FileNotFoundError:
-            return NameServiceSwitch(), _ABSENT, ""
+            return parse_nsswitch("", resolved_runs=runs), _ABSENT, ""
         except OSError as error:
-            return before, fingerprint(self.nsswitch), _unreadable(self.nsswitch, error)
+            return before, fingerprint(path), _unreadable(path, error)
+
+    def _read_resolver(self, before: SystemResolver) -> tuple[SystemResolver, Fingerprint]:
+        """What is wrong with the file is for whoever asks these nameservers to report."""
+        path = self.paths.resolv_conf
+        try:
+            with open_regular(path, RESOLVER_FILE_BYTES) as file:
+                seen = fingerprint_read(file)
+                text = read_whole(file, RESOLVER_FILE_BYTES).decode(errors="replace")
+        except FileNotFoundError:
+            return SystemResolver(), _ABSENT
+        except OSError:
+            return before, fingerprint(path)
+        servers = frozenset(parse_resolv_conf(text).servers)
+        return SystemResolver(servers, aaaa=not suppresses_aaaa(text)), seen
+
+
+def _listens(path: Path) -> bool:
+    """Whether somebody accepts connections there: the socket of who ended may stay. Never waits."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        client.setblocking(False)
+        try:
+            client.connect(str(path))
+        except BlockingIOError:  # its backlog is full
+            return True
+        except OSError:
+            return False
+    return True
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:

@@ -1,7 +1,10 @@
-"""nsswitch.conf(5): whether /etc/hosts or DNS decides what a name's addresses are.
+"""nsswitch.conf(5): whether /etc/hosts or DNS decides what a name's addresses are, or neither does.
 
 Each service of the `hosts` database in turn says SUCCESS, NOTFOUND, UNAVAIL or TRYAGAIN, and its actions
 say whether the next one is asked. What glibc really does: see kernel_behaviour/test_name_service.py.
+
+What other services say (sss, ldap, mdns, mymachines...) only getaddrinfo tells; here they know no name.
+nss-resolve(8) is there where systemd-resolved runs, and UNAVAIL where it does not.
 """
 
 from __future__ import annotations
@@ -21,6 +24,9 @@ _ACTION = re.compile(r"\s*(!?)\s*([a-z]+)\s*=\s*([a-z]+)(?=\s|!|$)", re.IGNORECA
 
 _STATUSES = ("SUCCESS", "NOTFOUND", "UNAVAIL", "TRYAGAIN")
 _DEFAULT_ACTIONS = {"SUCCESS": "RETURN"}  # and CONTINUE for all others
+_DNS_SAYS = ("SUCCESS", "NOTFOUND", "UNAVAIL")
+_MDNS_MINIMAL = frozenset({"mdns_minimal", "mdns4_minimal", "mdns6_minimal"})
+_MYHOSTNAMES = frozenset({"localhost", "localhost.localdomain", "_gateway", "_outbound"})
 
 
 class Decider(Enum):
@@ -33,11 +39,11 @@ class Decider(Enum):
 
 
 class Order(NamedTuple):
-    """Who decides about a name that /etc/hosts has, by what DNS says of it."""
+    """Who decides about a name, by what DNS says of it."""
 
-    found: Decider = Decider.HOSTS
-    denied: Decider = Decider.HOSTS
-    failed: Decider = Decider.HOSTS
+    found: Decider
+    denied: Decider
+    failed: Decider
 
     def decider(self, dns: Answer) -> Decider:
         """dns: what DNS says. An answer that was good once stands, stale or not: see state.py."""
@@ -46,31 +52,44 @@ class Order(NamedTuple):
         return self.denied if dns.status in (Status.NXDOMAIN, Status.NODATA) else self.failed
 
 
-class NameServiceSwitch(NamedTuple):
-    """order: see there. broken: why the C library resolves nothing at all by this file; "" otherwise.
+_FILES_DNS = (("files", _DEFAULT_ACTIONS), ("dns", _DEFAULT_ACTIONS))
 
+
+class NameServiceSwitch(NamedTuple):
+    """listed: who decides about a name that /etc/hosts has. absent: about all others.
+
+    services: in their order. resolved: whether systemd-resolved asks DNS for applications, and not the
+    `dns` service. broken: why the C library resolves nothing at all by this file; "" otherwise.
     With a list that names no service glibc 2.36 does not even fail: it ends the process (SIGSEGV).
     """
 
-    order: Order = Order()
+    listed: Order
+    absent: Order
+    services: tuple[str, ...] = ()
+    resolved: bool = False
     broken: str = ""
 
+    def follows(self, name: str, hostname: str) -> bool:
+        """Whether /etc/hosts and DNS tell all of this name that getaddrinfo says, whatever it may be."""
+        return not self.broken and all(_is_foretold(one, name, hostname) for one in self.services)
 
-_NOTHING = Order(Decider.NOBODY, Decider.NOBODY, Decider.NOBODY)
+
 _Service = tuple[str, dict[str, str]]
 
 
-def parse_nsswitch(text: str, source: str = str(NSSWITCH_CONF)) -> NameServiceSwitch:
+def parse_nsswitch(
+    text: str, source: str = str(NSSWITCH_CONF), *, resolved_runs: bool = True
+) -> NameServiceSwitch:
     """Read the `hosts` line; the last one counts. Without any it is `files dns`, as without the file."""
-    found = NameServiceSwitch()
+    found = _switch(list(_FILES_DNS), resolved_runs=resolved_runs)
     for number, line in enumerate(text.split("\n"), 1):
         matched = _DATABASE.match(line.partition("#")[0].partition("\0")[0])
         if matched is None or matched[1] != "hosts":
             continue
         try:
-            found = NameServiceSwitch(_order(_parse_services(matched[2])))
+            found = _switch(_parse_services(matched[2]), resolved_runs=resolved_runs)
         except ValueError as error:
-            found = NameServiceSwitch(_NOTHING, f"{source}:{number}: {error}: it resolves no name")
+            found = found._replace(broken=f"{source}:{number}: {error}: it resolves no name")
     return found
 
 
@@ -104,29 +123,58 @@ def _parse_actions(text: str) -> dict[str, str]:
     return actions
 
 
-def _order(services: list[_Service]) -> Order:
+def _switch(services: list[_Service], *, resolved_runs: bool) -> NameServiceSwitch:
     """Glibc's getaddrinfo takes a failure of DNS, of whatever kind, for UNAVAIL."""
-    return Order(*(_decider(services, dns) for dns in ("SUCCESS", "NOTFOUND", "UNAVAIL")))
+    listed, absent = (
+        Order(*(_decider(services, dns, has_it, resolved_runs) for dns in _DNS_SAYS))
+        for has_it in (True, False)
+    )
+    names = tuple(name for name, _ in services)
+    asks_dns = next((name for name in names if name == "dns" or (name == "resolve" and resolved_runs)), "")
+    return NameServiceSwitch(listed, absent, names, asks_dns == "resolve")
 
 
-def _decider(services: list[_Service], dns: str) -> Decider:
-    """Ask one service after the other about a name that /etc/hosts has, and of which DNS says `dns`.
+def _decider(services: list[_Service], dns: str, hosts: bool, resolved_runs: bool) -> Decider:
+    """Ask one service after the other about a name of which DNS says `dns`.
 
-    `resolve` (systemd-resolved) reads /etc/hosts itself, and decides by it. Of all others (mdns4_minimal,
-    myhostname, sss and so on) it is assumed that they do not know the name; getaddrinfo tells.
+    hosts: whether /etc/hosts has it. Who was asked last decides, of those that know anything; an answer
+    that others are asked behind is lost.
     """
-    last = Decider.NOBODY
+    decider, lost = Decider.NOBODY, False
     for name, actions in services:
-        status, last = _said(name, dns)
+        status, its = _said(name, dns, hosts, resolved_runs)
+        if its is not Decider.NOBODY or lost:
+            decider, lost = its, status == "SUCCESS"
         action = actions.get(status, "CONTINUE")
         if action == "MERGE" and status == "SUCCESS":
             return Decider.NOBODY  # not supported for hosts: the lookup fails
         if action == "RETURN":
             break
-    return last
+    return decider
 
 
-def _said(service: str, dns: str) -> tuple[str, Decider]:
-    if service in ("files", "resolve"):
-        return "SUCCESS", Decider.HOSTS
+def _said(service: str, dns: str, hosts: bool, resolved_runs: bool) -> tuple[str, Decider]:
+    """Resolved reads /etc/hosts itself, and decides by it; a failure of DNS it passes on as NOTFOUND."""
+    if service == "resolve" and resolved_runs:
+        if hosts:
+            return "SUCCESS", Decider.HOSTS
+        return ("SUCCESS" if dns == "SUCCESS" else "NOTFOUND"), Decider.DNS
+    if service == "files":
+        return ("SUCCESS", Decider.HOSTS) if hosts else ("NOTFOUND", Decider.NOBODY)
     return (dns, Decider.DNS) if service == "dns" else ("UNAVAIL", Decider.NOBODY)
+
+
+def _is_foretold(service: str, name: str, hostname: str) -> bool:
+    """Whether it is known what a service says of a name.
+
+    mdns*_minimal takes names in .local alone (nss-mdns); myhostname the host's own, localhost and two
+    more (nss-myhostname(8)).
+    """
+    if service in ("files", "dns"):
+        return True
+    if service in _MDNS_MINIMAL:
+        return not (name == "local" or name.endswith(".local"))
+    if service != "myhostname":
+        return False
+    own = name.partition(".")[0] == hostname.lower().partition(".")[0]
+    return not (own or name in _MYHOSTNAMES or name.endswith((".localhost", ".localhost.localdomain")))

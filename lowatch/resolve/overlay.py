@@ -6,12 +6,10 @@ from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping
 
 from lowatch.core.addresses import Address, Prefix, destination
+from lowatch.core.limits import GETADDRINFO_DIFFERENCES
 
-from .crosscheck import Seen
+from .getaddrinfo import Seen
 from .index import AddressIndex
-
-_SEEN_REMEMBERED = 4096
-"""Names watched less closely whose getaddrinfo view is kept: each costs some 500 octets."""
 
 
 class Overlay:
@@ -21,6 +19,9 @@ class Overlay:
         self.hosts: Mapping[str, tuple[Address, ...]] = {}
         self._seen: OrderedDict[str, Seen] = OrderedDict()
         self.seen: Mapping[str, Seen] = self._seen
+        self._failing: dict[str, str] = {}
+        self.failing: Mapping[str, str] = self._failing
+        """Of which names getaddrinfo said nothing so far, and why."""
         self._index = AddressIndex()
         self._indexed: dict[str, frozenset[Address]] = {}
         self._numbers: dict[str, int] = {}
@@ -48,9 +49,13 @@ class Overlay:
         else:
             self._seen[name] = seen
             self._seen.move_to_end(name)
+        self._failing.pop(name, None)
+        if seen is not None and seen.addresses is None:
+            self._failing[name] = seen.reason
         self._reindex(name)
-        if len(self._seen) <= _SEEN_REMEMBERED + len(keep):
+        if len(self._seen) <= GETADDRINFO_DIFFERENCES.value + len(keep):
             return None
+        GETADDRINFO_DIFFERENCES.reached()
         oldest = next(name for name in self._seen if name not in keep)
         self.put_seen(oldest, None)
         return oldest

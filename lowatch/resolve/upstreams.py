@@ -9,7 +9,7 @@ from lowatch.wire.dns import Reply, failure
 
 from .asking import Channel, Environment, Pace
 from .channel import UdpChannel
-from .nameservers import Nameservers
+from .resolv_conf import Nameservers
 from .stream import StreamChannel
 
 SENT_TO_SEE = 16

@@ -1,35 +1,38 @@
-"""What applications get: DNS, overridden by /etc/hosts as nsswitch.conf has it; getaddrinfo to compare."""
+"""What applications get: DNS, overridden by /etc/hosts as nsswitch.conf has it, and by getaddrinfo."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Protocol
 
-from lowatch.core.addresses import Address, Port, Prefix, PrefixSet, destination
-from lowatch.core.answers import Answer, Status
+from lowatch.config.schema import Nameserver
+from lowatch.core.addresses import EVERYWHERE, Address, Port, Prefix, PrefixSet, destination
+from lowatch.core.answers import Answer, OtherView, Status
 from lowatch.core.lifecycle import Now
+from lowatch.core.limits import GETADDRINFO_CHECKED
 from lowatch.core.policy import is_service_name
 from lowatch.files.threads import NoThreadError, in_thread
 
-from .compose import disagrees
+from .compose import Rules, disagrees
 from .composed import ComposedAnswers, DnsAnswers, Unresolved
-from .crosscheck import CrossCheck, LookupThread, Seen
+from .crosscheck import CrossCheck
 from .crosscheck_schedule import CrossCheckSchedule
-from .files import NameFiles, NameFilesSource
-from .hosts import HOST_CONF, HOSTS
-from .nsswitch import NSSWITCH_CONF
+from .files import NAME_PATHS, NameFiles, NameFilesSource, NamePaths
+from .getaddrinfo import LookupThread, Seen
+from .nsswitch import NameServiceSwitch
 
 LOCAL_EVERY = 30.0
-"""Seconds between looks at which names lead into local addresses: whom to compare most often."""
-
+"""Seconds between looks at whether other addresses are local: whom to ask about first."""
 
 _THREAD_AFTER = 5.0
 """Seconds until a thread is asked for again, where none could be had to read a large /etc/hosts."""
 _ROUNDS = 3
 """Times that getaddrinfo has to differ for somebody who asks once."""
+_DIFFERS = "differs from DNS: asking both again"
+_CHANGED = "DNS or a file has changed since: asking again"
 
 
 class Clock(Protocol):
@@ -46,6 +49,10 @@ class Dns(DnsAnswers, Protocol):
     def stub_addresses(self) -> frozenset[Address]: ...
 
     @property
+    def nameservers(self) -> Collection[Nameserver]:
+        """Who is asked."""
+
+    @property
     def problems(self) -> Sequence[str]: ...
 
     async def run(self, changed: Callable[[str], None]) -> None: ...
@@ -59,10 +66,20 @@ class Dns(DnsAnswers, Protocol):
     def ask_soon(self, domain: str) -> None: ...
 
 
+class _Names:
+    """Whom /etc/hosts is read for: domains, and the targets of those that are SRV names."""
+
+    def __init__(self, answers: ComposedAnswers) -> None:
+        self._knows = answers.knows
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self._knows(name) and not is_service_name(name)
+
+
 class Views:
     """The application's Resolver. files_changed() says when to look at the files again.
 
-    An SRV name has a DNS view only: neither /etc/hosts nor getaddrinfo knows of such.
+    An SRV name is asked of DNS alone; its targets are looked up as any name is.
     """
 
     def __init__(
@@ -71,17 +88,15 @@ class Views:
         domains: Iterable[str],
         clock: Clock,
         local: Callable[[], Collection[Prefix] | None] = tuple,
-        hosts_path: Path = HOSTS,
-        nsswitch_path: Path = NSSWITCH_CONF,
-        host_conf_path: Path = HOST_CONF,
+        paths: NamePaths = NAME_PATHS,
         lookups: LookupThread | None = None,
     ) -> None:
         """domains: those that `dns` follows. local: Host.local_prefixes. lookups: who asks getaddrinfo."""
         self._dns = dns
         self._clock = clock
-        self._answers = ComposedAnswers(dns, hosts_path)
+        self._source = NameFilesSource(paths)
+        self._answers = ComposedAnswers(dns, Rules(hosts_path=paths.hosts))
         self._files = NameFiles()
-        self._source = NameFilesSource(hosts_path, nsswitch_path, host_conf_path)
         self._reread = True
         self._look = asyncio.Event()
         self._looked = asyncio.Event()
@@ -90,10 +105,11 @@ class Views:
         self._local_prefixes: Collection[Prefix] | None = ()
         self._is_local = PrefixSet(())
         self._local_again = float("-inf")
-        self._compares = False
+        self._compares = self._foretells = False
         self._schedule = CrossCheckSchedule()
         self._crosscheck = CrossCheck(self._schedule, self._now, self, lookups or LookupThread())
         self._doubted: set[str] = set()
+        self._unchecked = 0
         self._followed: Collection[str] = ()
         self._follow(domains)
 
@@ -118,6 +134,9 @@ class Views:
 
     def not_resolved(self) -> Sequence[str]:
         return self._answers.not_resolved()
+
+    def unsure(self) -> Mapping[str, OtherView]:
+        return self._answers.unsure()
 
     @property
     def service_ports(self) -> frozenset[Port]:
@@ -148,7 +167,6 @@ class Views:
     def replace_domains(self, domains: Iterable[str]) -> None:
         self._follow(domains)
         self._dns.replace_domains(self._followed)
-        self._answers.retain(self._followed)
         self._reread = True
         self.files_changed()
 
@@ -156,18 +174,23 @@ class Views:
         self._dns.follow_ipv6(idle=idle)
 
     def files_changed(self) -> None:
-        """Look at /etc/hosts, nsswitch.conf and host.conf again: three stats where nothing changed."""
+        """Look at the files again: six stats where nothing changed."""
         self._look.set()
 
     async def cross_check(self, domains: Iterable[str], patience: float) -> None:
         """Ask getaddrinfo about these now, whether run() runs or not; each Answer then has its view.
 
-        Where that has not come after `patience` seconds it is unknown.
+        Where that has not come after `patience` seconds it is unknown. domains: the first count most; of
+        very many, the last are not asked about, and unknown where their answer does not follow.
         """
-        names = [one for one in domains if not is_service_name(one)]
+        names = list(dict.fromkeys(name for domain in domains for name in self._looked_up(domain)))
+        most = GETADDRINFO_CHECKED.value
+        if len(names) > most:
+            self._leave_out(names[most:], f"not asked about more than {most} names")
+        names = names[:most]
         for _ in range(_ROUNDS):  # of addresses that are handed out one at a time, each may get another
             await self._crosscheck.check(names, patience)
-            names = [name for name in names if disagrees(self.answer(name))]
+            names = [name for name in names if self._differs(name)]
             if not names:
                 return
 
@@ -176,38 +199,66 @@ class Views:
     def _now(self) -> float:
         return self._clock.now().monotonic
 
+    def _looked_up(self, domain: str) -> Collection[str]:
+        """The names that an application looks up for it."""
+        return self._answers.targets.of(domain) if is_service_name(domain) else (domain,)
+
+    def _differs(self, name: str) -> bool:
+        seen = self._answers.seen.get(name)
+        return seen is not None and disagrees(self._answers.foretold(name), seen)
+
+    def _leave_out(self, names: Sequence[str], why: str) -> None:
+        GETADDRINFO_CHECKED.reached(len(names))
+        if not self._schedule.follows:
+            for name in names:
+                self._answers.put_seen(name, Seen(None, why), names)
+
     def _follow(self, domains: Iterable[str]) -> None:
         """domains: kept as they are if they can be, for there may be 100,000 of them."""
         self._followed = domains if isinstance(domains, Mapping | frozenset) else frozenset(domains)
+        self._answers.follow(self._followed)
         phase = random.random()  # noqa: S311 - spreads the load, guards no secret
         self._schedule.replace_domains(self._followed, phase)
+        self._schedule.ask_all_soon(self._now())
         self._crosscheck.wake()
 
-    def _changed_under(self, domains: Iterable[str]) -> None:
-        """DNS or /etc/hosts says something else of them: so may getaddrinfo."""
-        for domain in domains:
-            seen = self._answers.seen.get(domain)
+    def _changed_under(self, names: Collection[str]) -> None:
+        """DNS or a file says something else of them: so may getaddrinfo."""
+        changed = self._answers.domains_of(names)
+        for name in names:
+            seen = self._answers.seen.get(name)
             if seen is not None:
-                self._schedule.ask_soon(domain, self._now())
-                if seen.addresses is not None:
-                    old = Seen(None, "DNS or /etc/hosts has changed since: asking again")
-                    self._answers.put_seen(domain, old, self._schedule.close)
+                self._schedule.ask_soon(name)
+                changed |= self._put_seen(name, Seen(seen.addresses, _CHANGED))
+            elif self._compares and self._leads_here(name):
+                self._schedule.leads_here(name)
+                self._schedule.ask_soon(name)
         self._crosscheck.wake()
-        self._announce(domains)
+        self._announce(changed)
 
     def _announce(self, domains: Iterable[str]) -> None:
         if self._changed is not None:
             for domain in domains:
                 self._changed(domain)
 
-    def _dns_changed(self, domain: str) -> None:
-        self._answers.dns_changed(domain)
-        if self._compares and self._leads_here(domain):
-            self._schedule.watch_also(domain, self._now())
-        self._changed_under([domain])
+    def _put_seen(self, name: str, seen: Seen | None) -> set[str]:
+        return self._answers.put_seen(name, seen, self._schedule.close)
 
-    def _leads_here(self, domain: str) -> bool:
-        return any(self._is_local.covers(destination(one)) for one in self.answer(domain).addresses)
+    def _dns_changed(self, domain: str) -> None:
+        new = self._answers.dns_changed(domain)
+        if new:
+            self._schedule.also(frozenset(self._answers.targets))
+            self._reread = True
+            self.files_changed()
+        names = self._looked_up(domain)
+        self._changed_under(names)
+        if domain not in names:
+            self._announce([domain])
+
+    def _leads_here(self, name: str) -> bool:
+        return any(
+            self._is_local.covers(destination(one)) for one in self._answers.foretold(name).addresses
+        )
 
     async def _keep_looking(self) -> None:
         while True:
@@ -225,15 +276,32 @@ class Views:
 
     async def _read_files(self) -> None:
         followed, self._reread = self._followed, False
+        names = _Names(self._answers)
         if self._source.is_large:
-            files = await in_thread(self._source.read, followed, self._files)
+            files = await in_thread(self._source.read, names, self._files)
         else:
-            files = self._source.read(followed, self._files)
+            files = self._source.read(names, self._files)
         if followed is not self._followed:
             return  # replace_domains() has asked for another look
-        self._files = files
-        hosts = {n: said for n, said in files.hosts.addresses.items() if not is_service_name(n)}
-        self._changed_under(self._answers.replace_hosts(hosts, files.switch.order))
+        before, self._files = self._files, files
+        rules = Rules(files.switch, files.resolver.aaaa, self._source.paths.hosts)
+        changed = self._answers.replace_rules(rules, files.hosts.addresses)
+        if _decides_for_all(files) != _decides_for_all(before):
+            here = self._local()
+            self._announce(self.inside(EVERYWHERE if here is None else here))
+            self._schedule.ask_all_soon(self._now())
+        self._foretells = _foretells(files.switch, self._followed)
+        self._look_whether_all_follows()
+        self._changed_under(changed)
+
+    def _look_whether_all_follows(self) -> None:
+        """Whether the files and DNS, as lowatch asks it, tell what applications get."""
+        files = self._files
+        same = frozenset(self._dns.nameservers) == files.resolver.nameservers
+        follows = self._foretells and same and not files.nscd
+        if follows != self._schedule.follows:
+            self._schedule.follows = follows
+            self._schedule.ask_all_soon(self._now())
 
     async def _keep_comparing(self) -> None:
         """Not before all is settled: 100,000 first answers are no news, and need no Answer each."""
@@ -248,44 +316,45 @@ class Views:
         if now < self._local_again:
             return
         self._local_again = now + LOCAL_EVERY
+        self._look_whether_all_follows()
         prefixes = self._local()
         if prefixes is None:
-            self._schedule.watch_closely(self._followed, now)
-            return
-        if prefixes is not self._local_prefixes:
+            self._schedule.lead_here(self._followed)
+        elif prefixes is not self._local_prefixes:
             self._local_prefixes, self._is_local = prefixes, PrefixSet(prefixes)
-        self._schedule.watch_closely(self.inside(prefixes), now)
+            here = {name for domain in self.inside(prefixes) for name in self._looked_up(domain)}
+            self._schedule.lead_here(here)
 
-    def take_seen(self, name: str, seen: Seen, *, keep: bool = False) -> None:
-        """Kept where it matters: of names that lead here, and where it is not what the answer says."""
-        if name not in self._followed:
+    def take_seen(self, name: str, seen: Seen, cost: float = 0.0, *, keep: bool = False) -> None:
+        """Kept where it matters: where it is not what the answer says, and where there is none.
+
+        A difference counts once both were asked again: a record may just have changed, and caches differ
+        in age. Of one that counts, a failure makes nothing go: it is kept, and is old.
+        """
+        if not self._answers.knows(name):
             return
-        before, was_seen = self.answer(name), name in self._answers.seen
-        disagreed = disagrees(before)
-        differs = disagrees(self._answers.answer_if(name, seen))
-        doubtful = differs or (was_seen and seen.addresses is None)
-        if not differs or disagreed or keep or name in self._doubted:
-            self._doubted.discard(name)
-        else:
-            # Not before both were asked again: a record may just have changed, and caches differ in age.
+        known, told = self._answers.seen.get(name), self._answers.foretold(name)
+        if told.more:
+            seen = Seen(told.addresses)  # of a crowd it tells nothing
+        differs, differed = disagrees(told, seen), known is not None and disagrees(told, known)
+        matters = keep or known is not None or name in self._schedule.close or not self._schedule.follows
+        doubtful = differs or (seen.addresses is None and matters)
+        if differs and not differed and not keep and name not in self._doubted:
             self._doubted.add(name)
             self._dns.ask_soon(name)
-            seen = Seen(None, "differs from DNS: asking both again")
-        close = self._schedule.close
-        kept = seen if doubtful or keep or name in close else None
-        lost = self._answers.put_seen(name, kept, close)
-        newly = doubtful and not disagreed
-        self._schedule.asked(name, self._now(), newly_doubtful=newly, doubtful=doubtful)
-        self._announce([one for one in (lost,) if one is not None])
-        if self.answer(name) is not before:
-            self._announce([name])
+            seen = Seen(None, _DIFFERS)
+        else:
+            self._doubted.discard(name)
+        if seen.addresses is None and known is not None and differed:
+            seen = Seen(known.addresses, seen.reason)
+        if seen != known:
+            self._announce(self._put_seen(name, seen if doubtful or keep else None))
+        newly = doubtful and known is None
+        self._schedule.asked(name, self._now(), cost, newly_doubtful=newly, doubtful=doubtful)
 
     def lookups_stuck(self, reason: str) -> None:
-        for name in list(self._answers.seen):
-            before = self.answer(name)
-            self._answers.put_seen(name, Seen(None, reason), self._schedule.close)
-            if self.answer(name) is not before:
-                self._announce([name])
+        for name, seen in list(self._answers.seen.items()):
+            self._announce(self._put_seen(name, Seen(seen.addresses, reason)))
 
     def refusal(self) -> str:
         """Glibc ends a process that asks while nsswitch.conf names no service: look at it before."""
@@ -294,3 +363,16 @@ class Views:
             switch, _, _ = self._source.read_switch(switch)
             self.files_changed()
         return switch.broken
+
+
+def _decides_for_all(files: NameFiles) -> object:
+    """What is not about single names."""
+    return files.switch, files.resolver, files.nscd
+
+
+def _foretells(switch: NameServiceSwitch, names: Iterable[str]) -> bool:
+    """Whether it is known of each name what the services of nsswitch.conf say."""
+    if all(service in ("files", "dns") for service in switch.services):
+        return not switch.broken
+    hostname = os.uname().nodename
+    return switch.follows("", "") and all(switch.follows(name, hostname) for name in names)

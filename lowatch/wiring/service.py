@@ -36,8 +36,8 @@ from lowatch.report.metrics_text import Format
 from lowatch.report.status import Status
 from lowatch.report.status_line import starting_line, status_line, waits_for
 from lowatch.resolve.hosts import HOST_CONF, HOSTS
-from lowatch.resolve.nameservers import RESOLV_CONF
 from lowatch.resolve.nsswitch import NSSWITCH_CONF
+from lowatch.resolve.resolv_conf import RESOLV_CONF
 from lowatch.service.activation import passed_on
 from lowatch.service.control import LIMITS as CONTROL_LIMITS
 from lowatch.service.control import ControlError, control_listening, control_server

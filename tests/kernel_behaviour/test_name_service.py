@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from lowatch.core.addresses import format_address, parse_address
-from lowatch.resolve.crosscheck import Seen
+from lowatch.core.answers import Answer, RRset, Status
+from lowatch.resolve.compose import Rules
+from lowatch.resolve.getaddrinfo import Seen
 from lowatch.resolve.hosts import parse_hosts, parse_multi
-from lowatch.resolve.nameservers import parse_resolv_conf
-from lowatch.resolve.nsswitch import Decider, parse_nsswitch
+from lowatch.resolve.nsswitch import parse_nsswitch
+from lowatch.resolve.resolv_conf import parse_resolv_conf, suppresses_aaaa
 from tests.support.dns_server import Knot
 from tests.support.name_service import getaddrinfo, write_etc
 from tests.support.netns import Netns
@@ -142,6 +144,12 @@ SWITCHES = [
     b"garbage\nhosts: dns\n",
     b"hosts: dns\0files\n",
     b"hosts: dns [NOTFOUND=return] [UNAVAIL=return] files\n",
+    b"hosts: files mdns4_minimal [NOTFOUND=return] dns\n",
+    b"hosts: resolve [!UNAVAIL=return] dns\n",
+    b"hosts: resolve [!UNAVAIL=return] files\n",
+    b"hosts: mymachines resolve [!UNAVAIL=return] files myhostname dns\n",
+    b"hosts: dns [SUCCESS=continue] files\n",
+    b"hosts: myhostname files dns\n",
     # What makes it give up the whole list:
     b"hosts: dns [garbage] files\n",
     b"hosts: dns []files\n",
@@ -152,27 +160,76 @@ SWITCHES = [
 ]
 
 
-def test_hosts_and_dns_are_ordered_as_the_c_library_orders_them(netns: Netns, tmp_path: Path) -> None:
+RESOLV_CONFS = [
+    "",
+    "options no-aaaa\n",
+    "options\tno-aaaa\n",
+    "options rotate no-aaaa timeout:1\n",
+    "options rotate\noptions no-aaaa\n",
+    "options no-aaaa:1\n",
+    "options # no-aaaa\n",
+    " options no-aaaa\n",
+    "# options no-aaaa\n",
+    "options NO-AAAA\n",
+    "optionsno-aaaa\n",
+    "options no-aaaa no-aaaa\noptions use-vc\n",
+]
+
+LISTED = ("found.example.com", "denied.example.com", "failed.example.net")
+"""What DNS says of each; /etc/hosts has them all."""
+ABSENT = ("also.example.com", "no.example.com", "fails.example.net")
+"""The same, and /etc/hosts has none."""
+
+
+def test_what_applications_get_is_foretold(netns: Netns, tmp_path: Path) -> None:
     """One process asks by all of these files: it notices that nsswitch.conf was replaced."""
-    found, denied, failed = names = ("found.example.com", "denied.example.com", "failed.example.net")
-    hosts = "".join(f"192.0.2.1 {name}\n" for name in names).encode()
+    hosts = "".join(f"192.0.2.1 {name}\n" for name in LISTED).encode()
     etc = write_etc(tmp_path / "etc", {"hosts": hosts, "resolv.conf": b"nameserver 127.0.0.1\n"})
-    with Knot({"example.com": "found A 203.0.113.1"}, port=53):
-        answers = getaddrinfo(etc, names, SWITCHES)
+    with Knot({"example.com": "found A 203.0.113.1\nalso A 203.0.113.1"}, port=53):
+        answers = getaddrinfo(etc, [*LISTED, *ABSENT], SWITCHES)
     assert len(answers) == len(SWITCHES)
-    by_dns = {found: (parse_address("203.0.113.1"),), denied: (), failed: None}
     wrong = []
     for switch, answer in zip(SWITCHES, answers, strict=True):
-        for name, decider in zip(names, parse_nsswitch(switch.decode()).order, strict=True):
-            addresses = answer[name].addresses
-            ours = {
-                Decider.HOSTS: addresses == (parse_address("192.0.2.1"),),
-                Decider.DNS: addresses == by_dns[name],
-                Decider.NOBODY: not addresses,
-            }
-            if not ours[decider]:
-                wrong.append((switch, name, decider, answer[name]))
+        rules = Rules(parse_nsswitch(switch.decode(), resolved_runs=False))
+        for name, seen in answer.items():
+            foretold = foretell(rules, name)
+            if seen.addresses != foretold.addresses and (foretold.addresses or seen.addresses):
+                wrong.append((switch, name, foretold.view, foretold.addresses, seen))
     assert wrong == []
+
+
+def foretell(rules: Rules, name: str) -> Answer:
+    if rules.switch.broken:
+        return Answer(name)
+    place = (LISTED if name in LISTED else ABSENT).index(name)
+    addresses = (parse_address("203.0.113.1"),) if place == 0 else ()
+    status = (Status.RESOLVED, Status.NXDOMAIN, Status.UNKNOWN)[place]
+    dns = Answer(name, RRset(status, addresses), RRset(status if place else Status.NODATA))
+    return rules.foretell(dns, (parse_address("192.0.2.1"),) if name in LISTED else None)
+
+
+@pytest.mark.parametrize("resolv_conf", RESOLV_CONFS)
+@pytest.mark.parametrize("switch", ["files dns", "dns files", "dns"])
+def test_whether_aaaa_is_asked_for(netns: Netns, tmp_path: Path, resolv_conf: str, switch: str) -> None:
+    """By all of these files: `options no-aaaa` is for the `dns` service alone."""
+    zone = "both A 203.0.113.1\nboth AAAA 2001:db8::1\nsix AAAA 2001:db8::1\nfour A 203.0.113.1"
+    by_dns = {"both": ("203.0.113.1", "2001:db8::1"), "six": ("2001:db8::1",), "four": ("203.0.113.1",)}
+    files = {
+        "hosts": b"2001:db8::9 both.example.com\n2001:db8::9 six.example.com\n",
+        "nsswitch.conf": f"hosts: {switch}\n".encode(),
+        "resolv.conf": f"nameserver 127.0.0.1\n{resolv_conf}".encode(),
+    }
+    names = [f"{name}.example.com" for name in by_dns]
+    with Knot({"example.com": zone}, port=53):
+        (answers,) = getaddrinfo(write_etc(tmp_path / "etc", files), names)
+    aaaa = not suppresses_aaaa(files["resolv.conf"].decode())
+    rules = Rules(parse_nsswitch(files["nsswitch.conf"].decode(), resolved_runs=False), aaaa)
+    for name, said in zip(names, by_dns.values(), strict=True):
+        v4, v6 = ([parse_address(one) for one in said if (":" in one) is six] for six in (False, True))
+        rrsets = (RRset(Status.RESOLVED if of else Status.NODATA, tuple(of)) for of in (v4, v6))
+        hosts = (parse_address("2001:db8::9"),) if "four" not in name else None
+        foretold = rules.foretell(Answer(name, *rrsets), hosts)
+        assert sorted(foretold.addresses) == list(answers[name].addresses or ()), name
 
 
 def test_without_the_file_hosts_come_first(netns: Netns, tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ def test_nameserver_dies_and_answers_turn_stale_then_unknown(
         knot.start()
         daemon.reload(daemon.file.read_text())  # asks at once what had failed, instead of in a while
         daemon.until(lambda: daemon.metric(RESOLVED) == 2)
-        assert daemon.audit()["complete"]
+        daemon.until(lambda: daemon.audit()["complete"])
         assert daemon.announced("orphan-vip") == ["firing"]
 
 

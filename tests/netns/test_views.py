@@ -19,13 +19,13 @@ from lowatch.core.addresses import format_address, parse_prefix
 from lowatch.kernel.watch import FileWatch
 from lowatch.resolve.engine import Engine
 from lowatch.resolve.hosts import HOST_CONF, HOSTS
-from lowatch.resolve.nameservers import RESOLV_CONF
+from lowatch.resolve.resolv_conf import RESOLV_CONF
 from lowatch.resolve.nsswitch import NSSWITCH_CONF
 from lowatch.resolve.views import Views
 from lowatch.wiring import SystemClock
 
 domains = frozenset({"www.example.com", "far.example.com"})
-everywhere = [parse_prefix("203.0.113.0/24"), parse_prefix("192.0.2.0/24")]
+everywhere = [parse_prefix("203.0.113.0/24"), parse_prefix("192.0.2.0/24"), parse_prefix("2001:db8::/64")]
 
 def texts(addresses):
     return None if addresses is None else [format_address(a) for a in addresses]
@@ -67,25 +67,32 @@ def test_every_view_is_followed_as_it_changes(netns: Netns, tmp_path: Path) -> N
             "resolv.conf": b"nameserver 127.0.0.1\n",
         },
     )
-    zone = "www A 203.0.113.1\nfar A 198.51.100.1"
+    zone = "www 5 A 203.0.113.1\nfar A 198.51.100.1"
     with (
-        Knot({"example.com": zone}, port=53),
+        Knot({"example.com": zone}, port=53) as knot,
         subprocess.Popen(child(etc, _PROGRAM), stdout=subprocess.PIPE, text=True) as process,
     ):
         try:
             dns, hosts = ["203.0.113.1"], ["192.0.2.1", "192.0.2.2"]
-            see(process, lambda view, addresses, others: others == {"getaddrinfo": dns})
+            see(process, lambda *seen: seen == ("dns", dns, {}))
 
             (etc / "hosts").write_text("192.0.2.1 www.example.com\n192.0.2.2 WWW.example.com\n")
-            overridden = {"dns": dns, "getaddrinfo": hosts}
-            see(process, lambda *seen: seen == ("hosts", hosts, overridden))
+            see(process, lambda *seen: seen == ("hosts", hosts, {"dns": dns}))
 
             write_etc(etc, {"new": b"hosts: dns files\n"})
             (etc / "new").replace(etc / "nsswitch.conf")
-            see(process, lambda *seen: seen == ("dns", dns, {"hosts": hosts, "getaddrinfo": dns}))
+            see(process, lambda *seen: seen == ("dns", dns, {"hosts": hosts}))
 
             (etc / "hosts").unlink()
-            see(process, lambda *seen: seen == ("dns", dns, {"getaddrinfo": dns}))
+            see(process, lambda *seen: seen == ("dns", dns, {}))
+
+            (etc / "resolv.conf").write_text("nameserver 127.0.0.1\noptions no-aaaa\n")
+            six = [*dns, "2001:db8::1"]
+            knot.replace("example.com", f"{zone}\nwww 5 AAAA 2001:db8::1")
+            see(process, lambda *seen: seen == ("getaddrinfo", dns, {"dns": six[::-1]}))
+
+            (etc / "resolv.conf").write_text("nameserver 127.0.0.1\n")
+            see(process, lambda *seen: seen == ("dns", six, {}))
         finally:
             process.kill()
 

@@ -175,6 +175,17 @@ def framed(message: bytes) -> bytes:
     return len(message).to_bytes(2, "big") + message
 
 
+def is_free(port: int, host: str = "127.0.0.1") -> bool:
+    """Whether nobody has it, for UDP and TCP alike; and whether it may be had at all."""
+    with socket.socket(type=socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
+        try:
+            udp.bind((host, port))
+            tcp.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
 def free_port(host: str = "127.0.0.1") -> int:
     """A port free for UDP and TCP alike, a moment ago; none that the kernel would give to a client."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -205,7 +216,8 @@ class Knot:
         port: int = 0,
         negative_ttl: int = 5,
     ) -> None:
-        """port: 0 for a free one."""
+        """port: 0 for a free one, and 53 of 127.0.0.1 as well, if that is free: there applications ask."""
+        self._is_asked_by_all = port in (0, 53)
         self.nameserver = Nameserver(host, port or free_port(host))
         self._negative_ttl = negative_ttl
         self._zones = dict(zones)
@@ -216,6 +228,7 @@ class Knot:
         self._directory = tempfile.TemporaryDirectory(prefix="knot-")
         self._path = Path(self._directory.name)
         try:
+            self._also = "    listen: 127.0.0.1@53" if self._is_asked_by_all and is_free(53) else ""
             (self._path / "knot.conf").write_text(self._configuration())
             for zone in self._zones:
                 self._write_zone(zone)
@@ -272,6 +285,7 @@ class Knot:
 server:
     rundir: "{self._path}"
     listen: {server.host}@{server.port}
+{self._also}
     udp-workers: 1
     tcp-workers: 1
     background-workers: 1

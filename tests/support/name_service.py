@@ -11,14 +11,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lowatch.core.addresses import parse_address
-from lowatch.resolve.crosscheck import Seen
+from lowatch.resolve.getaddrinfo import Seen
 from tests.support.waiting import eventually
 
 _REPOSITORY = Path(__file__).parents[2]
 
 _CHILD = """
 import ipaddress, json, os, sys
-from lowatch.resolve.crosscheck import absolute_names, look_up
+from lowatch.resolve.getaddrinfo import absolute_names, look_up
 names, switches, absolute = json.load(sys.stdin)
 if absolute:
     absolute_names()
@@ -37,11 +37,15 @@ for number, switch in enumerate(switches or [None]):
 """
 
 
+def in_etc(etc: Path, *command: str) -> list[str]:
+    """The command, run in this repository with that directory for /etc; or what to put before one."""
+    inside = 'mount --bind "$1" /etc && cd "$2" && shift 2 && exec "$@"'
+    return ["unshare", "--mount", "--", "sh", "-c", inside, "sh", str(etc), str(_REPOSITORY), *command]
+
+
 def child(etc: Path, program: str) -> list[str]:
-    """The command that runs a Python program in this repository with that directory for /etc."""
-    inside = 'mount --bind "$1" /etc && cd "$2" && exec "$3" -Wignore -c "$4"'
-    command = ["unshare", "--mount", "--", "sh", "-c", inside, "sh"]
-    return [*command, str(etc), str(_REPOSITORY), sys.executable, program]
+    """The command that runs a Python program with that directory for /etc."""
+    return in_etc(etc, sys.executable, "-Wignore", "-c", program)
 
 
 def no_lookup_left() -> None:

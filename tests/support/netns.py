@@ -13,6 +13,7 @@ import shlex
 import socket
 import struct
 import subprocess
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -26,6 +27,8 @@ from tests.support.sockets import Sockets
 CLONE_NEWNS = 0x0002_0000
 CLONE_NEWUSER = 0x1000_0000
 CLONE_NEWNET = 0x4000_0000
+MNT_DETACH = 0x2
+MS_BIND = 0x1000
 MS_REC = 0x4000
 MS_PRIVATE = 0x4_0000
 
@@ -175,6 +178,21 @@ def isolate_session() -> None:
         Path("/proc/self/gid_map").write_text(f"0 {gid} 1")
     _checked(_libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None), "mount --make-rprivate")
     set_link("lo", up=True)
+    _have_resolv_conf("nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")
+
+
+def _have_resolv_conf(text: str) -> None:
+    """In this mount namespace, whatever the host's says: a Knot is there, or nobody."""
+    place = Path("/etc/resolv.conf").resolve()
+    if not place.exists():
+        return
+    with tempfile.TemporaryDirectory() as directory:  # a file that were deleted could not be mounted upon
+        _checked(_libc.mount(b"none", directory.encode(), b"tmpfs", 0, b"mode=755"), "mount tmpfs")
+        ours = Path(directory) / "resolv.conf"
+        ours.write_text(text)
+        mounted = _libc.mount(str(ours).encode(), str(place).encode(), None, MS_BIND, None)
+        _checked(_libc.umount2(directory.encode(), MNT_DETACH), "umount")
+        _checked(mounted, "mount --bind")
 
 
 def pytest_configure() -> None:

@@ -14,6 +14,7 @@ from ipaddress import ip_interface
 from typing import Any, TypeVar
 
 from lowatch.app.auditor import Auditor
+from lowatch.app.given import GivenAnswers
 from lowatch.core.addresses import (
     Address,
     Port,
@@ -259,6 +260,9 @@ class ScriptedResolver:
     @property
     def statuses(self) -> Mapping[Status, int]:
         return Counter(answer.status for answer in self._followed().values())
+
+    def unsure(self) -> Mapping[str, OtherView]:
+        return GivenAnswers(self._followed().values()).unsure()
 
     def unresolved(self) -> Mapping[str, tuple[str, str]]:
         reasons = {name: answer.unknown_reasons for name, answer in self._followed().items()}

@@ -36,6 +36,7 @@ OVERRUN = Problem("netlink", "the receive buffer overran")
 OLD = rrset(VIP, status=Status.UNKNOWN, reason="old")
 BESIDE = Answer(WWW, rrset(VIP), rrset(), others=(OtherView(View.GETADDRINFO, None, "timed out"),))
 BESIDE_DNS = Answer(WWW, rrset(), rrset(), View.HOSTS, others=(OtherView(View.DNS, (VIP,)),))
+OVERRIDING = Answer(WWW, rrset(VIP), rrset(), View.HOSTS, others=(OtherView(View.DNS, None, "timed out"),))
 
 
 def audit(world: Snapshot) -> Audit:
@@ -111,8 +112,8 @@ def test_each_failure_to_observe_is_told_once(rest: dict[str, Any], problems: li
     ("rest", "problem"),
     [
         (
-            {"domains": {WWW: view(local(VIP, *seen(("80", NGINX))), of=BESIDE)}},
-            Problem("getaddrinfo", f"{WWW}: timed out"),
+            {"domains": {WWW: view(local(VIP, *seen(("80", NGINX))), of=OVERRIDING)}},
+            Problem("dns", f"{WWW}: timed out"),
         ),
         ({"unsure": {WWW: OtherView(View.DNS, None, "SERVFAIL")}}, Problem("dns", f"{WWW}: SERVFAIL")),
     ],
@@ -123,6 +124,20 @@ def test_a_view_that_could_not_be_compared_is_told_and_leaves_the_audit_whole(
     """What applications get is known without it."""
     found = audit(snapshot(**rest))
     assert (found.complete, found.problems) == (True, (problem,))
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        {"domains": {WWW: view(local(VIP, *seen(("80", NGINX))), of=BESIDE)}},
+        {"unsure": {WWW: OtherView(View.GETADDRINFO, None, "timed out")}},
+    ],
+    ids=["it leads here by DNS", "it leads elsewhere by DNS"],
+)
+def test_where_getaddrinfo_was_asked_in_vain_the_audit_is_incomplete(rest: dict[str, Any]) -> None:
+    """It is what applications call."""
+    found = audit(snapshot(**rest))
+    assert (found.complete, found.problems) == (False, (Problem("getaddrinfo", f"{WWW}: timed out"),))
 
 
 def test_a_complaint_that_left_nothing_unknown() -> None:

@@ -6,8 +6,10 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
+from lowatch.config.schema import Nameserver
 from lowatch.core.addresses import Address, Port, Prefix, PrefixSet, destination, parse_address
 from lowatch.core.answers import NOT_ASKED, Answer, RRset, Status
+from lowatch.resolve.services import Target, service_answer
 
 
 def rrset(*addresses: str, synthesised: tuple[str, ...] = ()) -> RRset:
@@ -33,7 +35,9 @@ class GivenDns:
         self.answers = {answer.domain: answer for answer in answers}
         self.service_ports: frozenset[Port] = frozenset()
         self.stub_addresses = frozenset({parse_address("127.0.0.53")})
+        self.nameservers: tuple[Nameserver, ...] = ()
         self.problems: list[str] = []
+        self.services: dict[str, tuple[RRset, list[Target]]] = {}
         self.asked_again: list[str] = []
         self.asked = asyncio.Event()
         self.asked.set()
@@ -48,6 +52,14 @@ class GivenDns:
 
     def answer(self, domain: str) -> Answer:
         return self.answers.get(domain) or Answer(domain, NOT_ASKED, NOT_ASKED)
+
+    def targets(self, domain: str) -> tuple[RRset, list[Target]]:
+        return self.services.get(domain, (NOT_ASKED, []))
+
+    def give_service(self, domain: str, *targets: Target) -> None:
+        srv = RRset(Status.RESOLVED)
+        self.services[domain] = srv, list(targets)
+        self.give(service_answer(domain, srv, targets))
 
     def inside(self, prefixes: Collection[Prefix]) -> set[str]:
         return self._leading(PrefixSet(prefixes).covers)

@@ -15,8 +15,8 @@ from lowatch.core.addresses import PrefixSet, format_address, parse_address, par
 from lowatch.core.answers import NOT_ASKED, RRset, Status
 from lowatch.resolve.channel import Environment
 from lowatch.resolve.engine import Engine
-from lowatch.resolve.nameservers import Nameservers
 from lowatch.resolve.reader import Reader
+from lowatch.resolve.resolv_conf import Nameservers
 from lowatch.resolve.upstreams import Upstreams
 from tests.support.dns_server import Query, ScriptedServer, free_port, respond, soa
 from tests.unit.resolve.asking import ADDRESS, WWW, Counts, address_only, running
@@ -315,7 +315,7 @@ def test_resolv_conf_is_read_again_when_something_is_due(
     async def scenario() -> None:
         async with ScriptedServer(Zone()) as server:
             monkeypatch.setattr(
-                "lowatch.resolve.nameservers.Nameserver",
+                "lowatch.resolve.resolv_conf.Nameserver",
                 lambda host: Nameserver(host, server.nameserver.port),
             )
             async with running(resolv_conf=path) as asking:

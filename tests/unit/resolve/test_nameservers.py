@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from lowatch.config.schema import DnsSettings, Nameserver
 from lowatch.core.addresses import parse_address
-from lowatch.resolve.nameservers import NameserverSource, parse_resolv_conf
+from lowatch.resolve.nameservers import NameserverSource
+from lowatch.resolve.resolv_conf import parse_resolv_conf
 
 TYPICAL = """\
 # made by NetworkManager

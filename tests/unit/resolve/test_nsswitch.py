@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from lowatch.core.addresses import parse_address
 from lowatch.core.answers import Answer, RRset, Status
-from lowatch.resolve.nsswitch import Decider, NameServiceSwitch, Order, parse_nsswitch
+from lowatch.resolve.nsswitch import Decider, Order, parse_nsswitch
 
 HOSTS, DNS, NOBODY = Decider.HOSTS, Decider.DNS, Decider.NOBODY
 FIRST = Order(HOSTS, HOSTS, HOSTS)
@@ -26,18 +26,74 @@ FIRST = Order(HOSTS, HOSTS, HOSTS)
         ("dns files", Order(DNS, HOSTS, HOSTS)),
         ("dns [!UNAVAIL=return] files", Order(DNS, DNS, HOSTS)),
         ("dns [UNAVAIL=return] files", Order(DNS, HOSTS, DNS)),
-        ("dns myhostname", Order(DNS, NOBODY, NOBODY)),
+        ("dns myhostname", Order(DNS, DNS, DNS)),
         ("dns", Order(DNS, DNS, DNS)),
         ("myhostname mdns", Order(NOBODY, NOBODY, NOBODY)),
         ("files [SUCCESS=merge] dns", Order(NOBODY, NOBODY, NOBODY)),
     ],
 )
 def test_who_decides(services: str, order: Order) -> None:
-    assert parse_nsswitch(f"passwd: files\nhosts:   {services}\n").order == order
+    """About a name that /etc/hosts has."""
+    assert parse_nsswitch(f"passwd: files\nhosts:   {services}\n").listed == order
+
+
+@pytest.mark.parametrize(
+    ("services", "runs", "without"),
+    [
+        ("resolve [!UNAVAIL=return] dns", FIRST, Order(DNS, DNS, DNS)),
+        ("resolve [!UNAVAIL=return] files dns", FIRST, FIRST),
+        ("resolve dns", FIRST, Order(DNS, DNS, DNS)),
+        ("resolve", FIRST, Order(NOBODY, NOBODY, NOBODY)),
+        ("files resolve", FIRST, FIRST),
+        ("dns resolve", Order(DNS, HOSTS, HOSTS), Order(DNS, DNS, DNS)),
+    ],
+)
+def test_systemd_resolved_decides_where_it_runs(services: str, runs: Order, without: Order) -> None:
+    line = f"hosts: {services}\n"
+    assert parse_nsswitch(line, resolved_runs=True).listed == runs
+    assert parse_nsswitch(line, resolved_runs=False).listed == without
+
+
+@pytest.mark.parametrize(
+    ("services", "order"),
+    [
+        ("files dns", Order(DNS, DNS, DNS)),
+        ("files", Order(NOBODY, NOBODY, NOBODY)),
+        ("files [NOTFOUND=return] dns", Order(NOBODY, NOBODY, NOBODY)),
+        ("files mdns4_minimal [NOTFOUND=return] dns", Order(DNS, DNS, DNS)),
+        ("files resolve [!UNAVAIL=return] dns", Order(DNS, DNS, DNS)),
+        ("dns [SUCCESS=merge] files", Order(NOBODY, DNS, DNS)),
+        ("myhostname", Order(NOBODY, NOBODY, NOBODY)),
+    ],
+)
+def test_who_decides_about_a_name_that_is_in_no_file(services: str, order: Order) -> None:
+    assert parse_nsswitch(f"hosts: {services}\n").absent == order
+
+
+@pytest.mark.parametrize(
+    ("services", "name", "follows"),
+    [
+        ("files dns", "www.example.com", True),
+        ("dns [!UNAVAIL=return] files", "www.example.com", True),
+        ("files myhostname dns", "www.example.com", True),
+        ("files myhostname dns", "web-17.example.com", False),
+        ("files myhostname dns", "db.localhost", False),
+        ("files mdns4_minimal [NOTFOUND=return] dns", "www.example.com", True),
+        ("files mdns4_minimal [NOTFOUND=return] dns", "printer.local", False),
+        ("files mdns4 dns", "www.example.com", False),
+        ("files resolve [!UNAVAIL=return] dns", "www.example.com", False),
+        ("files sss dns", "www.example.com", False),
+        ("", "www.example.com", False),
+    ],
+)
+def test_whether_all_that_getaddrinfo_says_follows(services: str, name: str, follows: bool) -> None:
+    assert parse_nsswitch(f"hosts: {services}\n").follows(name, "web-17") is follows
 
 
 def test_by_default_hosts_come_first() -> None:
-    assert parse_nsswitch("") == parse_nsswitch("# hosts: dns\npasswd: dns\n") == NameServiceSwitch(FIRST)
+    assert parse_nsswitch("") == parse_nsswitch("# hosts: dns\npasswd: dns\n")
+    assert parse_nsswitch("").listed == FIRST
+    assert parse_nsswitch("").absent == Order(DNS, DNS, DNS)
 
 
 @pytest.mark.parametrize(
@@ -53,11 +109,11 @@ def test_by_default_hosts_come_first() -> None:
 def test_what_breaks_the_whole_list_is_told_with_its_line(line: str, why: str) -> None:
     found = parse_nsswitch(f"# first\n{line}\n", "/n")
     assert found.broken == f"/n:2: {why}: it resolves no name"
-    assert found.order == Order(NOBODY, NOBODY, NOBODY)
 
 
 def test_only_the_last_line_counts() -> None:
-    assert parse_nsswitch("hosts:\nhosts: dns\n") == NameServiceSwitch(Order(DNS, DNS, DNS))
+    assert parse_nsswitch("hosts:\nhosts: dns\n") == parse_nsswitch("hosts: dns\n")
+    assert parse_nsswitch("hosts: dns\nhosts:\n").broken
 
 
 @pytest.mark.parametrize(

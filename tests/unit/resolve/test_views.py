@@ -12,8 +12,8 @@ import pytest
 from lowatch.core.addresses import Address, Prefix, parse_address, parse_prefix
 from lowatch.core.answers import Answer, OtherView, RRset, Status, View
 from lowatch.core.lifecycle import Now
-from lowatch.resolve.crosscheck import LookupThread, Seen
-from lowatch.resolve.files import HOSTS_READ_AT_ONCE
+from lowatch.resolve.files import HOSTS_READ_AT_ONCE, NamePaths
+from lowatch.resolve.getaddrinfo import LookupThread, Seen
 from lowatch.resolve.views import Views
 from tests.support.aio import run_async
 from tests.support.name_service import no_lookup_left
@@ -41,6 +41,8 @@ class Etc:
         self.nsswitch = directory / "nsswitch.conf"
         self.host_conf = directory / "host.conf"
         self.host_conf.write_text("multi on\n")
+        self.resolv_conf = directory / "resolv.conf"
+        self.resolved, self.nscd = directory / "resolved", directory / "nscd"
         self.seen: dict[str, Seen] = {}
         self.looked_up: list[str] = []
 
@@ -55,8 +57,9 @@ class Etc:
         local: Callable[[], Collection[Prefix] | None] = tuple,
     ) -> Views:
         lookups = LookupThread(self.look_up)
-        paths = (self.hosts, self.nsswitch, self.host_conf)
-        return Views(dns, domains or dns.answers, LoopClock(), local, *paths, lookups)
+        sockets = (self.resolved, self.nscd)
+        paths = NamePaths(self.hosts, self.nsswitch, self.host_conf, self.resolv_conf, *sockets)
+        return Views(dns, domains or dns.answers, LoopClock(), local, paths, lookups)
 
 
 @pytest.fixture
@@ -373,8 +376,6 @@ GAI = View.GETADDRINFO
     ("seen", "other"),
     [
         (Seen(addresses("203.0.113.1")), OtherView(GAI, addresses("203.0.113.1"))),
-        (Seen(addresses("192.0.2.9")), OtherView(GAI, addresses("192.0.2.9"))),
-        (Seen(()), OtherView(GAI, ())),
         (
             Seen(None, "Temporary failure"),
             OtherView(GAI, None, "Temporary failure"),
@@ -396,6 +397,43 @@ def test_what_is_asked_for_is_shown(etc: Etc, seen: Seen, other: OtherView) -> N
     run_async(scenario())
 
 
+@pytest.mark.parametrize("got", [("192.0.2.9",), ("192.0.2.9", "2001:db8::9"), ()])
+def test_what_getaddrinfo_says_is_what_applications_get(etc: Etc, got: tuple[str, ...]) -> None:
+    etc.seen[WWW] = Seen(addresses(*got))
+
+    async def scenario() -> None:
+        views = etc.views(GivenDns(resolved(WWW, "203.0.113.1", "2001:db8::1")))
+        await views.cross_check([WWW], 5)
+        answer = views.answer(WWW)
+        assert (answer.view, set(answer.addresses)) == (GAI, set(addresses(*got)))
+        assert answer.others == (OtherView(View.DNS, addresses("203.0.113.1", "2001:db8::1")),)
+        assert views.statuses == {Status.RESOLVED if got else Status.NODATA: 1}
+
+    run_async(scenario())
+
+
+def test_of_a_rotating_answer_what_both_have_stands(etc: Etc) -> None:
+    etc.seen[WWW] = Seen(addresses("192.0.2.1", "192.0.2.9"))
+
+    async def scenario() -> None:
+        views = etc.views(GivenDns(resolved(WWW, "192.0.2.1", "192.0.2.2")))
+        await views.cross_check([WWW], 5)
+        assert views.answer(WWW).addresses == addresses("192.0.2.1", "192.0.2.2", "192.0.2.9")
+
+    run_async(scenario())
+
+
+def test_what_getaddrinfo_could_not_tell_is_unsure(etc: Etc) -> None:
+    etc.seen = {WWW: Seen(None, "Temporary failure"), API: Seen(addresses("203.0.113.2"))}
+
+    async def scenario() -> None:
+        views = etc.views(GivenDns(resolved(WWW, "203.0.113.1"), resolved(API, "203.0.113.2")))
+        await views.cross_check([WWW, API], 5)
+        assert views.unsure() == {WWW: OtherView(GAI, None, "Temporary failure")}
+
+    run_async(scenario())
+
+
 def test_by_itself_it_asks_first_about_what_leads_here_and_keeps_what_matters(etc: Etc) -> None:
     other, wrong = "other.example.com", "wrong.example.com"
     etc.seen = {
@@ -410,15 +448,15 @@ def test_by_itself_it_asks_first_about_what_leads_here_and_keeps_what_matters(et
         )
         views = etc.views(dns, local=lambda: WIDE)
         async with running(views) as changes:
-            await changes.until(lambda: set(changes.domains) >= {WWW, wrong})
-            await changes.until(lambda: {WWW, wrong} <= set(etc.looked_up))
-            assert views.answer(WWW).others == (OtherView(GAI, addresses("192.0.2.1")),)
+            await changes.until(lambda: wrong in changes.domains)
+            assert views.answer(WWW) is dns.answer(WWW)  # it agrees
             assert views.answer(wrong).others == (OtherView(GAI, None, AGAIN),)
             assert dns.asked_again == [wrong]
             views.take_seen(wrong, etc.seen[wrong])  # as it will be asked again in a while
-            assert views.answer(wrong).others == (OtherView(GAI, addresses("203.0.113.9")),)
+            assert views.answer(wrong).view is GAI
+            assert views.answer(wrong).addresses == addresses("203.0.113.9")
             assert views.answer(other) is dns.answer(other)  # asked or not, it agrees, and leads elsewhere
-            assert WWW in etc.looked_up[:2]
+            assert etc.looked_up[0] == WWW
             assert set(views.at(parse_address("203.0.113.9"))) == {wrong}
 
     run_async(scenario())
@@ -430,9 +468,9 @@ def test_a_name_that_comes_to_lead_here_is_asked_about_at_once(etc: Etc) -> None
     async def scenario() -> None:
         dns = GivenDns(*(resolved(name, "203.0.113.1") for name in names))
         etc.seen = {name: Seen(addresses("203.0.113.1")) for name in names}
-        etc.seen[names[77]] = Seen(addresses("192.0.2.77"))
         views = etc.views(dns, local=lambda: WIDE)
         async with running(views) as changes:
+            etc.seen[names[77]] = Seen(addresses("192.0.2.78"))
             dns.give(resolved(names[77], "192.0.2.77"))
             await changes.until(lambda: bool(views.answer(names[77]).others))
 
@@ -440,20 +478,36 @@ def test_a_name_that_comes_to_lead_here_is_asked_about_at_once(etc: Etc) -> None
 
 
 def test_a_disagreement_that_ends_is_forgotten_and_a_failure_ends_none(etc: Etc) -> None:
-    etc.seen[WWW] = Seen(addresses("198.51.100.7"))
+    there = addresses("198.51.100.7")
 
     async def scenario() -> None:
         views = etc.views(GivenDns(resolved(WWW, "203.0.113.1")))
-        views.take_seen(WWW, etc.seen[WWW])
+        views.take_seen(WWW, Seen(there))
         assert views.answer(WWW).others == (OtherView(GAI, None, AGAIN),)
-        views.take_seen(WWW, etc.seen[WWW])
-        assert views.answer(WWW).others == (OtherView(GAI, addresses("198.51.100.7")),)
+        views.take_seen(WWW, Seen(there))
+        assert (views.answer(WWW).view, views.answer(WWW).addresses) == (GAI, there)
         views.take_seen(WWW, Seen(None, "Temporary failure"))
-        assert views.answer(WWW).others == (OtherView(GAI, None, "Temporary failure"),)
+        kept = views.answer(WWW)
+        assert (kept.view, kept.addresses, kept.a.status) == (GAI, there, Status.STALE)
+        assert kept.a.reason == "Temporary failure"
         views.take_seen(WWW, Seen(addresses("203.0.113.1")))
         assert views.answer(WWW).others == ()
-        views.take_seen(WWW, Seen(None, "Temporary failure"))  # nothing hangs on it
-        assert views.answer(WWW).others == ()
+
+    run_async(scenario())
+
+
+@pytest.mark.parametrize("follows", [True, False])
+def test_a_failure_counts_where_something_hangs_on_it(etc: Etc, follows: bool) -> None:
+    """Where what applications get follows from the files and DNS, a name that leads elsewhere is known."""
+    etc.nsswitch.write_text(f"hosts: files {'dns' if follows else 'sss dns'}\n")
+    etc.seen[WWW] = Seen(None, "Temporary failure")
+
+    async def scenario() -> None:
+        views = etc.views(GivenDns(resolved(WWW, "203.0.113.1")))
+        async with running(views) as changes:
+            views.take_seen(WWW, etc.seen[WWW])
+            assert bool(views.unsure()) is not follows
+            assert not changes.domains or not follows
 
     run_async(scenario())
 
@@ -477,31 +531,31 @@ def test_a_difference_that_asking_again_ends_was_none(etc: Etc) -> None:
     run_async(scenario())
 
 
-def test_what_was_seen_before_dns_changed_is_unknown_until_it_is_asked_again(etc: Etc) -> None:
-    etc.seen[WWW] = Seen(addresses("192.0.2.1"))
+def test_what_was_seen_before_dns_changed_is_old_until_it_is_asked_again(etc: Etc) -> None:
+    etc.seen[WWW] = Seen(addresses("192.0.2.9"))
 
     async def scenario() -> None:
         dns = GivenDns(resolved(WWW, "192.0.2.1"))
         views = etc.views(dns, local=lambda: WIDE)
         async with running(views) as changes:
-            await changes.until(
-                lambda: views.answer(WWW).others == (OtherView(GAI, addresses("192.0.2.1")),)
-            )
+            await changes.until(lambda: bool(changes.domains))
+            views.take_seen(WWW, etc.seen[WWW])
             dns.give(resolved(WWW, "192.0.2.2"))
-            (other,) = views.answer(WWW).others
-            assert (other.view, other.addresses) == (GAI, None)
+            answer = views.answer(WWW)
+            assert (answer.addresses, answer.a.status) == (addresses("192.0.2.9"), Status.STALE)
 
     run_async(scenario())
 
 
 def test_stuck_lookups_make_what_was_seen_unknown(etc: Etc) -> None:
     async def scenario() -> None:
-        views = etc.views(GivenDns(resolved(WWW, "203.0.113.1")))
-        views.take_seen(WWW, Seen(addresses("198.51.100.7")))
-        views.lookups_stuck("getaddrinfo is busy with api.example.com")
-        assert views.answer(WWW).others == (
-            OtherView(GAI, None, "getaddrinfo is busy with api.example.com"),
-        )
+        views = etc.views(GivenDns(resolved(WWW, "203.0.113.1"), resolved(API, "203.0.113.2")))
+        for _ in range(2):
+            views.take_seen(WWW, Seen(addresses("198.51.100.7")))
+        views.take_seen(API, Seen(None, "Temporary failure"), keep=True)
+        views.lookups_stuck("getaddrinfo is busy with db.example.com")
+        assert views.answer(WWW).a.reason == "getaddrinfo is busy with db.example.com"
+        assert views.unsure() == {API: OtherView(GAI, None, "getaddrinfo is busy with db.example.com")}
 
     run_async(scenario())
 

@@ -1,0 +1,118 @@
+"""resolv.conf(5), read so that one bad line costs only itself."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lowatch.config.schema import Nameserver
+from lowatch.core.addresses import Address, parse_address
+
+RESOLV_CONF = Path("/etc/resolv.conf")
+
+_DNS_PORT = 53
+_COMMENT = re.compile("[#;].*")  # behind an address too, without a space: glibc ends the word there
+# systemd-resolved listens on both, whichever of them resolv.conf names.
+_RESOLVED_STUBS = frozenset({parse_address("127.0.0.53"), parse_address("127.0.0.54")})
+# What some system or other has in the file (`lookup` and `family` are BSD's) and we do not need.
+_OTHER_KEYWORDS = frozenset({"domain", "search", "sortlist", "lookup", "family"})
+_MAX_TIMEOUT, _MAX_ATTEMPTS = 30, 5  # RES_MAXRETRANS and RES_MAXRETRY of glibc's resolv.h
+
+
+@dataclass(frozen=True, slots=True)
+class Nameservers:
+    """timeout: seconds to wait for one reply, or None where nothing was said.
+
+    attempts: how often each is asked before a lookup fails. rotate: take turns in being first.
+    problems: one line each, with file and line number.
+    """
+
+    servers: tuple[Nameserver, ...] = ()
+    timeout: float | None = None
+    attempts: int = 2
+    rotate: bool = False
+    problems: tuple[str, ...] = ()
+
+    @property
+    def stub_addresses(self) -> frozenset[Address]:
+        """Where port 53 is one of these nameservers."""
+        addresses = {
+            parse_address(server.host.partition("%")[0])
+            for server in self.servers
+            if server.port == _DNS_PORT
+        }
+        return frozenset(addresses | (_RESOLVED_STUBS if addresses & _RESOLVED_STUBS else set()))
+
+
+def parse_resolv_conf(text: str, source: str = str(RESOLV_CONF)) -> Nameservers:
+    """Read resolv.conf(5). Unlike glibc it never falls back to 127.0.0.1: none is a problem."""
+    servers: dict[Nameserver, None] = {}
+    options = Nameservers()
+    problems = []
+    for number, line in enumerate(text.splitlines(), 1):
+        keyword, *words = _COMMENT.sub("", line).split() or ["#"]
+        try:
+            if keyword == "nameserver":
+                servers[_parse_nameserver(words)] = None
+            elif keyword == "options":
+                for word in words:
+                    options = _parse_option(options, word)
+            elif keyword != "#" and keyword not in _OTHER_KEYWORDS:
+                raise ValueError(f"unknown keyword {keyword!r}")  # noqa: TRY301 - one way out
+        except ValueError as error:
+            problems.append(f"{source}:{number}: {error}, ignoring the line")
+    if not servers:
+        problems.append(f"{source}: names no nameserver")
+    return replace(options, servers=tuple(servers), problems=tuple(problems))
+
+
+def _parse_nameserver(words: list[str]) -> Nameserver:
+    if not words:
+        raise ValueError("nameserver without an address")
+    try:
+        ipaddress.ip_address(words[0])  # takes fe80::1%eth0 as well
+    except ValueError:
+        raise ValueError(f"{words[0]!r} is not a nameserver's address") from None
+    return Nameserver(words[0])
+
+
+def _parse_option(options: Nameservers, word: str) -> Nameservers:
+    """Take in one word of an `options` line; those that do not concern us change nothing."""
+    name, _, value = word.partition(":")
+    if name == "rotate":
+        return replace(options, rotate=True)
+    if name not in ("timeout", "attempts"):
+        return options
+    least = 0 if name == "timeout" else 1  # glibc waits a second where it says 0
+    if not (value.isascii() and value.isdigit() and int(value) >= least):
+        raise ValueError(f"option {word!r} wants a number from {least} up")
+    if name == "timeout":
+        return replace(options, timeout=float(min(int(value) or 1, _MAX_TIMEOUT)))
+    return replace(options, attempts=min(int(value), _MAX_ATTEMPTS))
+
+
+def suppresses_aaaa(text: str) -> bool:
+    """Whether this file keeps the C library from asking DNS for AAAA: `options no-aaaa`, since glibc 2.36.
+
+    Only its `dns` service goes by that: /etc/hosts and systemd-resolved give what they have. Read as
+    res_setoptions() does: the keyword at the beginning of the line, a `#` behind it is one more option.
+    """
+    if not _KNOWS_NO_AAAA:
+        return False
+    lines = (line for line in text.split("\n") if line.startswith(("options ", "options\t")))
+    return any(word.startswith("no-aaaa") for line in lines for word in line.split()[1:])
+
+
+def _knows_no_aaaa() -> bool:
+    """By the C library of this process, which is the host's own."""
+    try:
+        name, version = str(os.confstr("CS_GNU_LIBC_VERSION")).split()
+        return name == "glibc" and tuple(map(int, version.split(".")[:2])) >= (2, 36)
+    except ValueError:
+        return False
+
+
+_KNOWS_NO_AAAA = _knows_no_aaaa()
