@@ -46,6 +46,10 @@ debian13: .venv/.dev ## test the package in a booted Debian 13; needs mmdebstrap
 oracle: .venv/.dev ## compare verdicts with real connects in 2,000 random worlds
 	@$(bin)/python -m tests.oracle
 
+.PHONY: walk
+walk: .venv/.dev ## follow the daemon through 500 random changes of a host; ARGS="--seed N --steps 500"
+	@$(bin)/python -m tests.walk $(ARGS)
+
 .PHONY: fuzz
 fuzz: .venv/.dev ## read a million mutated DNS messages with both parsers
 	@$(bin)/python -m tests.fuzz_dns

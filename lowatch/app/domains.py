@@ -228,8 +228,8 @@ class Domains:
         if known is not None and not (known.look.is_like(look) and known.answers == answers):
             known = None
         candidates = known.candidates if known else self._candidates(answers)
-        deliveries = self._host.deliveries(candidates)
-        if known and deliveries is known.deliveries:
+        deliveries = self._deliveries(names, answers, candidates, look)
+        if known and deliveries == known.deliveries:
             places, expected = known.places, known.expected
         else:
             known = None
@@ -255,6 +255,27 @@ class Domains:
         """The addresses, of any view, that may be local; each once."""
         addresses = dict.fromkeys(address for answer in answers for address in all_given(answer))
         return [address for address in addresses if self._host.may_be_local(address)]
+
+    def _deliveries(
+        self, names: Sequence[str], answers: Sequence[Answer], candidates: list[Address], look: Look
+    ) -> list[Delivery | Unknown]:
+        """One of each candidate. Where ports matter, one is local that is so for any of its endpoints."""
+        deliveries = self._host.deliveries(candidates)
+        if not self._host.courses_differ:
+            return deliveries
+        found = dict(zip(candidates, deliveries, strict=True))
+        here = {address for address, one in found.items() if isinstance(one, Delivery) and one.local}
+        doubtful = [
+            Endpoint(address, port)
+            for name, answer in zip(names, answers, strict=True)
+            for address, ports in answer.expected(look.policy.domains[name].ports)
+            if address in found and address not in here
+            for port in ports
+        ]
+        for endpoint, one in zip(doubtful, self._host.endpoint_deliveries(doubtful), strict=True):
+            if isinstance(one, Delivery) and one.local:
+                found[endpoint.address] = one
+        return list(found.values())
 
     def _expected(
         self, names: Sequence[str], answers: Sequence[Answer], places: Mapping[Address, Place], look: Look

@@ -73,7 +73,10 @@ class Host(Protocol):
 
     @property
     def courses_differ(self) -> bool:
-        """Whether what is local may depend on more than the address: then courses() tells."""
+        """Whether what is local may depend on more than the address: then the next two tell."""
+
+    def endpoint_deliveries(self, endpoints: Sequence[Endpoint]) -> list[Delivery | Unknown]:
+        """As deliveries, of each endpoint's own packets."""
 
     def courses(self, endpoints: Sequence[Endpoint]) -> list[Course | Unknown]: ...
 

@@ -141,7 +141,7 @@ class Host:
         self._locality = Locality(
             self._route, arrivals, lambda number: self._tables.nexthops.get(number, 0)
         )
-        self.deliveries = self._locality.ask
+        self.deliveries, self.endpoint_deliveries = self._locality.ask, self._locality.ask_endpoints
         self._courses = Courses(self._route)
         self.courses = self._courses.ask
         listeners = Listeners(self._diag, CgroupUnits(), arrivals)
@@ -233,6 +233,7 @@ class Host:
             for number, reply, span in zip(numbers, replies, found, strict=True)
             if span.type == RTM_NEWNEXTHOP  # an error: gone meanwhile, of which an event tells
         }
+        self._tables.lacks_nexthop = False
         if nexthops != self._tables.nexthops:
             self._tables.nexthops = nexthops
             self._locality.forget()
@@ -349,7 +350,7 @@ class Host:
         if span.type in (RTM_NEWRULE, RTM_DELRULE):
             self._courses.forget()
         replaced = span.type == RTM_NEWROUTE and span.flags & NLM_F_REPLACE
-        if replaced or span.type in _ROUTES_SUSPECT_AFTER:
+        if replaced or span.type in _ROUTES_SUSPECT_AFTER or self._tables.lacks_nexthop:
             self._stale.add("routes")
         self._hints.prefix_touched(touched)
 

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from lowatch.core.addresses import Address, destination
 from lowatch.core.held import NOT_ROUTED, Delivery
+from lowatch.core.listeners import Endpoint
 from lowatch.core.observed import Unknown
 from lowatch.wire.netlink import NLMSG_ERROR, MalformedMessageError, error_code, only_message
-from lowatch.wire.rtnetlink import RTM_NEWROUTE, RTN_LOCAL, RouteMessage, get_route, parse_route
+from lowatch.wire.rtnetlink import (
+    RTM_NEWROUTE,
+    RTN_LOCAL,
+    Flow,
+    RouteMessage,
+    get_flow,
+    get_route,
+    parse_route,
+)
 
 from .arrivals import Arrivals
 from .asked import Asked
@@ -40,8 +49,25 @@ class Locality:
         arrivals.on_change(asked.forget)
         self.ask = asked.ask
         """One answer for each address, in order. Never raises: a failure is an Unknown."""
-        self.forget = asked.forget
+        by_flow: Asked[Flow, Delivery | Unknown] = Asked(
+            route, _flow_question, lambda sequence, _, reply: self._read(sequence, reply), unknown
+        )
+        self._by_flow = by_flow.ask
+        self._forget = asked.forget, by_flow.forget
+
+    def ask_endpoints(self, endpoints: Sequence[Endpoint]) -> list[Delivery | Unknown]:
+        """The same for each endpoint: policy rules may look at its port.
+
+        An address alone is asked about as UDP without ports in IPv4, inet_rtm_getroute() has it so.
+        """
+        return self._by_flow(
+            [Flow(destination(a), None, port.protocol, None, port.number) for a, port in endpoints]
+        )
+
+    def forget(self) -> None:
         """Read every answer anew: a nexthop object has changed."""
+        for forget in self._forget:
+            forget()
 
     def _delivery(self, sequence: int, address: Address, reply: bytes) -> Delivery | Unknown:
         delivery = self._read(sequence, reply)
@@ -60,6 +86,10 @@ class Locality:
 
 def _question(sequence: int, address: Address) -> bytes:
     return get_route(sequence, destination(address))
+
+
+def _flow_question(sequence: int, flow: Flow) -> bytes:
+    return get_flow(sequence, flow, fib_match=True)
 
 
 def read_route(sequence: int, reply: bytes) -> RouteMessage | Unknown | None:

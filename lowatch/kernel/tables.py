@@ -72,6 +72,8 @@ class HostTables:
         self._addresses: dict[_AddressKey, AddressMessage] = {}
         self._routes: dict[RouteMessage, RouteMessage] = {}
         self.nexthops: dict[int, int] = {}
+        self.lacks_nexthop = False
+        """Whether a route came since that names a nexthop object of which nexthops says nothing."""
 
     def apply(self, data: bytes, message: Span) -> Touched | Unchanged:
         """Take one dumped or announced message in.
@@ -116,6 +118,7 @@ class HostTables:
         if message in self._routes:
             return UNCHANGED
         self._routes[message] = message
+        self.lacks_nexthop |= bool(message.shape.nexthop) and message.shape.nexthop not in self.nexthops
         return prefix
 
     def _apply_link(self, kind: int, data: bytes, start: int, end: int) -> Touched | Unchanged:

@@ -343,10 +343,14 @@ class Flow(NamedTuple):
     destination_port: int | None
 
 
-def get_flow(sequence: int, flow: Flow) -> bytes:
-    """Asks what routing does with a flow; the answer's preferred source is the one that it chooses."""
+def get_flow(sequence: int, flow: Flow, *, fib_match: bool = False) -> bytes:
+    """Asks what routing does with a flow; the answer's preferred source is the one that it chooses.
+
+    fib_match: asks which FIB entry it would match instead.
+    """
     bits = len(flow.destination) * 8
-    body = _ROUTE.pack(_FAMILIES[len(flow.destination)], bits, bits if flow.source else 0, *[0] * 6)
+    source_bits, flags = bits if flow.source else 0, RTM_F_FIB_MATCH if fib_match else 0
+    body = _ROUTE.pack(_FAMILIES[len(flow.destination)], bits, source_bits, 0, 0, 0, 0, 0, flags)
     body += attribute(_RTA_DST, flow.destination)
     if flow.source is not None:
         body += attribute(_RTA_SRC, flow.source)

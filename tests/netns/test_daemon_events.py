@@ -204,6 +204,9 @@ def test_a_local_route_by_a_nexthop_object(netns: Netns, knot: Knot, tmp_path: P
         netns.ip("nexthop del id 7")
         netns.ip("nexthop del id 8")
         daemon.until(lambda: daemon.orphans() == {})
+        netns.ip("nexthop add id 9 dev lo")
+        netns.ip("route add local 192.0.2.10/32 nhid 9 table local")
+        daemon.until(lambda: daemon.orphan(BOTH) == 1)
 
 
 def test_any_of_and_all_of(netns: Netns, knot: Knot, tmp_path: Path) -> None:

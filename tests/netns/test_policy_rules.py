@@ -58,6 +58,8 @@ def met(address: str, port: int) -> str:
         ("iif lo to VIP", None, None),
         ("to VIP uidrange 0-0", None, None),
         ("fwmark 7", "served", "served"),
+        ("to VIP ipproto udp", "served", "served"),
+        ("to VIP dport 1-442", "served", None),
         ("to VIP ipproto tcp dport 443", None, "served"),
     ],
 )

@@ -207,6 +207,9 @@ class ScriptedHost:
 
     courses_differ = False
 
+    def endpoint_deliveries(self, endpoints: Sequence[Endpoint]) -> list[Delivery | Unknown]:
+        raise NotImplementedError("they do not differ")
+
     def courses(self, endpoints: Sequence[Endpoint]) -> list[Course | Unknown]:
         raise NotImplementedError("they do not differ")
 
