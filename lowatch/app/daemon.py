@@ -232,14 +232,15 @@ class Daemon:
         started = self._clock.now().monotonic
         not_well = self._auditor.not_well
         self._follow_ports()
-        self._latest = await self._auditor.audit(self._disputed())
-        self._summary = None
+        snapshot, judgement = await self._auditor.audit(self._disputed())
         ended = self._clock.now().monotonic
         self._meter.audited(ended - started)
         if self._auditor.not_well is not not_well and set(self._auditor.not_well) != set(not_well):
             self._poll_pace.changed(ended)
-        snapshot, judgement = self._latest
-        self._orphans.update(snapshot, judgement)
+        for _ in self._orphans.steps(snapshot, judgement):
+            await asyncio.sleep(0)
+        self._latest = snapshot, judgement  # last: whoever sees another audit sees its values
+        self._summary = None
         self.news.set()
         self._resolver.follow_ipv6(idle=not may_hold_ipv6(snapshot.held))
         self._ready = self._ready or settled

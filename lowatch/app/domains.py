@@ -16,7 +16,7 @@ from lowatch.core.held import Course, Delivery
 from lowatch.core.judgement import DomainJudgement, judge_domain
 from lowatch.core.listeners import SILENT, Connect, Endpoint, Listener
 from lowatch.core.observed import Unknown
-from lowatch.core.policy import Policy
+from lowatch.core.policy import Policy, ports_of
 from lowatch.core.snapshot import DomainView, LocalAnswer, PortView
 from lowatch.core.verdicts import JudgedEndpoint, Verdict
 from lowatch.core.views import all_given
@@ -28,6 +28,8 @@ from .slices import Slices
 
 _SLICE = 256
 """Domains looked at before the loop gets its turn: about 2 ms."""
+_PORTS = 4
+"""As many as that each of them may have; where there are more, fewer domains are looked at."""
 
 _NOT_WELL = frozenset({Verdict.ORPHAN, Verdict.BACKLOGGED})
 """Verdicts that the appearance of a listener, or an accept(), would change: no event tells of either."""
@@ -199,6 +201,7 @@ class Domains:
         for name in [name for name in self.views if name not in domains]:
             self._drop(name)
         taken, self._taken_since = self._taken_since, set()
+        self._slices.resize(_slice(look))
         self._slices.hold({name for name in self.that_lead_here() if name in domains} | self.views.keys())
         for part in self._slices:
             known = part.seen if taken.isdisjoint(part.names) else None
@@ -213,8 +216,9 @@ class Domains:
         wanted = [name for name in names if name in self.views or name in others]
         wanted = [name for name in wanted if name in look.policy.domains]
         self._taken_since.update(wanted)
-        for first in range(0, len(wanted), _SLICE):
-            await self._look_at(wanted[first : first + _SLICE], look, None)
+        size = _slice(look)
+        for first in range(0, len(wanted), size):
+            await self._look_at(wanted[first : first + size], look, None)
             await asyncio.sleep(0)
 
     def that_lead_here(self) -> set[str]:
@@ -373,6 +377,12 @@ class Domains:
             self.reached[address] = reached
         else:
             del self.reached[address]
+
+
+def _slice(look: Look) -> int:
+    """How many domains to look at before the loop gets its turn."""
+    fewer = _SLICE * _PORTS // max(_PORTS, len(ports_of(look.policy.domains)))
+    return min(_SLICE, max(8, fewer))
 
 
 def _here(expected: list[Endpoint], courses: Sequence[Course | Unknown]) -> list[Endpoint]:

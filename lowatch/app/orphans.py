@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 
 from lowatch.core.addresses import Address, is_v4
 from lowatch.core.findings import Kind, Subject
 from lowatch.core.judgement import DomainJudgement, Judgement
 from lowatch.core.snapshot import DomainView, Snapshot
 from lowatch.core.verdicts import OrphanKey, Verdict
+
+_STEP = 2_000
+"""Endpoints."""
+_LOOKED_AT = 10_000
+"""Domains, which need no more than a look where nothing has changed."""
 
 
 class OrphanValues:
@@ -31,11 +36,22 @@ class OrphanValues:
                 self._replace(domain, {**dict.fromkeys(self._keys.get(domain, ()), 1), key: 1})
 
     def update(self, snapshot: Snapshot, judgement: Judgement) -> None:
+        """All of it at once."""
+        for _ in self.steps(snapshot, judgement):
+            pass
+
+    def steps(self, snapshot: Snapshot, judgement: Judgement) -> Iterator[None]:
+        """The same in steps of some milliseconds; in between, some domains have their new values already."""
         for name in self._keys.keys() - judgement.domains.keys():
             self._replace(name, self._kept(name, frozenset(), snapshot))
-        for name, judged in judgement.domains.items():
+        taken = 0
+        for number, (name, judged) in enumerate(judgement.domains.items()):
             if self._counted.get(name) is not judged:
                 self._replace(name, self._values_of(name, judged, snapshot.domains[name], snapshot))
+                taken += len(judged.endpoints)
+            if taken >= _STEP or number % _LOOKED_AT == _LOOKED_AT - 1:
+                taken = 0
+                yield
         self._counted = judgement.domains
 
     def _values_of(

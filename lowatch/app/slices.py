@@ -25,6 +25,11 @@ class Slices(Generic[Seen]):
         self._size = size
         self._slices: list[Slice[Seen]] = []
 
+    def resize(self, size: int) -> None:
+        """Of slices from now on. Another size begins anew."""
+        if size != self._size:
+            self._size, self._slices = size, []
+
     def __iter__(self) -> Iterator[Slice[Seen]]:
         return iter(self._slices)
 

@@ -40,6 +40,15 @@ def test_one_that_comes_is_put_where_there_is_room() -> None:
     assert shown(held)[3:] == [("yz", None)]
 
 
+def test_of_another_size_they_begin_anew() -> None:
+    held = slices(2, *"abcd")
+    held.resize(2)
+    assert shown(held) == [("ab", "seen 0"), ("cd", "seen 1")]
+    held.resize(3)
+    held.hold(set("abcd"))
+    assert shown(held) == [("abc", None), ("d", None)]
+
+
 def test_what_is_left_of_many_slices_is_put_together() -> None:
     held = slices(4, *"abcdefghijklmnop")
     held.hold(set("aeim"))
