@@ -123,7 +123,7 @@ def test_a_rule_asks_for_metrics_that_there_are(rule: dict[str, Any]) -> None:
     known = {family.name for family in every} | set(RECORDED)
     named = re.findall(r"\b((?:vip:)?lo(?:watch)?_[a-z_:]+)", rule["expr"])
     assert named or "up{" in rule["expr"]
-    assert {name.removesuffix("_bucket") for name in named} <= known
+    assert {re.sub("_(bucket|count)$", "", name) for name in named} <= known
 
 
 def test_the_example_for_alertmanager_is_valid_and_names_alerts_that_there_are() -> None:

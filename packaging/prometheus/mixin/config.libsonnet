@@ -48,8 +48,8 @@
     dnsFailingRatio: 0.5,
     dnsLateSeconds: 10,
 
-    // How long the longest 1 % of the turns of the daemon's event loop may take (seconds).
-    loopHeldSeconds: 0.5,
+    // How often in 10 min the daemon's event loop may be held for longer than half a second.
+    loopHeldTimes: 10,
 
     // Limits at which something only waits, or is asked for again: reaching them is part of a normal day.
     losslessLimits: [

@@ -202,19 +202,21 @@ function(config)
       'docs/limits.md says what that is; `journalctl -u lowatch` whose it was.',
     ),
 
+    // One such turn is no trouble, and their share of all turns says nothing: an idle loop has few.
     alert(
       config,
       'LowatchLoopHeld',
       'warning',
       |||
-        histogram_quantile(
-          0.99,
-          sum by (le, %(host)s) (rate(lowatch_loop_lag_seconds_bucket{%(selector)s}[10m]))
-        ) > %(loopHeldSeconds)g
+        sum by (%(host)s) (increase(lowatch_loop_lag_seconds_count{%(selector)s}[10m]))
+        -
+        sum by (%(host)s) (increase(lowatch_loop_lag_seconds_bucket{le="0.5",%(selector)s}[10m]))
+        > %(loopHeldTimes)g
       ||| % c,
       config.loopHeldFor,
-      'lowatch on {{ $labels.instance }} reacts late: its event loop is held for {{ $value | humanizeDuration }}',
-      'One in a hundred turns of the event loop of lowatch on {{ $labels.instance }} takes ' +
-      '{{ $value | humanizeDuration }} or longer. Meanwhile nothing is noticed, and no scrape is answered.',
+      'lowatch on {{ $labels.instance }} reacts late: its event loop is held again and again',
+      'In 10 min the event loop of lowatch on {{ $labels.instance }} was held about ' +
+      '{{ $value | humanize }} time(s) for longer than half a second. Meanwhile nothing is noticed, and no ' +
+      'scrape is answered.',
     ),
   ]
