@@ -41,7 +41,7 @@ class OrphanValues:
             pass
 
     def steps(self, snapshot: Snapshot, judgement: Judgement) -> Iterator[None]:
-        """The same in steps of some milliseconds; in between, some domains have their new values already."""
+        """The same in steps of some milliseconds; in between, some domains have their new values."""
         for name in self._keys.keys() - judgement.domains.keys():
             self._replace(name, self._kept(name, frozenset(), snapshot))
         taken = 0
