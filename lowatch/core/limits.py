@@ -308,7 +308,7 @@ PROBES = Limit(
     "probes",
     512,
     "confirming connects under way",
-    "the others wait for their turn",
+    "the others are made later; until then their ports are unknown",
     "half of the usual 1,024 file descriptors",
     lossless=True,
 )

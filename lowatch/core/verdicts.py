@@ -84,13 +84,16 @@ def _unknown_reason(view: PortView) -> str:
     return _silence(view)
 
 
+_NOT_REFUSED = "was not refused: NAT may forward it, or a firewall drop it"
+
+
 def _silence(view: PortView) -> str:
     """Why silence does not tell who serves a port."""
     if view.connect is Connect.PENDING:
         return f"connect: {view.connect}"
     if view.port.protocol == "udp":
-        return "connect: no socket is there, but an empty datagram is not refused: NAT may lead to one"
-    return "connect: no socket is there, but a connect times out: a firewall drops it, or NAT leads to one"
+        return f"connect: no socket, but an empty datagram {_NOT_REFUSED}"
+    return f"connect: no socket, but a connect {_NOT_REFUSED}"
 
 
 def any_of(domain: Domain, view: DomainView) -> bool:

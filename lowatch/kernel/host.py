@@ -132,6 +132,7 @@ class Host:
         self._failure: Unknown | None = None
         self._local: PrefixSet | None = None
         self._nics: tuple[Nic, ...] | None = None
+        self._outside: bool | None = None
         self._conf_all = ConfAll()
         self.generation = 0
         self._hints: Hints | None = None
@@ -247,10 +248,12 @@ class Host:
     @property
     def courses_differ(self) -> bool:
         """Whether what is local may depend on more than the address: then courses() tells."""
-        return self._tables.local_outside_table_local() or self._courses.selective()
+        if self._outside is None:
+            self._outside = self._tables.local_outside_table_local()
+        return self._outside or self._courses.selective()
 
     def _changed(self) -> None:
-        self._local = self._nics = None
+        self._local = self._nics = self._outside = None
         self.generation += 1
 
     def replace_watches(self, watches: Callable[[str], bool]) -> None:

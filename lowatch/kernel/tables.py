@@ -72,6 +72,7 @@ class HostTables:
         self._addresses: dict[_AddressKey, AddressMessage] = {}
         self._routes: dict[RouteMessage, RouteMessage] = {}
         self.nexthops: dict[int, int] = {}
+        self._names_nexthops = False
         self.lacks_nexthop = False
         """Whether a route came since that names a nexthop object of which nexthops says nothing."""
 
@@ -88,7 +89,7 @@ class HostTables:
         if kind in (RTM_NEWLINK, RTM_DELLINK):
             return self._apply_link(kind, data, start, end)
         if kind in (RTM_NEWNEXTHOP, RTM_DELNEXTHOP):
-            return None if self.nexthop_ids() else UNCHANGED
+            return None if self._names_nexthops else UNCHANGED
         return None  # a policy rule may route any address elsewhere
 
     def _apply_address(self, kind: int, message: AddressMessage | None) -> Touched | Unchanged:
@@ -118,7 +119,9 @@ class HostTables:
         if message in self._routes:
             return UNCHANGED
         self._routes[message] = message
-        self.lacks_nexthop |= bool(message.shape.nexthop) and message.shape.nexthop not in self.nexthops
+        if message.shape.nexthop:
+            self._names_nexthops = True
+            self.lacks_nexthop |= message.shape.nexthop not in self.nexthops
         return prefix
 
     def _apply_link(self, kind: int, data: bytes, start: int, end: int) -> Touched | Unchanged:
@@ -168,6 +171,7 @@ class HostTables:
             return False
         before.clear()
         before.update(after)
+        self._names_nexthops |= fresh._names_nexthops
         return True
 
     def _rows(self, table: str) -> dict[Any, Any]:
