@@ -43,7 +43,7 @@ def audit(world: World) -> Audits:
         one.name: Domain(one.name, tuple(Port(*port) for port in one.ports), one.any_of)
         for one in world.names
     }
-    given = GivenAnswers(map(_answer, world.names))  # DNS is not what is tried here
+    given = GivenAnswers(map(answer_of, world.names))  # DNS is not what is tried here
     watching = Policy(world.watched, domains)
     with closing(Host(watching.watches)) as host:
         judged, problems = [], []
@@ -56,7 +56,7 @@ def audit(world: World) -> Audits:
         return Audits(judged[0], judged[1], tuple(problems))
 
 
-def _answer(one: Named) -> Answer:
+def answer_of(one: Named) -> Answer:
     addresses = sorted(parse_address(address) for address in one.addresses)
     a = tuple(address for address in addresses if len(address) == 4)
     aaaa = tuple(address for address in addresses if len(address) == 16)

@@ -6,7 +6,7 @@ import os
 import select
 import socket
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from ipaddress import ip_network
 from itertools import groupby
@@ -46,9 +46,10 @@ class Opened(NamedTuple):
 
 
 @contextmanager
-def staged(world: World) -> Iterator[list[Opened]]:
+def staged(world: World, furnish: Callable[[Netns], None] = lambda _netns: None) -> Iterator[list[Opened]]:
     """The calling thread is inside the world for as long as the block lasts.
 
+    furnish: adds to the world when its addresses are there.
     Raises CommandError where an `ip` command fails. A socket that the kernel would not make (its
     address in use, say) is left out.
     """
@@ -60,6 +61,7 @@ def staged(world: World) -> Iterator[list[Opened]]:
         for redirect in world.redirects:
             netns.nft(redirect.ruleset)
         _settle(world)
+        furnish(netns)
         _ip(netns, world.aftermath)
         if not world.lo_down:
             _await_local({ip_network("::1")})

@@ -1,0 +1,156 @@
+"""Every printed fix is run in the world that it is printed for: what do clients reach before, and after?"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from typing import NamedTuple
+
+from lowatch.app.auditor import Auditor
+from lowatch.app.given import GivenAnswers
+from lowatch.core.addresses import Port, parse_address
+from lowatch.core.findings import Finding, Kind
+from lowatch.core.lifecycle import Now
+from lowatch.core.policy import Domain, Policy
+from lowatch.kernel.host import Host as Kernel
+from lowatch.kernel.probe import probe
+
+from .audits import answer_of
+from .clients import Met, Target, meet
+from .compare import targets_of
+from .hosts import Host, host, reached
+from .stage import Opened, staged
+from .world import whom
+
+
+class Printed(NamedTuple):
+    """A finding, and one of its commands."""
+
+    finding: Finding
+    command: str
+
+
+class _Clock:
+    def now(self) -> Now:
+        return Now(time.monotonic(), time.time())
+
+
+def try_fixes(one: Host, told: Counter[str] | None = None) -> list[str]:
+    """What each fix did that it must not, a line each. told: counts fixes, and why there was none."""
+    with _staged(one):
+        findings = _audit(one)
+    if told is not None:
+        told.update(map(_counted, findings))
+    return [line for printed in _printed(findings) for line in _try(one, printed)]
+
+
+def survey(seed: int, told: Counter[str]) -> None:
+    """Count what a plain host is offered, and why nothing."""
+    one = host(seed, plain=True)
+    with _staged(one):
+        told.update(map(_counted, _audit(one)))
+
+
+def trial(seed: int, told: Counter[str] | None = None, *, plain: bool | None = None) -> str:
+    """The story of a fix that harms or does no good; "" where there is none."""
+    one = host(seed, plain=plain)
+    try:
+        lines = try_fixes(one, told)
+    except AssertionError as error:
+        lines = [f"cannot be built: {error}"]
+    if not lines:
+        return ""
+    where = f"host {seed} (python -m tests.oracle --worlds 0 --fixes 1 --seed {seed}):"
+    return "\n".join([where, str(one), *(f"  {line}" for line in lines)])
+
+
+def _staged(one: Host):  # type: ignore[no-untyped-def]
+    return staged(one.world, one.furnish)
+
+
+def _audit(one: Host) -> tuple[Finding, ...]:
+    domains = {
+        name.name: Domain(name.name, tuple(Port(*port) for port in name.ports), name.any_of)
+        for name in one.world.names
+    }
+    given = GivenAnswers(map(answer_of, one.world.names))
+    policy = Policy(one.world.watched, domains, expect=tuple(map(parse_address, one.expect)))
+    with closing(Kernel(policy.watches)) as kernel:
+        auditor = Auditor(kernel, given, probe, policy, _Clock(), "oracle")
+        _, judgement = asyncio.run(auditor.audit())
+        return judgement.findings
+
+
+def _printed(findings: Sequence[Finding]) -> list[Printed]:
+    """Each command once: several findings may have the same."""
+    found = {command: Printed(finding, command) for finding in findings for command in finding.fix}
+    return [one for one in found.values() if not one.command.startswith("systemctl")]
+
+
+def _try(one: Host, printed: Printed) -> Iterator[str]:
+    with _staged(one) as opened:
+        targets = list(dict.fromkeys(_targets(one, opened)))
+        neighbours = reached()
+        before = meet(opened, targets, frozenset())
+        known = {finding.subject.key for finding in _audit(one)}
+        done = subprocess.run(
+            ["sh", "-ec", printed.command], capture_output=True, text=True, check=False, timeout=60
+        )
+        taken = frozenset(target for target in targets if before[target].met is Met.TAKEN)
+        taken -= _left_to_chance(targets, opened)
+        after = meet(opened, targets, taken)
+        lost = neighbours - reached()
+        findings = _audit(one)
+    where = f"{printed.finding.subject.key}: {printed.command}"
+    if done.returncode:
+        yield f"{where}: FAILS: {done.stderr.strip()}"
+    for address in sorted(lost):
+        yield f"{where}: LOST the neighbour's {address}"
+    for target in sorted(taken):
+        if after[target].met is not Met.TAKEN:
+            yield f"{where}: LOST {' '.join(map(str, target))}: {after[target]}"
+    if printed.finding.subject.key in {finding.subject.key for finding in findings}:
+        yield f"{where}: CURES NOTHING"
+    if printed.finding.subject.kind is Kind.HOLDER_DOWN:
+        return  # what has been wrong with its addresses all the time can be seen again
+    for finding in findings:
+        worse = finding.severity.rank >= printed.finding.severity.rank
+        if worse and finding.subject.key not in known:
+            yield f"{where}: NEW {finding.subject.key}: {finding.message}"
+
+
+def _targets(one: Host, opened: Sequence[Opened]) -> Iterator[Target]:
+    """All that names lead to, all that is served, every expected port of every address."""
+    for name in one.world.names:
+        yield from targets_of(name)
+    ports = dict.fromkeys(port for name in one.world.names for port in name.ports)
+    held = [str(holding.exact) for holding in one.world.holdings if holding.exact is not None]
+    yield from (Target(address, *port) for address in held for port in ports)
+    for socket in opened:
+        address = whom(socket.spec.address)
+        yield Target(str(address), socket.spec.port, socket.spec.protocol)
+
+
+def _left_to_chance(targets: Iterable[Target], opened: Sequence[Opened]) -> set[Target]:
+    """Where a client may meet a full socket of a REUSEPORT group, or another one."""
+    full = {(one.spec.port, one.spec.protocol) for one in opened if one.full and one.spec.reuseport}
+    return {target for target in targets if (target.port, target.protocol) in full}
+
+
+_ADDRESS = re.compile(r"(?<![\w.-])(?:[0-9a-f]*:[0-9a-f:.]+|\d+\.\d+\.\d+\.\d+)(?:/\d+)?(?![\w-])")
+_NAME = re.compile(r"[\w-]+\.example\.com")
+_PORT = re.compile(r"\d+/(tcp|udp)")
+
+
+def _counted(finding: Finding) -> str:
+    kind = finding.subject.kind
+    if finding.fix:
+        return f"{kind}: fix"
+    _, _, why = finding.advice.partition("no command is offered: ")
+    why = _PORT.sub("PORT", _NAME.sub("NAME", _ADDRESS.sub("ADDRESS", why)))
+    return f"{kind}: none: {why or finding.advice or 'no advice'}"
