@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
+from lowatch.core.addresses import Address, family_name
 from lowatch.core.findings import Action, Change
 from lowatch.core.fixes import with_fixes
 from lowatch.core.judgement import Judgement
+from lowatch.core.listeners import Sockets
 from lowatch.core.observed import Known, Unknown
-from lowatch.core.policy import Policy
+from lowatch.core.policy import Domain, Policy
 from lowatch.core.snapshot import Snapshot
 from lowatch.core.surroundings import Surroundings
 
@@ -35,13 +38,23 @@ class FixesWeighed:
         if self._found is None or changes != self._asked:
             self._asked, self._found = changes, self._host.surroundings()
         if isinstance(self._found, Known):
-            at = self._resolver.at
-            missing = (change.held.address for change in changes if change.action is Action.ADD)
-            self._found = Known(
-                self._found.value._replace(
-                    nameservers=self._resolver.stub_addresses,
-                    wanted=frozenset(address for address in missing if at(address)),
-                )
-            )
+            self._found = Known(self._completed(self._found.value, changes, policy))
         snapshot = replace(snapshot, surroundings=self._found)
         return snapshot, with_fixes(judgement, snapshot, policy)
+
+    def _completed(self, found: Surroundings, changes: Iterable[Change], policy: Policy) -> Surroundings:
+        """With what the resolver knows."""
+        added = (change.held.address for change in changes if change.action is Action.ADD)
+        unserved = (
+            (address, name)
+            for address in added
+            for name in self._resolver.at(address)
+            if not self._would_be_served(policy.domains[name], address, found.sockets)
+        )
+        return found._replace(nameservers=self._resolver.stub_addresses, unserved=dict(unserved))
+
+    def _would_be_served(self, domain: Domain, address: Address, sockets: Sockets) -> bool:
+        answer = self._resolver.answer(domain.name)
+        ports = answer.ports_at(address, domain.ports)
+        served = [(family_name(address), port) in sockets.wildcards for port in ports]
+        return any(served) if domain.any_of and answer.services is None else all(served)

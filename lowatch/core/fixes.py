@@ -111,7 +111,7 @@ class _Scales:
         """What of its prefix is in use, and would not be local any more."""
 
         def stays(address: Address) -> bool:
-            return address == but or self._ground.is_held_otherwise(address, held)
+            return address == but or self._ground.stays_local(address, without=held)
 
         return self._uses.inside(held.prefix, stays) or self._wildcard(held)
 
@@ -120,10 +120,9 @@ class _Scales:
         return "" if port is None else f"a listener on all addresses serves {port} there as well"
 
     def _unserved(self, held: Held) -> str:
-        """A name that is served elsewhere would lead here, and nobody might answer."""
-        if held.address not in self._around.wanted:
-            return ""
-        return "" if self._wildcard(held) else "names resolve to it, and nothing here would serve them"
+        """A name that may be served elsewhere would lead here, where nobody answers."""
+        name = self._around.unserved.get(held.address)
+        return f"{name} resolves to it, and nothing here would serve that" if name else ""
 
 
 def _unknown_names(snapshot: Snapshot, policy: Policy, *, v4: bool) -> str:

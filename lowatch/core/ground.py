@@ -88,8 +88,12 @@ class Ground:
         alone = held.prefix.is_host or "noprefixroute" in held.flags
         return link.swallows or (alone and (held.interface, is_v4(held.address)) not in self._leading)
 
-    def is_held_otherwise(self, address: Address, than: Held) -> bool:
-        return any(not _same(one, than) for one in self._holders.get(address, ()))
+    def stays_local(self, address: Address, without: Held) -> bool:
+        """Whether something else holds exactly this address; a route of another table does so for some."""
+        return any(
+            not _same(one, without) and (one.by == "address" or one.table in (None, _TABLE_LOCAL))
+            for one in self._holders.get(address, ())
+        )
 
     def brings_prefix(self, held: Held) -> bool:
         """Whether more becomes local by it than the address itself: fib_add_ifaddr() in net/ipv4."""
@@ -98,7 +102,9 @@ class Ground:
             is_v4(held.address)
             and held.by == "address"
             and not (held.prefix.is_host and held.peer is None)
-            and "noprefixroute" not in held.flags
+            and {"noprefixroute", "secondary"}.isdisjoint(
+                held.flags
+            )  # a secondary's prefix is its primary's
             and (link is None or link.loopback)
         )
 

@@ -5,6 +5,8 @@ Observed only where some finding proposes a change (app/auditor.py).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from .addresses import Address, Prefix
@@ -33,8 +35,8 @@ class Surroundings(NamedTuple):
     """links: every link. elsewhere: the addresses and local routes that the snapshot's `held` lacks.
 
     routes: all but broadcast, multicast and anycast ones, and the local routes that come with an address.
-    nameservers: that this host asks. wanted: the addresses held nowhere that some domain leads to, of
-    those that are expected.
+    nameservers: that this host asks. unserved: of the expected addresses that are not held, those that some
+    domain leads to which no listener here would serve, and that domain.
     """
 
     links: tuple[Link, ...] = ()
@@ -42,4 +44,4 @@ class Surroundings(NamedTuple):
     routes: tuple[Route, ...] = ()
     sockets: Sockets = Sockets()
     nameservers: frozenset[Address] = frozenset()
-    wanted: frozenset[Address] = frozenset()
+    unserved: Mapping[Address, str] = MappingProxyType({})

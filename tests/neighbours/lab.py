@@ -181,7 +181,7 @@ class Lab:
 
     def show_mended(self, finding: dict[str, Any]) -> None:
         """Instead of `mend`: the commands are shown as well."""
-        self.transcript.note("what it proposes to mend it")
+        self.transcript.note("the fix that it offers")
         for command in finding["fix"]:
             self.transcript.run(command)
         self.assert_elsewhere()

@@ -1,7 +1,7 @@
-"""Worlds for fixes: a random world, or a plain one, with a neighbour, routes that go by its addresses, and names.
+"""Worlds for fixes: a random world, or a plain one, with a neighbour and routes that go by its addresses.
 
-The neighbour is reached by n0: an address of its own network, and one behind it by the default route, in both
-families. n0 may have no address of its own: then packets leave from one of another interface.
+The neighbour is reached by n0: an address of its own network, and one behind it by the default route,
+in both families. n0 may have no address of its own: then packets leave from one of another interface.
 """
 
 from __future__ import annotations
