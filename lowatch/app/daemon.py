@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Protocol
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import count
+from typing import NamedTuple, Protocol
 
 from lowatch.core.addresses import Port
 from lowatch.core.audit import Audit, summarise
@@ -39,6 +40,8 @@ STUCK_AFTER = 15.0
 _SOON = 0.25
 """Seconds until what could not be finished is tried again."""
 _ANNOUNCED_AT_ONCE = 32
+_GATHER = 0.02
+"""Seconds for what has just been announced to be told, and to be saved as that."""
 _SAVED_LATER = 2.0
 """Seconds until a thread is asked for again, where none could be had to save the state."""
 _REST_OF_SAVING = 4
@@ -51,6 +54,15 @@ _IN_PASSING = 1.0
 
 class Meter(Protocol):
     def audited(self, seconds: float) -> None: ...
+
+
+class _Snapshot(NamedTuple):
+    """What is to be saved. number: the greatest is the latest. turn: see StateStore."""
+
+    number: int
+    turn: int
+    tracked: Mapping[str, Tracked]
+    untold: Sequence[Tracked]
 
 
 class Daemon:
@@ -86,6 +98,8 @@ class Daemon:
         self._unannounced: deque[Tracked] = deque()
         self._saved_untold = False
         self._saving = threading.Lock()
+        self._snapshots = count()
+        self._written = -1
         self._settled = False
         self._ready = False
         self._ports = ports_of(policy.domains)
@@ -297,8 +311,9 @@ class Daemon:
             await self._unsaved.wait()
             self._unsaved.clear()
             began = self._clock.now().monotonic
+            await asyncio.sleep(_GATHER)
             try:
-                await in_thread(self._save)
+                await in_thread(self._write, self._look_to_save())
             except NoThreadError:
                 self._unsaved.set()  # what is announced meanwhile may be announced again after a crash
                 await asyncio.sleep(_SAVED_LATER)
@@ -306,16 +321,26 @@ class Daemon:
             await asyncio.sleep((self._clock.now().monotonic - began) * _REST_OF_SAVING)
 
     def _save(self) -> None:
-        """What is tracked now, not when the thread was asked: a late one never writes older state.
+        self._write(self._look_to_save())
+
+    def _look_to_save(self) -> _Snapshot:
+        """What is tracked, and told, now.
 
         Looked at in the direction in which an alert moves, so that none is missed.
         """
+        number, turn, tracked = next(self._snapshots), self._store.turn(), self._tracked
+        unannounced = list(self._unannounced)
+        return _Snapshot(number, turn, tracked, [*self._alerts.untold, *unannounced])
+
+    def _write(self, snapshot: _Snapshot) -> None:
+        """A late thread never writes older state."""
         with self._saving:
-            tracked = self._tracked
-            unannounced = list(self._unannounced)
-            untold = [*self._alerts.untold, *unannounced]
-            self._saved_untold = bool(untold)
-            self._store.save(as_told(tracked, untold))
+            if snapshot.number < self._written:
+                return
+            self._written = snapshot.number
+            self._saved_untold = bool(snapshot.untold)
+            self._store.save(as_told(snapshot.tracked, snapshot.untold))
+            self._store.forget(snapshot.turn)
 
 
 def _orphans(subjects: Iterable[Subject]) -> Iterator[Endpoint]:

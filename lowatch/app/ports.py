@@ -186,5 +186,11 @@ class StateStore(Protocol):
     def load(self) -> Sequence[Remembered]:
         """What was tracked when the daemon last ran. Empty where there is nothing to be had."""
 
+    def turn(self) -> int:
+        """What is to be saved is looked at now: what is told from now on is told after that."""
+
     def save(self, tracked: Mapping[str, Tracked]) -> None:
         """Write atomically. A failure is logged once, and not fatal."""
+
+    def forget(self, turn: int) -> None:
+        """What was told up to that turn is in what was saved."""

@@ -24,7 +24,7 @@ def as_told(tracked: Mapping[str, Tracked], untold: Sequence[Tracked]) -> Mappin
         elif key in tracked:
             for each in one.finding.keys_of_any or (key,):  # it would have spoken for them all
                 if each in tracked:
-                    told[each] = replace(tracked[each], announced=False)
+                    told[each] = replace(tracked[each], announced=one.doubtful, doubtful=one.doubtful)
         else:
             told.pop(key, None)  # it came and went without a word
     return told

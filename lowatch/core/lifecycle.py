@@ -42,6 +42,8 @@ class Tracked:
     changed: monotonic seconds when its presence last changed (it showed, or went).
     present: whether it showed at the last judgement that could tell.
     announced: whether a firing entry was written, and no resolved one yet.
+    doubtful: whether the last word written may be another than `announced` says, for the process was killed
+    as it wrote: the next judgement has it announced once more, firing or resolved.
     began: monotonic seconds when it first showed: how long it lasts, whatever happens to the wall clock.
     None where another process saw that: only `since` is known.
     """
@@ -54,6 +56,7 @@ class Tracked:
     announced: bool = False
     acknowledged_because: str = ""
     began: float | None = None
+    doubtful: bool = False
 
 
 class _Condition(Enum):
@@ -103,9 +106,9 @@ def step(tracked: Mapping[str, Tracked], judgement: Judgement, now: Now, policy:
             after[key] = _unjudged(before)
             continue
         moved = _move(before, finding, now, policy)
-        if moved.state is State.FIRING and not moved.announced:
-            moved = replace(moved, announced=True)
-            announcements.append(moved)
+        if moved.state is State.FIRING and (not moved.announced or (moved.doubtful and moved.present)):
+            announcements.append(replace(moved, announced=True))
+            moved = replace(moved, announced=True, doubtful=False)
         if moved.state is not State.RESOLVED:
             after[key] = moved
         elif moved.announced:
@@ -144,7 +147,7 @@ def about_to_fire(
     due = []
     for finding in judgement.findings:
         known = tracked.get(finding.subject.key)
-        if known is not None and known.announced:
+        if known is not None and known.announced and not known.doubtful:
             continue
         before = known or Tracked(finding, State.PENDING, now.wall, now.monotonic)
         if _move(before, finding, now, policy).state is State.FIRING:
@@ -222,17 +225,19 @@ def without_memory(judgement: Judgement, now: Now, policy: Policy) -> tuple[Trac
 
 
 class Remembered(NamedTuple):
-    """What outlives a restart. since: wall-clock seconds. announced: see Tracked."""
+    """What outlives a restart. since: wall-clock seconds. announced, doubtful: see Tracked."""
 
     finding: Finding
     since: float
     announced: bool
+    doubtful: bool = False
 
 
 def revive(remembered: Iterable[Remembered], now: Now) -> dict[str, Tracked]:
     """The findings of the last run, as if they had shown just now.
 
-    The first judgement decides: what shows still and was announced goes on firing without a word; what
+    The first judgement decides: what shows still and was announced goes on firing without a word, unless
+    that is in doubt; what
     is gone is resolved after its hold; what cannot be judged yet stays.
     """
     return {
@@ -242,6 +247,7 @@ def revive(remembered: Iterable[Remembered], now: Now) -> dict[str, Tracked]:
             one.since,
             now.monotonic,
             announced=one.announced,
+            doubtful=one.doubtful,
         )
         for one in remembered
     }

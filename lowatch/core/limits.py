@@ -156,6 +156,13 @@ STATE_FILE_BYTES = Limit(
     "it is set aside as damaged, and findings begin anew",
     "100,000 findings of 500 bytes",
 )
+INTENT_BYTES = Limit(
+    "intent_bytes",
+    64 << 20,
+    "bytes of what is about to be told and not saved as told yet",
+    "it is not written down: after a kill -9 it may be told twice, or not resolved",
+    "200,000 alerts of 300 bytes, which is as many as wait for journald",
+)
 THREADS = Limit(
     "threads",
     8,

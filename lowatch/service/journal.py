@@ -7,12 +7,15 @@ import logging
 import os
 import threading
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from itertools import chain, takewhile
+from itertools import chain, islice, takewhile
+from typing import Protocol
 
 from lowatch.core.lifecycle import Now, Tracked
 from lowatch.core.limits import JOURNAL_QUEUE, JOURNAL_SUMMARIES
+from lowatch.files.threads import NoThreadError, start_thread
 from lowatch.report import alert
 from lowatch.report.alert_storm import BURST, Announced, Storm
 from lowatch.report.alert_summary import summary_fields
@@ -30,6 +33,10 @@ _LAST_WORDS = 0.25
 """Seconds that a stderr gets to take the last alerts; else they are announced again at the next start."""
 FIRST_RETRY, LAST_RETRY = 0.05, 5.0  # seconds, where journald is absent
 
+_INTENDED_BY = 1.0
+"""Seconds after which an alert goes out though the disk has not taken it: it hangs, perhaps."""
+_NOT_INTENDED, _ANYWAY = -1, -2
+
 _LEVELS = {"3": logging.ERROR, "4": logging.WARNING}
 
 
@@ -41,6 +48,18 @@ class _Entry:
     datagram: bytes
     shown: bool
     findings: tuple[Tracked, ...]
+    intended: int = _NOT_INTENDED
+
+
+class Intending(Protocol):
+    """Writes down what is about to be told, so that a start after a kill -9 knows of it: a StateFile."""
+
+    @property
+    def generation(self) -> int:
+        """What was written down in an earlier one may be forgotten by now."""
+
+    def intend(self, findings: Iterable[Tracked], generation: int) -> None:
+        """Blocks."""
 
 
 class JournalSink:
@@ -64,6 +83,7 @@ class JournalSink:
         path: str = JOURNAL_SOCKET,
         capacity: int = JOURNAL_QUEUE.value,
         burst: int = BURST,
+        intents: Intending | None = None,
     ) -> None:
         self._loop = loop
         self._enabled = enabled
@@ -78,6 +98,10 @@ class JournalSink:
         self._retry_in = FIRST_RETRY
         self._dropped = 0
         self._dropped_untold = 0
+        self._intents = intents
+        self._intending: asyncio.TimerHandle | None = None
+        """Entries are being written down; when that is given up."""
+        self._disk_hangs = False
 
     @property
     def untold(self) -> Sequence[Tracked]:
@@ -86,7 +110,8 @@ class JournalSink:
         Of each subject in order.
         """
         if not self._enabled:
-            return log_stream.undelivered()
+            queued = [entry.findings for entry in list(self._queue)]
+            return [*log_stream.undelivered(), *chain.from_iterable(queued)]
         with self._moving:  # else what is in between would be missed
             folded = self._storm.waiting_findings()
             queued = [entry.findings for entry in list(self._queue)]
@@ -108,10 +133,12 @@ class JournalSink:
 
     def announce(self, tracked: Tracked, now: Now) -> None:
         """Send it, or keep it for later. Never blocks, never raises."""
+        if not self._enabled:
+            self._queue.append(_Entry(alert.fields(tracked, now), b"", True, (tracked,)))
+            self._flush()
+            return
         if self._echo:
             _show(alert.fields(tracked, now), (tracked,))
-        if not self._enabled:
-            return
         at = self._loop.time()
         if len(self._queue) >= self._capacity:
             JOURNAL_QUEUE.reached()
@@ -129,6 +156,7 @@ class JournalSink:
         And no more by itself later: what is `untold` now will be saved as that, and announced once more.
         """
         self._storm.hurry(self._loop.time())
+        self._intents = None  # what is told now is saved as that at once
         while self._send_first() or self._summarise():
             pass
         if self._echo:
@@ -148,7 +176,7 @@ class JournalSink:
         self._tell_dropped()
 
     def _wait_for_nothing(self) -> None:
-        for timer in (self._retry_timer, self._summary_timer):
+        for timer in (self._retry_timer, self._summary_timer, self._intending):
             if timer is not None:
                 timer.cancel()
         self._retry_timer = self._summary_timer = None
@@ -208,6 +236,12 @@ class JournalSink:
         if not self._queue:
             return False
         entry = self._queue[0]
+        if not self._is_intended(entry):
+            return False
+        if not self._enabled:
+            _show(entry.fields, entry.findings)
+            self._queue.popleft()
+            return True
         outcome = self._socket.send(entry.datagram)
         if outcome is Outcome.FULL:
             self._socket.await_room(self._flush)
@@ -223,6 +257,52 @@ class JournalSink:
         self._queue.popleft()
         self._retry_in = FIRST_RETRY
         return True
+
+    # What a start after a kill -9 has to know.
+
+    def _is_intended(self, entry: _Entry) -> bool:
+        """Whether it may go: it has been written down. If not, _flush() is called when it has."""
+        if self._intents is None or entry.intended in (_ANYWAY, self._intents.generation):
+            return True
+        if self._disk_hangs:
+            return True
+        if self._intending is None:
+            return self._intend(self._intents)
+        return False
+
+    def _intend(self, intents: Intending) -> bool:
+        """Whether nothing comes of it, and the entries are to go out as they are."""
+        entries, generation = list(islice(self._queue, BATCH)), intents.generation
+        findings = list(chain.from_iterable(entry.findings for entry in entries))
+
+        def work() -> None:
+            intents.intend(findings, generation)
+            with suppress(RuntimeError):  # the loop was closed
+                self._loop.call_soon_threadsafe(self._intended, entries, generation)
+
+        try:
+            start_thread(work, "intend")
+        except NoThreadError:
+            for entry in entries:
+                entry.intended = _ANYWAY
+            return True
+        self._intending = self._loop.call_later(_INTENDED_BY, self._give_disk_up)
+        return False
+
+    def _intended(self, entries: list[_Entry], generation: int) -> None:
+        self._disk_hangs = False
+        if self._intending is not None:
+            self._intending.cancel()
+            self._intending = None
+        for entry in entries:
+            entry.intended = generation
+        self._flush()
+
+    def _give_disk_up(self) -> None:
+        """Until the thread comes back."""
+        self._intending = None
+        self._disk_hangs = True
+        self._flush()
 
     def _retry_later(self) -> None:
         if self._retry_timer is None:

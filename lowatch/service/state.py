@@ -14,7 +14,7 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ from lowatch.core.findings import Finding, Kind, Subject
 from lowatch.core.lifecycle import Remembered, Tracked
 from lowatch.core.limits import STATE_FILE_BYTES
 from lowatch.files.regular import RefusedFileError, read_regular
+
+from .intents import Intents
 
 _log = logging.getLogger(__name__)
 
@@ -43,9 +45,48 @@ class StateFile:
         self._written: bytes | None = None  # what the file is known to contain
         self._failing = False
         self._saving = threading.Lock()
+        self._intents = None if directory is None else Intents(directory)
+
+    @property
+    def generation(self) -> int:
+        """Of what intend() writes down now: another one after each turn()."""
+        return 0 if self._intents is None else self._intents.generation
+
+    def intend(self, findings: Iterable[Tracked], generation: int) -> None:
+        """Write down that these are about to be told. Blocks as write(2) does, not as fsync(2)."""
+        if self._intents is not None:
+            self._intents.append(
+                (json.dumps(_record(one), allow_nan=False) for one in findings), generation
+            )
+
+    def turn(self) -> int:
+        """What is to be saved is looked at now: what is intended from now on is not in it."""
+        return 0 if self._intents is None else self._intents.turn()
 
     def load(self) -> Sequence[Remembered]:
-        """What was saved last, ordered by key. Empty where there is nothing to be had."""
+        """What was saved last, ordered by key; doubtful, where it was being told when the process ended.
+
+        Empty where there is nothing to be had.
+        """
+        remembered = {one.finding.subject.key: one for one in self._load()}
+        for one in self._intended():
+            key = one.finding.subject.key
+            remembered[key] = one._replace(since=remembered.get(key, one).since)
+        return [one for _, one in sorted(remembered.items())]
+
+    def _intended(self) -> Iterator[Remembered]:
+        if self._intents is None:
+            return
+        for line in self._intents.lines():
+            try:
+                one = _parse_record(json.loads(line))
+            except (ValueError, RecursionError) as error:
+                _log.warning("a line of what was about to be told is damaged: %s, ignoring", error)
+                continue
+            if one is not None:
+                yield one._replace(announced=True, doubtful=True)
+
+    def _load(self) -> Sequence[Remembered]:
         if self._directory is None:
             return []
         path = self._directory / "findings.json"
@@ -80,6 +121,11 @@ class StateFile:
         with self._saving:
             if content != self._written:
                 self._write(self._directory / "findings.json", content)
+
+    def forget(self, turn: int) -> None:
+        """What was intended up to that turn is in what save() was given. Kept where that failed."""
+        if self._written is not None and self._intents is not None:
+            self._intents.forget(turn)
 
     def _write(self, path: Path, content: bytes) -> None:
         self._written = None  # whatever fails: the file may be the old one or the new one
@@ -118,6 +164,7 @@ def _record(tracked: Tracked) -> dict[str, Any]:
         **({"any_of": list(map(str, finding.any_of))} if finding.any_of else {}),
         "since": tracked.since,
         "announced": tracked.announced,
+        **({"doubtful": True} if tracked.doubtful else {}),
         "state": tracked.state.value,
     }
 
@@ -159,7 +206,8 @@ def _parse_record(record: Any) -> Remembered | None:
             )
             _check_prefix(subject)
             any_of = tuple(map(parse_port, record.get("any_of", ())))  # an addition
-            return Remembered(Finding(subject, message, tuple(fix), any_of), float(since), announced)
+            finding = Finding(subject, message, tuple(fix), any_of)
+            return Remembered(finding, float(since), announced, record.get("doubtful") is True)
     raise ValueError(f"the record {json.dumps(record):.200} is not sound")
 
 

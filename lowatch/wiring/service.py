@@ -131,6 +131,7 @@ class _Service:
         self._instruments = Instruments(build())
         self.on_turn = self._instruments.loop.on_turn
         self._process = Process()
+        self._store = StateFile(state_directory(os.environ))
         self._encoder = AuditEncoder()
         self._shares = shares(getrlimit(RLIMIT_NOFILE)[0])
         if self._shares != ALL:
@@ -158,6 +159,7 @@ class _Service:
             loop,
             enabled=self._config.journal_enabled,
             echo=not stderr_is_journal(os.environ),
+            intents=self._store,
         )
         with (
             opened_host(self._config.policy) as host,
@@ -193,8 +195,9 @@ class _Service:
         self._host, self._journal = host, journal
         self._engine, self._views = build_resolver(self._config, policy, host, self._instruments.queries)
         auditor = build_auditor(host, self._views, policy, prober)
-        store = StateFile(state_directory(os.environ))
-        self._daemon = Daemon(auditor, host, self._views, policy, clock, journal, store, self._instruments)
+        self._daemon = Daemon(
+            auditor, host, self._views, policy, clock, journal, self._store, self._instruments
+        )
         prober.tell_late(_late_answers(auditor, self._daemon))
         self._server.routes = self._routes()
         self._names = NamesFollower(lambda: self._config, self._take)

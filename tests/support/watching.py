@@ -56,6 +56,12 @@ class Observed:
     def load(self) -> list[Remembered]:
         return []
 
+    def turn(self) -> int:
+        return 0
+
+    def forget(self, turn: int) -> None:
+        pass
+
     def save(self, tracked: Mapping[str, Tracked]) -> None:
         pass
 

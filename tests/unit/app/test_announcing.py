@@ -55,6 +55,12 @@ class Outside:
     def load(self) -> Sequence[Remembered]:
         return ()
 
+    def turn(self) -> int:
+        return 0
+
+    def forget(self, turn: int) -> None:
+        pass
+
     def save(self, tracked: Mapping[str, Tracked]) -> None:
         self.saved = tracked
 

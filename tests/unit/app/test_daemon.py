@@ -99,6 +99,12 @@ class Story:
     def load(self) -> Sequence[Remembered]:
         return self._remembered
 
+    def turn(self) -> int:
+        return 0
+
+    def forget(self, turn: int) -> None:
+        pass
+
     def save(self, tracked: Mapping[str, Tracked]) -> None:
         self.saved = sorted(tracked)
         self.announced = any(one.announced for one in tracked.values())

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from lowatch.app.told import as_told
 from lowatch.core.findings import Finding
 from lowatch.core.judgement import Judgement
 from lowatch.core.lifecycle import (
@@ -13,6 +14,7 @@ from lowatch.core.lifecycle import (
     State,
     Step,
     Tracked,
+    about_to_fire,
     next_due,
     revive,
     step,
@@ -281,6 +283,35 @@ def test_what_went_during_a_restart_is_resolved_after_its_hold() -> None:
     assert life.judged(GONE, 501) == "firing"
     assert life.judged(GONE, 530) == "firing"
     assert life.judged(GONE, 531) == "RESOLVED"
+
+
+class TestInDoubt:
+    """The process was killed as it told of it: firing or resolved, nobody knows what was written last."""
+
+    DOUBTFUL = (Remembered(FINDING, START - 20, announced=True, doubtful=True),)
+
+    def test_what_shows_is_announced_once_more(self) -> None:
+        life = Life()
+        life.last = Step(revive(self.DOUBTFUL, at(0)), ())
+        assert life.judged(UNKNOWN, 1) == "firing"
+        assert life.judged(SHOWS, 2) == "firing FIRING"
+        assert life.only.since == START - 20
+        assert life.judged(SHOWS, 3) == "firing"
+
+    def test_what_is_gone_is_resolved(self) -> None:
+        life = Life()
+        life.last = Step(revive(self.DOUBTFUL, at(0)), ())
+        assert life.judged(GONE, 1) == "firing"
+        assert life.judged(GONE, 1 + HOLD) == "RESOLVED"
+
+    def test_it_is_about_to_fire(self) -> None:
+        assert about_to_fire(revive(self.DOUBTFUL, at(0)), SHOWS, at(1), PLAIN) == [SUBJECT]
+
+    def test_while_it_waits_to_be_told_again_it_is_in_doubt(self) -> None:
+        after, announcements = step(revive(self.DOUBTFUL, at(0)), SHOWS, at(1), PLAIN)
+        assert not after[KEY].doubtful
+        assert as_told(after, announcements)[KEY].doubtful
+        assert as_told(after, announcements)[KEY].announced
 
 
 def test_several_findings_live_each_their_own_life() -> None:

@@ -1,0 +1,174 @@
+"""What was about to be told when the process was killed: doubtful at the next start, and told once more."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lowatch.core.lifecycle import Now, State, Tracked, revive
+from lowatch.core.limits import INTENT_BYTES
+from lowatch.service import journal
+from lowatch.service.state import StateFile
+from tests.support.aio import run_async
+
+from .fake_journald import Journald, Sink, alarm
+
+
+def files(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir())
+
+
+def test_what_was_intended_is_doubtful_at_the_next_start(tmp_path: Path) -> None:
+    store = StateFile(tmp_path)
+    store.save({"x": alarm(1)})
+    store.intend([alarm(2), replace(alarm(1), state=State.RESOLVED)], store.generation)
+    found = {one.finding.subject.domain: one for one in StateFile(tmp_path).load()}
+    assert {name: (one.announced, one.doubtful) for name, one in found.items()} == {
+        "1": (True, True),
+        "2": (True, True),
+    }
+    assert all(one.doubtful for one in revive(found.values(), Now(0.0, 0.0)).values())
+
+
+def test_a_save_covers_what_was_intended_before_it_was_looked_at(tmp_path: Path) -> None:
+    store = StateFile(tmp_path)
+    store.intend([alarm(1)], store.generation)
+    turn = store.turn()
+    store.intend([alarm(2)], store.generation)
+    store.save({"x": alarm(1)})
+    store.forget(turn)
+    found = {one.finding.subject.domain: one.doubtful for one in StateFile(tmp_path).load()}
+    assert found == {"1": False, "2": True}
+    store.forget(store.turn())
+    assert files(tmp_path) == ["findings.json"]
+
+
+def test_the_next_start_counts_on(tmp_path: Path) -> None:
+    """Else its first save would not forget what the last process had intended."""
+    store = StateFile(tmp_path)
+    for _ in range(5):
+        store.turn()
+    store.intend([alarm(1)], store.generation)
+    again = StateFile(tmp_path)
+    assert again.generation > store.generation
+    again.save({})
+    again.forget(again.turn())
+    assert files(tmp_path) == ["findings.json"]
+
+
+def test_doubt_outlives_another_kill(tmp_path: Path) -> None:
+    store = StateFile(tmp_path)
+    store.intend([alarm(1)], store.generation)
+    again = StateFile(tmp_path)
+    tracked = revive(again.load(), Now(0.0, 0.0))
+    again.save(tracked)
+    again.forget(again.turn())
+    (one,) = StateFile(tmp_path).load()
+    assert (one.announced, one.doubtful) == (True, True)
+
+
+def test_a_line_that_was_cut_off_and_one_that_is_damaged_cost_no_other(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = StateFile(tmp_path)
+    store.intend([alarm(1)], store.generation)
+    (file,) = tmp_path.iterdir()
+    whole = file.read_bytes()
+    file.write_bytes(b"not json\n" + whole + whole[:-20])
+    assert [one.finding.subject.domain for one in StateFile(tmp_path).load()] == ["1"]
+    assert len(caplog.messages) == 1
+
+
+def test_it_does_not_grow_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(INTENT_BYTES, "value", 2000)
+    store, before = StateFile(tmp_path), INTENT_BYTES.times
+    for number in range(20):
+        store.intend([alarm(number)], store.generation)
+    (file,) = tmp_path.iterdir()
+    assert file.stat().st_size <= 2000
+    assert INTENT_BYTES.times > before
+    assert StateFile(tmp_path).load()
+
+
+def test_without_a_directory_nothing_is_kept() -> None:
+    store = StateFile(None)
+    store.intend([alarm(1)], store.generation)
+    store.forget(store.turn())
+    assert store.load() == []
+
+
+class Disk:
+    """Takes what is intended when it is let to."""
+
+    def __init__(self) -> None:
+        self.generation = 1
+        self.free = threading.Event()
+        self.taken: list[Tracked] = []
+
+    def intend(self, findings: Iterable[Tracked], generation: int) -> None:
+        assert self.free.wait(60)
+        self.taken += findings
+
+
+def test_nothing_is_told_before_it_is_written_down(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        journald, disk = Journald(tmp_path / "socket"), Disk()
+        sink = Sink(journald.path, intents=disk)
+        sink.announce(1, 2)
+        await asyncio.sleep(0.1)
+        assert journald.read() == []
+        assert len(sink.inner.untold) == 2
+        disk.free.set()
+        assert await journald.read_until(lambda got: len(got) == 2) == [1, 2]
+        assert [one.finding.subject.domain for one in disk.taken] == ["1", "2"]
+        sink.close()
+        journald.disappear()
+
+    run_async(scenario())
+
+
+def test_a_disk_that_hangs_holds_no_alert_up_for_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "_INTENDED_BY", 0.1)
+
+    async def scenario() -> None:
+        journald, disk = Journald(tmp_path / "socket"), Disk()
+        sink = Sink(journald.path, intents=disk)
+        sink.announce(1)
+        assert await journald.read_until(bool) == [1]
+        sink.announce(2)  # no further thread is made to hang there
+        assert await journald.read_until(bool) == [2]
+        disk.free.set()
+        while not disk.taken:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        sink.announce(3)
+        assert await journald.read_until(bool) == [3]
+        assert [one.finding.subject.domain for one in disk.taken] == ["1", "3"]
+        sink.close()
+        journald.disappear()
+
+    run_async(scenario())
+
+
+def test_what_waited_while_the_state_was_saved_is_written_down_again(tmp_path: Path) -> None:
+    """What was intended before would be forgotten, and this be told after that."""
+
+    async def scenario() -> None:
+        journald, disk = Journald(tmp_path / "socket"), Disk()
+        sink = Sink(journald.path, intents=disk)
+        sink.announce(1)
+        disk.generation = 2
+        disk.free.set()
+        assert await journald.read_until(bool) == [1]
+        assert [one.finding.subject.domain for one in disk.taken] == ["1", "1"]
+        sink.close()
+        journald.disappear()
+
+    run_async(scenario())
