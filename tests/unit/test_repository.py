@@ -19,6 +19,7 @@ OPENS = {
     "lowatch/kernel/owners.py": "/proc",
     "lowatch/kernel/sysctl.py": "/proc",
     "lowatch/service/control.py": "its own lock, below its own directory",
+    "lowatch/service/intents.py": "its own file, which O_NOFOLLOW and O_NONBLOCK see to",
     "lowatch/service/journal_socket.py": "a memory file",
     "lowatch/service/process.py": "/proc",
     "lowatch/service/state.py": "its own temporary file, which O_NOFOLLOW and O_EXCL see to",
