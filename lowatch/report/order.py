@@ -12,12 +12,20 @@ from lowatch.core.held import Held
 from lowatch.core.lifecycle import State, Tracked
 from lowatch.core.verdicts import JudgedEndpoint
 
+from .pieces import sort
+
 _KINDS = tuple(Kind)
 _STATES = (State.FIRING, State.PENDING, State.ACKNOWLEDGED, State.RESOLVED)
 
 
 def findings_in_order(findings: Iterable[Tracked]) -> list[Tracked]:
-    return sorted(findings, key=finding_order)
+    """As sorted() has it; where a thread sorts many, others get their turn."""
+    steps = sort(findings, finding_order)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return list(end.value)
 
 
 def endpoints_in_order(endpoints: Iterable[JudgedEndpoint]) -> list[JudgedEndpoint]:

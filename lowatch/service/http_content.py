@@ -12,14 +12,18 @@ import struct
 import time
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from weakref import WeakSet, WeakValueDictionary
 
 from lowatch.core.limits import WEB_KEPT_BYTES
+from lowatch.files.threads import NoThreadError, in_thread
 
 CHUNK = 64 * 1024
 """Bytes that are handed to the kernel at once."""
+
+_ROWS_AT_ONCE = 500
+"""What the loop can do without: a row takes 20 us."""
 
 # RFC 1952, 2.3: no name, no time, XFL 4 for the fastest algorithm, an unknown system.
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x04\xff"
@@ -33,15 +37,18 @@ class Content:
 
     name: there is one rendering of a name at a time. form: which of its forms this is.
     state: what there is to show now, the same object for as long as that is the same.
-    pieces: renders it (report/pieces.py); it is called right after state(), and goes by what is then.
-    tail: what comes behind, for each response anew; short, and called when the pieces are there.
+    pieces: renders it (report/pieces.py), or has it rendered off the loop; it is called right after
+    state(), and goes by what is then.
+    tail: what comes behind, for each response; short, and called when the pieces are there.
+    lasting: whether the state ever stays the same, so that what was made may be kept.
     """
 
     name: str
     form: str
     state: Callable[[], object]
-    pieces: Callable[[], Iterator[bytes]]
+    pieces: Callable[[], Iterator[bytes] | Awaitable[bytes]]
     tail: Callable[[], bytes] = bytes
+    lasting: bool = True
 
 
 class Encoded:
@@ -96,8 +103,24 @@ class Encoded:
 async def gzipped(body: bytes) -> tuple[Encoded, bytes]:
     """A body of one response alone: its chunks, and what has to follow them."""
     encoded = Encoded(None, 0.0, gzip=True)
-    await encoded.make(body[start : start + CHUNK] for start in range(0, len(body), CHUNK))
+    await encoded.make(_slices(body))
     return encoded, encoded.end(b"")
+
+
+def _slices(body: bytes) -> Iterator[bytes]:
+    return (body[start : start + CHUNK] for start in range(0, len(body), CHUNK))
+
+
+def rendered(render: Callable[[], bytes], rows: int) -> Iterator[bytes] | Awaitable[bytes]:
+    """For Content.pieces: by a thread where the text is made of many rows, and a thread can be had."""
+    return iter((render(),)) if rows <= _ROWS_AT_ONCE else _in_thread(render)
+
+
+async def _in_thread(render: Callable[[], bytes]) -> bytes:
+    try:
+        return await in_thread(render)
+    except NoThreadError:
+        return render()
 
 
 class Encodings:
@@ -131,7 +154,7 @@ class Encodings:
                 self._kept.pop(key, None)
                 encoded = await self._make(content, gzip=gzip)
                 self._latest[key] = encoded
-                if encoded.size <= self._kept_bytes:
+                if content.lasting and encoded.size <= self._kept_bytes:
                     self._kept[key] = encoded
             end = encoded.end(content.tail())
             await asyncio.sleep(0)
@@ -140,5 +163,6 @@ class Encodings:
     async def _make(self, content: Content, *, gzip: bool) -> Encoded:
         encoded = Encoded(content.state(), time.monotonic(), gzip=gzip)
         self._alive.add(encoded)  # from its first byte on
-        await encoded.make(content.pieces())
+        pieces = content.pieces()
+        await encoded.make(_slices(await pieces) if isinstance(pieces, Awaitable) else pieces)
         return encoded

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 from urllib.parse import parse_qs
 
@@ -11,7 +12,7 @@ from lowatch.core.audit import Audit
 from lowatch.report import json_report, page, status, status_text
 from lowatch.report.metrics_text import Format
 
-from .http_content import Content
+from .http_content import Content, rendered
 from .http_guard import Hosts
 from .http_message import Handler, Request, Response, Routes, text
 
@@ -63,10 +64,16 @@ class ControlPages:
 def build_routes(pages: Pages, telemetry_path: str) -> Routes:
     """Make them anew when the configuration changes, and hand them to HttpServer.routes."""
 
+    def render_page() -> Iterator[bytes] | Awaitable[bytes]:
+        audit = pages.audit()
+        render = partial(page.render, audit, version=pages.version, telemetry_path=telemetry_path)
+        return rendered(render, 0 if audit is None else len(audit.findings))
+
+    page_content = Content("page", "html", pages.audit, render_page)
+
     def status_page(_request: Request) -> Response:
-        body = page.render(pages.audit(), version=pages.version, telemetry_path=telemetry_path)
         policy = ("Content-Security-Policy", page.CONTENT_SECURITY_POLICY)
-        return Response(200, body, "text/html; charset=utf-8", (policy,))
+        return Response(content=page_content, content_type="text/html; charset=utf-8", headers=(policy,))
 
     def metrics(request: Request) -> Response:
         form = Format.OPENMETRICS if request.takes_openmetrics else Format.TEXT
@@ -101,15 +108,27 @@ def build_control_routes(pages: ControlPages) -> Routes:
     whatever version the client is of, it shows what this daemon has to tell.
     """
 
+    def now(form: str, render: Callable[[status.Status], bytes]) -> Content:
+        """It is another one at every moment."""
+
+        def pieces() -> Iterator[bytes] | Awaitable[bytes]:
+            shown = pages.status()
+            return rendered(partial(render, shown), len(shown.findings))
+
+        return Content("status", form, object, pieces, lasting=False)
+
     def show_status(request: Request) -> Response:
         query = {name: values[-1] for name, values in parse_qs(request.query).items()}
         if query.get("format", "json") == "json":
-            return Response(200, status.render_json(pages.status()), "application/json")
-        width = query.get("width", "80")
+            return Response(content=now("json", status.render_json), content_type="application/json")
+        width, colour = query.get("width", "80"), query.get("colour") == "yes"
         if query["format"] != "text" or width not in _WIDTHS:
             return text(400, "format: json or text; width: 20 to 1000; colour: yes or no")
-        shown = status_text.render(pages.status(), colour=query.get("colour") == "yes", width=int(width))
-        return Response(200, shown.encode("ascii"))
+
+        def render(shown: status.Status) -> bytes:
+            return status_text.render(shown, colour=colour, width=int(width)).encode("ascii")
+
+        return Response(content=now(f"text {width} {colour}", render))
 
     return {
         STATUS_PATH: {"GET": show_status},

@@ -6,17 +6,20 @@ import asyncio
 import gzip
 import math
 import subprocess
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lowatch.core.limits import WEB_REQUESTS, WEB_UNSENT_BYTES
-from lowatch.service import http
+from lowatch.files.threads import NoThreadError
+from lowatch.service import http, http_content
 from lowatch.service.http_connection import Limits
-from lowatch.service.http_content import Content, Encoded, Encodings
+from lowatch.service.http_content import Content, Encoded, Encodings, rendered
 from lowatch.service.http_message import Request, Response, Routes, text
 from tests.support.aio import run_async
 
@@ -163,6 +166,44 @@ def test_a_large_one_is_not_kept() -> None:
 
     run_async(scenario())
     assert shown.made == 2
+
+
+def test_what_never_lasts_is_not_kept() -> None:
+    shown = Shown()
+
+    async def scenario() -> None:
+        encodings = Encodings()
+        content = replace(shown.content, state=object, lasting=False)
+        await encodings.encode(content, gzip=True)
+        assert encodings.size == 0
+
+    run_async(scenario())
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_many_rows_are_rendered_by_a_thread_where_there_is_one(
+    refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = []
+
+    def render() -> bytes:
+        threads.append(threading.current_thread() is threading.main_thread())
+        return b"a row\n" * 20_000
+
+    async def no_thread(_render: Callable[[], bytes]) -> bytes:
+        raise NoThreadError("no thread")
+
+    async def scenario() -> None:
+        encodings = Encodings()
+        for rows in (500, 501):
+            content = Content(f"page {rows}", "", object, lambda rows=rows: rendered(render, rows))  # type: ignore[misc]
+            encoded, end = await encodings.encode(content, gzip=True)
+            assert gzip.decompress(b"".join([*encoded.chunks, end])) == render()
+
+    if refused:
+        monkeypatch.setattr(http_content, "in_thread", no_thread)
+    run_async(scenario())
+    assert threads[::2] == [True, refused]
 
 
 def test_where_the_one_who_makes_it_goes_another_does() -> None:
