@@ -18,10 +18,11 @@ from lowatch.core.printable import printable
 from lowatch.core.snapshot import Problem
 from lowatch.core.verdicts import JudgedEndpoint, Verdict
 
+from .digest import tell
 from .explain_answer import COLUMN, INDENT, answer_lines, step
 from .phrases import duration, listed
 from .terminal import Cell, Screen, Style
-from .text_findings import finding_lines, tell
+from .text_findings import finding_lines
 
 _FINE = frozenset({Verdict.SERVED, Verdict.UNUSED, Verdict.REDIRECTED})
 _CONNECTS = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
 from lowatch.core.answers import Status
@@ -19,9 +19,9 @@ from lowatch.core.lifecycle import State
 from lowatch.core.names import UNSETTLED, name_report
 from lowatch.core.printable import printable
 
-from .order import names_in_order, things
-from .phrases import count, duration, first_few
-from .text_findings import Told, tell
+from .digest import Digest, Heap, Told, digest
+from .order import names_in_order
+from .phrases import count, duration
 
 ROWS_SHOWN = 200
 
@@ -59,7 +59,12 @@ def render(audit: Audit | None, *, version: str, telemetry_path: str) -> bytes:
         '<meta name="viewport" content="width=device-width">',
         f"<title>lowatch{host}</title>\n<style>{_STYLE}</style>",
         f"<h1>lowatch{host}</h1>",
-        *(["<p>The first full audit is not done yet."] if audit is None else _body(audit)),
+    ]
+    if audit is None:
+        lines.append("<p>The first full audit is not done yet.")
+    else:
+        lines += _body(audit, digest(audit.findings))
+    lines += [
         "<h2>More</h2>\n<nav>",
         *(
             f'<a href="{escape(path)}">{escape(path)}</a>'
@@ -70,12 +75,12 @@ def render(audit: Audit | None, *, version: str, telemetry_path: str) -> bytes:
     return "\n".join(lines).encode("utf-8", "replace")
 
 
-def _body(audit: Audit) -> Iterator[str]:
+def _body(audit: Audit, digested: Digest) -> Iterator[str]:
     state = "Complete" if audit.complete else "Incomplete, for something could not be observed"
     yield f"<p>{state}. Audited at {rfc3339(audit.audited_at)}."
-    yield from _counts(audit)
+    yield from _counts(audit, digested)
     yield "<h2>Findings</h2>"
-    yield from _findings(tell(audit.findings), audit.monotonic)
+    yield from _findings(digested.heaps, audit.monotonic)
     yield from _names(audit)
     if audit.problems:
         yield "<h2>What could not be observed</h2>\n<table>\n<tr><th>Source<th>Problem"
@@ -90,9 +95,9 @@ def _text(text: str) -> str:
     return escape(printable(text))
 
 
-def _counts(audit: Audit) -> Iterator[str]:
+def _counts(audit: Audit, digested: Digest) -> Iterator[str]:
     states: Counter[State] = Counter()
-    for (_, state), number in things(audit.findings).items():
+    for (_, state), number in digested.things.items():
         states[state] += number
     yield "<dl>"
     for name, number in (
@@ -106,19 +111,19 @@ def _counts(audit: Audit) -> Iterator[str]:
     yield "</dl>"
 
 
-def _findings(told: list[Told], now: float) -> Iterator[str]:
-    if not told:
+def _findings(heaps: Sequence[Heap], now: float) -> Iterator[str]:
+    if not heaps:
         yield "<p>None."
         return
     yield "<table>\n<tr><th>Kind<th>State<th>Where<th>What<th>For"
-    for one in told[:ROWS_SHOWN]:
-        yield _finding(one, now)
+    for heap in heaps[:ROWS_SHOWN]:
+        yield _finding(heap.told(), now)
     yield "</table>"
-    yield from _more(len(told), "finding")
+    yield from _more(len(heaps), "finding")
 
 
 def _finding(one: Told, now: float) -> str:
-    names = f": {first_few(one.names)}" if one.names else ""
+    names = f": {one.named}" if one.named else ""
     reasons = "<br>".join(map(escape, one.reasons))
     fix = "".join(f"<br>{escape(advice)}" for advice in one.advice)
     fix += "".join(f"<code>{escape(command)}</code>" for command in one.fixes)

@@ -37,9 +37,9 @@ def listed(words: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
-def first_few(words: Sequence[str], few: int = 3) -> str:
-    """The first of many: "a, b, c and 997 more"."""
-    more = len(words) - few
+def first_few(words: Sequence[str], few: int = 3, total: int = 0) -> str:
+    """The first of many: "a, b, c and 997 more". total: of how many, where words are but the first."""
+    more = max(total, len(words)) - few
     return listed([*words[:few], f"{more:,} more"] if more > 0 else words)
 
 

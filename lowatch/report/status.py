@@ -21,8 +21,9 @@ from lowatch.core.lifecycle import State, Tracked
 from lowatch.core.names import name_report
 from lowatch.core.vitals import Vital
 
+from .digest import Digest, digest
 from .json_report import name_row
-from .order import findings_in_order, names_in_order, things
+from .order import names_in_order
 from .phrases import place
 
 SCHEMA = 1
@@ -92,24 +93,14 @@ class Status:
     def findings(self) -> Sequence[Tracked]:
         return () if self.audit is None else self.audit.findings
 
-    @property
-    def firing(self) -> list[Tracked]:
-        return [tracked for tracked in self.findings if tracked.state is State.FIRING]
-
     def held_by_interface(self) -> Mapping[str, int]:
         held = () if self.audit is None else self.audit.held
         return dict(sorted(Counter(one.interface for one in held).items()))
 
-    @cached_property  # of 100,000 findings: a twentieth of a second
-    def finding_counts(self) -> Mapping[Severity, Mapping[State, int]]:
-        """Every severity, the worst first, in every state, zero or not."""
-        counts = Counter((t.finding.severity, t.state) for t in self.findings)
-        return {s: {state: counts[s, state] for state in STATES} for s in reversed(Severity)}
-
     @cached_property
-    def things(self) -> Mapping[tuple[Severity, State], int]:
-        """How many things there are to a person, in each severity and state."""
-        return things(self.findings)
+    def digest(self) -> Digest:
+        """Of the findings."""
+        return digest(self.findings, LISTED)
 
 
 def render_json(status: Status) -> bytes:
@@ -136,10 +127,10 @@ def document(status: Status) -> Members:
         "domains": _domains(status.audit),
         "names": _names(status.audit),
         "findings": {
-            severity.value: {state.value: number for state, number in states.items()}
-            for severity, states in status.finding_counts.items()
+            severity.value: {state.value: status.digest.findings[severity, state] for state in STATES}
+            for severity in reversed(Severity)
         },
-        "firing": [_firing(tracked) for tracked in findings_in_order(status.firing)[:LISTED]],
+        "firing": [_firing(tracked) for tracked in status.digest.firing],
         "audit": None if status.audit is None else _audit(status, status.audit),
         "dns": {"lag_seconds": _seconds(status.dns_lag)},
         "netlink": {"overruns": status.netlink_overruns, "resyncs": status.netlink_resyncs},

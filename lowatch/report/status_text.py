@@ -16,17 +16,14 @@ from lowatch.core.lifecycle import State
 from lowatch.core.printable import printable
 from lowatch.core.vitals import Vital
 
-from .order import findings_in_order
-from .phrases import count, duration, first_few, listed
+from .phrases import count, duration, listed
 from .status import STATES, LastReload, Status
 from .terminal import Cell, Screen, Style
-from .text_findings import SEVERITY_STYLES, tell
+from .text_findings import SEVERITY_STYLES
 from .text_names import doubts, name_lines
 
 FIRING_SHOWN = 20
 """More than fits a screen helps nobody: `lowatch check` and the API have them all."""
-_LOOKED_AT = 2000
-"""Findings: in a storm there are 100,000, and the first will do."""
 _PROBLEMS_SHOWN = 10
 _COLUMN = 11
 
@@ -62,7 +59,7 @@ def _conclusion(status: Status) -> tuple[str, Style]:
     state = "stuck" if status.stuck else "running" if status.ready else "starting"
     reasons = list(_reasons(status))
     what = f": {'; '.join(reasons)}." if reasons else ", and all is well."
-    if status.stuck or status.things.get((Severity.CRITICAL, State.FIRING)):
+    if status.stuck or status.digest.things[Severity.CRITICAL, State.FIRING]:
         style = Style.RED
     else:
         style = Style.YELLOW if reasons else Style.GREEN
@@ -75,7 +72,7 @@ def _reasons(status: Status) -> Iterator[str]:
         yield f"no sign of life from {_overdue(vital)}"
     if not status.ready:
         yield printable(status.waits_for)
-    counts = [(n, s) for s in reversed(Severity) if (n := status.things.get((s, State.FIRING), 0))]
+    counts = [(n, s) for s in reversed(Severity) if (n := status.digest.things[s, State.FIRING])]
     if counts:
         numbers = listed([f"{number:,} {severity}" for number, severity in counts])
         noun = "finding" if sum(number for number, _ in counts) == 1 else "findings"
@@ -152,7 +149,7 @@ def _domains(status: Status) -> str:
 
 def _findings(status: Status) -> _Line:
     """As in: critical: 2 firing, 1 pending; info: 1 acknowledged."""
-    counts = status.things
+    counts = status.digest.things
     each = []
     for severity in reversed(Severity):
         states = [f"{counts[severity, s]:,} {s}" for s in STATES if counts.get((severity, s))]
@@ -210,19 +207,17 @@ def _configuration(status: Status) -> _Line:
 
 def _firing_lines(status: Status, screen: Screen) -> list[str]:
     """A line each, those at one address together."""
-    in_order = findings_in_order(status.firing)
-    lines = [screen.paint("Firing", Style.BOLD)] if in_order else []
-    told = tell(in_order[:_LOOKED_AT])[:FIRING_SHOWN]
-    for one in told:
+    firing = [heap for heap in status.digest.heaps if heap.states[State.FIRING]]
+    lines = [screen.paint("Firing", Style.BOLD)] if firing else []
+    for one in (heap.told() for heap in firing[:FIRING_SHOWN]):
         label = Cell(one.severity.upper(), SEVERITY_STYLES[one.severity])
-        names = f" ({first_few(one.names)})" if one.names else ""
+        names = f" ({one.named})" if one.named else ""
         age = one.age(status.monotonic)
         lasting = f"since {rfc3339(one.since)}" if age is None else f"for {duration(age)}"
         text = f"{one.kind}: {one.where}{names}, {lasting}"
         lines += screen.entry(label, text, column=_COLUMN + 2, indent=2)
-    left_out = sum(n for (_, state), n in status.things.items() if state is State.FIRING) - len(told)
-    if left_out > 0:
-        lines.append(f"  and {left_out:,} more: see lowatch check, or /api/v1/findings.")
+    if firing[FIRING_SHOWN:]:
+        lines.append(f"  and {len(firing) - FIRING_SHOWN:,} more: see lowatch check, or /api/v1/findings.")
     return lines
 
 

@@ -15,10 +15,11 @@ from lowatch.core.findings import Severity
 from lowatch.core.printable import printable
 from lowatch.core.verdicts import Verdict
 
+from .digest import Told, tell
 from .phrases import count, listed
 from .terminal import Cell, Screen, Style
 from .text_endpoints import accepted_endpoints, endpoint_lines, verdicts_of_names, words
-from .text_findings import SEVERITY_STYLES, Told, finding_lines, tell
+from .text_findings import SEVERITY_STYLES, finding_lines
 from .text_names import doubts, name_lines
 
 MANY_LINES = 50

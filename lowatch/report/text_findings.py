@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from lowatch.core.elapsed import rfc3339
-from lowatch.core.findings import Kind, Severity
-from lowatch.core.lifecycle import State, Tracked
-from lowatch.core.printable import printable
+from lowatch.core.findings import Severity
+from lowatch.core.lifecycle import State
 
-from .order import findings_in_order, thing
-from .phrases import count, duration, first_few, place
+from .digest import Told
+from .phrases import duration
 from .terminal import Cell, Screen, Style
 
 SEVERITY_STYLES = {
@@ -27,93 +23,8 @@ FEW = 5
 MANY_LINES = 20
 """Of those that get a line each."""
 _MANY_REASONS = 3
-_PORT = re.compile(r"\b[0-9]+/(?:tcp|udp)\b")
 _INDENT = 4
 _COLUMN = 11
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What is one thing to a person: findings of one kind at one address, whatever their names and ports.
-
-    states: how many findings are in each, those that fire first. where, names, reasons, fixes, advice:
-    printable. names: where there are several; `where` has the only one. since: of the earliest. began: its
-    monotonic seconds, None where they are not known.
-    """
-
-    kind: Kind
-    severity: Severity
-    states: Counter[State]
-    where: str
-    names: tuple[str, ...]
-    since: float
-    began: float | None
-    present: bool
-    reasons: tuple[str, ...]
-    fixes: tuple[str, ...]
-    advice: tuple[str, ...] = ()
-    acknowledged_because: str = ""
-
-    @property
-    def active(self) -> bool:
-        return bool(self.states[State.FIRING] or self.states[State.PENDING])
-
-    def age(self, now: float) -> float | None:
-        """Seconds since it first showed; None where only the wall clock could tell. now: monotonic."""
-        return None if self.began is None else now - self.began
-
-    @property
-    def state(self) -> str:
-        """As in "firing", or "2 firing, 1 pending" where they differ."""
-        if len(self.states) == 1:
-            return next(iter(self.states)).value
-        return ", ".join(f"{number:,} {state}" for state, number in self.states.items())
-
-
-def tell(findings: Iterable[Tracked]) -> list[Told]:
-    """In order, the worst first; those that somebody has accepted come last."""
-    together: dict[Hashable, list[Tracked]] = {}
-    for tracked in findings_in_order(findings):
-        accepted = tracked.state not in (State.FIRING, State.PENDING)
-        alike = (thing(tracked.finding.subject), accepted, tracked.acknowledged_because)
-        together.setdefault(alike, []).append(tracked)
-    return [_told(group) for group in together.values()]
-
-
-def _told(group: Sequence[Tracked]) -> Told:
-    first = group[0]
-    subject = first.finding.subject
-    ports = sorted({t.finding.subject.port for t in group if t.finding.subject.port is not None})
-    names = dict.fromkeys(t.finding.subject.domain for t in group if t.finding.subject.domain)
-    earliest = min(group, key=lambda t: t.since)
-    fixes = dict.fromkeys(printable(command) for t in group for command in t.finding.fix)
-    return Told(
-        kind=subject.kind,
-        severity=first.finding.severity,
-        states=Counter(t.state for t in group),
-        where=place(subject if len(names) < 2 else subject._replace(domain=None), ports),
-        names=tuple(map(printable, names)) if len(names) > 1 else (),
-        since=earliest.since,
-        began=earliest.began,
-        present=any(t.present for t in group),
-        reasons=_reasons(group),
-        fixes=tuple(fixes),
-        advice=tuple(dict.fromkeys(printable(t.finding.advice) for t in group if t.finding.advice)),
-        acknowledged_because=printable(first.acknowledged_because),
-    )
-
-
-def _reasons(group: Sequence[Tracked]) -> tuple[str, ...]:
-    """One will do where they differ in nothing but the name and the port."""
-    reasons: dict[str, str] = {}
-    for tracked in group:
-        message = tracked.finding.message
-        alike = _PORT.sub("", message).replace(tracked.finding.subject.domain or "\0", "")
-        reasons.setdefault(alike, message)
-    shown = [printable(message) for message in list(reasons.values())[:_MANY_REASONS]]
-    if len(reasons) > len(shown):
-        shown.append(f"and {count(len(reasons) - len(shown), 'more reason')}: see --format json")
-    return tuple(shown)
 
 
 def finding_lines(told: Sequence[Told], now: float, screen: Screen) -> Iterator[list[str]]:
@@ -133,8 +44,8 @@ def finding_lines(told: Sequence[Told], now: float, screen: Screen) -> Iterator[
 
 def _in_full(one: Told, now: float, screen: Screen) -> list[str]:
     lines = screen.entry(_heading(one), f"{one.kind}: {one.where}", column=10)
-    if one.names:
-        lines += screen.entry(_label("names"), first_few(one.names), column=_COLUMN, indent=_INDENT)
+    if one.named:
+        lines += screen.entry(_label("names"), one.named, column=_COLUMN, indent=_INDENT)
     for reason in one.reasons:
         lines += screen.entry(_label("why"), reason, column=_COLUMN, indent=_INDENT)
     lines += screen.entry(_label("state"), _state(one, now), column=_COLUMN, indent=_INDENT)
@@ -157,7 +68,7 @@ def _in_short(rest: Sequence[Told], screen: Screen) -> list[str]:
     title = f"{rest[0].kind}: {len(rest):,} more (--format json has the reason and the fix of each)"
     lines = screen.entry(_heading(rest[0]), title, column=10)
     for one in rest[:MANY_LINES]:
-        names = f": {first_few(one.names)}" if one.names else ""
+        names = f": {one.named}" if one.named else ""
         pending = "" if one.states[State.FIRING] else " (pending)"
         lines.append(f"{' ' * _INDENT}{one.where}{names}{pending}")
     return lines + _left_out(rest)
@@ -172,7 +83,7 @@ def _accepted(accepted: Sequence[Told], screen: Screen) -> list[str]:
     lines = [screen.paint("Acknowledged", Style.BOLD)]
     column = 4 + max(len(one.kind) for one in accepted)
     for one in accepted[:MANY_LINES]:
-        names = f" ({first_few(one.names)})" if one.names else ""
+        names = f" ({one.named})" if one.named else ""
         because = f": {one.acknowledged_because}" if one.acknowledged_because else ""
         lines += screen.entry(Cell(one.kind), f"{one.where}{names}{because}", column=column, indent=2)
     return lines + _left_out(accepted)

@@ -1,0 +1,168 @@
+"""Findings as a person counts them: those of one kind at one address are one thing, whatever the names.
+
+There may be 100,000 of them: of each thing only a few are looked at closely.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import NamedTuple
+
+from lowatch.core.addresses import Port
+from lowatch.core.findings import Kind, Severity
+from lowatch.core.lifecycle import State, Tracked
+from lowatch.core.printable import printable
+
+from .order import finding_order, thing
+from .phrases import count, first_few, place
+
+_MANY_REASONS = 3
+_LOOKED_AT = 200
+"""Findings of one thing whose texts are read: they differ in names and ports, as a rule."""
+_PORT = re.compile(r"\b[0-9]+/(?:tcp|udp)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is to be read of one thing. All texts are printable.
+
+    states: how many findings are in each, those that fire first. where, named: with the only name in
+    `where`; of several the first and a count in `named`. names: as they are, and not printable, where
+    there are several. since: of the earliest. began: its monotonic seconds, None where not known.
+    """
+
+    kind: Kind
+    severity: Severity
+    states: Counter[State]
+    where: str
+    named: str
+    names: Collection[str]
+    since: float
+    began: float | None
+    present: bool
+    reasons: tuple[str, ...]
+    fixes: tuple[str, ...]
+    advice: tuple[str, ...] = ()
+    acknowledged_because: str = ""
+
+    @property
+    def active(self) -> bool:
+        return bool(self.states[State.FIRING] or self.states[State.PENDING])
+
+    def age(self, now: float) -> float | None:
+        """Seconds since it first showed; None where only the wall clock could tell. now: monotonic."""
+        return None if self.began is None else now - self.began
+
+    @property
+    def state(self) -> str:
+        """As in "firing", or "2 firing, 1 pending" where they differ."""
+        if len(self.states) == 1:
+            return next(iter(self.states)).value
+        return ", ".join(f"{number:,} {state}" for state, number in self.states.items())
+
+
+class Heap:
+    """The findings of one thing, as they come: at least one, in their order."""
+
+    __slots__ = ("earliest", "first", "names", "ports", "present", "states")
+
+    def __init__(self) -> None:
+        self.first: list[Tracked] = []
+        self.states: Counter[State] = Counter()
+        self.names: dict[str, None] = {}
+        self.ports: set[Port] = set()
+        self.earliest: Tracked | None = None
+        self.present = False
+
+    def add(self, tracked: Tracked) -> None:
+        subject = tracked.finding.subject
+        if len(self.first) < _LOOKED_AT:
+            self.first.append(tracked)
+        self.states[tracked.state] += 1
+        if subject.domain:
+            self.names[subject.domain] = None
+        if subject.port is not None:
+            self.ports.add(subject.port)
+        if self.earliest is None or tracked.since < self.earliest.since:
+            self.earliest = tracked
+        self.present |= tracked.present
+
+    @property
+    def severity(self) -> Severity:
+        return self.first[0].finding.severity
+
+    def told(self) -> Told:
+        assert self.earliest is not None
+        findings, several = [one.finding for one in self.first], len(self.names) > 1
+        subject = findings[0].subject
+        named = [printable(name) for name in islice(self.names, 3)] if several else []
+        return Told(
+            kind=subject.kind,
+            severity=self.severity,
+            states=self.states,
+            where=place(subject._replace(domain=None) if several else subject, sorted(self.ports)),
+            named=first_few(named, total=len(self.names)) if several else "",
+            names=self.names.keys() if several else (),
+            since=self.earliest.since,
+            began=self.earliest.began,
+            present=self.present,
+            reasons=_reasons(self.first),
+            fixes=_once(command for finding in findings for command in finding.fix),
+            advice=_once(finding.advice for finding in findings if finding.advice),
+            acknowledged_because=printable(self.first[0].acknowledged_because),
+        )
+
+
+class Digest(NamedTuple):
+    """heaps: in order, the worst first; what somebody has accepted comes last.
+
+    findings, things: how many of each severity and state. firing: the first that fire.
+    """
+
+    heaps: Sequence[Heap]
+    findings: Counter[tuple[Severity, State]]
+    things: Counter[tuple[Severity, State]]
+    firing: Sequence[Tracked]
+
+
+def digest(findings: Iterable[Tracked], firing: int = 0) -> Digest:
+    """firing: how many of those are wanted. Of 100,000 findings it takes half a second."""
+    heaps: dict[Hashable, Heap] = {}
+    counts: Counter[tuple[Severity, State]] = Counter()
+    first: list[Tracked] = []
+    for tracked in sorted(findings, key=finding_order):
+        accepted = tracked.state not in (State.FIRING, State.PENDING)
+        alike = (thing(tracked.finding.subject), accepted, tracked.acknowledged_because)
+        if (heap := heaps.get(alike)) is None:
+            heap = heaps[alike] = Heap()
+        heap.add(tracked)
+        counts[tracked.finding.severity, tracked.state] += 1
+        if len(first) < firing and tracked.state is State.FIRING:
+            first.append(tracked)
+    things = Counter((heap.severity, state) for heap in heaps.values() for state in heap.states)
+    return Digest(list(heaps.values()), counts, things, first)
+
+
+def tell(findings: Iterable[Tracked]) -> list[Told]:
+    """All of it, in order."""
+    return [heap.told() for heap in digest(findings).heaps]
+
+
+def _reasons(few: Iterable[Tracked]) -> tuple[str, ...]:
+    """One will do where they differ in nothing but the name and the port."""
+    reasons: dict[str, str] = {}
+    for finding in (tracked.finding for tracked in few):
+        alike = _PORT.sub("", finding.message).replace(finding.subject.domain or "\0", "")
+        reasons.setdefault(alike, finding.message)
+    shown = [printable(message) for message in list(reasons.values())[:_MANY_REASONS]]
+    if len(reasons) > len(shown):
+        shown.append(f"and {count(len(reasons) - len(shown), 'more reason')}: see --format json")
+    return tuple(shown)
+
+
+def _once(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(map(printable, dict.fromkeys(texts)))
