@@ -198,7 +198,7 @@ class Auditor:
             await self._domains.look_at(marked, look)
         snapshot = self._snapshot(look, tracked)
         judgement = judge(snapshot, self._policy, self._shown.judged, self._shown.eventful)
-        return self._fixes.weigh(snapshot, judgement, self._policy)
+        return await self._fixes.weigh(snapshot, judgement, self._policy)
 
     def _look_at_host(self, everything: bool) -> None:
         self._host.refresh()

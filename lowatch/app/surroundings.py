@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
 
 from lowatch.core.addresses import Address, family_name
 from lowatch.core.findings import Action, Change
-from lowatch.core.fixes import with_fixes
+from lowatch.core.fixes import weighed
 from lowatch.core.judgement import Judgement
 from lowatch.core.listeners import Sockets
 from lowatch.core.observed import Known, Unknown
@@ -24,23 +25,32 @@ class FixesWeighed:
     def __init__(self, host: Host, resolver: Resolver) -> None:
         self._host = host
         self._resolver = resolver
-        self._asked: tuple[Change, ...] = ()
+        self._asked: frozenset[tuple[Action, Address, int]] = frozenset()
         self._found: Known[Surroundings] | Unknown | None = None
 
     def forget(self) -> None:
         self._found = None
 
-    def weigh(self, snapshot: Snapshot, judgement: Judgement, policy: Policy) -> tuple[Snapshot, Judgement]:
+    async def weigh(
+        self, snapshot: Snapshot, judgement: Judgement, policy: Policy
+    ) -> tuple[Snapshot, Judgement]:
         """The snapshot with all that the fixes depend on, and the judgement with those that are offered."""
         changes = tuple(one.proposed for one in judgement.findings if one.proposed is not None)
         if not changes:
             return snapshot, judgement
-        if self._found is None or changes != self._asked:
-            self._asked, self._found = changes, self._host.surroundings()
+        asked = frozenset((one.action, one.held.address, one.held.prefixlen) for one in changes)
+        if self._found is None or asked != self._asked:
+            self._asked, self._found = asked, self._host.surroundings()
         if isinstance(self._found, Known):
             self._found = Known(self._completed(self._found.value, changes, policy))
         snapshot = replace(snapshot, surroundings=self._found)
-        return snapshot, with_fixes(judgement, snapshot, policy)
+        steps = weighed(judgement, snapshot, policy)
+        while True:
+            await asyncio.sleep(0)
+            try:
+                next(steps)
+            except StopIteration as done:
+                return snapshot, done.value
 
     def _completed(self, found: Surroundings, changes: Iterable[Change], policy: Policy) -> Surroundings:
         """With what the resolver knows."""

@@ -6,7 +6,7 @@ cure what the finding is about. docs/internals/fixes.md lists what speaks agains
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import replace
 
 from .addresses import Address, Port, family_name, is_v4
@@ -14,12 +14,16 @@ from .findings import Action, Change, Finding
 from .ground import Ground
 from .held import Held
 from .judgement import Judgement
+from .limits import FIXES_WEIGHED
 from .observed import Unknown
 from .policy import Policy
 from .rules.remedies import command
 from .snapshot import Snapshot
 from .surroundings import Surroundings
 from .uses import Use, Uses, uses
+
+_STEP = 64
+"""Findings between two breaths."""
 
 _OTHERWISE: Mapping[tuple[Action, str], str] = {
     (Action.REMOVE, "address"): "if it has moved for good, remove the address",
@@ -30,13 +34,27 @@ _OTHERWISE: Mapping[tuple[Action, str], str] = {
 
 def with_fixes(judgement: Judgement, snapshot: Snapshot, policy: Policy) -> Judgement:
     """The judgement, with the command of each finding that proposes a change, or why there is none."""
+    steps = weighed(judgement, snapshot, policy)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            complete: Judgement = done.value
+            return complete
+
+
+def weighed(judgement: Judgement, snapshot: Snapshot, policy: Policy) -> Generator[None, None, Judgement]:
+    """The same in steps of some milliseconds."""
     if not any(finding.proposed for finding in judgement.findings):
         return judgement
     harm_of = _harm_of(judgement, snapshot, policy)
-    return judgement.with_findings(
-        finding if finding.proposed is None else _settled(finding, finding.proposed, harm_of)
-        for finding in judgement.findings
-    )
+    findings = []
+    for number, finding in enumerate(judgement.findings):
+        if number % _STEP == 0:
+            yield
+        change = finding.proposed
+        findings.append(finding if change is None else _settled(finding, change, harm_of))
+    return judgement.with_findings(findings)
 
 
 def _settled(finding: Finding, change: Change, harm_of: _Scales | Unknown) -> Finding:
@@ -84,13 +102,18 @@ class _Scales:
         for family, port in sorted(around.sockets.wildcards):
             if port in expected:
                 self._wildcards.setdefault(family, port)
-        self._known: dict[Change, str] = {}
+        self._known: dict[tuple[Action, int], str] = {}
+        """By the identity of what is held, which the snapshot keeps alive: to compare it costs more."""
 
     def __call__(self, change: Change) -> str:
         """What it would harm, or why it would cure nothing; "" where it is shown to do neither."""
-        if change not in self._known:
-            self._known[change] = self._weigh(change.action, change.held)
-        return self._known[change]
+        known = change.action, id(change.held)
+        if known not in self._known:
+            if len(self._known) >= FIXES_WEIGHED.value:
+                FIXES_WEIGHED.reached()
+                return f"more than {FIXES_WEIGHED.value:,} things would have to be changed"
+            self._known[known] = self._weigh(change.action, change.held)
+        return self._known[known]
 
     def _weigh(self, action: Action, held: Held) -> str:
         if action is Action.UNROUTE:

@@ -289,6 +289,13 @@ NAMES_LISTED = Limit(
 
 # The kernel.
 
+FIXES_WEIGHED = Limit(
+    "fixes_weighed",
+    1_000,
+    "changes that are weighed in one audit, to be offered as fixes",
+    "their findings have no fix",
+    "40 ms; a thousand addresses to remove are one mistake, which is somewhere else",
+)
 ROUTES_LISTED = Limit(
     "routes_listed",
     10_000,

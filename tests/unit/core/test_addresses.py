@@ -16,10 +16,12 @@ from lowatch.core.addresses import (
     is_link_local,
     is_loopback,
     is_v4,
+    local_size,
     parse_address,
     parse_port,
     parse_prefix,
     prefix_of,
+    prefixes_inside,
 )
 
 
@@ -174,3 +176,37 @@ def test_no_ports(text: str, wrong: str) -> None:
 def test_special_addresses(text: str, loopback: bool, link_local: bool) -> None:
     address = parse_address(text)
     assert (is_loopback(address), is_link_local(address)) == (loopback, link_local)
+
+
+@pytest.mark.parametrize(
+    ("local", "away", "size"),
+    [
+        ([], [], 256),
+        ([], ["192.0.2.128/25"], 128),
+        ([], ["192.0.2.128/25", "192.0.2.192/26"], 128),
+        (["192.0.2.200/32"], ["192.0.2.128/25"], 129),
+        (["192.0.2.192/26"], ["192.0.2.128/25", "192.0.2.200/32"], 191),
+        (["192.0.2.10/32"], ["192.0.2.128/25"], 128),
+        (["192.0.2.128/25"], ["192.0.2.128/25"], 256),
+        ([], ["192.0.2.0/25", "192.0.2.128/25"], 0),
+    ],
+)
+def test_how_many_of_a_prefix_are_local(local: list[str], away: list[str], size: int) -> None:
+    prefix = parse_prefix("192.0.2.0/24")
+    assert local_size(prefix, map(parse_prefix, local), map(parse_prefix, away)) == size
+
+
+def test_the_prefixes_inside_one() -> None:
+    texts = [
+        "192.0.2.0/24",
+        "192.0.2.0/25",
+        "192.0.2.7/32",
+        "192.0.3.0/24",
+        "2001:db8::/32",
+        "192.0.0.0/16",
+    ]
+    ordered = sorted(map(parse_prefix, texts))
+    assert prefixes_inside(parse_prefix("192.0.2.0/24"), ordered) == [
+        parse_prefix("192.0.2.0/25"), parse_prefix("192.0.2.7/32")
+    ]  # fmt: skip
+    assert prefixes_inside(parse_prefix("2001::/16"), ordered) == [parse_prefix("2001:db8::/32")]

@@ -1,0 +1,355 @@
+"""Which fixes are offered: what speaks against one, each by itself. tests/netns/test_fixes.py runs them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lowatch.core.addresses import Prefix, parse_address, parse_port, parse_prefix
+from lowatch.core.answers import OtherView, View
+from lowatch.core.findings import Action, Change, Finding, Kind, Subject
+from lowatch.core.fixes import with_fixes
+from lowatch.core.held import Held, Link
+from lowatch.core.judgement import Judgement, judge
+from lowatch.core.limits import FIXES_WEIGHED
+from lowatch.core.listeners import Connect, Sockets
+from lowatch.core.observed import Known, Unknown
+from lowatch.core.policy import Acknowledgement, Domain, Policy
+from lowatch.core.rules.remedies import command
+from lowatch.core.snapshot import Aside, DomainView
+from lowatch.core.surroundings import Route, Surroundings
+from tests.unit.core.worlds import (
+    BLIND,
+    NGINX,
+    VIP,
+    VIP6,
+    WWW,
+    answer,
+    domain,
+    held,
+    local,
+    route,
+    seen,
+    view,
+)
+from tests.unit.core.worlds import snapshot as taken
+
+LINKS = (
+    Link(1, "lo", up=True, loopback=True),
+    Link(2, "eth0", up=True, kind="veth"),
+    Link(3, "dummy0", up=True, kind="dummy"),
+    Link(4, "br0", up=True, kind="bridge"),
+    Link(5, "wg0", up=True, kind="wireguard", noarp=True),
+)
+LOCALHOST = held("127.0.0.1", 8)
+NIC = held("198.51.100.1", 24, "eth0")
+NIC6 = held("2001:db8:1::1", 64, "eth0")
+DEFAULT = Route(Prefix(parse_address("0.0.0.0"), 0), "unicast", ("eth0",))
+DEFAULT6 = Route(Prefix(parse_address("::"), 0), "unicast", ("eth0",))
+CONNECTED = Route(parse_prefix("198.51.100.0/24"), "unicast", ("eth0",), source=NIC.address, by_kernel=True)
+SHOP = "shop.example.com"
+
+
+def harm(change: Change, *holding: Held, policy: Policy | None = None, **around: Any) -> str:
+    """Why it is not offered; "" where it is. around: fields of a Snapshot, or of its Surroundings."""
+    own = {field: around.pop(field) for field in tuple(around) if field in Surroundings._fields}
+    own.setdefault("links", LINKS)
+    own.setdefault("elsewhere", (NIC, NIC6))
+    own.setdefault("routes", (DEFAULT, DEFAULT6, CONNECTED))
+    around.setdefault("surroundings", Known(Surroundings(**own)))
+    snapshot = taken(LOCALHOST, *holding, **around)
+    finding = Finding(Subject(Kind.IDLE_VIP, "lo", change.held.address), "", proposed=change)
+    policy = policy or Policy(domains={name: domain(name) for name in snapshot.domains})
+    judged = judge(snapshot, policy)
+    (settled, *_) = with_fixes(judged.with_findings((finding, *judged.findings)), snapshot, policy).findings
+    assert settled.proposed is None
+    assert bool(settled.fix) is not settled.advice.startswith("no command is offered: ")
+    assert settled.fix in ((), (command(change),))
+    return settled.advice.removeprefix("no command is offered: ")
+
+
+def removal(one: Held, *beside: Held, **around: Any) -> str:
+    return harm(Change(Action.REMOVE, one), one, *beside, **around)
+
+
+def dead(*addresses: bytes, connect: Any = Connect.REFUSED) -> DomainView:
+    return view(*(local(one, *seen(("80", None, connect), ("443", None, connect))) for one in addresses))  # type: ignore[arg-type]
+
+
+def test_a_dead_address_on_lo() -> None:
+    for one in held(VIP), held(VIP6), held(VIP, interface="dummy0"), held(VIP, interface="br0"):
+        assert removal(one) == ""
+        assert removal(one, domains={WWW: dead(one.address)}) == ""
+    assert (
+        removal(held(VIP, 24), routes=(Route(parse_prefix("192.0.2.0/24"), "local", ("lo",), 255),)) == ""
+    )
+    assert removal(route("192.0.2.10/32", interface="eth0")) == ""  # not an address of eth0's own
+
+
+@pytest.mark.parametrize(
+    ("domains", "why"),
+    [
+        ({WWW: view(local(VIP, *seen(("80", NGINX))))}, "192.0.2.10 also serves www.example.com on 80/tcp"),
+        (
+            {WWW: view(local(VIP, *seen(("80", None, Connect.ACCEPTED))))},
+            "192.0.2.10 also serves www.example.com on 80/tcp",
+        ),
+        (
+            {WWW: view(local(VIP, *seen(("80", BLIND))))},
+            "whether 192.0.2.10 serves www.example.com on 80/tcp is unknown",
+        ),
+        (
+            {WWW: dead(VIP, connect=None)},
+            "no connect confirmed that nothing answers for www.example.com on 80/tcp",
+        ),
+        ({WWW: view(undecided=[(VIP, "overrun")])}, "192.0.2.10 may be where www.example.com is served"),
+        (
+            {WWW: view()._replace(aside=(Aside(VIP, "lo"),))},
+            "192.0.2.10 is where DNS has www.example.com",
+        ),
+    ],
+)
+def test_domains_that_speak_for_it(domains: dict[str, DomainView], why: str) -> None:
+    assert removal(held(VIP), domains=domains) == why
+
+
+def test_another_view_speaks_for_it() -> None:
+    of = answer()
+    aside = DomainView(
+        of.__class__(WWW, of.a, of.aaaa, View.HOSTS, others=(OtherView(View.DNS, (VIP,)),)),
+        aside=(Aside(VIP, "lo"),),
+    )
+    assert removal(held(VIP), domains={WWW: aside}) == "192.0.2.10 is where DNS has www.example.com"
+
+
+@pytest.mark.parametrize(
+    ("around", "why"),
+    [
+        ({"unresolved": {SHOP: ("SERVFAIL", "")}}, "the IPv4 addresses of shop.example.com are unknown"),
+        ({"unresolved": {SHOP: ("", "SERVFAIL")}}, ""),
+        ({"crowded": {SHOP: 9}}, "shop.example.com has more addresses than are looked at"),
+        ({"policy": Policy(left_out=True)}, "other configured names were not looked at"),
+        ({"policy": Policy(expect=(VIP,))}, "192.0.2.10 is expected here"),
+        ({"nameservers": frozenset({VIP})}, "192.0.2.10 is a nameserver of this host"),
+        ({"sockets": Sockets(frozenset({VIP}))}, "192.0.2.10 has a socket bound to it"),
+        (
+            {"sockets": Sockets(wildcards=frozenset({("ipv4", parse_port("80"))}))},
+            "a listener on all addresses serves 80/tcp there as well",
+        ),
+        ({"sockets": Sockets(wildcards=frozenset({("ipv4", parse_port("22"))}))}, ""),
+        ({"sockets": Sockets(wildcards=frozenset({("ipv6", parse_port("80"))}))}, ""),
+        (
+            {"routes": (DEFAULT._replace(source=VIP),)},
+            "192.0.2.10 is the source that the route 0.0.0.0/0 prefers",
+        ),
+        (
+            {"elsewhere": ()},
+            "eth0 has no address for packets to leave from: they may take this one",
+        ),
+        (
+            {"routes": (DEFAULT._replace(interfaces=()),)},
+            "an interface has no address for packets to leave from: they may take this one",
+        ),
+        ({"elsewhere": (NIC, held(VIP, interface="eth0"))}, "an address on eth0 keeps it local"),
+        ({"elsewhere": (NIC, route("192.0.2.10/32"))}, "a local route on lo keeps it local"),
+        (
+            {"routes": (Route(parse_prefix("192.0.2.0/24"), "local", ("eth0",), 255),)},
+            "the local route 192.0.2.0/24 covers it too",
+        ),
+        ({"surroundings": Unknown("netlink", "cannot list routes: EPERM")}, "cannot list routes: EPERM"),
+    ],
+)
+def test_what_else_speaks_for_it(around: dict[str, Any], why: str) -> None:
+    assert removal(held(VIP), **around) == why
+
+
+def test_an_acknowledged_orphan_keeps_the_address_of_others_too() -> None:
+    accepted = Acknowledgement(until=2e9, reason="until the move", domain=SHOP)
+    policy = Policy(domains={SHOP: Domain(SHOP)}, acknowledgements=(accepted,))
+    why = removal(held(VIP), domains={SHOP: dead(VIP)}, policy=policy)
+    assert why == "192.0.2.10 is acknowledged (orphan-vip)"
+
+
+@pytest.mark.parametrize(
+    ("one", "why"),
+    [
+        (held(VIP, interface="eth0"), "it is an address of eth0, by which this host may reach others"),
+        (held(VIP, interface="wg0"), "it is an address of wg0, by which this host may reach others"),
+        (held(VIP, 24, "br0"), "it is an address of br0, by which this host may reach others"),
+        (held(VIP, interface="gone"), "it is an address of gone, by which this host may reach others"),
+        (held(VIP, peer=parse_address("203.0.113.9")), "the address has a peer"),
+        (held(VIP6, flags=("tentative",)), "the address is tentative"),
+        (held(VIP6, flags=("nodad", "mngtmpaddr")), "the address is mngtmpaddr"),
+        (held(VIP6, flags=("nodad", "deprecated")), ""),
+    ],
+)
+def test_the_address_and_its_interface(one: Held, why: str) -> None:
+    assert removal(one) == why
+
+
+def test_a_bridge_that_leads_somewhere() -> None:
+    leading = Route(parse_prefix("10.0.0.0/8"), "unicast", ("br0",), source=VIP6)
+    assert "br0" in removal(held(VIP, interface="br0"), routes=(leading,))
+    assert (
+        removal(
+            held(VIP6, interface="br0"), routes=(Route(parse_prefix("fe80::/64"), "unicast", ("br0",)),)
+        )
+        == ""
+    )
+
+
+def test_secondaries() -> None:
+    """A primary takes them along; a secondary goes alone, but stays local where its primary's prefix is."""
+    first, second = held(VIP, 24), held("192.0.2.11", 24, flags=("secondary",))
+    local24 = Route(parse_prefix("192.0.2.0/24"), "local", ("lo",), 255, first.address, by_kernel=True)
+    assert removal(first, second, routes=(local24,)) == (
+        "other addresses of 192.0.2.0/24 on lo may go along"
+    )
+    assert removal(second, first, routes=(local24,)) == "the local route 192.0.2.0/24 covers it too"
+    on_dummy = [one._replace(interface="dummy0") for one in (first, second)]
+    assert removal(on_dummy[1], on_dummy[0]) == ""
+
+
+def test_the_last_address_of_an_interface() -> None:
+    one, anyip = (
+        held(VIP, interface="dummy0"),
+        Route(parse_prefix("10.9.0.0/16"), "local", ("dummy0",), 255),
+    )
+    own = Route(parse_prefix("192.0.2.10/32"), "unicast", ("dummy0",), source=VIP, by_kernel=True)
+    assert removal(one, routes=(anyip,)) == "with its last address dummy0 loses the route 10.9.0.0/16"
+    assert removal(one, held("192.0.2.11", interface="dummy0"), routes=(anyip,)) == ""
+    assert removal(one, routes=(own,)) == ""
+
+
+WIDE = route("192.0.2.0/24")
+ANYIP = Route(parse_prefix("192.0.2.0/24"), "local", ("lo",), 255)
+
+
+@pytest.mark.parametrize(
+    ("around", "why"),
+    [
+        ({}, ""),
+        ({"policy": Policy(expect=(VIP,))}, "192.0.2.10 is expected here"),
+        ({"sockets": Sockets(frozenset({VIP}))}, "192.0.2.10 has a socket bound to it"),
+        ({"elsewhere": (NIC, held(VIP)), "policy": Policy(expect=(VIP,))}, ""),
+        (
+            {"elsewhere": (NIC, route("192.0.2.10/32", table=100)), "policy": Policy(expect=(VIP,))},
+            "192.0.2.10 is expected here",
+        ),
+        ({"routes": (ANYIP, ANYIP)}, "the local route 192.0.2.0/24 covers it too"),
+        (
+            {"routes": (ANYIP, Route(parse_prefix("192.0.0.0/16"), "local", ("lo",), 255))},
+            "the local route 192.0.0.0/16 covers it too",
+        ),
+    ],
+)
+def test_a_wide_local_route(around: dict[str, Any], why: str) -> None:
+    """Addresses inside that are held for themselves stay."""
+    assert removal(WIDE, **{"routes": (ANYIP,), **around}) == why
+
+
+@pytest.mark.parametrize(
+    ("cause", "around", "why"),
+    [
+        ({}, {}, ""),
+        ({}, {"policy": Policy(expect=(VIP,))}, ""),
+        ({}, {"policy": Policy(expect=(parse_address("192.0.2.99"),))}, "192.0.2.99 is expected here"),
+        ({"label": "lo:vip"}, {}, "the address would be added again without its label lo:vip"),
+        ({"special": ("lifetime",)}, {}, "the address would be added again without its lifetime"),
+        ({"scope": 254}, {}, "the address would be added again without its scope"),
+        ({"origin": "proto 18"}, {}, "the address would be added again without its proto 18"),
+        ({"flags": ("noprefixroute",)}, {}, "192.0.2.0/24 does not come with the address"),
+        ({"interface": "dummy0"}, {}, "192.0.2.0/24 does not come with the address"),
+    ],
+)
+def test_a_prefix_that_is_given_up(cause: dict[str, Any], around: dict[str, Any], why: str) -> None:
+    one = held(VIP, 24, **cause)
+    assert harm(Change(Action.NARROW, one), one, **{"routes": (ANYIP,), **around}) == why
+
+
+HOLE = held("2001:db8:9::1", 64)
+INTO_LO = Route(parse_prefix("2001:db8:9::/64"), "unicast", ("lo",), by_kernel=True)
+
+
+@pytest.mark.parametrize(
+    ("hole", "routes", "why"),
+    [
+        (HOLE, (INTO_LO,), ""),
+        (HOLE, (INTO_LO, DEFAULT6), ""),
+        (HOLE, (), "the route 2001:db8:9::/64 was not found"),
+        (HOLE, (INTO_LO._replace(table=100),), "the route 2001:db8:9::/64 is not as the kernel adds it"),
+        (
+            HOLE,
+            (INTO_LO, INTO_LO._replace(interfaces=("dummy0",))),
+            "the route 2001:db8:9::/64 through dummy0 covers it too",
+        ),
+        (
+            HOLE,
+            (INTO_LO, Route(parse_prefix("2001:db8::/32"), "blackhole")),
+            "the route 2001:db8::/32 covers it too",
+        ),
+        (NIC6, (), "others may be reached by eth0"),
+    ],
+)
+def test_a_black_hole(hole: Held, routes: tuple[Route, ...], why: str) -> None:
+    assert harm(Change(Action.UNROUTE, hole), hole, routes=routes) == why
+
+
+def test_a_missing_address() -> None:
+    change = Change(Action.ADD, held(VIP))
+    assert harm(change) == ""
+    assert harm(change, elsewhere=(NIC, held(VIP, interface="eth0"))) == "it is on eth0"
+    assert harm(change, unserved={VIP: WWW}) == (
+        "www.example.com resolves to it, and nothing here would serve that"
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (Change(Action.REMOVE, held(VIP, 24)), "ip address del 192.0.2.10/24 dev lo"),
+        (Change(Action.REMOVE, held(VIP, interface="a;b")), "ip address del 192.0.2.10/32 dev 'a;b'"),
+        (Change(Action.REMOVE, route("192.0.2.10/32")), "ip route del local 192.0.2.10 dev lo table local"),
+        (
+            Change(Action.REMOVE, route("2001:db8::/48", table=100)),
+            "ip -6 route del local 2001:db8::/48 dev lo table 100",
+        ),
+        (
+            Change(Action.NARROW, held(VIP, 24)),
+            "ip address add 192.0.2.10/32 dev lo && ip address del 192.0.2.10/24 dev lo",
+        ),
+        (Change(Action.UNROUTE, HOLE), "ip -6 route del 2001:db8:9::/64 dev lo"),
+        (Change(Action.ADD, held(VIP6)), "ip address add 2001:db8::10/128 dev lo"),
+    ],
+)
+def test_commands(change: Change, said: str) -> None:
+    assert command(change) == said
+
+
+def test_to_bring_the_service_back_comes_first() -> None:
+    one = held(VIP)
+    for domains, said in (
+        ({WWW: dead(VIP)}, "; if it has moved for good, remove the address:"),
+        ({WWW: dead(VIP), SHOP: view(local(VIP, *seen(("80", NGINX))))}, "; no command is offered: "),
+    ):
+        around = Surroundings(LINKS, (NIC, NIC6), (DEFAULT, CONNECTED))
+        snapshot = taken(
+            LOCALHOST, one, domains=domains, referenced=frozenset({VIP}), surroundings=Known(around)
+        )
+        policy = Policy(domains={name: domain(name) for name in domains})
+        for finding in with_fixes(judge(snapshot, policy), snapshot, policy).findings:
+            start = "start what serves 80/tcp or 443/tcp on 192.0.2.10"
+            assert finding.advice.startswith(start + said)
+
+
+def test_of_very_many_some_are_weighed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FIXES_WEIGHED, "value", 2)
+    before = FIXES_WEIGHED.times
+    changes = [Change(Action.REMOVE, held(f"192.0.2.{number}")) for number in range(1, 5)]
+    found = [Finding(Subject(Kind.IDLE_VIP, "lo", one.held.address), "", proposed=one) for one in changes]
+    snapshot = taken(*(one.held for one in changes), surroundings=Known(Surroundings(LINKS)))
+    settled = with_fixes(Judgement({}, found, ()), snapshot, Policy()).findings
+    assert [bool(one.fix) for one in settled] == [True, True, False, False]
+    assert settled[-1].advice == "no command is offered: more than 2 things would have to be changed"
+    assert FIXES_WEIGHED.times == before + 2
