@@ -136,19 +136,20 @@ def _who_may(path: Path) -> str:
     for what, way_in in ((path, stat.S_IWGRP), (path.parent, stat.S_IXGRP)):
         with suppress(OSError):
             status = what.stat()
-            if status.st_mode & way_in:
-                members = f"for members of the group {_group(status.st_gid)}"
+            if status.st_mode & way_in and (group := _group(status.st_gid)):
+                members = f"for members of the group {group}"
                 return f"it is for root, and {members} (mode {stat.S_IMODE(status.st_mode):04o})"
     return "its directory does not let you in; try as root"
 
 
 def _group(gid: int) -> str:
+    """Its name; "" where it has none, and so nobody can be made a member of it."""
     import grp  # noqa: PLC0415  # it may ask the network, and is needed here only
 
     try:
         return grp.getgrgid(gid).gr_name
     except KeyError:
-        return str(gid)
+        return ""
 
 
 def said(reply: Reply) -> Iterable[str]:

@@ -32,7 +32,7 @@ def endpoints_in_order(endpoints: Iterable[JudgedEndpoint]) -> list[JudgedEndpoi
     return sorted(endpoints, key=endpoint_order)
 
 
-def thing(subject: Subject) -> tuple[Kind, Hashable, Hashable, Hashable, Hashable]:
+def thing(subject: Subject) -> Hashable:
     """The same for all findings that are one thing to a person: of one kind, at one address."""
     kind, interface, address, domain, _, prefixlen = subject
     return kind, interface, address, prefixlen, domain if address is None else None
@@ -40,8 +40,13 @@ def thing(subject: Subject) -> tuple[Kind, Hashable, Hashable, Hashable, Hashabl
 
 def things(findings: Iterable[Tracked]) -> Counter[tuple[Severity, State]]:
     """How many things there are of each severity and state: what a person counts."""
-    found = {(t.state, thing(t.finding.subject)) for t in findings}
-    return Counter((kind.severity, state) for state, (kind, *_) in found)
+    found = {
+        (kind, one.state, interface, address, prefixlen, domain if address is None else None)
+        for one in findings
+        for kind, interface, address, domain, _, prefixlen in (one.finding.subject,)  # as thing() has it
+    }
+    kinds = Counter((kind, state) for kind, state, *_ in found)
+    return sum((Counter({(kind.severity, state): n}) for (kind, state), n in kinds.items()), Counter())
 
 
 def names_in_order(answers: Iterable[Answer]) -> list[Answer]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.checking import Outcome, check, lowatch
-from tests.support.daemon import configuration
+from tests.support.daemon import Daemon, configuration
 from tests.support.dns_server import Knot
 from tests.support.netns import Netns
 
@@ -74,3 +74,23 @@ def test_unknown_is_never_clean_whoever_named_it(netns: Netns, tmp_path: Path) -
     assert (code, report["complete"]) == (3, False)
     assert [(row["name"], row["status"]) for row in report["names"]] == [(WWW, "unknown")]
     assert "unknown" in told(tmp_path, settings).stdout.splitlines()[0]
+
+
+@pytest.mark.usefixtures("served")
+def test_the_daemon_names_them_everywhere_until_they_resolve(tmp_path: Path) -> None:
+    status = f'lowatch_domain_status{{domain="{GONE}",status="nxdomain"}}'
+    with Knot(ZONE) as knot:
+        settings = configuration(knot, f'domains = ["{WWW}:80", "{GONE}:80"]', dns='min_ttl = "1s"')
+        with Daemon(tmp_path, settings) as daemon:
+            daemon.until(lambda: daemon.metric(status) == 1)
+            assert daemon.metric("lowatch_audit_complete") == 1
+            assert {row["name"]: row["status"] for row in daemon.audit()["names"]} == {
+                WWW: "resolved",
+                GONE: "nxdomain",
+            }
+            assert "Unresolved names" in daemon.get("/").body
+            assert daemon.findings() == []
+            knot.replace("example.com", f"{ZONE['example.com']}\ngone A 192.0.2.10")
+            daemon.until(lambda: daemon.metric(status) is None)
+            assert "Unresolved names" not in daemon.get("/").body
+            assert daemon.orphan(GONE) == 0
