@@ -128,6 +128,14 @@ NAMES_FILES = Limit(
     "the pattern is refused, its previous names are kept",
     "each file is looked at every few seconds; more is a pattern like /*/*/*",
 )
+WATCHED_FILES = Limit(
+    "watched_files",
+    64,
+    "files that are watched one by one",
+    "of more their directories are; what is written by another path to them shows within ten seconds",
+    "each takes 3 path lookups and a watch of the kernel's; 64 take the loop a millisecond",
+    lossless=True,
+)
 NAMES_LINE_BYTES = Limit(
     "names_line_bytes",
     4096,

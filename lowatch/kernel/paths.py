@@ -41,6 +41,38 @@ def places_of(paths: Iterable[Path]) -> Places:
     return Places(fixed, frozenset(files))
 
 
+def places_of_many(paths: Iterable[Path]) -> Places:
+    """As places_of(), in a tenth of the time: each directory is followed once, and its files not watched.
+
+    What is written to one of them by another path, as to a hard link or a bind mount, is left to the poll.
+    """
+    names: dict[Path, set[bytes] | None] = {}
+    real: dict[Path, Path | None] = {}
+    for path in paths:
+        parent = path.parent
+        if parent not in real:
+            real[parent] = _follow(Path.cwd() / parent, names)
+        directory = real[parent]
+        if directory is None:
+            continue
+        _add(names, directory, path.name)
+        end: Path | None = directory / path.name
+        if os.path.islink(end):  # type: ignore[arg-type]  # noqa: PTH114  # raises nothing
+            end = _follow(directory / path.name, names)
+        if end is not None and _is(end, stat.S_ISDIR):
+            names[end] = _ANY
+    fixed = {place: None if some is None else frozenset(some) for place, some in names.items()}
+    return Places(fixed, frozenset())
+
+
+def fingerprints(paths: Iterable[Path]) -> dict[Path, Fingerprint]:
+    """Of each path. A file in a directory that is one of them is in that one's."""
+    all_paths = dict.fromkeys(paths)
+    parents = {path.parent for path in all_paths}
+    directories = {path for path in parents if path in all_paths and path.is_dir()}
+    return {path: fingerprint(path) for path in all_paths if path.parent not in directories}
+
+
 def _follow(path: Path, names: dict[Path, set[bytes] | None]) -> Path | None:
     """Where the path leads; None for nowhere. Adds the directories passed through that matter."""
     here = Path("/")
@@ -91,15 +123,15 @@ def fingerprint(path: Path) -> Fingerprint:
     try:
         if path.is_dir():
             with os.scandir(path) as entries:
-                return tuple(sorted((entry.name, *_fingerprint(Path(entry.path))) for entry in entries))
-        return _fingerprint(path)
+                return tuple(sorted((entry.name, *_fingerprint(entry.stat)) for entry in entries))
+        return _fingerprint(path.stat)
     except OSError:
         return ()
 
 
-def _fingerprint(path: Path) -> tuple[int, ...]:
+def _fingerprint(stat_it: Callable[[], os.stat_result]) -> tuple[int, ...]:
     try:
-        status = path.stat()
+        status = stat_it()
     except OSError:
         return ()
     return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)

@@ -8,8 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+
+from lowatch.core.limits import WATCHED_FILES
+from lowatch.files.threads import NoThreadError, start_thread
 
 from .inotify import (
     IN_ATTRIB,
@@ -25,7 +31,7 @@ from .inotify import (
     Event,
     Inotify,
 )
-from .paths import Fingerprint, Places, fingerprint, places_of
+from .paths import Fingerprint, Places, fingerprints, places_of, places_of_many
 
 _log = logging.getLogger(__name__)
 
@@ -35,11 +41,29 @@ AT_THE_LATEST = 0.8
 """Seconds after the first event, if it never gets quiet."""
 POLL_EVERY = 10.0
 
+_REST_OF_LOOKING = 100
+"""Times as long as it took, at least, until the next poll."""
+
 _OF_ITSELF = IN_DELETE_SELF | IN_MOVE_SELF | IN_ATTRIB
 _OF_FILE = _OF_ITSELF | IN_MODIFY | IN_CLOSE_WRITE
 _OF_DIRECTORY = _OF_FILE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO
 _ARMED_AT_MOST = 3
 """Times, while the paths change as they are being watched. The poll knows better in the end."""
+
+
+@dataclass(slots=True)
+class _Survey:
+    """A look off the loop. running: one is under way. again: another one is wanted after it.
+
+    tell: whether to call changed() in the end, whatever is found. took: seconds, the last one.
+    rounds: looks since something was told, or nothing was found to tell.
+    """
+
+    running: bool = False
+    again: bool = False
+    tell: bool = False
+    took: float = 0.0
+    rounds: int = 0
 
 
 class FileWatch:
@@ -62,20 +86,32 @@ class FileWatch:
         self._first = self._last = 0.0
         self._telling: asyncio.TimerHandle | None = None
         self._polling: asyncio.TimerHandle | None = None
+        self._survey = _Survey()
 
     def open(self) -> None:
-        """What changes from now on is told of. Where inotify cannot be had, the poll has to do."""
-        self._loop = asyncio.get_running_loop()
-        self._arm()
-        self._seen = self._look()
-        self._polling = self._loop.call_later(self._poll_every, self._poll)
+        """What changes from now on is told of. Where inotify cannot be had, the poll has to do.
 
-    def replace_paths(self, paths: Iterable[Path]) -> None:
-        """Watch these from now on."""
-        self._paths = tuple(paths)
-        if self._polling is not None:
+        Where the paths are many, changed() is called once they are watched, for they may have changed by
+        then.
+        """
+        self._loop = asyncio.get_running_loop()
+        self._poll_later()
+        if self._are_many:
+            self._look_off_the_loop(tell=True)
+        else:
             self._arm()
             self._seen = self._look()
+
+    def replace_paths(self, paths: Iterable[Path]) -> None:
+        """Watch these from now on. Where they are many, changed() is called once they are watched."""
+        before, self._paths = self._paths, tuple(paths)
+        if self._polling is None:
+            return
+        if not self._are_many:
+            self._arm()
+            self._seen = self._look()
+        elif self._paths != before:
+            self._look_off_the_loop(tell=True)
 
     def close(self) -> None:
         for timer in (self._telling, self._polling):
@@ -85,7 +121,12 @@ class FileWatch:
         self._let_go()
 
     def _look(self) -> dict[Path, Fingerprint]:
-        return {path: fingerprint(path) for path in self._paths}
+        return fingerprints(self._paths)
+
+    def _poll_later(self) -> None:
+        """A look takes a hundredth of the time at most."""
+        after = max(self._poll_every, _REST_OF_LOOKING * self._survey.took)
+        self._polling = self._loop.call_later(after, self._poll)
 
     # Events.
 
@@ -118,29 +159,77 @@ class FileWatch:
         if self._telling is not None:
             self._telling.cancel()
         self._telling = None
+        if self._are_many:
+            self._look_off_the_loop(tell=True)
+            return
         self._arm()
         self._seen = self._look()
         self._changed()
 
     def _poll(self) -> None:
-        self._polling = self._loop.call_later(self._poll_every, self._poll)
+        self._poll_later()
+        if self._are_many:
+            self._look_off_the_loop(tell=False)
+            return
         self._arm()
         if self._look() != self._seen:
             self._tell()
 
+    # Many paths, which take the loop too long: a thread looks.
+
+    @property
+    def _are_many(self) -> bool:
+        return len(self._paths) > WATCHED_FILES.value
+
+    def _look_off_the_loop(self, *, tell: bool) -> None:
+        """tell: whether something is known to have changed."""
+        self._survey.tell |= tell
+        if self._survey.running:
+            self._survey.again = True
+            return
+        paths, loop = self._paths, self._loop
+
+        def work() -> None:
+            began = time.monotonic()
+            places, seen = places_of_many(paths), fingerprints(paths)
+            took = time.monotonic() - began
+            with suppress(RuntimeError):  # the loop was closed
+                loop.call_soon_threadsafe(self._looked, places, seen, took)
+
+        try:
+            start_thread(work, "watch")
+        except NoThreadError:
+            return  # the next poll tries again
+        self._survey.running = True
+
+    def _looked(self, places: Places, seen: dict[Path, Fingerprint], took: float) -> None:
+        """Of what has been watched only now, a look before that may have missed a change: look again."""
+        survey = self._survey
+        survey.running, survey.took = False, took
+        if self._polling is None:
+            return
+        before = self._names.keys()
+        self._arm(places)
+        survey.rounds += 1
+        if survey.again or (survey.rounds < _ARMED_AT_MOST and not self._names.keys() <= before):
+            survey.again = False
+            self._look_off_the_loop(tell=False)
+            if survey.running:
+                return
+        survey.rounds = 0
+        tell = survey.tell or seen != self._seen
+        survey.tell, self._seen = False, seen
+        if tell:
+            self._changed()
+
     # What is watched.
 
-    def _arm(self) -> None:
-        """Watch where the paths lead now."""
+    def _arm(self, places: Places | None = None) -> None:
+        """Watch where the paths lead now. places: as it was found, where that is known."""
         try:
             if self._inotify is None:
                 self._inotify = Inotify(self._heard)
-            places = places_of(self._paths)
-            for _ in range(_ARMED_AT_MOST):
-                self._watch(self._inotify, places)
-                before, places = places, places_of(self._paths)
-                if places == before:
-                    break
+            self._watch_all(self._inotify, places)
         except OSError as error:
             self._let_go()
             if not self._limited:
@@ -149,6 +238,19 @@ class FileWatch:
             self._limited = True
         else:
             self._limited = False
+
+    def _watch_all(self, inotify: Inotify, places: Places | None) -> None:
+        """Raises OSError where a limit is met."""
+        if self._are_many:
+            WATCHED_FILES.reached()
+            self._watch(inotify, places or places_of_many(self._paths))
+            return
+        places = places_of(self._paths)
+        for _ in range(_ARMED_AT_MOST):
+            self._watch(inotify, places)
+            before, places = places, places_of(self._paths)
+            if places == before:
+                break
 
     def _watch(self, inotify: Inotify, places: Places) -> None:
         """Raises OSError where a limit is met; what went or may not be read is left to the poll."""
