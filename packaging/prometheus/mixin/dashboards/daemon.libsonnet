@@ -133,7 +133,9 @@ local lost(metric, name) = panels.series(
           '1000 * max by (instance) (lowatch_config_last_reload_success_timestamp_seconds{%s})' % hosts,
           'max by (instance) (lowatch_config_last_reload_successful{%s})' % hosts,
           'max by (instance, version) (lowatch_build_info{%s})' % hosts,
-          'sum by (instance) (lowatch_reload_pending{%s})' % hosts,
+          // No series where nothing is pending: zero, and not nothing.
+          'sum by (instance) (lowatch_reload_pending{%(h)s}) or 0 * max by (instance) (lowatch_build_info{%(h)s})'
+          % { h: hosts },
         ],
         {
           instance: { name: 'host' },
