@@ -60,6 +60,9 @@
       'kernel_answers_kept',
       'probes',
       'web_kept_bytes',
+      'getaddrinfo_threads',
+      'dns_full_bytes',
+      'dns_full_records',
     ],
 
     dashboardUid: 'lowatch',
