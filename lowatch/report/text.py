@@ -65,13 +65,14 @@ def _conclusion(audit: Audit, told: Sequence[Told]) -> tuple[str, Style]:
         before = "Nothing urgent: " if audit.complete and worst is Severity.INFO else ""
         after = "" if audit.complete else " The audit is incomplete: there may be more."
         return f"{before}{_verdict_on(active)}{after}{also}", SEVERITY_STYLES[worst]
+    beside = f" beside {count(len(told), 'acknowledged finding')}" if told else ""
     if not audit.complete:
         unknown = listed(list(_unknown_counts(audit)))
         what = f"{unknown} are unknown" if unknown else "not everything could be observed"
-        return f"Incomplete: nothing wrong was found, but {what}.{also}", Style.YELLOW
-    accepted = f" but for {count(len(told), 'acknowledged finding')}" if told else ""
+        return f"Incomplete: nothing wrong was found{beside}, but {what}.{also}", Style.YELLOW
     if but:
-        return f"Nothing wrong was found{accepted}; but {listed(but)}.", Style.YELLOW
+        return f"Nothing wrong was found{beside}; but {listed(but)}.", Style.YELLOW
+    accepted = f" but for {count(len(told), 'acknowledged finding')}" if told else ""
     return f"All clear{accepted}: {_what_is_clear(audit)}.", Style.GREEN
 
 

@@ -132,6 +132,16 @@ class TestConclusion:
         )
         assert plain(accepted()).count("orphan (ack)") == 2
 
+    def test_what_is_acknowledged_is_never_passed_over(self) -> None:
+        assert conclusion(replace(accepted(), complete=False)).startswith(
+            "Incomplete: nothing wrong was found beside 2 acknowledged findings, but "
+        )
+        world = replace(accepted(), statuses={Status.RESOLVED: 2, Status.NODATA: 2})
+        assert conclusion(world) == (
+            "Nothing wrong was found beside 2 acknowledged findings; "
+            "but 2 of 4 names do not resolve (2 nodata)."
+        )
+
     def test_it_counts_what_stands_below_it(self) -> None:
         """One thing to a person: the names and ports of one address."""
         for world, blocks in ((one_orphan(), 1), (many_names(names=2, addresses=1), 1), (many_names(), 3)):
