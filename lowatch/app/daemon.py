@@ -25,7 +25,7 @@ from lowatch.core.policy import Policy, ports_of
 from lowatch.core.snapshot import Snapshot
 from lowatch.core.verdicts import OrphanKey
 from lowatch.core.vitals import Sign
-from lowatch.files.threads import NoThreadError, in_thread
+from lowatch.files.threads import NoThreadError, in_thread, start_thread
 
 from .auditor import Auditor
 from .orphans import OrphanValues
@@ -44,6 +44,8 @@ _GATHER = 0.02
 """Seconds for what has just been announced to be told, and to be saved as that."""
 _SAVED_LATER = 2.0
 """Seconds until a thread is asked for again, where none could be had to save the state."""
+_LAST_SAVE = 5.0
+"""Seconds that the disk gets at the end."""
 _REST_OF_SAVING = 4
 """Times as long as it took: no state is saved for more than a fifth of the time."""
 _TOLD_BY = 5.0
@@ -177,7 +179,7 @@ class Daemon:
             if self._in_passing is not None:
                 self._in_passing.cancel()
             self._alerts.hurry()
-            self._save()
+            self._save_at_last()
 
     def _domain_changed(self, domain: str) -> None:
         """At once where it leads here; else soon, together with all others that changed by then."""
@@ -319,6 +321,13 @@ class Daemon:
                 await asyncio.sleep(_SAVED_LATER)
             # 20,000 findings take the interpreter for a fifth of a second: not all the time.
             await asyncio.sleep((self._clock.now().monotonic - began) * _REST_OF_SAVING)
+
+    def _save_at_last(self) -> None:
+        """Nothing else runs any more, so it may wait; but not for ever, for a disk that hangs."""
+        try:
+            start_thread(self._save, "save").join(_LAST_SAVE)
+        except NoThreadError:
+            self._save()
 
     def _save(self) -> None:
         self._write(self._look_to_save())

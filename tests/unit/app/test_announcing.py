@@ -10,6 +10,8 @@ from dataclasses import replace
 from types import FrameType, SimpleNamespace
 from typing import Any
 
+import pytest
+
 from lowatch.app.daemon import Daemon
 from lowatch.core.findings import Finding, Kind, Subject
 from lowatch.core.judgement import Judgement
@@ -150,3 +152,16 @@ def test_a_late_thread_never_writes_what_is_older() -> None:
     late.join()
     last.join()
     assert written == [0, 1]
+
+
+def test_a_disk_that_hangs_is_not_waited_for_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lowatch.app.daemon._LAST_SAVE", 0.05)
+    outside, back = Outside(), threading.Event()
+    outside.save = lambda _: assert_true(back.wait(60))  # type: ignore[method-assign]
+    outside.daemon._save_at_last()
+    assert not back.is_set()
+    back.set()
+
+
+def assert_true(found: bool) -> None:
+    assert found

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from lowatch.core import limits
 from lowatch.core.limits import LIMITS, Limit
 from tests.unit.report.golden import assert_golden
 
+SOURCES = list((Path(__file__).parents[3] / "lowatch").rglob("*.py"))
 PAGE = Path(__file__).parents[3] / "docs" / "limits.md"
 HEAD = """# Limits
 
@@ -33,6 +35,14 @@ def row(limit: Limit) -> str:
 
 def test_the_page_has_every_limit() -> None:
     assert_golden(str(PAGE), HEAD + "".join(map(row, LIMITS)))
+
+
+def test_each_is_met_somewhere() -> None:
+    code = [path.read_text() for path in SOURCES if path.name != "limits.py"]
+    constants = [name for name, value in vars(limits).items() if isinstance(value, Limit)]
+    assert len(constants) == len(LIMITS)
+    unused = [name for name in constants if not any(re.search(rf"\b{name}\b", text) for text in code)]
+    assert unused == []
 
 
 def test_names_are_unique_and_fit_for_a_label() -> None:
