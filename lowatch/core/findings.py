@@ -87,6 +87,9 @@ class Action(StrEnum):
     UNROUTE = "unroute"
     """Keep an IPv6 address, and drop the unicast route that came with it."""
     ADD = "add"
+    """Hold an address."""
+    HUSH = "hush"
+    """Keep the NICs from doing ARP for an address that they do not hold."""
 
 
 class Change(NamedTuple):
@@ -105,7 +108,8 @@ class Finding:
     any_of: the ports of which one would do, its own among them: the findings of all are one thing to a
     person, and the first's is announced for all.
     advice: what to do first, or why no command is offered; "" where the commands say it all.
-    proposed: the change that `fix` would make; weighed, and None, once the judgement is complete.
+    proposed: the change that `fix` would make, or makes where it is given; weighed, and None, once the
+    judgement is complete.
     """
 
     subject: Subject

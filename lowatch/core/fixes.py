@@ -29,6 +29,8 @@ _OTHERWISE: Mapping[tuple[Action, str], str] = {
     (Action.REMOVE, "address"): "if it has moved for good, remove the address",
     (Action.REMOVE, "route"): "if it has moved for good, remove the local route",
     (Action.NARROW, "address"): "if it is served elsewhere, give up the prefix",
+    (Action.HUSH, "address"): "otherwise",
+    (Action.HUSH, "route"): "otherwise",
 }
 
 
@@ -63,10 +65,10 @@ def _settled(finding: Finding, change: Change, harm_of: _Scales | Unknown) -> Fi
     first = finding.advice
     if harm:
         none = f"no command is offered: {harm}"
-        return replace(finding, proposed=None, advice=f"{first}; {none}" if first else none)
+        return replace(finding, proposed=None, advice=f"{first}; {none}" if first else none, fix=())
     if first:
         first = f"{first}; {_OTHERWISE[change.action, change.held.by]}:"
-    return replace(finding, proposed=None, advice=first, fix=(command(change),))
+    return replace(finding, proposed=None, advice=first, fix=finding.fix or (command(change),))
 
 
 def _harm_of(judgement: Judgement, snapshot: Snapshot, policy: Policy) -> _Scales | Unknown:
@@ -107,7 +109,7 @@ class _Scales:
 
     def __call__(self, change: Change) -> str:
         """What it would harm, or why it would cure nothing; "" where it is shown to do neither."""
-        known = change.action, id(change.held)
+        known = change.action, id(change.held) if change.action is not Action.HUSH else 0
         if known not in self._known:
             if len(self._known) >= FIXES_WEIGHED.value:
                 FIXES_WEIGHED.reached()
@@ -116,13 +118,17 @@ class _Scales:
         return self._known[known]
 
     def _weigh(self, action: Action, held: Held) -> str:
-        if action is Action.UNROUTE:
-            return self._ground.unrouted(held)
-        if action is Action.ADD:
-            return self._ground.added(held) or self._unserved(held)
-        unknown = self._unknown[is_v4(held.address)]
-        if unknown:
-            return unknown
+        match action:
+            case Action.UNROUTE:
+                return self._ground.unrouted(held)
+            case Action.HUSH:
+                return self._ground.hushed()
+            case Action.ADD:
+                return self._ground.added(held) or self._unserved(held)
+            case _:
+                return self._unknown[is_v4(held.address)] or self._weigh_taking(action, held)
+
+    def _weigh_taking(self, action: Action, held: Held) -> str:
         if action is Action.NARROW:
             return self._used_inside(held, but=held.address) or self._ground.narrowed(held)
         if held.by == "route":

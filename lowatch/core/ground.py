@@ -170,6 +170,15 @@ class Ground:
             return f"it is on {one.interface}"
         return ""
 
+    def hushed(self) -> str:
+        """A NIC without an IPv4 address of its own is found by those of other interfaces."""
+        device = self._unnumbered.get(True)
+        return (
+            f"{device} has no address: neighbours find this host by those of other interfaces"
+            if device
+            else ""
+        )
+
     def _still_held(self, held: Held) -> str:
         """What keeps the address local all the same."""
         if held.by == "route" and not held.prefix.is_host:

@@ -389,3 +389,16 @@ def test_udp_is_served_still(netns: Netns, audit: Callable[..., Checked]) -> Non
     exchange()
     mend(netns, audit(f"{WWW}:443 {WWW}:443/udp").finding("orphan-vip")["fix"])
     exchange()
+
+
+def test_a_nic_without_an_address_is_found_by_those_of_others(
+    netns: Netns, nic: Netns, audit: Callable[..., Checked]
+) -> None:
+    """No sysctl is offered that would keep it from answering for them."""
+    netns.sysctl("net.ipv4.conf.all.arp_ignore", 0)
+    for command in "addr add 192.0.2.10/32 dev lo", "route add 203.0.113.0/24 dev eth0":
+        netns.ip(command)
+    assert len(audit(WWW).finding("arp-leak")["fix"]) == 2
+    netns.ip("addr del 198.51.100.1/24 dev eth0")
+    netns.ip("route add 203.0.113.0/24 dev eth0")
+    assert audit(WWW).finding("arp-leak")["fix"] == []

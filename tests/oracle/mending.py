@@ -44,9 +44,10 @@ def try_fixes(one: Host, told: Counter[str] | None = None) -> list[str]:
     """What each fix did that it must not, a line each. told: counts fixes, and why there was none."""
     with _staged(one):
         findings = _audit(one)
+        neighbours = reached()  # who, when the fix is run, must not remember how to reach this host
     if told is not None:
         told.update(map(_counted, findings))
-    return [line for printed in _printed(findings) for line in _try(one, printed)]
+    return [line for printed in _printed(findings) for line in _try(one, printed, neighbours)]
 
 
 def survey(seed: int, told: Counter[str]) -> None:
@@ -92,10 +93,9 @@ def _printed(findings: Sequence[Finding]) -> list[Printed]:
     return [one for one in found.values() if not one.command.startswith("systemctl")]
 
 
-def _try(one: Host, printed: Printed) -> Iterator[str]:
+def _try(one: Host, printed: Printed, neighbours: frozenset[str]) -> Iterator[str]:
     with _staged(one) as opened:
         targets = list(dict.fromkeys(_targets(one, opened)))
-        neighbours = reached()
         before = meet(opened, targets, frozenset())
         known = {finding.subject.key for finding in _audit(one)}
         done = subprocess.run(

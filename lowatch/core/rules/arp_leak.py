@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from lowatch.core.addresses import Address, Prefix, format_address, is_loopback, is_v4, prefix_of
 from lowatch.core.arp import Arp, ArpSettings, Nic
-from lowatch.core.findings import Finding, Kind, Subject, Undecided
+from lowatch.core.findings import Action, Change, Finding, Kind, Subject, Undecided
 from lowatch.core.held import Held
 from lowatch.core.observed import Unknown
 from lowatch.core.policy import Policy
@@ -28,6 +28,7 @@ _ANSWERS_BUT_FOR_SCOPE_HOST = 3
 _NAMES_OWN_SUBNET = 1
 _NAMES_ITS_OWN = 2
 _SCOPE_HOST = 254
+_ADVICE = "if neighbours are meant to find it by ARP, acknowledge this"
 _NICS_SHOWN = 3
 _SET_AT_MOST = 2 * _NICS_SHOWN
 """Settings in one command."""
@@ -63,7 +64,13 @@ def arp_leak(snapshot: Snapshot, _policy: Policy) -> Iterable[Finding | Undecide
             )
             if subject not in told:
                 told.add(subject)
-                yield Finding(subject, f"{_named(held)} {leak.reason}", leak.fix)
+                yield Finding(
+                    subject,
+                    f"{_named(held)} {leak.reason}",
+                    leak.fix,
+                    advice=_ADVICE,
+                    proposed=Change(Action.HUSH, held),
+                )
 
 
 def _named(held: Held) -> str:

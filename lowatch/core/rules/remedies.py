@@ -23,6 +23,8 @@ def command(change: Change) -> str:
             return f"ip -6 route del {held.prefix} dev {shell_word(held.interface)}"
         case Action.ADD:
             return _addition(held)
+        case Action.HUSH:
+            raise ValueError("which settings, only the rule knows")
 
 
 def removal(held: Held) -> str:
