@@ -9,7 +9,7 @@ import socket
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
-from .http_listen import ListenError
+from .http_listen import ListenError, bound_memory
 
 _log = logging.getLogger(__name__)
 
@@ -58,4 +58,5 @@ def _adopt(descriptor: int, name: str) -> socket.socket | None:
         raise ListenError(f"web: the socket {name!r} passed by systemd is no listening stream socket")
     found.setblocking(False)
     found.set_inheritable(False)
+    bound_memory(found)
     return found

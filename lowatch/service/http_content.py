@@ -19,7 +19,7 @@ from weakref import WeakSet, WeakValueDictionary
 from lowatch.core.limits import WEB_KEPT_BYTES
 from lowatch.files.threads import NoThreadError, in_thread
 
-CHUNK = 64 * 1024
+CHUNK = 32 * 1024
 """Bytes that are handed to the kernel at once."""
 
 _ROWS_AT_ONCE = 500

@@ -10,6 +10,9 @@ from contextlib import ExitStack, contextmanager
 from lowatch.config.schema import Listen
 
 _BACKLOG = 128
+_SEND_BUFFER = 128 * 1024
+"""Bytes, of which the kernel makes twice as many (socket(7)); connections inherit it. Without it a client that
+reads nothing has up to 4 MiB of kernel memory (tcp_wmem), which counts for MemoryMax= as ours does."""
 _NO_SUCH_FAMILY = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
 
 
@@ -79,5 +82,11 @@ def _bind(
     if family == socket.AF_INET6:
         listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)  # IPv4 has its own
     listener.bind(address)
+    bound_memory(listener)
     listener.listen(_BACKLOG)
     return listener
+
+
+def bound_memory(listener: socket.socket) -> None:
+    """How much of what its connections send the kernel keeps for them."""
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
