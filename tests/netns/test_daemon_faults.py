@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import threading
 import time
 from contextlib import closing, suppress
 from pathlib import Path
@@ -154,6 +155,37 @@ def as_somebody() -> list[str]:
         return []
     mays = "--inh-caps=+dac_override", "--ambient-caps=+dac_override"
     return ["setpriv", "--reuid=54321", "--regid=54321", "--clear-groups", *mays]
+
+
+def test_a_file_of_names_that_is_touched_twice_a_second(held: Netns, tmp_path: Path) -> None:
+    """It delays no other for ever, and not itself."""
+    folder = tmp_path / "names.d"
+    folder.mkdir()
+    touched, other = folder / "touched.txt", folder / "other.txt"
+    touched.write_text(f"{WWW}:80\n")
+    other.write_text("")
+    tables = f'[[domains_from]]\npath = "{folder}/*.txt"'
+    over = threading.Event()
+
+    def touch() -> None:
+        while not over.wait(0.45):
+            touched.touch()
+
+    toucher = threading.Thread(target=touch)
+    with (
+        Knot(ZONE) as knot,
+        Daemon(tmp_path, configuration(knot, 'hold = "0s"', tables=tables)) as daemon,
+    ):
+        toucher.start()
+        try:
+            other.write_text(f"{API}:80\n")
+            daemon.until(lambda: daemon.orphan(API, "192.0.2.20") == 1, 60)
+            touched.write_text(f"{WWW}:80\n{WWW}:81\n")
+            daemon.until(lambda: daemon.orphan(WWW, port=81) == 1, 60)
+            assert daemon.orphan(WWW) == 1
+        finally:
+            over.set()
+            toucher.join()
 
 
 def limit_processes(daemon: Daemon, number: str) -> None:
