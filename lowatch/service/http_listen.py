@@ -11,8 +11,8 @@ from lowatch.config.schema import Listen
 
 _BACKLOG = 128
 _SEND_BUFFER = 128 * 1024
-"""Bytes, of which the kernel makes twice as many (socket(7)); connections inherit it. Without it a client that
-reads nothing has up to 4 MiB of kernel memory (tcp_wmem), which counts for MemoryMax= as ours does."""
+"""Bytes, of which the kernel makes twice as many (socket(7)); connections inherit it. Without it a client
+that reads nothing has up to 4 MiB of kernel memory (tcp_wmem), which counts for MemoryMax= as ours does."""
 _NO_SUCH_FAMILY = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
 
 

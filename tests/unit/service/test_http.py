@@ -7,6 +7,7 @@ import logging
 import socket
 import subprocess
 import zlib
+from contextlib import suppress
 from dataclasses import asdict
 from email.utils import parsedate_to_datetime
 
@@ -483,6 +484,21 @@ class TestListening:
                     serve.cancel()
 
         run_async(scenario())
+
+    def test_what_the_kernel_keeps_for_a_connection_is_bounded(self) -> None:
+        """tcp(7): a size that was set is inherited, and grows no more."""
+        with listening([Listen("127.0.0.1", 0)]) as [listener], socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect(listener.getsockname())
+            listener.setblocking(True)
+            accepted, _ = listener.accept()
+            with accepted:
+                accepted.setblocking(False)
+                sent = 0
+                with suppress(BlockingIOError):
+                    while sent < 8 << 20:
+                        sent += accepted.send(bytes(2**16))
+                assert sent < 1 << 20
 
     def test_a_name_is_looked_up(self) -> None:
         with listening([Listen("localhost", 0)]) as listeners:
