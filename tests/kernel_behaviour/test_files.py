@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-
 ROOT = Path(__file__).parents[2]
 
 
@@ -111,6 +110,7 @@ def test_a_directory_tells_of_its_files_but_not_of_another_path_to_them(tmp_path
     program = """
 import asyncio, sys
 from pathlib import Path
+from lowatch.kernel.inotify import IN_MODIFY, Inotify
 async def main():
     heard = []
     inotify = Inotify(heard.extend)
