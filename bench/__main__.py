@@ -17,7 +17,7 @@ from tests.support.netns import isolate_session
 from . import figures, report
 from .report import Row
 
-NAMES = ("audit", "noticing", "idle", "start", "dns", "scrapes")
+NAMES = ("audit", "noticing", "idle", "start", "dns", "scrapes", "hostile")
 """Each a module of this package with `run(*, quick: bool) -> list[Row]`, and a row in docs/bench.md."""
 
 

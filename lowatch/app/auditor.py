@@ -8,6 +8,7 @@ that leads elsewhere may be marked as often as its answer changes: nothing is lo
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from math import inf
 from typing import NamedTuple
 
 from lowatch.core.addresses import Address, Prefix, is_loopback
@@ -84,8 +85,6 @@ class Auditor:
         prefixes, sockets = self._marked_prefixes, self._marked_sockets
         self._marked, self._marked_all = set(), False
         self._marked_prefixes, self._marked_sockets = set(), set()
-        if everything:
-            return marked, True
         if prefixes:
             marked |= self._resolver.inside(prefixes)
         expects = self._domains.expects
@@ -95,12 +94,13 @@ class Auditor:
         for address, number in sockets:
             if address is not None:
                 marked.update(name for name in self._resolver.at(address) if expects(name, {number}))
-        return marked, False
+        return marked, everything
 
     @property
     def marked(self) -> bool:
         return (
             self._marked_all
+            or self._domains.is_sweeping
             or bool(self._marked or self._marked_prefixes or self._marked_sockets)
             or self._host.generation != self._generation
         )
@@ -135,9 +135,19 @@ class Auditor:
         return self._domains.that_lead_here()
 
     @property
-    def not_well(self) -> list[Endpoint]:
-        """The endpoints where a listener that appears, or an accept(), would be news."""
+    def not_well(self) -> bool:
+        """Whether there are endpoints where a listener that appears, or an accept(), would be news."""
         return self._domains.not_well
+
+    @property
+    def not_well_changes(self) -> int:
+        """Grows whenever other endpoints than before are not well."""
+        return self._domains.not_well_changes
+
+    @property
+    def is_sweeping(self) -> bool:
+        """Whether an audit was broken off before it had looked at everything that it was to look at."""
+        return self._domains.is_sweeping
 
     def poll(self) -> None:
         """Ask again who serves the endpoints that are not well; mark the domains where that changed."""
@@ -154,14 +164,14 @@ class Auditor:
         """Connect again where it is time; mark the domains where that met something else."""
         self._mark_endpoints(await self._domains.probe_again())
 
-    async def confirm(self, endpoints: Sequence[Endpoint]) -> bool:
-        """Connect to these once more. True: some met something else, and their domains are marked."""
+    async def confirm(self, endpoints: Sequence[Endpoint]) -> list[Endpoint]:
+        """Connect to these once more. Those that met something else, whose domains are marked."""
         if not (self._policy.probe and self._host.loopback_up()):
-            return False
+            return []
         newer_than = self._clock.now().monotonic - _FRESH
         changed = await self._domains.confirm(endpoints, newer_than)
         self._mark_endpoints(changed)
-        return bool(changed)
+        return changed
 
     def connect_answered(self, endpoint: Endpoint, met: Connect | Unknown) -> None:
         """What a connect met whose answer nobody waited for."""
@@ -176,11 +186,15 @@ class Auditor:
 
     # Auditing.
 
-    async def audit(self, tracked: Collection[str] = ()) -> tuple[Snapshot, Judgement]:
+    async def audit(
+        self, tracked: Collection[str] = (), patience: float = inf
+    ) -> tuple[Snapshot, Judgement]:
         """Look at all that was marked, and judge the whole.
 
         tracked: the domains of views-disagree findings. Whether they are over may have to stay open even
-        where nothing that is known leads here any more.
+        where nothing that is known leads here any more. patience: seconds after which the rest stays marked
+        for the next audit: what was marked by name comes before a sweep, domains of few addresses before
+        those of many.
         """
         marked, everything = self._take_marks()
         self._look_at_host(everything)
@@ -192,10 +206,16 @@ class Auditor:
             self._resolver.stub_addresses,
             self._hostname,
         )
+        until = self._clock.now().monotonic + patience
+
+        def is_over() -> bool:
+            return self._clock.now().monotonic >= until
+
         if everything:
-            await self._domains.sweep(look)
-        else:
-            await self._domains.look_at(marked, look)
+            self._domains.begin_sweep(look)
+        if not everything or patience < inf:
+            self._marked |= await self._domains.look_at(marked, look, is_over)
+        await self._domains.sweep_on(look, is_over)
         snapshot = self._snapshot(look, tracked)
         judgement = judge(snapshot, self._policy, self._shown.judged, self._shown.eventful)
         return await self._fixes.weigh(snapshot, judgement, self._policy)

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence, Set
 from itertools import count
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 from lowatch.core.addresses import Port
 from lowatch.core.audit import Audit, summarise
-from lowatch.core.findings import Kind, Subject
+from lowatch.core.findings import Finding, Kind, Subject
 from lowatch.core.held import may_hold_ipv6
 from lowatch.core.judgement import Judgement
-from lowatch.core.lifecycle import Tracked, about_to_fire, next_due, revive, step
+from lowatch.core.lifecycle import Tracked, about_to_fire, next_due, revive, stepping
 from lowatch.core.listeners import Endpoint
 from lowatch.core.observed import Unknown
 from lowatch.core.policy import Policy, ports_of
@@ -32,6 +31,9 @@ from .orphans import OrphanValues
 from .pace import AuditPace, PollPace
 from .ports import AlertSink, Clock, Host, Resolver, StateStore
 from .told import as_told
+from .turns import Turns, fewest_first
+
+T = TypeVar("T")
 
 SWEEP_EVERY = 30.0
 """Seconds between looks at everything, for what no event tells of."""
@@ -39,9 +41,14 @@ STUCK_AFTER = 15.0
 """Seconds that a sweep may be late, or any part of it may take."""
 _SOON = 0.25
 """Seconds until what could not be finished is tried again."""
+_PATIENCE = 0.02
+"""Seconds of looking at what was marked; then it is judged, and told, before the rest is looked at."""
 _ANNOUNCED_AT_ONCE = 32
+"""Then come whatever else is due, and the others."""
 _GATHER = 0.02
 """Seconds for what has just been announced to be told, and to be saved as that."""
+_CONFIRMED_AT_ONCE, _CONFIRMED_OF_EACH = 128, 8
+"""Orphans by one more connect each before they fire: of all names, of one."""
 _SAVED_LATER = 2.0
 """Seconds until a thread is asked for again, where none could be had to save the state."""
 _LAST_SAVE = 5.0
@@ -97,7 +104,9 @@ class Daemon:
         self._latest: tuple[Snapshot, Judgement] | None = None
         self._summary: Audit | None = None
         self._orphans = OrphanValues(one.finding.subject for one in self._tracked.values() if one.announced)
-        self._unannounced: deque[Tracked] = deque()
+        self._unannounced: Turns[Tracked] = Turns(lambda one: one.finding.subject.domain)
+        self._withheld = False
+        """Whether some findings wait to be confirmed before they fire."""
         self._saved_untold = False
         self._saving = threading.Lock()
         self._snapshots = count()
@@ -210,7 +219,11 @@ class Daemon:
         self._woken.clear()
 
     def _timer_due(self) -> float:
+        if self._unannounced or self._withheld:
+            return self._turned
         due = [self._sweep_at, self._findings_due]
+        if self._auditor.marked:
+            due.append(self._audit_pace.due)
         if self._auditor.not_well:
             due.append(self._poll_pace.due)
         due.append(self._auditor.probes_due)
@@ -234,11 +247,12 @@ class Daemon:
             self._poll_pace.polled(now, self._clock.now().monotonic)
         if (due := self._auditor.probes_due) is not None and due <= now:
             await self._auditor.probe_again()
-        if self._auditor.marked:
+        if self._auditor.marked and self._audit_pace.due <= now:
             await self._audit()
             await self._confirm_and_move()
-            self._audit_pace.audited(now, self._clock.now().monotonic)
-        elif self._findings_due is not None and self._findings_due <= now:
+            ended = self._clock.now().monotonic
+            self._audit_pace.audited(now, ended, is_over=not self._auditor.is_sweeping)
+        elif self._withheld or (self._findings_due is not None and self._findings_due <= now):
             await self._confirm_and_move()
         await self._announce()
         self._turns += 1
@@ -246,12 +260,12 @@ class Daemon:
     async def _audit(self) -> None:
         settled = self._settled
         started = self._clock.now().monotonic
-        not_well = self._auditor.not_well
+        not_well = self._auditor.not_well_changes
         self._follow_ports()
-        snapshot, judgement = await self._auditor.audit(self._disputed())
+        snapshot, judgement = await self._auditor.audit(self._disputed(), _PATIENCE)
         ended = self._clock.now().monotonic
         self._meter.audited(ended - started)
-        if self._auditor.not_well is not not_well and set(self._auditor.not_well) != set(not_well):
+        if self._auditor.not_well_changes != not_well:
             self._poll_pace.changed(ended)
         for _ in self._orphans.steps(snapshot, judgement):
             await asyncio.sleep(0)
@@ -259,7 +273,7 @@ class Daemon:
         self._summary = None
         self.news.set()
         self._resolver.follow_ipv6(idle=not may_hold_ipv6(snapshot.held))
-        self._ready = self._ready or settled
+        self._ready = self._ready or (settled and not self._auditor.is_sweeping)
 
     def _follow_ports(self) -> None:
         """Hear of closed sockets wherever one is looked for from now on: SRV records bring new ports."""
@@ -270,25 +284,39 @@ class Daemon:
 
     def _disputed(self) -> set[str]:
         """The domains of the views-disagree findings that are tracked."""
-        subjects = [one.finding.subject for one in self._tracked.values()]
-        return {one.domain for one in subjects if one.domain and one.kind is Kind.VIEWS_DISAGREE}
+        subjects = (one.finding.subject for one in self._tracked.values())
+        return {one.domain for one in subjects if one.kind is Kind.VIEWS_DISAGREE and one.domain}
 
     async def _confirm_and_move(self) -> None:
-        """An orphan fires only after one more connect: the one by which it was found may be long ago."""
-        if self._latest is None:
-            return
-        due = about_to_fire(self._tracked, self._latest[1], self._clock.now(), self._policy)
-        if await self._auditor.confirm(list(_orphans(due))):
-            await self._audit()
-        self._move_findings()
+        """An orphan fires only after one more connect: the one by which it was found may be long ago.
 
-    def _move_findings(self) -> None:
+        Of many some of each name at a time; the others have their turn at once, after whatever else is due.
+        """
         if self._latest is None:
             return
+        due = about_to_fire(
+            self._tracked, self._latest[1], self._clock.now(), self._policy, _CONFIRMED_OF_EACH
+        )
+        due = fewest_first(due, lambda finding: finding.subject.domain, _CONFIRMED_AT_ONCE)
+        endpoints = {finding.key: endpoint for finding in due for endpoint in _orphans([finding.subject])}
+        changed = frozenset(await self._auditor.confirm(list(dict.fromkeys(endpoints.values()))))
+        if changed:
+            await self._audit()
+        await self._move_findings({key for key, endpoint in endpoints.items() if endpoint not in changed})
+
+    async def _move_findings(self, confirmed: Set[str]) -> None:
+        """One step; of orphans only those fire that are `confirmed`. The loop has its turn in between."""
+        if self._latest is None:
+            return
+
+        def may_fire(finding: Finding) -> bool:
+            return finding.key in confirmed or finding.subject.kind is not Kind.ORPHAN_VIP
+
         now = self._clock.now()
         before, self._stepped = self._tracked, now
-        tracked, announcements = step(before, self._latest[1], now, self._policy)
-        self._unannounced += announcements  # first: the saving thread may look between the two
+        steps = stepping(before, self._latest[1], now, self._policy, may_fire)
+        (tracked, announcements), self._withheld = await _with_breaks(steps)
+        self._unannounced.extend(announcements)  # first: the saving thread may look between the two
         self._tracked = tracked
         if self._tracked != before:
             self._summary = None
@@ -298,12 +326,13 @@ class Daemon:
         self._findings_due = next_due(tracked, now, self._policy)
 
     async def _announce(self) -> None:
-        """The loop has its turn between them. What the sink could tell nobody yet is saved as that."""
-        while self._unannounced:
-            for _ in range(min(_ANNOUNCED_AT_ONCE, len(self._unannounced))):
-                self._alerts.announce(self._unannounced[0], self._clock.now())
-                self._unannounced.popleft()  # not before: for the saving thread it is always somewhere
-            await asyncio.sleep(0)
+        """Some of them, each name by turns. What the sink could tell nobody yet is saved as that."""
+        for _ in range(_ANNOUNCED_AT_ONCE):
+            if not self._unannounced:
+                break
+            self._alerts.announce(self._unannounced.first(), self._clock.now())
+            self._unannounced.pop()  # not before: for the saving thread it is always somewhere
+        await asyncio.sleep(0)
         if self._saved_untold and not self._alerts.untold:
             self._unsaved.set()
 
@@ -350,6 +379,17 @@ class Daemon:
             self._saved_untold = bool(snapshot.untold)
             self._store.save(as_told(snapshot.tracked, snapshot.untold))
             self._store.forget(snapshot.turn)
+
+
+async def _with_breaks(steps: Generator[None, None, T]) -> T:
+    """What it returns; the loop has its turn wherever it yields."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        await asyncio.sleep(0)
 
 
 def _orphans(subjects: Iterable[Subject]) -> Iterator[Endpoint]:

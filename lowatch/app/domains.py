@@ -7,7 +7,8 @@ to this host is asked of the resolver, the other way round.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from lowatch.core.addresses import EVERYWHERE, Address, destination
@@ -24,12 +25,16 @@ from lowatch.core.views import all_given
 from .collect import Holders, Place, build_view, expected_endpoints, place
 from .ports import Clock, Host, Prober, Resolver
 from .probes import Probe, Probes, Served
-from .slices import Slices
+from .slices import Slice, Slices
 
 _SLICE = 256
-"""Domains looked at before the loop gets its turn: about 2 ms."""
+"""Domains looked at before the loop gets its turn, and so many of their addresses: about 2 ms, or 8."""
 _PORTS = 4
 """As many as that each of them may have; where there are more, fewer domains are looked at."""
+_LIGHT = 8
+"""Addresses up to which a domain is looked at before those that have more."""
+_POLLED_AT_ONCE = 1024
+"""Endpoints asked about in one poll: 5 ms; of more, each has its turn."""
 
 _NOT_WELL = frozenset({Verdict.ORPHAN, Verdict.BACKLOGGED})
 """Verdicts that the appearance of a listener, or an accept(), would change: no event tells of either."""
@@ -105,32 +110,26 @@ class Domains:
         self.eventful: dict[str, DomainJudgement] = {}
         self.reached: dict[Address, int] = {}
         """How many views lead to an address; by destination."""
-        self._not_well: set[str] = set()
+        self._not_well: dict[str, tuple[Endpoint, ...]] = {}
+        self.not_well_changes = 0
+        """Grows whenever other endpoints than before are not well."""
+        self._light: deque[str] = deque()
+        self._heavy: deque[str] = deque()
+        """Whom to poll, in the order of their turns; some may be well again."""
+        self._by_connect: dict[str, frozenset[Endpoint]] = {}
         self._unsettled: set[str] = set()
         self._slices: Slices[_Seen] = Slices(_SLICE)
         self._taken_since: set[str] = set()
         self.version = 0
         """Grows whenever any view is replaced."""
-        self._listed: tuple[int, list[Endpoint]] = (0, [])
+        self._unswept: deque[Slice[_Seen]] = deque()
         self.progress = 0
         """Grows with every slice that was looked at."""
 
     @property
-    def not_well(self) -> list[Endpoint]:
-        """The endpoints where a listener that appears, or an accept(), would be news.
-
-        The same list until a view is replaced.
-        """
-        version, endpoints = self._listed
-        if version != self.version:
-            endpoints = [
-                Endpoint(local.address, view.port)
-                for name in self._not_well
-                for local, view, judged in self._ports_of(name)
-                if judged.verdict in _NOT_WELL or _met_silence(view)
-            ]
-            self._listed = self.version, endpoints
-        return endpoints
+    def not_well(self) -> bool:
+        """Whether there are endpoints where a listener that appears, or an accept(), would be news."""
+        return bool(self._not_well)
 
     def _ports_of(self, name: str) -> Iterator[tuple[LocalAnswer, PortView, JudgedEndpoint]]:
         """What was seen of each endpoint of a domain, and what it came to."""
@@ -141,18 +140,34 @@ class Domains:
     def poll(self) -> set[str]:
         """Ask again who serves the endpoints that are not well. The domains that saw it otherwise.
 
-        Each domain by its own view: of two that share an endpoint, one may have been looked at since.
+        Each domain by its own view: of two that share an endpoint, one may have been looked at since. Where
+        there are very many, some: the domains of few by turns, and those of many by turns.
         """
-        endpoints = list(dict.fromkeys(self.not_well))
+        names = [*self._polled_next(), *self._polled_next(heavy=True)]
+        endpoints = list(dict.fromkeys(one for name in names for one in self._not_well[name]))
         served = dict(zip(endpoints, self._host.listeners(endpoints), strict=True))
         return {
             name
-            for name in self._not_well
+            for name in names
             for local in self.views[name].local
             for view in local.ports
             if (endpoint := Endpoint(local.address, view.port)) in served
             and _state_of(served[endpoint]) != _state_of(view.listener)
         }
+
+    def _polled_next(self, *, heavy: bool = False) -> list[str]:
+        """Those whose turn it is, of which each has few endpoints, or many."""
+        waiting = self._heavy if heavy else self._light
+        names, count = [], 0
+        for _ in range(len(waiting)):
+            name = waiting.popleft()
+            if name in self._not_well and (len(self._not_well[name]) > _LIGHT) is heavy:
+                waiting.append(name)
+                names.append(name)
+                count += len(self._not_well[name])
+            if count >= _POLLED_AT_ONCE // 2:
+                break
+        return names
 
     def expects(self, name: str, numbers: set[int]) -> bool:
         """Whether a socket on one of these ports would serve it somewhere."""
@@ -186,49 +201,84 @@ class Domains:
 
     def _hangs_on_connect(self, endpoint: Endpoint) -> bool:
         """Whether what a connect to it meets makes some domain's verdict."""
-        return any(
-            (local.address, view.port) == endpoint
-            and view.listener is None
-            and judged.verdict in _BY_CONNECT
-            for name in self._resolver.at(endpoint.address)
-            if name in self.views
-            for local, view, judged in self._ports_of(name)
-        )
+        at = self._resolver.at(endpoint.address)
+        return any(endpoint in self._by_connect.get(name, ()) for name in at)
 
-    async def sweep(self, look: Look) -> None:
-        """Look at every domain that leads here, or did so; forget those that are not followed any more."""
+    @property
+    def is_sweeping(self) -> bool:
+        """Whether a sweep has begun that sweep_on() has not ended."""
+        return bool(self._unswept)
+
+    def begin_sweep(self, look: Look) -> None:
+        """Have every domain looked at that leads here, or did so; forget those that are followed no more.
+
+        What a sweep before this one has not come to yet comes first.
+        """
         domains = look.policy.domains
         for name in [name for name in self.views if name not in domains]:
             self._drop(name)
-        taken, self._taken_since = self._taken_since, set()
         self._slices.resize(_slice(look))
         self._slices.hold({name for name in self.that_lead_here() if name in domains} | self.views.keys())
-        for part in self._slices:
-            known = part.seen if taken.isdisjoint(part.names) else None
-            part.seen = await self._look_at(part.names, look, known)
-            await asyncio.sleep(0)
+        waiting = {id(one) for one in self._unswept}
+        slices = list(self._slices)
+        first = [one for one in slices if id(one) in waiting]
+        self._unswept = deque([*first, *(one for one in slices if id(one) not in waiting)])
 
-    async def look_at(self, names: set[str], look: Look) -> None:
-        """Look at those of these domains that lead here, or did so. What is not followed is passed over."""
+    async def sweep_on(self, look: Look, until: Callable[[], bool]) -> None:
+        """Look at what is left of the sweep, until nothing is or `until` says that it is enough."""
+        while self._unswept:
+            part = self._unswept.popleft()
+            part.names = [name for name in part.names if name in look.policy.domains]
+            portions = _portions(self._answers(part.names), _slice(look))
+            if len(portions) <= 1:
+                taken = self._taken_since.intersection(part.names)
+                known = None if taken else part.seen
+                self._taken_since -= taken
+                part.seen = await self._look_at(portions[0] if portions else {}, look, known)
+            else:  # of a whole that is heavy nothing is kept: its portions would not stay the same
+                part.seen = None
+                self._taken_since.difference_update(part.names)
+                for portion in portions:
+                    await self._look_at(portion, look, None)
+                    await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            if until():
+                return
+
+    async def look_at(self, names: set[str], look: Look, until: Callable[[], bool]) -> set[str]:
+        """Look at those of these domains that lead here, or did so. What is not followed is passed over.
+
+        Those of few addresses come first, so that nobody has to wait for the others. Returns those that
+        were not looked at when `until` said that it is enough.
+        """
         others = names - self.views.keys()
         if others:
             others &= self.that_lead_here()
         wanted = [name for name in names if name in self.views or name in others]
         wanted = [name for name in wanted if name in look.policy.domains]
         self._taken_since.update(wanted)
-        size = _slice(look)
-        for first in range(0, len(wanted), size):
-            await self._look_at(wanted[first : first + size], look, None)
+        answers = self._answers(wanted)
+        answers = dict(sorted(answers.items(), key=lambda one: _weight(one[1]) > _LIGHT))  # stable
+        left = set(wanted)
+        for portion in _portions(answers, _slice(look)):
+            await self._look_at(portion, look, None)
+            left.difference_update(portion)
             await asyncio.sleep(0)
+            if until():
+                break
+        return left
+
+    def _answers(self, names: Iterable[str]) -> dict[str, Answer]:
+        return {name: self._resolver.answer(name) for name in names}
 
     def that_lead_here(self) -> set[str]:
         """The domains with an address that may be local; any address may, where the tables lack rows."""
         local = self._host.local_prefixes()
         return self._resolver.inside(EVERYWHERE if local is None else local)
 
-    async def _look_at(self, names: Sequence[str], look: Look, known: _Seen | None) -> _Seen:
+    async def _look_at(self, given: Mapping[str, Answer], look: Look, known: _Seen | None) -> _Seen:
         """Ask everything anew; where all that comes back is what is known, the views stay."""
-        answers = [self._resolver.answer(name) for name in names]
+        names, answers = list(given), list(given.values())
         if known is not None and not (known.look.is_like(look) and known.answers == answers):
             known = None
         candidates = known.candidates if known else self._candidates(answers)
@@ -342,22 +392,43 @@ class Domains:
         view = build_view(
             domain, answer, seen.places, listeners, probes, look.holders, look.hostname, seen.no_way_back
         )
+        not_well = self._not_well.get(name, ())
         self._drop(name)
-        if view is None:
-            return
+        if view is not None:
+            self._keep(name, view, judge_domain(domain, view, loopback_up=look.loopback_up), not_well)
+        if self._not_well.get(name, ()) != not_well:
+            self.not_well_changes += 1
+
+    def _keep(
+        self, name: str, view: DomainView, judged: DomainJudgement, before: tuple[Endpoint, ...]
+    ) -> None:
+        """before: the endpoints that were not well. They are not yet where nothing is known any more."""
         self.version += 1
-        judged = judge_domain(domain, view, loopback_up=look.loopback_up)
         self.views[name] = view
         self.judged[name] = judged
         for local in view.local:
             self._count(destination(local.address), 1)
         if judged.findings or judged.undecided:
             self.eventful[name] = judged
-        verdicts = {endpoint.verdict for endpoint in judged.endpoints}
-        if verdicts & _NOT_WELL or any(_met_silence(port) for local in view.local for port in local.ports):
-            self._not_well.add(name)
-        if verdicts & _UNSETTLED:
-            self._unsettled.add(name)
+        if not any(endpoint.verdict in _UNSETTLED for endpoint in judged.endpoints):
+            return
+        self._unsettled.add(name)
+        ports = [
+            (Endpoint(local.address, port.port), port, one.verdict)
+            for local, port, one in self._ports_of(name)
+        ]
+        by_connect = (e for e, port, verdict in ports if port.listener is None and verdict in _BY_CONNECT)
+        self._by_connect[name] = frozenset(by_connect)
+        waiting = frozenset(before)
+        not_well = tuple(
+            endpoint
+            for endpoint, port, verdict in ports
+            if _may_get_well(port, verdict)
+            or (verdict is Verdict.UNKNOWN and port.listener is None and endpoint in waiting)
+        )
+        if not_well:
+            self._not_well[name] = not_well
+            (self._heavy if len(not_well) > _LIGHT else self._light).append(name)
 
     def _drop(self, name: str) -> None:
         view = self.views.pop(name, None)
@@ -366,7 +437,8 @@ class Domains:
         self.version += 1
         del self.judged[name]
         self.eventful.pop(name, None)
-        self._not_well.discard(name)
+        self._not_well.pop(name, None)
+        self._by_connect.pop(name, None)
         self._unsettled.discard(name)
         for local in view.local:
             self._count(destination(local.address), -1)
@@ -393,9 +465,29 @@ def _here(expected: list[Endpoint], courses: Sequence[Course | Unknown]) -> list
     return [endpoint for endpoint, course in zip(expected, courses, strict=True) if course in arriving]
 
 
-def _met_silence(view: PortView) -> bool:
-    """Whether nobody knows who serves it, until a socket appears or a connect is answered."""
-    return view.listener is None and (view.connect in SILENT or isinstance(view.connect, Unknown))
+def _weight(answer: Answer) -> int:
+    """How many addresses there are to look at."""
+    return len(all_given(answer))
+
+
+def _portions(answers: Mapping[str, Answer], size: int) -> list[dict[str, Answer]]:
+    """In order, as many in each as take no longer than `size` domains with an address or two each."""
+    portions: list[dict[str, Answer]] = []
+    room = 0
+    for name, answer in answers.items():
+        weight = _weight(answer)
+        if not portions or weight > room or len(portions[-1]) == size:
+            portions.append({})
+            room = 2 * size
+        portions[-1][name] = answer
+        room -= weight
+    return portions
+
+
+def _may_get_well(view: PortView, verdict: Verdict) -> bool:
+    """Whether a listener that appears, or an accept(), would be news; or a connect that is answered."""
+    met_silence = view.connect in SILENT or isinstance(view.connect, Unknown)
+    return verdict in _NOT_WELL or (view.listener is None and met_silence)
 
 
 def _state_of(served: Served) -> object:

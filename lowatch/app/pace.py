@@ -5,7 +5,7 @@ from __future__ import annotations
 _FAST, _STEADY = 0.03, 0.2
 _FAST_FOR = 2.0
 _POLL_SHARE = 0.01
-_AUDIT_SHARE = 0.2
+_AUDIT_SHARE, _UNFINISHED_SHARE = 0.2, 0.5
 _LONGEST_REST = 0.25
 
 
@@ -48,6 +48,8 @@ class AuditPace:
         self.due = float("-inf")
         self._due_after_next = float("-inf")
 
-    def audited(self, started: float, ended: float) -> None:
-        rest = min(_LONGEST_REST, (ended - started) * (1 / _AUDIT_SHARE - 1))
+    def audited(self, started: float, ended: float, *, is_over: bool = True) -> None:
+        """is_over: whether it has looked at everything; one that was broken off goes on half the time."""
+        share = _AUDIT_SHARE if is_over else _UNFINISHED_SHARE
+        rest = min(_LONGEST_REST, (ended - started) * (1 / share - 1))
         self.due, self._due_after_next = self._due_after_next, ended + rest

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -118,6 +118,14 @@ class Finding:
     any_of: tuple[Port, ...] = ()
     advice: str = ""
     proposed: Change | None = None
+    _key: str = field(default="", init=False, repr=False, compare=False)
+
+    @property
+    def key(self) -> str:
+        """Its subject's, made once: the same finding is looked at again with each audit."""
+        if not self._key:
+            object.__setattr__(self, "_key", self.subject.key)
+        return self._key
 
     @property
     def severity(self) -> Severity:

@@ -6,12 +6,13 @@ for `hold` before it is resolved: flapping announces nothing. What cannot be jud
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
 from typing import NamedTuple
 
-from .findings import Finding, Subject
+from .findings import Finding
 from .judgement import Judgement
 from .policy import Policy
 
@@ -69,6 +70,9 @@ class _Condition(Enum):
     GONE_HELD = "gone, held"
 
 
+_PAUSE_EVERY = 2048
+"""Findings between pauses of a step: 5 ms, where each of them moves on."""
+
 _GONE = State.RESOLVED
 # (state, condition) -> next state. A pair that is not here stays in its state.
 TRANSITIONS: Mapping[tuple[State, _Condition], State] = {
@@ -93,27 +97,85 @@ class Step(NamedTuple):
 
 def step(tracked: Mapping[str, Tracked], judgement: Judgement, now: Now, policy: Policy) -> Step:
     """One judgement later. Only a firing that was announced is announced as resolved."""
+    steps = stepping(tracked, judgement, now, policy)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            step: Step = end.value[0]
+            return step
+
+
+def stepping(
+    tracked: Mapping[str, Tracked],
+    judgement: Judgement,
+    now: Now,
+    policy: Policy,
+    may_fire: Callable[[Finding], bool] = lambda finding: True,
+) -> Generator[None, None, tuple[Step, bool]]:
+    """A step with pauses, for a caller that has other things to do: it yields every few milliseconds.
+
+    may_fire: whether a finding may fire that is about to; else it waits for the next step. Returns the
+    step, and whether some wait.
+    """
     after: dict[str, Tracked] = {}
     announcements: list[Tracked] = []
-    findings = {finding.subject.key: finding for finding in judgement.findings}
-    for key in [*tracked, *(key for key in findings if key not in tracked)]:
-        before = tracked.get(key)
-        finding = findings.get(key)
-        if before is None:
-            assert finding is not None
-            before = Tracked(finding, State.PENDING, now.wall, now.monotonic, began=now.monotonic)
-        elif finding is None and judgement.is_undecided(before.finding.subject):
-            after[key] = _unjudged(before)
-            continue
-        moved = _move(before, finding, now, policy)
-        if moved.state is State.FIRING and (not moved.announced or (moved.doubtful and moved.present)):
-            announcements.append(replace(moved, announced=True))
-            moved = replace(moved, announced=True, doubtful=False)
+    findings = {finding.key: finding for finding in judgement.findings}
+    steps = _Steps(judgement, now, policy, may_fire)
+    for number, key in enumerate([*tracked, *(key for key in findings if key not in tracked)]):
+        if number % _PAUSE_EVERY == _PAUSE_EVERY - 1:
+            yield
+        moved, announced = steps.step(tracked.get(key), findings.get(key))
         if moved.state is not State.RESOLVED:
             after[key] = moved
-        elif moved.announced:
-            announcements.append(moved)
-    return Step(after, tuple(_once_for_all_ports(after, announcements)))
+        if announced is not None:
+            announcements.append(announced)
+    return Step(after, tuple(_once_for_all_ports(after, announcements))), steps.withheld
+
+
+class _Steps:
+    """One of each finding. withheld: whether some would have fired, but may not yet."""
+
+    def __init__(
+        self, judgement: Judgement, now: Now, policy: Policy, may_fire: Callable[[Finding], bool]
+    ) -> None:
+        self._judgement = judgement
+        self._now = now
+        self._policy = policy
+        self._may_fire = may_fire
+        self.withheld = False
+
+    def step(self, before: Tracked | None, finding: Finding | None) -> tuple[Tracked, Tracked | None]:
+        """What becomes of it, and what is to be announced of that."""
+        if before is None:
+            assert finding is not None
+            monotonic = self._now.monotonic
+            before = Tracked(finding, State.PENDING, self._now.wall, monotonic, began=monotonic)
+        elif finding is None:
+            if self._judgement.is_undecided(before.finding.subject):
+                return _unjudged(before), None
+        elif self._stays(before, finding):
+            return before, None
+        moved = _move(before, finding, self._now, self._policy)
+        if moved.state is State.FIRING and (not moved.announced or (moved.doubtful and moved.present)):
+            if not self._may_fire(moved.finding):
+                self.withheld = True
+                return before, None
+            announced = replace(moved, announced=True)
+            return replace(announced, doubtful=False), announced
+        return moved, moved if moved.state is State.RESOLVED and moved.announced else None
+
+    def _stays(self, before: Tracked, finding: Finding) -> bool:
+        """Whether it is as it was, without a closer look: nearly all are, by the ten thousand."""
+        if self._policy.acknowledgements or not before.present:
+            return False
+        if before.finding is not finding and before.finding != finding:
+            return False
+        if before.state is State.PENDING and not before.announced:
+            held = self._now.monotonic >= before.changed + self._policy.hold
+            self.withheld = self.withheld or (held and not self._may_fire(finding))
+            return not held or not self._may_fire(finding)
+        return before.state is State.FIRING and before.announced and not before.doubtful
 
 
 def _once_for_all_ports(after: Mapping[str, Tracked], announced: Iterable[Tracked]) -> Iterator[Tracked]:
@@ -141,17 +203,21 @@ def _around(key: str, keys: Sequence[str]) -> tuple[Sequence[str], Sequence[str]
 
 
 def about_to_fire(
-    tracked: Mapping[str, Tracked], judgement: Judgement, now: Now, policy: Policy
-) -> list[Subject]:
-    """What step() would announce as firing."""
-    due = []
+    tracked: Mapping[str, Tracked], judgement: Judgement, now: Now, policy: Policy, of_each: int
+) -> list[Finding]:
+    """What step() would announce as firing: of each domain, so many of its findings at most."""
+    due: list[Finding] = []
+    counts: Counter[str | None] = Counter()
     for finding in judgement.findings:
-        known = tracked.get(finding.subject.key)
+        if counts[finding.subject.domain] >= of_each:
+            continue
+        known = tracked.get(finding.key)
         if known is not None and known.announced and not known.doubtful:
             continue
         before = known or Tracked(finding, State.PENDING, now.wall, now.monotonic)
         if _move(before, finding, now, policy).state is State.FIRING:
-            due.append(finding.subject)
+            due.append(finding)
+            counts[finding.subject.domain] += 1
     return due
 
 
@@ -193,12 +259,10 @@ def next_due(tracked: Mapping[str, Tracked], stepped: Now, policy: Policy) -> fl
     was due by then and did not happen waits for something else (an Unknown that becomes known).
     None: nothing is waiting for time.
     """
-    due = [
-        one.changed + policy.hold
-        for one in tracked.values()
-        if one.state is State.PENDING or not one.present
-    ]
+    due = []
     for one in tracked.values():
+        if one.state is State.PENDING or not one.present:
+            due.append(one.changed + policy.hold)
         if one.state is State.ACKNOWLEDGED:
             acknowledgement = policy.acknowledged(one.finding.subject, stepped.wall)
             if acknowledgement is not None:

@@ -102,11 +102,13 @@ def test_at_no_moment_is_saved_as_announced_what_was_not() -> None:
 
     async def scenario() -> None:
         with between_all_lines_of({"_move_findings", "_announce"}, look):
-            daemon._move_findings()
-            await daemon._announce()
+            await daemon._move_findings({one.key for one in shown})
+            while daemon._unannounced:
+                await daemon._announce()
 
     looks: list[int] = []
-    daemon._latest = (SimpleNamespace(), Judgement({}, map(finding, range(40)), ()))  # type: ignore[assignment]
+    shown = [finding(number) for number in range(40)]
+    daemon._latest = (SimpleNamespace(), Judgement({}, shown, ()))  # type: ignore[assignment]
     run_async(scenario())
     assert set(looks) == set(range(41))
     daemon._save()
@@ -118,12 +120,13 @@ def test_what_the_sink_has_was_announced_before_what_is_still_to_be() -> None:
     first, again = firing(1), firing(1, since=1e9 + 60)
     key = first.finding.subject.key
     outside.untold = [replace(first, state=State.RESOLVED, present=False)]
-    outside.daemon._unannounced.append(again)
+    outside.daemon._unannounced.extend([again])
     outside.daemon._tracked = {key: again}
     outside.daemon._save()
     assert (outside.saved[key].since, outside.saved[key].announced) == (first.since, True)
     outside.untold = [first]
-    outside.daemon._unannounced[0] = replace(first, state=State.RESOLVED, present=False)
+    outside.daemon._unannounced.pop()
+    outside.daemon._unannounced.extend([replace(first, state=State.RESOLVED, present=False)])
     outside.daemon._tracked = {}
     outside.daemon._save()
     assert outside.saved == {}

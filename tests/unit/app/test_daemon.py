@@ -11,7 +11,7 @@ import pytest
 from lowatch.app import daemon as daemon_module
 from lowatch.app.daemon import SWEEP_EVERY, Daemon
 from lowatch.core.addresses import parse_address
-from lowatch.core.lifecycle import Now, Remembered, Step, Tracked, step
+from lowatch.core.lifecycle import Now, Remembered, Tracked, stepping
 from lowatch.core.policy import Acknowledgement, Policy
 from tests.unit.app.scripted import (
     ScriptedResolver,
@@ -218,11 +218,11 @@ def test_a_poll_that_sees_nothing_new_costs_no_more_than_itself(monkeypatch: pyt
     """Five a second for as long as something is missing; to step 20,000 findings takes 60 ms."""
     steps = list[float]()
 
-    def stepping(*arguments: Any) -> Step:
+    def noted(*arguments: Any) -> Any:
         steps.append(asyncio.get_running_loop().time() - START)
-        return step(*arguments)
+        return stepping(*arguments)
 
-    monkeypatch.setattr(daemon_module, "step", stepping)
+    monkeypatch.setattr(daemon_module, "stepping", noted)
     told([(5.0, Story.listener_gone)], 29.0)
     # It came, it went, and it had lasted; between them and the next sweep were a hundred polls.
     assert len(steps) <= 5
@@ -239,7 +239,7 @@ def test_flapping_says_nothing() -> None:
 )
 def test_pending_and_then_unknown_waits_without_spinning(unknown: Callable[[Story], Any]) -> None:
     """Its hold ends while it cannot be judged: nothing is due until that is over."""
-    story = told([(5.0, Story.listener_gone), (6.0, unknown)], 1_000.0)
+    story = told([(5.0, Story.listener_gone), (6.0, unknown)], 100.0)
     assert story.said == []
     assert len(story.audits) < 50
 

@@ -305,7 +305,8 @@ class TestInDoubt:
         assert life.judged(GONE, 1 + HOLD) == "RESOLVED"
 
     def test_it_is_about_to_fire(self) -> None:
-        assert about_to_fire(revive(self.DOUBTFUL, at(0)), SHOWS, at(1), PLAIN) == [SUBJECT]
+        (due,) = about_to_fire(revive(self.DOUBTFUL, at(0)), SHOWS, at(1), PLAIN, 9)
+        assert due.subject == SUBJECT
 
     def test_while_it_waits_to_be_told_again_it_is_in_doubt(self) -> None:
         after, announcements = step(revive(self.DOUBTFUL, at(0)), SHOWS, at(1), PLAIN)
