@@ -402,3 +402,25 @@ def test_a_nic_without_an_address_is_found_by_those_of_others(
     netns.ip("addr del 198.51.100.1/24 dev eth0")
     netns.ip("route add 203.0.113.0/24 dev eth0")
     assert audit(WWW).finding("arp-leak")["fix"] == []
+
+
+def test_the_routes_that_go_with_the_last_address(netns: Netns, nic: Netns, tmp_path: Path) -> None:
+    """AnyIP vanishes with the last IPv4 address of lo, without an event; what is served there, too."""
+    for command in (
+        "addr add 192.0.2.10/32 dev lo",
+        "addr del 127.0.0.1/8 dev lo",
+        "route add local 192.0.2.11 dev lo",
+    ):
+        netns.ip(command)
+    netns.listener("192.0.2.11", 80)
+    with ExitStack() as stack:
+        with nic.entered():
+            knot = stack.enter_context(Knot({"example.com": ZONE}, host=NEIGHBOUR))
+        text = configuration(knot, f'domains = ["{WWW}:80", "{API}:80"]')
+        orphan = check(tmp_path, text).finding("orphan-vip")
+        assert orphan["fix"] == []
+        assert "with its last address lo loses the route 192.0.2.11/32" in orphan["advice"]
+        netns.ip("addr add 127.0.0.1/8 dev lo")
+        mend(netns, check(tmp_path, text).finding("orphan-vip")["fix"])
+        assert check(tmp_path, text).findings() == []
+    netns.sockets.connect("192.0.2.11", 80)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lowatch.core.findings import Finding, Kind, Subject, Undecided
+from lowatch.core.listeners import Listener
 from lowatch.core.policy import Domain
 from lowatch.core.snapshot import DomainView
 from lowatch.core.verdicts import JudgedEndpoint, Verdict
@@ -47,5 +48,11 @@ def backlogged_vip(
                 f"{resolution(endpoint)}, where the listener"
                 f"{owner} on {endpoint.port} accepts nothing: {listener.queued} connections wait in a "
                 f"queue for {listener.backlog}, and new ones time out",
-                (f"systemctl restart {listener.unit}",) if listener.unit else (),
+                advice=_advice(listener),
             )
+
+
+def _advice(listener: Listener) -> str:
+    """A restart would end it, and whatever else the unit serves: nothing that lowatch may call a fix."""
+    whose = listener.unit or "the process"
+    return f"see what {whose} waits for; to restart it drops the connections that it has"
