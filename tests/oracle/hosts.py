@@ -10,7 +10,7 @@ import socket
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_interface
+from ipaddress import ip_interface, ip_network
 from itertools import groupby
 from random import Random
 
@@ -155,12 +155,8 @@ def _addresses(random: Random) -> list[str]:
 def _hold(text: str) -> Holding:
     if text.startswith("route "):
         address = whom(text.removeprefix("route "))
-        return Holding(f"route add local {address} dev lo table local", "lo", address, _alone(address))
+        return Holding(f"route add local {address} dev lo table local", "lo", address, ip_network(address))
     interface = ip_interface(text)
     nodad = " nodad" if interface.version == 6 else ""
-    network = interface.network if interface.version == 4 else _alone(interface.ip)
+    network = interface.network if interface.version == 4 else ip_network(interface.ip)
     return Holding(f"addr add {text} dev lo{nodad}", "lo", interface.ip, network)
-
-
-def _alone(address: IPv4Address | IPv6Address):  # type: ignore[no-untyped-def]
-    return ip_interface(address).network

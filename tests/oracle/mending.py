@@ -42,7 +42,7 @@ class _Clock:
 
 def try_fixes(one: Host, told: Counter[str] | None = None) -> list[str]:
     """What each fix did that it must not, a line each. told: counts fixes, and why there was none."""
-    with _staged(one):
+    with staged(one.world, one.furnish):
         findings = _audit(one)
         neighbours = reached()  # who, when the fix is run, must not remember how to reach this host
     if told is not None:
@@ -53,7 +53,7 @@ def try_fixes(one: Host, told: Counter[str] | None = None) -> list[str]:
 def survey(seed: int, told: Counter[str]) -> None:
     """Count what a plain host is offered, and why nothing."""
     one = host(seed, plain=True)
-    with _staged(one):
+    with staged(one.world, one.furnish):
         told.update(map(_counted, _audit(one)))
 
 
@@ -68,10 +68,6 @@ def trial(seed: int, told: Counter[str] | None = None, *, plain: bool | None = N
         return ""
     where = f"host {seed} (python -m tests.oracle --worlds 0 --fixes 1 --seed {seed}):"
     return "\n".join([where, str(one), *(f"  {line}" for line in lines)])
-
-
-def _staged(one: Host):  # type: ignore[no-untyped-def]
-    return staged(one.world, one.furnish)
 
 
 def _audit(one: Host) -> tuple[Finding, ...]:
@@ -94,7 +90,7 @@ def _printed(findings: Sequence[Finding]) -> list[Printed]:
 
 
 def _try(one: Host, printed: Printed, neighbours: frozenset[str]) -> Iterator[str]:
-    with _staged(one) as opened:
+    with staged(one.world, one.furnish) as opened:
         targets = list(dict.fromkeys(_targets(one, opened)))
         before = meet(opened, targets, frozenset())
         known = {finding.subject.key for finding in _audit(one)}
