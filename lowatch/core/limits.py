@@ -232,6 +232,13 @@ DNS_FULL_BYTES = Limit(
     "20 ms; a response by TCP has room for 10,000 EDNS options",
     lossless=True,
 )
+NAMESERVERS = Limit(
+    "nameservers",
+    64,
+    "nameservers of /etc/resolv.conf",
+    "the others are not asked, which is a problem",
+    "glibc asks the first three; each takes a socket",
+)
 DNS_LOOKUPS = Limit(
     "dns_lookups",
     256,

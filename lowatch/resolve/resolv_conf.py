@@ -6,14 +6,18 @@ import ipaddress
 import os
 import re
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 from lowatch.config.schema import Nameserver
 from lowatch.core.addresses import Address, parse_address
+from lowatch.core.limits import NAMESERVERS
 
 RESOLV_CONF = Path("/etc/resolv.conf")
 
 _DNS_PORT = 53
+_REPORTED = 20
+"""Lines that are told one by one; the others are counted."""
 _COMMENT = re.compile("[#;].*")  # behind an address too, without a space: glibc ends the word there
 # systemd-resolved listens on both, whichever of them resolv.conf names.
 _RESOLVED_STUBS = frozenset({parse_address("127.0.0.53"), parse_address("127.0.0.54")})
@@ -64,9 +68,17 @@ def parse_resolv_conf(text: str, source: str = str(RESOLV_CONF)) -> Nameservers:
                 raise ValueError(f"unknown keyword {keyword!r}")  # noqa: TRY301 - one way out
         except ValueError as error:
             problems.append(f"{source}:{number}: {error}, ignoring the line")
+    if len(problems) > _REPORTED:
+        problems[_REPORTED:] = [f"{source}: and {len(problems) - _REPORTED:,} more such lines"]
     if not servers:
         problems.append(f"{source}: names no nameserver")
-    return replace(options, servers=tuple(servers), problems=tuple(problems))
+    if len(servers) > NAMESERVERS.value:
+        NAMESERVERS.reached()
+        problems.append(
+            f"{source}: names {len(servers):,} nameservers: asking the first {NAMESERVERS.value}"
+        )
+    first = tuple(islice(servers, NAMESERVERS.value))
+    return replace(options, servers=first, problems=tuple(problems))
 
 
 def _parse_nameserver(words: list[str]) -> Nameserver:

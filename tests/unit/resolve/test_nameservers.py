@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from lowatch.config.schema import DnsSettings, Nameserver
 from lowatch.core.addresses import parse_address
+from lowatch.core.limits import NAMESERVERS
 from lowatch.resolve.nameservers import NameserverSource
 from lowatch.resolve.resolv_conf import parse_resolv_conf
 
@@ -73,6 +74,19 @@ def test_all_of_many_nameservers_are_taken_in_their_order() -> None:
     hosts = [f"192.0.2.{number}" for number in range(9, 0, -1)]
     found = parse_resolv_conf("".join(f"nameserver {host}\n" for host in hosts))
     assert [server.host for server in found.servers] == hosts
+
+
+def test_no_more_of_them_are_asked_than_a_number() -> None:
+    text = "".join(f"nameserver 10.0.{number // 256}.{number % 256}\n" for number in range(3000))
+    found = parse_resolv_conf(text, "/r.conf")
+    assert len(found.servers) == NAMESERVERS.value
+    assert found.problems == (f"/r.conf: names 3,000 nameservers: asking the first {NAMESERVERS.value}",)
+
+
+def test_of_many_bad_lines_the_first_are_told_and_the_others_counted() -> None:
+    found = parse_resolv_conf("nameserver 192.0.2.53\n" + "nonsense\n" * 5000, "/r.conf")
+    assert len(found.problems) == 21
+    assert found.problems[-1] == "/r.conf: and 4,980 more such lines"
 
 
 def test_no_timeout_is_a_second() -> None:
