@@ -213,7 +213,7 @@ class Ground:
     def _goes_along(self, held: Held) -> str:
         """Secondary addresses go with their primary one, or are promoted (__inet_del_ifa())."""
         alone = "secondary" in held.flags or self._networks[held.interface, held.prefix] < 2
-        return "" if alone else f"other addresses of {held.prefix} on {held.interface} may go along"
+        return "" if alone else f"the other addresses of {held.prefix} on {held.interface} may go with it"
 
     def _last_address(self, held: Held) -> str:
         """With an interface's last IPv4 address all its IPv4 routes go (fib_disable_ip())."""

@@ -62,13 +62,13 @@ HARMFUL = {
     "its secondary is served": Scene(
         "addr add 192.0.2.10/24 dev lo; addr add 192.0.2.11/24 dev lo",
         f"{WWW}:80 {API}:80",
-        "other addresses of 192.0.2.0/24 on lo may go along",
+        "the other addresses of 192.0.2.0/24 on lo may go with it",
         ("192.0.2.11:80/tcp",),
     ),
     "a secondary would go with the prefix": Scene(
         "addr add 192.0.2.10/24 dev lo; addr add 192.0.2.11/24 dev lo",
         f"{API}:80",
-        "other addresses of 192.0.2.0/24 on lo may go along",
+        "the other addresses of 192.0.2.0/24 on lo may go with it",
         ("192.0.2.11:80/tcp",),
         kind="wide-prefix",
         address="192.0.2.0",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from lowatch.core.addresses import Port, format_address, is_loopback, is_v4
+from lowatch.core.addresses import Address, Port, format_address, is_loopback, is_v4
 from lowatch.core.findings import Action, Change, Finding, Kind, Subject, Undecided
 from lowatch.core.policy import Domain
 from lowatch.core.snapshot import DomainView, LocalAnswer
@@ -26,6 +26,10 @@ def orphan_vip(
         yield Undecided(Kind.ORPHAN_VIP, reason, domain=domain.name, address=address)
     by_address = {local.address: local for local in view.local}
     resolution = resolution_of(view)
+    dead: dict[Address, list[Port]] = {}
+    for endpoint in endpoints:
+        if endpoint.verdict is Verdict.ORPHAN:
+            dead.setdefault(endpoint.address, []).append(endpoint.port)
     for endpoint in endpoints:
         if endpoint.verdict is Verdict.UNKNOWN:
             yield Undecided(
@@ -36,7 +40,8 @@ def orphan_vip(
                 port=endpoint.port,
             )
         elif endpoint.verdict is Verdict.ORPHAN:
-            yield _finding(domain, view, by_address[endpoint.address], endpoint, resolution)
+            local = by_address[endpoint.address]
+            yield _finding(domain, view, local, endpoint, resolution, dead[endpoint.address])
 
 
 def _finding(
@@ -45,16 +50,18 @@ def _finding(
     local: LocalAnswer,
     endpoint: JudgedEndpoint,
     resolution: Resolution,
+    dead: Sequence[Port],
 ) -> Finding:
     siblings = domain.ports if any_of(domain, view) and len(domain.ports) > 1 else ()
     ports = _listed(siblings or (endpoint.port,))
+    missing = _listed(siblings, "or") if siblings else _listed(dead, "and")
     change = _change(local)
     return Finding(
         Subject(Kind.ORPHAN_VIP, endpoint.interface, endpoint.address, domain.name, endpoint.port),
         f"{resolution(endpoint)}, {_where(local)}, but nothing on this host "
         f"listens on {ports}: requests from here fail",
         any_of=siblings,
-        advice=_advice(local, ports, change),
+        advice=_advice(local, missing, change),
         proposed=change,
     )
 
@@ -69,10 +76,10 @@ def _advice(local: LocalAnswer, ports: str, change: Change | None) -> str:
     )
 
 
-def _listed(ports: Sequence[Port]) -> str:
+def _listed(ports: Sequence[Port], word: str = "or") -> str:
     """As in: 80/tcp, 443/tcp or 8443/tcp."""
     *first, last = map(str, ports)
-    return f"{', '.join(first)} or {last}" if first else last
+    return f"{', '.join(first)} {word} {last}" if first else last
 
 
 def _where(local: LocalAnswer) -> str:

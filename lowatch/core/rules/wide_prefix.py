@@ -18,7 +18,7 @@ from lowatch.core.snapshot import Snapshot
 _NAMES_SHOWN = 3
 
 
-def wide_prefix(snapshot: Snapshot, _policy: Policy) -> Iterable[Finding | Undecided]:
+def wide_prefix(snapshot: Snapshot, policy: Policy) -> Iterable[Finding | Undecided]:
     if isinstance(snapshot.prefixes, Unknown):
         yield Undecided(Kind.WIDE_PREFIX, snapshot.prefixes.reason)
         return
@@ -29,6 +29,7 @@ def wide_prefix(snapshot: Snapshot, _policy: Policy) -> Iterable[Finding | Undec
         for answer in view.local
         if answer.held is None
     ]
+    complete = not (snapshot.unresolved or snapshot.crowded or policy.left_out)
     for local in snapshot.prefixes.value:
         if local.prefix in (LOOPBACK_V4, LOOPBACK_V6):
             continue
@@ -40,7 +41,7 @@ def wide_prefix(snapshot: Snapshot, _policy: Policy) -> Iterable[Finding | Undec
                 prefixlen=local.prefix.length,
             ),
             f"{_cause(local)} makes {_count(local)} addresses local to this host"
-            f"{_shadowed(strays, local.prefix, complete=not (snapshot.unresolved or snapshot.crowded))}",
+            f"{_shadowed(strays, local.prefix, complete=complete)}",
             proposed=_change(local),
         )
 

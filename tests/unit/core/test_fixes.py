@@ -204,7 +204,7 @@ def test_secondaries() -> None:
     first, second = held(VIP, 24), held("192.0.2.11", 24, flags=("secondary",))
     local24 = Route(parse_prefix("192.0.2.0/24"), "local", ("lo",), 255, first.address, by_kernel=True)
     assert removal(first, second, routes=(local24,)) == (
-        "other addresses of 192.0.2.0/24 on lo may go along"
+        "the other addresses of 192.0.2.0/24 on lo may go with it"
     )
     assert removal(second, first, routes=(local24,)) == "the local route 192.0.2.0/24 covers it too"
     on_dummy = [one._replace(interface="dummy0") for one in (first, second)]

@@ -161,8 +161,8 @@ def test_the_first_advice_is_to_bring_the_service_back() -> None:
     assert {one.advice for one in findings} == {"start what serves 80/tcp or 443/tcp on 192.0.2.10"}
     findings, _ = split(judged(silent, domain(any_of=False)))
     assert [one.advice for one in findings] == [
-        "start what serves 80/tcp on 192.0.2.10",
-        "start what serves 443/tcp on 192.0.2.10",
+        "start what serves 80/tcp and 443/tcp on 192.0.2.10",
+        "start what serves 80/tcp and 443/tcp on 192.0.2.10",
     ]
     loopback = view(local(LOOPBACK, *seen(("80", None)), held=held("127.0.0.1", 8)))
     assert only_finding(judged(loopback)).advice == (

@@ -147,3 +147,8 @@ def test_black_hole() -> None:
 def test_unknown_black_holes_are_undecided() -> None:
     found = list(black_hole_prefix(snapshot(black_holes=DEAF), Policy()))
     assert found == [Undecided(Kind.BLACK_HOLE_PREFIX, DEAF.reason)]
+
+
+def test_nobody_is_said_not_to_be_shadowed_where_names_were_left_out() -> None:
+    found = wide_prefix(snapshot(prefixes=Known((wide("192.0.2.0/24"),))), Policy(left_out=True))
+    assert only_finding(found).message.endswith(" makes 256 addresses local to this host")
