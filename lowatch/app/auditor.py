@@ -85,6 +85,8 @@ class Auditor:
         prefixes, sockets = self._marked_prefixes, self._marked_sockets
         self._marked, self._marked_all = set(), False
         self._marked_prefixes, self._marked_sockets = set(), set()
+        # Where ports and sources matter, a route to one address is everybody's.
+        everything = everything or (bool(prefixes) and self._host.courses_differ)
         if prefixes:
             marked |= self._resolver.inside(prefixes)
         expects = self._domains.expects

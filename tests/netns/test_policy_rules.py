@@ -96,6 +96,25 @@ def test_rules_that_come_and_go(netns: Netns, knot: Knot, tmp_path: Path) -> Non
         assert daemon.verdict(WWW, 443) == "served"
 
 
+def test_the_route_to_the_source_goes(netns: Netns, tmp_path: Path) -> None:
+    """Its clients come from another address, to which nothing leads back then."""
+    netns.ip("-6 rule add pref 100 lookup local")
+    netns.ip("-6 rule del pref 0")
+    netns.ip("link add vip0 type bridge")
+    netns.batch(["link set vip0 up", "addr add 2001:db8::11/128 dev vip0 nodad"])
+    netns.ip("route add local 2001:db8::10 dev lo table local")
+    netns.ip("-6 rule add pref 50 to 2001:db8::99 lookup 77")
+    netns.listener("2001:db8::10", 80, freebind=True)
+    with (
+        Knot({"example.com": "www AAAA 2001:db8::10"}) as knot,
+        Daemon(tmp_path, configuration(knot, f'domains = ["{WWW}:80"]')) as daemon,
+    ):
+        daemon.until(lambda: daemon.verdict(WWW) == "served")
+        netns.ip("-6 route del local 2001:db8::11 dev vip0 table local")
+        assert met("2001:db8::10", 80) == "silence"
+        daemon.until(lambda: daemon.verdict(WWW) == "filtered")
+
+
 @pytest.mark.parametrize(("address", "reached"), [("10.9.9.9", False), ("2001:db8:9::9", True)])
 def test_an_address_that_is_local_only_outside_table_local(
     netns: Netns, tmp_path: Path, address: str, reached: bool

@@ -58,7 +58,8 @@ class _Judge:
                 return True
             case "filtered":  # a datagram arrives, though its reply does not; a bound device leads it back
                 by_device = outcome.taker is not None and outcome.taker.spec.device is not None
-                return met is not Met.TAKEN or target.protocol == "udp" or by_device
+                excused = target.protocol == "udp" or by_device or target in self._filters
+                return met is not Met.TAKEN or excused
             case "unknown":
                 siblings = PORTS[name] if name in ANY_OF else (target[1:],)
                 return any(self._cannot_be_known(Target(target.address, *port)) for port in siblings)

@@ -131,6 +131,7 @@ class Scene:
             self._netns.run(*command.split())
             for command in (
                 "ip -br address",
+                "ip -6 route show table main",
                 "ip rule",
                 "ip -6 rule",
                 "ip route show table all type local",
