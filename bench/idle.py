@@ -21,6 +21,8 @@ from .report import Row
 
 TTL = 300
 SECONDS = 60
+SETTLING = 75.0
+"""Seconds after which getaddrinfo has been asked once about whom that leads here, or has cost its share."""
 ZONE = "bench.example"
 PEER = "prometheus-node-exporter"
 _PEER_PORT = 9100
@@ -129,7 +131,7 @@ def _settled_daemon(count: int, folder: Path, stack: ExitStack) -> Running:
     daemon.until_answering("/-/ready")
     daemon.scraper.close()
     knot.replace(ZONE, _records([TTL] * count))
-    time.sleep(count / float(__import__("os").environ.get("SETTLE", "100")))
+    time.sleep(SETTLING)
     return daemon
 
 

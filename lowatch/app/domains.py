@@ -300,7 +300,7 @@ class Domains:
             asked = _here(expected, courses)
         listeners = self._host.listeners(asked)
         seen = _Seen(look, answers, candidates, deliveries, places, expected, courses, asked, listeners)
-        if not (known and listeners is known.listeners and self._settled(names)):
+        if not (known and listeners == known.listeners and self._settled(names)):
             await self._take_all(names, seen, look)
         self.progress += 1
         return seen

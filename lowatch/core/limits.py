@@ -320,10 +320,10 @@ ROUTES_LISTED = Limit(
 )
 KERNEL_ANSWERS_KEPT = Limit(
     "kernel_answers_kept",
-    1 << 14,
+    1 << 15,
     "questions of one sort to the kernel whose last answer is kept",
     "those not asked for longest are forgotten, and read again",
-    "10,000 endpoints, and their changes; 400 bytes each",
+    "10,000 names of two ports, and their changes; 400 bytes each; fewer, and each sweep reads all again",
     lossless=True,
 )
 CGROUPS = Limit(
