@@ -223,7 +223,10 @@ class JournalSink:
             if not self._send_first():
                 break
         else:
-            self._socket.await_room(self._flush)
+            if self._enabled:
+                self._socket.await_room(self._flush)
+            else:
+                self._loop.call_soon(self._flush)
             return
         if not self._queue:
             self._socket.await_nothing()

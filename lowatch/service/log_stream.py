@@ -21,7 +21,7 @@ from lowatch.core.limits import LOG_QUEUE_BYTES
 FINDINGS = "findings"
 """The attribute of a record that has the findings it announces."""
 
-_PATIENCE_AT_CLOSE = 1.0
+_PATIENCE_AT_CLOSE = 0.5
 """Seconds that whoever reads stderr gets for the last lines."""
 
 

@@ -13,10 +13,11 @@ import pytest
 from lowatch.core.lifecycle import Now, State, Tracked, revive
 from lowatch.core.limits import INTENT_BYTES
 from lowatch.service import journal
+from lowatch.service.journal import JournalSink
 from lowatch.service.state import StateFile
 from tests.support.aio import run_async
 
-from .fake_journald import Journald, Sink, alarm
+from .fake_journald import NOW, Journald, Sink, alarm
 
 
 def files(directory: Path) -> list[str]:
@@ -172,3 +173,26 @@ def test_what_waited_while_the_state_was_saved_is_written_down_again(tmp_path: P
         journald.disappear()
 
     run_async(scenario())
+
+
+def test_without_a_journal_all_are_shown_once_they_are_written_down(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario() -> None:
+        disk = Disk()
+        sink = JournalSink(asyncio.get_running_loop(), enabled=False, intents=disk)
+        for number in range(300):
+            sink.announce(alarm(number), NOW)
+        await asyncio.sleep(0.1)
+        assert caplog.messages == []
+        assert len(sink.untold) == 300
+        disk.free.set()
+        async with asyncio.timeout(60):
+            while len(caplog.messages) < 300:
+                await asyncio.sleep(0.01)
+        assert sink.untold == []
+        assert len({one.finding.subject.domain for one in disk.taken}) == 300
+        sink.close()
+
+    with caplog.at_level("INFO"):
+        run_async(scenario(), 120)
