@@ -76,6 +76,7 @@ def configs(draw: st.DrawFn) -> Config:
             hold=draw(st.one_of(st.just(0.0), durations)),
             probe=draw(st.booleans()),
             acknowledgements=tuple(draw(st.lists(acknowledgements(), max_size=4))),
+            ports=frozenset(default_ports),
         ),
         dns=DnsSettings(
             nameservers=draw(
