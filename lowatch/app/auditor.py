@@ -8,11 +8,13 @@ that leads elsewhere may be marked as often as its answer changes: nothing is lo
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from math import inf
 from typing import NamedTuple
 
 from lowatch.core.addresses import Address, Prefix, is_loopback
 from lowatch.core.arp import NOBODY, Arp
+from lowatch.core.findings import Subject
 from lowatch.core.held import BlackHole, LocalPrefix
 from lowatch.core.judgement import DomainJudgement, Judgement, judge
 from lowatch.core.limits import NAMES_LISTED
@@ -24,7 +26,7 @@ from lowatch.core.snapshot import DomainView, Problem, Snapshot
 from lowatch.core.views import unsure
 
 from .absent import AbsentInterfaces
-from .collect import Holders, ask_arp, ask_black_holes, ask_prefixes
+from .collect import Holders, ask_arp, ask_black_holes, ask_prefixes, place
 from .domains import Domains, Look
 from .ports import Clock, Host, Prober, Resolver
 from .surroundings import FixesWeighed
@@ -88,14 +90,15 @@ class Auditor:
         # Where ports and sources matter, a route to one address is everybody's.
         everything = everything or (bool(prefixes) and self._host.courses_differ)
         if prefixes:
-            marked |= self._resolver.inside(prefixes)
+            marked |= self._resolver.inside(prefixes) | self._domains.recalled.names
         expects = self._domains.expects
         anywhere = {number for address, number in sockets if address is None}
         if anywhere:
             marked.update(name for name in self._domains.views if expects(name, anywhere))
         for address, number in sockets:
             if address is not None:
-                marked.update(name for name in self._resolver.at(address) if expects(name, {number}))
+                names = (*self._resolver.at(address), *self._domains.recalled.names)
+                marked.update(name for name in names if expects(name, {number}))
         return marked, everything
 
     @property
@@ -155,6 +158,10 @@ class Auditor:
         """Ask again who serves the endpoints that are not well; mark the domains where that changed."""
         self._marked |= self._domains.poll()
 
+    def recall(self, subjects: Iterable[Subject]) -> None:
+        """What was orphaned when the last run ended is looked at also while DNS says nothing of it."""
+        self._domains.recalled.remember(subjects)
+
     # What connects meet.
 
     @property
@@ -189,14 +196,15 @@ class Auditor:
     # Auditing.
 
     async def audit(
-        self, tracked: Collection[str] = (), patience: float = inf
+        self, tracked: Collection[str] = (), patience: float = inf, orphans: Collection[Address] = ()
     ) -> tuple[Snapshot, Judgement]:
         """Look at all that was marked, and judge the whole.
 
         tracked: the domains of views-disagree findings. Whether they are over may have to stay open even
         where nothing that is known leads here any more. patience: seconds after which the rest stays marked
         for the next audit: what was marked by name comes before a sweep, domains of few addresses before
-        those of many.
+        those of many. orphans: addresses of orphan-vip findings whose domains have no answer: are they this
+        host's still?
         """
         marked, everything = self._take_marks()
         self._look_at_host(everything)
@@ -218,9 +226,17 @@ class Auditor:
         if not everything or patience < inf:
             self._marked |= await self._domains.look_at(marked, look, is_over)
         await self._domains.sweep_on(look, is_over)
-        snapshot = self._snapshot(look, tracked)
+        snapshot = replace(self._snapshot(look, tracked), elsewhere=self._elsewhere(orphans))
         judgement = judge(snapshot, self._policy, self._shown.judged, self._shown.eventful)
         return await self._fixes.weigh(snapshot, judgement, self._policy)
+
+    def _elsewhere(self, addresses: Collection[Address]) -> frozenset[Address]:
+        """Those that are not delivered to a watched interface."""
+        asked = tuple(dict.fromkeys(addresses))
+        deliveries = zip(asked, self._host.deliveries(asked), strict=True) if asked else ()
+        return frozenset(
+            one for one, met in deliveries if place(self._host, self._holders, one, met) is None
+        )
 
     def _look_at_host(self, everything: bool) -> None:
         self._host.refresh()

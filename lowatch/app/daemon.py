@@ -12,7 +12,7 @@ from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence, Se
 from itertools import count
 from typing import NamedTuple, Protocol, TypeVar
 
-from lowatch.core.addresses import Port
+from lowatch.core.addresses import Address, Port
 from lowatch.core.audit import Audit, summarise
 from lowatch.core.findings import Finding, Kind, Subject
 from lowatch.core.held import may_hold_ipv6
@@ -97,6 +97,7 @@ class Daemon:
         self._store = store
         self._meter = meter
         self._tracked: Mapping[str, Tracked] = revive(store.load(), clock.now())
+        auditor.recall(one.finding.subject for one in self._tracked.values())
         self._stepped = clock.now()
         self._findings_due: float | None = None
         """When one of them moves on by the mere passing of time."""
@@ -262,7 +263,7 @@ class Daemon:
         started = self._clock.now().monotonic
         not_well = self._auditor.not_well_changes
         self._follow_ports()
-        snapshot, judgement = await self._auditor.audit(self._disputed(), _PATIENCE)
+        snapshot, judgement = await self._auditor.audit(self._disputed(), _PATIENCE, self._left_open())
         ended = self._clock.now().monotonic
         self._meter.audited(ended - started)
         if self._auditor.not_well_changes != not_well:
@@ -286,6 +287,16 @@ class Daemon:
         """The domains of the views-disagree findings that are tracked."""
         subjects = (one.finding.subject for one in self._tracked.values())
         return {one.domain for one in subjects if one.kind is Kind.VIEWS_DISAGREE and one.domain}
+
+    def _left_open(self) -> set[Address]:
+        """The addresses of the orphan-vip findings whose domains have no answer now."""
+        unresolved = self._resolver.unresolved()
+        subjects = (one.finding.subject for one in self._tracked.values()) if unresolved else ()
+        return {
+            one.address
+            for one in subjects
+            if one.kind is Kind.ORPHAN_VIP and one.domain in unresolved and one.address
+        }
 
     async def _confirm_and_move(self) -> None:
         """An orphan fires only after one more connect: the one by which it was found may be long ago.

@@ -25,6 +25,7 @@ from lowatch.core.views import all_given
 from .collect import Holders, Place, build_view, expected_endpoints, place
 from .ports import Clock, Host, Prober, Resolver
 from .probes import Probe, Probes, Served
+from .recalled import Recalled
 from .slices import Slice, Slices
 
 _SLICE = 256
@@ -122,6 +123,7 @@ class Domains:
         self._taken_since: set[str] = set()
         self.version = 0
         """Grows whenever any view is replaced."""
+        self.recalled = Recalled()
         self._unswept: deque[Slice[_Seen]] = deque()
         self.progress = 0
         """Grows with every slice that was looked at."""
@@ -269,12 +271,16 @@ class Domains:
         return left
 
     def _answers(self, names: Iterable[str]) -> dict[str, Answer]:
-        return {name: self._resolver.answer(name) for name in names}
+        return {name: self._answer(name) for name in names}
+
+    def _answer(self, name: str) -> Answer:
+        answer = self._resolver.answer(name)
+        return self.recalled.answer(answer) if name in self.recalled else answer
 
     def that_lead_here(self) -> set[str]:
         """The domains with an address that may be local; any address may, where the tables lack rows."""
         local = self._host.local_prefixes()
-        return self._resolver.inside(EVERYWHERE if local is None else local)
+        return self._resolver.inside(EVERYWHERE if local is None else local) | self.recalled.names
 
     async def _look_at(self, given: Mapping[str, Answer], look: Look, known: _Seen | None) -> _Seen:
         """Ask everything anew; where all that comes back is what is known, the views stay."""
@@ -373,9 +379,15 @@ class Domains:
     ) -> Iterator[tuple[str, Endpoint]]:
         for name in names:
             if name in self._not_well:
+                not_well = frozenset(self._not_well[name])
                 for judged in self.judged[name].endpoints:
                     endpoint = Endpoint(judged.address, judged.port)
-                    if judged.verdict is Verdict.ORPHAN and endpoint not in probes:
+                    doubtful = judged.verdict is Verdict.ORPHAN or (
+                        judged.verdict is Verdict.UNKNOWN
+                        and judged.listener is None
+                        and endpoint in not_well
+                    )
+                    if doubtful and endpoint not in probes:
                         yield name, endpoint
 
     def _take(
@@ -392,7 +404,7 @@ class Domains:
         view = build_view(
             domain, answer, seen.places, listeners, probes, look.holders, look.hostname, seen.no_way_back
         )
-        not_well = self._not_well.get(name, ())
+        not_well = (*self._not_well.get(name, ()), *self.recalled.endpoints(name))
         self._drop(name)
         if view is not None:
             self._keep(name, view, judge_domain(domain, view, loopback_up=look.loopback_up), not_well)

@@ -64,7 +64,7 @@ class OrphanValues:
             if endpoint.verdict is not Verdict.UNKNOWN:
                 found[key] = int(endpoint.verdict is Verdict.ORPHAN)
             elif key in self.values:
-                found[key] = self.values[key]
+                found[key] = 0 if endpoint.is_no_orphan else self.values[key]
         return found
 
     def _kept(self, name: str, undecided: Set[Address], snapshot: Snapshot) -> dict[OrphanKey, int]:
@@ -74,7 +74,12 @@ class OrphanValues:
         found = {
             key: self.values[key]
             for key in known
-            if key.address in undecided or (key in self._revived and (a if is_v4(key.address) else aaaa))
+            if key.address in undecided
+            or (
+                key in self._revived
+                and (a if is_v4(key.address) else aaaa)
+                and key.address not in snapshot.elsewhere
+            )
         }
         self._revived.difference_update(key for key in known if key not in found)
         return found

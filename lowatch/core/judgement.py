@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from .addresses import family_name, is_v4
+from .addresses import Address, Port, family_name, is_v4
 from .answers import OtherView
 from .findings import Finding, Kind, Subject, Undecided
 from .policy import Domain, Policy
@@ -36,23 +36,30 @@ class Judgement:
         undecided: Iterable[Undecided],
         unresolved: Mapping[str, tuple[str, str]] = _NONE,
         unsure: Mapping[str, OtherView] = _NONE,
+        elsewhere: Set[Address] = frozenset(),
     ) -> None:
-        """unresolved, unsure: as a Snapshot has them; a domain need not have a view to be among them."""
+        """unresolved, unsure, elsewhere: as a Snapshot has them; a domain need not have a view for that."""
         self.domains = domains
-        self._unresolved, self._unsure = unresolved, unsure
+        self._unresolved, self._unsure, self._elsewhere = unresolved, unsure, elsewhere
+        self._no_orphans: dict[str, Set[tuple[Address, Port]]] = {}
         self.findings: tuple[Finding, ...] = tuple(findings)
         self.undecided: tuple[Undecided, ...] = tuple(undecided)
         self._scopes = {(u.kind, u.domain, u.address or u.family, u.port) for u in self.undecided}
 
     def with_findings(self, findings: Iterable[Finding]) -> Judgement:
         """The same, with these findings in place of its own."""
-        return Judgement(self.domains, findings, self.undecided, self._unresolved, self._unsure)
+        return Judgement(
+            self.domains, findings, self.undecided, self._unresolved, self._unsure, self._elsewhere
+        )
 
     def is_undecided(self, subject: Subject) -> bool:
         """Whether some Undecided agrees with the subject in every field that it gives.
 
-        Or its domain has no answer, and might lead there as well as not.
+        Or its domain has no answer, and might lead there as well as not. That an endpoint is served, or its
+        address not this host's, is known all the same: it is no orphan, wherever the domain leads.
         """
+        if subject.kind is Kind.ORPHAN_VIP and self._is_no_orphan(subject):
+            return False
         kind, domain, address, port = subject.kind, subject.domain, subject.address, subject.port
         family = None if address is None else family_name(address)
         return self._has_no_answer(subject) or any(
@@ -65,6 +72,17 @@ class Judgement:
                 (kind, domain, address, port),
             )
         )
+
+    def _is_no_orphan(self, subject: Subject) -> bool:
+        domain, address, port = subject.domain, subject.address, subject.port
+        if domain is None or address is None or port is None:
+            return False
+        if domain not in self._no_orphans:
+            judged = self.domains.get(domain)
+            self._no_orphans[domain] = {
+                (one.address, one.port) for one in (judged.endpoints if judged else ()) if one.is_no_orphan
+            }
+        return address in self._elsewhere or (address, port) in self._no_orphans[domain]
 
     def _has_no_answer(self, subject: Subject) -> bool:
         domain, address = subject.domain, subject.address
@@ -120,6 +138,7 @@ def judge(
         (*(u for one in telling for u in one.undecided), *undecided),
         snapshot.unresolved,
         snapshot.unsure,
+        snapshot.elsewhere,
     )
 
 

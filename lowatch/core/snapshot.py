@@ -90,6 +90,8 @@ class Snapshot:
     domains: those that lead here in some view, or may do so; of the others nothing can follow.
     referenced: the held addresses that some domain leads to, in any view.
     unresolved: the domains whose answer is unknown, and why the A and the AAAA are ("" where known).
+    elsewhere: of the addresses that were asked about beside, those that are not delivered here, or not by a
+    watched interface.
     crowded: the domains with more addresses, or SRV records, than are looked at: how many more.
     unsure: of the domains that were asked about by name, those of which an other view is not known.
     arp: how the NICs do ARP; not asked where no IPv4 address is held that it could be about.
@@ -111,6 +113,7 @@ class Snapshot:
     domains: Mapping[str, DomainView] = field(default_factory=dict)
     referenced: frozenset[Address] = frozenset()
     unresolved: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    elsewhere: frozenset[Address] = frozenset()
     crowded: Mapping[str, int] = field(default_factory=dict)
     unsure: Mapping[str, OtherView] = field(default_factory=dict)
     service_ports: frozenset[Port] = frozenset()

@@ -41,6 +41,11 @@ class JudgedEndpoint(NamedTuple):
     reason: str = ""
     view: View = View.DNS
 
+    @property
+    def is_no_orphan(self) -> bool:
+        """Whether it is known to be none, whatever else is unknown: somebody is there."""
+        return self.verdict not in (Verdict.ORPHAN, Verdict.UNKNOWN) or self.listener is not None
+
 
 class OrphanKey(NamedTuple):
     """The labels of one series of lo_orphan_vip."""
@@ -144,7 +149,10 @@ def _judge_alone(
 
 
 def judge_endpoints(domain: Domain, view: DomainView, *, loopback_up: bool) -> tuple[JudgedEndpoint, ...]:
-    """All endpoints of a domain. An UNKNOWN answer makes those of its family UNKNOWN."""
+    """All endpoints of a domain. An UNKNOWN answer makes those of its family UNKNOWN that are not fine.
+
+    Whether the domain still leads there is not known then; that it would be served there is.
+    """
     endpoints: list[JudgedEndpoint] = []
     for local in view.local:
         endpoints += judge_address(domain, view, local, loopback_up=loopback_up)
@@ -153,7 +161,7 @@ def judge_endpoints(domain: Domain, view: DomainView, *, loopback_up: bool) -> t
     unknowns = view.answer.unknowns
     return tuple(
         endpoint._replace(verdict=Verdict.UNKNOWN, reason=unknowns[family])
-        if (family := family_name(endpoint.address)) in unknowns
+        if (family := family_name(endpoint.address)) in unknowns and endpoint.verdict not in FINE
         else endpoint
         for endpoint in endpoints
     )

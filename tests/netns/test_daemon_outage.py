@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.support.daemon import Daemon, configuration
 from tests.support.dns_server import Knot
 from tests.support.netns import Netns
@@ -67,3 +69,56 @@ def test_ten_thousand_names_outlive_their_nameserver(netns: Netns, tmp_path: Pat
             (after,) = daemon.findings()
             assert after == before
             assert daemon.announced("orphan-vip") == ["firing"]
+
+
+WWW, VIP = "www.example.com", "192.0.2.10"
+
+
+@pytest.mark.parametrize("change", ["served", "removed"])
+@pytest.mark.parametrize("restarted", [True, False])
+def test_in_an_outage_of_dns_an_orphan_ends_that_is_served_or_not_here_any_more(
+    netns: Netns, tmp_path: Path, restarted: bool, change: str
+) -> None:
+    """Its name is unknown; whether somebody listens, and whose the address is, is not."""
+    netns.ip(f"addr add {VIP}/32 dev lo")
+    dns = 'timeout = "200ms"\nmin_ttl = "1s"\nmax_ttl = "1s"\nunknown_after = "1s"'
+    text = 'hold = "0s"\nports = ["80/tcp"]\n' + f'domains = ["{WWW}"]'
+    with (
+        Knot({"example.com": f"www 1 A {VIP}"}) as knot,
+        Daemon(tmp_path, configuration(knot, text, dns=dns), state=True) as daemon,
+    ):
+        daemon.until(lambda: daemon.announced("orphan-vip") == ["firing"])
+        knot.kill()
+        if restarted:
+            daemon.stop()
+            daemon.start()
+        daemon.until(lambda: daemon.metric('lowatch_domains{status="unknown"}') == 1)
+        assert daemon.orphan(WWW) == 1  # nothing that can be observed has changed
+        assert daemon.announced("orphan-vip") == ["firing"]
+        if change == "served":
+            netns.listener(VIP, 80)
+        else:
+            netns.ip(f"addr del {VIP}/32 dev lo")
+        daemon.until(lambda: daemon.announced("orphan-vip") == ["firing", "resolved"])
+        assert daemon.orphan(WWW) == (0 if change == "served" else None)
+        assert daemon.audit()["complete"] is False
+        knot.start()
+
+
+def test_a_listener_that_came_while_nobody_looked_is_seen_though_dns_is_silent(
+    netns: Netns, tmp_path: Path
+) -> None:
+    netns.ip(f"addr add {VIP}/32 dev lo")
+    text = 'hold = "0s"\nports = ["80/tcp", "443/tcp"]\n' + f'domains = ["{WWW}"]'
+    with (
+        Knot({"example.com": f"www 1 A {VIP}"}) as knot,
+        Daemon(tmp_path, configuration(knot, text, dns='timeout = "200ms"'), state=True) as daemon,
+    ):
+        daemon.until(lambda: daemon.announced("orphan-vip") == ["firing"])
+        knot.kill()
+        daemon.stop()
+        netns.listener(VIP, 443)
+        daemon.start()
+        daemon.until(lambda: daemon.announced("orphan-vip") == ["firing", "resolved"])
+        assert set(daemon.orphans().values()) == {0}
+        knot.start()

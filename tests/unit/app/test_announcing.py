@@ -38,7 +38,7 @@ class Outside:
         self.untold: Sequence[Tracked] = ()
         self.saved: Mapping[str, Tracked] = {}
         self.daemon = Daemon(
-            auditor=SimpleNamespace(),  # type: ignore[arg-type]  # none of these is asked here
+            auditor=SimpleNamespace(recall=lambda _: None),  # type: ignore[arg-type]  # none of these is asked here
             host=SimpleNamespace(),  # type: ignore[arg-type]
             resolver=SimpleNamespace(),  # type: ignore[arg-type]
             policy=policy_of(hold=0.0),

@@ -244,7 +244,7 @@ def test_pending_and_then_unknown_waits_without_spinning(unknown: Callable[[Stor
     assert len(story.audits) < 50
 
 
-def test_gone_and_then_unknown_waits_without_spinning() -> None:
+def test_served_and_then_unknown_is_resolved_for_it_is_served_whatever_dns_says() -> None:
     story = told(
         [
             (5.0, Story.listener_gone),
@@ -255,7 +255,8 @@ def test_gone_and_then_unknown_waits_without_spinning() -> None:
         600.0,
     )
     assert [words for _, words in story.said] == ["orphan-vip firing", "orphan-vip resolved"]
-    assert story.said[1][0] == 500.0
+    assert 60.0 <= story.said[1][0] < 80.0
+    assert len(story.audits) < 100
 
 
 def test_an_acknowledgement_expires_and_it_fires_then() -> None:

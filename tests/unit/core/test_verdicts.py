@@ -173,13 +173,13 @@ SECOND = parse_address("192.0.2.20")
         (Status.RESOLVED, Status.RESOLVED, [ORPHAN, SERVED, ORPHAN]),
         (Status.STALE, Status.RESOLVED, [ORPHAN, SERVED, ORPHAN]),
         (Status.STALE, Status.STALE, [ORPHAN, SERVED, ORPHAN]),
-        (Status.UNKNOWN, Status.RESOLVED, [UNKNOWN, UNKNOWN, ORPHAN]),
+        (Status.UNKNOWN, Status.RESOLVED, [UNKNOWN, SERVED, ORPHAN]),
         (Status.RESOLVED, Status.UNKNOWN, [ORPHAN, SERVED, UNKNOWN]),
-        (Status.UNKNOWN, Status.UNKNOWN, [UNKNOWN, UNKNOWN, UNKNOWN]),
+        (Status.UNKNOWN, Status.UNKNOWN, [UNKNOWN, SERVED, UNKNOWN]),
     ],
 )
 def test_uncertain_answers(a: Status, aaaa: Status, verdicts: list[Verdict]) -> None:
-    """Stale is still an answer. Unknown makes unknown what hangs on it: that family's addresses."""
+    """Stale is an answer. Unknown makes unknown what hangs on it: what nobody serves of that family."""
     of = Answer(
         WWW,
         rrset(VIP, SECOND, status=a, reason="" if a is Status.RESOLVED else "SERVFAIL"),

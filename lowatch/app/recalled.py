@@ -1,0 +1,65 @@
+"""Where names led that were orphaned when the last run ended: all that is known of them in a DNS outage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence, Set
+from dataclasses import replace
+
+from lowatch.core.addresses import is_v4
+from lowatch.core.answers import Answer, RRset, Service, Status
+from lowatch.core.findings import Kind, Subject
+from lowatch.core.listeners import Endpoint
+
+
+class Recalled:
+    """Their endpoints, by name, until DNS answers again. So they can be looked at, whatever DNS says."""
+
+    def __init__(self) -> None:
+        self._endpoints: dict[str, dict[Endpoint, None]] = {}
+        self._made: dict[str, tuple[Answer, Answer]] = {}
+
+    def remember(self, subjects: Iterable[Subject]) -> None:
+        for kind, _, address, domain, port, _ in subjects:
+            if kind is Kind.ORPHAN_VIP and domain and address and port:
+                self._endpoints.setdefault(domain, {})[Endpoint(address, port)] = None
+
+    @property
+    def names(self) -> Set[str]:
+        return self._endpoints.keys()
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._endpoints
+
+    def endpoints(self, name: str) -> Sequence[Endpoint]:
+        return tuple(self._endpoints.get(name, ()))
+
+    def answer(self, given: Answer) -> Answer:
+        """With the addresses of then in it, as long as it has none and is unknown; then it forgets them.
+
+        The same object for the same one.
+        """
+        name = given.domain
+        known = self._made.get(name)
+        if known is not None and known[0] is given:
+            return known[1]
+        endpoints = self._endpoints[name]
+        made = replace(
+            given,
+            a=_with(given.a, [one for one in endpoints if is_v4(one.address)]),
+            aaaa=_with(given.aaaa, [one for one in endpoints if not is_v4(one.address)]),
+        )
+        if (made.a, made.aaaa) == (given.a, given.aaaa):
+            del self._endpoints[name]
+            self._made.pop(name, None)
+            return given
+        if given.services is not None:
+            services = (Service(name, port, (address,)) for address, port in endpoints)
+            made = replace(made, services=(*given.services, *services))
+        self._made[name] = given, made
+        return made
+
+
+def _with(rrset: RRset, endpoints: Iterable[Endpoint]) -> RRset:
+    if rrset.status is not Status.UNKNOWN or rrset.addresses:
+        return rrset
+    return replace(rrset, addresses=tuple(sorted({one.address for one in endpoints})))

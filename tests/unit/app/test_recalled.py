@@ -1,0 +1,71 @@
+"""lowatch.app.recalled: what is known of names in an outage is where they led."""
+
+from __future__ import annotations
+
+from lowatch.app.recalled import Recalled
+from lowatch.core.addresses import parse_address, parse_port
+from lowatch.core.answers import Answer, Status
+from lowatch.core.findings import Kind, Subject
+from lowatch.core.verdicts import Verdict
+from tests.unit.app.scripted import Watch, World, at, holds, listens, offers, policy_of, resolves, serves
+
+WWW, XMPP = "www.example.com", "_xmpp._tcp.example.com"
+VIP, VIP6 = parse_address("192.0.2.10"), parse_address("2001:db8::10")
+
+
+def orphan(domain: str = WWW, port: str = "80") -> Subject:
+    return Subject(Kind.ORPHAN_VIP, "lo", VIP, domain, parse_port(port))
+
+
+def recalling(*subjects: Subject) -> Recalled:
+    recalled = Recalled()
+    recalled.remember(subjects)
+    return recalled
+
+
+def test_an_unknown_answer_has_the_addresses_of_then() -> None:
+    recalled, unknown = recalling(orphan()), Answer(WWW)
+    made = recalled.answer(unknown)
+    assert (made.a.status, made.addresses, made.a.reason) == (Status.UNKNOWN, (VIP,), "not asked yet")
+    assert recalled.answer(unknown) is made
+    assert WWW in recalled
+
+
+def test_a_known_one_is_as_it_is_and_ends_it() -> None:
+    recalled = recalling(orphan())
+    known = resolves(WWW, VIP6)
+    assert recalled.answer(known) is known
+    assert WWW not in recalled
+    assert recalled.endpoints(WWW) == ()
+
+
+def test_other_kinds_and_other_names_are_not_remembered() -> None:
+    recalled = recalling(Subject(Kind.IDLE_VIP, "lo", VIP), Subject(Kind.VIEWS_DISAGREE, "lo", VIP, WWW))
+    assert not recalled.names
+
+
+def test_a_service_is_looked_at_where_its_records_led() -> None:
+    """No failure tells what its ports are: those of then are."""
+    world = World({holds("192.0.2.10/32")}, answers={XMPP: offers(XMPP, a="SERVFAIL", aaaa="SERVFAIL")})
+    watch = Watch(world, policy_of(serves("", XMPP)))
+    watch.auditor.recall([orphan(XMPP, port="5222")])
+    _, judgement = watch.sweep()
+    assert [one.verdict for one in judgement.domains[XMPP].endpoints] == [Verdict.UNKNOWN]
+    assert judgement.is_undecided(orphan(XMPP, port="5222"))
+    world.serving[at(VIP, "5222")] = listens(at(VIP, "5222"))
+    watch.auditor.poll()
+    _, judgement = watch.audit()
+    assert [one.verdict for one in judgement.domains[XMPP].endpoints] == [Verdict.SERVED]
+    assert not judgement.is_undecided(orphan(XMPP, port="5222"))
+    assert judgement.findings == ()
+
+
+def test_an_address_that_went_is_no_orphan_and_one_that_cannot_be_asked_about_may_be() -> None:
+    world = World({holds("192.0.2.10/32")}, answers={WWW: resolves(WWW, a="SERVFAIL", aaaa="SERVFAIL")})
+    watch = Watch(world, policy_of(serves("80")))
+    watch.auditor.recall([orphan()])
+    watch.sweep()
+    world.no_route.add(VIP)
+    watch.host.hear()
+    _, judgement = watch.sweep()
+    assert judgement.is_undecided(orphan())
