@@ -191,7 +191,9 @@ class _Sizes:
         self._local: Sequence[Prefix] | None = None
 
     def of(self, route: LocalRoute) -> int | None:
-        """None where that could not be asked."""
+        """None where that could not be asked, or policy rules come first: they may lead any part away."""
+        if self._host.courses_differ:
+            return None
         prefix, key = route.prefix, (route.table, is_v4(route.prefix.address))
         if key not in self._away:
             away = self._host.led_away(key[0], v4=key[1])

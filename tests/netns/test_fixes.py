@@ -424,3 +424,15 @@ def test_the_routes_that_go_with_the_last_address(netns: Netns, nic: Netns, tmp_
         mend(netns, check(tmp_path, text).finding("orphan-vip")["fix"])
         assert check(tmp_path, text).findings() == []
     netns.sockets.connect("192.0.2.11", 80)
+
+
+def test_what_a_rule_leads_away_is_not_counted_for_sure(netns: Netns, tmp_path: Path) -> None:
+    netns.ip("route add local 192.0.2.0/24 dev lo")
+    for command in (
+        "rule add pref 100 lookup local",
+        "rule del pref 0",
+        "rule add pref 50 to 192.0.2.128/25 blackhole",
+    ):
+        netns.ip(f"-4 {command}")
+    wide = check(tmp_path, "").finding("wide-prefix")
+    assert " through lo makes up to 256 addresses local " in wide["message"]
