@@ -164,6 +164,13 @@ STATE_FILE_BYTES = Limit(
     "it is set aside as damaged, and findings begin anew",
     "100,000 findings of 500 bytes",
 )
+STATE_VALUES = Limit(
+    "state_values",
+    5_000_000,
+    "values in the state file: its commas and opening brackets",
+    "it is set aside as damaged, and findings begin anew",
+    "200,000 findings of 20; what is only brackets takes 20 times its size to read",
+)
 INTENT_BYTES = Limit(
     "intent_bytes",
     64 << 20,

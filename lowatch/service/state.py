@@ -22,7 +22,7 @@ from typing import Any
 from lowatch.core.addresses import Port, format_address, host_length, parse_address, parse_port
 from lowatch.core.findings import Finding, Kind, Subject
 from lowatch.core.lifecycle import Remembered, Tracked
-from lowatch.core.limits import STATE_FILE_BYTES
+from lowatch.core.limits import STATE_FILE_BYTES, STATE_VALUES
 from lowatch.files.regular import RefusedFileError, read_regular
 
 from .intents import Intents
@@ -171,6 +171,9 @@ def _record(tracked: Tracked) -> dict[str, Any]:
 
 def _parse(content: bytes) -> list[Remembered]:
     """Raises ValueError saying what is wrong, or RecursionError (json's own)."""
+    if sum(map(content.count, (b",", b"[", b"{"))) > STATE_VALUES.value:
+        STATE_VALUES.reached()
+        raise ValueError(f"it has more than {STATE_VALUES.value:,} values")
     match json.loads(content):
         case {"schema": schema, "findings": list() as records} if schema == SCHEMA:
             parsed = [_parse_record(record) for record in records]

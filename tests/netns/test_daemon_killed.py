@@ -16,7 +16,7 @@ from tests.support.netns import Netns
 
 NAMES = [f"n{number}.example.com" for number in range(6)]
 ADDRESSES = [f"192.0.2.{10 + number}" for number in range(6)]
-KILLS = 8
+KILLS = 6
 _NAME = re.compile(r"\bn\d\.example\.com\b")
 
 

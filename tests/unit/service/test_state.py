@@ -108,6 +108,14 @@ def test_a_file_that_cannot_be_read_is_no_reason_to_die(
     assert "findings.json is damaged: it is a directory, not a regular file; kept as " in message
 
 
+def test_what_is_only_brackets_is_damaged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """json would take a gigabyte for it."""
+    (tmp_path / "findings.json").write_bytes(b"[" + b"[]," * 3_000_000 + b"[]]")
+    assert StateFile(tmp_path).load() == []
+    (message,) = logged(caplog)
+    assert "is damaged: it has more than 5,000,000 values; kept as " in message
+
+
 @contextmanager
 def no_file_longer_than(octets: int) -> Iterator[None]:
     """A write that stops half-way, for real: EFBIG (Python ignores SIGXFSZ)."""
