@@ -70,6 +70,8 @@ def _conclusion(audit: Audit, told: Sequence[Told]) -> tuple[str, Style]:
         unknown = listed(list(_unknown_counts(audit)))
         what = f"{unknown} are unknown" if unknown else "not everything could be observed"
         return f"Incomplete: nothing wrong was found{beside}, but {what}.{also}", Style.YELLOW
+    if not any(audit.statuses.values()):
+        but.append("no name is configured or given, so none was checked")
     if but:
         return f"Nothing wrong was found{beside}; but {listed(but)}.", Style.YELLOW
     accepted = f" but for {count(len(told), 'acknowledged finding')}" if told else ""
@@ -96,8 +98,6 @@ def _verdict_on(active: Sequence[Told]) -> str:
 
 def _what_is_clear(audit: Audit) -> str:
     names = sum(audit.statuses.values())
-    if not names:
-        return f"no names to check, {count(len(audit.held), 'address', 'addresses')} held"
     here = verdicts_of_names(audit.endpoints)
     if not here:
         return f"{count(names, 'name')} checked, none resolves here"

@@ -94,7 +94,9 @@ class TestConclusion:
 
     def test_no_names(self) -> None:
         world = audit(held=clear().held)
-        assert conclusion(world) == "All clear: no names to check, 3 addresses held."
+        assert conclusion(world) == (
+            "Nothing wrong was found; but no name is configured or given, so none was checked."
+        )
 
     def test_clear_but_for_what_is_acknowledged(self) -> None:
         accepted = tracked(Kind.IDLE_VIP, "idle", address="192.0.2.1", state=State.ACKNOWLEDGED)
