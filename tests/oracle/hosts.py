@@ -6,7 +6,9 @@ in both families. n0 may have no address of its own: then packets leave from one
 
 from __future__ import annotations
 
+import select
 import socket
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,6 +18,7 @@ from random import Random
 
 from tests.support.netns import CommandError, Netns
 
+from .clients import LONG
 from .generate import generate
 from .world import Holding, Named, Protocol, Socket, World, whom
 
@@ -73,13 +76,22 @@ def _run(netns: Netns, commands: Iterable[str]) -> None:
             netns.run("ip", *([family] if family else []), "-force", "-batch", "-", stdin=lines)
 
 
-def reached() -> frozenset[str]:
-    """The addresses of the neighbour that answer."""
-    found = set()
-    for address in NEIGHBOURS:
-        with suppress(OSError), socket.create_connection((address, ECHO), timeout=0.3):
-            found.add(address)
+def reached(expected: frozenset[str] = frozenset()) -> frozenset[str]:
+    """The addresses of the neighbour that answer. expected: they are given time, on a busy machine."""
+    found = {address for address in NEIGHBOURS if _answers(address)}
+    deadline = time.monotonic() + LONG
+    while not expected <= found and time.monotonic() < deadline:
+        found |= {address for address in expected - found if _answers(address)}
     return frozenset(found)
+
+
+def _answers(address: str) -> bool:
+    try:
+        socket.create_connection((address, ECHO), timeout=0.3).close()
+    except OSError:
+        select.select([], [], [], 0.01)
+        return False
+    return True
 
 
 def host(seed: int, *, plain: bool | None = None) -> Host:

@@ -100,7 +100,7 @@ def _try(one: Host, printed: Printed, neighbours: frozenset[str]) -> Iterator[st
         taken = frozenset(target for target in targets if before[target].met is Met.TAKEN)
         taken -= _left_to_chance(targets, opened)
         after = meet(opened, targets, taken)
-        lost = neighbours - reached()
+        lost = neighbours - reached(neighbours)
         findings = _audit(one)
     where = f"{printed.finding.subject.key}: {printed.command}"
     if done.returncode:
