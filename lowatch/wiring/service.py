@@ -35,9 +35,7 @@ from lowatch.report.metrics_instruments import Instruments
 from lowatch.report.metrics_text import Format
 from lowatch.report.status import Status
 from lowatch.report.status_line import starting_line, status_line, waits_for
-from lowatch.resolve.hosts import HOST_CONF, HOSTS
-from lowatch.resolve.nsswitch import NSSWITCH_CONF
-from lowatch.resolve.resolv_conf import RESOLV_CONF
+from lowatch.resolve.files import NAME_PATHS
 from lowatch.service.activation import passed_on
 from lowatch.service.control import LIMITS as CONTROL_LIMITS
 from lowatch.service.control import ControlError, control_listening, control_server
@@ -243,7 +241,7 @@ class _Service:
             self._watch.close()
 
     def _watched_paths(self) -> list[Path]:
-        return [HOSTS, NSSWITCH_CONF, HOST_CONF, RESOLV_CONF, *watched_paths(self._config)]
+        return [*NAME_PATHS, *watched_paths(self._config)]
 
     def _files_changed(self) -> None:
         self._engine.files_changed()

@@ -175,6 +175,20 @@ RESOLV_CONFS = [
     "options no-aaaa no-aaaa\noptions use-vc\n",
 ]
 
+SERVICES = ("files dns", "dns files", "dns")
+BY_DNS = {
+    name: Answer(
+        name,
+        RRset(Status.RESOLVED if v4 else Status.NODATA, tuple(map(parse_address, v4))),
+        RRset(Status.RESOLVED if v6 else Status.NODATA, tuple(map(parse_address, v6))),
+    )
+    for name, v4, v6 in (
+        ("both.example.com", ["203.0.113.1"], ["2001:db8::1"]),
+        ("six.example.com", [], ["2001:db8::1"]),
+        ("four.example.com", ["203.0.113.1"], []),
+    )
+}
+
 LISTED = ("found.example.com", "denied.example.com", "failed.example.net")
 """What DNS says of each; /etc/hosts has them all."""
 ABSENT = ("also.example.com", "no.example.com", "fails.example.net")
@@ -208,28 +222,27 @@ def foretell(rules: Rules, name: str) -> Answer:
     return rules.foretell(dns, (parse_address("192.0.2.1"),) if name in LISTED else None)
 
 
-@pytest.mark.parametrize("resolv_conf", RESOLV_CONFS)
-@pytest.mark.parametrize("switch", ["files dns", "dns files", "dns"])
-def test_whether_aaaa_is_asked_for(netns: Netns, tmp_path: Path, resolv_conf: str, switch: str) -> None:
+def test_whether_aaaa_is_asked_for(netns: Netns, tmp_path: Path) -> None:
     """By all of these files: `options no-aaaa` is for the `dns` service alone."""
     zone = "both A 203.0.113.1\nboth AAAA 2001:db8::1\nsix AAAA 2001:db8::1\nfour A 203.0.113.1"
-    by_dns = {"both": ("203.0.113.1", "2001:db8::1"), "six": ("2001:db8::1",), "four": ("203.0.113.1",)}
-    files = {
-        "hosts": b"2001:db8::9 both.example.com\n2001:db8::9 six.example.com\n",
-        "nsswitch.conf": f"hosts: {switch}\n".encode(),
-        "resolv.conf": f"nameserver 127.0.0.1\n{resolv_conf}".encode(),
-    }
-    names = [f"{name}.example.com" for name in by_dns]
+    hosts = b"2001:db8::9 both.example.com\n2001:db8::9 six.example.com\n"
     with Knot({"example.com": zone}, port=53):
-        (answers,) = getaddrinfo(write_etc(tmp_path / "etc", files), names)
-    aaaa = not suppresses_aaaa(files["resolv.conf"].decode())
-    rules = Rules(parse_nsswitch(files["nsswitch.conf"].decode(), resolved_runs=False), aaaa)
-    for name, said in zip(names, by_dns.values(), strict=True):
-        v4, v6 = ([parse_address(one) for one in said if (":" in one) is six] for six in (False, True))
-        rrsets = (RRset(Status.RESOLVED if of else Status.NODATA, tuple(of)) for of in (v4, v6))
-        hosts = (parse_address("2001:db8::9"),) if "four" not in name else None
-        foretold = rules.foretell(Answer(name, *rrsets), hosts)
-        assert sorted(foretold.addresses) == list(answers[name].addresses or ()), name
+        for resolv_conf in RESOLV_CONFS:
+            text = f"nameserver 127.0.0.1\n{resolv_conf}"
+            etc = write_etc(tmp_path / "etc", {"hosts": hosts, "resolv.conf": text.encode()})
+            said = getaddrinfo(
+                etc, list(BY_DNS), [f"hosts: {services}\n".encode() for services in SERVICES]
+            )
+            for services, answers in zip(SERVICES, said, strict=True):
+                switch = parse_nsswitch(f"hosts: {services}\n", resolved_runs=False)
+                rules = Rules(switch, aaaa=not suppresses_aaaa(text))
+                for name, dns in BY_DNS.items():
+                    listed = (parse_address("2001:db8::9"),) if "four" not in name else None
+                    foretold = rules.foretell(dns, listed)
+                    assert sorted(foretold.addresses) == list(answers[name].addresses or ()), (
+                        text,
+                        services,
+                    )
 
 
 def test_without_the_file_hosts_come_first(netns: Netns, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from lowatch.core.findings import Action, Change, Finding, Kind, Subject, Undeci
 from lowatch.core.observed import Unknown
 from lowatch.core.policy import Policy
 from lowatch.core.snapshot import Snapshot
+from lowatch.core.views import is_unheard
 
 
 def idle_vip(snapshot: Snapshot, policy: Policy) -> Iterable[Finding | Undecided]:
@@ -65,6 +66,9 @@ def _doubt(snapshot: Snapshot, policy: Policy) -> str:
         return "some configured names could not be read"
     if snapshot.crowded:
         return f"{next(iter(snapshot.crowded))} has more addresses than are looked at"
+    unheard = next((name for name, other in snapshot.unsure.items() if is_unheard(other)), None)
+    if unheard is not None and unheard not in snapshot.unresolved:
+        return f"where applications get {unheard} is unknown"
     if not snapshot.unresolved:
         return ""
     more = len(snapshot.unresolved) - 1

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from lowatch.core.addresses import parse_port
+from lowatch.core.answers import OtherView, View
 from lowatch.core.findings import Action, Change, Finding, Kind, Severity, Subject, Undecided
 from lowatch.core.held import Held
 from lowatch.core.listeners import Sockets
@@ -159,3 +160,11 @@ def test_a_name_of_more_addresses_than_are_looked_at_may_lead_to_any() -> None:
     reason = f"{WWW} has more addresses than are looked at"
     assert judged(held(VIP), crowded={WWW: 1}) == [Undecided(Kind.IDLE_VIP, reason)]
     assert judged(held(VIP), crowded={WWW: 1}, referenced=frozenset({VIP})) == []
+
+
+def test_a_name_of_which_getaddrinfo_says_nothing_may_lead_to_any() -> None:
+    unheard = {WWW: OtherView(View.GETADDRINFO, None, "Temporary failure")}
+    reason = f"where applications get {WWW} is unknown"
+    assert judged(held(VIP), unsure=unheard) == [Undecided(Kind.IDLE_VIP, reason)]
+    other = {WWW: OtherView(View.DNS, None, "SERVFAIL")}
+    assert judged(held(VIP), unsure=other) == judged(held(VIP))

@@ -201,6 +201,16 @@ def test_only_the_views_are_undecided_where_another_view_is_unknown() -> None:
     assert not judgement.is_undecided(ORPHAN)
 
 
+def test_an_orphan_that_getaddrinfo_may_lead_to_is_undecided_while_that_fails() -> None:
+    """After a restart, say: DNS leads elsewhere, or here to what is served."""
+    unheard = {WWW: OtherView(View.GETADDRINFO, None, "Temporary failure")}
+    elsewhere = judge(snapshot(unsure=unheard), policy_for())
+    assert elsewhere.is_undecided(ORPHAN)
+    served = view(local(VIP, *seen(("80", NGINX))))
+    here = judge(snapshot(unsure=unheard, domains={WWW: served}), policy_for(domain(WWW, "80")))
+    assert not here.is_undecided(ORPHAN)
+
+
 @pytest.mark.parametrize(
     "subject",
     [

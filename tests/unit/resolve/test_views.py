@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from lowatch.core.addresses import Address, Prefix, parse_address, parse_prefix
-from lowatch.core.answers import Answer, OtherView, RRset, Status, View
+from lowatch.core.addresses import Address, Prefix, parse_address, parse_port, parse_prefix
+from lowatch.core.answers import Answer, OtherView, RRset, Service, Status, View
 from lowatch.core.lifecycle import Now
 from lowatch.resolve.files import HOSTS_READ_AT_ONCE, NamePaths
 from lowatch.resolve.getaddrinfo import LookupThread, Seen
+from lowatch.resolve.services import Target
 from lowatch.resolve.views import Views
 from tests.support.aio import run_async
 from tests.support.name_service import no_lookup_left
@@ -408,6 +410,54 @@ def test_what_getaddrinfo_says_is_what_applications_get(etc: Etc, got: tuple[str
         assert (answer.view, set(answer.addresses)) == (GAI, set(addresses(*got)))
         assert answer.others == (OtherView(View.DNS, addresses("203.0.113.1", "2001:db8::1")),)
         assert views.statuses == {Status.RESOLVED if got else Status.NODATA: 1}
+
+    run_async(scenario())
+
+
+def test_what_systemd_resolved_decides_it_decides_while_it_runs(etc: Etc) -> None:
+    """Its socket may stay when it has ended: then nobody listens there."""
+    etc.nsswitch.write_text("hosts: resolve [!UNAVAIL=return] dns\n")
+    etc.hosts.write_text(f"192.0.2.1 {WWW}\n")
+
+    async def scenario() -> None:
+        views = etc.views(GivenDns(resolved(WWW, "203.0.113.1")))
+        async with running(views) as changes:
+            assert views.answer(WWW).addresses == addresses("203.0.113.1")
+            with socket.socket(socket.AF_UNIX) as varlink:
+                varlink.bind(str(etc.resolved))
+                varlink.listen()
+                views.files_changed()
+                await changes.until(lambda: views.answer(WWW).view is View.HOSTS)
+            etc.resolved.touch()
+            views.files_changed()
+            await changes.until(lambda: views.answer(WWW).view is View.DNS)
+
+    run_async(scenario())
+
+
+def test_a_target_of_an_srv_record_is_looked_up_in_the_files(etc: Etc) -> None:
+    etc.hosts.write_text(f"192.0.2.1 {API}\n")
+    etc.seen = {API: Seen(addresses("192.0.2.1"))}
+    port = parse_port("80")
+
+    async def scenario() -> None:
+        dns = GivenDns(Answer(SRV, services=()))
+        views = etc.views(dns, local=lambda: WIDE)
+        async with running(views) as changes:
+            dns.give_service(SRV, Target(API, port, rrset("203.0.113.1"), rrset()))
+            await changes.until(lambda: views.answer(SRV).view is View.HOSTS)
+            answer = views.answer(SRV)
+            assert answer.services == (Service(API, port, addresses("192.0.2.1")),)
+            assert (answer.addresses, answer.others) == (
+                addresses("192.0.2.1"),
+                (OtherView(View.DNS, addresses("203.0.113.1")),),
+            )
+            assert views.at(parse_address("192.0.2.1")) == {SRV}
+            async with asyncio.timeout(5):
+                while API not in etc.looked_up:  # it agrees: nothing tells of that
+                    await asyncio.sleep(0.01)
+            dns.give_service(SRV, Target(WWW, port, rrset("203.0.113.1"), rrset()))
+            assert views.answer(SRV).addresses == addresses("203.0.113.1")
 
     run_async(scenario())
 
