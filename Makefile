@@ -43,8 +43,8 @@ debian13: .venv/.dev ## test the package in a booted Debian 13; needs mmdebstrap
 	@scripts/debian13 $(ARGS)
 
 .PHONY: oracle
-oracle: .venv/.dev ## compare verdicts with real connects in 2,000 random worlds
-	@$(bin)/python -m tests.oracle
+oracle: .venv/.dev ## compare verdicts with real connects in 2,000 random worlds, run each fix of 500
+	@$(bin)/python -m tests.oracle $(ARGS)
 
 .PHONY: walk
 walk: .venv/.dev ## follow the daemon through 500 random changes of a host; ARGS="--seed N --steps 500"
