@@ -43,6 +43,8 @@ _SOON = 0.25
 """Seconds until what could not be finished is tried again."""
 _PATIENCE = 0.02
 """Seconds of looking at what was marked; then it is judged, and told, before the rest is looked at."""
+_BREATH = 0.01
+"""Seconds between turns while alerts wait for theirs: for pages, which take many rounds of the loop."""
 _ANNOUNCED_AT_ONCE = 32
 """Then come whatever else is due, and the others."""
 _GATHER = 0.02
@@ -221,7 +223,7 @@ class Daemon:
 
     def _timer_due(self) -> float:
         if self._unannounced or self._withheld:
-            return self._turned
+            return self._clock.now().monotonic + _BREATH
         due = [self._sweep_at, self._findings_due]
         if self._auditor.marked:
             due.append(self._audit_pace.due)

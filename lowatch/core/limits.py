@@ -204,10 +204,10 @@ RESOLVER_FILE_BYTES = Limit(
 
 ADDRESSES_PER_NAME = Limit(
     "addresses_per_name",
-    128,
+    64,
     "addresses of one name and type that are looked at",
     "a problem of the name, which is incomplete; those that this host has are looked at first",
-    "a response of 1,232 bytes has room for 72, and no client tries more than a few",
+    "about what a response of 1,232 bytes has room for (72); no client tries more than a few",
 )
 ADDRESSES_PER_TARGET = Limit(
     "addresses_per_target",
