@@ -123,7 +123,7 @@ class Auditor:
         if len(names) > NAMES_LISTED.value:
             NAMES_LISTED.reached()
         listed = tuple(map(self._resolver.answer, names[: NAMES_LISTED.value]))
-        return Followed(self._resolver.statuses, listed)
+        return Followed(self._resolver.statuses, listed, self._policy.configured)
 
     @property
     def progress(self) -> int:

@@ -35,7 +35,7 @@ def read_names(config: Config) -> Config:
     problems = reading.problems.errors()
     return replace(
         config,
-        policy=replace(config.policy, domains=domains, left_out=bool(problems)),
+        policy=replace(config.policy, domains=domains, left_out=bool(problems), configured=config.named),
         domains_from=tuple(reading.counted),
         problems=problems,
         unread=tuple(reading.problems.unread),

@@ -9,7 +9,7 @@ from .answers import Answer, Status
 from .held import Held
 from .judgement import Judgement
 from .lifecycle import Tracked
-from .names import Followed
+from .names import Followed, Source
 from .observed import Unknown
 from .problems import failures, kept, uncompared
 from .snapshot import Problem, Snapshot
@@ -24,7 +24,8 @@ class Audit:
     name that leads here.
     findings: pending, firing and acknowledged ones.
     statuses: how many domains have each answer status.
-    names: those that do not simply resolve elsewhere. monotonic: seconds, as audited_at: for ages.
+    names: those that do not simply resolve elsewhere. from_files: those of them that only a file has.
+    monotonic: seconds, as audited_at: for ages.
     """
 
     host: str
@@ -37,7 +38,12 @@ class Audit:
     findings: tuple[Tracked, ...]
     statuses: Mapping[Status, int] = field(default_factory=dict)
     names: tuple[Answer, ...] = ()
+    from_files: frozenset[str] = frozenset()
     monotonic: float = 0.0
+
+    def source(self, name: str) -> Source:
+        """Where one of `names` came from."""
+        return Source.FILE if name in self.from_files else Source.CONFIGURED
 
 
 def summarise(
@@ -48,6 +54,7 @@ def summarise(
     now: float,
 ) -> Audit:
     """now: monotonic seconds, for the age of what is stale."""
+    names = _names(snapshot, followed.not_resolved)
     unknown = tuple(dict.fromkeys(failures(snapshot, judgement)))
     return Audit(
         host=snapshot.host,
@@ -59,7 +66,8 @@ def summarise(
         endpoints=tuple(e for judged in judgement.domains.values() for e in judged.endpoints),
         findings=tuple(tracked),
         statuses=dict(followed.statuses),
-        names=_names(snapshot, followed.not_resolved),
+        names=names,
+        from_files=frozenset(one.domain for one in names if followed.source(one.domain) is Source.FILE),
         monotonic=snapshot.monotonic,
     )
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from enum import StrEnum
 from typing import NamedTuple
 
 from .addresses import Address
-from .answers import Answer, RRset, Status, View
+from .answers import Answer, RRset, Status
 
 UNSETTLED = (Status.UNKNOWN, Status.STALE, Status.NXDOMAIN, Status.NODATA)
 """Statuses of a name that does not simply resolve; the most doubtful first."""
@@ -14,24 +15,38 @@ ABSENT = frozenset({Status.NXDOMAIN, Status.NODATA})
 """Known to have no address."""
 
 
+class Source(StrEnum):
+    """Where a name came from: the `source` of `names`."""
+
+    CONFIGURED = "configured"
+    """The configuration, or the command line in its place."""
+    FILE = "file"
+    """A file of domains_from, and not the configuration as well."""
+
+
 class Followed(NamedTuple):
-    """All names that are followed. statuses: how many have each. not_resolved: those that are listed."""
+    """All names that are followed. statuses: how many have each. not_resolved: those that are listed.
+
+    configured: the names that the configuration has by itself; None where it has all of them.
+    """
 
     statuses: Mapping[Status, int]
     not_resolved: tuple[Answer, ...] = ()
+    configured: Collection[str] | None = None
+
+    def source(self, name: str) -> Source:
+        return Source.CONFIGURED if self.configured is None or name in self.configured else Source.FILE
 
 
 class NameReport(NamedTuple):
     """A name that does not simply resolve elsewhere.
 
-    source: the view that the addresses are from, as of an endpoint. reason: why the status is not
-    "resolved", or "". age: seconds since the last good answer could no longer be renewed; None where
-    it is not stale.
+    reason: why the status is not "resolved", or "". age: seconds since the last good answer could no
+    longer be renewed; None where it is not stale.
     """
 
     name: str
     status: Status
-    source: View
     reason: str
     addresses: tuple[Address, ...]
     age: float | None
@@ -43,7 +58,6 @@ def name_report(answer: Answer, now: float) -> NameReport:
     return NameReport(
         answer.domain,
         answer.status,
-        answer.view,
         _reason(answer),
         answer.addresses,
         max(0.0, now - min(stale)) if stale else None,

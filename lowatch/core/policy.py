@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, KeysView, Mapping
+from collections.abc import Collection, Iterator, KeysView, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import NamedTuple
@@ -154,7 +154,8 @@ class Policy:
     is resolved. probe: whether a connect() confirms an orphan (`probe = "confirm"`).
     ports: expected by default, or of a name that is not among the domains. names_complete: False where
     the domains were named on the command line: others may lead here. left_out: whether the configuration
-    has domains that are not among these.
+    has domains that are not among these. configured: the domains that the configuration has by itself,
+    where files add others; None where it has all of them.
     """
 
     interfaces: tuple[str, ...] = ("lo",)
@@ -166,6 +167,7 @@ class Policy:
     ports: frozenset[Port] = frozenset(DEFAULT_PORTS)
     names_complete: bool = True
     left_out: bool = False
+    configured: Collection[str] | None = None
 
     @property
     def expected_ports(self) -> frozenset[Port]:
@@ -179,6 +181,7 @@ class Policy:
             domains=domains,
             ports=self.expected_ports,
             names_complete=False,
+            configured=None,
             left_out=self.left_out or any(domains.get(name) != one for name, one in self.domains.items()),
         )
 

@@ -17,7 +17,7 @@ from lowatch.core.elapsed import rfc3339
 from lowatch.core.held import Held
 from lowatch.core.lifecycle import State, Tracked
 from lowatch.core.listeners import Listener
-from lowatch.core.names import NameReport, name_report
+from lowatch.core.names import NameReport, Source, name_report
 from lowatch.core.snapshot import Problem
 from lowatch.core.verdicts import JudgedEndpoint
 
@@ -66,7 +66,7 @@ def audit_pieces(audit: Audit) -> Iterator[bytes]:
         "names",
         names_in_order(audit.names),
         None,
-        lambda one: name_row(name_report(one, audit.monotonic)),
+        lambda one: name_row(name_report(one, audit.monotonic), audit.source(one.domain)),
         last=True,
     )
 
@@ -113,12 +113,12 @@ def _problem(problem: Problem) -> Row:
     return {"source": problem.source, "message": problem.message}
 
 
-def name_row(report: NameReport) -> Row:
+def name_row(report: NameReport, source: Source) -> Row:
     """An addition: of each name that does not simply resolve elsewhere."""
     return {
         "name": report.name,
         "status": report.status.value,
-        "source": report.source.value,
+        "source": source.value,
         "reason": report.reason or None,
         "addresses": [format_address(address) for address in report.addresses],
         "age_seconds": None if report.age is None else round(report.age, 2),

@@ -166,7 +166,11 @@ def _names(audit: Audit | None) -> list[Members]:
     """Of those that do not resolve, the first: as /api/v1/audit has them."""
     names = () if audit is None else audit.names
     doubtful = [one for one in names_in_order(names) if one.status is not AnswerStatus.RESOLVED]
-    return [name_row(name_report(one, audit.monotonic)) for one in doubtful[:LISTED] if audit]
+    return [
+        name_row(name_report(one, audit.monotonic), audit.source(one.domain))
+        for one in doubtful[:LISTED]
+        if audit
+    ]
 
 
 def _firing(tracked: Tracked) -> Members:

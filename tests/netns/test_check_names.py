@@ -48,6 +48,23 @@ def test_configured_ones_are_said_and_are_no_failure(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("served")
+def test_where_a_name_came_from(tmp_path: Path) -> None:
+    """A name that the configuration has too is its own, whatever files say of it."""
+    (tmp_path / "names.txt").write_text(f"{GONE}\n{EMPTY}\n")
+    files = f'domains = ["{WWW}:80", "{GONE}"]\ndomains_from = [{{ path = "names.txt" }}]\n'
+    with Knot(ZONE) as knot:
+        settings = configuration(knot, files)
+        every = check(tmp_path, settings).report["names"]
+        named = check(tmp_path, settings, EMPTY).report["names"]
+    assert {row["name"]: row["source"] for row in every} == {
+        WWW: "configured",
+        GONE: "configured",
+        EMPTY: "file",
+    }
+    assert {row["name"]: row["source"] for row in named} == {EMPTY: "configured"}
+
+
+@pytest.mark.usefixtures("served")
 @pytest.mark.parametrize("name", [GONE, EMPTY, f"{GONE}:443"])
 def test_one_that_was_asked_for_is_not_clean(tmp_path: Path, name: str) -> None:
     with Knot(ZONE) as knot:

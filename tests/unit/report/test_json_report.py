@@ -198,7 +198,7 @@ def test_names_say_why_they_do_not_resolve() -> None:
     assert rows["wwww.example.com"] == {
         "name": "wwww.example.com",
         "status": "nxdomain",
-        "source": "dns",
+        "source": "configured",
         "reason": "the name does not exist, according to 192.0.2.53",
         "addresses": [],
         "age_seconds": None,
@@ -210,6 +210,13 @@ def test_names_say_why_they_do_not_resolve() -> None:
         843.0,
     )
     assert (fine["status"], fine["reason"], fine["addresses"]) == ("resolved", None, ["192.0.2.10"])
+
+
+def test_a_name_that_only_a_file_has_says_so() -> None:
+    audit = replace(unresolved(), from_files=frozenset({"wwww.example.com"}))
+    sources = {row["name"]: row["source"] for row in parse(audit)["names"]}
+    assert sources.pop("wwww.example.com") == "file"
+    assert set(sources.values()) == {"configured"}
 
 
 @given(st.text(), st.text())
