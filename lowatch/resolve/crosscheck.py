@@ -75,6 +75,8 @@ class CrossCheck:
         """
         waiting = deque(names)
         unanswered = dict.fromkeys(names)
+        if len(waiting) > GETADDRINFO_THREADS.value:
+            GETADDRINFO_THREADS.reached()
         threads = [self._thread.another() for _ in range(min(len(waiting), GETADDRINFO_THREADS.value))]
         try:
             async with asyncio.timeout(patience), asyncio.TaskGroup() as tasks:
