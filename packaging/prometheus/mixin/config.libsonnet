@@ -63,6 +63,7 @@
       'getaddrinfo_threads',
       'dns_full_bytes',
       'dns_full_records',
+      'watched_files',
     ],
 
     dashboardUid: 'lowatch',
