@@ -1,8 +1,8 @@
 """A nameserver of a zone whose owner means harm: `python -m tests.support.hostile_dns PORT`.
 
 n0.evil, n1.evil and so on have 4,000 addresses of 127.0.0.0/8 each, other ones with each answer;
-_sN._tcp.evil 2,400 SRV targets, of 64 addresses each. Any other name has the address 192.0.2.10. TTL 0 for the one, 1 h for
-the others; large answers by TCP. "ready" on stdout once it serves.
+_sN._tcp.evil 2,400 SRV targets, of 64 addresses each. Any other name has the address 192.0.2.10. TTL 0
+for the one, 1 h for the others; large answers by TCP. "ready" on stdout once it serves.
 """
 
 from __future__ import annotations
