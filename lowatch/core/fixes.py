@@ -6,10 +6,10 @@ cure what the finding is about. docs/internals/fixes.md lists what speaks agains
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from .addresses import Address, Port, family_name, is_v4
+from .addresses import Address, Port, destination, family_name, is_v4
 from .findings import Action, Change, Finding
 from .ground import Ground
 from .held import Held
@@ -45,11 +45,13 @@ def with_fixes(judgement: Judgement, snapshot: Snapshot, policy: Policy) -> Judg
             return complete
 
 
-def weighed(judgement: Judgement, snapshot: Snapshot, policy: Policy) -> Generator[None, None, Judgement]:
-    """The same in steps of some milliseconds."""
+def weighed(
+    judgement: Judgement, snapshot: Snapshot, policy: Policy, ground: Ground | None = None
+) -> Generator[None, None, Judgement]:
+    """The same in steps of some milliseconds. ground: ground_of() this snapshot, where it is at hand."""
     if not any(finding.proposed for finding in judgement.findings):
         return judgement
-    harm_of = _harm_of(judgement, snapshot, policy)
+    harm_of = _harm_of(judgement, snapshot, policy, ground)
     findings = []
     for number, finding in enumerate(judgement.findings):
         if number % _STEP == 0:
@@ -71,15 +73,38 @@ def _settled(finding: Finding, change: Change, harm_of: _Scales | Unknown) -> Fi
     return replace(finding, proposed=None, advice=first, fix=finding.fix or (command(change),))
 
 
-def _harm_of(judgement: Judgement, snapshot: Snapshot, policy: Policy) -> _Scales | Unknown:
+def ground_of(snapshot: Snapshot) -> Ground | Unknown:
+    """What is held and routed. Of the surroundings it takes `links`, `elsewhere` and `routes`."""
     held, surroundings = snapshot.held, snapshot.surroundings
     if isinstance(held, Unknown):
         return held
     if isinstance(surroundings, Unknown):
         return surroundings
-    ground = Ground((*held.value, *surroundings.value.elsewhere), surroundings.value)
-    speaking = Uses((*uses(snapshot, policy, judgement), *_preferred(surroundings.value, ground)))
-    return _Scales(snapshot, policy, surroundings.value, ground, speaking)
+    return Ground((*held.value, *surroundings.value.elsewhere), surroundings.value)
+
+
+def _harm_of(
+    judgement: Judgement, snapshot: Snapshot, policy: Policy, known: Ground | None
+) -> _Scales | Unknown:
+    surroundings, ground = snapshot.surroundings, known or ground_of(snapshot)
+    if isinstance(ground, Unknown):
+        return ground
+    if isinstance(surroundings, Unknown):
+        return surroundings
+    changes = [one.proposed for one in judgement.findings if one.proposed is not None]
+    speaking = (
+        *uses(snapshot, policy, judgement, _concerned(changes)),
+        *_preferred(surroundings.value, ground),
+    )
+    return _Scales(snapshot, policy, surroundings.value, ground, Uses(speaking))
+
+
+def _concerned(changes: Iterable[Change]) -> frozenset[Address] | None:
+    """The addresses that the changes take away; None where some takes a whole prefix."""
+    held = [change.held for change in changes]
+    if all(one.prefix.is_host and one.peer is None for one in held):
+        return frozenset(destination(one.address) for one in held)
+    return None
 
 
 def _preferred(around: Surroundings, ground: Ground) -> Iterator[tuple[Address, Use]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from typing import NamedTuple
 
 from .addresses import Address, Prefix, destination, format_address
@@ -68,13 +68,22 @@ class Uses:
         return self._sorted[octets]
 
 
-def uses(snapshot: Snapshot, policy: Policy, judgement: Judgement) -> Iterator[tuple[Address, Use]]:
-    """All that is known to speak for any address. What an orphan says of itself does not."""
+def uses(
+    snapshot: Snapshot,
+    policy: Policy,
+    judgement: Judgement,
+    concerned: Container[Address] | None = None,
+) -> Iterator[tuple[Address, Use]]:
+    """All that is known to speak for any address. What an orphan says of itself does not.
+
+    concerned: the addresses that matter, by where they lead; what speaks for others may be left out.
+    """
     for name, judged in judgement.domains.items():
         view = snapshot.domains[name]
-        for endpoint, port in zip(judged.endpoints, _ports(view), strict=True):
-            if not _is_dead(endpoint, port, loopback_up=snapshot.loopback_up):
-                yield endpoint.address, Use(endpoint)
+        if concerned is None or any(destination(one.address) in concerned for one in judged.endpoints):
+            for endpoint, port in zip(judged.endpoints, _ports(view), strict=True):
+                if not _is_dead(endpoint, port, loopback_up=snapshot.loopback_up):
+                    yield endpoint.address, Use(endpoint)
         yield from _may_be(name, view)
     for address in policy.expect:
         yield address, Use("is expected here")
@@ -85,7 +94,11 @@ def uses(snapshot: Snapshot, policy: Policy, judgement: Judgement) -> Iterator[t
     if isinstance(snapshot.surroundings, Known):
         around = snapshot.surroundings.value
         yield from ((address, Use("is a nameserver of this host")) for address in around.nameservers)
-        yield from ((address, Use(_BOUND)) for address in around.sockets.bound)
+        yield from (
+            (address, Use(_BOUND))
+            for address in around.sockets.bound
+            if concerned is None or address in concerned
+        )
 
 
 def _ports(view: DomainView) -> Iterator[PortView]:

@@ -11,7 +11,7 @@ WWW = "www.example.com"
 
 def test_one_that_resolves() -> None:
     report = name_report(Answer(WWW, rrset(VIP), rrset(VIP6), View.HOSTS), 5.0)
-    assert report == (WWW, Status.RESOLVED, View.HOSTS, "", (VIP, VIP6), None)
+    assert report == (WWW, Status.RESOLVED, "", (VIP, VIP6), None)
 
 
 def test_one_that_has_no_address_says_who_says_so() -> None:
@@ -27,7 +27,7 @@ def test_one_that_has_no_address_says_who_says_so() -> None:
 def test_a_stale_one_says_why_and_since_when() -> None:
     stale = RRset(Status.STALE, (VIP,), reason="timed out", stale_since=2.0)
     report = name_report(Answer(WWW, stale, rrset()), 5.0)
-    assert report == (WWW, Status.STALE, View.DNS, "A: timed out", (VIP,), 3.0)
+    assert report == (WWW, Status.STALE, "A: timed out", (VIP,), 3.0)
 
 
 def test_the_family_that_is_in_doubt_is_told() -> None:
