@@ -117,6 +117,8 @@ class Domains:
         self._light: deque[str] = deque()
         self._heavy: deque[str] = deque()
         """Whom to poll, in the order of their turns; some may be well again."""
+        self._queued: set[str] = set()
+        """Those in either, each once."""
         self._by_connect: dict[str, frozenset[Endpoint]] = {}
         self._unsettled: set[str] = set()
         self._slices: Slices[_Seen] = Slices(_SLICE)
@@ -163,8 +165,12 @@ class Domains:
         names, count = [], 0
         for _ in range(len(waiting)):
             name = waiting.popleft()
-            if name in self._not_well and (len(self._not_well[name]) > _LIGHT) is heavy:
-                waiting.append(name)
+            if name not in self._not_well:
+                self._queued.discard(name)
+                continue
+            is_heavy = len(self._not_well[name]) > _LIGHT
+            (self._heavy if is_heavy else self._light).append(name)
+            if is_heavy is heavy:
                 names.append(name)
                 count += len(self._not_well[name])
             if count >= _POLLED_AT_ONCE // 2:
@@ -440,7 +446,9 @@ class Domains:
         )
         if not_well:
             self._not_well[name] = not_well
-            (self._heavy if len(not_well) > _LIGHT else self._light).append(name)
+            if name not in self._queued:
+                self._queued.add(name)
+                (self._heavy if len(not_well) > _LIGHT else self._light).append(name)
 
     def _drop(self, name: str) -> None:
         view = self.views.pop(name, None)
