@@ -72,8 +72,12 @@ class EventSocket:
     def refilter(self, program: bytes) -> None:
         """Replace the filter; events that only the new one lets through are heard from now on."""
         self._program = program
-        if self._socket is not None:
+        if self._socket is None:
+            return
+        try:
             attach(self._socket, program)
+        except OSError as error:  # ENOMEM, see net.core.optmem_max: with a new socket, later
+            self._failed(error)
 
     def close(self) -> None:
         if self._reopening is not None:

@@ -150,7 +150,11 @@ class NameFilesSource:
 
     def read_switch(self, before: NameServiceSwitch) -> tuple[NameServiceSwitch, Fingerprint, str]:
         """nsswitch.conf alone, when that was looked at, and why it could not be read."""
-        path, runs = self.paths.nsswitch, _listens(self.paths.resolved)
+        path = self.paths.nsswitch
+        try:
+            runs = _listens(self.paths.resolved)
+        except OSError as error:
+            return before, UNREAD, _unreadable(path, error)
         try:
             with open_regular(path, RESOLVER_FILE_BYTES) as file:
                 seen = fingerprint_read(file)
@@ -177,9 +181,11 @@ class NameFilesSource:
 
 
 def _listens(path: Path) -> bool:
-    """Whether somebody accepts connections there: the socket of who ended may stay. Never waits."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
-        client.setblocking(False)
+    """Whether somebody accepts connections there: the socket of who ended may stay. Never waits.
+
+    Raises OSError where there is no descriptor left to ask with.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as client:
         try:
             client.connect(str(path))
         except BlockingIOError:  # its backlog is full

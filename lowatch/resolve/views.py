@@ -29,6 +29,8 @@ LOCAL_EVERY = 30.0
 
 _THREAD_AFTER = 5.0
 """Seconds until a thread is asked for again, where none could be had to read a large /etc/hosts."""
+_UNREADABLE_AGAIN = 30.0
+"""Seconds until a file that could not be read is tried again, if no event tells of it before."""
 _ROUNDS = 3
 """Times that getaddrinfo has to differ for somebody who asks once."""
 _DIFFERS = "differs from DNS: asking both again"
@@ -262,7 +264,7 @@ class Views:
 
     async def _keep_looking(self) -> None:
         while True:
-            await self._look.wait()
+            await self._until_to_look()
             self._look.clear()
             try:
                 if self._reread or self._source.changed(self._files):
@@ -273,6 +275,14 @@ class Views:
                 await asyncio.sleep(_THREAD_AFTER)
             else:
                 self._looked.set()
+
+    async def _until_to_look(self) -> None:
+        """Until a file may have changed, or it is time to try those again that could not be read."""
+        try:
+            async with asyncio.timeout(_UNREADABLE_AGAIN if self._files.unreadable else None):
+                await self._look.wait()
+        except TimeoutError:
+            self._reread = True
 
     async def _read_files(self) -> None:
         followed, self._reread = self._followed, False

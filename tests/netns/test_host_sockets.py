@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import socket
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -16,6 +17,8 @@ from lowatch.kernel.host import Host
 from tests.netns.following import DNS, HTTP, caught_up, every_interface, following
 from tests.support.aio import run_async
 from tests.support.netns import Netns
+
+_SO_LOCK_FILTER = 44
 
 
 class TestSockets:
@@ -40,6 +43,24 @@ class TestSockets:
             async with following([HTTP]) as (host, hints):
                 host.follow_ports([DNS, Port(8080, "tcp")])
                 netns.listener("127.0.0.1", 80).close()
+                netns.listener("127.0.0.1", 8080).close()
+                async with asyncio.timeout(5):
+                    while not hints.closed:
+                        await asyncio.sleep(0.001)
+                assert hints.closed == [("127.0.0.1", 8080)]
+
+        run_async(live())
+
+    def test_a_filter_that_cannot_be_replaced_takes_another_socket(self, netns: Netns) -> None:
+        """As for want of memory; a locked filter refuses as well (socket(7))."""
+
+        async def live() -> None:
+            async with following([HTTP]) as (host, hints):
+                assert host._closed is not None
+                assert host._closed._socket is not None
+                host._closed._socket.setsockopt(socket.SOL_SOCKET, _SO_LOCK_FILTER, 1)
+                host.follow_ports([Port(8080, "tcp")])
+                assert hints.overruns == 1, "a close may have been missed: whoever listens looks"
                 netns.listener("127.0.0.1", 8080).close()
                 async with asyncio.timeout(5):
                     while not hints.closed:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 
 import pytest
 
@@ -369,6 +370,39 @@ def test_what_cannot_be_read_keeps_what_it_said(etc: Etc) -> None:
             assert list(views.problems) == []
 
     run_async(scenario())
+
+
+def test_without_a_descriptor_it_keeps_what_they_said_and_tries_again(
+    etc: Etc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No event tells that there are some again, and no file has changed by then."""
+    monkeypatch.setattr("lowatch.resolve.views._UNREADABLE_AGAIN", 0.05)
+    etc.hosts.write_text(f"192.0.2.1 {WWW}\n")
+
+    async def scenario() -> None:
+        views = etc.views(GivenDns(resolved(WWW, "203.0.113.1")))
+        async with running(views) as changes:
+            etc.hosts.write_text(f"192.0.2.2 {WWW}\n")
+            with no_descriptor_left():
+                views.files_changed()
+                await asyncio.sleep(0.01)
+                assert len(views.problems) == 2
+                assert all("Too many open files" in line for line in views.problems)
+                assert views.answer(WWW).addresses == addresses("192.0.2.1")
+            await changes.until(lambda: views.answer(WWW).addresses == addresses("192.0.2.2"))
+            assert list(views.problems) == []
+
+    run_async(scenario())
+
+
+@contextmanager
+def no_descriptor_left() -> Iterator[None]:
+    before = getrlimit(RLIMIT_NOFILE)
+    setrlimit(RLIMIT_NOFILE, (0, before[1]))
+    try:
+        yield
+    finally:
+        setrlimit(RLIMIT_NOFILE, before)
 
 
 GAI = View.GETADDRINFO
