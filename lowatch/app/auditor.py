@@ -33,6 +33,8 @@ from .surroundings import FixesWeighed
 
 _FRESH = 0.2
 """Seconds for which what a connect met is what it would meet now."""
+_FIXES_FRESH = 1.0
+"""Seconds for which the sockets and routes that a fix was weighed by are those of now: no event tells."""
 
 
 class Auditor:
@@ -174,13 +176,20 @@ class Auditor:
         self._mark_endpoints(await self._domains.probe_again())
 
     async def confirm(self, endpoints: Sequence[Endpoint]) -> list[Endpoint]:
-        """Connect to these once more. Those that met something else, whose domains are marked."""
+        """Connect to these once more. Those that were not refused, whose domains are marked.
+
+        Until these have been looked at again they are orphans still, and not refused however often asked.
+        """
         if not (self._policy.probe and self._host.loopback_up()):
             return []
         newer_than = self._clock.now().monotonic - _FRESH
-        changed = await self._domains.confirm(endpoints, newer_than)
-        self._mark_endpoints(changed)
-        return changed
+        refuted = await self._domains.confirm(endpoints, newer_than)
+        self._mark_endpoints(refuted)
+        return refuted
+
+    def doubt_fixes(self) -> bool:
+        """Whether what fixes were weighed by is too old to show them: the next audit asks for it anew."""
+        return self._fixes.forget_older(self._clock.now().monotonic - _FIXES_FRESH)
 
     def connect_answered(self, endpoint: Endpoint, met: Connect | Unknown) -> None:
         """What a connect met whose answer nobody waited for."""

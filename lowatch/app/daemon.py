@@ -303,6 +303,8 @@ class Daemon:
     async def _confirm_and_move(self) -> None:
         """An orphan fires only after one more connect: the one by which it was found may be long ago.
 
+        And whatever fires has a fix that does no harm now: what it was weighed by may be as old.
+
         Of many some of each name at a time; the others have their turn at once, after whatever else is due.
         """
         if self._latest is None:
@@ -312,10 +314,11 @@ class Daemon:
         )
         due = fewest_first(due, lambda finding: finding.subject.domain, _CONFIRMED_AT_ONCE)
         endpoints = {finding.key: endpoint for finding in due for endpoint in _orphans([finding.subject])}
-        changed = frozenset(await self._auditor.confirm(list(dict.fromkeys(endpoints.values()))))
-        if changed:
+        refuted = frozenset(await self._auditor.confirm(list(dict.fromkeys(endpoints.values()))))
+        offered = any(finding.fix for finding in due)
+        if refuted or (offered and self._auditor.doubt_fixes()):
             await self._audit()
-        await self._move_findings({key for key, endpoint in endpoints.items() if endpoint not in changed})
+        await self._move_findings({key for key, endpoint in endpoints.items() if endpoint not in refuted})
 
     async def _move_findings(self, confirmed: Set[str]) -> None:
         """One step; of orphans only those fire that are `confirmed`. The loop has its turn in between."""

@@ -200,7 +200,7 @@ class Domains:
         return await self._probes.again(self._hangs_on_connect)
 
     async def confirm(self, endpoints: Sequence[Endpoint], newer_than: float) -> list[Endpoint]:
-        """Connect again where that was last done before that. The endpoints that met something else."""
+        """Connect again where that was last done before that. The endpoints that were not refused."""
         return await self._probes.renew(endpoints, newer_than)
 
     def learn(self, endpoint: Endpoint, probe: Probe) -> bool:

@@ -132,10 +132,11 @@ class Probes:
         return await self._renew(list(endpoints))
 
     async def renew(self, endpoints: Sequence[Endpoint], newer_than: float) -> list[Endpoint]:
-        """Connect again to those last asked before that. The endpoints that met something else."""
-        return await self._renew(
+        """Connect again to those last asked before that. Of all of them those that were not refused."""
+        await self._renew(
             [one for one in endpoints if one not in self._met or self._met[one].at < newer_than]
         )
+        return [one for one in endpoints if self._met[one].probe is not Connect.REFUSED]
 
     async def _renew(self, endpoints: Sequence[Endpoint]) -> list[Endpoint]:
         if not endpoints:

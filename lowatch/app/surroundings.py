@@ -28,10 +28,18 @@ class FixesWeighed:
         self._resolver = resolver
         self._asked: frozenset[tuple[Action, Address, int]] = frozenset()
         self._found: Known[Surroundings] | Unknown | None = None
+        self._found_at = float("-inf")
         self._ground: tuple[tuple[object, object], Ground] | None = None
 
     def forget(self) -> None:
         self._found = None
+
+    def forget_older(self, than: float) -> bool:
+        """What was found before that, in monotonic seconds; whether there was such a thing."""
+        if self._found is None or self._found_at >= than:
+            return False
+        self.forget()
+        return True
 
     async def weigh(
         self, snapshot: Snapshot, judgement: Judgement, policy: Policy
@@ -43,6 +51,7 @@ class FixesWeighed:
         asked = frozenset((one.action, one.held.address, one.held.prefixlen) for one in changes)
         if self._found is None or asked != self._asked:
             self._asked, self._found = asked, self._host.surroundings()
+            self._found_at = snapshot.monotonic
         around = self._found
         if isinstance(around, Known):
             around = Known(self._completed(around.value, changes, policy))

@@ -160,7 +160,7 @@ class _Steps:
         if moved.state is State.FIRING and (not moved.announced or (moved.doubtful and moved.present)):
             if not self._may_fire(moved.finding):
                 self.withheld = True
-                return before, None
+                return _with_finding(before, moved.finding), None
             announced = replace(moved, announced=True)
             return replace(announced, doubtful=False), announced
         return moved, moved if moved.state is State.RESOLVED and moved.announced else None
@@ -223,7 +223,10 @@ def about_to_fire(
 
 def _unjudged(before: Tracked) -> Tracked:
     """It stays what it was, but for its fix: what was harmless when it was judged may not be so now."""
-    finding = before.finding.without_fix()
+    return _with_finding(before, before.finding.without_fix())
+
+
+def _with_finding(before: Tracked, finding: Finding) -> Tracked:
     return before if finding is before.finding else replace(before, finding=finding)
 
 

@@ -79,6 +79,7 @@ class Story:
         watch.auditor._clock = watch.auditor._domains._probes._clock = self.clock
         self.auditor = watch.auditor
         self.said: list[tuple[float, str]] = []
+        self.fixes: list[tuple[str, ...]] = []
         self.audits: list[float] = []
         self.saved: list[str] = []
         self._remembered = remembered
@@ -92,6 +93,7 @@ class Story:
     def announce(self, tracked: Tracked, now: Now) -> None:
         kind = tracked.finding.subject.kind
         self.said.append((round(now.monotonic - START, 3), f"{kind} {tracked.state}"))
+        self.fixes.append(tracked.finding.fix)
 
     def hurry(self) -> None:
         pass
@@ -198,6 +200,19 @@ def test_it_fires_by_what_a_connect_meets_then(before: float) -> None:
     story = told([(5.0, Story.listener_gone), (25.0 - before, redirect)], 100.0)
     assert story.said == []
     assert set(story.daemon.orphans.values()) == {0}
+
+
+@pytest.mark.parametrize("used", [False, True])
+def test_it_fires_with_a_fix_that_is_harmless_then(used: bool) -> None:
+    """Somebody binds to the address shortly before the hold is over: no event tells."""
+
+    def bind(story: Story) -> None:
+        story.world.bound = frozenset({VIP}) if used else frozenset()
+
+    story = told([(5.0, Story.listener_gone), (23.0, bind)], 29.0)
+    assert story.said == [(25.0, "orphan-vip firing")]
+    assert story.fixes == [() if used else ("ip address del 192.0.2.10/32 dev lo",)]
+    assert len(story.audits) <= 4
 
 
 def test_a_redirect_that_ends_is_seen_within_seconds() -> None:

@@ -99,3 +99,14 @@ def test_only_what_is_old_is_renewed() -> None:
     assert len(met.asked) == 1
     met.meets = Connect.PENDING
     assert asyncio.run(met.probes.renew([at(VIP)], now + 0.1)) == [at(VIP)]
+
+
+def test_what_was_not_refused_is_not_confirmed_however_often_that_is_asked() -> None:
+    """Its domain may not have been looked at again yet: of many marked ones each has its turn."""
+    met = Met()
+    met.meets = Connect.ACCEPTED
+    met.connect(at(VIP))
+    now = met.clock.monotonic
+    for _ in range(2):
+        assert asyncio.run(met.probes.renew([at(VIP)], now - 0.2)) == [at(VIP)]
+    assert len(met.asked) == 1

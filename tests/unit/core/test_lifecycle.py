@@ -18,6 +18,7 @@ from lowatch.core.lifecycle import (
     next_due,
     revive,
     step,
+    stepping,
     without_memory,
 )
 from lowatch.core.policy import Policy
@@ -117,6 +118,18 @@ def test_no_fix_is_offered_for_what_cannot_be_judged_or_is_gone() -> None:
     assert life.only.finding.fix
     life.judged(GONE, 31)
     assert not life.only.finding.fix
+
+
+def test_what_may_not_fire_yet_has_the_fix_of_now() -> None:
+    life = Life()
+    life.judged(SHOWS, 0)
+    harmful = Judgement({}, (FINDING.without_fix(),), ())
+    steps = stepping(life.last.tracked, harmful, at(HOLD), life.policy, lambda _: False)
+    with pytest.raises(StopIteration) as end:
+        next(steps)
+    step, withheld = end.value.value
+    assert withheld
+    assert [(one.state, one.finding.fix) for one in step.tracked.values()] == [(PENDING, ())]
 
 
 def test_what_vanishes_before_it_fired_is_never_mentioned() -> None:
