@@ -80,13 +80,19 @@ def _unsure(snapshot: Snapshot) -> Iterator[tuple[str, OtherView]]:
 
 
 def _undecided(snapshot: Snapshot, judgement: Judgement) -> Iterator[Problem]:
-    """What the kernel did not say of a domain. Of what DNS did not say, the above has told."""
-    for one in judgement.undecided:
-        if one.domain is None or one.address is None:
-            continue
-        if one.reason not in snapshot.domains[one.domain].answer.unknowns.values():
-            port = f" {one.port}" if one.port else ""
-            yield Problem("kernel", f"{one.domain}{port}: {one.reason}")
+    """What the kernel or a connect did not say. What DNS did not say has been reported above."""
+    causes = (
+        (f"{one.domain} {one.port}" if one.port else one.domain, one.reason)
+        for one in judgement.undecided
+        if one.domain is not None and one.address is not None
+        if one.reason not in snapshot.domains[one.domain].answer.unknowns.values()
+    )
+    for reason, names in _alike(dict.fromkeys(causes)):  # several rules may meet the same
+        source, _, rest = reason.partition(": ")
+        if source == "connect":
+            yield Problem(source, f"{names}: {rest}")
+        else:
+            yield Problem("kernel", f"{names}: {reason}")
 
 
 def kept(snapshot: Snapshot, now: float) -> Iterator[Problem]:

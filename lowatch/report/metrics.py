@@ -40,7 +40,9 @@ from .order import finding_order
 from .pieces import PAUSE, slices, sort
 
 # Exported from the start, so that an alert can tell zero from no data.
-USUAL_SOURCES = ("config", "dns", "getaddrinfo", "hosts", "kernel", "netlink", "sock_diag", "sysctl")
+USUAL_SOURCES = (
+    "config", "connect", "dns", "getaddrinfo", "host", "hosts", "kernel", "netlink", "sock_diag", "sysctl"
+)  # fmt: skip
 _STATES = (State.PENDING, State.FIRING, State.ACKNOWLEDGED)
 
 

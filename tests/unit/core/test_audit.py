@@ -11,6 +11,7 @@ from lowatch.core.audit import Audit, summarise
 from lowatch.core.judgement import judge
 from lowatch.core.lifecycle import Now, without_memory
 from lowatch.core.names import Followed
+from lowatch.core.observed import Unknown
 from lowatch.core.policy import Policy
 from lowatch.core.snapshot import Aside, DomainView, Problem, Snapshot
 from tests.unit.core.worlds import (
@@ -62,6 +63,9 @@ def test_findings_as_tracked() -> None:
     assert found.complete
 
 
+UNHEARD = Unknown("connect", "no place left")
+
+
 def unsure(of: Answer) -> DomainView:
     return view(local(VIP, *seen(("80", NGINX))), of=of)
 
@@ -76,6 +80,10 @@ def unsure(of: Answer) -> DomainView:
         (
             {"domains": {WWW: view(local(VIP, *seen(("80", BLIND))))}},
             [Problem("kernel", f"{WWW} 80/tcp: sock_diag: Operation not permitted")],
+        ),
+        (
+            {"domains": {WWW: view(local(VIP, *seen(("80", None, UNHEARD), ("443", None, UNHEARD))))}},
+            [Problem("connect", f"{WWW} 80/tcp, {WWW} 443/tcp: no place left")],
         ),
         (
             {"domains": {WWW: view(undecided=[(VIP, "netlink: overrun")])}},
@@ -97,7 +105,7 @@ def unsure(of: Answer) -> DomainView:
         ),
     ],
     ids=[
-        "links", "held", "the same thrice", "sockets", "listener", "locality", "A", "AAAA",
+        "links", "held", "the same thrice", "sockets", "listener", "connects", "locality", "A", "AAAA",
         "both", "unknown, with addresses kept", "locality of another view's address",
     ],
 )  # fmt: skip
