@@ -6,7 +6,7 @@ Everything that comes from outside (names, labels, reasons) is made printable on
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from lowatch.core.answers import Status
 from lowatch.core.audit import Audit
@@ -67,9 +67,10 @@ def _conclusion(audit: Audit, told: Sequence[Told]) -> tuple[str, Style]:
         return f"{before}{_verdict_on(active)}{after}{also}", SEVERITY_STYLES[worst]
     beside = f" beside {count(len(told), 'acknowledged finding')}" if told else ""
     if not audit.complete:
-        unknown = listed(list(_unknown_counts(audit)))
-        what = f"{unknown} are unknown" if unknown else "not everything could be observed"
-        return f"Incomplete: nothing wrong was found{beside}, but {what}.{also}", Style.YELLOW
+        return (
+            f"Incomplete: nothing wrong was found{beside}, but {_what_is_unknown(audit)}.{also}",
+            Style.YELLOW,
+        )
     if not any(audit.statuses.values()):
         but.append("no name is configured or given, so none was checked")
     if but:
@@ -109,13 +110,14 @@ def _what_is_clear(audit: Audit) -> str:
     return f"{count(names, 'name')} checked, {number:,} {verbs[0]} here and {verbs[1]} {words(verdict)}"
 
 
-def _unknown_counts(audit: Audit) -> Iterator[str]:
+def _what_is_unknown(audit: Audit) -> str:
     endpoints = sum(endpoint.verdict is Verdict.UNKNOWN for endpoint in audit.endpoints)
     names = audit.statuses.get(Status.UNKNOWN, 0)
-    if names:
-        yield f"{names:,} of {count(sum(audit.statuses.values()), 'name')}"
-    if endpoints:
-        yield f"{endpoints:,} of {count(len(audit.endpoints), 'endpoint')}"
+    each = [f"{names:,} of {count(sum(audit.statuses.values()), 'name')}"] if names else []
+    each += [f"{endpoints:,} of {count(len(audit.endpoints), 'endpoint')}"] if endpoints else []
+    if not each:
+        return "not everything could be observed"
+    return f"{listed(each)} {'is' if names + endpoints == 1 else 'are'} unknown"
 
 
 def _context(audit: Audit) -> str:

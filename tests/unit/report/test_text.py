@@ -122,6 +122,9 @@ class TestConclusion:
         assert conclusion(incomplete()) == (
             "Incomplete: nothing wrong was found, but 1 of 3 names and 2 of 2 endpoints are unknown."
         )
+        assert conclusion(audit(statuses={Status.UNKNOWN: 1}, complete=False)) == (
+            "Incomplete: nothing wrong was found, but 1 of 1 name is unknown."
+        )
         world = audit(problems=[Problem("netlink", "refused")], complete=False)
         assert conclusion(world) == (
             "Incomplete: nothing wrong was found, but not everything could be observed."
