@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from lowatch.config import values
 from lowatch.config.errors import ConfigError, ConfigErrors
+from lowatch.config.keys import NO_TLS
 from lowatch.config.load import load
 from lowatch.config.schema import Config, WebSettings
 
@@ -48,7 +49,10 @@ def register(commands: Commands) -> None:
         metavar="HOST:PORT",
         help="where to serve the metrics; may be repeated",
     )
-    parser.add_argument("--web.telemetry-path", dest="telemetry_path", metavar="PATH")
+    parser.add_argument(
+        "--web.telemetry-path", dest="telemetry_path", metavar="PATH", help="the path of the metrics"
+    )
+    parser.add_argument("--web.config.file", dest="web_config", help=argparse.SUPPRESS)
 
 
 def run(arguments: argparse.Namespace, environment: Environment) -> int:
@@ -81,6 +85,8 @@ def run(arguments: argparse.Namespace, environment: Environment) -> int:
 
 def _override(arguments: argparse.Namespace) -> Callable[[WebSettings], WebSettings]:
     """What the options of the command line do to every configuration that is read."""
+    if arguments.web_config:
+        raise CommandError(USAGE, [f"lowatch: --web.config.file: {NO_TLS}; remove it"])
     changes: dict[str, object] = {}
     if arguments.listen:
         changes["listen"] = tuple(_each("--web.listen-address", values.listen, arguments.listen))

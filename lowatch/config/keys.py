@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from . import scalars, values
 from .tables import Section, Sections, Shape, Value, Values
 
+NO_TLS = "TLS and passwords are not supported yet"
+"""Why web.config_file and --web.config.file are refused."""
+
 DNS: Mapping[str, Shape] = {
     "nameservers": Values(values.nameserver),
     "timeout": Value(scalars.duration()),
@@ -60,7 +63,7 @@ SCHEMA: Mapping[str, Shape] = {
     ),
     "acknowledge": Sections(ACKNOWLEDGE, required=("until", "reason")),
     "dns": Section(DNS),
-    "web": Section(WEB, unsupported={"config_file": "TLS and passwords are not supported yet"}),
+    "web": Section(WEB, unsupported={"config_file": NO_TLS}),
     "journal": Section(JOURNAL),
 }
 
