@@ -30,7 +30,7 @@ from .http_content import CHUNK
 from .http_message import Request, Response, http_date
 
 _LINGER_SECONDS = 1.0
-_LINGERCHUNKS = 16
+_LINGER_CHUNKS = 16
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # struct linger: on, for no time
 
 
@@ -154,7 +154,7 @@ class Connection:
         async with asyncio.timeout(_LINGER_SECONDS):
             if self._unread or self._http.their_state in (h11.ERROR, h11.SEND_BODY):
                 self._writer.write_eof()
-                for _ in range(_LINGERCHUNKS):
+                for _ in range(_LINGER_CHUNKS):
                     if not await self._reader.read(CHUNK):
                         break
             self._writer.close()
