@@ -30,7 +30,7 @@ def places_of(paths: Iterable[Path]) -> Places:
     names: dict[Path, set[bytes] | None] = {}
     files: set[Path] = set()
     for path in paths:
-        end = _follow(Path.cwd() / path, names)
+        end = _follow(path.absolute(), names)
         if end is None:
             continue
         if _is(end, stat.S_ISDIR):
@@ -51,7 +51,7 @@ def places_of_many(paths: Iterable[Path]) -> Places:
     for path in paths:
         parent = path.parent
         if parent not in real:
-            real[parent] = _follow(Path.cwd() / parent, names)
+            real[parent] = _follow(parent.absolute(), names)
         directory = real[parent]
         if directory is None:
             continue
@@ -69,7 +69,7 @@ def fingerprints(paths: Iterable[Path]) -> dict[Path, Fingerprint]:
     """Of each path. A file in a directory that is one of them is in that one's."""
     all_paths = dict.fromkeys(paths)
     parents = {path.parent for path in all_paths}
-    directories = {path for path in parents if path in all_paths and path.is_dir()}
+    directories = {path for path in parents if path in all_paths and _is(path, stat.S_ISDIR)}
     return {path: fingerprint(path) for path in all_paths if path.parent not in directories}
 
 
@@ -121,7 +121,7 @@ def _add(names: dict[Path, set[bytes] | None], directory: Path, name: str) -> No
 def fingerprint(path: Path) -> Fingerprint:
     """Differs when the file does, or any file in the directory; () for what is not there."""
     try:
-        if path.is_dir():
+        if _is(path, stat.S_ISDIR):
             with os.scandir(path) as entries:
                 return tuple(sorted((entry.name, *_fingerprint(entry.stat)) for entry in entries))
         return _fingerprint(path.stat)

@@ -39,7 +39,7 @@ class NameserverSource:
             found = self._read()
             if not found.servers and before.servers:
                 # Caught while it is being replaced, perhaps: ask whoever was to be asked until now.
-                found = replace(before, problems=(*found.problems, "still asking those of before"))
+                found = replace(before, problems=(*found.problems, "still using the previous nameservers"))
             self.current = found
         return self.current != before
 
@@ -50,5 +50,6 @@ class NameserverSource:
                 self._seen = fingerprint_read(file)
                 text = read_whole(file, RESOLVER_FILE_BYTES).decode(errors="replace")
         except OSError as error:
+            self._seen = UNREAD  # again next time: it is the same file where only a descriptor was wanting
             return Nameservers(problems=(f"{self._path}: {error.strerror}: no nameserver is known",))
         return parse_resolv_conf(text, str(self._path))

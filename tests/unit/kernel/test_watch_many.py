@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lowatch.core.limits import WATCHED_FILES
-from lowatch.kernel.paths import places_of_many
+from lowatch.kernel.paths import fingerprints, places_of_many
 from lowatch.kernel.watch import FileWatch
 from tests.support.aio import run_async
 
@@ -125,6 +125,15 @@ def test_a_directory_is_watched_once_and_the_loop_has_its_turn(tmp_path: Path) -
             return worst
 
     assert run_async(scenario(), 120) < 0.5  # a second, when the loop did it
+
+
+def test_what_cannot_be_looked_at_is_as_good_as_not_there() -> None:
+    """Path.is_dir() raises what Path.exists() does not (EACCES, ENAMETOOLONG): the watch ended by it."""
+    impossible = Path("/", "x" * 256)
+    assert fingerprints([impossible, impossible / "names.txt"]) == {
+        impossible: (),
+        impossible / "names.txt": (),
+    }
 
 
 def test_paths_without_end_lead_nowhere(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from lowatch.core.addresses import parse_address
 from lowatch.core.limits import NAMESERVERS
 from lowatch.resolve.nameservers import NameserverSource
 from lowatch.resolve.resolv_conf import parse_resolv_conf
+from tests.support.descriptors import no_descriptor_left
 
 TYPICAL = """\
 # made by NetworkManager
@@ -146,6 +147,21 @@ def test_a_missing_file_is_a_problem_until_it_comes(tmp_path: Path) -> None:
     path.write_text("nameserver 192.0.2.53\n")
     assert source.refresh()
     assert source.current.servers == (Nameserver("192.0.2.53"),)
+    assert source.current.problems == ()
+
+
+def test_a_change_that_could_not_be_read_is_read_once_it_can_be(tmp_path: Path) -> None:
+    path = tmp_path / "resolv.conf"
+    path.write_text("nameserver 192.0.2.53\n")
+    source = NameserverSource(DnsSettings(), path)
+    path.write_text("nameserver 192.0.2.54\n")
+    os.utime(path, ns=(1, 1))  # it is no longer being written
+    with no_descriptor_left():
+        assert source.refresh()
+        assert source.current.servers == (Nameserver("192.0.2.53"),)
+        assert not source.refresh()
+    assert source.refresh()
+    assert source.current.servers == (Nameserver("192.0.2.54"),)
     assert source.current.problems == ()
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
-from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 
 import pytest
 
@@ -19,6 +18,7 @@ from lowatch.resolve.getaddrinfo import LookupThread, Seen
 from lowatch.resolve.services import Target
 from lowatch.resolve.views import Views
 from tests.support.aio import run_async
+from tests.support.descriptors import no_descriptor_left
 from tests.support.name_service import no_lookup_left
 from tests.unit.resolve.given_dns import GivenDns, failing, resolved, rrset
 
@@ -393,16 +393,6 @@ def test_without_a_descriptor_it_keeps_what_they_said_and_tries_again(
             assert list(views.problems) == []
 
     run_async(scenario())
-
-
-@contextmanager
-def no_descriptor_left() -> Iterator[None]:
-    before = getrlimit(RLIMIT_NOFILE)
-    setrlimit(RLIMIT_NOFILE, (0, before[1]))
-    try:
-        yield
-    finally:
-        setrlimit(RLIMIT_NOFILE, before)
 
 
 GAI = View.GETADDRINFO
