@@ -84,7 +84,7 @@ def mend(broken: World) -> None:
         ("addresses cannot be listed", "the receive buffer overran"),
         ("DNS fails for long", "www.example.com: A: timed out"),
         ("DNS has never answered", "www.example.com: A: SERVFAIL"),
-        ("connect() fails for want of means", "www.example.com 80/tcp: connect: Too many open files"),
+        ("connect() fails for want of means", "www.example.com 80/tcp: Too many open files"),
     ],
 )
 def test_each_fault_is_told(fault: str, problem: str) -> None:
