@@ -27,6 +27,7 @@ from .ports import Clock, Host, Prober, Resolver
 from .probes import Probe, Probes, Served
 from .recalled import Recalled
 from .slices import Slice, Slices
+from .unhealthy import Unhealthy
 
 _SLICE = 256
 """Domains looked at before the loop gets its turn, and so many of their addresses: about 2 ms, or 8."""
@@ -34,8 +35,6 @@ _PORTS = 4
 """As many as that each of them may have; where there are more, fewer domains are looked at."""
 _LIGHT = 8
 """Addresses up to which a domain is looked at before those that have more."""
-_POLLED_AT_ONCE = 1024
-"""Endpoints asked about in one poll: 5 ms; of more, each has its turn."""
 
 _NOT_WELL = frozenset({Verdict.ORPHAN, Verdict.BACKLOGGED})
 """Verdicts that the appearance of a listener, or an accept(), would change: no event tells of either."""
@@ -111,14 +110,7 @@ class Domains:
         self.eventful: dict[str, DomainJudgement] = {}
         self.reached: dict[Address, int] = {}
         """How many views lead to an address; by destination."""
-        self._not_well: dict[str, tuple[Endpoint, ...]] = {}
-        self.not_well_changes = 0
-        """Grows whenever other endpoints than before are not well."""
-        self._light: deque[str] = deque()
-        self._heavy: deque[str] = deque()
-        """Whom to poll, in the order of their turns; some may be well again."""
-        self._queued: set[str] = set()
-        """Those in either, each once."""
+        self._unhealthy = Unhealthy()
         self._by_connect: dict[str, frozenset[Endpoint]] = {}
         self._unsettled: set[str] = set()
         self._slices: Slices[_Seen] = Slices(_SLICE)
@@ -133,7 +125,12 @@ class Domains:
     @property
     def not_well(self) -> bool:
         """Whether there are endpoints where a listener that appears, or an accept(), would be news."""
-        return bool(self._not_well)
+        return bool(self._unhealthy)
+
+    @property
+    def not_well_changes(self) -> int:
+        """Grows whenever other endpoints than before are not well."""
+        return self._unhealthy.changes
 
     def _ports_of(self, name: str) -> Iterator[tuple[LocalAnswer, PortView, JudgedEndpoint]]:
         """What was seen of each endpoint of a domain, and what it came to."""
@@ -147,8 +144,8 @@ class Domains:
         Each domain by its own view: of two that share an endpoint, one may have been looked at since. Where
         there are very many, some: the domains of few by turns, and those of many by turns.
         """
-        names = [*self._polled_next(), *self._polled_next(heavy=True)]
-        endpoints = list(dict.fromkeys(one for name in names for one in self._not_well[name]))
+        names = self._unhealthy.next()
+        endpoints = list(dict.fromkeys(one for name in names for one in self._unhealthy.of(name)))
         served = dict(zip(endpoints, self._host.listeners(endpoints), strict=True))
         return {
             name
@@ -158,24 +155,6 @@ class Domains:
             if (endpoint := Endpoint(local.address, view.port)) in served
             and _state_of(served[endpoint]) != _state_of(view.listener)
         }
-
-    def _polled_next(self, *, heavy: bool = False) -> list[str]:
-        """Those whose turn it is, of which each has few endpoints, or many."""
-        waiting = self._heavy if heavy else self._light
-        names, count = [], 0
-        for _ in range(len(waiting)):
-            name = waiting.popleft()
-            if name not in self._not_well:
-                self._queued.discard(name)
-                continue
-            is_heavy = len(self._not_well[name]) > _LIGHT
-            (self._heavy if is_heavy else self._light).append(name)
-            if is_heavy is heavy:
-                names.append(name)
-                count += len(self._not_well[name])
-            if count >= _POLLED_AT_ONCE // 2:
-                break
-        return names
 
     def expects(self, name: str, numbers: set[int]) -> bool:
         """Whether a socket on one of these ports would serve it somewhere."""
@@ -384,17 +363,14 @@ class Domains:
         self, names: Iterable[str], probes: Mapping[Endpoint, Probe]
     ) -> Iterator[tuple[str, Endpoint]]:
         for name in names:
-            if name in self._not_well:
-                not_well = frozenset(self._not_well[name])
-                for judged in self.judged[name].endpoints:
-                    endpoint = Endpoint(judged.address, judged.port)
-                    doubtful = judged.verdict is Verdict.ORPHAN or (
-                        judged.verdict is Verdict.UNKNOWN
-                        and judged.listener is None
-                        and endpoint in not_well
-                    )
-                    if doubtful and endpoint not in probes:
-                        yield name, endpoint
+            not_well = frozenset(self._unhealthy.of(name))
+            for judged in self.judged[name].endpoints if not_well else ():
+                endpoint = Endpoint(judged.address, judged.port)
+                doubtful = judged.verdict is Verdict.ORPHAN or (
+                    judged.verdict is Verdict.UNKNOWN and judged.listener is None and endpoint in not_well
+                )
+                if doubtful and endpoint not in probes:
+                    yield name, endpoint
 
     def _take(
         self,
@@ -410,17 +386,13 @@ class Domains:
         view = build_view(
             domain, answer, seen.places, listeners, probes, look.holders, look.hostname, seen.no_way_back
         )
-        not_well = (*self._not_well.get(name, ()), *self.recalled.endpoints(name))
-        self._drop(name)
-        if view is not None:
-            self._keep(name, view, judge_domain(domain, view, loopback_up=look.loopback_up), not_well)
-        if self._not_well.get(name, ()) != not_well:
-            self.not_well_changes += 1
+        self._forget_view(name)
+        if view is None:
+            self._unhealthy.replace(name, ())
+        else:
+            self._keep(name, view, judge_domain(domain, view, loopback_up=look.loopback_up))
 
-    def _keep(
-        self, name: str, view: DomainView, judged: DomainJudgement, before: tuple[Endpoint, ...]
-    ) -> None:
-        """before: the endpoints that were not well. They are not yet where nothing is known any more."""
+    def _keep(self, name: str, view: DomainView, judged: DomainJudgement) -> None:
         self.version += 1
         self.views[name] = view
         self.judged[name] = judged
@@ -429,6 +401,7 @@ class Domains:
         if judged.findings or judged.undecided:
             self.eventful[name] = judged
         if not any(endpoint.verdict in _UNSETTLED for endpoint in judged.endpoints):
+            self._unhealthy.replace(name, ())
             return
         self._unsettled.add(name)
         ports = [
@@ -437,27 +410,29 @@ class Domains:
         ]
         by_connect = (e for e, port, verdict in ports if port.listener is None and verdict in _BY_CONNECT)
         self._by_connect[name] = frozenset(by_connect)
-        waiting = frozenset(before)
-        not_well = tuple(
-            endpoint
-            for endpoint, port, verdict in ports
-            if _may_get_well(port, verdict)
-            or (verdict is Verdict.UNKNOWN and port.listener is None and endpoint in waiting)
+        # What was not well is not yet so where nothing is known of it any more.
+        before = {*self._unhealthy.of(name), *self.recalled.endpoints(name)}
+        self._unhealthy.replace(
+            name,
+            (
+                endpoint
+                for endpoint, port, verdict in ports
+                if _may_get_well(port, verdict)
+                or (verdict is Verdict.UNKNOWN and port.listener is None and endpoint in before)
+            ),
         )
-        if not_well:
-            self._not_well[name] = not_well
-            if name not in self._queued:
-                self._queued.add(name)
-                (self._heavy if len(not_well) > _LIGHT else self._light).append(name)
 
     def _drop(self, name: str) -> None:
+        self._forget_view(name)
+        self._unhealthy.replace(name, ())
+
+    def _forget_view(self, name: str) -> None:
         view = self.views.pop(name, None)
         if view is None:
             return
         self.version += 1
         del self.judged[name]
         self.eventful.pop(name, None)
-        self._not_well.pop(name, None)
         self._by_connect.pop(name, None)
         self._unsettled.discard(name)
         for local in view.local:

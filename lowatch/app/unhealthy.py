@@ -1,0 +1,70 @@
+"""The endpoints that are not well, by domain, and whose turn it is to be polled: no event tells that one is."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+
+from lowatch.core.listeners import Endpoint
+
+LIGHT = 8
+"""Endpoints up to which a domain has its turn among those of few."""
+POLLED_AT_ONCE = 1024
+"""Endpoints asked about in one poll: 5 ms; of more, each has its turn."""
+
+
+class Unhealthy:
+    """changes: grows whenever other endpoints than before are not well."""
+
+    def __init__(self) -> None:
+        self._endpoints: dict[str, tuple[Endpoint, ...]] = {}
+        self._few: deque[str] = deque()
+        self._many: deque[str] = deque()
+        """Whom to poll, in the order of their turns; some may be well again."""
+        self._queued: set[str] = set()
+        """Those in either, each once."""
+        self.changes = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._endpoints)
+
+    def of(self, name: str) -> tuple[Endpoint, ...]:
+        """Those of a domain."""
+        return self._endpoints.get(name, ())
+
+    def replace(self, name: str, endpoints: Iterable[Endpoint]) -> None:
+        """Those of a domain, from now on; none where all is well."""
+        before, after = self.of(name), tuple(endpoints)
+        if after == before:
+            return
+        self.changes += 1
+        if not after:
+            del self._endpoints[name]
+            return
+        self._endpoints[name] = after
+        if name not in self._queued:
+            self._queued.add(name)
+            self._queue_of(name).append(name)
+
+    def next(self) -> list[str]:
+        """The domains whose turn it is: those of few endpoints have theirs, and those of many."""
+        return [*self._next_of(self._few), *self._next_of(self._many)]
+
+    def _next_of(self, waiting: deque[str]) -> list[str]:
+        names, count = [], 0
+        for _ in range(len(waiting)):
+            name = waiting.popleft()
+            if name not in self._endpoints:
+                self._queued.discard(name)
+                continue
+            its = self._queue_of(name)  # it may have come to have many, or few
+            its.append(name)
+            if its is waiting:
+                names.append(name)
+                count += len(self._endpoints[name])
+            if count >= POLLED_AT_ONCE // 2:
+                break
+        return names
+
+    def _queue_of(self, name: str) -> deque[str]:
+        return self._many if len(self._endpoints[name]) > LIGHT else self._few

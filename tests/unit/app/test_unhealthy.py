@@ -1,0 +1,89 @@
+"""lowatch.app.unhealthy: whose turn it is to be polled."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lowatch.app import unhealthy as module
+from lowatch.app.unhealthy import LIGHT, Unhealthy
+from lowatch.core.addresses import parse_address, parse_port
+from lowatch.core.findings import Kind, Subject
+from lowatch.core.listeners import Endpoint
+from tests.unit.app.scripted import Watch, World, at, holds, policy_of, resolves, serves
+
+VIP = parse_address("192.0.2.10")
+NAMES = ["a", "b", "c", "d"]
+
+
+@pytest.fixture(autouse=True)
+def few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two of each."""
+    monkeypatch.setattr(module, "POLLED_AT_ONCE", 4)
+
+
+def endpoints(count: int) -> list[Endpoint]:
+    return [at(VIP, str(1 + number)) for number in range(count)]
+
+
+counts = st.integers(0, 3) | st.just(LIGHT + 1)
+
+
+@given(st.lists(st.tuples(st.sampled_from(NAMES), counts)), st.lists(st.sampled_from(NAMES)))
+def test_whatever_came_before_each_has_its_turn_and_nobody_a_second(
+    before: list[tuple[str, int]], meanwhile: list[str]
+) -> None:
+    """However often some of them are looked at between the polls."""
+    unhealthy, known = Unhealthy(), dict[str, int]()
+    for name, count in before:
+        unhealthy.replace(name, endpoints(count))
+        known[name] = count
+    expected = {name for name, count in known.items() if count}
+    assert bool(unhealthy) is bool(expected)
+    polled: list[str] = []
+    for _ in NAMES:
+        polled += unhealthy.next()
+        for name in meanwhile:
+            unhealthy.replace(name, ())
+            unhealthy.replace(name, endpoints(known.get(name, 0)))
+    assert set(polled) == expected
+    assert max(Counter(polled).values(), default=0) <= len(NAMES)
+
+
+def test_only_what_is_another_is_a_change() -> None:
+    unhealthy = Unhealthy()
+    unhealthy.replace("a", ())
+    assert unhealthy.changes == 0
+    unhealthy.replace("a", endpoints(2))
+    unhealthy.replace("a", endpoints(2))
+    assert (unhealthy.changes, unhealthy.of("a")) == (1, tuple(endpoints(2)))
+    unhealthy.replace("a", ())
+    assert (unhealthy.changes, unhealthy.of("a"), unhealthy.next()) == (2, (), [])
+
+
+def test_a_domain_that_is_looked_at_again_and_again_takes_nobodys_turn() -> None:
+    names = [f"{name}.example.com" for name in NAMES]
+    world = World({holds("192.0.2.10/32")}, answers={name: resolves(name, VIP) for name in names})
+    watch = Watch(world, policy_of(*(serves("80", name) for name in names)))
+    for _ in range(50):
+        watch.sweep()
+        watch.auditor.mark_domain(names[0])
+        watch.audit()
+    changes = watch.auditor.not_well_changes
+    polled = [watch.auditor._domains._unhealthy.next() for _ in range(2)]
+    assert sorted(polled[0] + polled[1]) == names
+    assert watch.auditor.not_well_changes == changes == len(names)
+
+
+def test_a_name_recalled_in_an_outage_is_no_news_with_each_look() -> None:
+    """Else it is polled for every 30 ms, for as long as the outage lasts."""
+    name = "www.example.com"
+    world = World({holds("192.0.2.10/32")}, answers={name: resolves(name, a="SERVFAIL", aaaa="SERVFAIL")})
+    watch = Watch(world, policy_of(serves("80")))
+    watch.auditor.recall([Subject(Kind.ORPHAN_VIP, "lo", VIP, name, parse_port("80"))])
+    for _ in range(5):
+        watch.sweep()
+    assert watch.auditor.not_well_changes == 1
