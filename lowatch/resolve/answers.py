@@ -70,11 +70,24 @@ class Answers:
             return NOT_ASKED, []
         srv = self._slots.load(2 * number).rrset
         targets = [
-            Target(target, port, bounded(self._rrset(2 * known)), bounded(self._rrset(2 * known + 1)))
+            Target(target, port, *self._rrsets_of_target(known))
             for port, target in ports_and_targets(domain, srv.addresses)
             if (known := self._names.number_of(target)) is not None
         ]
         return srv, targets
+
+    def target(self, name: str) -> Answer:
+        """Of a name that SRV records lead to: with no more addresses than a target has."""
+        number = self._names.number_of(name)
+        return Answer(name) if number is None else Answer(name, *self._rrsets_of_target(number))
+
+    def target_names(self, domain: str) -> list[str]:
+        """Of an SRV name: targets() without their addresses, which are a lot to read."""
+        number = self._names.number_of(domain)
+        if number is None or not self._names.is_service(number):
+            return []
+        records = self._slots.addresses_of(2 * number)
+        return [target for _, target in ports_and_targets(domain, records)]
 
     def at(self, address: Address) -> Collection[str]:
         return self._domains_of(self._index.at(destination(address)))
@@ -215,6 +228,9 @@ class Answers:
         if not self._names.is_service(number):
             return Answer(domain, self._rrset(slot), self._rrset(slot + 1))
         return service_answer(domain, *self.targets(domain))
+
+    def _rrsets_of_target(self, number: int) -> tuple[RRset, RRset]:
+        return bounded(self._rrset(2 * number)), bounded(self._rrset(2 * number + 1))
 
     def _rrset(self, slot: int) -> RRset:
         rrset = self._slots.load(slot).rrset

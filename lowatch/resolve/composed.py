@@ -28,6 +28,12 @@ class DnsAnswers(Protocol):
     def targets(self, domain: str) -> tuple[RRset, list[Target]]:
         """Of an SRV name: its records, and the targets that they name, with their addresses."""
 
+    def target(self, name: str) -> Answer:
+        """Of a name that SRV records lead to: with no more addresses than a target has."""
+
+    def target_names(self, domain: str) -> list[str]:
+        """Of an SRV name: targets() without their addresses, which are a lot to read."""
+
     def inside(self, prefixes: Collection[Prefix]) -> set[str]: ...
 
     def at(self, address: Address) -> Collection[str]: ...
@@ -142,7 +148,7 @@ class ComposedAnswers:
     def dns_changed(self, domain: str) -> Collection[str]:
         """The targets that came with it, of an SRV name."""
         if is_service_name(domain):
-            return self.targets.replace(domain, [one.name for one in self._dns.targets(domain)[1]])
+            return self.targets.replace(domain, self._dns.target_names(domain))
         if domain in self._overlay:
             self._decided = None
         return ()
@@ -207,11 +213,9 @@ class ComposedAnswers:
         return self._overlay.hosts.get(name), self._overlay.seen.get(name)
 
     def _dns_of(self, name: str) -> Answer:
-        service = self.targets.one_that_names(name)
-        if service is None or name in self._domains:
+        if name in self._domains or name not in self.targets:
             return self._dns.answer(name)
-        _, targets = self._dns.targets(service)
-        return next((Answer(name, one.a, one.aaaa) for one in targets if one.name == name), Answer(name))
+        return self._dns.target(name)
 
     def domains_of(self, names: Iterable[str]) -> set[str]:
         """The domains among these names, and those that have one of them as a target."""

@@ -77,6 +77,8 @@ class Engine:
         self._ipv6_idle = False
         self.answer = self._answers.answer
         self.targets = self._answers.targets
+        self.target = self._answers.target
+        self.target_names = self._answers.target_names
         self.at = self._answers.at
         self.inside = self._answers.inside
         self.unresolved = self._answers.unresolved
@@ -86,6 +88,8 @@ class Engine:
 
     answer: Callable[[str], Answer]
     targets: Callable[[str], tuple[RRset, list[Target]]]
+    target: Callable[[str], Answer]
+    target_names: Callable[[str], list[str]]
     at: Callable[[Address], Collection[str]]
     inside: Callable[[Iterable[Prefix]], set[str]]
     unresolved: Callable[[], Mapping[str, tuple[str, str]]]

@@ -24,9 +24,6 @@ class ServiceTargets:
     def of(self, domain: str) -> Collection[str]:
         return self._targets.get(domain, ())
 
-    def one_that_names(self, target: str) -> str | None:
-        return next(iter(self._services.get(target, ())), None)
-
     def domains_of(self, names: Iterable[str]) -> set[str]:
         """These names, and the SRV names that have one of them as a target."""
         found = set(names)

@@ -232,7 +232,7 @@ class Views:
             if seen is not None:
                 self._schedule.ask_soon(name)
                 changed |= self._put_seen(name, Seen(seen.addresses, _CHANGED))
-            elif self._compares and self._leads_here(name):
+            elif self._compares and (name in self._schedule.close or self._leads_here(name)):
                 self._schedule.leads_here(name)
                 self._schedule.ask_soon(name)
         self._crosscheck.wake()

@@ -22,7 +22,7 @@ EVIL = [*(f"n{number}.evil" for number in range(100)), "_s0._tcp.evil", "_s1._tc
 def hostile_dns() -> Iterator[Nameserver]:
     """100 names of 4,000 addresses that change with each answer, two services of 2,400 targets."""
     port = free_port()
-    command = [sys.executable, "-m", "tests.support.hostile_dns", str(port)]
+    command = [sys.executable, "-m", "tests.support.hostile_dns", str(port), "restless"]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"

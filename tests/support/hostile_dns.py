@@ -1,8 +1,8 @@
-"""A nameserver of a zone whose owner means harm: `python -m tests.support.hostile_dns PORT`.
+"""A nameserver of a zone whose owner means harm: `python -m tests.support.hostile_dns PORT [restless]`.
 
-n0.evil, n1.evil and so on have 4,000 addresses of 127.0.0.0/8 each, other ones with each answer;
-_sN._tcp.evil 2,400 SRV targets, of 64 addresses each. Any other name has the address 192.0.2.10. TTL 0
-for the one, 1 h for the others; large answers by TCP. "ready" on stdout once it serves.
+n0.evil, n1.evil and so on have 4,000 addresses of 127.0.0.0/8 each, _sN._tcp.evil 2,400 SRV targets of 64
+addresses each. Any other name has the address 192.0.2.10. TTL 1 h. "restless": other addresses with each
+answer, of TTL 0. Large answers go by TCP. "ready" on stdout once it serves.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ import sys
 import threading
 from contextlib import suppress
 from itertools import count
+from zlib import crc32
 
 ADDRESSES, TARGETS, ADDRESSES_OF_TARGET = 4000, 2400, 64
 _TURNS = count()
+_RESTLESS = sys.argv[2:] == ["restless"]
 _POINTER = b"\xc0\x0c"
 
 
@@ -51,15 +53,16 @@ def answer(query: bytes) -> bytes:
     name, rrtype = question[:-4].lower(), question[-3]
     if name.endswith(b"\4evil\0"):
         count = ADDRESSES if name[1:2] == b"n" else ADDRESSES_OF_TARGET
-        records = _services(name) if rrtype == 33 else _addresses(count) if rrtype == 1 else []
+        records = _services(name) if rrtype == 33 else _addresses(name, count) if rrtype == 1 else []
     else:
         records = [_POINTER + struct.pack("!HHIH", 1, 1, 3600, 4) + b"\xc0\0\2\x0a"] if rrtype == 1 else []
     return _header(query, 0x8580, len(records)) + question + b"".join(records)
 
 
-def _addresses(count: int) -> list[bytes]:
-    first = 0x7F010000 + next(_TURNS) * 7 % 1000 * ADDRESSES
-    head = _POINTER + struct.pack("!HHIH", 1, 1, 0, 4)
+def _addresses(name: bytes, count: int) -> list[bytes]:
+    turn = next(_TURNS) if _RESTLESS else crc32(name)
+    first = 0x7F010000 + turn * 7 % 1000 * ADDRESSES
+    head = _POINTER + struct.pack("!HHIH", 1, 1, 0 if _RESTLESS else 3600, 4)
     return [head + struct.pack("!I", number) for number in range(first, first + count)]
 
 

@@ -56,6 +56,13 @@ class GivenDns:
     def targets(self, domain: str) -> tuple[RRset, list[Target]]:
         return self.services.get(domain, (NOT_ASKED, []))
 
+    def target(self, name: str) -> Answer:
+        found = (one for _, targets in self.services.values() for one in targets if one.name == name)
+        return next((Answer(name, one.a, one.aaaa) for one in found), Answer(name))
+
+    def target_names(self, domain: str) -> list[str]:
+        return [one.name for one in self.targets(domain)[1]]
+
     def give_service(self, domain: str, *targets: Target) -> None:
         srv = RRset(Status.RESOLVED)
         self.services[domain] = srv, list(targets)
