@@ -1,4 +1,4 @@
-"""The endpoints that are not well, by domain, and whose turn it is to be polled: no event tells that one is."""
+"""The endpoints that are not well, by domain, and who is polled next: no event tells when one is."""
 
 from __future__ import annotations
 

@@ -27,9 +27,7 @@ def test_one_among_many() -> None:
 
 
 @given(ITEMS, ITEMS)
-def test_each_once_its_own_in_order_and_no_name_before_its_turn(
-    first: list[Item], later: list[Item]
-) -> None:
+def test_each_once_and_those_of_a_name_in_order(first: list[Item], later: list[Item]) -> None:
     waiting: Turns[Item] = Turns(name_of)
     waiting.extend(first)
     taken = [waiting.first()] if waiting else []
@@ -45,6 +43,19 @@ def test_each_once_its_own_in_order_and_no_name_before_its_turn(
         assert [one for one in taken if one[0] == name] == [
             one for one in [*first, *later] if one[0] == name
         ]
+
+
+@given(ITEMS)
+def test_no_name_has_a_second_turn_while_another_waits_for_its_first(items: list[Item]) -> None:
+    waiting: Turns[Item] = Turns(name_of)
+    waiting.extend(items)
+    turns: Counter[str | None] = Counter()
+    while waiting:
+        left = {name for name, _ in waiting}
+        name = waiting.first()[0]
+        assert turns[name] == min(turns[one] for one in left)
+        turns[name] += 1
+        waiting.pop()
 
 
 @given(ITEMS, st.integers(0, 9))

@@ -61,7 +61,7 @@ def told(answers: Iterable[Answer], step: float = TTL) -> list[Answer]:
         ("R V R V", "R V R RV"),
         ("R V R V V V", "R V R RV RV V"),
         ("R V R V R V V V V V V", "R V R RV RV RV RV RV V V V"),
-        ("AB A AB A AB", "AB A AB A AB"),
+        ("AB A AB A AB A", "AB A AB A AB A"),
         ("ABV ABR ABV ABV", "ABV ABR ABV ABV"),
         ("ABV ABR ABV ABR", "ABV ABR ABV ABRV"),
         ("A B C A B C A", "A B C A ABC ABC ABC"),
