@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 from lowatch.core.addresses import format_address
 from lowatch.core.elapsed import rfc3339
 from lowatch.core.findings import Kind, Severity
@@ -64,6 +67,12 @@ def fields(tracked: Tracked, now: Now) -> dict[str, str]:
         "LOWATCH_REASON": _reason(tracked),
         "LOWATCH_FIX": "; ".join(finding.fix),
     }
+
+
+def without_fix(entry: Mapping[str, str], tracked: Tracked) -> dict[str, str]:
+    """A firing entry that goes out late: what was harmless when it was made may not be so now."""
+    told = replace(tracked, finding=tracked.finding.without_fix())
+    return {**entry, "MESSAGE": _firing_message(told), "LOWATCH_FIX": ""}
 
 
 def priority(tracked: Tracked) -> int:

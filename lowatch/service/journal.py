@@ -18,7 +18,7 @@ from lowatch.core.limits import JOURNAL_QUEUE, JOURNAL_SUMMARIES
 from lowatch.files.threads import NoThreadError, start_thread
 from lowatch.report import alert
 from lowatch.report.alert_storm import BURST, Announced, Storm
-from lowatch.report.alert_summary import summary_fields
+from lowatch.report.alert_summary import COUNT, summary_fields
 
 from . import log_stream
 from .journal_socket import JOURNAL_SOCKET, JournalSocket, Outcome, encode
@@ -33,6 +33,9 @@ _LAST_WORDS = 0.25
 """Seconds that a stderr gets to take the last alerts; else they are announced again at the next start."""
 FIRST_RETRY, LAST_RETRY = 0.05, 5.0  # seconds, where journald is absent
 
+_FIX_LASTS = 60.0
+"""Seconds for which an alert may wait for journald and still offer its fix."""
+
 _INTENDED_BY = 1.0
 """Seconds after which an alert goes out though the disk has not taken it: it hangs, perhaps."""
 _NOT_INTENDED, _ANYWAY = -1, -2
@@ -42,12 +45,13 @@ _LEVELS = {"3": logging.ERROR, "4": logging.WARNING}
 
 @dataclass(slots=True)
 class _Entry:
-    """shown: whether it was logged to stderr. findings: those it stands for."""
+    """shown: whether it was logged to stderr. findings: those it stands for. at: its loop time."""
 
     fields: Mapping[str, str]
     datagram: bytes
     shown: bool
     findings: tuple[Tracked, ...]
+    at: float = 0.0
     intended: int = _NOT_INTENDED
 
 
@@ -102,6 +106,8 @@ class JournalSink:
         self._intending: asyncio.TimerHandle | None = None
         """Entries are being written down; when that is given up."""
         self._disk_hangs = False
+        self._summaries_are_late = False
+        """Whether some of what waits to be folded has waited for room."""
 
     @property
     def untold(self) -> Sequence[Tracked]:
@@ -144,7 +150,7 @@ class JournalSink:
             JOURNAL_QUEUE.reached()
         if len(self._queue) < self._capacity and self._storm.admits(tracked, at):
             fields = alert.fields(tracked, now)
-            self._queue.append(_Entry(fields, encode(fields), self._echo, (tracked,)))
+            self._queue.append(_Entry(fields, encode(fields), self._echo, (tracked,), at))
             self._flush()
         else:
             self._drop(self._storm.fold(Announced(tracked, now), at))
@@ -207,13 +213,17 @@ class JournalSink:
                 return False
             fields = summary_fields(folded)
             findings = tuple(one.tracked for one in folded)
-            self._queue.append(_Entry(fields, encode(fields), self._echo, findings))
+            if self._summaries_are_late:
+                fields["LOWATCH_FIX"] = ""
+            self._queue.append(_Entry(fields, encode(fields), self._echo, findings, self._loop.time()))
+            self._summaries_are_late &= self._storm.waiting > 0
             return True
 
     def _has_room_for_summary(self) -> bool:
         if len(self._queue) < self._capacity + JOURNAL_SUMMARIES.value:
             return True
         JOURNAL_SUMMARIES.reached()
+        self._summaries_are_late = True
         return False
 
     # The queue.
@@ -245,6 +255,7 @@ class JournalSink:
             _show(entry.fields, entry.findings)
             self._queue.popleft()
             return True
+        self._let_fix_expire(entry)
         outcome = self._socket.send(entry.datagram)
         if outcome is Outcome.FULL:
             self._socket.await_room(self._flush)
@@ -260,6 +271,15 @@ class JournalSink:
         self._queue.popleft()
         self._retry_in = FIRST_RETRY
         return True
+
+    def _let_fix_expire(self, entry: _Entry) -> None:
+        """An entry has the time at which journald takes it: nothing would say how old its fix is."""
+        if entry.fields["LOWATCH_FIX"] and self._loop.time() > entry.at + _FIX_LASTS:
+            if COUNT in entry.fields:
+                entry.fields = {**entry.fields, "LOWATCH_FIX": ""}
+            else:
+                entry.fields = alert.without_fix(entry.fields, *entry.findings)
+            entry.datagram = encode(entry.fields)
 
     # What a start after a kill -9 has to know.
 

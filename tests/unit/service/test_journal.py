@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from lowatch.core.lifecycle import Tracked
 from lowatch.core.limits import JOURNAL_FOLDED, JOURNAL_QUEUE, JOURNAL_SUMMARIES
 from lowatch.report import alert
 from lowatch.report.alert_storm import BURST, FOLDED_AT_ONCE
@@ -136,6 +137,58 @@ def test_a_journald_that_appears_late_gets_all_and_stderr_had_each_once(
         f"orphan-vip: nothing serves {number}" for number in range(30)
     ]
     assert {record.levelno for record in caplog.records} == {logging.ERROR}
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_an_alert_that_is_taken_late_offers_no_fix(
+    journald: Journald, monkeypatch: pytest.MonkeyPatch, late: bool
+) -> None:
+    """journald gives it the time at which it came, and the address may be in use again by then."""
+    if late:
+        monkeypatch.setattr("lowatch.service.journal._FIX_LASTS", -1.0)
+    journald.disappear()
+
+    async def scenario() -> list[dict[str, str]]:
+        sink = JournalSink(asyncio.get_running_loop(), path=str(journald.path), burst=1)
+        for number in range(3):
+            sink.announce(with_fix(number), NOW)
+        sink.hurry()
+        journald.appear()
+        sink.hurry()
+        sink.close()
+        return journald.entries()
+
+    one, folded = run_async(scenario())
+    assert (numbers(one), numbers(folded)) == ([0], [1, 2])
+    assert [one["LOWATCH_FIX"], folded["LOWATCH_FIX"]] == (["", ""] if late else [FIX, FIX])
+    assert one["MESSAGE"] == alert.fields(alarm(0) if late else with_fix(0), NOW)["MESSAGE"]
+
+
+FIX = "ip address del 192.0.2.10/32 dev lo"
+
+
+def with_fix(number: int) -> Tracked:
+    tracked = alarm(number)
+    return replace(tracked, finding=replace(tracked.finding, fix=(FIX,), advice="or remove it:"))
+
+
+def test_a_summary_that_waited_for_room_offers_no_fix(
+    journald: Journald, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(JOURNAL_SUMMARIES, "value", 1)
+    journald.disappear()
+
+    async def scenario() -> list[dict[str, str]]:
+        sink = JournalSink(asyncio.get_running_loop(), path=str(journald.path), capacity=0)
+        for number in range(FOLDED_AT_ONCE + 1):
+            sink.announce(with_fix(number), NOW)
+        sink.hurry()
+        journald.appear()
+        sink.hurry()
+        sink.close()
+        return journald.entries()
+
+    assert [each["LOWATCH_FIX"] for each in run_async(scenario())] == [FIX, ""]
 
 
 def test_a_journald_that_restarts_under_the_same_path_is_found_at_once(
