@@ -2,7 +2,7 @@
 
     who                                          when
     what changed: a name's answer, a file        soon, names that lead here first, from an allowance
-    what has just come to disagree, or to fail   after 15 s, likewise
+    what has just come to disagree, or to fail   after 3 s, likewise
     what still does; those that lead here; all   by turns, from a budget for all names together
 
 Each of the last three is asked about once a minute at most; where what getaddrinfo says follows from what
@@ -27,7 +27,7 @@ SHARE_OF_CHANGES = 0.1
 CHANGES_EVERY = 0.04
 """Seconds between two lookups: 1,000 names take 40 s, and their nameservers get 50 queries a second."""
 OTHERS_EVERY = 1.0
-DOUBTFUL_AFTER = 15.0
+DOUBTFUL_AFTER = 3.0
 ROUND_EVERY = 60.0
 VERIFIED_EVERY = 3600.0
 

@@ -349,17 +349,17 @@ class Views:
         differs, differed = disagrees(told, seen), known is not None and disagrees(told, known)
         matters = keep or known is not None or name in self._schedule.close or not self._schedule.follows
         doubtful = differs or (seen.addresses is None and matters)
+        newly = doubtful and known is None
         if differs and not differed and not keep and name not in self._doubted:
             self._doubted.add(name)
             self._dns.ask_soon(name)
-            seen = Seen(None, _DIFFERS)
+            seen, newly = Seen(None, _DIFFERS), True
         else:
             self._doubted.discard(name)
         if seen.addresses is None and known is not None and differed:
             seen = Seen(known.addresses, seen.reason)
         if seen != known:
             self._announce(self._put_seen(name, seen if doubtful or keep else None))
-        newly = doubtful and known is None
         self._schedule.asked(name, self._now(), cost, newly_doubtful=newly, doubtful=doubtful)
 
     def lookups_stuck(self, reason: str) -> None:

@@ -621,6 +621,25 @@ def test_what_was_seen_before_dns_changed_is_old_until_it_is_asked_again(etc: Et
     run_async(scenario())
 
 
+def test_views_that_trade_places_are_compared_again_soon(etc: Etc, monkeypatch: pytest.MonkeyPatch) -> None:
+    """getaddrinfo was doubted before: this doubt is a new one all the same, and cannot wait."""
+    monkeypatch.setattr("lowatch.resolve.crosscheck_schedule.DOUBTFUL_AFTER", 0.02)
+    elsewhere, here = addresses("203.0.113.1"), addresses("192.0.2.1")
+    etc.seen[WWW] = Seen(here)
+
+    async def scenario() -> None:
+        dns = GivenDns(resolved(WWW, "203.0.113.1"))
+        views = etc.views(dns, local=lambda: WIDE)
+        async with running(views) as changes:
+            await changes.until(lambda: views.answer(WWW).addresses == here)
+            etc.seen[WWW] = Seen(elsewhere)
+            dns.give(resolved(WWW, "192.0.2.1"))
+            await changes.until(lambda: views.answer(WWW).addresses == elsewhere)
+            assert views.answer(WWW).view is GAI
+
+    run_async(scenario())
+
+
 def test_stuck_lookups_make_what_was_seen_unknown(etc: Etc) -> None:
     async def scenario() -> None:
         views = etc.views(GivenDns(resolved(WWW, "203.0.113.1"), resolved(API, "203.0.113.2")))
