@@ -240,7 +240,9 @@ class Auditor:
         return await self._fixes.weigh(snapshot, judgement, self._policy)
 
     def _elsewhere(self, addresses: Collection[Address]) -> frozenset[Address]:
-        """Those that are not delivered to a watched interface."""
+        """Those that are not delivered to a watched interface, whatever the port."""
+        if self._host.courses_differ:
+            return frozenset(one for one in addresses if not self._host.may_be_local(one))
         asked = tuple(dict.fromkeys(addresses))
         deliveries = zip(asked, self._host.deliveries(asked), strict=True) if asked else ()
         return frozenset(

@@ -304,7 +304,10 @@ class Domains:
     def _deliveries(
         self, names: Sequence[str], answers: Sequence[Answer], candidates: list[Address], look: Look
     ) -> list[Delivery | Unknown]:
-        """One of each candidate. Where ports matter, one is local that is so for any of its endpoints."""
+        """One of each candidate. Where ports matter, one is local that is so for any of its endpoints.
+
+        And not known where one of them is not, and none is local.
+        """
         deliveries = self._host.deliveries(candidates)
         if not self._host.courses_differ:
             return deliveries
@@ -318,7 +321,9 @@ class Domains:
             for port in ports
         ]
         for endpoint, one in zip(doubtful, self._host.endpoint_deliveries(doubtful), strict=True):
-            if isinstance(one, Delivery) and one.local:
+            known = found[endpoint.address]
+            is_local = isinstance(known, Delivery) and known.local
+            if not is_local and (isinstance(one, Unknown) or one.local):
                 found[endpoint.address] = one
         return list(found.values())
 

@@ -7,8 +7,13 @@ from collections.abc import Callable
 import pytest
 
 from lowatch.core.addresses import parse_address
+from lowatch.core.held import NOT_ROUTED, Course, Delivery
+from lowatch.core.observed import Unknown
 from lowatch.core.policy import Policy
 from tests.unit.app.scripted import (
+    LO,
+    OVERRUN,
+    Watch,
     World,
     at,
     holds,
@@ -195,3 +200,30 @@ def test_a_reload_in_the_middle_of_an_audit() -> None:
     audit = story.look()
     assert audit.complete
     assert [one.domain for one in audit.endpoints] == [names[0]]
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_an_address_of_which_one_port_could_not_be_asked_about_may_lead_here(first: bool) -> None:
+    """Policy rules may look at ports: that the others are routed elsewhere says nothing of this one."""
+    watch = Watch(world(), policy_of(serves("80 443")))
+    watch.world.routed_away = {VIP}
+    said: list[Delivery | Unknown] = [NOT_ROUTED, OVERRUN]
+    watch.host.courses_differ = True
+    watch.host.endpoint_deliveries = lambda _: said if first else said[::-1]  # type: ignore[method-assign]
+    watch.host.courses = lambda endpoints: [Course.HERE] * len(endpoints)  # type: ignore[method-assign]
+    snapshot, _ = watch.audit()
+    assert [address for address, _ in snapshot.domains[WWW].undecided] == [VIP]
+    said[0] = Delivery(True, LO, 32)
+    snapshot, _ = watch.sweep()
+    assert [local.address for local in snapshot.domains[WWW].local] == [VIP]
+
+
+def test_in_an_outage_an_address_that_some_port_may_lead_to_is_not_elsewhere() -> None:
+    watch = Watch(world(), policy_of(serves("80")))
+    watch.world.routed_away = {VIP}
+    watch.sweep()
+    watch.host.courses_differ = True
+    assert watch.auditor._elsewhere([VIP]) == frozenset()
+    watch.world.held.clear()
+    watch.host.hear()
+    assert watch.auditor._elsewhere([VIP]) == {VIP}
