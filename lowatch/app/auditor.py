@@ -99,7 +99,7 @@ class Auditor:
             marked.update(name for name in self._domains.views if expects(name, anywhere))
         for address, number in sockets:
             if address is not None:
-                names = (*self._resolver.at(address), *self._domains.recalled.names)
+                names = self._domains.names_at(address)
                 marked.update(name for name in names if expects(name, {number}))
         return marked, everything
 
@@ -198,9 +198,8 @@ class Auditor:
 
     def _mark_endpoints(self, endpoints: Iterable[Endpoint]) -> None:
         for address, port in endpoints:
-            self._marked.update(
-                name for name in self._resolver.at(address) if self._domains.expects(name, {port.number})
-            )
+            names = self._domains.names_at(address)
+            self._marked.update(name for name in names if self._domains.expects(name, {port.number}))
 
     # Auditing.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from lowatch.core.addresses import EVERYWHERE, Address, destination
@@ -188,8 +189,11 @@ class Domains:
 
     def _hangs_on_connect(self, endpoint: Endpoint) -> bool:
         """Whether what a connect to it meets makes some domain's verdict."""
-        at = self._resolver.at(endpoint.address)
-        return any(endpoint in self._by_connect.get(name, ()) for name in at)
+        return any(endpoint in self._by_connect.get(name, ()) for name in self.names_at(endpoint.address))
+
+    def names_at(self, address: Address) -> Iterable[str]:
+        """The domains that may lead to an address: in an outage those too that are recalled."""
+        return chain(self._resolver.at(address), self.recalled.at(address))
 
     @property
     def is_sweeping(self) -> bool:

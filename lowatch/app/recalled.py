@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Collection, Iterable, Sequence, Set
 from dataclasses import replace
 
-from lowatch.core.addresses import is_v4
+from lowatch.core.addresses import Address, destination, is_v4
 from lowatch.core.answers import Answer, RRset, Service, Status
 from lowatch.core.findings import Kind, Subject
 from lowatch.core.listeners import Endpoint
@@ -16,12 +16,14 @@ class Recalled:
 
     def __init__(self) -> None:
         self._endpoints: dict[str, dict[Endpoint, None]] = {}
+        self._names: dict[Address, set[str]] = {}
         self._made: dict[str, tuple[Answer, Answer]] = {}
 
     def remember(self, subjects: Iterable[Subject]) -> None:
         for kind, _, address, domain, port, _ in subjects:
             if kind is Kind.ORPHAN_VIP and domain and address and port:
                 self._endpoints.setdefault(domain, {})[Endpoint(address, port)] = None
+                self._names.setdefault(destination(address), set()).add(domain)
 
     @property
     def names(self) -> Set[str]:
@@ -32,6 +34,10 @@ class Recalled:
 
     def endpoints(self, name: str) -> Sequence[Endpoint]:
         return tuple(self._endpoints.get(name, ()))
+
+    def at(self, address: Address) -> Collection[str]:
+        """The names that led there."""
+        return self._names.get(destination(address), ())
 
     def answer(self, given: Answer) -> Answer:
         """With the addresses of then in it, as long as it has none and is unknown; then it forgets them.
@@ -49,14 +55,18 @@ class Recalled:
             aaaa=_with(given.aaaa, [one for one in endpoints if not is_v4(one.address)]),
         )
         if (made.a, made.aaaa) == (given.a, given.aaaa):
-            del self._endpoints[name]
-            self._made.pop(name, None)
+            self._forget(name)
             return given
         if given.services is not None:
             services = (Service(name, port, (address,)) for address, port in endpoints)
             made = replace(made, services=(*given.services, *services))
         self._made[name] = given, made
         return made
+
+    def _forget(self, name: str) -> None:
+        for address in {destination(endpoint.address) for endpoint in self._endpoints.pop(name)}:
+            self._names[address].discard(name)
+        self._made.pop(name, None)
 
 
 def _with(rrset: RRset, endpoints: Iterable[Endpoint]) -> RRset:

@@ -7,7 +7,18 @@ from lowatch.core.addresses import parse_address, parse_port
 from lowatch.core.answers import Answer, Status
 from lowatch.core.findings import Kind, Subject
 from lowatch.core.verdicts import Verdict
-from tests.unit.app.scripted import Watch, World, at, holds, listens, offers, policy_of, resolves, serves
+from tests.unit.app.scripted import (
+    Watch,
+    World,
+    at,
+    drive,
+    holds,
+    listens,
+    offers,
+    policy_of,
+    resolves,
+    serves,
+)
 
 WWW, XMPP = "www.example.com", "_xmpp._tcp.example.com"
 VIP, VIP6 = parse_address("192.0.2.10"), parse_address("2001:db8::10")
@@ -29,6 +40,7 @@ def test_an_unknown_answer_has_the_addresses_of_then() -> None:
     assert (made.a.status, made.addresses, made.a.reason) == (Status.UNKNOWN, (VIP,), "not asked yet")
     assert recalled.answer(unknown) is made
     assert WWW in recalled
+    assert set(recalled.at(VIP)) == {WWW}
 
 
 def test_a_known_one_is_as_it_is_and_ends_it() -> None:
@@ -37,6 +49,7 @@ def test_a_known_one_is_as_it_is_and_ends_it() -> None:
     assert recalled.answer(known) is known
     assert WWW not in recalled
     assert recalled.endpoints(WWW) == ()
+    assert not recalled.at(VIP)
 
 
 def test_other_kinds_and_other_names_are_not_remembered() -> None:
@@ -69,3 +82,18 @@ def test_an_address_that_went_is_no_orphan_and_one_that_cannot_be_asked_about_ma
     watch.host.hear()
     _, judgement = watch.sweep()
     assert judgement.is_undecided(orphan())
+
+
+def test_what_connects_meet_is_followed_in_an_outage_as_well() -> None:
+    """NAT that comes back ends the orphan within seconds: no sweep is waited for."""
+    world = World({holds("192.0.2.10/32")}, answers={WWW: resolves(WWW, a="SERVFAIL", aaaa="SERVFAIL")})
+    watch = Watch(world, policy_of(serves("80")))
+    watch.auditor.recall([orphan()])
+    _, judgement = watch.sweep()
+    assert judgement.is_undecided(orphan())
+    world.redirected = {at(VIP)}
+    watch.clock.monotonic += 5.0
+    drive(watch.auditor.probe_again(), lambda: None)
+    assert watch.auditor.marked
+    _, judgement = watch.audit()
+    assert not judgement.is_undecided(orphan())
