@@ -349,7 +349,8 @@ class Daemon:
             self._alerts.announce(self._unannounced.first(), self._clock.now())
             self._unannounced.pop()  # not before: for the saving thread it is always somewhere
         await asyncio.sleep(0)
-        if self._saved_untold and not self._alerts.untold:
+        # Not before all are announced: to list what waits takes long in a storm, and some does until then.
+        if self._saved_untold and not self._unannounced and not self._alerts.untold:
             self._unsaved.set()
 
     async def _keep_saved(self) -> None:

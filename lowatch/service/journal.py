@@ -319,7 +319,8 @@ class JournalSink:
             self._intending = None
         for entry in entries:
             entry.intended = generation
-        self._flush()
+        if self._intents is not None:  # else hurry() came first, and what it could not send stays untold
+            self._flush()
 
     def _give_disk_up(self) -> None:
         """Until the thread comes back."""

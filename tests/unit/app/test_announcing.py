@@ -115,6 +115,33 @@ def test_at_no_moment_is_saved_as_announced_what_was_not() -> None:
     assert sum(one.announced for one in outside.saved.values()) == 40
 
 
+def test_while_some_are_to_be_announced_nobody_lists_what_waits() -> None:
+    """A hundred thousand may, and 32 are announced at a time."""
+
+    class Storm(Outside):
+        listed = 0
+
+        @property
+        def untold(self) -> Sequence[Tracked]:  # type: ignore[override]
+            self.listed += 1
+            return [firing(1)]
+
+        @untold.setter
+        def untold(self, _nobody: Sequence[Tracked]) -> None:
+            pass
+
+    storm = Storm()
+    storm.daemon._saved_untold = True
+    storm.daemon._unannounced.extend([firing(number) for number in range(100)])
+
+    async def scenario() -> None:
+        while storm.daemon._unannounced:
+            await storm.daemon._announce()
+
+    run_async(scenario())
+    assert (len(storm.told), storm.listed) == (100, 1)
+
+
 def test_what_the_sink_has_was_announced_before_what_is_still_to_be() -> None:
     outside = Outside()
     first, again = firing(1), firing(1, since=1e9 + 60)

@@ -175,6 +175,28 @@ def test_what_waited_while_the_state_was_saved_is_written_down_again(tmp_path: P
     run_async(scenario())
 
 
+def test_a_disk_that_comes_back_after_the_end_lets_nothing_go_out(tmp_path: Path) -> None:
+    """What could not be sent at the end was saved as untold: the next run says it."""
+    disk, journald = Disk(), Journald(tmp_path / "socket")
+    journald.disappear()
+
+    async def scenario() -> None:
+        sink = Sink(journald.path, intents=disk)
+        sink.announce(1)
+        sink.inner.hurry()
+        journald.appear()
+        disk.free.set()
+        while not disk.taken:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        assert journald.read() == []
+        assert len(sink.inner.untold) == 1
+        sink.close()
+        journald.disappear()
+
+    run_async(scenario())
+
+
 def test_without_a_journal_all_are_shown_once_they_are_written_down(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
