@@ -282,6 +282,7 @@ class Auditor:
             referenced=referenced,
             unresolved=self._resolver.unresolved(),
             crowded=self._resolver.crowded(),
+            unread=tuple(self._resolver.unread),
             unsure={
                 **self._resolver.unsure(),
                 **{name: other for name, other in doubted if other is not None},

@@ -23,6 +23,7 @@ class GivenAnswers:
         self.statuses: Mapping[Status, int] = Counter(one.status for one in self._answers.values())
         self.stub_addresses = frozenset(stub_addresses)
         self.problems: Sequence[str] = ()
+        self.unread: Sequence[str] = ()
         self._told = asyncio.Event()
         reasons = ((name, one.unknown_reasons) for name, one in self._answers.items())
         self._unresolved = {name: why for name, why in reasons if any(why)}

@@ -150,6 +150,10 @@ class Resolver(Protocol):
     def problems(self) -> Sequence[str]:
         """What keeps it from resolving at all: no nameserver, a malformed line. One line each."""
 
+    @property
+    def unread(self) -> Sequence[str]:
+        """What it goes by and could not read, one line each: applications may get something else."""
+
     async def run(self, changed: Callable[[str], None]) -> None:
         """Resolve for ever; `changed(domain)` whenever an Answer was replaced by another."""
 

@@ -31,6 +31,7 @@ def failures(snapshot: Snapshot, judgement: Judgement) -> Iterator[Problem]:
     ):
         if isinstance(observed, Unknown):
             yield Problem(observed.source, observed.reason)
+    yield from (Problem("dns", line) for line in snapshot.unread)
     reasons = ((name, _reason(*why)) for name, why in snapshot.unresolved.items())
     for reason, names in _alike(reasons):
         yield Problem("dns", f"{names}: {reason}")

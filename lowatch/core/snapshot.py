@@ -93,6 +93,7 @@ class Snapshot:
     elsewhere: of the addresses that were asked about beside, those that are not delivered here, or not by a
     watched interface.
     crowded: the domains with more addresses, or SRV records, than are looked at: how many more.
+    unread: what name resolution goes by and could not be read, one line each: any domain may lead anywhere.
     unsure: of the domains that were asked about by name, those of which an other view is not known.
     arp: how the NICs do ARP; not asked where no IPv4 address is held that it could be about.
     sockets: asked where some held address is idle, as far as names go.
@@ -115,6 +116,7 @@ class Snapshot:
     unresolved: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     elsewhere: frozenset[Address] = frozenset()
     crowded: Mapping[str, int] = field(default_factory=dict)
+    unread: tuple[str, ...] = ()
     unsure: Mapping[str, OtherView] = field(default_factory=dict)
     service_ports: frozenset[Port] = frozenset()
     surroundings: Known[Surroundings] | Unknown = NOT_LOOKED_AT

@@ -77,7 +77,7 @@ class NameFiles(NamedTuple):
     """What these files say. nscd: whether it answers for all of them, from a cache of its own.
 
     seen: of each of NamePaths, when they were read. unreadable: one line each. Of a file that could not
-    be read, what it last said is kept.
+    be read, what it last said is kept. multi: of host.conf.
     """
 
     hosts: Hosts = Hosts()
@@ -86,11 +86,12 @@ class NameFiles(NamedTuple):
     nscd: bool = False
     seen: tuple[Fingerprint, ...] = (UNREAD,) * len(NAME_PATHS)
     unreadable: tuple[str, ...] = ()
+    multi: bool = False
 
     @property
     def problems(self) -> tuple[str, ...]:
         broken = (self.switch.broken,) if self.switch.broken else ()
-        return self.unreadable + broken + self.hosts.problems
+        return broken + self.hosts.problems
 
 
 class NameFilesSource:
@@ -117,22 +118,27 @@ class NameFilesSource:
     def read(self, followed: Container[str], before: NameFiles) -> NameFiles:
         """All anew. A file that is not there says nothing; one that cannot be read, what it did."""
         sockets = (fingerprint(self.paths.resolved), fingerprint(self.paths.nscd))
-        multi, multi_seen = self._read_multi()
+        multi, multi_seen, multi_failed = self._read_multi(multi=before.multi)
         hosts, hosts_seen, hosts_failed = self._read_hosts(followed, before.hosts, multi=multi)
         switch, switch_seen, switch_failed = self.read_switch(before.switch)
-        resolver, resolver_seen = self._read_resolver(before.resolver)
+        resolver, resolver_seen, resolver_failed = self._read_resolver(before.resolver)
         seen = (hosts_seen, switch_seen, multi_seen, resolver_seen, *sockets)
-        failed = tuple(line for line in (hosts_failed, switch_failed) if line)
-        return NameFiles(hosts, switch, resolver, sockets[1] != _ABSENT, seen, failed)
+        failed = (hosts_failed, switch_failed, multi_failed, resolver_failed)
+        unreadable = tuple(line for line in failed if line)
+        return NameFiles(hosts, switch, resolver, sockets[1] != _ABSENT, seen, unreadable, multi)
 
-    def _read_multi(self) -> tuple[bool, Fingerprint]:
-        """For the C library, too, an unreadable host.conf is as good as none."""
+    def _read_multi(self, *, multi: bool) -> tuple[bool, Fingerprint, str]:
+        """multi: what it last said. Applications of other users may read what we cannot."""
+        path = self.paths.host_conf
         try:
-            with open_regular(self.paths.host_conf, RESOLVER_FILE_BYTES) as file:
+            with open_regular(path, RESOLVER_FILE_BYTES) as file:
                 seen = fingerprint_read(file)
-                return parse_multi(read_whole(file, RESOLVER_FILE_BYTES).decode(errors="replace")), seen
-        except OSError:
-            return False, fingerprint(self.paths.host_conf)
+                text = read_whole(file, RESOLVER_FILE_BYTES).decode(errors="replace")
+                return parse_multi(text), seen, ""
+        except FileNotFoundError:
+            return False, _ABSENT, ""
+        except OSError as error:
+            return multi, fingerprint(path), _unreadable(path, error)
 
     def _read_hosts(
         self, followed: Container[str], before: Hosts, *, multi: bool
@@ -165,19 +171,19 @@ class NameFilesSource:
         except OSError as error:
             return before, fingerprint(path), _unreadable(path, error)
 
-    def _read_resolver(self, before: SystemResolver) -> tuple[SystemResolver, Fingerprint]:
-        """What is wrong with the file is for whoever asks these nameservers to report."""
+    def _read_resolver(self, before: SystemResolver) -> tuple[SystemResolver, Fingerprint, str]:
+        """What is wrong in the file is for whoever asks these nameservers to report."""
         path = self.paths.resolv_conf
         try:
             with open_regular(path, RESOLVER_FILE_BYTES) as file:
                 seen = fingerprint_read(file)
                 text = read_whole(file, RESOLVER_FILE_BYTES).decode(errors="replace")
         except FileNotFoundError:
-            return SystemResolver(), _ABSENT
-        except OSError:
-            return before, fingerprint(path)
+            return SystemResolver(), _ABSENT, ""
+        except OSError as error:
+            return before, fingerprint(path), _unreadable(path, error)
         servers = frozenset(parse_resolv_conf(text).servers)
-        return SystemResolver(servers, aaaa=not suppresses_aaaa(text)), seen
+        return SystemResolver(servers, aaaa=not suppresses_aaaa(text)), seen, ""
 
 
 def _listens(path: Path) -> bool:

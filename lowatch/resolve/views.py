@@ -153,6 +153,10 @@ class Views:
         mine = self._files.problems
         return (*self._dns.problems, *mine) if mine else self._dns.problems
 
+    @property
+    def unread(self) -> Sequence[str]:
+        return self._files.unreadable
+
     async def run(self, changed: Callable[[str], None]) -> None:
         self._changed = changed
         self._look.set()
@@ -296,9 +300,11 @@ class Views:
         before, self._files = self._files, files
         rules = Rules(files.switch, files.resolver.aaaa, self._source.paths.hosts)
         changed = self._answers.replace_rules(rules, files.hosts.addresses)
-        if _decides_for_all(files) != _decides_for_all(before):
+        decides_otherwise = _decides_for_all(files) != _decides_for_all(before)
+        if decides_otherwise or files.unreadable != before.unreadable:
             here = self._local()
             self._announce(self.inside(EVERYWHERE if here is None else here))
+        if decides_otherwise:
             self._schedule.ask_all_soon(self._now())
         self._foretells = _foretells(files.switch, self._followed)
         self._look_whether_all_follows()

@@ -198,3 +198,28 @@ def test_a_name_that_is_none(netns: Netns, name: str) -> None:
     (line,) = told.stderr.splitlines()
     assert line.startswith("lowatch: ")
     assert name in line
+
+
+@pytest.mark.parametrize("name", ["hosts", "nsswitch.conf", "resolv.conf", "host.conf"])
+def test_what_name_resolution_goes_by_cannot_be_read(netns: Netns, tmp_path: Path, name: str) -> None:
+    """But by other users' applications: they may be led elsewhere, which an OK would deny."""
+    netns.ip("addr add 192.0.2.10/32 dev lo")
+    netns.listener("192.0.2.10", 80)
+    secret = tmp_path / "secret"
+    secret.write_text("nameserver 127.0.0.1\n")
+    secret.chmod(0)
+    place = f"/etc/{name}"
+    mounted = (
+        f'touch {place}; mount --bind "{secret}" {place}'
+        if name == "resolv.conf"
+        else f"mount -t tmpfs none /etc; echo nameserver 127.0.0.1 > /etc/resolv.conf; touch {place}; "
+        f'mount --bind "{secret}" {place}'
+    )
+    prefix = ["unshare", "--mount", "sh", "-ec", f'{mounted}; exec "$@"', "sh"]
+    with Knot({"example.com": "www A 192.0.2.10"}, port=53) as knot:
+        path = tmp_path / "lowatch.toml"
+        path.write_text(configuration(knot, f'domains = ["{WWW}:80"]'))
+        command = [*prefix, *as_ordinary_user()]
+        told = run("check", "-c", str(path), "--format", "json", prefix=command)
+    assert (told.code, told.stderr) == (3, "")
+    assert ("dns", f"{place}: Permission denied: keeping what was last read from it") in problems(told)

@@ -240,6 +240,7 @@ class ScriptedResolver:
         self._world = world
         self._names = set(names)
         self.problems: Sequence[str] = ()
+        self.unread: Sequence[str] = ()
         self.looked_up: set[str] = set()
 
     def _followed(self) -> dict[str, Answer]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -132,7 +133,8 @@ def test_a_directory_of_too_many_files(tmp_path: Path) -> None:
         ("a.json", lambda: "[" + '{"targets":' * 300_000, "is nested too deeply"),
         ("a.json", lambda: '["' + "x" * 50_000_000 + '"]', "has more than 4,194,304 bytes in one group"),
         ("a.yml", lambda: "- 1\n" * 1_000_000, "has more than 100,000 problems"),
-        ("a.yml", lambda: "[" * 10_000_000, "exceeded maximum nesting depth"),
+        # libyaml's own bound, which came after 0.2.5, or else ours.
+        ("a.yml", lambda: "[" * 10_000_000, "(exceeded maximum nesting depth|is nested too deeply)"),
     ],
 )
 def test_a_file_of_names(tmp_path: Path, file: str, make: Callable[[], str], told: str) -> None:
@@ -143,7 +145,8 @@ def test_a_file_of_names(tmp_path: Path, file: str, make: Callable[[], str], tol
     if told.startswith("is longer"):
         assert told in last
     else:
-        assert (told in lines[-1], last) == (True, "unread"), lines[-1]
+        assert last == "unread"
+        assert re.search(told, lines[-1])
     assert len(lines) < 103
 
 

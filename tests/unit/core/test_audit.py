@@ -155,6 +155,13 @@ def test_a_complaint_that_left_nothing_unknown() -> None:
     assert (found.complete, found.problems) == (True, (complaint,))
 
 
+def test_a_file_of_name_resolution_that_cannot_be_read_leaves_it_incomplete() -> None:
+    """Applications of other users may read it, and be led elsewhere."""
+    line = "/etc/hosts: Permission denied"
+    found = audit(snapshot(unread=(line,)))
+    assert (found.complete, found.problems) == (False, (Problem("dns", line),))
+
+
 def test_a_stale_answer_is_a_problem_but_nothing_unknown() -> None:
     found = audit(snapshot(domains={WWW: unsure(Answer(WWW, kept(720.0), rrset(VIP6)))}))
     assert found.complete

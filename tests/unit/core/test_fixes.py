@@ -128,6 +128,7 @@ def test_another_view_speaks_for_it() -> None:
     [
         ({"unresolved": {SHOP: ("SERVFAIL", "")}}, "the IPv4 addresses of shop.example.com are unknown"),
         ({"unresolved": {SHOP: ("", "SERVFAIL")}}, ""),
+        ({"unread": ("/etc/hosts: Permission denied",)}, "/etc/hosts: Permission denied"),
         ({"crowded": {SHOP: 9}}, "shop.example.com has more addresses than are looked at"),
         ({"policy": Policy(left_out=True)}, "other configured names were not looked at"),
         ({"policy": Policy(expect=(VIP,))}, "192.0.2.10 is expected here"),

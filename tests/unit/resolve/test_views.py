@@ -361,13 +361,36 @@ def test_what_cannot_be_read_keeps_what_it_said(etc: Etc) -> None:
             views.files_changed()
             await asyncio.sleep(0.01)
             refused = f"{etc.hosts}: a directory, not a regular file: keeping what was last read from it"
-            assert views.problems == (refused,)
+            assert views.unread == (refused,)
+            assert list(views.problems) == []
             assert views.answer(WWW).addresses == addresses("192.0.2.1")
             assert changes.domains == [WWW]
             etc.hosts.rmdir()
             views.files_changed()
             await changes.until(lambda: len(changes.domains) == 2)
-            assert list(views.problems) == []
+            assert views.unread == ()
+
+    run_async(scenario())
+
+
+@pytest.mark.parametrize("file", ["hosts", "nsswitch", "host_conf", "resolv_conf"])
+def test_each_file_that_is_there_and_cannot_be_read_is_told(etc: Etc, file: str) -> None:
+    """Applications of other users may be able to read it."""
+    path: Path = getattr(etc, file)
+    path.unlink(missing_ok=True)
+    path.symlink_to(path)
+
+    async def scenario() -> None:
+        views = etc.views(GivenDns(resolved(WWW, "203.0.113.1")), local=lambda: None)
+        async with running(views) as changes:
+            (line,) = views.unread
+            assert line.startswith(f"{path}: Too many levels of symbolic links")
+            path.unlink()
+            path.touch()
+            changes.domains.clear()
+            views.files_changed()
+            await changes.until(lambda: changes.domains == [WWW])  # for an audit that says so
+            assert views.unread == ()
 
     run_async(scenario())
 
@@ -386,11 +409,11 @@ def test_without_a_descriptor_it_keeps_what_they_said_and_tries_again(
             with no_descriptor_left():
                 views.files_changed()
                 await asyncio.sleep(0.01)
-                assert len(views.problems) == 2
-                assert all("Too many open files" in line for line in views.problems)
+                assert views.unread
+                assert all("Too many open files" in line for line in views.unread)
                 assert views.answer(WWW).addresses == addresses("192.0.2.1")
             await changes.until(lambda: views.answer(WWW).addresses == addresses("192.0.2.2"))
-            assert list(views.problems) == []
+            assert views.unread == ()
 
     run_async(scenario())
 

@@ -509,19 +509,22 @@ def test_untold_is_what_neither_the_journal_nor_another_stderr_has(
 
 
 def test_the_loop_has_its_turn_in_the_greatest_of_storms(journald: Journald) -> None:
-    """A hundred thousand orphans at once, announced as the daemon does."""
+    """A hundred thousand orphans at once, announced as the daemon does.
+
+    By CPU time, for on a busy host others take theirs in between. A turn that waits for journald takes
+    none, but never ends: nobody reads before the turn is over.
+    """
 
     async def scenario() -> float:
         sink = JournalSink(asyncio.get_running_loop(), path=str(journald.path))
-        loop = asyncio.get_running_loop()
         worst, announced, seen = 0.0, 0, 0
         while seen < 100_000:
-            started = loop.time()
+            started = time.thread_time()
             for number in range(announced, min(announced + 32, 100_000)):
                 sink.announce(alarm(number), NOW)
             announced = min(announced + 32, 100_000)
             await asyncio.sleep(0)
-            worst = max(worst, loop.time() - started)
+            worst = max(worst, time.thread_time() - started)
             seen += len(journald.read())
         assert sink.dropped == 0
         sink.close()
