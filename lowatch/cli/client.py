@@ -75,7 +75,7 @@ def ask(arguments: argparse.Namespace, environment: Environment, method: str, ta
     except (TimeoutError, BlockingIOError):
         why = f"{path}: no answer within {arguments.timeout:g} s: the daemon hangs, or is very busy"
     except (ConnectionError, h11.RemoteProtocolError):
-        why = f"{path}: the connection ended without an answer: the daemon has ended, or is no lowatch"
+        why = f"{path}: the connection ended without an answer: the daemon has ended, or is not lowatch"
     except OSError as error:
         why = f"{path}: {error.strerror or error}"
     raise CommandError(NOT_RUNNING, [f"lowatch: {why}"])

@@ -22,8 +22,8 @@ def register(commands: Commands) -> None:
         nouns,
         "check",
         check,
-        summary="every mistake, with its file, line and key",
-        description="Tells every mistake in the configuration, with its file, line and key.",
+        summary="all errors, with file, line and key",
+        description="Reports all errors in the configuration at once, with file, line and key.",
     )
     show_parser = add_command(
         nouns,

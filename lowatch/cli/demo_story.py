@@ -112,7 +112,7 @@ class Story:
         await self._until_journal_has("firing", Style.RED)
 
     async def _check_by_hand(self) -> None:
-        self._tell.scene("An audit by hand says why, and what would mend it:")
+        self._tell.scene("An audit by hand says why, and how to fix it:")
         self._tell.seen("$ lowatch check -c lowatch.toml")
         command = stage.python("lowatch", "check", "-c", str(self._config))
         code, output = await stage.run(command, columns=self._tell.quoted_width)

@@ -20,7 +20,7 @@ def register(commands: Commands) -> None:
         explain,
         summary="why a verdict is what it is",
         description="The chain of evidence for a domain or an address: answers, local route, "
-        "listener, probe, verdict, and what would mend it.",
+        "listener, probe, verdict, and the fix.",
     )
     add_config(parser)
     parser.add_argument("target", metavar="DOMAIN|ADDRESS[:PORT[/PROTO]]")

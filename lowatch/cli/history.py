@@ -21,8 +21,8 @@ def register(commands: Commands) -> None:
         history,
         summary="what fired, and for how long",
         description="Reads from the journal when findings fired and were resolved, newest first. Shows "
-        "what lowatch.service wrote, and root, and you: of anybody else's entries nobody knows whether "
-        "they are true. Exit code: 0 read, 2 usage, 3 the journal could not be read, or not all of it.",
+        "what lowatch.service, root and you wrote; entries of others are unverified. Exit code: 0 read, "
+        "2 usage, 3 the journal could not be read, or not all of it.",
     )
     # journalctl's relative times begin with a minus, as in `--since -1h`.
     parser._negative_number_matcher = re.compile(r"-\d")  # noqa: SLF001  # argparse has no public way

@@ -11,6 +11,7 @@ from .errors import CommandError
 from .exit_codes import FAILURE, OK
 
 _PATIENCE = 60.0
+_REFUSED = "lowatch: not reloaded, keeping the previous configuration:"
 
 
 def register(commands: Commands) -> None:
@@ -21,7 +22,7 @@ def register(commands: Commands) -> None:
         summary="have the running daemon read its configuration again",
         description="Has the running daemon read its configuration again, and waits until that is in "
         "force. A key that takes a restart is a line on stderr. Exit codes: 0 it is in force, 1 it was "
-        "refused and the previous one goes on, 3 the daemon is not running or does not answer.",
+        "refused, keeping the previous one, 3 the daemon is not running or does not answer.",
     )
     add_socket(parser, timeout=_PATIENCE)
 
@@ -29,7 +30,7 @@ def register(commands: Commands) -> None:
 def reload(arguments: argparse.Namespace, environment: Environment) -> int:
     reply = ask(arguments, environment, "POST", "/-/reload")
     if reply.status != 200:
-        raise CommandError(FAILURE, ["lowatch: not reloaded, the old configuration goes on:", *said(reply)])
+        raise CommandError(FAILURE, [_REFUSED, *said(reply)])
     for line in reply.body.splitlines()[1:]:
         environment.tell(f"lowatch: {line}")
     return OK

@@ -1,4 +1,4 @@
-"""lowatch status: how the running daemon stands. It is the daemon that writes the text."""
+"""lowatch status: the running daemon's status. It is the daemon that writes the text."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def register(commands: Commands) -> None:
         commands,
         "status",
         status,
-        summary="how the running daemon stands",
-        description="Asks the running daemon how it stands. Exit codes: 0 it answered, "
+        summary="show the daemon's status",
+        description="Shows the status of the running daemon. Exit codes: 0 it answered, "
         "3 it is not running or does not answer.",
     )
     parser.add_argument("--format", choices=("text", "json"), default="text")

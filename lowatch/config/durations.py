@@ -17,7 +17,7 @@ def parse_duration(text: str) -> float:
     """Seconds. Units go from long to short, each at most once. Raises ValueError with one line."""
     match = _DURATION.fullmatch(text)
     if not text or match is None:
-        raise ValueError(f'{text!r} is no duration (write it like "250ms", "30s", "5m" or "1h30m")')
+        raise ValueError(f'{text!r} is not a duration (write it like "250ms", "30s", "5m" or "1h30m")')
     parts = zip(match.groups(default="0"), _UNITS.values(), strict=True)
     seconds = sum(int(number) * unit for number, unit in parts) / 1000
     if seconds > LONGEST:

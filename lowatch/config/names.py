@@ -91,7 +91,7 @@ def _encode_label(name: str, label: str) -> str:
     encoded = label.lower() if label.isascii() else _to_a_label(name, label)
     if not _LABEL.fullmatch(encoded):
         raise ValueError(
-            f"{name!r} is no domain name: the label {label!r} may have letters, digits,"
+            f"{name!r} is not a domain name: the label {label!r} may have letters, digits,"
             " hyphens inside it, and underscores"
         )
     if len(encoded) > LABEL_LENGTH:
@@ -105,14 +105,14 @@ def _to_a_label(name: str, label: str) -> str:
     try:
         return idna.encode(label, uts46=True).decode("ascii")
     except idna.IDNAError as error:
-        raise ValueError(f"{name!r} is no internationalised name: {error}") from None
+        raise ValueError(f"{name!r} is not an internationalised name: {error}") from None
 
 
 def _glob_label(glob: str, label: str) -> str:
     if not any(character in label for character in "*?[]"):
         return _encode_label(glob, label)
     if not _GLOB_LABEL.fullmatch(label.lower()):
-        raise ValueError(f"{glob!r} is no usable glob: {label!r} can match no label")
+        raise ValueError(f"{glob!r} is not a usable glob: {label!r} can match no label")
     return label.lower()
 
 

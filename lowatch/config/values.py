@@ -82,9 +82,9 @@ def prefix(raw: object) -> Prefix:
     try:
         network = ipaddress.ip_network(text, strict=False)
     except ValueError:
-        raise ValueError(f"{text!r} is no prefix (write it like 192.0.2.0/24)") from None
+        raise ValueError(f"{text!r} is not a prefix (write it like 192.0.2.0/24)") from None
     if "%" in text or not re.fullmatch(r"[^/]+(?:/\d{1,3})?", text, re.ASCII):
-        raise ValueError(f"{text!r} is no prefix (perhaps {network})")
+        raise ValueError(f"{text!r} is not a prefix (perhaps {network})")
     try:
         return parse_prefix(text)
     except ValueError:
@@ -193,7 +193,7 @@ def names_path(raw: object) -> str:
     """A path or a glob, relative to the file that names it."""
     text = string(raw, '"/etc/lowatch/names.d/*.txt"')
     if not text or "\0" in text:
-        raise ValueError(f"{text!r} is no path")
+        raise ValueError(f"{text!r} is not a path")
     if text.endswith("/"):
         raise ValueError(f"{text!r} is a directory (write {text + '*.txt'!r})")
     return text
@@ -202,7 +202,7 @@ def names_path(raw: object) -> str:
 def telemetry_path(raw: object) -> str:
     text = string(raw, '"/metrics"')
     if not _TELEMETRY_PATH.fullmatch(text) or re.search(r"[?#%]", text):
-        raise ValueError(f"{text!r} is no path of its own (write it like /metrics)")
+        raise ValueError(f"{text!r} is not a path of its own (write it like /metrics)")
     if text.startswith(("/-/", "/api/")):
         raise ValueError(f"{text!r} is taken: /-/ and /api/ are lowatch's own")
     return text

@@ -97,7 +97,7 @@ def _firing_message(tracked: Tracked) -> str:
     advice, fix = printable(tracked.finding.advice), "; ".join(map(printable, tracked.finding.fix))
     separator = " " if advice.endswith(":") else "; "
     remedy = separator.join(filter(None, (advice, fix)))
-    return f"{line}; to mend it: {remedy}" if remedy else line
+    return f"{line}; fix: {remedy}" if remedy else line
 
 
 def _resolved_message(tracked: Tracked, now: Now) -> str:

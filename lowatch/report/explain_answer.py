@@ -54,7 +54,7 @@ def _rrset(rrset: RRset, now: float) -> str:
     if rrset.chain:
         words.append(f"by way of {', '.join(map(printable, rrset.chain))}")
     if rrset.server:
-        words.append(f"said {printable(rrset.server)}, TTL {rrset.ttl} s")
+        words.append(f"from {printable(rrset.server)}, TTL {rrset.ttl} s")
     return "; ".join(words)
 
 

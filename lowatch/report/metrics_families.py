@@ -90,7 +90,7 @@ NETLINK_OVERRUNS = Family(
     "lowatch_netlink_overruns_total", "counter", "Times the kernel had to drop netlink events."
 )
 NETLINK_RESYNCS = Family(
-    "lowatch_netlink_resyncs_total", "counter", "Times the kernel's state was dumped anew."
+    "lowatch_netlink_resyncs_total", "counter", "Times the kernel's state was dumped again."
 )
 AUDITS = Family("lowatch_audits_total", "counter", "Audits made.")
 AUDIT_DURATION = Family("lowatch_audit_duration_seconds", "histogram", "Time an audit took.")

@@ -76,7 +76,7 @@ def render(audit: Audit | None, *, version: str, telemetry_path: str) -> bytes:
 
 
 def _body(audit: Audit, digested: Digest) -> Iterator[str]:
-    state = "Complete" if audit.complete else "Incomplete, for something could not be observed"
+    state = "Complete" if audit.complete else "Incomplete: something could not be observed"
     yield f"<p>{state}. Audited at {rfc3339(audit.audited_at)}."
     yield from _counts(audit, digested)
     yield "<h2>Findings</h2>"

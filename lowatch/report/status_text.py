@@ -131,7 +131,7 @@ def _health(status: Status) -> _Line:
     if stuck:
         return _Line("health", f"stuck: {listed([_overdue(vital) for vital in stuck])}", Style.RED)
     parts = [f"{printable(vital.part)} {_interval(vital.silent)}" for vital in status.vitals]
-    return _Line("health", f"good; last signs of life: {', '.join(parts)} ago")
+    return _Line("health", f"ok; last progress: {', '.join(parts)} ago")
 
 
 def _held(status: Status) -> str:
@@ -171,7 +171,7 @@ def _audit(status: Status) -> _Line:
 
 
 def _lag(seconds: float | None) -> str:
-    return "no lookup yet" if seconds is None else f"lookups begin {_interval(seconds)} after they are due"
+    return "no lookup yet" if seconds is None else f"lag {_interval(seconds)}"
 
 
 def _netlink(status: Status) -> str:
@@ -195,7 +195,9 @@ def _last_reload(last: LastReload | None, now: float) -> _Line:
         return _Line("reload", f"succeeded {when}")
     first, *more = [printable(line) for line in last.error.splitlines()] or [""]
     rest = f" (and {count(len(more), 'more error')})" if more else ""
-    return _Line("reload", f"failed {when}, the old configuration goes on: {first}{rest}", Style.YELLOW)
+    return _Line(
+        "reload", f"failed {when}, keeping the previous configuration: {first}{rest}", Style.YELLOW
+    )
 
 
 def _configuration(status: Status) -> _Line:

@@ -123,8 +123,12 @@ def _what_is_unknown(audit: Audit) -> str:
 def _context(audit: Audit) -> str:
     """Where and when, and what was looked at."""
     held = count(len(audit.held), "address", "addresses")
-    statuses = [f"{audit.statuses[s]:,} {s}" for s in Status if audit.statuses.get(s)]
-    names = f"names: {', '.join(statuses)}" if statuses else "no names"
+    statuses = [(s, number) for s in Status if (number := audit.statuses.get(s))]
+    names = count(sum(number for _, number in statuses), "name") if statuses else "no names"
+    if len(statuses) == 1:
+        names += f" {statuses[0][0]}"
+    elif statuses:
+        names += f": {', '.join(f'{number:,} {s}' for s, number in statuses)}"
     return f"{printable(audit.host)}, {rfc3339(audit.audited_at)}; {names}; {held} held"
 
 

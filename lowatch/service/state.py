@@ -227,7 +227,7 @@ def _check_prefix(subject: Subject) -> None:
     if length is None:
         return
     if isinstance(length, bool) or address is None or not 0 <= length <= host_length(address):
-        raise ValueError(f"{length} is no prefix length here")
+        raise ValueError(f"{length} is not a prefix length here")
 
 
 def _temporary(path: Path) -> Path:

@@ -88,10 +88,10 @@ class Reload:
                 _log.error("%s", one)
             return str(errors)
         except NoThreadError as error:
-            _log.error("reload failed, the old configuration goes on: %s", error)
+            _log.error("reload failed, keeping the previous configuration: %s", error)
             return str(error)
         except Exception as error:
-            _log.exception("reload failed, the old configuration goes on")
+            _log.exception("reload failed, keeping the previous configuration")
             return f"{type(error).__name__}: {error}"
         for left in self._left():
             _log.warning("%s", left)

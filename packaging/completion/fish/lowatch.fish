@@ -28,11 +28,11 @@ complete -c lowatch -n __lowatch_at -a check -d 'One audit, now'
 complete -c lowatch -n __lowatch_at -a explain -d 'Why a verdict is what it is'
 complete -c lowatch -n __lowatch_at -a run -d 'The daemon'
 complete -c lowatch -n __lowatch_at -a history -d 'What fired, and for how long'
-complete -c lowatch -n __lowatch_at -a status -d 'How the running daemon stands'
+complete -c lowatch -n __lowatch_at -a status -d "Show the daemon's status"
 complete -c lowatch -n __lowatch_at -a reload -d 'Have it read its configuration again'
 complete -c lowatch -n __lowatch_at -a config -d 'Check or show the configuration'
 complete -c lowatch -n __lowatch_at -a demo -d 'Show it all in a throwaway network namespace'
-complete -c lowatch -n '__lowatch_at config' -a check -d 'Every mistake, with its file, line and key'
+complete -c lowatch -n '__lowatch_at config' -a check -d 'All errors, with file, line and key'
 complete -c lowatch -n '__lowatch_at config' -a show -d 'The effective configuration'
 
 for command in check explain run 'config check' 'config show'

@@ -123,7 +123,7 @@ class TestReload:
         code, stdout, stderr = meanwhile(controlled.served(), lambda: lowatch("reload"))
         assert (code, stdout) == (1, "")
         assert stderr.splitlines() == [
-            "lowatch: not reloaded, the old configuration goes on:",
+            "lowatch: not reloaded, keeping the previous configuration:",
             "lowatch.toml:3: ports: 70000",
             r"lowatch.toml:9: hold: 'zw\xf6lf'",
         ]
@@ -216,7 +216,7 @@ class TestNobodyAnswers:
             writer.write(said)
 
         done = meanwhile(speaking(path, say), lambda: lowatch(command, "--socket", path))
-        why = "the connection ended without an answer: the daemon has ended, or is no lowatch"
+        why = "the connection ended without an answer: the daemon has ended, or is not lowatch"
         assert done == (3, "", f"lowatch: {path}: {why}\n")
 
     def test_a_path_too_long(self, lowatch: CommandLine, tmp_path: Path, command: str) -> None:

@@ -47,7 +47,7 @@ def test_reads(text: str, seconds: float) -> None:
     ],
 )
 def test_refuses(text: str) -> None:
-    with pytest.raises(ValueError, match="is no duration"):
+    with pytest.raises(ValueError, match="is not a duration"):
         parse_duration(text)
 
 

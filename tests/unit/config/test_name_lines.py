@@ -66,7 +66,7 @@ def test_no_domain(line: bytes) -> None:
             b"www.example.com api.example.com",
             "'api.example.com': the port must be a number from 1 to 65535",
         ),
-        (b"www.example.com,443", "no domain name"),
+        (b"www.example.com,443", "not a domain name"),
         (b"https://www.example.com/", "(write only 'www.example.com')"),
         (b"caf\xe9.example", "is not UTF-8: octet 0xe9 (save it as UTF-8)"),
         (b"_xmpp._tcp.example.com 5222", "takes its ports from its SRV records"),

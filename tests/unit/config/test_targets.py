@@ -73,7 +73,7 @@ def test_an_address_is_for_explain_alone(text: str, address: str, port: Port | N
         ("www.example.com:80:443", "more than one colon"),
         ("http://www.example.com:80", r"write only 'www.example.com:80'"),
         (":443", "is empty"),
-        ("[www.example.com]:443", "no domain name"),
+        ("[www.example.com]:443", "not a domain name"),
         ("_xmpp._tcp.example.com:5222", "takes its ports from its SRV records"),
         ("_SIP._UDP.example.com.:5060/udp", "'_sip._udp.example.com' takes its ports"),
     ],

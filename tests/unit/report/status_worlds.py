@@ -59,7 +59,7 @@ def in_trouble() -> Status:
         last_reload=LastReload(
             NOW - 7200,
             "/etc/lowatch/lowatch.toml:3: ports: 70000 is no port (1 to 65535)\n"
-            "/etc/lowatch/lowatch.toml:9: hold: 'soon' is no duration",
+            "/etc/lowatch/lowatch.toml:9: hold: 'soon' is not a duration",
             MONOTONIC - 7200,
         ),
         reload_pending={

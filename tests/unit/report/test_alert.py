@@ -91,7 +91,7 @@ def test_message_says_what_where_why_since_when_and_what_to_do() -> None:
     fields = alert.fields(one, AT)
     assert fields["MESSAGE"] == (
         "orphan-vip: www.example.com resolves to 192.0.2.10, held on lo, and nothing listens on "
-        "80/tcp; firing since 2026-11-23T03:11:07Z; to mend it: "
+        "80/tcp; firing since 2026-11-23T03:11:07Z; fix: "
         "ip address del 192.0.2.10/32 dev lo; systemctl start nginx.service"
     )
     assert fields["LOWATCH_FIX"] == ("ip address del 192.0.2.10/32 dev lo; systemctl start nginx.service")
@@ -102,10 +102,10 @@ def test_advice_comes_before_the_commands() -> None:
     one = tracked(Kind.HOLDER_DOWN, "lo is down", "ip link set lo up")
     finding = replace(one.finding, advice="ask the net team; if they are out:")
     message = alert.fields(replace(one, finding=finding), AT)["MESSAGE"]
-    assert message.endswith("; to mend it: ask the net team; if they are out: ip link set lo up")
+    assert message.endswith("; fix: ask the net team; if they are out: ip link set lo up")
     finding = replace(finding, fix=(), advice="no command is offered")
     message = alert.fields(replace(one, finding=finding), AT)["MESSAGE"]
-    assert message.endswith("; to mend it: no command is offered")
+    assert message.endswith("; fix: no command is offered")
 
 
 def test_resolved_says_how_long_it_lasted_not_counting_the_hold() -> None:

@@ -57,8 +57,8 @@ EVIDENCE = """\
 www.example.com
 web-17, 2026-11-23T03:12:07Z
 
-  dns A       192.0.2.10 and 198.51.100.7; by way of lb.example.net; said 192.0.2.53, TTL 300 s
-  dns AAAA    nodata; said 192.0.2.53, TTL 60 s
+  dns A       192.0.2.10 and 198.51.100.7; by way of lb.example.net; from 192.0.2.53, TTL 300 s
+  dns AAAA    nodata; from 192.0.2.53, TTL 60 s
 
 192.0.2.10
   route       local, by 192.0.2.10/32 on lo
@@ -122,7 +122,7 @@ def test_an_address_asked_about_by_itself() -> None:
             RRset(
                 Status.STALE, (VIP,), ttl=30, reason="timed out", stale_since=4277.0, server="192.0.2.53"
             ),
-            "192.0.2.10; stale for 12 min 3 s: timed out; said 192.0.2.53, TTL 30 s",
+            "192.0.2.10; stale for 12 min 3 s: timed out; from 192.0.2.53, TTL 30 s",
         ),
         (
             RRset(Status.UNKNOWN, (VIP,), ttl=30, reason="timed out", stale_since=1400.0),
@@ -131,10 +131,10 @@ def test_an_address_asked_about_by_itself() -> None:
         (RRset(Status.UNKNOWN, reason="SERVFAIL (EDE 6, bogus)"), "unknown: SERVFAIL (EDE 6, bogus)"),
         (
             RRset(Status.NODATA, ttl=30, server="::1", synthesised=(parse_address("64:ff9b::c000:20a"),)),
-            "64:ff9b::c000:20a by a DNS64, which leads to a translator; nodata; said ::1, TTL 30 s",
+            "64:ff9b::c000:20a by a DNS64, which leads to a translator; nodata; from ::1, TTL 30 s",
         ),
         (RRset(Status.UNKNOWN, reason="SERVFAIL"), "unknown: SERVFAIL"),
-        (RRset(Status.NXDOMAIN, ttl=5, server="::1"), "nxdomain; said ::1, TTL 5 s"),
+        (RRset(Status.NXDOMAIN, ttl=5, server="::1"), "nxdomain; from ::1, TTL 5 s"),
     ],
 )
 def test_answers(rrset: RRset, said: str) -> None:
@@ -195,7 +195,7 @@ def test_what_srv_records_name() -> None:
     assert said_of(answer)[:3] == [
         "  SRV         a.example.com, 5222/tcp: 192.0.2.10 and 198.51.100.7",
         "  SRV         b.example.com, 5223/tcp: no address",
-        "  dns A       192.0.2.10 and 198.51.100.7; by way of lb.example.net; said 192.0.2.53, TTL 300 s",
+        "  dns A       192.0.2.10 and 198.51.100.7; by way of lb.example.net; from 192.0.2.53, TTL 300 s",
     ]
 
 

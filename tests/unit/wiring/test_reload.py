@@ -79,7 +79,7 @@ def test_it_tells_what_came_of_it() -> None:
         assert reload.last is not None
         assert reload.last.error == ""
 
-        files.error = "hold: 'soon' is no duration"
+        files.error = "hold: 'soon' is not a duration"
         assert files.error in (await reload.now()).error
         assert taken.takes == 1
         assert files.error in reload.last.error
@@ -163,7 +163,7 @@ def test_what_it_left_is_told_until_it_is_as_it_was() -> None:
             said = "web.listen takes a restart: still a, configured b"
             assert await reload.now() == ReloadOutcome(pending=(said,))
             assert instruments.reload_pending == ["web.listen"]
-            files.error = "hold: 'soon' is no duration"
+            files.error = "hold: 'soon' is not a duration"
             assert (await reload.now()).pending == (said,)
             files.error, left = "", ()
             assert await reload.now() == ReloadOutcome()
