@@ -204,10 +204,24 @@ RESOLVER_FILE_BYTES = Limit(
 
 ADDRESSES_PER_NAME = Limit(
     "addresses_per_name",
-    64,
+    1024,
     "addresses of one name and type that are looked at",
     "a problem of the name, which is incomplete; those that this host has are looked at first",
-    "about what a response of 1,232 bytes has room for (72); no client tries more than a few",
+    "the pods of a large headless service; each costs 300 bytes",
+)
+ADDRESSES_HERE_PER_NAME = Limit(
+    "addresses_here_per_name",
+    64,
+    "addresses of one name and type, of those that this host has, that are looked at",
+    "a problem of the name, which is incomplete; loopback addresses are looked at last",
+    "each costs questions to the kernel, a series and perhaps an alert; every host has 127.0.0.0/8",
+)
+ADDRESSES_PER_SERVICE = Limit(
+    "addresses_per_service",
+    256,
+    "addresses of one type that an SRV name has of all its targets",
+    "a problem of the name, which is incomplete",
+    "128 targets of two addresses",
 )
 ADDRESSES_PER_TARGET = Limit(
     "addresses_per_target",

@@ -12,7 +12,12 @@ from dataclasses import replace
 
 from lowatch.core.addresses import EVERYWHERE, Address, Port, Prefix, PrefixSet, destination
 from lowatch.core.answers import NOT_ASKED, Answer, RRset, Status, worse
-from lowatch.core.limits import ADDRESSES_PER_NAME, DNS_ANSWERS_KEPT, TARGETS_PER_SERVICE
+from lowatch.core.limits import (
+    ADDRESSES_HERE_PER_NAME,
+    ADDRESSES_PER_NAME,
+    DNS_ANSWERS_KEPT,
+    TARGETS_PER_SERVICE,
+)
 
 from . import dns64
 from .crowd import looked_at, targets_looked_at
@@ -183,15 +188,17 @@ class Answers:
     def bounded(self, slot: int, outcome: Outcome, known: Collection[Address]) -> Outcome:
         """With no more of its addresses, or SRV records, than are looked at. known: those of before."""
         found = outcome.reply.addresses
-        is_service = self._names.is_service(slot >> 1)
-        limit = TARGETS_PER_SERVICE if is_service else ADDRESSES_PER_NAME
-        if len(found) <= limit.value:
+        if self._names.is_service(slot >> 1):
+            limit = TARGETS_PER_SERVICE
+            kept = targets_looked_at(found, known) if len(found) > limit.value else found
+        elif len(found) > ADDRESSES_HERE_PER_NAME.value:
+            limit = ADDRESSES_PER_NAME if len(found) > ADDRESSES_PER_NAME.value else ADDRESSES_HERE_PER_NAME
+            kept = looked_at(found, known, self._local() or PrefixSet(()))
+        else:
+            return outcome
+        if len(kept) == len(found):
             return outcome
         limit.reached()
-        if is_service:
-            kept = targets_looked_at(found, known)
-        else:
-            kept = looked_at(found, known, self._local() or PrefixSet(()))
         reply = outcome.reply._replace(addresses=kept)
         return outcome._replace(reply=reply, more=len(found) - len(kept))
 

@@ -10,24 +10,38 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterator
 
 from lowatch.core.addresses import LOOPBACK_V4, LOOPBACK_V6, Address, Prefix, PrefixSet
-from lowatch.core.limits import ADDRESSES_PER_NAME, TARGETS_PER_SERVICE
+from lowatch.core.limits import ADDRESSES_HERE_PER_NAME, ADDRESSES_PER_NAME, TARGETS_PER_SERVICE
 
 
 def looked_at(
     found: tuple[Address, ...], known: Collection[Address], local: PrefixSet
 ) -> tuple[Address, ...]:
-    """ADDRESSES_PER_NAME of the addresses found, sorted as those are.
+    """ADDRESSES_PER_NAME of the addresses found, sorted as those are; of this host's own fewer.
 
     What this host has comes first, but for loopback, which it has in any case; then what was looked at
     before, so that nothing changes that has not; then the others, loopback last. local: what this host
     has, as far as that is known.
     """
+    here = {*_here(found, local)}
     chosen: dict[Address, None] = {}
+    room_here = ADDRESSES_HERE_PER_NAME.value
     for one in _by_precedence(found, known, local):
         if len(chosen) == ADDRESSES_PER_NAME.value:
             break
+        if one in chosen or (one in here and not room_here):
+            continue
         chosen[one] = None
+        room_here -= one in here
     return tuple(sorted(chosen))
+
+
+def _here(found: tuple[Address, ...], local: PrefixSet) -> Iterator[Address]:
+    """Those that this host has, loopback addresses too."""
+    yield from inside(found, LOOPBACK_V4)
+    yield LOOPBACK_V6.address
+    yield from local.hosts_among(found)
+    for prefix in local.networks():
+        yield from inside(found, prefix)
 
 
 def _by_precedence(

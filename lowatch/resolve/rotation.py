@@ -19,7 +19,7 @@ from collections.abc import Set
 from typing import NamedTuple
 
 from lowatch.core.addresses import Address
-from lowatch.core.limits import ADDRESSES_PER_NAME
+from lowatch.core.limits import ADDRESSES_HERE_PER_NAME
 
 RETURN, PROVEN, MOST = 2, 3, 8
 
@@ -63,7 +63,7 @@ def combine(
     seen = [(address, at) for address, at in absent.items() if address not in given and now - at <= window]
     seen += [(address, before_at) for address in before if address in last and address not in given]
     seen.sort(key=lambda one: one[1])  # stable: equally old ones stay in order
-    room = max(0, ADDRESSES_PER_NAME.value - len(latest))
+    room = max(0, ADDRESSES_HERE_PER_NAME.value - len(latest))
     after = Rotation(tuple(seen[max(0, len(seen) - room) :]), score)
     if not after.is_proven:
         return after, latest

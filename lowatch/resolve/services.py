@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from lowatch.core.addresses import Address, Port
 from lowatch.core.answers import Answer, RRset, Service, Status, worse
-from lowatch.core.limits import ADDRESSES_PER_NAME, ADDRESSES_PER_TARGET
+from lowatch.core.limits import ADDRESSES_PER_SERVICE, ADDRESSES_PER_TARGET
 from lowatch.core.policy import is_service_name
 from lowatch.wire.dns import parse_service_record
 
@@ -55,7 +55,7 @@ def bounded(rrset: RRset) -> RRset:
 def _together(srv: RRset, targets: Sequence[tuple[str, RRset]]) -> RRset:
     """One family: the targets' addresses, as uncertain as the least certain of them, or as the SRV is."""
     found = sorted({address for _, rrset in targets for address in rrset.addresses})
-    addresses = tuple(found[: ADDRESSES_PER_NAME.value])
+    addresses = tuple(found[: ADDRESSES_PER_SERVICE.value])
     more = sum(rrset.more for _, rrset in targets) + len(found) - len(addresses)
     if not targets or srv.status in (Status.UNKNOWN, Status.STALE):
         reason = srv.reason and f"SRV: {srv.reason}"

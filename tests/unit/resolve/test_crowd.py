@@ -21,14 +21,20 @@ from lowatch.core.addresses import (
     parse_prefix,
 )
 from lowatch.core.answers import Status
-from lowatch.core.limits import ADDRESSES_PER_NAME, ADDRESSES_PER_TARGET, TARGETS_PER_SERVICE
+from lowatch.core.limits import (
+    ADDRESSES_HERE_PER_NAME,
+    ADDRESSES_PER_NAME,
+    ADDRESSES_PER_SERVICE,
+    ADDRESSES_PER_TARGET,
+    TARGETS_PER_SERVICE,
+)
 from lowatch.resolve.answers import Answers
 from lowatch.resolve.crowd import inside, looked_at, targets_looked_at
 from lowatch.resolve.names import Names
 from lowatch.resolve.state import Outcome, update
 from lowatch.wire.dns import Kind, Reply, service_record
 
-MOST = ADDRESSES_PER_NAME.value
+MOST, HERE = ADDRESSES_PER_NAME.value, ADDRESSES_HERE_PER_NAME.value
 LOOPBACK = PrefixSet([LOOPBACK_V4, LOOPBACK_V6])
 SERVICE = "_x._tcp.test"
 
@@ -58,10 +64,18 @@ def test_what_this_host_has_is_looked_at_wherever_it_stands() -> None:
 def test_loopback_addresses_come_last_for_every_host_has_them() -> None:
     found = sorted_together(run_of("127.0.0.1", 4000), run_of("198.51.100.1", 40))
     chosen = looked_at(found, (), here())
-    assert sum(map(is_loopback, chosen)) == MOST - 40
+    assert sum(map(is_loopback, chosen)) == HERE
     assert set(run_of("198.51.100.1", 40)) < set(chosen)
     v6 = sorted_together([LOOPBACK_V6.address], run_of("2001:db8::1", 4000))
     assert LOOPBACK_V6.address not in looked_at(v6, (), here())
+
+
+def test_of_what_this_host_has_few_are_looked_at_and_many_of_the_others() -> None:
+    found = sorted_together(run_of("127.0.1.0", 500), run_of("198.51.100.0", 200), run_of("10.0.0.0", 500))
+    chosen = looked_at(found, (), here("198.51.100.0/24"))
+    assert set(run_of("10.0.0.0", 500)) < set(chosen)
+    assert sum(one not in run_of("10.0.0.0", 500) for one in chosen) == HERE
+    assert not any(map(is_loopback, chosen))
 
 
 def test_what_was_looked_at_before_stays() -> None:
@@ -70,9 +84,13 @@ def test_what_was_looked_at_before_stays() -> None:
     assert looked_at(found, before, here()) == before
 
 
-FOUND = st.sets(st.integers(0, 3 * MOST), min_size=MOST + 1).map(
-    lambda numbers: tuple(sorted(Address(bytes((10, 0, *n.to_bytes(2, "big")))) for n in numbers))
-)
+def _some(seed: int) -> tuple[Address, ...]:
+    chance = random.Random(seed)
+    numbers = chance.sample(range(3 * MOST), chance.randint(MOST + 1, 3 * MOST))
+    return tuple(sorted(Address(bytes((10, 0, *n.to_bytes(2, "big")))) for n in numbers))
+
+
+FOUND = st.integers(0, 1 << 32).map(_some)
 
 
 @given(FOUND, FOUND, st.integers(0, 3 * MOST))
@@ -154,9 +172,9 @@ def test_a_service_of_many_targets() -> None:
     for at, target in enumerate(targets):
         book.take(target, run_of(f"10.{at}.0.0", 4000))
     answer = book.answers.answer(SERVICE)
-    assert len(answer.a.addresses) == MOST
+    assert len(answer.a.addresses) == ADDRESSES_PER_SERVICE.value
     assert all(len(one.addresses) == ADDRESSES_PER_TARGET.value for one in answer.services or ())
-    assert answer.more == (2400 - most) + most * 4000 - MOST
+    assert answer.more == (2400 - most) + most * 4000 - ADDRESSES_PER_SERVICE.value
     assert len(answer.expected(())) == MOST
     book.answers.removed(book.names.configure({}).gone)
     assert book.answers.crowded() == {}

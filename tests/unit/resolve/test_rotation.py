@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lowatch.core.addresses import Address
-from lowatch.core.limits import ADDRESSES_PER_NAME
+from lowatch.core.limits import ADDRESSES_HERE_PER_NAME
 from lowatch.resolve.rotation import STEADY, Rotation, combine
 
 TTL = 60.0
@@ -145,7 +145,7 @@ def test_there_and_back_and_then_peace_is_told_as_it_is(
 
 
 def test_what_changes_wholly_each_time_does_not_grow() -> None:
-    name, most = Name(), ADDRESSES_PER_NAME.value
+    name, most = Name(), ADDRESSES_HERE_PER_NAME.value
     for turn in range(40):
         first = turn % 7 * most
         count = most if turn % 2 else most // 2
