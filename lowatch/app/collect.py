@@ -113,6 +113,7 @@ def build_view(
     holders: Holders,
     hostname: str = "",
     no_way_back: Set[Endpoint] = frozenset(),
+    led_away: Set[Endpoint] = frozenset(),
 ) -> DomainView | None:
     """What is known of a domain, or None where it leads here in no view, and may not do so either.
 
@@ -136,7 +137,10 @@ def build_view(
         holder = holders.exact(address)
         covering = () if holder is not None else holders.covering(address)
         if ports:
-            local.append(LocalAnswer(address, place, ports, holder, covering))
+            away = (
+                tuple(port for port in expected if Endpoint(address, port) in led_away) if led_away else ()
+            )
+            local.append(LocalAnswer(address, place, ports, holder, covering, away))
     aside = _aside(answer, places) if answer.others else ()
     if not local and not undecided and not aside:
         return None

@@ -95,6 +95,13 @@ class _Seen(NamedTuple):
         courses = zip(self.expected, self.courses, strict=True)
         return frozenset(e for e, course in courses if course is Course.NO_WAY_BACK)
 
+    @property
+    def led_away(self) -> frozenset[Endpoint]:
+        if not self.courses:
+            return frozenset()
+        courses = zip(self.expected, self.courses, strict=True)
+        return frozenset(e for e, course in courses if course is Course.ELSEWHERE)
+
 
 class Domains:
     """views, judged: of the domains that lead here in some view, or of which that could not be asked.
@@ -393,7 +400,15 @@ class Domains:
         look = seen.look
         domain = look.policy.domains[name]
         view = build_view(
-            domain, answer, seen.places, listeners, probes, look.holders, look.hostname, seen.no_way_back
+            domain,
+            answer,
+            seen.places,
+            listeners,
+            probes,
+            look.holders,
+            look.hostname,
+            seen.no_way_back,
+            seen.led_away,
         )
         self._forget_view(name)
         if view is None:

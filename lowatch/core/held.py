@@ -135,7 +135,9 @@ class Course(StrEnum):
 
     HERE = "here"
     ELSEWHERE = "elsewhere"
-    """Routed elsewhere, or refused: the address may be local for other ports."""
+    """Routed to another host: the address may be local for other ports."""
+    NOWHERE = "nowhere"
+    """Not routed at all, or refused."""
     NO_WAY_BACK = "no way back"
     """Local, but with the source that is chosen, or in the other direction, it is not."""
 

@@ -39,7 +39,7 @@ class PortView(NamedTuple):
 class LocalAnswer(NamedTuple):
     """An address that a domain resolves to and that is delivered locally through `interface`.
 
-    ports: in the order of the domain's own.
+    ports: in the order of the domain's own. away: those that policy rules lead to another host.
     """
 
     address: Address
@@ -49,6 +49,7 @@ class LocalAnswer(NamedTuple):
     """What holds exactly this address; None where only a wider prefix makes it local."""
     covering: tuple[Held, ...] = ()
     """Where held is None: the addresses and routes whose prefix makes it local."""
+    away: tuple[Port, ...] = ()
 
 
 class Aside(NamedTuple):

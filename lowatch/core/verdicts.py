@@ -112,10 +112,10 @@ def judge_address(
     """Verdicts for each expected port of a domain at one of its local addresses.
 
     Any-of (the default ports): where one port is answered, its silent siblings are UNUSED; where none
-    is and one is UNKNOWN, the whole set is, for that one might serve.
+    is and one is UNKNOWN, or led to another host, the whole set is, for that one might serve.
     """
     judged = [_judge_alone(domain, view, local, port, loopback_up) for port in local.ports]
-    if len(judged) == 1 or not any_of(domain, view):
+    if len(judged) + len(local.away) == 1 or not any_of(domain, view):
         return judged
     if any(endpoint.verdict in _ANSWERED for endpoint in judged):
         return [
@@ -123,9 +123,12 @@ def judge_address(
             for endpoint in judged
         ]
     unknown = next((one for one in judged if one.verdict is Verdict.UNKNOWN), None)
-    if unknown is None:
+    if unknown is not None:
+        reason = f"a sibling port is unknown: {unknown.reason}"
+    elif local.away:
+        reason = f"policy rules lead a sibling port, {local.away[0]}, to another host, which may serve it"
+    else:
         return judged
-    reason = f"a sibling port is unknown: {unknown.reason}"
     return [
         endpoint._replace(verdict=Verdict.UNKNOWN, reason=endpoint.reason or reason) for endpoint in judged
     ]

@@ -21,8 +21,8 @@ from .asked import Asked
 from .locality import read_route
 from .netlink import NetlinkError, RequestSocket, unknown
 
-_Source = Address | Unknown | None
-"""From which address a flow that is delivered locally comes; None: it is not."""
+_Source = Address | Course | Unknown
+"""From which address a flow that is delivered locally comes; a Course where it is not."""
 
 
 class Courses:
@@ -71,11 +71,7 @@ class Courses:
         checked = self._ask(checks)
         blocked = dict(_blocked([*again, *local], checked))
         return [
-            source
-            if isinstance(source, Unknown)
-            else Course.ELSEWHERE
-            if source is None
-            else blocked.get(one, Course.HERE)
+            blocked.get(one, Course.HERE) if isinstance(source, bytes) else source
             for one, source in sources.items()
         ]
 
@@ -96,12 +92,14 @@ def _blocked(
     for endpoint, source in zip(endpoints, checked, strict=True):
         if isinstance(source, Unknown):
             yield endpoint, source
-        elif source is None:
+        elif isinstance(source, Course):
             yield endpoint, Course.NO_WAY_BACK
 
 
 def _source(sequence: int, flow: Flow, reply: bytes) -> _Source:
     route = read_route(sequence, reply)
-    if route is None or isinstance(route, Unknown):
+    if isinstance(route, Unknown):
         return route
-    return (route.source or flow.destination) if route.shape.type == RTN_LOCAL else None
+    if route is None:
+        return Course.NOWHERE
+    return (route.source or flow.destination) if route.shape.type == RTN_LOCAL else Course.ELSEWHERE

@@ -12,6 +12,7 @@ from tests.support.checking import check
 from tests.support.daemon import Daemon, configuration
 from tests.support.dns_server import Knot
 from tests.support.netns import Netns
+from tests.support.waiting import eventually
 
 WWW = "www.example.com"
 VIPS = {"-4": "192.0.2.10", "-6": "2001:db8::10"}
@@ -142,3 +143,36 @@ def test_a_link_local_address_leads_nowhere(netns: Netns, tmp_path: Path) -> Non
         text = configuration(knot, f'interfaces = ["lo", "veth0"]\ndomains = ["{WWW}:80"]')
         seen = check(tmp_path, text)
     assert seen.report["endpoints"] == []
+
+
+@pytest.mark.parametrize("family", ["-4", "-6"])
+@pytest.mark.parametrize(
+    ("action", "https", "verdict"),
+    [("lookup 77", "accepted", "unknown"), ("prohibit", "Permission denied", "orphan")],
+)
+def test_one_port_of_several_is_led_to_another_host(
+    netns: Netns, tmp_path: Path, family: str, action: str, https: str, verdict: str
+) -> None:
+    """Where any of them will do, that host may well serve the name."""
+    vip, record = VIPS[family], "AAAA" if family == "-6" else "A"
+    there = netns.sibling()
+    netns.ip(f"link add veth0 type veth peer name veth1 netns {there.path}")
+    netns.batch(["link set veth0 up", "addr add 10.0.0.1/24 dev veth0"])
+    netns.batch(["addr add 192.0.2.10/32 dev lo", "addr add 2001:db8::10/128 dev lo nodad"])
+    netns.ip("addr add 2001:db8:1::1/64 dev veth0 nodad")
+    there.batch(["link set veth1 up", "addr add 10.0.0.2/24 dev veth1", "addr add 192.0.2.10/32 dev lo"])
+    there.batch(["addr add 2001:db8:1::2/64 dev veth1 nodad", "addr add 2001:db8::10/128 dev lo nodad"])
+    with there.entered():
+        there.listener("::", 443, v6only=False)
+    via, source = ("2001:db8:1::2", "2001:db8:1::1") if family == "-6" else ("10.0.0.2", "10.0.0.1")
+    netns.ip(f"{family} route add default via {via} src {source} table 77")
+    netns.ip(f"{family} rule add pref 100 lookup local")
+    netns.ip(f"{family} rule del pref 0")
+    netns.ip(f"{family} rule add pref 50 ipproto tcp dport 443 {action}")
+    assert https in eventually(lambda: said if (said := met(vip, 443)) != "silence" else "")
+    assert "refused" in met(vip, 80)
+    with Knot({"example.com": f"www {record} {vip}"}) as knot:
+        seen = check(tmp_path, configuration(knot, f'domains = ["{WWW}"]'))
+    assert {row["port"]: row["verdict"] for row in seen.report["endpoints"]} == {80: verdict}
+    assert len(seen.findings("orphan-vip")) == (verdict == "orphan")
+    assert seen.report["complete"] is (verdict == "orphan")

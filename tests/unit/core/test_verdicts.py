@@ -126,6 +126,14 @@ def test_redirected_sibling_excuses_the_silent() -> None:
     assert [one.verdict for one in found] == [REDIRECTED, UNUSED]
 
 
+@pytest.mark.parametrize(("any_of", "verdict"), [(True, UNKNOWN), (False, ORPHAN)])
+def test_a_sibling_that_is_led_to_another_host_may_be_served_there(any_of: bool, verdict: Verdict) -> None:
+    there = local(VIP, *seen(("80/tcp", None, Connect.REFUSED)))._replace(away=(Port(443, "tcp"),))
+    (found,) = judge_address(domain(any_of=any_of), view(there), there, loopback_up=True)
+    assert found.verdict is verdict
+    assert ("443/tcp" in found.reason) is any_of
+
+
 @pytest.mark.parametrize("serving", [NOBODY, SOMEBODY, WAITING, DONT_KNOW])
 def test_a_single_port_has_no_siblings(serving: Served) -> None:
     assert judged(True, serving) == judged(False, serving)
