@@ -43,7 +43,7 @@ def test_answer_changes(netns: Netns, knot: Knot, tmp_path: Path) -> None:
         assert daemon.orphan(WWW) is None
         knot.replace("example.com", "www 0 A 198.51.100.1")
         daemon.until(lambda: daemon.orphans() == {})
-        assert daemon.announced("orphan-vip") == ["firing", "resolved", "firing", "resolved"]
+        daemon.until(lambda: daemon.announced("orphan-vip") == ["firing", "resolved", "firing", "resolved"])
 
 
 def test_cname_moves(netns: Netns, knot: Knot, tmp_path: Path) -> None:

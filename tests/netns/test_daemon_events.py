@@ -63,7 +63,7 @@ def test_service_killed(netns: Netns, knot: Knot, tmp_path: Path) -> None:
         assert daemon.orphan(WWW) == 0
         owner.kill()
         daemon.until(lambda: daemon.orphan(WWW) == 1)
-        assert daemon.announced("orphan-vip") == ["firing"]
+        daemon.until(lambda: daemon.announced("orphan-vip") == ["firing"])
 
 
 def test_listener_comes_back(netns: Netns, knot: Knot, tmp_path: Path) -> None:
