@@ -27,7 +27,8 @@ from lowatch.core.views import unsure
 
 from .absent import AbsentInterfaces
 from .collect import Holders, ask_arp, ask_black_holes, ask_prefixes, place
-from .domains import Domains, Look
+from .domains import Domains
+from .looks import Look
 from .ports import Clock, Host, Prober, Resolver
 from .surroundings import FixesWeighed
 

@@ -10,20 +10,20 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import NamedTuple
 
 from lowatch.core.addresses import EVERYWHERE, Address, destination
 from lowatch.core.answers import Answer
-from lowatch.core.held import Course, Delivery
+from lowatch.core.held import Delivery
 from lowatch.core.judgement import DomainJudgement, judge_domain
 from lowatch.core.listeners import SILENT, Connect, Endpoint, Listener
 from lowatch.core.observed import Unknown
-from lowatch.core.policy import Policy, ports_of
+from lowatch.core.policy import ports_of
 from lowatch.core.snapshot import DomainView, LocalAnswer, PortView
 from lowatch.core.verdicts import JudgedEndpoint, Verdict
 from lowatch.core.views import all_given
 
-from .collect import Holders, Place, build_view, expected_endpoints, place
+from .collect import Place, build_view, expected_endpoints, place
+from .looks import Look, Seen, here
 from .ports import Clock, Host, Prober, Resolver
 from .probes import Probe, Probes, Served
 from .recalled import Recalled
@@ -47,62 +47,6 @@ _UNSETTLED = _NOT_WELL | {Verdict.REDIRECTED, Verdict.UNKNOWN}
 """Verdicts that a connect() may have made, or may unmake."""
 
 
-class Look(NamedTuple):
-    """What all domains of one audit have in common.
-
-    generation: of the host's tables. stub: the addresses of the host's own resolvers.
-    """
-
-    policy: Policy
-    holders: Holders
-    generation: int
-    loopback_up: bool
-    stub: frozenset[Address]
-    hostname: str = ""
-
-    def is_like(self, other: Look) -> bool:
-        """Whether the same answers of the kernel make the same views. Never compares all domains."""
-        return self.policy is other.policy and self.holders is other.holders and self[2:] == other[2:]
-
-
-class _Seen(NamedTuple):
-    """A slice of domains as they were last swept: what was asked about them, and what came back."""
-
-    look: Look
-    answers: list[Answer]
-    candidates: list[Address]
-    deliveries: list[Delivery | Unknown]
-    places: Mapping[Address, Place]
-    expected: list[Endpoint]
-    courses: list[Course | Unknown]
-    asked: list[Endpoint]
-    listeners: list[Served]
-
-    def served(self) -> dict[Endpoint, Served]:
-        """By endpoint; those that are routed elsewhere are not among them."""
-        found: dict[Endpoint, Served] = dict(zip(self.asked, self.listeners, strict=True))
-        found.update(
-            (e, course)
-            for e, course in zip(self.expected if self.courses else (), self.courses, strict=True)
-            if isinstance(course, Unknown)
-        )
-        return found
-
-    @property
-    def no_way_back(self) -> frozenset[Endpoint]:
-        if not self.courses:
-            return frozenset()
-        courses = zip(self.expected, self.courses, strict=True)
-        return frozenset(e for e, course in courses if course is Course.NO_WAY_BACK)
-
-    @property
-    def led_away(self) -> frozenset[Endpoint]:
-        if not self.courses:
-            return frozenset()
-        courses = zip(self.expected, self.courses, strict=True)
-        return frozenset(e for e, course in courses if course is Course.ELSEWHERE)
-
-
 class Domains:
     """views, judged: of the domains that lead here in some view, or of which that could not be asked.
 
@@ -121,12 +65,12 @@ class Domains:
         self._unhealthy = Unhealthy()
         self._by_connect: dict[str, frozenset[Endpoint]] = {}
         self._unsettled: set[str] = set()
-        self._slices: Slices[_Seen] = Slices(_SLICE)
+        self._slices: Slices[Seen] = Slices(_SLICE)
         self._taken_since: set[str] = set()
         self.version = 0
         """Grows whenever any view is replaced."""
         self.recalled = Recalled()
-        self._unswept: deque[Slice[_Seen]] = deque()
+        self._unswept: deque[Slice[Seen]] = deque()
         self.progress = 0
         """Grows with every slice that was looked at."""
 
@@ -278,7 +222,7 @@ class Domains:
         local = self._host.local_prefixes()
         return self._resolver.inside(EVERYWHERE if local is None else local) | self.recalled.names
 
-    async def _look_at(self, given: Mapping[str, Answer], look: Look, known: _Seen | None) -> _Seen:
+    async def _look_at(self, given: Mapping[str, Answer], look: Look, known: Seen | None) -> Seen:
         """Ask everything anew; where all that comes back is what is known, the views stay."""
         names, answers = list(given), list(given.values())
         if known is not None and not (known.look.is_like(look) and known.answers == answers):
@@ -299,9 +243,9 @@ class Domains:
             asked = known.asked
         else:
             known = None
-            asked = _here(expected, courses)
+            asked = here(expected, courses)
         listeners = self._host.listeners(asked)
-        seen = _Seen(look, answers, candidates, deliveries, places, expected, courses, asked, listeners)
+        seen = Seen(look, answers, candidates, deliveries, places, expected, courses, asked, listeners)
         if not (known and listeners == known.listeners and self._settled(names)):
             await self._take_all(names, seen, look)
         self.progress += 1
@@ -355,7 +299,7 @@ class Domains:
         """Whether no verdict of these domains hangs on a connect(), which has to be made again."""
         return not any(name in self._unsettled for name in names)
 
-    async def _take_all(self, names: Sequence[str], seen: _Seen, look: Look) -> None:
+    async def _take_all(self, names: Sequence[str], seen: Seen, look: Look) -> None:
         """Build and judge the views; confirm the orphans among them by a connect()."""
         listeners = seen.served()
         probes = self._probes.believed(listeners)
@@ -392,7 +336,7 @@ class Domains:
         self,
         name: str,
         answer: Answer,
-        seen: _Seen,
+        seen: Seen,
         listeners: Mapping[Endpoint, Served],
         probes: Mapping[Endpoint, Probe],
     ) -> None:
@@ -474,14 +418,6 @@ def _slice(look: Look) -> int:
     """How many domains to look at before the loop gets its turn."""
     fewer = _SLICE * _PORTS // max(_PORTS, len(ports_of(look.policy.domains)))
     return min(_SLICE, max(8, fewer))
-
-
-def _here(expected: list[Endpoint], courses: Sequence[Course | Unknown]) -> list[Endpoint]:
-    """The endpoints whose packets arrive here. courses: none where all do."""
-    if not courses:
-        return expected
-    arriving = (Course.HERE, Course.NO_WAY_BACK)
-    return [endpoint for endpoint, course in zip(expected, courses, strict=True) if course in arriving]
 
 
 def _weight(answer: Answer) -> int:
