@@ -181,7 +181,7 @@ class Auditor:
 
         Until these have been looked at again they are orphans still, and not refused however often asked.
         """
-        if not (self._policy.probe and self._host.loopback_up()):
+        if not self._policy.probe:
             return []
         newer_than = self._clock.now().monotonic - _FRESH
         refuted = await self._domains.confirm(endpoints, newer_than)

@@ -305,7 +305,7 @@ class Domains:
         probes = self._probes.believed(listeners)
         for name, answer in zip(names, seen.answers, strict=True):
             self._take(name, answer, seen, listeners, probes)
-        doubtful = list(self._unconfirmed(names, probes)) if look.policy.probe and look.loopback_up else []
+        doubtful = list(self._unconfirmed(names, probes)) if look.policy.probe else []
         if not doubtful:
             return
         endpoints = list(dict.fromkeys(endpoint for _, endpoint in doubtful))

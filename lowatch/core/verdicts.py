@@ -66,7 +66,8 @@ _ANSWERED = frozenset({Verdict.SERVED, Verdict.BACKLOGGED, Verdict.FILTERED, Ver
 def judge_port(view: PortView, *, loopback_up: bool) -> Verdict:
     """The verdict for one port by itself, before its siblings are considered.
 
-    A connect that meets silence is no refusal, and says nothing (docs/decisions.md). Sources:
+    A connect that meets silence is no refusal, and says nothing (docs/decisions.md); but with lo down
+    nothing else is to be expected, unless NAT leads away from this host. Sources:
     facts/kernel.md "Listeners" (the exact lookup agrees with connect()), "Locality" (lo down:
     self-connects time out), inet_diag's rqueue > wqueue for a full accept queue.
     """
@@ -74,7 +75,7 @@ def judge_port(view: PortView, *, loopback_up: bool) -> Verdict:
     if isinstance(listener, Unknown):
         return Verdict.UNKNOWN
     if listener is None:
-        if isinstance(view.connect, Unknown) or view.connect in SILENT:
+        if isinstance(view.connect, Unknown) or (view.connect in SILENT and loopback_up):
             return Verdict.UNKNOWN
         return Verdict.REDIRECTED if view.connect is Connect.ACCEPTED else Verdict.ORPHAN
     if not (loopback_up and view.way_back):

@@ -200,3 +200,38 @@ def test_a_single_audit_waits_for_its_answers(
     seen = check(tmp_path, configuration(knot, f'domains = ["{WWW}:80"]'))
     assert {row["verdict"] for row in seen.report["endpoints"]} == {expected}
     assert seen.code == code
+
+
+NAT_AWAY = """
+table ip nat {
+    chain output {
+        type nat hook output priority -100
+        ip daddr 192.0.2.10 tcp dport 80 dnat to 10.0.0.2:8080
+    }
+    chain postrouting {
+        type nat hook postrouting priority 100
+        oifname veth0 masquerade
+    }
+}
+"""
+
+
+def test_nat_to_another_host_serves_while_lo_is_down(netns: Netns, tmp_path: Path) -> None:
+    """And where nothing does, what waits in vain is an orphan: that lo is down is reason enough to."""
+    there = netns.sibling()
+    netns.ip(f"link add veth0 type veth peer name veth1 netns {there.path}")
+    netns.batch(["link set veth0 up", "addr add 10.0.0.1/24 dev veth0", "addr add 192.0.2.10/32 dev lo"])
+    there.batch(["link set veth1 up", "addr add 10.0.0.2/24 dev veth1"])
+    netns.nft(NAT_AWAY)
+    with (
+        there.entered(),
+        there.listener("10.0.0.2", 8080),
+        Knot({"example.com": "www A 192.0.2.10"}, host="10.0.0.2", port=5300) as knot,
+        netns.entered(),
+    ):
+        netns.ip("link set lo down")
+        socket.create_connection(("192.0.2.10", 80), timeout=5).close()
+        seen = check(tmp_path, configuration(knot, f'domains = ["{WWW}:80", "{WWW}:81"]'))
+    verdicts = {row["port"]: row["verdict"] for row in seen.report["endpoints"]}
+    assert verdicts == {80: "redirected", 81: "orphan"}
+    assert seen.finding("orphan-vip")["fix"] == []

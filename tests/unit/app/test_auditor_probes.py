@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from lowatch.core.audit import Audit
 from lowatch.core.findings import Kind
-from lowatch.core.policy import Policy
 from tests.unit.app.scripted import (
     World,
     at,
@@ -58,17 +55,8 @@ def test_only_orphans_are_confirmed_and_only_once() -> None:
     assert story.probed == [at(VIP)]
 
 
-@pytest.mark.parametrize(
-    ("policy", "prepare"),
-    [
-        (policy_of(serves("80"), hold=0.0, probe=False), lambda w: None),
-        (policy_of(serves("80"), hold=0.0), lambda w: setattr(w, "lo_up", False)),
-    ],
-    ids=["probing is off", "lo is down"],
-)
-def test_what_is_not_probed(policy: Policy, prepare: Callable[[World], None]) -> None:
-    story = Story(world(), policy)
-    prepare(story.world)
+def test_where_probing_is_off_nothing_is_probed() -> None:
+    story = Story(world(), policy_of(serves("80"), hold=0.0, probe=False))
     story.look()
     assert story.probed == []
     assert Kind.ORPHAN_VIP in {one.finding.subject.kind for one in story.last.tracked.values()}
