@@ -127,7 +127,7 @@ class _Scales:
         expected = policy.expected_ports | snapshot.service_ports
         self._wildcards: dict[str, Port] = {}
         for family, port in sorted(around.sockets.wildcards):
-            if port in expected:
+            if port in expected or not policy.domains:  # without any domain, nobody said what is expected
                 self._wildcards.setdefault(family, port)
         self._known: dict[tuple[Action, int], str] = {}
         """By the identity of what is held, which the snapshot keeps alive: to compare it costs more."""

@@ -49,6 +49,7 @@ DEFAULT = Route(Prefix(parse_address("0.0.0.0"), 0), "unicast", ("eth0",))
 DEFAULT6 = Route(Prefix(parse_address("::"), 0), "unicast", ("eth0",))
 CONNECTED = Route(parse_prefix("198.51.100.0/24"), "unicast", ("eth0",), source=NIC.address, by_kernel=True)
 SHOP = "shop.example.com"
+SSHD = Sockets(wildcards=frozenset({("ipv4", parse_port("22"))}))
 
 
 def harm(change: Change, *holding: Held, policy: Policy | None = None, **around: Any) -> str:
@@ -138,7 +139,8 @@ def test_another_view_speaks_for_it() -> None:
             {"sockets": Sockets(wildcards=frozenset({("ipv4", parse_port("80"))}))},
             "a listener on all addresses serves 80/tcp there as well",
         ),
-        ({"sockets": Sockets(wildcards=frozenset({("ipv4", parse_port("22"))}))}, ""),
+        ({"sockets": SSHD, "policy": Policy(domains={SHOP: Domain(SHOP)})}, ""),
+        ({"sockets": SSHD}, "a listener on all addresses serves 22/tcp there as well"),
         ({"sockets": Sockets(wildcards=frozenset({("ipv6", parse_port("80"))}))}, ""),
         (
             {"routes": (DEFAULT._replace(source=VIP),)},
