@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from lowatch.core.addresses import Address
 from lowatch.core.held import Delivery
+from lowatch.core.limits import KERNEL_ANSWERS_KEPT
 
 LOOPBACK_INDEX = 1
 """lo is the first device of every network namespace (LOOPBACK_IFINDEX, include/net/flow.h)."""
@@ -34,6 +35,9 @@ class Arrivals:
         if device == LOOPBACK_INDEX:
             del self._devices[address]
         else:
+            if len(self._devices) >= KERNEL_ANSWERS_KEPT.value:
+                KERNEL_ANSWERS_KEPT.reached()
+                del self._devices[next(iter(self._devices))]
             self._devices[address] = device
         for forget in self._forget:
             forget()

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
 from lowatch.core.addresses import V4_LENGTH, format_address
-from lowatch.core.limits import PROBES
+from lowatch.core.limits import KERNEL_ANSWERS_KEPT, PROBES
 from lowatch.core.listeners import Connect, Endpoint
 from lowatch.core.observed import Unknown
 
@@ -125,6 +125,9 @@ class Prober:
             self._silent.discard(attempt.endpoint)
             return
         if outcome is Connect.TIMED_OUT:
+            if len(self._silent) >= KERNEL_ANSWERS_KEPT.value:
+                KERNEL_ANSWERS_KEPT.reached()
+                self._silent.clear()  # each is waited for once more
             self._silent.add(attempt.endpoint)
         self._late(attempt.endpoint, outcome)
 

@@ -98,7 +98,7 @@ class Instruments:
         self._reload_timestamp.set(wall)
 
     def config_refused(self) -> None:
-        """A reload failed; the old configuration goes on."""
+        """A reload failed: the previous configuration is kept."""
         self._reload_successful.set(0)
 
     def scrape(
