@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import stat
 import time
 from collections.abc import Container, Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import BinaryIO, NamedTuple
 
 from lowatch.config.schema import Nameserver
 from lowatch.core.limits import HOSTS_FILE_BYTES, RESOLVER_FILE_BYTES
-from lowatch.files.regular import open_regular, read_whole, too_large
+from lowatch.files.regular import open_regular, read_whole, size, too_large
 
 from .hosts import HOST_CONF, HOSTS, Hosts, parse_hosts, parse_multi
 from .nsswitch import NSSWITCH_CONF, NameServiceSwitch, parse_nsswitch
@@ -106,6 +107,20 @@ class NameFilesSource:
 
     def switch_changed(self, before: NameFiles) -> bool:
         return fingerprint(self.paths.nsswitch) != before.seen[1]
+
+    def endless(self) -> str:
+        """Which file the C library would wait for, or read without a bound; "" for none (four stats)."""
+        for path in self.paths[:4]:
+            try:
+                status = path.stat()
+            except OSError:
+                continue
+            if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+                return f"{path} is not a regular file"
+            limit = HOSTS_FILE_BYTES if path == self.paths.hosts else RESOLVER_FILE_BYTES
+            if status.st_size > limit.value:
+                return f"{path} is larger than {size(limit)}"
+        return ""
 
     @property
     def is_large(self) -> bool:

@@ -300,11 +300,9 @@ class Views:
         before, self._files = self._files, files
         rules = Rules(files.switch, files.resolver.aaaa, self._source.paths.hosts)
         changed = self._answers.replace_rules(rules, files.hosts.addresses)
-        decides_otherwise = _decides_for_all(files) != _decides_for_all(before)
-        if decides_otherwise or files.unreadable != before.unreadable:
+        if _decides_for_all(files) != _decides_for_all(before):
             here = self._local()
             self._announce(self.inside(EVERYWHERE if here is None else here))
-        if decides_otherwise:
             self._schedule.ask_all_soon(self._now())
         self._foretells = _foretells(files.switch, self._followed)
         self._look_whether_all_follows()
@@ -373,7 +371,12 @@ class Views:
             self._announce(self._put_seen(name, Seen(seen.addresses, reason)))
 
     def refusal(self) -> str:
-        """Glibc ends a process that asks while nsswitch.conf names no service: look at it before."""
+        """Glibc ends a process that asks while nsswitch.conf names no service: look at it before.
+
+        And it waits for the other end of a FIFO, for ever: then nothing could be asked any more.
+        """
+        if endless := self._source.endless():
+            return endless
         switch = self._files.switch
         if self._source.switch_changed(self._files):
             switch, _, _ = self._source.read_switch(switch)
@@ -383,7 +386,7 @@ class Views:
 
 def _decides_for_all(files: NameFiles) -> object:
     """What is not about single names."""
-    return files.switch, files.resolver, files.nscd
+    return files.switch, files.resolver, files.nscd, files.unreadable
 
 
 def _foretells(switch: NameServiceSwitch, names: Iterable[str]) -> bool:

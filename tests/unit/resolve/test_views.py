@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator
 from contextlib import asynccontextmanager
@@ -414,6 +415,35 @@ def test_without_a_descriptor_it_keeps_what_they_said_and_tries_again(
                 assert views.answer(WWW).addresses == addresses("192.0.2.1")
             await changes.until(lambda: views.answer(WWW).addresses == addresses("192.0.2.2"))
             assert views.unread == ()
+
+    run_async(scenario())
+
+
+@pytest.mark.parametrize("file", ["hosts", "nsswitch", "host_conf", "resolv_conf"])
+@pytest.mark.parametrize("kind", ["fifo", "device", "large"])
+def test_getaddrinfo_is_not_asked_where_it_would_read_for_ever(etc: Etc, file: str, kind: str) -> None:
+    """The C library opens what is there: a thread that waits for a FIFO's other end never comes back."""
+    path: Path = getattr(etc, file)
+    path.unlink(missing_ok=True)
+
+    async def scenario() -> None:
+        etc.seen[WWW] = Seen(addresses("203.0.113.1"))
+        views = etc.views(GivenDns(resolved(WWW, "203.0.113.1")))
+        async with running(views):
+            if kind == "fifo":
+                os.mkfifo(path)
+            elif kind == "device":
+                path.symlink_to("/dev/zero")
+            else:
+                path.touch()
+                os.truncate(path, 2 << 30)
+            await views.cross_check([WWW], 5)
+            assert etc.looked_up == []
+            assert views.answer(WWW).others[-1].addresses is None
+            assert str(path) in views.answer(WWW).others[-1].reason
+            path.unlink()
+            await views.cross_check([WWW], 5)
+            assert etc.looked_up == [WWW]
 
     run_async(scenario())
 
