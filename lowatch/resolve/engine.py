@@ -121,6 +121,11 @@ class Engine:
         """What is wrong with the list of nameservers, one line each."""
         return self._source.current.problems
 
+    @property
+    def unread(self) -> Sequence[str]:
+        """None: no file but resolv.conf is read here."""
+        return ()
+
     def unsure(self) -> Mapping[str, OtherView]:
         """None: getaddrinfo is not asked here."""
         return {}

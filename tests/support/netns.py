@@ -153,14 +153,14 @@ def set_link(name: str, *, up: bool) -> None:
         fcntl.ioctl(control, SIOCSIFFLAGS, _IFREQ.pack(name.encode(), flags))
 
 
-def as_ordinary_user(*command: str) -> list[str]:
-    """The command, run as uid 1000, without any capability, in the present network namespace.
+def as_ordinary_user(*command: str, group: int = 1000) -> list[str]:
+    """The command, run as uid 1000 without any capability, in the present network namespace.
 
     It is uid 1000 of a user namespace of its own, and outside still us: so it may read whatever we
     may (an interpreter below /root), and an ordinary user running the tests can do it as well.
     Owners are shown as that namespace has them: ours is 1000, all others are nobody (65534).
     """
-    return ["unshare", "--user", "--map-user=1000", "--map-group=1000", "--", *command]
+    return ["unshare", "--user", "--map-user=1000", f"--map-group={group}", "--", *command]
 
 
 def isolate_session() -> None:

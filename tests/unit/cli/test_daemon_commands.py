@@ -27,6 +27,10 @@ from tests.unit.service.control_clients import Controlled
 COMMANDS = ("status", "reload")
 
 
+ROOT = 0
+"""A group that has a name on every host."""
+
+
 @pytest.fixture
 def controlled(tmp_path: Path, lowatch: CommandLine) -> Controlled:
     """A daemon to be served, whose socket is where the command line looks for it."""
@@ -229,7 +233,7 @@ class TestNobodyAnswers:
             listener.bind(str(path))
             listener.listen()
             path.chmod(0o060)
-            done = program(*as_ordinary_user(*PROGRAM, command, "--socket", str(path)))
+            done = program(*as_ordinary_user(*PROGRAM, command, "--socket", str(path), group=ROOT))
         assert (done.returncode, done.stdout) == (3, "")
         says = f"lowatch: {path}: permission denied: it is for root, and for members of the group "
         assert done.stderr.startswith(says)
@@ -247,7 +251,7 @@ class TestNobodyAnswers:
     ) -> None:
         path.parent.chmod(mode)
         try:
-            done = program(*as_ordinary_user(*PROGRAM, command, "--socket", str(path)))
+            done = program(*as_ordinary_user(*PROGRAM, command, "--socket", str(path), group=ROOT))
         finally:
             path.parent.chmod(0o700)
         assert done.returncode == 3

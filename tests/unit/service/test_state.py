@@ -9,6 +9,7 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -218,7 +219,9 @@ def test_a_full_and_a_read_only_disk(tmp_path: Path) -> None:
 
 def test_threads_that_save_at_once_leave_a_whole_file(tmp_path: Path) -> None:
     store = StateFile(tmp_path)
-    many = {str(n): ORPHAN for n in range(300)}
+    subject = ORPHAN.finding.subject
+    names = [subject._replace(domain=f"d{n}.example.com") for n in range(300)]
+    many = {one.key: replace(ORPHAN, finding=replace(ORPHAN.finding, subject=one)) for one in names}
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(store.save, [many, TWO, {}, many, TWO, {}] * 3))
     assert len(StateFile(tmp_path).load()) in (300, 2, 0)
