@@ -9,7 +9,7 @@ import socket
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
-from .http_listen import ListenError, bound_memory
+from .http_listen import ListenError, set_up_connections
 
 _log = logging.getLogger(__name__)
 
@@ -58,5 +58,5 @@ def _adopt(descriptor: int, name: str) -> socket.socket | None:
         raise ListenError(f"web: the socket {name!r} passed by systemd is no listening stream socket")
     found.setblocking(False)
     found.set_inheritable(False)
-    bound_memory(found)
+    set_up_connections(found)
     return found

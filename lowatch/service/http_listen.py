@@ -82,11 +82,16 @@ def _bind(
     if family == socket.AF_INET6:
         listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)  # IPv4 has its own
     listener.bind(address)
-    bound_memory(listener)
+    set_up_connections(listener)
     listener.listen(_BACKLOG)
     return listener
 
 
-def bound_memory(listener: socket.socket) -> None:
-    """How much of what its connections send the kernel keeps for them."""
+def set_up_connections(listener: socket.socket) -> None:
+    """How much of what its connections send the kernel keeps for them, and that it does so at once."""
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
+    if listener.family != socket.AF_UNIX:
+        # A response is written in pieces. Without this the second one waits for the client's delayed
+        # acknowledgement of the first, 40 ms (RFC 896, RFC 1122 4.2.3.2). asyncio sets it on sockets
+        # that name their protocol, which accepted ones do not. Linux has them inherit it.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
