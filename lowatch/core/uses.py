@@ -97,7 +97,7 @@ def uses(
         yield from (
             (address, Use(_BOUND))
             for address in around.sockets.bound
-            if concerned is None or address in concerned
+            if concerned is None or destination(address) in concerned
         )
 
 

@@ -49,6 +49,7 @@ DEFAULT = Route(Prefix(parse_address("0.0.0.0"), 0), "unicast", ("eth0",))
 DEFAULT6 = Route(Prefix(parse_address("::"), 0), "unicast", ("eth0",))
 CONNECTED = Route(parse_prefix("198.51.100.0/24"), "unicast", ("eth0",), source=NIC.address, by_kernel=True)
 SHOP = "shop.example.com"
+MAPPED = parse_address("::ffff:192.0.2.10")
 SSHD = Sockets(wildcards=frozenset({("ipv4", parse_port("22"))}))
 
 
@@ -135,6 +136,7 @@ def test_another_view_speaks_for_it() -> None:
         ({"policy": Policy(expect=(VIP,))}, "192.0.2.10 is expected here"),
         ({"nameservers": frozenset({VIP})}, "192.0.2.10 is a nameserver of this host"),
         ({"sockets": Sockets(frozenset({VIP}))}, "192.0.2.10 has a socket bound to it"),
+        ({"sockets": Sockets(frozenset({MAPPED}))}, "192.0.2.10 has a socket bound to it"),
         (
             {"sockets": Sockets(wildcards=frozenset({("ipv4", parse_port("80"))}))},
             "a listener on all addresses serves 80/tcp there as well",
@@ -235,6 +237,7 @@ ANYIP = Route(parse_prefix("192.0.2.0/24"), "local", ("lo",), 255)
         ({}, ""),
         ({"policy": Policy(expect=(VIP,))}, "192.0.2.10 is expected here"),
         ({"sockets": Sockets(frozenset({VIP}))}, "192.0.2.10 has a socket bound to it"),
+        ({"sockets": Sockets(frozenset({MAPPED}))}, "192.0.2.10 has a socket bound to it"),
         ({"elsewhere": (NIC, held(VIP)), "policy": Policy(expect=(VIP,))}, ""),
         (
             {"elsewhere": (NIC, route("192.0.2.10/32", table=100)), "policy": Policy(expect=(VIP,))},
