@@ -183,10 +183,8 @@ def _unknown_names(snapshot: Snapshot, policy: Policy, *, v4: bool) -> str:
     """Which names may lead anywhere in a family, for all that is known; "" where all are known."""
     if policy.left_out:
         return "other configured names were not looked at"
-    if snapshot.crowded:
-        return f"{next(iter(snapshot.crowded))} has more addresses than are looked at"
-    if snapshot.unread:
-        return snapshot.unread[0]
+    if snapshot.overlooked:
+        return snapshot.overlooked
     for name, (a, aaaa) in snapshot.unresolved.items():
         if a if v4 else aaaa:
             return f"the {'IPv4' if v4 else 'IPv6'} addresses of {name} are unknown"

@@ -124,3 +124,10 @@ class Snapshot:
     loopback_up: bool = True
     problems: tuple[Problem, ...] = ()
     monotonic: float = 0.0
+
+    @property
+    def overlooked(self) -> str:
+        """Why a name may lead to an address that nobody looked at; "" where none does."""
+        if self.crowded:
+            return f"{next(iter(self.crowded))} has more addresses than are looked at"
+        return self.unread[0] if self.unread else ""

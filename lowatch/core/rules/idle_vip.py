@@ -64,10 +64,8 @@ def _doubt(snapshot: Snapshot, policy: Policy) -> str:
     """Why some domain may lead to any address; "" where all are known."""
     if policy.left_out:
         return "some configured names could not be read"
-    if snapshot.crowded:
-        return f"{next(iter(snapshot.crowded))} has more addresses than are looked at"
-    if snapshot.unread:
-        return snapshot.unread[0]
+    if snapshot.overlooked:
+        return snapshot.overlooked
     unheard = next((name for name, other in snapshot.unsure.items() if is_unheard(other)), None)
     if unheard is not None and unheard not in snapshot.unresolved:
         return f"where applications get {unheard} is unknown"
