@@ -116,4 +116,4 @@ def test_case_23_dns_failure_during_the_incident(netns: Netns, tmp_path: Path) -
             daemon.until(lambda: daemon.metric('lowatch_domains{status="resolved"}') == 2, 20)
             problems = [one for one in daemon.audit()["problems"] if one["source"] == "dns"]
             assert (daemon.findings(), problems) == ([], [])
-            assert daemon.announced("orphan-vip") == ["firing", "resolved"]
+            daemon.until(lambda: daemon.announced("orphan-vip") == ["firing", "resolved"])

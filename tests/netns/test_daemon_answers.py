@@ -98,7 +98,7 @@ def test_nameserver_dies_and_answers_turn_stale_then_unknown(
         daemon.reload(daemon.file.read_text())  # asks at once what had failed, instead of in a while
         daemon.until(lambda: daemon.metric(RESOLVED) == 2)
         daemon.until(lambda: daemon.audit()["complete"])
-        assert daemon.announced("orphan-vip") == ["firing"]
+        daemon.until(lambda: daemon.announced("orphan-vip") == ["firing"])
 
 
 def test_silent_nameserver_at_first(netns: Netns, knot: Knot, tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ def test_what_takes_a_restart_is_told_until_there_is_one_or_it_is_as_it_was(
     daemon.configure(settings(knot, WWW) + '[web]\nlisten = ["192.0.2.10:1"]\n')
     reloaded = lowatch("reload")
     assert (reloaded.returncode, reloaded.stderr) == (0, f"lowatch: {said}\n")
-    assert said in daemon.log
+    daemon.until_logged(said)
     assert "http://192.0.2.10:1" not in daemon.log
     assert daemon.metric(series) == 1
     assert "takes a restart" not in before

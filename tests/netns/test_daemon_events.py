@@ -180,7 +180,7 @@ def test_one_of_two_local_routes_goes(netns: Netns, knot: Knot, tmp_path: Path, 
         netns.ip("addr add 203.0.113.8/32 dev lo")  # and when this is seen, that was looked at
         daemon.until(lambda: daemon.metric('lowatch_held_addresses{interface="lo",family="ipv4"}') == 4)
         assert daemon.orphan(WWW) == 1
-        assert daemon.announced("orphan-vip") == ["firing"]
+        daemon.until(lambda: daemon.announced("orphan-vip") == ["firing"])
         netns.ip(f"route del {route}")
         daemon.until(lambda: daemon.orphans() == {})
 
@@ -280,11 +280,11 @@ def test_backlogged_becomes_an_orphan(netns: Netns, knot: Knot, tmp_path: Path) 
     hold(netns)
     listener = netns.full_listener("192.0.2.10", 80)
     with watching(tmp_path, knot, f"{WWW}:80") as daemon:
-        assert daemon.announced("backlogged-vip") == ["firing"]
+        daemon.until(lambda: daemon.announced("backlogged-vip") == ["firing"])
         listener.close()
         daemon.until(lambda: daemon.orphan(WWW) == 1)
         daemon.until(lambda: daemon.announced("backlogged-vip") == ["firing", "resolved"])
-        assert daemon.announced("orphan-vip") == ["firing"]
+        daemon.until(lambda: daemon.announced("orphan-vip") == ["firing"])
 
 
 def test_link_renamed_in_and_out_of_the_watched_globs(netns: Netns, knot: Knot, tmp_path: Path) -> None:

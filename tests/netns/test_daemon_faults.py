@@ -48,7 +48,7 @@ class TestFifos:
             os.mkfifo(state)
             with daemon:
                 daemon.until(lambda: daemon.announced("orphan-vip") == ["firing"])
-                assert "it is a FIFO, not a regular file" in daemon.log
+                daemon.until_logged("it is a FIFO, not a regular file")
                 _, seconds = daemon.stop()
                 assert seconds < SOON
         saved = json.loads(state.read_text())["findings"]
@@ -92,7 +92,7 @@ def test_a_state_file_without_end(held: Netns, tmp_path: Path) -> None:
             file.truncate(2 << 30)
         with daemon:
             daemon.until(lambda: daemon.announced("orphan-vip") == ["firing"])
-            assert "is damaged: it is larger than 64 MiB" in daemon.log
+            daemon.until_logged("is damaged: it is larger than 64 MiB")
             assert daemon.metrics()["process_resident_memory_bytes"] < 150 << 20
 
 

@@ -43,7 +43,7 @@ def test_names_come_and_go_with_their_files(held: Netns, tmp_path: Path) -> None
     tables = f'[[domains_from]]\npath = "{folder}/*.txt"\n[[domains_from]]\npath = "sd.json"'
     with Knot(ZONE) as knot, Daemon(tmp_path, configuration(knot, SOON, tables=tables)) as daemon:
         assert domains(daemon) == {WWW}
-        assert f"{tmp_path}/sd.json: there is no such file, continuing" in daemon.log
+        daemon.until_logged(f"{tmp_path}/sd.json: there is no such file, continuing")
         problems = [one["message"] for one in daemon.audit()["problems"] if one["source"] == "config"]
         assert problems == [f"{tmp_path}/sd.json: there is no such file"]
         assert not daemon.audit()["complete"]
@@ -56,7 +56,7 @@ def test_names_come_and_go_with_their_files(held: Netns, tmp_path: Path) -> None
 
         replaced(names, f"not/a/domain\n{API} 8443\n")
         daemon.until(lambda: domains(daemon) == {API})
-        assert f"{names}:1: " in daemon.log
+        daemon.until_logged(f"{names}:1: ")
         daemon.until(lambda: daemon.announced("orphan-vip").count("resolved") == 1)
 
 

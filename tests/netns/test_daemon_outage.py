@@ -68,7 +68,7 @@ def test_ten_thousand_names_outlive_their_nameserver(netns: Netns, tmp_path: Pat
             daemon.until(lambda: daemon.metric('lowatch_domains{status="resolved"}') == COUNT, 40)
             (after,) = daemon.findings()
             assert after == before
-            assert daemon.announced("orphan-vip") == ["firing"]
+            daemon.until(lambda: daemon.announced("orphan-vip") == ["firing"])
 
 
 WWW, VIP = "www.example.com", "192.0.2.10"
@@ -94,7 +94,7 @@ def test_in_an_outage_of_dns_an_orphan_ends_that_is_served_or_not_here_any_more(
             daemon.start()
         daemon.until(lambda: daemon.metric('lowatch_domains{status="unknown"}') == 1)
         assert daemon.orphan(WWW) == 1  # nothing that can be observed has changed
-        assert daemon.announced("orphan-vip") == ["firing"]
+        daemon.until(lambda: daemon.announced("orphan-vip") == ["firing"])
         if change == "served":
             netns.listener(VIP, 80)
         else:

@@ -135,7 +135,7 @@ def test_udp_that_nobody_serves(netns: Netns, knot: Knot, tmp_path: Path) -> Non
     """The kernel itself refuses an empty datagram, and an arriving socket receives none."""
     with watching(tmp_path, knot, f"{DNS}:53/udp") as daemon:
         assert values(daemon, DNS, 53, "udp") == [1, 1]
-        assert daemon.announced("orphan-vip") == ["firing", "firing"]
+        daemon.until(lambda: daemon.announced("orphan-vip") == ["firing", "firing"])
         netns.udp("::", 53, v6only=False)
         daemon.until(lambda: values(daemon, DNS, 53, "udp") == [0, 0])
 
@@ -176,7 +176,7 @@ def test_a_firewall_that_comes_later_takes_nothing_back(netns: Netns, knot: Knot
     with watching(tmp_path, knot, f"{WWW}:80") as daemon, silenced(netns):
         daemon.until(lambda: verdicts(daemon, WWW) == {"unknown"}, 20)
         assert values(daemon, WWW) == [1, 1]
-        assert daemon.announced("orphan-vip") == ["firing", "firing"]
+        daemon.until(lambda: daemon.announced("orphan-vip") == ["firing", "firing"])
 
 
 def test_a_listener_that_comes_behind_a_firewall(netns: Netns, knot: Knot, tmp_path: Path) -> None:

@@ -149,7 +149,7 @@ def test_a_stuck_part_trips_it(
         daemon.until(lambda: "WATCHDOG=trigger" in manager.text, 10)
         assert daemon.get("/-/healthy").status == 200
         assert manager.status.startswith(f"{part}: busy for ")
-        assert "without getting anything done" in daemon.log
+        daemon.until_logged("without getting anything done")
 
 
 def test_the_watchdogs_abort_shows_where_it_was(
@@ -172,5 +172,5 @@ def test_the_web_socket_may_be_passed_on(netns: Netns, knot: Knot, tmp_path: Pat
         text = settings(knot) + '[web]\nlisten = ["192.0.2.10:1"]\n'
         with Daemon(tmp_path, text, prefix=prefix, inherited=[web.fileno()]) as daemon:
             assert daemon.get("/-/ready").status == 200
-            assert f"metrics at http://{WEB}/metrics" in daemon.log
+            daemon.until_logged(f"metrics at http://{WEB}/metrics")
             assert daemon.orphan(WWW) == 1

@@ -248,6 +248,11 @@ class Daemon:
         """All of its stderr."""
         return self._stderr.read_text()
 
+    def until_logged(self, text: str) -> None:
+        """Waits for it in the log, which a thread of the daemon writes: later than a metric that
+        belongs to it, for one."""
+        self.until(lambda: text in self.log)
+
     @property
     def alerts(self) -> list[Alert]:
         """Everything it announced, in order."""
