@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from lowatch.core.addresses import Address, format_address
-from lowatch.kernel.netlink import open_socket
+from lowatch.kernel.request_socket import open_socket
 from lowatch.wire.netlink import NLMSG_ERROR, attribute, error_code, only_message, request
 from lowatch.wire.rtnetlink import AF_INET, RTM_DELADDR, RTM_NEWADDR
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lowatch.core.limits import CONFIG_FILE_BYTES, CONFIG_FILES, CONFIG_KEY_PARTS, CONFIG_VALUES
-from lowatch.files.regular import RefusedFileError, read_pipe, read_regular
+from lowatch.files.regular_file import RefusedFileError, read_pipe, read_regular
 
 from .errors import ConfigError, ConfigErrors, not_utf_8
 from .lines import KeyPath, immoderate_key, key_lines

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from lowatch.core.limits import NAMES, NAMES_FILE_BYTES, NAMES_FILES, NAMES_LINES
-from lowatch.files.regular import RefusedFileError, open_regular, read_whole, too_large
+from lowatch.files.regular_file import RefusedFileError, open_regular, read_whole, too_large
 
 from .errors import not_utf_8
 from .name_lines import line_mentions

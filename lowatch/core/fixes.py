@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import replace
 
+from lowatch.core.rules.remedies import command
+
 from .addresses import Address, Port, destination, family_name, is_v4
 from .findings import Action, Change, Finding
 from .ground import Ground
@@ -17,7 +19,6 @@ from .judgement import Judgement
 from .limits import FIXES_WEIGHED
 from .observed import Unknown
 from .policy import Policy
-from .rules.remedies import command
 from .snapshot import Snapshot
 from .surroundings import Surroundings
 from .uses import Use, Uses, uses

@@ -17,9 +17,9 @@ from lowatch.wire.fib_rules import dump_rules, is_plain_local
 from lowatch.wire.netlink import NLMSG_DONE, MalformedMessageError
 from lowatch.wire.rtnetlink import AF_INET, AF_INET6, RTM_NEWRULE, RTN_LOCAL, Flow, get_flow
 
-from .asked import Asked
-from .locality import read_route
-from .netlink import NetlinkError, RequestSocket, unknown
+from .request_cache import Asked
+from .request_socket import NetlinkError, RequestSocket, unknown
+from .routing import read_route
 
 _Source = Address | Course | Unknown
 """From which address a flow that is delivered locally comes; a Course where it is not."""

@@ -49,17 +49,17 @@ from lowatch.wire.rtnetlink import (
     dump_local_routes,
 )
 
-from .arrivals import Arrivals
 from .cgroups import CgroupUnits
 from .courses import Courses
-from .events import EventSocket
+from .event_socket import EventSocket
 from .filters import closed_socket_filter, route_event_filter
+from .host_tables import HostTables, Touched, Unchanged
+from .input_devices import Arrivals
 from .listeners import Listeners
-from .locality import Locality
-from .netlink import NETLINK_SOCK_DIAG, Datagram, NetlinkError, RequestSocket, batches
+from .request_socket import NETLINK_SOCK_DIAG, Datagram, NetlinkError, RequestSocket, batches
 from .routes import Routes
+from .routing import Locality
 from .sysctl import ConfAll
-from .tables import HostTables, Touched, Unchanged
 
 NETLINK_ROUTE = 0
 _ROUTE_GROUPS = (

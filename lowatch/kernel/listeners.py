@@ -20,11 +20,11 @@ from lowatch.wire.inet_diag import (
 from lowatch.wire.netlink import NLMSG_ERROR, MalformedMessageError, error_code, only_message
 from lowatch.wire.rtnetlink import AF_INET, AF_INET6
 
-from .arrivals import Arrivals
-from .asked import Asked
 from .cgroups import CgroupUnits
-from .netlink import NetlinkError, RequestSocket, unknown
+from .input_devices import Arrivals
 from .owners import foreign_uid
+from .request_cache import Asked
+from .request_socket import NetlinkError, RequestSocket, unknown
 
 
 class Listeners:

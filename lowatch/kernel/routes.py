@@ -25,7 +25,7 @@ from lowatch.wire.rtnetlink import (
     parse_route,
 )
 
-from .netlink import NetlinkError, RequestSocket
+from .request_socket import NetlinkError, RequestSocket
 
 _NETLINK_ROUTE = 0
 _KINDS: dict[int, RouteKind] = {

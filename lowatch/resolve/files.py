@@ -12,7 +12,7 @@ from typing import BinaryIO, NamedTuple
 
 from lowatch.config.schema import Nameserver
 from lowatch.core.limits import HOSTS_FILE_BYTES, RESOLVER_FILE_BYTES
-from lowatch.files.regular import open_regular, read_whole, size, too_large
+from lowatch.files.regular_file import open_regular, read_whole, size, too_large
 
 from .hosts import HOST_CONF, HOSTS, Hosts, parse_hosts, parse_multi
 from .nsswitch import NSSWITCH_CONF, NameServiceSwitch, parse_nsswitch

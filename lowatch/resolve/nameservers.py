@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lowatch.config.schema import DnsSettings
 from lowatch.core.limits import RESOLVER_FILE_BYTES
-from lowatch.files.regular import open_regular, read_whole
+from lowatch.files.regular_file import open_regular, read_whole
 
 from .files import UNREAD, fingerprint, fingerprint_read
 from .resolv_conf import RESOLV_CONF, Nameservers, parse_resolv_conf

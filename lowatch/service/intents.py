@@ -19,7 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from lowatch.core.limits import INTENT_BYTES
-from lowatch.files.regular import read_regular
+from lowatch.files.regular_file import read_regular
 
 _log = logging.getLogger(__name__)
 

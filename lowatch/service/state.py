@@ -23,7 +23,7 @@ from lowatch.core.addresses import Port, format_address, host_length, parse_addr
 from lowatch.core.findings import Finding, Kind, Subject
 from lowatch.core.lifecycle import Remembered, Tracked
 from lowatch.core.limits import STATE_FILE_BYTES, STATE_VALUES
-from lowatch.files.regular import RefusedFileError, read_regular
+from lowatch.files.regular_file import RefusedFileError, read_regular
 
 from .intents import Intents
 

@@ -26,10 +26,10 @@ from lowatch.core.listeners import Endpoint
 from lowatch.core.policy import ports_of
 from lowatch.core.vitals import Sign
 from lowatch.files.threads import thread_problem
+from lowatch.files.watch import FileWatch
 from lowatch.kernel.host import Host
-from lowatch.kernel.netlink import NetlinkError
 from lowatch.kernel.probe import Outcome, Prober
-from lowatch.kernel.watch import FileWatch
+from lowatch.kernel.request_socket import NetlinkError
 from lowatch.report.metrics import AuditEncoder
 from lowatch.report.metrics_instruments import Instruments
 from lowatch.report.metrics_text import Format

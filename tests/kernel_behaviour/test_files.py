@@ -110,7 +110,7 @@ def test_a_directory_tells_of_its_files_but_not_of_another_path_to_them(tmp_path
     program = """
 import asyncio, sys
 from pathlib import Path
-from lowatch.kernel.inotify import IN_MODIFY, Inotify
+from lowatch.files.inotify import IN_MODIFY, Inotify
 async def main():
     heard = []
     inotify = Inotify(heard.extend)

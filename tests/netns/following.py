@@ -12,7 +12,7 @@ from lowatch.core.addresses import Address, Port, format_address
 from lowatch.core.held import Held, Link, LocalRoute
 from lowatch.core.observed import Known
 from lowatch.kernel.host import Host
-from lowatch.kernel.tables import Touched
+from lowatch.kernel.host_tables import Touched
 
 HTTP, DNS = Port(80, "tcp"), Port(53, "udp")
 

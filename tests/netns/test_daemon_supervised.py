@@ -22,10 +22,10 @@ WWW = "www.example.com"
 
 STUCK = """
 import asyncio, sys
-import lowatch.app.daemon, lowatch.kernel.events, lowatch.resolve.engine
+import lowatch.app.daemon, lowatch.kernel.event_socket, lowatch.resolve.engine
 lowatch.app.daemon.STUCK_AFTER = 1 - lowatch.app.daemon.SWEEP_EVERY
 lowatch.resolve.engine.STUCK_AFTER = 1
-lowatch.kernel.events.STUCK_AFTER = 1
+lowatch.kernel.event_socket.STUCK_AFTER = 1
 {sabotage}
 from lowatch.__main__ import main
 sys.argv[0] = "lowatch"
@@ -34,7 +34,7 @@ sys.exit(main())
 """A lowatch with a fault that no input can bring about, and patience for a second of it."""
 
 NO_READER = """
-from lowatch.kernel.events import EventSocket
+from lowatch.kernel.event_socket import EventSocket
 EventSocket._drain = lambda self: None
 """
 NO_TIMER = """

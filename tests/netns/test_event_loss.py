@@ -17,7 +17,7 @@ from lowatch.config.load import load
 from lowatch.config.schema import Config
 from lowatch.core.findings import Kind
 from lowatch.core.lifecycle import State
-from lowatch.kernel.events import EventSocket
+from lowatch.kernel.event_socket import EventSocket
 from lowatch.kernel.host import NETLINK_ROUTE
 from lowatch.wire.netlink import Span
 from lowatch.wire.rtnetlink import GROUP_IPV4_IFADDR, GROUP_IPV4_ROUTE, RTM_DELADDR, parse_address

@@ -10,9 +10,9 @@ import time
 
 import pytest
 
-from lowatch.kernel.events import EventSocket
+from lowatch.kernel.event_socket import EventSocket
 from lowatch.kernel.host import Host
-from lowatch.kernel.netlink import NetlinkError
+from lowatch.kernel.request_socket import NetlinkError
 from tests.netns.following import HTTP, addresses, caught_up, dumped, following, tables
 from tests.support.aio import run_async
 from tests.support.netns import Netns
@@ -84,7 +84,7 @@ class TestEventsLost:
 
         async def live() -> None:
             async with following() as (host, hints):
-                monkeypatch.setattr("lowatch.kernel.events._REOPEN_AFTER", 0.01)
+                monkeypatch.setattr("lowatch.kernel.event_socket._REOPEN_AFTER", 0.01)
                 monkeypatch.setattr(EventSocket, "open", opening)
                 _break(host._events[0])
                 self._cause_an_event(netns)
@@ -156,7 +156,7 @@ def _break(events: EventSocket, data: bytes | None = None) -> None:
 
 
 def test_netlink_that_is_refused_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lowatch.kernel.events.open_socket", _refuse)
+    monkeypatch.setattr("lowatch.kernel.event_socket.open_socket", _refuse)
 
     async def live() -> None:
         host = Host(lambda _: True)

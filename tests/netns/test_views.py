@@ -16,7 +16,7 @@ _PROGRAM = """
 import asyncio, json, sys
 from lowatch.config.schema import DnsSettings
 from lowatch.core.addresses import format_address, parse_prefix
-from lowatch.kernel.watch import FileWatch
+from lowatch.files.watch import FileWatch
 from lowatch.resolve.engine import Engine
 from lowatch.resolve.hosts import HOST_CONF, HOSTS
 from lowatch.resolve.resolv_conf import RESOLV_CONF

@@ -11,8 +11,8 @@ import pytest
 from lowatch.core.fixes import _Scales
 from lowatch.core.ground import Ground
 from lowatch.core.uses import Uses
-from lowatch.kernel.arrivals import LOOPBACK_INDEX, Arrivals
 from lowatch.kernel.host import Host
+from lowatch.kernel.input_devices import LOOPBACK_INDEX, Arrivals
 from tests.oracle import mending
 from tests.oracle.generate import generate
 from tests.oracle.trial import trial

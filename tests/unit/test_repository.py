@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 SOURCES = sorted(ROOT.glob("lowatch/**/*.py"))
 OPENS = {
-    "lowatch/files/regular.py": "here",
+    "lowatch/files/regular_file.py": "here",
     "lowatch/files/threads.py": "says why asyncio.to_thread() is not used",
     "lowatch/__main__.py": "/dev/null",
     "lowatch/cli/demo_story.py": "its own log",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 
-from lowatch.kernel.netlink import RequestSocket, batches
+from lowatch.kernel.request_socket import RequestSocket, batches
 from lowatch.wire.netlink import NLMSG_DONE, only_message
 
 NETLINK_ROUTE = 0

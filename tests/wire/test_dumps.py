@@ -9,7 +9,7 @@ import pytest
 
 from lowatch.core.addresses import Address, parse_address, parse_port
 from lowatch.core.arp import ArpSettings
-from lowatch.kernel.netlink import NETLINK_SOCK_DIAG
+from lowatch.kernel.request_socket import NETLINK_SOCK_DIAG
 from lowatch.wire import rtnetlink
 from lowatch.wire.inet_diag import SOCK_DIAG_BY_FAMILY, dump_bound, find_listener, parse_socket
 from lowatch.wire.netlink import NLM_F_DUMP, request

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lowatch.core.addresses import parse_address, parse_port
-from lowatch.kernel.netlink import NETLINK_SOCK_DIAG
+from lowatch.kernel.request_socket import NETLINK_SOCK_DIAG
 from lowatch.wire import rtnetlink
 from lowatch.wire.inet_diag import (
     SOCK_DIAG_BY_FAMILY,

@@ -37,8 +37,8 @@ from lowatch.core.policy import Domain, Policy
 from lowatch.core.snapshot import Snapshot
 from lowatch.core.surroundings import Route, Surroundings
 from lowatch.core.views import all_given
-from lowatch.kernel.asked import Asked
-from lowatch.kernel.netlink import RequestSocket
+from lowatch.kernel.request_cache import Asked
+from lowatch.kernel.request_socket import RequestSocket
 
 LO = 1
 OVERRUN = Unknown("netlink", "the receive buffer overran")

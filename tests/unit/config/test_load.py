@@ -84,7 +84,7 @@ class TestFiles:
         def refuse(*_: object, **__: object) -> None:
             raise PermissionError(13, "Permission denied")
 
-        monkeypatch.setattr("lowatch.files.regular.os.open", refuse)
+        monkeypatch.setattr("lowatch.files.regular_file.os.open", refuse)
         assert told(main) == [f"{main}: cannot be read: Permission denied"]
 
     def test_not_utf_8(self, main: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from lowatch.core.addresses import Port
 from lowatch.kernel.filters import attach, closed_socket_filter, route_event_filter
-from lowatch.kernel.netlink import open_socket
+from lowatch.kernel.request_socket import open_socket
 from lowatch.wire.netlink import HEADER
 from tests.unit.kernel.bpf import passes
 

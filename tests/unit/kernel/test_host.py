@@ -5,16 +5,16 @@ from __future__ import annotations
 import errno
 
 import pytest
+from tests.unit.kernel.test_tables import LO, LOOPBACK, UP, address, link, padded, route, split
 
 from lowatch.core.addresses import parse_address
 from lowatch.core.held import Held, Link
 from lowatch.core.observed import Known, Unknown
-from lowatch.kernel import netlink
+from lowatch.kernel import request_socket as netlink
 from lowatch.kernel.host import Host
 from lowatch.wire.netlink import NLM_F_DUMP_INTR
 from lowatch.wire.rtnetlink import AF_INET, AF_INET6, dump_addresses, dump_links, dump_local_routes
 from tests.unit.kernel.scripted_socket import OVERRUN, Said, done, error
-from tests.unit.kernel.test_tables import LO, LOOPBACK, UP, address, link, padded, route, split
 
 VIP, VIP6, ELSEWHERE = (parse_address(text) for text in ("192.0.2.10", "2001:db8::10", "203.0.113.1"))
 LINKS = [link(LO, "lo", UP | LOOPBACK)]

@@ -1,4 +1,4 @@
-"""lowatch.kernel.watch: a change is noticed, however the file is replaced."""
+"""lowatch.files.watch: a change is noticed, however the file is replaced."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from lowatch.kernel.watch import AT_THE_LATEST, QUIET, FileWatch
+from lowatch.files.watch import AT_THE_LATEST, QUIET, FileWatch
 from tests.support.aio import run_async
 
 NEVER = 3600.0
@@ -363,7 +363,7 @@ def test_without_descriptors_the_poll_does_it_all(tmp_path: Path, caplog: pytest
 _LIMITED = """
 import asyncio, logging, sys
 from pathlib import Path
-from lowatch.kernel.watch import FileWatch
+from lowatch.files.watch import FileWatch
 logging.basicConfig(format="%(message)s", stream=sys.stdout)
 Path("/proc/sys/user", sys.argv[1]).write_text("0")
 path = Path(sys.argv[2])

@@ -12,12 +12,12 @@ from lowatch.core.addresses import Address, parse_address, parse_port
 from lowatch.core.held import NOT_ROUTED, Delivery
 from lowatch.core.listeners import Endpoint, Listener
 from lowatch.core.observed import Known, Unknown
-from lowatch.kernel import netlink
-from lowatch.kernel.arrivals import Arrivals
+from lowatch.kernel import request_socket as netlink
 from lowatch.kernel.cgroups import CgroupUnits
+from lowatch.kernel.input_devices import Arrivals
 from lowatch.kernel.listeners import Listeners
-from lowatch.kernel.locality import Locality
-from lowatch.kernel.netlink import RequestSocket
+from lowatch.kernel.request_socket import RequestSocket
+from lowatch.kernel.routing import Locality
 from lowatch.wire.inet_diag import SOCK_DIAG_BY_FAMILY
 from lowatch.wire.netlink import attribute
 from lowatch.wire.rtnetlink import RTM_NEWROUTE

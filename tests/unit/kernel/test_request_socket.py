@@ -6,8 +6,8 @@ import errno
 
 import pytest
 
-from lowatch.kernel import netlink
-from lowatch.kernel.netlink import NetlinkError, RequestSocket, batches
+from lowatch.kernel import request_socket as netlink
+from lowatch.kernel.request_socket import NetlinkError, RequestSocket, batches
 from lowatch.wire.netlink import NLM_F_DUMP_INTR
 from tests.unit.kernel.scripted_socket import (
     INTERRUPTED_DONE,

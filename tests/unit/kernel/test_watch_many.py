@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from lowatch.core.limits import WATCHED_FILES
-from lowatch.kernel.paths import fingerprints, places_of_many
-from lowatch.kernel.watch import FileWatch
+from lowatch.files.places import fingerprints, places_of_many
+from lowatch.files.watch import FileWatch
 from tests.support.aio import run_async
 
 MANY = 9_900

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lowatch.kernel.netlink import RequestSocket
+from lowatch.kernel.request_socket import RequestSocket
 from lowatch.wire.fib_rules import dump_rules, is_plain_local
 from lowatch.wire.netlink import HEADER, MalformedMessageError
 from lowatch.wire.rtnetlink import AF_INET, AF_INET6, RTM_NEWRULE

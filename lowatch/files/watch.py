@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lowatch.core.limits import WATCHED_FILES
-from lowatch.files.threads import NoThreadError, start_thread
 
 from .inotify import (
     IN_ATTRIB,
@@ -31,7 +30,8 @@ from .inotify import (
     Event,
     Inotify,
 )
-from .paths import Fingerprint, Places, fingerprints, places_of, places_of_many
+from .places import Fingerprint, Places, fingerprints, places_of, places_of_many
+from .threads import NoThreadError, start_thread
 
 _log = logging.getLogger(__name__)
 

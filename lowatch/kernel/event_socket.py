@@ -17,7 +17,7 @@ from lowatch.core.vitals import Sign
 from lowatch.wire.netlink import MalformedMessageError, Span, spans
 
 from .filters import attach
-from .netlink import NETLINK_ADD_MEMBERSHIP, SOL_NETLINK, NetlinkError, open_socket
+from .request_socket import NETLINK_ADD_MEMBERSHIP, SOL_NETLINK, NetlinkError, open_socket
 
 _log = logging.getLogger(__name__)
 

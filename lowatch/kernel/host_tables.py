@@ -35,7 +35,7 @@ from lowatch.wire.rtnetlink import (
     parse_route,
 )
 
-from .netlink import Datagram
+from .request_socket import Datagram
 from .routes import as_route
 
 _ADDRESS_PROTOCOLS = {1: "kernel", 2: "ra", 3: "link-local"}  # IFAPROT_*

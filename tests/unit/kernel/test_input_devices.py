@@ -7,7 +7,7 @@ import pytest
 from lowatch.core.addresses import Address
 from lowatch.core.held import Delivery
 from lowatch.core.limits import KERNEL_ANSWERS_KEPT
-from lowatch.kernel.arrivals import LOOPBACK_INDEX, Arrivals
+from lowatch.kernel.input_devices import LOOPBACK_INDEX, Arrivals
 
 
 def address(number: int) -> Address:

@@ -21,9 +21,9 @@ from lowatch.wire.rtnetlink import (
     parse_route,
 )
 
-from .arrivals import Arrivals
-from .asked import Asked
-from .netlink import RequestSocket, unknown
+from .input_devices import Arrivals
+from .request_cache import Asked
+from .request_socket import RequestSocket, unknown
 
 # What routing says of a destination it does not deliver at all: unreachable, prohibit, blackhole.
 _REFUSALS = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EACCES, errno.EINVAL, errno.ESRCH})

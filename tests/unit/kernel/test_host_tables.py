@@ -9,8 +9,8 @@ import pytest
 from lowatch.core.addresses import Address, Prefix, parse_address, parse_prefix
 from lowatch.core.arp import ArpSettings, Nic
 from lowatch.core.held import Held, Link, LocalRoute
-from lowatch.kernel.netlink import Datagram, read_datagram
-from lowatch.kernel.tables import HostTables, Unchanged
+from lowatch.kernel.host_tables import HostTables, Unchanged
+from lowatch.kernel.request_socket import Datagram, read_datagram
 from lowatch.wire.netlink import MalformedMessageError, attribute, only_message
 from lowatch.wire.rtnetlink import (
     RTM_DELADDR,

@@ -1,4 +1,4 @@
-"""lowatch.kernel.inotify: decoding, overflow, hardening, and what it leaves behind (nothing)."""
+"""lowatch.files.inotify: decoding, overflow, hardening, and what it leaves behind (nothing)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from lowatch.kernel import inotify
-from lowatch.kernel.inotify import Event, Inotify, parse_events
+from lowatch.files import inotify
+from lowatch.files.inotify import Event, Inotify, parse_events
 from tests.support.aio import run_async
 
 
@@ -65,7 +65,7 @@ except PermissionError:
     print("hardened")
 import asyncio
 from pathlib import Path
-from lowatch.kernel.inotify import IN_CREATE, Inotify
+from lowatch.files.inotify import IN_CREATE, Inotify
 async def main():
     watcher = Inotify(print)
     print(watcher.watch(Path("/"), IN_CREATE))

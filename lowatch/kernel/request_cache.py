@@ -11,7 +11,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from lowatch.core.limits import KERNEL_ANSWERS_KEPT
 
-from .netlink import NetlinkError, RequestSocket, batches
+from .request_socket import NetlinkError, RequestSocket, batches
 
 Question = TypeVar("Question")
 Answer = TypeVar("Answer")

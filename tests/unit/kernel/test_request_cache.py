@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from lowatch.core.limits import KERNEL_ANSWERS_KEPT
 from lowatch.core.observed import Unknown
-from lowatch.kernel.asked import Asked
-from lowatch.kernel.netlink import NetlinkError, RequestSocket, batches, unknown
+from lowatch.kernel.request_cache import Asked
+from lowatch.kernel.request_socket import NetlinkError, RequestSocket, batches, unknown
 
 Answer = str | Unknown
 
