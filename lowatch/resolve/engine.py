@@ -15,14 +15,14 @@ from lowatch.core.addresses import Address, Port, Prefix, PrefixSet
 from lowatch.core.answers import Answer, OtherView, RRset, Status
 from lowatch.core.lifecycle import Now
 from lowatch.core.vitals import Sign
+from lowatch.resolve.records.answer_book import Answers
+from lowatch.resolve.records.name_table import Names
+from lowatch.resolve.records.srv import Target
+from lowatch.resolve.system.nameservers import NameserverSource
+from lowatch.resolve.system.resolv_conf import RESOLV_CONF
+from lowatch.resolve.upstream.channel import Environment, QueryObserver
+from lowatch.resolve.upstream.response_reader import Reader
 
-from .answers import Answers
-from .asking import Environment, QueryObserver
-from .names import Names
-from .nameservers import NameserverSource
-from .reader import Reader
-from .resolv_conf import RESOLV_CONF
-from .services import Target
 from .session import Session
 
 STUCK_AFTER = 30.0

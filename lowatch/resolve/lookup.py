@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
+from lowatch.resolve.upstream.channel import Channel
 from lowatch.wire.dns import (
     MAX_CHAIN,
     Kind,
@@ -20,8 +21,6 @@ from lowatch.wire.dns import (
     length_reason,
     loop_reason,
 )
-
-from .asking import Channel
 
 Ended = Callable[["Lookup", Reply, str, float], None]
 """ended(lookup, reply, server, now). reply: never an ALIAS. server: as configured, "" if none knew."""

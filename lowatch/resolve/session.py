@@ -13,17 +13,17 @@ from random import random
 from lowatch.config.schema import DnsSettings
 from lowatch.core.addresses import Address
 from lowatch.core.limits import DNS_LOOKUPS
+from lowatch.resolve.records.answer_book import Answers
+from lowatch.resolve.records.name_table import Names, question_of
+from lowatch.resolve.records.slot_state import Outcome, renewed_due, update
+from lowatch.resolve.records.slots import NEVER
+from lowatch.resolve.system.nameservers import NameserverSource
+from lowatch.resolve.upstream.channel import Channel, Environment
+from lowatch.resolve.upstream.pool import Upstreams
 from lowatch.wire.dns import Kind, Reply
 
-from .answers import Answers
-from .asking import Channel, Environment
 from .lookup import Lookup, Lookups
-from .names import Names, question_of
-from .nameservers import NameserverSource
-from .schedule import Bucket, Waiting, Wheel
-from .slots import NEVER
-from .state import Outcome, renewed_due, update
-from .upstreams import Upstreams
+from .time_wheel import Bucket, Waiting, Wheel
 
 _log = logging.getLogger(__name__)
 

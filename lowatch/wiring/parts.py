@@ -21,9 +21,9 @@ from lowatch.core.snapshot import Problem
 from lowatch.files.threads import thread_problem
 from lowatch.kernel.host import Host
 from lowatch.kernel.probe import probe
-from lowatch.resolve.asking import QueryObserver
 from lowatch.resolve.engine import Engine
-from lowatch.resolve.views import Views
+from lowatch.resolve.upstream.channel import QueryObserver
+from lowatch.resolve.views.resolver import Views
 
 
 class StartError(Exception):

@@ -35,7 +35,7 @@ from lowatch.report.metrics_instruments import Instruments
 from lowatch.report.metrics_text import Format
 from lowatch.report.status import Status
 from lowatch.report.status_line import starting_line, status_line, waits_for
-from lowatch.resolve.files import NAME_PATHS
+from lowatch.resolve.system.name_service_files import NAME_PATHS
 from lowatch.service.activation import passed_on
 from lowatch.service.control import LIMITS as CONTROL_LIMITS
 from lowatch.service.control import ControlError, control_listening, control_server

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from lowatch.resolve.reader import Reader
+from lowatch.resolve.upstream.response_reader import Reader
 from lowatch.wire.dns import Kind, Reply, RRType, repeats_question
 from lowatch.wire.dns_full import parse_full
 from lowatch.wire.dns_lean import renewed_ttl

@@ -11,11 +11,11 @@ import pytest
 
 from lowatch.core.addresses import format_address, parse_address
 from lowatch.core.answers import Answer, RRset, Status
-from lowatch.resolve.compose import Rules
-from lowatch.resolve.getaddrinfo import Seen
-from lowatch.resolve.hosts import parse_hosts, parse_multi
-from lowatch.resolve.nsswitch import parse_nsswitch
-from lowatch.resolve.resolv_conf import parse_resolv_conf, suppresses_aaaa
+from lowatch.resolve.system.getaddrinfo import Seen
+from lowatch.resolve.system.hosts_file import parse_hosts, parse_multi
+from lowatch.resolve.system.nsswitch import parse_nsswitch
+from lowatch.resolve.system.resolv_conf import parse_resolv_conf, suppresses_aaaa
+from lowatch.resolve.views.merge import Rules
 from tests.support.dns_server import Knot
 from tests.support.name_service import getaddrinfo, write_etc
 from tests.support.netns import Netns

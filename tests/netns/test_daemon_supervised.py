@@ -38,7 +38,7 @@ from lowatch.kernel.event_socket import EventSocket
 EventSocket._drain = lambda self: None
 """
 NO_TIMER = """
-from lowatch.resolve.schedule import Wheel
+from lowatch.resolve.time_wheel import Wheel
 Wheel._arm = lambda self: None
 """
 NO_AUDITS = """

@@ -18,10 +18,10 @@ from lowatch.config.schema import DnsSettings
 from lowatch.core.addresses import format_address, parse_prefix
 from lowatch.files.watch import FileWatch
 from lowatch.resolve.engine import Engine
-from lowatch.resolve.hosts import HOST_CONF, HOSTS
-from lowatch.resolve.resolv_conf import RESOLV_CONF
-from lowatch.resolve.nsswitch import NSSWITCH_CONF
-from lowatch.resolve.views import Views
+from lowatch.resolve.system.hosts_file import HOST_CONF, HOSTS
+from lowatch.resolve.system.resolv_conf import RESOLV_CONF
+from lowatch.resolve.system.nsswitch import NSSWITCH_CONF
+from lowatch.resolve.views.resolver import Views
 from lowatch.wiring import SystemClock
 
 domains = frozenset({"www.example.com", "far.example.com"})

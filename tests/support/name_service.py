@@ -11,14 +11,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lowatch.core.addresses import parse_address
-from lowatch.resolve.getaddrinfo import Seen
+from lowatch.resolve.system.getaddrinfo import Seen
 from tests.support.waiting import eventually
 
 _REPOSITORY = Path(__file__).parents[2]
 
 _CHILD = """
 import ipaddress, json, os, sys
-from lowatch.resolve.getaddrinfo import absolute_names, look_up
+from lowatch.resolve.system.getaddrinfo import absolute_names, look_up
 names, switches, absolute = json.load(sys.stdin)
 if absolute:
     absolute_names()

@@ -17,11 +17,11 @@ from typing import Self
 
 from lowatch.config.schema import Nameserver, Transport
 from lowatch.core.addresses import format_address
-from lowatch.resolve.asking import Asked, Channel, Environment, Pace
-from lowatch.resolve.health import Health
-from lowatch.resolve.reader import Reader
-from lowatch.resolve.schedule import RateLimit
-from lowatch.resolve.stream import StreamChannel
+from lowatch.resolve.time_wheel import RateLimit
+from lowatch.resolve.upstream.channel import Asked, Channel, Environment, Pace
+from lowatch.resolve.upstream.health import Health
+from lowatch.resolve.upstream.response_reader import Reader
+from lowatch.resolve.upstream.stream import StreamChannel
 from lowatch.wire.dns import Reply, RRType, encode_question
 from tests.support.dns_server import framed
 

@@ -1,4 +1,4 @@
-"""lowatch.resolve.reader's memory of denials: shared by the names of a zone, and by no others."""
+"""lowatch.resolve.upstream.response_reader's memory of denials: shared by the names of a zone, and by no others."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lowatch.core.limits import DNS_DENIALS_KEPT
-from lowatch.resolve.case import mix_case
-from lowatch.resolve.reader import Reader
+from lowatch.resolve.upstream.dns0x20 import mix_case
+from lowatch.resolve.upstream.response_reader import Reader
 from lowatch.wire import dns_lean
 from lowatch.wire.dns import Kind, RRType, encode_query, encode_question
 from lowatch.wire.dns_full import parse_full
@@ -61,7 +61,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
         seen.append(message)
         return real(message, question)
 
-    monkeypatch.setattr("lowatch.resolve.reader.parse_lean", reading)
+    monkeypatch.setattr("lowatch.resolve.upstream.response_reader.parse_lean", reading)
     return seen
 
 

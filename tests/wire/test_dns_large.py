@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lowatch.resolve.reader import Reader
+from lowatch.resolve.upstream.response_reader import Reader
 from lowatch.wire.dns import Kind, RRType, encode_question
 from lowatch.wire.dns_full import parse_full
 from lowatch.wire.dns_lean import parse_large

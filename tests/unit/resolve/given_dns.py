@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from lowatch.config.schema import Nameserver
 from lowatch.core.addresses import Address, Port, Prefix, PrefixSet, destination, parse_address
 from lowatch.core.answers import NOT_ASKED, Answer, RRset, Status
-from lowatch.resolve.services import Target, service_answer
+from lowatch.resolve.records.srv import Target, service_answer
 
 
 def rrset(*addresses: str, synthesised: tuple[str, ...] = ()) -> RRset:

@@ -13,11 +13,11 @@ from lowatch.app.ports import Resolver
 from lowatch.config.schema import DnsSettings, Nameserver
 from lowatch.core.addresses import PrefixSet, format_address, parse_address, parse_prefix
 from lowatch.core.answers import NOT_ASKED, RRset, Status
-from lowatch.resolve.channel import Environment
 from lowatch.resolve.engine import Engine
-from lowatch.resolve.reader import Reader
-from lowatch.resolve.resolv_conf import Nameservers
-from lowatch.resolve.upstreams import Upstreams
+from lowatch.resolve.system.resolv_conf import Nameservers
+from lowatch.resolve.upstream.pool import Upstreams
+from lowatch.resolve.upstream.response_reader import Reader
+from lowatch.resolve.upstream.udp import Environment
 from tests.support.dns_server import Query, ScriptedServer, free_port, respond, soa
 from tests.unit.resolve.asking import ADDRESS, WWW, Counts, address_only, running
 from tests.unit.resolve.virtual_time import LoopClock, run_virtually
@@ -315,7 +315,7 @@ def test_resolv_conf_is_read_again_when_something_is_due(
     async def scenario() -> None:
         async with ScriptedServer(Zone()) as server:
             monkeypatch.setattr(
-                "lowatch.resolve.resolv_conf.Nameserver",
+                "lowatch.resolve.system.resolv_conf.Nameserver",
                 lambda host: Nameserver(host, server.nameserver.port),
             )
             async with running(resolv_conf=path) as asking:

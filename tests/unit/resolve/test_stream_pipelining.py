@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from lowatch.resolve.pipelining import (
+from lowatch.resolve.upstream.pipelining import (
     FIRST_SPELL,
     LONG_SPELL,
     WINDOW,

@@ -1,0 +1,193 @@
+"""When to ask: a time wheel of one-second buckets, what is waiting its turn, and a limit per second.
+
+One timer, for the earliest bucket that holds anything. Nothing due, no wake-up; and what is due
+costs the same however many slots are not. Only the monotonic clock counts: a step of the wall clock
+moves nothing, and after a suspend everything is as far from being due as before it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from array import array
+from collections import deque
+from collections.abc import Callable, Iterable
+from heapq import heappop, heappush
+from itertools import takewhile
+from math import ceil
+from typing import NamedTuple
+
+from lowatch.resolve.records.slots import NEVER
+
+
+class Bucket(NamedTuple):
+    """Slots, and the second (monotonic, rounded up) at which they were due."""
+
+    second: int
+    slots: array[int]
+
+
+SMALL_BURST = 32
+"""Queries that any nameserver takes at once."""
+
+_EIGHTH = 0.125
+# A timer may run this much early, by the resolution of the loop's clock.
+_EARLY = 0.01
+
+
+class Wheel:
+    """Calls `fire` with the slots of each bucket that has become due: never early, up to 1 s late.
+
+    due: each slot's second, kept by the caller's arrays. A slot is moved by adding it again; its
+    place in the old bucket is then void, which is for whoever takes it out to see (Waiting).
+    """
+
+    def __init__(
+        self, due: array[int], fire: Callable[[list[Bucket]], None], now: Callable[[], float]
+    ) -> None:
+        self._due = due
+        self._fire = fire
+        self._now = now
+        self._loop = asyncio.get_running_loop()
+        self._buckets: dict[int, array[int]] = {}
+        self._order: list[int] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_second = 0
+
+    def add(self, slot: int, due: float) -> None:
+        """due: monotonic seconds."""
+        second = self._due[slot] = ceil(due)
+        bucket = self._buckets.get(second)
+        if bucket is not None:
+            bucket.append(slot)
+            return
+        self._buckets[second] = array("I", (slot,))
+        heappush(self._order, second)
+        self._arm()
+
+    def overdue(self) -> bool:
+        """Whether a bucket should have been taken a second ago and more."""
+        return bool(self._order) and self._order[0] + 1 < self._now()
+
+    def close(self) -> None:
+        """Forget everything; safe to call twice."""
+        self._buckets.clear()
+        self._order.clear()
+        self._disarm()
+
+    def _arm(self) -> None:
+        """See to it that the timer is the earliest bucket's."""
+        if not self._order or (self._timer is not None and self._timer_second <= self._order[0]):
+            return
+        self._disarm()
+        self._timer_second = self._order[0]
+        self._timer = self._loop.call_later(max(0, self._timer_second - self._now()), self._ring)
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _ring(self) -> None:
+        self._timer = None
+        reached = self._now() + _EARLY
+        reached_buckets = []
+        while self._order and self._order[0] <= reached:
+            second = heappop(self._order)
+            reached_buckets.append(Bucket(second, self._buckets.pop(second)))
+        self._arm()
+        if reached_buckets:
+            self._fire(reached_buckets)
+
+
+class Waiting:
+    """The slots that are due and have not been asked for yet, first come first served.
+
+    Whole buckets are queued as they are: 100,000 due slots take 400 kB. A slot that has been taken, or
+    moved to a later time since, is passed over.
+    """
+
+    def __init__(self, due: array[int]) -> None:
+        self._due = due
+        self._buckets: deque[Bucket] = deque()
+        self._at = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._buckets)
+
+    def put(self, bucket: Bucket) -> None:
+        self._buckets.append(bucket)
+
+    def put_at_once(self, slots: Iterable[int], now: float) -> None:
+        """Slots that are due by a decision, not by the wheel. now: monotonic seconds."""
+        bucket, due = Bucket(int(now), array("I", slots)), self._due
+        for slot in bucket.slots:
+            due[slot] = bucket.second
+        if bucket.slots:
+            self.put(bucket)
+
+    def take(self, count: int, now: float) -> tuple[int, list[int]] | None:
+        """A bucket's second, and up to `count` of its slots, due NEVER from now on; None: no more wait."""
+        if not self._buckets:
+            return None
+        bucket = self._buckets[0]
+        part = bucket.slots[self._at : self._at + count]
+        self._at += count
+        if self._at >= len(bucket.slots):
+            self._buckets.popleft()
+            self._at = 0
+        due, second = self._due, ceil(now)
+        taken: list[int] = []
+        for slot in part:
+            if due[slot] <= second:
+                due[slot] = NEVER
+                taken.append(slot)
+        return bucket.second, taken
+
+    def clear(self) -> None:
+        self._buckets.clear()
+        self._at = 0
+
+
+class RateLimit:
+    """A token bucket whose tokens each come back one second after they were taken.
+
+    So a burst of `per_second` may go at once, and never more than that in any one second. spread: no
+    more than an eighth of that in an eighth of a second, or SMALL_BURST, so that ten thousand hosts that
+    start together, or find a second's worth of names due, do not hit their nameservers all at once.
+    """
+
+    def __init__(self, per_second: int, *, spread: bool = False) -> None:
+        self._per_second = per_second
+        self._burst = max(SMALL_BURST, per_second // 8) if spread else per_second
+        self._taken = 0
+        self._times: deque[tuple[float, int]] = deque()
+
+    def budget(self, now: float) -> int:
+        """How many tokens are there."""
+        times, since = self._times, now - 1.0
+        while times and times[0][0] <= since:
+            self._taken -= times.popleft()[1]
+        left = self._per_second - self._taken
+        if self._burst < self._per_second:
+            left = min(left, self._burst - self._taken_since(now - _EIGHTH))
+        return left
+
+    def _taken_since(self, time: float) -> int:
+        return sum(count for _, count in takewhile(lambda one: one[0] > time, reversed(self._times)))
+
+    def wait(self, now: float) -> float:
+        """Seconds until a token is there; 0 where one is."""
+        if self.budget(now) > 0:
+            return 0.0
+        until = now
+        if self._taken >= self._per_second:
+            until = self._times[0][0] + 1.0
+        if self._burst < self._per_second and self._taken_since(now - _EIGHTH) >= self._burst:
+            first = next(at for at, _ in self._times if at > now - _EIGHTH)
+            until = max(until, first + _EIGHTH)
+        return until - now
+
+    def take(self, now: float, count: int = 1) -> None:
+        """Take that many, which budget() must have shown to be there."""
+        self._taken += count
+        self._times.append((now, count))

@@ -1,0 +1,343 @@
+"""One nameserver over TCP or TLS: one connection, kept while it is used, many questions in flight.
+
+RFC 7766 and RFC 7858. Opened when there is something to ask, closed when nothing was for IDLE, opened
+again on demand. What a lost connection left unanswered is put again where that makes sense (see
+pipelining.py), at most PUTS times in all, and only the end counts: for the server's health, for the
+metrics, for who asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable, Sequence
+from itertools import takewhile
+
+from lowatch.config.schema import Nameserver, Transport
+from lowatch.resolve.time_wheel import RateLimit
+from lowatch.wire.dns import (
+    HEADER_LENGTH,
+    Reply,
+    encode_query,
+    failure,
+    ident_of,
+    is_truncated,
+    repeats_question,
+)
+
+from .channel import Asked, Environment, Pace
+from .health import Health
+from .pipelining import Pipelining, Verdict, judge_loss
+from .stream_connection import StreamConnection
+from .tls import TlsClient
+
+IDLE = 10.0
+"""Seconds without a question after which the connection is closed."""
+
+PUTS = 3
+"""How often a question is put before the loss of a connection fails it."""
+
+BARREN = 3
+"""Connections in a row that answered nothing; then all that wait fail, instead of trying one by one."""
+
+_STRAYS = 256  # replies to no question of ours, on one connection; late ones may well come
+_SILENT = frozenset({"TIMEOUT", "UNREACHABLE"})
+_GONE = failure("UNREACHABLE", "no longer a nameserver")
+
+
+class _Query:
+    """A question that waits, or is in flight.
+
+    sent: when it was put last, monotonic seconds. turn: counts up with each that is put.
+    """
+
+    __slots__ = ("asked", "puts", "sent", "turn")
+
+    def __init__(self, asked: Asked) -> None:
+        self.asked = asked
+        self.puts = 0
+        self.sent = 0.0
+        self.turn = 0
+
+
+class StreamChannel:
+    """A Channel. It speaks TLS where the server's transport says so, else plain TCP.
+
+    health, limit: those of the UDP channel whose truncated answers this one fetches. Its questions have
+    been sent before, so `sent` stays what it is; and what TCP comes to is for that one to note.
+    """
+
+    def __init__(
+        self,
+        server: Nameserver,
+        pace: Pace,
+        environment: Environment,
+        health: Health | None = None,
+        limit: RateLimit | None = None,
+    ) -> None:
+        self.server = server
+        self.name = str(server)
+        self.pace = pace
+        self.health = health or Health()
+        self._is_fallback = health is not None
+        self._environment = environment
+        self._loop = asyncio.get_running_loop()
+        self._limit = limit or RateLimit(pace.max_qps, spread=pace.spread)
+        self._pipelining = Pipelining()
+        self._tls = TlsClient(server) if server.transport is Transport.TLS else None
+        self._via = "TLS" if self._tls else "TCP"
+        self._backlog: deque[_Query] = deque()  # first those that are to be put again
+        self._in_flight: dict[int, _Query] = {}  # by id, in the order they were put in
+        self._ident = 0
+        self._turn = 0
+        self._barren = 0  # connections in a row, so far, that answered nothing
+        self._connection: StreamConnection | None = None
+        self._pause: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None  # the next deadline, or the end of idleness
+        self._timer_due = 0.0
+        self._last_put = 0.0
+        self._closed = False
+        self._begin()
+
+    def _begin(self) -> None:
+        """Forget what is known of the connection before."""
+        self._is_fresh = False  # nothing was put on it yet, and the token for that is taken
+        self._answered = 0
+        self._last_answer = 0.0
+        self._last_turn = 0
+        self._strays = 0
+
+    @property
+    def load(self) -> int:
+        """How many questions it has been asked that have not ended."""
+        return len(self._in_flight) + len(self._backlog)
+
+    def ask(self, asked: Asked, now: float) -> None:
+        self.ask_all((asked,), now)
+
+    def ask_all(self, questions: Sequence[Asked], now: float) -> None:
+        for asked in questions:
+            if self._closed:
+                self._loop.call_soon(self._environment.done, self, asked, _GONE, now)
+                continue
+            if not self._is_fallback:
+                self.health.note_asked(now, self.pace.timeout)
+                asked.sent = now
+            self._backlog.append(_Query(asked))
+        self._put_backlog(now)
+
+    def close(self) -> list[Asked]:
+        """Stop, leave no socket and no timer, and tell nobody: returns what a reply was owed to."""
+        self._closed = True
+        owed = [query.asked for query in (*self._in_flight.values(), *self._backlog)]
+        self._in_flight.clear()
+        self._backlog.clear()
+        self._disconnect()
+        if self._pause is not None:
+            self._pause.cancel()
+        return owed
+
+    # Putting questions.
+
+    def _put_backlog(self, now: float) -> None:
+        """Put what may be put now; open a connection for it first where there is none."""
+        window = self._pipelining.window(now)
+        while self._backlog and self._pause is None and len(self._in_flight) < window:
+            if self._connection is not None and not self._connection.is_open:
+                return
+            if not self._is_fresh:
+                wait = self._limit.wait(now)
+                if wait > 0:
+                    self._pause = self._loop.call_later(wait, self._go_on)
+                    return
+                self._limit.take(now)
+            if self._connection is None:
+                self._connect()
+            else:
+                self._put(self._connection, self._backlog.popleft(), now)
+
+    def _go_on(self) -> None:
+        self._pause = None
+        self._put_backlog(self._environment.now())
+
+    def _connect(self) -> None:
+        self._is_fresh = True
+        self._connection = StreamConnection(
+            self.server, self.pace.timeout, self._tls, self._on_open, self._on_messages, self._on_lost
+        )
+
+    def _on_open(self) -> None:
+        self._put_backlog(self._environment.now())
+
+    def _put(self, connection: StreamConnection, query: _Query, now: float) -> None:
+        ident = (self._ident + 1) & 0xFFFF
+        while ident in self._in_flight:
+            ident = (ident + 1) & 0xFFFF
+        self._ident = ident  # in turn: nobody else can write into the stream
+        if not (self._is_fallback or query.puts):
+            query.asked.sent = now
+        self._turn += 1
+        query.turn = self._turn
+        query.puts += 1
+        query.sent = self._last_put = now
+        self._is_fresh = False
+        self._in_flight[ident] = query
+        connection.put(encode_query(query.asked.question, ident))
+        self._watch(now + self.pace.timeout, now)
+
+    # What arrives.
+
+    def _on_messages(self, messages: list[bytes]) -> None:
+        now = self._environment.now()
+        connection = self._connection
+        for message in messages:
+            self._on_message(message, now)
+            if self._connection is not connection:  # what follows it belongs to questions put again
+                return
+        self._put_backlog(now)
+
+    def _on_message(self, message: bytes, now: float) -> None:
+        ident = ident_of(message)
+        query = self._in_flight.get(ident)
+        if query is None or not repeats_question(message, query.asked.question):
+            self._strays += 1
+            if len(message) < HEADER_LENGTH or self._strays > _STRAYS:  # out of step
+                self._sort_out(self._stray(), now)
+            return
+        self._note_answer(ident, query, now)
+        if is_truncated(message):
+            reply = failure("MALFORMED", f"over {self._via}: a truncated reply")
+        else:
+            reply = self._environment.reader.read(message, query.asked.question)
+        self._finish(query, reply, now)
+
+    def _note_answer(self, ident: int, query: _Query, now: float) -> None:
+        """It is in flight no longer."""
+        del self._in_flight[ident]
+        self._answered += 1
+        self._barren = 0
+        self._last_answer = now
+        self._pipelining.note_answer(alone=not self._in_flight, overtaken=query.turn < self._last_turn)
+        self._last_turn = query.turn
+
+    def _stray(self) -> Reply:
+        return failure("MALFORMED", f"over {self._via}: a reply to another question")
+
+    # What does not.
+
+    def _on_lost(self, why: Reply) -> None:
+        """The connection could not be opened, or ended by itself."""
+        now = self._environment.now()
+        if self._in_flight:
+            self._sort_out(self._stray() if self._strays and not self._answered else why, now)
+            return
+        never_opened = self._is_fresh
+        self._disconnect()
+        if never_opened:
+            self._pipelining.note_failed_alone()
+            self._fail(self._take_waiting(), why, now, refused=why.rcode == "UNREACHABLE")
+        self._put_backlog(now)
+
+    def _expire(self, now: float) -> None:
+        since = now - self.pace.timeout
+        silent = tuple(takewhile(lambda item: item[1].sent <= since, self._in_flight.items()))
+        if not silent:
+            return
+        why = failure("TIMEOUT", f"no reply over {self._via} within {self.pace.timeout:g} s")
+        if not self._pipelining.is_proven:
+            self._sort_out(why, now, silent=True)
+            return
+        for ident, _ in silent:
+            del self._in_flight[ident]
+        if self._last_answer <= since:
+            self._pipelining.is_proven = False
+            self._put_again(self._abandon(), why, now)
+        self._fail((query for _, query in silent), why, now)
+        self._put_backlog(now)
+
+    def _sort_out(self, why: Reply, now: float, *, silent: bool = False) -> None:
+        """The connection is lost, with questions in flight: judge what becomes of them."""
+        verdict = judge_loss(len(self._in_flight), self._answered, silent=silent)
+        answered, unanswered = self._answered, self._abandon()
+        if not answered:
+            self._barren += 1
+        if self._barren >= BARREN:
+            self._fail([*unanswered, *self._take_waiting()], why, now)
+        elif verdict is Verdict.FAILS:
+            if not answered and self._pipelining.note_failed_alone():
+                unanswered += self._take_waiting(again=True)
+            self._fail(unanswered, why, now)
+        else:
+            if verdict is Verdict.ONE_AT_A_TIME:
+                self._pipelining.note_trouble(now)
+                unanswered.append(unanswered.pop(0))
+            self._put_again(unanswered, why, now)
+        self._put_backlog(now)
+
+    def _take_waiting(self, *, again: bool = False) -> list[_Query]:
+        """All questions out of the backlog. again: only those that have been put before."""
+        taken = []
+        while self._backlog and (self._backlog[0].puts or not again):
+            taken.append(self._backlog.popleft())
+        return taken
+
+    def _abandon(self) -> list[_Query]:
+        """Close the connection; returns what it left unanswered."""
+        unanswered = list(self._in_flight.values())
+        self._in_flight.clear()
+        self._disconnect()
+        return unanswered
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._begin()
+
+    # How a question ends.
+
+    def _put_again(self, queries: list[_Query], why: Reply, now: float) -> None:
+        """Before all others. Those that were put often enough fail instead."""
+        self._backlog.extendleft(query for query in reversed(queries) if query.puts < PUTS)
+        self._fail([query for query in queries if query.puts >= PUTS], why, now)
+
+    def _fail(self, queries: Iterable[_Query], why: Reply, now: float, *, refused: bool = False) -> None:
+        for query in queries:
+            self._finish(query, why, now, refused=refused)
+
+    def _finish(self, query: _Query, reply: Reply, now: float, *, refused: bool = False) -> None:
+        if not self._is_fallback:
+            if reply.rcode in _SILENT:
+                self.health.note_silence(now, reply.reason, sent=query.asked.sent, refused=refused)
+            else:
+                self.health.heard = now
+                self.health.note_reply()
+        self._environment.observer.on_query(reply.rcode, now - query.asked.sent)
+        self._environment.done(self, query.asked, reply, now)
+
+    # The one timer of an open connection.
+
+    def _watch(self, due: float, now: float) -> None:
+        """Look again then, if not earlier."""
+        if self._timer is not None:
+            if self._timer_due <= due:
+                return
+            self._timer.cancel()
+        self._timer_due = due
+        self._timer = self._loop.call_later(max(0.0, due - now), self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        now = self._environment.now()
+        if self._in_flight:
+            self._expire(now)
+        elif now - self._last_put >= IDLE:
+            self._disconnect()
+        if self._in_flight:
+            oldest = next(iter(self._in_flight.values()))
+            self._watch(oldest.sent + self.pace.timeout, now)
+        elif self._connection is not None and self._connection.is_open:
+            self._watch(self._last_put + IDLE, now)

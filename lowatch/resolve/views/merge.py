@@ -1,0 +1,159 @@
+"""Several views of a domain made into one Answer: what applications get, and what the others say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from lowatch.core.addresses import Address, destination, is_v4
+from lowatch.core.answers import Answer, OtherView, RRset, Status, View
+from lowatch.core.views import differing
+from lowatch.resolve.records.srv import Target, service_answer
+from lowatch.resolve.system.getaddrinfo import Seen
+from lowatch.resolve.system.hosts_file import HOSTS
+from lowatch.resolve.system.nsswitch import Decider, NameServiceSwitch, parse_nsswitch
+
+_NO_AAAA = "getaddrinfo (resolv.conf: no-aaaa)"
+_NOT_ASKED = "getaddrinfo (nsswitch.conf: not asked)"
+_LIBRARY = "getaddrinfo"
+
+
+class Rules(NamedTuple):
+    """How the C library comes to an answer. aaaa: whether its `dns` service asks for AAAA."""
+
+    switch: NameServiceSwitch = parse_nsswitch("")
+    aaaa: bool = True
+    hosts_path: Path = HOSTS
+
+    @property
+    def leave_dns_alone(self) -> bool:
+        """Whether a name of which only DNS knows has the answer that DNS gives."""
+        nobody = any(decider is Decider.NOBODY for decider in self.switch.absent)
+        return bool(self.switch.broken) or (not nobody and (self.aaaa or self.switch.resolved))
+
+    def compose(self, dns: Answer, hosts: tuple[Address, ...] | None, seen: Seen | None) -> Answer:
+        """hosts: what /etc/hosts says of the domain, None for nothing. seen: None if not asked.
+
+        getaddrinfo is what applications call: where it was asked and says otherwise, it is right.
+        """
+        return _with_seen(self.foretell(dns, hosts), dns, seen)
+
+    def foretell(self, dns: Answer, hosts: tuple[Address, ...] | None) -> Answer:
+        """What applications get by the files and by DNS, and what the others say.
+
+        Where /etc/hosts decides, its line says it all: if that has an IPv4 address only, there is no AAAA.
+        """
+        if self.switch.broken:
+            return dns
+        asked = dns if self.aaaa or self.switch.resolved else _without_aaaa(dns)
+        order = self.switch.absent if hosts is None else self.switch.listed
+        decider = order.decider(asked)
+        if hosts is not None and decider is Decider.HOSTS:
+            return _answer(dns, View.HOSTS, hosts, str(self.hosts_path), (_dns_view(dns),))
+        if decider is Decider.NOBODY:
+            answer = _answer(dns, View.GETADDRINFO, (), _NOT_ASKED, (_dns_view(dns),))
+        else:
+            answer = asked
+        if hosts is not None and set(hosts) != set(answer.addresses):
+            return replace(answer, others=(*answer.others, OtherView(View.HOSTS, hosts)))
+        return answer
+
+
+def disagrees(answer: Answer, seen: Seen) -> bool:
+    """Whether getaddrinfo gives what the answer does not have, as far as both are known.
+
+    That there is no address counts beside a fresh answer alone: nss-resolve says so of each failure.
+    """
+    if seen.addresses is None or answer.unknown is not None or answer.more:
+        return False
+    if not seen.addresses and answer.status is Status.STALE:
+        return False
+    return bool(differing(answer, OtherView(View.GETADDRINFO, seen.addresses)))
+
+
+def _with_seen(answer: Answer, dns: Answer, seen: Seen | None) -> Answer:
+    if seen is None or dns.more:  # of a crowd, what one has and the other lacks says nothing
+        return answer
+    given = None if seen.addresses is None else _without_synthesised(seen.addresses, dns)
+    if given is None or not disagrees(answer, seen):
+        if answer.view is View.GETADDRINFO and given is not None:
+            return answer
+        return replace(answer, others=(*answer.others, OtherView(View.GETADDRINFO, given, seen.reason)))
+    # Of addresses handed out by turns it got some: then what is known of the others stands.
+    ours = {destination(address) for address in answer.addresses}
+    if any(destination(address) in ours for address in given):
+        given = tuple(sorted({*given, *answer.addresses}))
+    others = answer.others
+    if answer.view is View.HOSTS:
+        others = (OtherView(View.HOSTS, tuple(sorted(answer.addresses))), *others)
+    elif answer.view is View.DNS:
+        others = (_dns_view(dns), *others)
+    found = _answer(dns, View.GETADDRINFO, given, _LIBRARY, others, seen.reason)
+    made = tuple(address for address in seen.addresses or () if address not in given)
+    return replace(found, aaaa=replace(found.aaaa, synthesised=made)) if made else found
+
+
+def _answer(
+    dns: Answer,
+    view: View,
+    addresses: tuple[Address, ...],
+    source: str,
+    others: tuple[OtherView, ...],
+    kept: str = "",
+) -> Answer:
+    """kept: why the addresses are not asked for again, but kept from before; "" for fresh ones."""
+    v4, v6 = (_rrset(addresses, v4=v4, source=source, kept=kept) for v4 in (True, False))
+    return Answer(dns.domain, v4, v6, view, others=others)
+
+
+def _rrset(addresses: tuple[Address, ...], *, v4: bool, source: str, kept: str = "") -> RRset:
+    of_family = tuple(address for address in addresses if is_v4(address) is v4)
+    if kept:
+        return RRset(Status.STALE, of_family, reason=kept, server=source)
+    return RRset(Status.RESOLVED if of_family else Status.NODATA, of_family, server=source)
+
+
+def _without_aaaa(dns: Answer) -> Answer:
+    """As the C library has it where it does not ask for AAAA; the same where there is none to ask for."""
+    if dns.aaaa.status in (Status.NODATA, Status.NXDOMAIN) and not dns.aaaa.synthesised:
+        return dns
+    none = RRset(Status.NODATA, server=_NO_AAAA)
+    others = (_dns_view(dns),) if dns.aaaa.addresses else ()
+    return replace(dns, aaaa=none, view=View.GETADDRINFO if others else dns.view, others=others)
+
+
+def _dns_view(dns: Answer) -> OtherView:
+    """With a reason where it is stale: kept from before."""
+    if dns.unknown is not None:
+        return OtherView(View.DNS, None, dns.unknown)
+    return OtherView(View.DNS, tuple(sorted(dns.addresses)), dns.a.reason or dns.aaaa.reason)
+
+
+def _without_synthesised(addresses: tuple[Address, ...], dns: Answer) -> tuple[Address, ...]:
+    """Without what a DNS64 made: the DNS view can tell that from an AAAA record, the C library cannot."""
+    made = {*dns.a.synthesised, *dns.aaaa.synthesised}
+    return tuple(address for address in addresses if address not in made)
+
+
+def compose_service(
+    domain: str, dns: Answer, srv: RRset, targets: Sequence[tuple[Target, Answer]]
+) -> Answer:
+    """What applications get of an SRV name: it is asked of DNS, and each target is looked up as any name.
+
+    dns: what DNS says of all that. targets: each by DNS, and what applications get of it.
+    """
+    got = [Target(target.name, target.port, answer.a, answer.aaaa) for target, answer in targets]
+    answer = service_answer(domain, srv, got)
+    views = {answer.view for _, answer in targets}
+    others = [
+        OtherView(View.GETADDRINFO, None, f"{target.name}: {other.reason}")
+        for target, answer in targets
+        for other in answer.others
+        if other.view is View.GETADDRINFO and other.addresses is None
+    ][:1]
+    if views - {View.DNS}:
+        view = View.HOSTS if View.HOSTS in views else View.GETADDRINFO
+        return replace(answer, view=view, others=(_dns_view(dns), *others))
+    return replace(answer, others=tuple(others)) if others else answer

@@ -1,0 +1,246 @@
+"""Every domain's Answer with all its views in it. Most have DNS alone, and cost nothing here."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from lowatch.core.addresses import Address, Prefix
+from lowatch.core.answers import Answer, OtherView, RRset, Status, View
+from lowatch.core.limits import DNS_ANSWERS_KEPT
+from lowatch.core.policy import is_service_name
+from lowatch.resolve.records.srv import Target
+from lowatch.resolve.records.srv_targets import ServiceTargets
+from lowatch.resolve.system.getaddrinfo import Seen
+
+from .merge import Rules, compose_service
+from .overlay import Overlay
+
+Unresolved = Mapping[str, tuple[str, str]]
+
+
+class DnsAnswers(Protocol):
+    """What DNS says: these methods as in the application's Resolver."""
+
+    def answer(self, domain: str) -> Answer: ...
+
+    def targets(self, domain: str) -> tuple[RRset, list[Target]]:
+        """Of an SRV name: its records, and the targets that they name, with their addresses."""
+
+    def target(self, name: str) -> Answer:
+        """Of a name that SRV records lead to: with no more addresses than a target has."""
+
+    def target_names(self, domain: str) -> list[str]:
+        """Of an SRV name: targets() without their addresses, which are a lot to read."""
+
+    def inside(self, prefixes: Collection[Prefix]) -> set[str]: ...
+
+    def at(self, address: Address) -> Collection[str]: ...
+
+    @property
+    def statuses(self) -> Mapping[Status, int]: ...
+
+    def unresolved(self) -> Unresolved: ...
+
+    def crowded(self) -> Mapping[str, int]: ...
+
+    def not_resolved(self) -> Sequence[str]: ...
+
+
+class _Made(NamedTuple):
+    """dns: what the answer was made of; None where it has to be made again."""
+
+    dns: Answer | None
+    answer: Answer
+
+
+class ComposedAnswers:
+    """Answers of the DNS view together with what the overlay knows of them.
+
+    A name is a domain, or the target of one that is an SRV name: applications look up both alike.
+    """
+
+    def __init__(self, dns: DnsAnswers, rules: Rules) -> None:
+        self._dns = dns
+        self._domains: Collection[str] = ()
+        self._rules = rules
+        self._overlay = Overlay()
+        self.targets = ServiceTargets()
+        self._made: dict[str, _Made] = {}
+        self._decided: frozenset[str] | None = frozenset()
+        self._shift: Counter[Status] = Counter()
+        self._unresolved: tuple[Unresolved, Unresolved] | None = None
+
+    @property
+    def seen(self) -> Mapping[str, Seen]:
+        """What getaddrinfo said, of the names where it is kept."""
+        return self._overlay.seen
+
+    def answer(self, domain: str) -> Answer:
+        dns = self._dns.answer(domain)
+        if not self._concerns(domain, dns):
+            return dns
+        made = self._made.get(domain)
+        if made is not None and made.dns is dns:
+            return made.answer
+        answer = self._compose(domain, dns)
+        if made is not None and made.answer == answer:
+            answer = made.answer
+        elif made is None and len(self._made) >= DNS_ANSWERS_KEPT.value:
+            DNS_ANSWERS_KEPT.reached()
+            self._made.pop(next(iter(self._made)))
+        self._made[domain] = _Made(dns, answer)
+        return answer
+
+    def foretold(self, name: str) -> Answer:
+        """What it would be if getaddrinfo had not been asked."""
+        return self._rules.foretell(self._dns_of(name), self._overlay.hosts.get(name))
+
+    def inside(self, prefixes: Collection[Prefix]) -> set[str]:
+        return self._dns.inside(prefixes) | self.domains_of(self._overlay.inside(prefixes))
+
+    def at(self, address: Address) -> Collection[str]:
+        others = self.domains_of(self._overlay.at(address))
+        return others.union(self._dns.at(address)) if others else self._dns.at(address)
+
+    @property
+    def statuses(self) -> Mapping[Status, int]:
+        counts = Counter(self._dns.statuses)
+        if self._decided_by_others():
+            counts.update(self._shift)
+        return +counts
+
+    def unresolved(self) -> Unresolved:
+        """The same object for as long as it reads the same."""
+        found, decided = self._dns.unresolved(), self._decided_by_others()
+        if self._unresolved is None or self._unresolved[0] is not found:
+            left = {name: why for name, why in found.items() if name not in decided} if decided else found
+            if not self._rules.aaaa and not self._rules.switch.resolved:
+                left = {name: (a, "") for name, (a, _) in left.items() if a}
+            if self._unresolved is not None and self._unresolved[1] == left:
+                left = self._unresolved[1]
+            self._unresolved = (found, left)
+        return self._unresolved[1]
+
+    def crowded(self) -> Mapping[str, int]:
+        found, decided = self._dns.crowded(), self._decided_by_others()
+        return {name: more for name, more in found.items() if name not in decided} if decided else found
+
+    def not_resolved(self) -> Sequence[str]:
+        """The domains whose status is another than RESOLVED."""
+        found, decided = self._dns.not_resolved(), self._decided_by_others()
+        if not decided:
+            return found
+        of_others = (name for name in decided if self.answer(name).status is not Status.RESOLVED)
+        return (*(name for name in found if name not in decided), *sorted(of_others))
+
+    def unsure(self) -> Mapping[str, OtherView]:
+        """The domains of which getaddrinfo has said nothing, and why."""
+        return {
+            domain: OtherView(View.GETADDRINFO, None, reason)
+            for name, reason in self._overlay.failing.items()
+            for domain in self.domains_of([name])
+        }
+
+    # What happens to them.
+
+    def dns_changed(self, domain: str) -> Collection[str]:
+        """The targets that came with it, of an SRV name."""
+        if is_service_name(domain):
+            return self.targets.replace(domain, self._dns.target_names(domain))
+        if domain in self._overlay:
+            self._decided = None
+        return ()
+
+    def replace_rules(self, rules: Rules, hosts: Mapping[str, tuple[Address, ...]]) -> set[str]:
+        """What the files say now. The names of which something else is known.
+
+        Where the rules changed, any domain may have another Answer.
+        """
+        changed = set(self._overlay.replace_hosts(hosts))
+        if rules != self._rules:
+            before, self._rules = self._rules, rules
+            changed |= {*hosts, *self._overlay.seen, *self._made}
+            if before.leave_dns_alone != rules.leave_dns_alone:
+                self._unresolved = None
+        if changed:
+            self._decided = None
+            self._forget(changed)
+        return changed
+
+    def put_seen(self, name: str, seen: Seen | None, keep: Collection[str] = ()) -> set[str]:
+        """See Overlay.put_seen. The domains that have another Answer, perhaps."""
+        if seen is None and name not in self._overlay.seen:
+            return set()
+        lost = self._overlay.put_seen(name, seen, keep)
+        self._decided = None
+        return self._forget([name] if lost is None else [name, lost])
+
+    def follow(self, domains: Collection[str]) -> None:
+        """These are the domains from now on; forget all others. domains: kept, for nobody to change."""
+        self._domains = domains
+        self.targets.retain(domains)
+        for name in [name for name in self._overlay.seen if not self.knows(name)]:
+            self.put_seen(name, None)
+        hosts = {name: said for name, said in self._overlay.hosts.items() if self.knows(name)}
+        self.replace_rules(self._rules, hosts)
+        self._made = {name: made for name, made in self._made.items() if name in domains}
+
+    def knows(self, name: str) -> bool:
+        """Whether it is a domain, or a target of one."""
+        return name in self._domains or name in self.targets
+
+    # Making one.
+
+    def _concerns(self, domain: str, dns: Answer) -> bool:
+        """Whether its Answer may be another than that of DNS."""
+        if dns.services is None:
+            return domain in self._overlay or not (self._rules.leave_dns_alone or is_service_name(domain))
+        return not self._rules.leave_dns_alone or any(one.target in self._overlay for one in dns.services)
+
+    def _compose(self, domain: str, dns: Answer) -> Answer:
+        if dns.services is None:
+            return self._rules.compose(dns, *self._known_of(domain))
+        srv, targets = self._dns.targets(domain)
+        composed = [
+            (one, self._rules.compose(Answer(one.name, one.a, one.aaaa), *self._known_of(one.name)))
+            for one in targets
+        ]
+        return compose_service(domain, dns, srv, composed)
+
+    def _known_of(self, name: str) -> tuple[tuple[Address, ...] | None, Seen | None]:
+        return self._overlay.hosts.get(name), self._overlay.seen.get(name)
+
+    def _dns_of(self, name: str) -> Answer:
+        if name in self._domains or name not in self.targets:
+            return self._dns.answer(name)
+        return self._dns.target(name)
+
+    def domains_of(self, names: Iterable[str]) -> set[str]:
+        """The domains among these names, and those that have one of them as a target."""
+        return {name for name in self.targets.domains_of(names) if name in self._domains}
+
+    def _forget(self, names: Iterable[str]) -> set[str]:
+        """Make the Answers that hang on these anew; an old one stands if it reads the same."""
+        domains = self.domains_of(names)
+        for domain in domains:
+            made = self._made.pop(domain, None)
+            if made is not None:
+                self._made[domain] = made._replace(dns=None)
+        return domains
+
+    def _decided_by_others(self) -> frozenset[str]:
+        """The domains of which not DNS decides now, but /etc/hosts or getaddrinfo."""
+        if self._decided is None:
+            self._unresolved = None if self._unresolved is None else ({}, self._unresolved[1])
+            self._shift = Counter()
+            decided = []
+            for domain in self.domains_of({*self._overlay.hosts, *self._overlay.seen}):
+                answer = self.answer(domain)
+                if answer.view is not View.DNS and answer.unknown is None:
+                    decided.append(domain)
+                    self._shift[self._dns.answer(domain).status] -= 1
+                    self._shift[answer.status] += 1
+            self._decided = frozenset(decided)
+        return self._decided
