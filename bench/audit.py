@@ -23,7 +23,7 @@ from lowatch.core.policy import Domain, Policy
 from lowatch.core.verdicts import Verdict
 from lowatch.kernel.host import Host
 from lowatch.kernel.probe import probe
-from lowatch.report.metrics_instruments import Build, Instruments
+from lowatch.report.metrics.instruments import Build, Instruments
 from lowatch.wiring import SystemClock, collect_rarely
 from tests.support.netns import Netns
 

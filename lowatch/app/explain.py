@@ -19,7 +19,7 @@ from lowatch.core.observed import Unknown
 from lowatch.core.policy import Domain, Policy, spec_of
 from lowatch.core.snapshot import DomainView, Snapshot
 from lowatch.core.views import addresses_of
-from lowatch.report.explain import AddressEvidence, Explanation, RouteAnswer
+from lowatch.report.text.explanation import AddressEvidence, Explanation, RouteAnswer
 
 from .auditor import Auditor
 from .check import Compare, check

@@ -96,10 +96,10 @@ def _render(audit: Audit, form: str, environment: Environment) -> str:
 
         return json_report.render_audit(audit).decode()
     if form == "prometheus":
-        from lowatch.report import metrics  # noqa: PLC0415
+        from lowatch.report.metrics import audit as metrics  # noqa: PLC0415
 
         return metrics.render_audit(audit).body.decode()
-    from lowatch.report import text  # noqa: PLC0415
+    from lowatch.report.text import audit as text  # noqa: PLC0415
 
     return text.render(audit, colour=environment.colour, width=environment.columns)
 
@@ -110,7 +110,7 @@ def _progress(environment: Environment) -> Iterator[Progress | None]:
     if not environment.stderr_is_terminal:
         yield None
         return
-    from lowatch.report.text import render_progress  # noqa: PLC0415
+    from lowatch.report.text.audit import render_progress  # noqa: PLC0415
 
     shown = -1
 

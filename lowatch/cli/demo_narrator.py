@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import TextIO
 
-from lowatch.report.terminal import Cell, Screen, Style
+from lowatch.report.text.screen import Cell, Screen, Style
 
 _INDENT = 3
 _REMARK_COLUMN = 50

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
-from lowatch.report.terminal import Style
+from lowatch.report.text.screen import Style
 
 from . import demo_stage as stage
 from .demo_dns import OneName

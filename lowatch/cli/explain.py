@@ -37,7 +37,7 @@ def explain(arguments: argparse.Namespace, environment: Environment) -> int:
         explanation = wiring.explain(config, target)
     except wiring.StartError as error:
         raise CommandError(FAILURE, [f"lowatch: {error}"]) from None
-    from lowatch.report.explain import render  # noqa: PLC0415
+    from lowatch.report.text.explanation import render  # noqa: PLC0415
 
     environment.write(render(explanation, colour=environment.colour, width=environment.columns))
     return OK

@@ -9,8 +9,8 @@ from itertools import chain, islice
 
 from lowatch.config.names import parse_domain
 from lowatch.core.addresses import format_address, parse_address
-from lowatch.report.history import Filter, Occurrence, Unreadable, occurrences
-from lowatch.report.history_text import WIDE, json_lines, last_line, text_lines
+from lowatch.report.alert.history import Filter, Occurrence, Unreadable, occurrences
+from lowatch.report.text.history import WIDE, json_lines, last_line, text_lines
 from lowatch.service.history import HistoryError, Query, TimeError, entries
 
 from .environment import Environment

@@ -18,8 +18,8 @@ from lowatch.core.elapsed import rfc3339
 from lowatch.core.lifecycle import State
 from lowatch.core.names import UNSETTLED, name_report
 from lowatch.core.printable import printable
+from lowatch.report.alert.digest import Digest, Heap, Told, digest
 
-from .digest import Digest, Heap, Told, digest
 from .order import names_in_order
 from .phrases import count, duration
 

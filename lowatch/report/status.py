@@ -20,8 +20,8 @@ from lowatch.core.findings import Severity
 from lowatch.core.lifecycle import State, Tracked
 from lowatch.core.names import name_report
 from lowatch.core.vitals import Vital
+from lowatch.report.alert.digest import Digest, digest
 
-from .digest import Digest, digest
 from .json_report import name_row
 from .order import names_in_order
 from .phrases import place

@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from typing import IO, Any, NamedTuple
 
 from lowatch.core.limits import HISTORY_LINE_BYTES
-from lowatch.report.alert import STORM_MESSAGE_ID
-from lowatch.report.history import ENTRY_IDS, FIELDS, Filter
+from lowatch.report.alert.entry import STORM_MESSAGE_ID
+from lowatch.report.alert.history import ENTRY_IDS, FIELDS, Filter
 
 _TOLD = 4096  # octets of journalctl's own words
 

@@ -16,9 +16,9 @@ from typing import Protocol
 from lowatch.core.lifecycle import Now, Tracked
 from lowatch.core.limits import JOURNAL_QUEUE, JOURNAL_SUMMARIES
 from lowatch.files.threads import NoThreadError, start_thread
-from lowatch.report import alert
-from lowatch.report.alert_storm import BURST, Announced, Storm
-from lowatch.report.alert_summary import COUNT, summary_fields
+from lowatch.report.alert import entry as alert
+from lowatch.report.alert.storm import BURST, Announced, Storm
+from lowatch.report.alert.summary import COUNT, summary_fields
 
 from . import log_stream
 from .journal_socket import JOURNAL_SOCKET, JournalSocket, Outcome, encode

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from lowatch.report.metrics_instruments import ProcessUsage
+from lowatch.report.metrics.instruments import ProcessUsage
 
 T = TypeVar("T")
 

@@ -9,8 +9,9 @@ from typing import NamedTuple
 from urllib.parse import parse_qs
 
 from lowatch.core.audit import Audit
-from lowatch.report import json_report, page, status, status_text
-from lowatch.report.metrics_text import Format
+from lowatch.report import json_report, page, status
+from lowatch.report.metrics.exposition import Format
+from lowatch.report.text import status as status_text
 
 from .http_content import Content, rendered
 from .http_guard import Hosts

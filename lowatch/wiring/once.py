@@ -13,7 +13,7 @@ from lowatch.app.ports import Resolver
 from lowatch.config.schema import Config
 from lowatch.config.targets import ExplainTarget
 from lowatch.core.audit import Audit
-from lowatch.report.explain import Explanation
+from lowatch.report.text.explanation import Explanation
 from lowatch.resolve.views.resolver import Views
 
 from .parts import SystemClock, build_auditor, build_resolver, collect_rarely, opened_host, with_problems

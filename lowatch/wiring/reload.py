@@ -10,7 +10,7 @@ from time import monotonic, time
 from lowatch.config.errors import ConfigErrors
 from lowatch.config.schema import Config
 from lowatch.files.threads import NoThreadError, in_thread
-from lowatch.report.metrics_instruments import Instruments
+from lowatch.report.metrics.instruments import Instruments
 from lowatch.report.phrases import count
 from lowatch.report.status import LastReload
 from lowatch.service.routes import ReloadOutcome

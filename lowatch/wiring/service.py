@@ -30,11 +30,11 @@ from lowatch.files.watch import FileWatch
 from lowatch.kernel.host import Host
 from lowatch.kernel.probe import Outcome, Prober
 from lowatch.kernel.request_socket import NetlinkError
-from lowatch.report.metrics import AuditEncoder
-from lowatch.report.metrics_instruments import Instruments
-from lowatch.report.metrics_text import Format
+from lowatch.report.metrics.audit import AuditEncoder
+from lowatch.report.metrics.exposition import Format
+from lowatch.report.metrics.instruments import Instruments
 from lowatch.report.status import Status
-from lowatch.report.status_line import starting_line, status_line, waits_for
+from lowatch.report.text.status_line import starting_line, status_line, waits_for
 from lowatch.resolve.system.name_service_files import NAME_PATHS
 from lowatch.service.activation import passed_on
 from lowatch.service.control import LIMITS as CONTROL_LIMITS

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lowatch import __version__
-from lowatch.report.metrics_instruments import Build
+from lowatch.report.metrics.instruments import Build
 
 
 def build() -> Build:

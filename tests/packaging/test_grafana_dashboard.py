@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lowatch.report import metrics_families as families
+from lowatch.report.metrics import families
 
 DASHBOARD = json.loads((Path(__file__).parents[2] / "packaging/grafana/lowatch.json").read_text())
 PANELS = DASHBOARD["panels"]

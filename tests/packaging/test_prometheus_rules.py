@@ -10,7 +10,7 @@ import yaml
 
 from lowatch.core import limits
 from lowatch.core.findings import Kind, Severity
-from lowatch.report import metrics_families as families
+from lowatch.report.metrics import families
 from tests.support.prometheus import MIXIN, jsonnet
 
 ROOT = Path(__file__).parents[2]

@@ -2,7 +2,7 @@
 
 import re
 
-from lowatch.report.alert import MESSAGE_IDS, RESOLVED_MESSAGE_ID
+from lowatch.report.alert.entry import MESSAGE_IDS, RESOLVED_MESSAGE_ID
 from tests.service.conftest import WWW
 from tests.support.booted import Machine
 from tests.support.booted_unit import Unit

@@ -16,8 +16,8 @@ from lowatch.config.load import load
 from lowatch.core.addresses import Port, parse_address
 from lowatch.core.audit import Audit
 from lowatch.core.verdicts import JudgedEndpoint, Verdict
-from lowatch.report.metrics import render_audit
-from lowatch.report.metrics_instruments import Build, Instruments, ProcessUsage
+from lowatch.report.metrics.audit import render_audit
+from lowatch.report.metrics.instruments import Build, Instruments, ProcessUsage
 from tests.support.netns import Netns
 
 

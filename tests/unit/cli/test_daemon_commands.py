@@ -17,7 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from lowatch.report import status, status_text
+from lowatch.report import status
+from lowatch.report.text import status as status_text
 from lowatch.service.routes import ReloadOutcome
 from tests.support.aio import run_async
 from tests.support.netns import as_ordinary_user

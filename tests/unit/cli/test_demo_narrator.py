@@ -7,7 +7,7 @@ import io
 import pytest
 
 from lowatch.cli.demo_narrator import Narrator
-from lowatch.report.terminal import Screen
+from lowatch.report.text.screen import Screen
 
 SERIES = (
     'lo_orphan_vip{interface="lo",address="192.0.2.10",domain="shop.example",port="80",protocol="tcp"} 0'

@@ -23,7 +23,7 @@ from lowatch.core.addresses import parse_address, parse_port
 from lowatch.core.findings import Finding, Kind, Subject
 from lowatch.core.lifecycle import Now, State, Tracked
 from lowatch.core.limits import HISTORY_LINE_BYTES
-from lowatch.report import alert
+from lowatch.report.alert import entry as alert
 from lowatch.service.journal import JOURNAL_SOCKET, JournalSink, encode
 from lowatch.service.journal_socket import JournalSocket
 from tests.support.netns import as_ordinary_user

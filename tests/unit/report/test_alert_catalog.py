@@ -15,9 +15,9 @@ from lowatch.cli.environment import Environment
 from lowatch.cli.main import _parser as parser_of
 from lowatch.core.findings import Finding, Kind, Subject
 from lowatch.core.lifecycle import Now, State, Tracked
-from lowatch.report import alert
-from lowatch.report.alert_storm import Announced
-from lowatch.report.alert_summary import COUNT, FOLDED, summary_fields
+from lowatch.report.alert import entry as alert
+from lowatch.report.alert.storm import Announced
+from lowatch.report.alert.summary import COUNT, FOLDED, summary_fields
 
 CATALOG = Path(__file__).parents[3] / "packaging/catalog/lowatch.catalog"
 OWN_ONLY = {COUNT, FOLDED}

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from lowatch.report import metrics_families as families
-from lowatch.report.metrics import AuditEncoder, orphan_values
-from lowatch.report.metrics_families import Family
-from lowatch.report.metrics_instruments import Build, Instruments
-from lowatch.report.metrics_text import Format, header
+from lowatch.report.metrics import families
+from lowatch.report.metrics.audit import AuditEncoder, orphan_values
+from lowatch.report.metrics.exposition import Format, header
+from lowatch.report.metrics.families import Family
+from lowatch.report.metrics.instruments import Build, Instruments
 
 from .audit_worlds import bad_night, clear
 from .test_metrics import EVERY_FAMILY, Samples, samples

@@ -14,7 +14,7 @@ from lowatch.core.lifecycle import State
 from lowatch.core.snapshot import Problem
 from lowatch.core.vitals import Vital
 from lowatch.report.status import LISTED, LastReload, Status, document, render_json
-from lowatch.report.status_text import FIRING_SHOWN, render
+from lowatch.report.text.status import FIRING_SHOWN, render
 
 from .audit_worlds import NOW, audit, bad_night, big, incomplete, many_names, one_orphan, orphan, unresolved
 from .golden import assert_golden

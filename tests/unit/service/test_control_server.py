@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from lowatch.report import json_report, status, status_text
+from lowatch.report import json_report, status
+from lowatch.report.text import status as status_text
 from lowatch.service.control import LIMITS
 from lowatch.service.routes import ReloadOutcome
 from tests.support.aio import run_async

@@ -8,8 +8,8 @@ import pytest
 
 from lowatch.core.findings import Kind
 from lowatch.core.verdicts import Verdict
-from lowatch.report.metrics import AuditEncoder, orphan_values
-from lowatch.report.metrics_text import Format
+from lowatch.report.metrics.audit import AuditEncoder, orphan_values
+from lowatch.report.metrics.exposition import Format
 from lowatch.report.status import Status
 from lowatch.service.http_content import Content
 from lowatch.service.loop import metered_loop

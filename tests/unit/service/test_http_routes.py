@@ -8,7 +8,7 @@ import pytest
 
 from lowatch.core.audit import Audit
 from lowatch.report import json_report
-from lowatch.report.metrics_text import Format
+from lowatch.report.metrics.exposition import Format
 from lowatch.service.http import PROBES
 from lowatch.service.http_content import Content
 from lowatch.service.http_message import Request, Response, find_handler

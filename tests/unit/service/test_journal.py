@@ -14,8 +14,8 @@ import pytest
 
 from lowatch.core.lifecycle import Tracked
 from lowatch.core.limits import JOURNAL_FOLDED, JOURNAL_QUEUE, JOURNAL_SUMMARIES
-from lowatch.report import alert
-from lowatch.report.alert_storm import BURST, FOLDED_AT_ONCE
+from lowatch.report.alert import entry as alert
+from lowatch.report.alert.storm import BURST, FOLDED_AT_ONCE
 from lowatch.service.journal import JournalSink
 from tests.support.aio import run_async
 

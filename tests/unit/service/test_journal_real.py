@@ -15,8 +15,8 @@ import pytest
 from lowatch.core.addresses import parse_address, parse_port
 from lowatch.core.findings import Finding, Kind, Subject
 from lowatch.core.lifecycle import Now, State, Tracked
-from lowatch.report import alert
-from lowatch.report.alert_storm import BURST, FOLDED_AT_ONCE
+from lowatch.report.alert import entry as alert
+from lowatch.report.alert.storm import BURST, FOLDED_AT_ONCE
 from lowatch.service.journal import JournalSink
 
 from .real_journald import DIRECTORY, arrived, explained, journald, told_beside_journald

@@ -13,7 +13,7 @@ from lowatch import __version__
 from lowatch.config.errors import ConfigError, ConfigErrors
 from lowatch.config.load import load
 from lowatch.config.schema import Config, Listen
-from lowatch.report.metrics_instruments import Build, Instruments
+from lowatch.report.metrics.instruments import Build, Instruments
 from lowatch.service.routes import ReloadOutcome
 from lowatch.wiring.pending import Pending, pending
 from lowatch.wiring.reload import Reload

@@ -16,9 +16,8 @@ from lowatch.core.addresses import Port
 from lowatch.core.findings import Kind, Severity
 from lowatch.core.lifecycle import State, Tracked
 from lowatch.core.printable import printable
-
-from .order import finding_order, thing
-from .phrases import count, first_few, place
+from lowatch.report.order import finding_order, thing
+from lowatch.report.phrases import count, first_few, place
 
 _MANY_REASONS = 3
 _LOOKED_AT = 200

@@ -4,7 +4,7 @@ from lowatch.core.addresses import parse_address, parse_port
 from lowatch.core.answers import Status
 from lowatch.core.findings import Finding, Kind, Subject
 from lowatch.core.lifecycle import State, Tracked
-from lowatch.report.status_line import starting_line, status_line
+from lowatch.report.text.status_line import starting_line, status_line
 
 
 def found(kind: Kind, state: State, address: str = "192.0.2.1", port: str = "80/tcp") -> Tracked:

@@ -9,8 +9,8 @@ from itertools import accumulate
 from prometheus_client.metrics_core import HistogramMetricFamily, Metric
 from prometheus_client.utils import floatToGoString
 
-from . import metrics_families as families
-from .metrics_families import Family
+from . import families
+from .families import Family
 
 _TURNS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 

@@ -8,9 +8,8 @@ from collections.abc import Iterable, Mapping
 from lowatch.core.answers import Status
 from lowatch.core.findings import Severity
 from lowatch.core.lifecycle import State, Tracked
-
-from .order import things
-from .phrases import count
+from lowatch.report.order import things
+from lowatch.report.phrases import count
 
 
 def status_line(held: int | None, statuses: Mapping[Status, int], tracked: Iterable[Tracked]) -> str:

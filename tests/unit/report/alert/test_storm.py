@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from lowatch.core.findings import Finding, Kind, Subject
 from lowatch.core.lifecycle import Now, State, Tracked
 from lowatch.core.limits import JOURNAL_BURST_OF_NAME, JOURNAL_FOLDED
-from lowatch.report import alert
-from lowatch.report.alert_storm import BURST, FOLDED_AT_ONCE, WINDOW, Announced, Storm
-from lowatch.report.alert_summary import summary_fields
+from lowatch.report.alert import entry as alert
+from lowatch.report.alert.storm import BURST, FOLDED_AT_ONCE, WINDOW, Announced, Storm
+from lowatch.report.alert.summary import summary_fields
 
 from .audit_worlds import NOW, nth, orphan, tracked
 from .golden import assert_golden

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from lowatch.core.findings import Kind
 from lowatch.core.lifecycle import Now, State, Tracked
 from lowatch.core.limits import HISTORY_OPEN
-from lowatch.report import alert
-from lowatch.report.alert_storm import Announced
-from lowatch.report.alert_summary import summary_fields
-from lowatch.report.history import FIELDS, Filter, Occurrence, Unreadable, occurrences
-from lowatch.report.history_text import json_lines, last_line, text_lines
+from lowatch.report.alert import entry as alert
+from lowatch.report.alert.history import FIELDS, Filter, Occurrence, Unreadable, occurrences
+from lowatch.report.alert.storm import Announced
+from lowatch.report.alert.summary import summary_fields
+from lowatch.report.text.history import json_lines, last_line, text_lines
 from lowatch.service.history import Query, command
 
 from .audit_worlds import NOW, orphan, tracked

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 
 from lowatch.core.limits import HISTORY_OPEN
 
-from .alert import MESSAGE_IDS, RESOLVED_MESSAGE_ID, STORM_MESSAGE_ID
-from .alert_summary import FOLDED
+from .entry import MESSAGE_IDS, RESOLVED_MESSAGE_ID, STORM_MESSAGE_ID
+from .summary import FOLDED
 
 FIELDS = (
     "MESSAGE_ID",

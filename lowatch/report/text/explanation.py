@@ -17,12 +17,12 @@ from lowatch.core.observed import Unknown
 from lowatch.core.printable import printable
 from lowatch.core.snapshot import Problem
 from lowatch.core.verdicts import JudgedEndpoint, Verdict
+from lowatch.report.alert.digest import tell
+from lowatch.report.phrases import duration, listed
 
-from .digest import tell
-from .explain_answer import COLUMN, INDENT, answer_lines, step
-from .phrases import duration, listed
-from .terminal import Cell, Screen, Style
-from .text_findings import finding_lines
+from .explained_answer import COLUMN, INDENT, answer_lines, step
+from .findings import finding_lines
+from .screen import Cell, Screen, Style
 
 _FINE = frozenset({Verdict.SERVED, Verdict.UNUSED, Verdict.REDIRECTED})
 _CONNECTS = {

@@ -21,8 +21,11 @@ from lowatch.core.limits import ACKNOWLEDGED_SERIES, DOMAIN_STATUS_SERIES, FINDI
 from lowatch.core.names import UNSETTLED
 from lowatch.core.printable import printable
 from lowatch.core.verdicts import JudgedEndpoint, OrphanKey, Verdict
+from lowatch.report.order import finding_order
+from lowatch.report.pieces import PAUSE, slices, sort
 
-from .metrics_families import (
+from .exposition import Format, encode, escape, exposition, header, series, template
+from .families import (
     AUDIT_COMPLETE,
     DOMAIN_STATUS,
     DOMAINS,
@@ -35,9 +38,6 @@ from .metrics_families import (
     PROBLEMS,
     Family,
 )
-from .metrics_text import Format, encode, escape, exposition, header, series, template
-from .order import finding_order
-from .pieces import PAUSE, slices, sort
 
 # Exported from the start, so that an alert can tell zero from no data.
 USUAL_SOURCES = (

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lowatch.core.findings import Finding, Kind, Severity, Subject
 from lowatch.core.lifecycle import Now, State, Tracked
-from lowatch.report import alert
+from lowatch.report.alert import entry as alert
 
 from .audit_worlds import MONOTONIC, NOW, bad_night, orphan, tracked
 from .golden import assert_golden

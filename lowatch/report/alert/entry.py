@@ -10,8 +10,7 @@ from lowatch.core.elapsed import rfc3339
 from lowatch.core.findings import Kind, Severity
 from lowatch.core.lifecycle import Now, State, Tracked
 from lowatch.core.printable import printable
-
-from .phrases import duration, place
+from lowatch.report.phrases import duration, place
 
 IDENTIFIER = "lowatch"
 

@@ -8,9 +8,9 @@ from lowatch.core.addresses import Address, format_address
 from lowatch.core.answers import Answer, OtherView, RRset, Service, Status, View
 from lowatch.core.printable import printable
 from lowatch.core.views import in_effect
+from lowatch.report.phrases import duration, listed
 
-from .phrases import duration, listed
-from .terminal import Cell, Screen, Style
+from .screen import Cell, Screen, Style
 
 INDENT = 2
 COLUMN = 14

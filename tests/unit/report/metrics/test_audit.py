@@ -18,10 +18,10 @@ from lowatch.core.findings import Kind
 from lowatch.core.lifecycle import State
 from lowatch.core.printable import printable
 from lowatch.core.verdicts import JudgedEndpoint, OrphanKey, Verdict
-from lowatch.report import metrics_families as families
-from lowatch.report.metrics import AuditEncoder, Rendered, orphan_values, render_audit
-from lowatch.report.metrics_families import Family
-from lowatch.report.metrics_text import encode, escape, exposition, number, series
+from lowatch.report.metrics import families
+from lowatch.report.metrics.audit import AuditEncoder, Rendered, orphan_values, render_audit
+from lowatch.report.metrics.exposition import encode, escape, exposition, number, series
+from lowatch.report.metrics.families import Family
 
 from .audit_worlds import (
     accepted,

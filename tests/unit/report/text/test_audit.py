@@ -15,10 +15,10 @@ from lowatch.core.listeners import Listener
 from lowatch.core.printable import printable
 from lowatch.core.snapshot import Problem
 from lowatch.core.verdicts import Verdict
-from lowatch.report import text_endpoints
 from lowatch.report.phrases import place
-from lowatch.report.terminal import NARROWEST
-from lowatch.report.text import render, render_progress
+from lowatch.report.text import endpoints as text_endpoints
+from lowatch.report.text.audit import render, render_progress
+from lowatch.report.text.screen import NARROWEST
 
 from .audit_worlds import (
     NGINX,

@@ -10,11 +10,11 @@ from prometheus_client.metrics_core import Metric
 
 from lowatch.core.limits import LIMITS, Limit
 
-from . import metrics_families as families
-from .metrics_dns import QueryMeter
-from .metrics_families import Family
-from .metrics_histogram import LoopMeter
-from .metrics_text import Format, encode, escape, exposition, labelled, series
+from . import families
+from .dns import QueryMeter
+from .exposition import Format, encode, escape, exposition, labelled, series
+from .families import Family
+from .histogram import LoopMeter
 
 NETLINK_GROUPS = ("link", "address", "route", "rule", "nexthop", "destroy")
 

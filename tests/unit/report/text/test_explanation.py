@@ -11,7 +11,7 @@ from lowatch.core.listeners import Connect, Listener
 from lowatch.core.observed import Unknown
 from lowatch.core.snapshot import Problem
 from lowatch.core.verdicts import Verdict
-from lowatch.report.explain import AddressEvidence, Explanation, RouteAnswer, render
+from lowatch.report.text.explanation import AddressEvidence, Explanation, RouteAnswer, render
 from tests.unit.report.audit_worlds import NGINX, NOW, UPTIME, endpoint, held, tracked
 
 VIP = parse_address("192.0.2.10")

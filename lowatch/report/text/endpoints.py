@@ -13,10 +13,10 @@ from lowatch.core.lifecycle import State, Tracked
 from lowatch.core.printable import printable
 from lowatch.core.verdicts import JudgedEndpoint, Verdict
 from lowatch.core.views import IN_WORDS
+from lowatch.report.order import endpoint_order, endpoints_in_order
+from lowatch.report.phrases import count, listed
 
-from .order import endpoint_order, endpoints_in_order
-from .phrases import count, listed
-from .terminal import Cell, Screen, Style, narrowest_table
+from .screen import Cell, Screen, Style, narrowest_table
 
 FEW = 12
 """So many endpoints are all shown, whatever they are."""

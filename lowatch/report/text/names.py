@@ -8,9 +8,9 @@ from lowatch.core.addresses import format_address
 from lowatch.core.answers import Answer, Status
 from lowatch.core.names import ABSENT, UNSETTLED, name_report
 from lowatch.core.printable import printable
+from lowatch.report.phrases import count, duration, listed
 
-from .phrases import count, duration, listed
-from .terminal import Cell, Screen, Style
+from .screen import Cell, Screen, Style
 
 FEW = 10
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 
 from prometheus_client.metrics_core import CounterMetricFamily, Metric
 
-from . import metrics_families as families
-from .metrics_histogram import Buckets
+from . import families
+from .histogram import Buckets
 
 # Exported from the start, so that the first SERVFAIL is an increase and not a new series.
 USUAL_RCODES = ("NOERROR", "NXDOMAIN", "SERVFAIL", "REFUSED", "TIMEOUT", "UNREACHABLE")

@@ -24,7 +24,7 @@ from lowatch.core.findings import Kind, Subject
 from lowatch.core.lifecycle import Now, State, Tracked
 from lowatch.core.limits import JOURNAL_BURST, JOURNAL_BURST_OF_NAME, JOURNAL_FOLDED
 
-from .alert import priority
+from .entry import priority
 
 WINDOW = 30.0
 BURST = JOURNAL_BURST.value

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from functools import cache
 
-from .metrics_families import Family
+from .families import Family
 
 
 class Format(Enum):

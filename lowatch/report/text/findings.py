@@ -8,10 +8,10 @@ from itertools import groupby
 from lowatch.core.elapsed import rfc3339
 from lowatch.core.findings import Severity
 from lowatch.core.lifecycle import State
+from lowatch.report.alert.digest import Told
+from lowatch.report.phrases import duration
 
-from .digest import Told
-from .phrases import duration
-from .terminal import Cell, Screen, Style
+from .screen import Cell, Screen, Style
 
 SEVERITY_STYLES = {
     Severity.CRITICAL: Style.RED,

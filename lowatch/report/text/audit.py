@@ -14,13 +14,13 @@ from lowatch.core.elapsed import rfc3339
 from lowatch.core.findings import Severity
 from lowatch.core.printable import printable
 from lowatch.core.verdicts import Verdict
+from lowatch.report.alert.digest import Told, tell
+from lowatch.report.phrases import count, listed
 
-from .digest import Told, tell
-from .phrases import count, listed
-from .terminal import Cell, Screen, Style
-from .text_endpoints import accepted_endpoints, endpoint_lines, verdicts_of_names, words
-from .text_findings import SEVERITY_STYLES, finding_lines
-from .text_names import doubts, name_lines
+from .endpoints import accepted_endpoints, endpoint_lines, verdicts_of_names, words
+from .findings import SEVERITY_STYLES, finding_lines
+from .names import doubts, name_lines
+from .screen import Cell, Screen, Style
 
 MANY_LINES = 50
 """A report longer than this repeats its conclusion at the end, which is what a terminal shows."""

@@ -18,10 +18,10 @@ from typing import Any
 from lowatch.core.addresses import format_address
 from lowatch.core.elapsed import rfc3339
 from lowatch.core.lifecycle import State
+from lowatch.report.phrases import count, place
 
-from .alert import STORM_MESSAGE_ID, ended, fields
-from .alert_storm import Announced
-from .phrases import count, place
+from .entry import STORM_MESSAGE_ID, ended, fields
+from .storm import Announced
 
 FOLDED = "LOWATCH_FOLDED"
 COUNT = "LOWATCH_COUNT"

@@ -15,12 +15,12 @@ from lowatch.core.findings import Severity
 from lowatch.core.lifecycle import State
 from lowatch.core.printable import printable
 from lowatch.core.vitals import Vital
+from lowatch.report.phrases import count, duration, listed
+from lowatch.report.status import STATES, LastReload, Status
 
-from .phrases import count, duration, listed
-from .status import STATES, LastReload, Status
-from .terminal import Cell, Screen, Style
-from .text_findings import SEVERITY_STYLES
-from .text_names import doubts, name_lines
+from .findings import SEVERITY_STYLES
+from .names import doubts, name_lines
+from .screen import Cell, Screen, Style
 
 FIRING_SHOWN = 20
 """More than fits a screen helps nobody: `lowatch check` and the API have them all."""

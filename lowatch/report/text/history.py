@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 from lowatch.core.elapsed import rfc3339
 from lowatch.core.printable import printable
-
-from .history import Occurrence
-from .phrases import count, duration
+from lowatch.report.alert.history import Occurrence
+from lowatch.report.phrases import count, duration
 
 SCHEMA = 1
 _NO_END = "-"

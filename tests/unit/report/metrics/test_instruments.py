@@ -4,9 +4,9 @@ import pytest
 from prometheus_client import REGISTRY, CollectorRegistry, Histogram, generate_latest
 
 from lowatch.core.limits import Limit
-from lowatch.report import metrics_families as families
-from lowatch.report.metrics import AuditEncoder, orphan_values
-from lowatch.report.metrics_instruments import NETLINK_GROUPS, Build, Instruments, ProcessUsage
+from lowatch.report.metrics import families
+from lowatch.report.metrics.audit import AuditEncoder, orphan_values
+from lowatch.report.metrics.instruments import NETLINK_GROUPS, Build, Instruments, ProcessUsage
 
 from .audit_worlds import bad_night
 from .golden import assert_golden
