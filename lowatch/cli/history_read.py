@@ -11,7 +11,7 @@ from lowatch.config.names import parse_domain
 from lowatch.core.addresses import format_address, parse_address
 from lowatch.report.alert.history import Filter, Occurrence, Unreadable, occurrences
 from lowatch.report.text.history import WIDE, json_lines, last_line, text_lines
-from lowatch.service.history import HistoryError, Query, TimeError, entries
+from lowatch.service.journal.reader import HistoryError, Query, TimeError, entries
 
 from .environment import Environment
 from .errors import CommandError

@@ -13,7 +13,7 @@ from lowatch.files.threads import NoThreadError, in_thread
 from lowatch.report.metrics.instruments import Instruments
 from lowatch.report.phrases import count
 from lowatch.report.status import LastReload
-from lowatch.service.routes import ReloadOutcome
+from lowatch.service.http.routes import ReloadOutcome
 
 from .names import lost_files
 from .pending import Pending

@@ -36,22 +36,22 @@ from lowatch.report.metrics.instruments import Instruments
 from lowatch.report.status import Status
 from lowatch.report.text.status_line import starting_line, status_line, waits_for
 from lowatch.resolve.system.name_service_files import NAME_PATHS
-from lowatch.service.activation import passed_on
-from lowatch.service.control import LIMITS as CONTROL_LIMITS
-from lowatch.service.control import ControlError, control_listening, control_server
 from lowatch.service.directories import runtime_directory, state_directory
-from lowatch.service.http import HttpServer
-from lowatch.service.http_connection import Limits
-from lowatch.service.http_content import Content, Encodings
-from lowatch.service.http_guard import Hosts
-from lowatch.service.http_listen import ListenError, bound_to, listening
-from lowatch.service.http_message import Routes
-from lowatch.service.journal import JournalSink, stderr_is_journal
+from lowatch.service.http.activation import passed_on
+from lowatch.service.http.connection import Limits
+from lowatch.service.http.content import Content, Encodings
+from lowatch.service.http.control_socket import LIMITS as CONTROL_LIMITS
+from lowatch.service.http.control_socket import ControlError, control_listening, control_server
+from lowatch.service.http.guard import Hosts
+from lowatch.service.http.listen import ListenError, bound_to, listening
+from lowatch.service.http.message import Routes
+from lowatch.service.http.routes import ControlPages, Pages, build_control_routes, build_routes
+from lowatch.service.http.server import HttpServer
+from lowatch.service.journal.sink import JournalSink, stderr_is_journal
 from lowatch.service.loop import metered_loop
 from lowatch.service.notify import Notifier, watchdog_interval
 from lowatch.service.process import Process
-from lowatch.service.routes import ControlPages, Pages, build_control_routes, build_routes
-from lowatch.service.state import StateFile
+from lowatch.service.state_file import StateFile
 
 from .descriptors import ALL, shares
 from .names import NamesFollower, watched_paths

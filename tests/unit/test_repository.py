@@ -18,11 +18,11 @@ OPENS = {
     "lowatch/cli/demo_story.py": "its own log",
     "lowatch/kernel/owners.py": "/proc",
     "lowatch/kernel/sysctl.py": "/proc",
-    "lowatch/service/control.py": "its own lock, below its own directory",
+    "lowatch/service/http/control_socket.py": "its own lock, below its own directory",
     "lowatch/service/intents.py": "its own file, which O_NOFOLLOW and O_NONBLOCK see to",
-    "lowatch/service/journal_socket.py": "a memory file",
+    "lowatch/service/journal/socket.py": "a memory file",
     "lowatch/service/process.py": "/proc",
-    "lowatch/service/state.py": "its own temporary file, which O_NOFOLLOW and O_EXCL see to",
+    "lowatch/service/state_file.py": "its own temporary file, which O_NOFOLLOW and O_EXCL see to",
 }
 OPENING = re.compile(
     r"\.read_(?:text|bytes)\(|\b(?:os|path)\.open\(|\.open\(\"|(?<!def )(?<![.\w])open\((?!\))"

@@ -19,7 +19,7 @@ import pytest
 
 from lowatch.report import status
 from lowatch.report.text import status as status_text
-from lowatch.service.routes import ReloadOutcome
+from lowatch.service.http.routes import ReloadOutcome
 from tests.support.aio import run_async
 from tests.support.netns import as_ordinary_user
 from tests.unit.cli.conftest import CommandLine, Result

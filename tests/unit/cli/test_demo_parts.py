@@ -15,7 +15,7 @@ import pytest
 from lowatch.cli.demo_dns import OneName
 from lowatch.cli.demo_journal import decode, journal
 from lowatch.cli.demo_stage import get, sample
-from lowatch.service.journal import encode
+from lowatch.service.journal.sink import encode
 from tests.support.aio import run_async
 from tests.support.netns import Netns
 

@@ -24,8 +24,8 @@ from lowatch.core.findings import Finding, Kind, Subject
 from lowatch.core.lifecycle import Now, State, Tracked
 from lowatch.core.limits import HISTORY_LINE_BYTES
 from lowatch.report.alert import entry as alert
-from lowatch.service.journal import JOURNAL_SOCKET, JournalSink, encode
-from lowatch.service.journal_socket import JournalSocket
+from lowatch.service.journal.sink import JOURNAL_SOCKET, JournalSink, encode
+from lowatch.service.journal.socket import JournalSocket
 from tests.support.netns import as_ordinary_user
 from tests.unit.cli.conftest import CommandLine, Result
 from tests.unit.service.real_journald import arrived, journald, told_beside_journald

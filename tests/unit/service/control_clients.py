@@ -9,8 +9,8 @@ from pathlib import Path
 
 from lowatch.core.audit import Audit
 from lowatch.report.status import Status
-from lowatch.service.control import control_listening, control_server
-from lowatch.service.routes import ControlPages, ReloadOutcome, build_control_routes
+from lowatch.service.http.control_socket import control_listening, control_server
+from lowatch.service.http.routes import ControlPages, ReloadOutcome, build_control_routes
 from tests.unit.report.audit_worlds import bad_night
 from tests.unit.report.status_worlds import in_trouble
 

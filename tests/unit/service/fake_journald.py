@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lowatch.core.findings import Finding, Kind, Subject
 from lowatch.core.lifecycle import Now, State, Tracked
-from lowatch.service.journal import JournalSink
+from lowatch.service.journal.sink import JournalSink
 
 NOW = Now(monotonic=5000.0, wall=1795403527.0)
 

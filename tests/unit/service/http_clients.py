@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 from lowatch.config.schema import Listen
-from lowatch.service.http import HttpServer
-from lowatch.service.http_connection import Limits
-from lowatch.service.http_listen import listening
-from lowatch.service.http_message import Request, Response, Routes, text
+from lowatch.service.http.connection import Limits
+from lowatch.service.http.listen import listening
+from lowatch.service.http.message import Request, Response, Routes, text
+from lowatch.service.http.server import HttpServer
 
 PATIENCE = 5.0
 """Seconds after which a test has failed; nothing is expected to take them."""

@@ -11,8 +11,8 @@ import pytest
 
 from lowatch.report import json_report, status
 from lowatch.report.text import status as status_text
-from lowatch.service.control import LIMITS
-from lowatch.service.routes import ReloadOutcome
+from lowatch.service.http.control_socket import LIMITS
+from lowatch.service.http.routes import ReloadOutcome
 from tests.support.aio import run_async
 from tests.unit.report.audit_worlds import bad_night
 

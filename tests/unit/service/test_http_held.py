@@ -11,15 +11,15 @@ from lowatch.core.verdicts import Verdict
 from lowatch.report.metrics.audit import AuditEncoder, orphan_values
 from lowatch.report.metrics.exposition import Format
 from lowatch.report.status import Status
-from lowatch.service.http_content import Content
-from lowatch.service.loop import metered_loop
-from lowatch.service.routes import (
+from lowatch.service.http.content import Content
+from lowatch.service.http.routes import (
     ControlPages,
     Pages,
     ReloadOutcome,
     build_control_routes,
     build_routes,
 )
+from lowatch.service.loop import metered_loop
 from tests.unit.report.audit_worlds import audit, endpoint, tracked
 
 from .http_clients import serving

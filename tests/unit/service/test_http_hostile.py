@@ -19,10 +19,10 @@ import h11
 import pytest
 
 from lowatch.config.schema import Listen
-from lowatch.service import http
-from lowatch.service.http_connection import Limits
-from lowatch.service.http_listen import listening
-from lowatch.service.http_message import Request, Response, Routes
+from lowatch.service.http import server as http
+from lowatch.service.http.connection import Limits
+from lowatch.service.http.listen import listening
+from lowatch.service.http.message import Request, Response, Routes
 from tests.support.aio import run_async
 
 from .http_clients import PATIENCE, QUICK, ROUTES, Client, Served, serving

@@ -9,10 +9,10 @@ import pytest
 from lowatch.core.audit import Audit
 from lowatch.report import json_report
 from lowatch.report.metrics.exposition import Format
-from lowatch.service.http import PROBES
-from lowatch.service.http_content import Content
-from lowatch.service.http_message import Request, Response, find_handler
-from lowatch.service.routes import Pages, ReloadOutcome, build_routes
+from lowatch.service.http.content import Content
+from lowatch.service.http.message import Request, Response, find_handler
+from lowatch.service.http.routes import Pages, ReloadOutcome, build_routes
+from lowatch.service.http.server import PROBES
 from tests.support.aio import run_async
 from tests.unit.report.audit_worlds import bad_night
 

@@ -12,9 +12,9 @@ import pytest
 
 from lowatch.core.lifecycle import Now, State, Tracked, revive
 from lowatch.core.limits import INTENT_BYTES
-from lowatch.service import journal
-from lowatch.service.journal import JournalSink
-from lowatch.service.state import StateFile
+from lowatch.service.journal import sink as journal
+from lowatch.service.journal.sink import JournalSink
+from lowatch.service.state_file import StateFile
 from tests.support.aio import run_async
 
 from .fake_journald import NOW, Journald, Sink, alarm

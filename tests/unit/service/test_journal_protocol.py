@@ -6,7 +6,7 @@ import socket
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lowatch.service.journal import encode, stderr_is_journal
+from lowatch.service.journal.sink import encode, stderr_is_journal
 
 from .fake_journald import decode
 

@@ -17,7 +17,7 @@ from lowatch.core.findings import Finding, Kind, Subject
 from lowatch.core.lifecycle import Now, State, Tracked
 from lowatch.report.alert import entry as alert
 from lowatch.report.alert.storm import BURST, FOLDED_AT_ONCE
-from lowatch.service.journal import JournalSink
+from lowatch.service.journal.sink import JournalSink
 
 from .real_journald import DIRECTORY, arrived, explained, journald, told_beside_journald
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from lowatch.core.addresses import Address, Port, host_length
 from lowatch.core.findings import Finding, Kind, Subject
 from lowatch.core.lifecycle import State, Tracked
-from lowatch.service.state import StateFile
+from lowatch.service.state_file import StateFile
 
 from .remembered import ORPHAN, RECORD, TWO, TWO_LOADED, remembered
 

@@ -14,7 +14,7 @@ from lowatch.config.errors import ConfigError, ConfigErrors
 from lowatch.config.load import load
 from lowatch.config.schema import Config, Listen
 from lowatch.report.metrics.instruments import Build, Instruments
-from lowatch.service.routes import ReloadOutcome
+from lowatch.service.http.routes import ReloadOutcome
 from lowatch.wiring.pending import Pending, pending
 from lowatch.wiring.reload import Reload
 from lowatch.wiring.versions import build

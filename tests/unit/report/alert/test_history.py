@@ -19,7 +19,7 @@ from lowatch.report.alert.history import FIELDS, Filter, Occurrence, Unreadable,
 from lowatch.report.alert.storm import Announced
 from lowatch.report.alert.summary import summary_fields
 from lowatch.report.text.history import json_lines, last_line, text_lines
-from lowatch.service.history import Query, command
+from lowatch.service.journal.reader import Query, command
 
 from .audit_worlds import NOW, orphan, tracked
 

@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 
 from lowatch.core.limits import WEB_REQUESTS, WEB_UNSENT_BYTES
 from lowatch.files.threads import NoThreadError
-from lowatch.service import http, http_content
-from lowatch.service.http_connection import Limits
-from lowatch.service.http_content import Content, Encoded, Encodings, rendered
-from lowatch.service.http_message import Request, Response, Routes, text
+from lowatch.service.http import content as http_content
+from lowatch.service.http import server as http
+from lowatch.service.http.connection import Limits
+from lowatch.service.http.content import Content, Encoded, Encodings, rendered
+from lowatch.service.http.message import Request, Response, Routes, text
 from tests.support.aio import run_async
 
 from .http_clients import ROUTES, Answer, Served, serving

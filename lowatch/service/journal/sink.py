@@ -19,9 +19,9 @@ from lowatch.files.threads import NoThreadError, start_thread
 from lowatch.report.alert import entry as alert
 from lowatch.report.alert.storm import BURST, Announced, Storm
 from lowatch.report.alert.summary import COUNT, summary_fields
+from lowatch.service import log_stream
 
-from . import log_stream
-from .journal_socket import JOURNAL_SOCKET, JournalSocket, Outcome, encode
+from .socket import JOURNAL_SOCKET, JournalSocket, Outcome, encode
 
 __all__ = ["JOURNAL_SOCKET", "JournalSink", "encode", "stderr_is_journal"]
 

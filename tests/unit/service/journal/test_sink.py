@@ -16,7 +16,7 @@ from lowatch.core.lifecycle import Tracked
 from lowatch.core.limits import JOURNAL_FOLDED, JOURNAL_QUEUE, JOURNAL_SUMMARIES
 from lowatch.report.alert import entry as alert
 from lowatch.report.alert.storm import BURST, FOLDED_AT_ONCE
-from lowatch.service.journal import JournalSink
+from lowatch.service.journal.sink import JournalSink
 from tests.support.aio import run_async
 
 from .fake_journald import AT_ONCE, NOW, Journald, Sink, alarm, numbers
@@ -145,7 +145,7 @@ def test_an_alert_that_is_taken_late_offers_no_fix(
 ) -> None:
     """journald gives it the time at which it came, and the address may be in use again by then."""
     if late:
-        monkeypatch.setattr("lowatch.service.journal._FIX_LASTS", -1.0)
+        monkeypatch.setattr("lowatch.service.journal.sink._FIX_LASTS", -1.0)
     journald.disappear()
 
     async def scenario() -> list[dict[str, str]]:

@@ -19,11 +19,11 @@ from pathlib import Path
 
 from lowatch.core.limits import CONTROL_CONNECTIONS, CONTROL_REQUESTS
 
-from .http import HttpServer
-from .http_connection import Limits, Met
-from .http_content import Encodings
-from .http_message import Routes
+from .connection import Limits, Met
+from .content import Encodings
+from .message import Routes
 from .routes import STATUS_PATH
+from .server import HttpServer
 
 _log = logging.getLogger(__name__)
 

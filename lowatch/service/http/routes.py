@@ -13,9 +13,9 @@ from lowatch.report import json_report, page, status
 from lowatch.report.metrics.exposition import Format
 from lowatch.report.text import status as status_text
 
-from .http_content import Content, rendered
-from .http_guard import Hosts
-from .http_message import Handler, Request, Response, Routes, text
+from .content import Content, rendered
+from .guard import Hosts
+from .message import Handler, Request, Response, Routes, text
 
 NOT_READY = "Not ready: the first full audit is not done"
 STATUS_PATH = "/-/status"

@@ -9,7 +9,7 @@ import socket
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
-from .http_listen import ListenError, set_up_connections
+from .listen import ListenError, set_up_connections
 
 _log = logging.getLogger(__name__)
 

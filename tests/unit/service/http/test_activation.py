@@ -15,8 +15,8 @@ import pytest
 
 CHILD = """
 import json, logging, os, sys
-from lowatch.service.activation import passed_on
-from lowatch.service.http_listen import ListenError
+from lowatch.service.http.activation import passed_on
+from lowatch.service.http.listen import ListenError
 logging.basicConfig(stream=sys.stdout, format="%(message)s")
 environ = dict(os.environ)
 if environ.pop("OURS"):

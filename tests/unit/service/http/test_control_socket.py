@@ -17,13 +17,13 @@ from pathlib import Path
 
 import pytest
 
-from lowatch.service.control import LOCK_NAME, ControlError, control_listening
 from lowatch.service.directories import runtime_directory
+from lowatch.service.http.control_socket import LOCK_NAME, ControlError, control_listening
 
 ANOTHER = """
 import sys
 from pathlib import Path
-from lowatch.service.control import control_listening
+from lowatch.service.http.control_socket import control_listening
 with control_listening(Path(sys.argv[1])):
     print("listening", flush=True)
     sys.stdin.read()

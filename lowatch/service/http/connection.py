@@ -26,8 +26,8 @@ from lowatch.core.limits import (
     Limit,
 )
 
-from .http_content import CHUNK
-from .http_message import Request, Response, http_date
+from .content import CHUNK
+from .message import Request, Response, http_date
 
 _LINGER_SECONDS = 1.0
 _LINGER_CHUNKS = 16

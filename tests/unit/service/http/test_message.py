@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lowatch.service.http_message import Request, http_date, text
+from lowatch.service.http.message import Request, http_date, text
 
 
 @pytest.mark.parametrize(

@@ -22,9 +22,9 @@ from collections.abc import Awaitable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
-from .http_connection import BadRequestError, Connection, Limits, connect
-from .http_content import Encodings, gzipped
-from .http_message import Headers, Request, Response, Routes, find_handler, text
+from .connection import BadRequestError, Connection, Limits, connect
+from .content import Encodings, gzipped
+from .message import Headers, Request, Response, Routes, find_handler, text
 
 _log = logging.getLogger(__name__)
 

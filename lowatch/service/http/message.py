@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
-from .http_content import Content, Encoded
+from .content import Content, Encoded
 
 Headers = tuple[tuple[str, str], ...]
 

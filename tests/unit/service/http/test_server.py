@@ -14,9 +14,9 @@ from email.utils import parsedate_to_datetime
 import pytest
 
 from lowatch.config.schema import Listen
-from lowatch.service.http import HttpServer
-from lowatch.service.http_listen import ListenError, describe, listening
-from lowatch.service.http_message import Request, Response, Routes, text
+from lowatch.service.http.listen import ListenError, describe, listening
+from lowatch.service.http.message import Request, Response, Routes, text
+from lowatch.service.http.server import HttpServer
 from tests.support.aio import run_async
 
 from .http_clients import ROUTES, Client, hello, serving

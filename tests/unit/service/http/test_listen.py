@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from lowatch.service.http_listen import set_up_connections
+from lowatch.service.http.listen import set_up_connections
 
 
 def test_no_response_waits_for_a_delayed_acknowledgement() -> None:

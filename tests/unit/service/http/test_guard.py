@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lowatch.service.http_guard import Hosts, is_browser
-from lowatch.service.http_message import Request, Response, find_handler
-from lowatch.service.routes import ReloadOutcome, build_routes
+from lowatch.service.http.guard import Hosts, is_browser
+from lowatch.service.http.message import Request, Response, find_handler
+from lowatch.service.http.routes import ReloadOutcome, build_routes
 from tests.support.aio import run_async
 
 from .test_http_routes import PAGES

@@ -11,7 +11,7 @@ import ipaddress
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
-from .http_message import Handler, Request, Response, text
+from .message import Handler, Request, Response, text
 
 _MARKS = ("origin", "referer", "accept-language")
 """Headers that browsers send and scrapers do not. A page can leave out the first two, not the third."""

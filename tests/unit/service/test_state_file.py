@@ -16,7 +16,7 @@ import pytest
 
 from lowatch.core.lifecycle import Tracked
 from lowatch.service.directories import state_directory
-from lowatch.service.state import StateFile
+from lowatch.service.state_file import StateFile
 
 from .remembered import ORPHAN, RECORD, TWO, TWO_LOADED, remembered
 
@@ -173,7 +173,7 @@ FULL_AND_READ_ONLY = """
     from pathlib import Path
     from lowatch.core.findings import Finding, Kind, Subject
     from lowatch.core.lifecycle import State, Tracked
-    from lowatch.service.state import StateFile
+    from lowatch.service.state_file import StateFile
 
     logging.basicConfig(format="%(message)s", stream=sys.stdout, level=logging.INFO)
     one = Tracked(Finding(Subject(Kind.HOLDER_DOWN), "x"), State.FIRING, 1.0, 0.0)
