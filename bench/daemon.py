@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from lowatch.config.schema import Nameserver
+from lowatch.config.settings import Nameserver
 
 LOWATCH = [sys.executable, "-m", "lowatch"]
 _PATIENCE = 60.0

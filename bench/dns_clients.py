@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable
 import dns.asyncresolver
 import dns.rdatatype
 
-from lowatch.config.schema import DnsSettings, Nameserver, Transport
+from lowatch.config.settings import DnsSettings, Nameserver, Transport
 from lowatch.core.answers import Status
 from lowatch.resolve.engine import Engine
 from lowatch.wiring import SystemClock, collect_rarely

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
-from lowatch.config.schema import Nameserver
+from lowatch.config.settings import Nameserver
 
 from . import child, dns_zone, report
 from .daemon import configuration, lowatch

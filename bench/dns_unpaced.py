@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from lowatch.config.schema import Nameserver
+from lowatch.config.settings import Nameserver
 
 from . import child, dns_zone, report
 from .dns_self import Cost

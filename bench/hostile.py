@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import NamedTuple
 
-from lowatch.config.schema import Nameserver
+from lowatch.config.settings import Nameserver
 from tests.support.dns_server import free_port
 from tests.support.netns import Netns
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 
-from lowatch.config.schema import Nameserver
+from lowatch.config.settings import Nameserver
 from tests.support.dns_server import Knot
 from tests.support.netns import Netns
 

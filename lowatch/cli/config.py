@@ -7,7 +7,7 @@ import time
 
 from lowatch.config.errors import ConfigErrors
 from lowatch.config.load import DEFAULT_PATH, load
-from lowatch.config.schema import Config
+from lowatch.config.settings import Config
 from lowatch.core.printable import printable
 
 from .arguments import Commands, add_command, add_config

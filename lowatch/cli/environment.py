@@ -16,7 +16,7 @@ from .errors import CommandError
 from .exit_codes import OUTPUT
 
 if TYPE_CHECKING:  # 50 ms that `status` and `reload` do without
-    from lowatch.config.schema import Config
+    from lowatch.config.settings import Config
     from lowatch.config.targets import ExplainTarget
     from lowatch.core.audit import Audit
     from lowatch.report.text.explanation import Explanation

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from itertools import chain, islice
 
-from lowatch.config.names import parse_domain
+from lowatch.config.domain_names import parse_domain
 from lowatch.core.addresses import format_address, parse_address
 from lowatch.report.alert.history import Filter, Occurrence, Unreadable, occurrences
 from lowatch.report.text.history import WIDE, json_lines, last_line, text_lines

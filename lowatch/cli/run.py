@@ -11,9 +11,9 @@ from typing import TypeVar
 
 from lowatch.config import values
 from lowatch.config.errors import ConfigError, ConfigErrors
-from lowatch.config.keys import NO_TLS
 from lowatch.config.load import load
-from lowatch.config.schema import Config, WebSettings
+from lowatch.config.schema import NO_TLS
+from lowatch.config.settings import Config, WebSettings
 
 from .arguments import Commands, add_command, add_config
 from .config import refuse_problems, report_names, report_valid

@@ -14,7 +14,7 @@ from lowatch.core.limits import CONFIG_FILE_BYTES, CONFIG_FILES, CONFIG_KEY_PART
 from lowatch.files.regular_file import RefusedFileError, read_pipe, read_regular
 
 from .errors import ConfigError, ConfigErrors, not_utf_8
-from .lines import KeyPath, immoderate_key, key_lines
+from .toml_lines import KeyPath, immoderate_key, key_lines
 
 _PATIENCE = 10.0
 """Seconds that a command whose output is the configuration may take for each piece of it."""

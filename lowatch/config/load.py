@@ -8,13 +8,14 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from lowatch.config.domains_from.read import read_names
+
 from .document import drop_ins, read_document
-from .effective import effective
 from .errors import ConfigError, ConfigErrors
-from .keys import SCHEMA
-from .name_files import read_names
-from .schema import Config
-from .tables import TableReader
+from .merge import effective
+from .schema import SCHEMA
+from .settings import Config
+from .table_reader import TableReader
 
 DEFAULT_PATH = Path("/etc/lowatch/lowatch.toml")
 

@@ -10,7 +10,7 @@ from lowatch.core.addresses import format_address
 from lowatch.core.policy import Acknowledgement, Domain
 
 from .durations import format_duration
-from .schema import Config, DnsSettings, DomainsFrom, WebSettings
+from .settings import Config, DnsSettings, DomainsFrom, WebSettings
 
 
 def render(config: Config) -> str:

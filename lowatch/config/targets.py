@@ -12,8 +12,8 @@ from typing import NamedTuple
 from lowatch.core.addresses import Address, Port, format_address, parse_port
 from lowatch.core.policy import DomainSpec, DomainTable, is_service_name, spec_of
 
-from .names import is_address, is_plain, parse_domain
-from .schema import Config
+from .domain_names import is_address, is_plain, parse_domain
+from .settings import Config
 from .sources import Sources
 
 _PORT_LENGTH = len("65535/tcp")

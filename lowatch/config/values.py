@@ -14,9 +14,9 @@ from lowatch.core.addresses import Address, Port, Prefix, parse_port, parse_pref
 from lowatch.core.findings import Kind
 from lowatch.core.rules import DOMAIN_RULES, HOST_RULES
 
-from .names import is_address, parse_domain, parse_domain_glob
+from .domain_names import is_address, parse_domain, parse_domain_glob
 from .scalars import WrongTypeError, string
-from .schema import Listen, Nameserver, Transport
+from .settings import Listen, Nameserver, Transport
 from .targets import DomainTarget, parse_plain_address, parse_target
 
 _KINDS = [kind.value for kind in Kind if kind in DOMAIN_RULES or kind in HOST_RULES]

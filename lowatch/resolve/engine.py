@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, S
 from pathlib import Path
 from typing import Protocol
 
-from lowatch.config.schema import DnsSettings, Nameserver
+from lowatch.config.settings import DnsSettings, Nameserver
 from lowatch.core.addresses import Address, Port, Prefix, PrefixSet
 from lowatch.core.answers import Answer, OtherView, RRset, Status
 from lowatch.core.lifecycle import Now

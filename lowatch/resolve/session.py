@@ -10,7 +10,7 @@ from dataclasses import replace
 from itertools import islice
 from random import random
 
-from lowatch.config.schema import DnsSettings
+from lowatch.config.settings import DnsSettings
 from lowatch.core.addresses import Address
 from lowatch.core.limits import DNS_LOOKUPS
 from lowatch.resolve.records.answer_book import Answers

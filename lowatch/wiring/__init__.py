@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lowatch.config.schema import Config
+from lowatch.config.settings import Config
 
 from .once import check, explain
 from .parts import StartError, SystemClock, build_auditor, build_resolver, collect_rarely, opened_host

@@ -10,8 +10,8 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from lowatch.config.name_files import read_names
-from lowatch.config.schema import Config
+from lowatch.config.domains_from.read import read_names
+from lowatch.config.settings import Config
 from lowatch.core.policy import DomainTable
 from lowatch.files.threads import NoThreadError, in_thread
 

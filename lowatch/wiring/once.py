@@ -10,7 +10,7 @@ from lowatch.app.check import check as check_once
 from lowatch.app.explain import Bench
 from lowatch.app.explain import explain as explain_target
 from lowatch.app.ports import Resolver
-from lowatch.config.schema import Config
+from lowatch.config.settings import Config
 from lowatch.config.targets import ExplainTarget
 from lowatch.core.audit import Audit
 from lowatch.report.text.explanation import Explanation

@@ -13,7 +13,7 @@ from dataclasses import replace
 from lowatch.app.auditor import Auditor
 from lowatch.app.ports import Prober as AppProber
 from lowatch.app.ports import Resolver
-from lowatch.config.schema import Config
+from lowatch.config.settings import Config
 from lowatch.core.audit import Audit
 from lowatch.core.lifecycle import Now
 from lowatch.core.policy import Policy

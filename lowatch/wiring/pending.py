@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from lowatch.config.schema import Config
+from lowatch.config.settings import Config
 
 
 class Pending(NamedTuple):

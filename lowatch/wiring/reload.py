@@ -8,7 +8,7 @@ from collections.abc import Callable
 from time import monotonic, time
 
 from lowatch.config.errors import ConfigErrors
-from lowatch.config.schema import Config
+from lowatch.config.settings import Config
 from lowatch.files.threads import NoThreadError, in_thread
 from lowatch.report.metrics.instruments import Instruments
 from lowatch.report.phrases import count

@@ -20,7 +20,7 @@ from lowatch import __version__
 from lowatch.app.auditor import Auditor
 from lowatch.app.daemon import Daemon
 from lowatch.app.hints import AuditorHints
-from lowatch.config.schema import Config
+from lowatch.config.settings import Config
 from lowatch.core.audit import Audit
 from lowatch.core.listeners import Endpoint
 from lowatch.core.policy import ports_of

@@ -11,7 +11,7 @@ import time
 
 import dns.message
 
-from lowatch.config.schema import Nameserver
+from lowatch.config.settings import Nameserver
 from tests.support.dns_server import Knot
 from tests.support.unbound import Unbound
 

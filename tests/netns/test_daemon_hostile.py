@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lowatch.config.schema import Nameserver
+from lowatch.config.settings import Nameserver
 from tests.support.daemon import Daemon
 from tests.support.dns_server import free_port
 from tests.support.netns import Netns

@@ -14,7 +14,7 @@ import pytest
 
 from lowatch.app import daemon as daemon_module
 from lowatch.config.load import load
-from lowatch.config.schema import Config
+from lowatch.config.settings import Config
 from lowatch.core.findings import Kind
 from lowatch.core.lifecycle import State
 from lowatch.kernel.event_socket import EventSocket

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lowatch.config.schema import DnsSettings, Nameserver
+from lowatch.config.settings import DnsSettings, Nameserver
 from lowatch.core.addresses import Port, format_address, parse_address, parse_prefix
 from lowatch.core.answers import Answer, Status
 from lowatch.core.lifecycle import Now

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import dns.message
 import pytest
 
-from lowatch.config.schema import Nameserver, Transport
+from lowatch.config.settings import Nameserver, Transport
 from tests.support.aio import run_async
 from tests.support.dns_server import Knot, Query, ScriptedServer, framed, respond
 from tests.support.dnsmasq import Dnsmasq

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lowatch.config.schema import Nameserver, Transport
+from lowatch.config.settings import Nameserver, Transport
 from lowatch.resolve.upstream import stream_connection
 from tests.support.aio import run_async
 from tests.support.certificates import Authority, Certificate

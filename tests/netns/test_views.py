@@ -14,7 +14,7 @@ from tests.support.netns import Netns
 
 _PROGRAM = """
 import asyncio, json, sys
-from lowatch.config.schema import DnsSettings
+from lowatch.config.settings import DnsSettings
 from lowatch.core.addresses import format_address, parse_prefix
 from lowatch.files.watch import FileWatch
 from lowatch.resolve.engine import Engine

@@ -18,7 +18,7 @@ import pytest
 
 import lowatch
 from lowatch.config.load import load
-from lowatch.config.schema import Config
+from lowatch.config.settings import Config
 from tests.support.package import OLDER, built_deb
 
 ROOT = Path(__file__).parents[2]

@@ -11,9 +11,9 @@ import pytest
 
 import lowatch.config
 from lowatch.cli import exit_codes
-from lowatch.config.keys import SCHEMA
 from lowatch.config.load import load
-from lowatch.config.tables import Section, Sections
+from lowatch.config.schema import SCHEMA
+from lowatch.config.table_reader import Section, Sections
 from lowatch.core.findings import Kind
 
 from .commands import Command, commands

@@ -7,7 +7,7 @@ import tomllib
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from lowatch.config.lines import KeyPath, key_lines
+from lowatch.config.toml_lines import KeyPath, key_lines
 
 STRINGS = (
     ('{} = """', "z = [1,", '\\"""', '"""'),

@@ -11,12 +11,12 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from lowatch.config.file_sd import parse_file_sd_target
-from lowatch.config.file_sd_json import json_mentions
-from lowatch.config.file_sd_yaml import yaml_mentions
-from lowatch.config.name_lines import line_mentions
-from lowatch.config.names import _normalise, is_plain, parse_domain
-from lowatch.config.problems import Problems
+from lowatch.config.domain_names import _normalise, is_plain, parse_domain
+from lowatch.config.domains_from.file_sd import parse_file_sd_target
+from lowatch.config.domains_from.file_sd_json import json_mentions
+from lowatch.config.domains_from.file_sd_yaml import yaml_mentions
+from lowatch.config.domains_from.problems import Problems
+from lowatch.config.domains_from.text import line_mentions
 from lowatch.config.targets import Mention, _domain_target, _split, merge_mentions, parse_target
 from lowatch.core.addresses import Port
 from lowatch.core.policy import Domain, DomainTable, is_service_name

@@ -13,11 +13,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lowatch.config.document import Document
+from lowatch.config.domain_names import parse_domain
 from lowatch.config.errors import ConfigErrors
-from lowatch.config.keys import SCHEMA
 from lowatch.config.load import load
-from lowatch.config.names import parse_domain
-from lowatch.config.tables import Section, Sections, TableReader
+from lowatch.config.schema import SCHEMA
+from lowatch.config.table_reader import Section, Sections, TableReader
 from lowatch.config.targets import parse_explain_target
 
 T = TypeVar("T")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lowatch.config.durations import LONGEST, format_duration, parse_duration
 from lowatch.config.load import load
-from lowatch.config.schema import Config, DnsSettings, Listen, Nameserver, Transport, WebSettings
+from lowatch.config.settings import Config, DnsSettings, Listen, Nameserver, Transport, WebSettings
 from lowatch.config.show import render
 from lowatch.config.targets import Mention, merge_mentions
 from lowatch.config.values import nameserver

@@ -28,7 +28,7 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
-from lowatch.config.schema import Nameserver
+from lowatch.config.settings import Nameserver
 
 _KNOTD, _KNOTC = "/usr/sbin/knotd", "/usr/sbin/knotc"
 _SOON = 0.02  # seconds between two looks, while a server starts

@@ -16,7 +16,7 @@ from typing import Self
 
 import dns.message
 
-from lowatch.config.schema import Nameserver
+from lowatch.config.settings import Nameserver
 from tests.support.dns_server import free_port
 from tests.support.server_process import await_reply, end
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import dns.message
 
-from lowatch.config.schema import Nameserver
+from lowatch.config.settings import Nameserver
 
 _SOON = 0.02  # seconds between two looks, while a server starts
 _LONG = 10.0  # seconds after which it is not going to happen

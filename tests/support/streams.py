@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Self
 
-from lowatch.config.schema import Nameserver, Transport
+from lowatch.config.settings import Nameserver, Transport
 from lowatch.core.addresses import format_address
 from lowatch.resolve.time_wheel import RateLimit
 from lowatch.resolve.upstream.channel import Asked, Channel, Environment, Pace

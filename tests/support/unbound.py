@@ -13,7 +13,7 @@ from typing import Self
 
 import dns.message
 
-from lowatch.config.schema import Nameserver, Transport
+from lowatch.config.settings import Nameserver, Transport
 from tests.support.certificates import Certificate
 from tests.support.dns_server import free_port
 from tests.support.server_process import await_reply, end

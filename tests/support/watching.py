@@ -13,7 +13,7 @@ from lowatch import wiring
 from lowatch.app.check import check
 from lowatch.app.daemon import Daemon
 from lowatch.app.hints import AuditorHints
-from lowatch.config.schema import Config
+from lowatch.config.settings import Config
 from lowatch.core.audit import Audit
 from lowatch.core.findings import Kind
 from lowatch.core.lifecycle import Now, Remembered, Tracked

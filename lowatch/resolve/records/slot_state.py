@@ -19,7 +19,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NamedTuple
 
-from lowatch.config.schema import DnsSettings
+from lowatch.config.settings import DnsSettings
 from lowatch.core.addresses import Address
 from lowatch.core.answers import NOT_ASKED, RRset, Status
 from lowatch.wire.dns import Kind, Reply

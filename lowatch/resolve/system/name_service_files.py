@@ -10,7 +10,7 @@ from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from lowatch.config.schema import Nameserver
+from lowatch.config.settings import Nameserver
 from lowatch.core.limits import HOSTS_FILE_BYTES, RESOLVER_FILE_BYTES
 from lowatch.files.regular_file import open_regular, read_whole, size, too_large
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from lowatch.config.schema import DnsSettings
+from lowatch.config.settings import DnsSettings
 from lowatch.core.limits import RESOLVER_FILE_BYTES
 from lowatch.files.regular_file import open_regular, read_whole
 

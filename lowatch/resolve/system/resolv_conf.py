@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from lowatch.config.schema import Nameserver
+from lowatch.config.settings import Nameserver
 from lowatch.core.addresses import Address, parse_address
 from lowatch.core.limits import NAMESERVERS
 

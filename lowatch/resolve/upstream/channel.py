@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
-from lowatch.config.schema import Nameserver
+from lowatch.config.settings import Nameserver
 from lowatch.wire.dns import Reply
 
 from .health import Health

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lowatch.config.schema import DnsSettings, Nameserver, Transport
+from lowatch.config.settings import DnsSettings, Nameserver, Transport
 from lowatch.resolve.system.resolv_conf import Nameservers
 from lowatch.wire.dns import Reply, failure
 

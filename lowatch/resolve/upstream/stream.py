@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
 
-from lowatch.config.schema import Nameserver, Transport
+from lowatch.config.settings import Nameserver, Transport
 from lowatch.resolve.time_wheel import RateLimit
 from lowatch.wire.dns import (
     HEADER_LENGTH,

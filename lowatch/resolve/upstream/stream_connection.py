@@ -8,7 +8,7 @@ import socket
 import ssl
 from collections.abc import Callable
 
-from lowatch.config.schema import Nameserver
+from lowatch.config.settings import Nameserver
 from lowatch.wire.dns import Reply, failure
 
 from .response_reader import READING

@@ -13,7 +13,7 @@ import socket
 import ssl
 from contextlib import suppress
 
-from lowatch.config.schema import Nameserver
+from lowatch.config.settings import Nameserver
 
 WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 """What a non-blocking socket, TLS or not, raises where it has to wait."""

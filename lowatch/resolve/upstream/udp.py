@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Sequence
 from itertools import takewhile
 
-from lowatch.config.schema import Nameserver
+from lowatch.config.settings import Nameserver
 from lowatch.core.limits import DNS_IN_FLIGHT
 from lowatch.resolve.time_wheel import RateLimit
 from lowatch.wire.dns import (

@@ -7,7 +7,7 @@ import ipaddress
 import socket
 from collections.abc import Callable
 
-from lowatch.config.schema import Nameserver
+from lowatch.config.settings import Nameserver
 
 QUERIES_PER_PORT = 32
 """After so many the source port changes, for servers off the host: a forger must guess it anew."""

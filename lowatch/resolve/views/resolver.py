@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
-from lowatch.config.schema import Nameserver
+from lowatch.config.settings import Nameserver
 from lowatch.core.addresses import EVERYWHERE, Address, Port, Prefix, PrefixSet, destination
 from lowatch.core.answers import Answer, OtherView, Status
 from lowatch.core.lifecycle import Now

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
-from lowatch.config.schema import Listen
+from lowatch.config.settings import Listen
 
 _BACKLOG = 128
 _SEND_BUFFER = 128 * 1024

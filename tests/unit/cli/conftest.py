@@ -14,7 +14,7 @@ from lowatch.cli import config as config_command
 from lowatch.cli.environment import Environment, Progress
 from lowatch.cli.main import main
 from lowatch.config import load as load_module
-from lowatch.config.schema import Config
+from lowatch.config.settings import Config
 from lowatch.config.targets import ExplainTarget
 from lowatch.core.audit import Audit
 from lowatch.report.text.explanation import Explanation

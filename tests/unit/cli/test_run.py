@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lowatch.config.errors import ConfigErrors
-from lowatch.config.schema import Config, Listen
+from lowatch.config.settings import Config, Listen
 from tests.unit.cli.conftest import CommandLine, FakeStartError
 
 WriteConfig = Callable[[str], Path]

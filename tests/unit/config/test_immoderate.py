@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from lowatch.config.errors import ConfigErrors
-from lowatch.config.lines import immoderate_key
 from lowatch.config.load import load
+from lowatch.config.toml_lines import immoderate_key
 from lowatch.core.limits import CONFIG_ERRORS, CONFIG_FILES, NAMES, YAML_EVENTS
 
 MEMORY = 400 << 20

@@ -9,7 +9,7 @@ import pytest
 from lowatch.config import load as load_module
 from lowatch.config.errors import ConfigErrors
 from lowatch.config.load import load
-from lowatch.config.schema import Config, Listen
+from lowatch.config.settings import Config, Listen
 from lowatch.core.addresses import Port, parse_address
 from lowatch.core.limits import CONFIG_FILE_BYTES
 from lowatch.core.policy import Domain

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 import lowatch.config
-from lowatch.config.keys import SCHEMA
 from lowatch.config.load import load
-from lowatch.config.schema import Config
-from lowatch.config.tables import Section, Sections, Shape
+from lowatch.config.schema import SCHEMA
+from lowatch.config.settings import Config
+from lowatch.config.table_reader import Section, Sections, Shape
 from lowatch.core.findings import Kind
 
 REFERENCE = Path(lowatch.config.__file__).parent / "reference.toml"

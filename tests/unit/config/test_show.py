@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lowatch.config.load import load
-from lowatch.config.schema import Config
+from lowatch.config.settings import Config
 from lowatch.config.show import render
 
 EVERYTHING = """\

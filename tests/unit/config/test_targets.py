@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from lowatch.config.schema import Config
+from lowatch.config.settings import Config
 from lowatch.config.targets import (
     AddressTarget,
     DomainTarget,

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import pytest
 
 from lowatch.config import values
-from lowatch.config.schema import Listen, Nameserver, Transport
+from lowatch.config.settings import Listen, Nameserver, Transport
 from lowatch.core.addresses import parse_prefix
 from lowatch.core.findings import Kind
 from lowatch.core.rules import DOMAIN_RULES, HOST_RULES

@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-from lowatch.config.schema import Nameserver
+from lowatch.config.settings import Nameserver
 from lowatch.core.addresses import Address, Port, Prefix, PrefixSet, destination, parse_address
 from lowatch.core.answers import NOT_ASKED, Answer, RRset, Status
 from lowatch.resolve.records.srv import Target, service_answer

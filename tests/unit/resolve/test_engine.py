@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lowatch.app.ports import Resolver
-from lowatch.config.schema import DnsSettings, Nameserver
+from lowatch.config.settings import DnsSettings, Nameserver
 from lowatch.core.addresses import PrefixSet, format_address, parse_address, parse_prefix
 from lowatch.core.answers import NOT_ASKED, RRset, Status
 from lowatch.resolve.engine import Engine

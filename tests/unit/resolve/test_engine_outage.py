@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 
-from lowatch.config.schema import Nameserver
+from lowatch.config.settings import Nameserver
 from lowatch.core.answers import Status
 from tests.support.dns_server import Query, ScriptedServer, respond, soa
 from tests.unit.resolve.asking import ADDRESS, WWW, running

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lowatch.config.schema import DnsSettings, Nameserver
+from lowatch.config.settings import DnsSettings, Nameserver
 from lowatch.core.vitals import Vital, Vitals
 from lowatch.resolve.engine import Engine
 from lowatch.resolve.lookup import Lookup, Lookups

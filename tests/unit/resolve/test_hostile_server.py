@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from lowatch.config.schema import Nameserver
+from lowatch.config.settings import Nameserver
 from lowatch.core.addresses import format_address
 from lowatch.core.answers import RRset, Status
 from tests.support.dns_server import Query, ScriptedServer, framed, free_port, respond, soa

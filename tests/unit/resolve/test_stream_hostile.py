@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from lowatch.config.schema import Nameserver, Transport
+from lowatch.config.settings import Nameserver, Transport
 from tests.support.dns_server import framed
 from tests.support.streams import (
     ADDRESS,

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
-from lowatch.config.schema import Listen
+from lowatch.config.settings import Listen
 from lowatch.service.http.connection import Limits
 from lowatch.service.http.listen import listening
 from lowatch.service.http.message import Request, Response, Routes, text

@@ -18,7 +18,7 @@ from dataclasses import replace
 import h11
 import pytest
 
-from lowatch.config.schema import Listen
+from lowatch.config.settings import Listen
 from lowatch.service.http import server as http
 from lowatch.service.http.connection import Limits
 from lowatch.service.http.listen import listening

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from lowatch.config.load import load
-from lowatch.config.schema import Config
+from lowatch.config.settings import Config
 from lowatch.files.threads import thread_problem
 from lowatch.wiring import names as module
 from lowatch.wiring.names import NamesFollower

@@ -12,7 +12,7 @@ from threading import Event
 from lowatch import __version__
 from lowatch.config.errors import ConfigError, ConfigErrors
 from lowatch.config.load import load
-from lowatch.config.schema import Config, Listen
+from lowatch.config.settings import Config, Listen
 from lowatch.report.metrics.instruments import Build, Instruments
 from lowatch.service.http.routes import ReloadOutcome
 from lowatch.wiring.pending import Pending, pending

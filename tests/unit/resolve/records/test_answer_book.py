@@ -8,7 +8,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from lowatch.config.schema import DnsSettings
+from lowatch.config.settings import DnsSettings
 from lowatch.core.addresses import Address, Port, destination, parse_address, parse_prefix
 from lowatch.core.answers import Answer, Status
 from lowatch.resolve.records.answer_book import Answers

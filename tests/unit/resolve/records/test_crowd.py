@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lowatch.config.schema import DnsSettings
+from lowatch.config.settings import DnsSettings
 from lowatch.core.addresses import (
     LOOPBACK_V4,
     LOOPBACK_V6,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lowatch.config.schema import DnsSettings
+from lowatch.config.settings import DnsSettings
 from lowatch.core.addresses import Address, parse_address
 from lowatch.core.answers import RRset, Status
 from lowatch.resolve.records.slot_state import BACKOFF_LIMIT, JITTER, Outcome, State, update

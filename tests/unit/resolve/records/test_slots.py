@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lowatch.config.schema import DnsSettings
+from lowatch.config.settings import DnsSettings
 from lowatch.core.addresses import Address
 from lowatch.core.answers import NOT_ASKED, RRset, Status
 from lowatch.resolve.records.rotation import STEADY, Rotation

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lowatch.config.schema import DnsSettings, Nameserver
+from lowatch.config.settings import DnsSettings, Nameserver
 from lowatch.core.addresses import parse_address
 from lowatch.core.limits import NAMESERVERS
 from lowatch.resolve.system.nameservers import NameserverSource

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from lowatch.config.schema import Nameserver, Transport
+from lowatch.config.settings import Nameserver, Transport
 from lowatch.resolve.time_wheel import RateLimit
 from lowatch.resolve.upstream.health import Health
 from tests.support.dns_server import free_port

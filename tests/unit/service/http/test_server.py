@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 
 import pytest
 
-from lowatch.config.schema import Listen
+from lowatch.config.settings import Listen
 from lowatch.service.http.listen import ListenError, describe, listening
 from lowatch.service.http.message import Request, Response, Routes, text
 from lowatch.service.http.server import HttpServer

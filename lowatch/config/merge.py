@@ -12,9 +12,9 @@ from lowatch.core.policy import Acknowledgement, DomainTable, Policy
 
 from .durations import format_duration
 from .errors import ConfigError
-from .keys import APPENDING, MATCHERS
-from .schema import Config, DnsSettings, DomainsFrom, WebSettings
-from .tables import Place, Table
+from .schema import APPENDING, MATCHERS
+from .settings import Config, DnsSettings, DomainsFrom, WebSettings
+from .table_reader import Place, Table
 from .targets import Mention, merge_mentions, refuse_service_ports
 
 

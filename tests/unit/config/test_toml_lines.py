@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from lowatch.config.lines import key_lines
+from lowatch.config.toml_lines import key_lines
 
 
 def test_keys_headers_and_elements() -> None:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from lowatch.config.name_lines import line_mentions
-from lowatch.config.problems import Problems
+from lowatch.config.domains_from.problems import Problems
+from lowatch.config.domains_from.text import line_mentions
 from lowatch.config.targets import Mention
 from lowatch.core.addresses import Port
 

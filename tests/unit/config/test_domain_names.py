@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from lowatch.config.names import parse_domain, parse_domain_glob
+from lowatch.config.domain_names import parse_domain, parse_domain_glob
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,11 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
+from lowatch.config.targets import Mention
 from lowatch.core.limits import NAMES_GROUP_BYTES
 
 from .file_sd import LIST_OF_GROUPS, Groups, parse_file_sd_target
 from .problems import ImmoderateError, Problems
-from .targets import Mention
 
 _GAP = re.compile(r"[ \t\n\r]*")
 _DECODER = json.JSONDecoder()

@@ -12,15 +12,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
+from lowatch.config.errors import not_utf_8
+from lowatch.config.settings import Config, DomainsFrom
+from lowatch.config.sources import Sources, fingerprint, fixed_part, matching
+from lowatch.config.targets import Mention, merge_mentions
 from lowatch.core.limits import NAMES, NAMES_FILE_BYTES, NAMES_FILES, NAMES_LINES
 from lowatch.files.regular_file import RefusedFileError, open_regular, read_whole, too_large
 
-from .errors import not_utf_8
-from .name_lines import line_mentions
 from .problems import ImmoderateError, Problems
-from .schema import Config, DomainsFrom
-from .sources import Sources, fingerprint, fixed_part, matching
-from .targets import Mention, merge_mentions
+from .text import line_mentions
 
 
 def read_names(config: Config) -> Config:

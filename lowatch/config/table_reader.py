@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from .document import Document
 from .errors import ConfigError, ErrorList, shortened
-from .lines import KeyPath
 from .scalars import Parser, WrongTypeError
+from .toml_lines import KeyPath
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 

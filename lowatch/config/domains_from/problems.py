@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lowatch.config.errors import ConfigError, shortened
 from lowatch.core.limits import NAMES_BAD, NAMES_PROBLEMS, Limit
-
-from .errors import ConfigError, shortened
 
 
 class ImmoderateError(Exception):

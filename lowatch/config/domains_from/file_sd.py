@@ -14,8 +14,9 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from lowatch.config.targets import Mention, parse_target
+
 from .problems import Problems
-from .targets import Mention, parse_target
 
 LIST_OF_GROUPS = 'must be a list of groups, each with "targets"'
 

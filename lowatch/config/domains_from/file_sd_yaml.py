@@ -11,11 +11,11 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
+from lowatch.config.targets import Mention
 from lowatch.core.limits import YAML_DEPTH, YAML_EVENTS
 
 from .file_sd import LIST_OF_GROUPS, Groups, Line, parse_file_sd_target
 from .problems import ImmoderateError, Problems
-from .targets import Mention
 
 _STEPS = {
     yaml.SequenceStartEvent: 1,

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from lowatch.config.domain_names import is_plain
+from lowatch.config.errors import not_utf_8
+from lowatch.config.targets import Mention, parse_target, port_of, refuse_service_ports
 from lowatch.core.limits import NAMES_LINE_BYTES
 
-from .errors import not_utf_8
-from .names import is_plain
 from .problems import Problems
-from .targets import Mention, parse_target, port_of, refuse_service_ports
 
 _BOM = b"\xef\xbb\xbf"
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from lowatch.config import names
+from lowatch.config import domain_names as names
+from lowatch.config.domains_from.read import read_names
 from lowatch.config.load import load
-from lowatch.config.name_files import read_names
-from lowatch.config.schema import Config
+from lowatch.config.settings import Config
 from lowatch.config.targets import DomainTarget, with_targets
 from lowatch.core.addresses import Port
 from lowatch.core.limits import NAMES_FILE_BYTES, NAMES_FILES, NAMES_PROBLEMS
