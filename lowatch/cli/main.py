@@ -81,6 +81,6 @@ def _parser(argv: Sequence[str], environment: Environment) -> Parser:
 
 
 def _demo(arguments: argparse.Namespace, environment: Environment) -> NoReturn:
-    from . import demo  # noqa: PLC0415  # it needs what no other command does
+    from lowatch.cli.demo import command as demo  # noqa: PLC0415  # it needs what no other command does
 
     demo.main(arguments, environment)

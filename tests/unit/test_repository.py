@@ -15,7 +15,7 @@ OPENS = {
     "lowatch/files/regular_file.py": "here",
     "lowatch/files/threads.py": "says why asyncio.to_thread() is not used",
     "lowatch/__main__.py": "/dev/null",
-    "lowatch/cli/demo_story.py": "its own log",
+    "lowatch/cli/demo/story.py": "its own log",
     "lowatch/kernel/owners.py": "/proc",
     "lowatch/kernel/sysctl.py": "/proc",
     "lowatch/service/http/control_socket.py": "its own lock, below its own directory",

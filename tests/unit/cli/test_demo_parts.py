@@ -12,9 +12,9 @@ import dns.message
 import dns.rcode
 import pytest
 
-from lowatch.cli.demo_dns import OneName
-from lowatch.cli.demo_journal import decode, journal
-from lowatch.cli.demo_stage import get, sample
+from lowatch.cli.demo.dns_server import OneName
+from lowatch.cli.demo.journal import decode, journal
+from lowatch.cli.demo.stage import get, sample
 from lowatch.service.journal.sink import encode
 from tests.support.aio import run_async
 from tests.support.netns import Netns

@@ -10,7 +10,7 @@ from typing import NoReturn
 import pytest
 
 from lowatch import __version__
-from lowatch.cli import demo
+from lowatch.cli.demo import command as demo
 from lowatch.cli.environment import real_environment
 from tests.unit.cli.conftest import CommandLine
 

@@ -8,10 +8,11 @@ import subprocess
 from collections.abc import Sequence
 from typing import NoReturn
 
-from .demo_stage import python
-from .environment import Environment
-from .errors import CommandError
-from .exit_codes import FAILURE
+from lowatch.cli.environment import Environment
+from lowatch.cli.errors import CommandError
+from lowatch.cli.exit_codes import FAILURE
+
+from .stage import python
 
 # As root, or else as root of a new user namespace. The mount namespace is for an empty /run.
 _WAYS = (
@@ -22,7 +23,7 @@ _WAYS = (
 
 def main(arguments: argparse.Namespace, environment: Environment) -> NoReturn:
     """Becomes demo_story, inside. Raises CommandError where nobody may have a namespace."""
-    command = [*way_in(), *python("lowatch.cli.demo_story")]
+    command = [*way_in(), *python("lowatch.cli.demo.story")]
     environment.stdout.flush()
     os.execvp(command[0], command)  # noqa: S606  # signals then reach the story itself
 

@@ -18,10 +18,10 @@ from pathlib import Path
 
 from lowatch.report.text.screen import Style
 
-from . import demo_stage as stage
-from .demo_dns import OneName
-from .demo_journal import Entry, journal
-from .demo_narrator import Narrator, narrator, since
+from . import stage
+from .dns_server import OneName
+from .journal import Entry, journal
+from .narrator import Narrator, narrator, since
 
 VIP = "192.0.2.10"  # TEST-NET-1, RFC 5737
 DOMAIN = "shop.example"  # RFC 2606
@@ -137,7 +137,7 @@ class Story:
 
     async def _start_service(self) -> None:
         self._service = await self._stack.enter_async_context(
-            stage.child(stage.python("lowatch.cli.demo_service", VIP, str(PORT)))
+            stage.child(stage.python("lowatch.cli.demo.web_server", VIP, str(PORT)))
         )
         assert self._service.stdout is not None
         await stage.readable(self._service.stdout.fileno())

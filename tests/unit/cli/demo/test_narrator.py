@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from lowatch.cli.demo_narrator import Narrator
+from lowatch.cli.demo.narrator import Narrator
 from lowatch.report.text.screen import Screen
 
 SERIES = (
