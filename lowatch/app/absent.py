@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from lowatch.core.held import Link
-from lowatch.core.observed import Known, Unknown
+from lowatch.core.known import Known, Unknown
 from lowatch.core.policy import Policy
 
 _log = logging.getLogger(__name__)

@@ -17,10 +17,10 @@ from lowatch.core.arp import NOBODY, Arp
 from lowatch.core.findings import Subject
 from lowatch.core.held import BlackHole, LocalPrefix
 from lowatch.core.judgement import DomainJudgement, Judgement, judge
+from lowatch.core.known import Known, Unknown
 from lowatch.core.limits import NAMES_LISTED
 from lowatch.core.listeners import Connect, Endpoint, Sockets
-from lowatch.core.names import Followed
-from lowatch.core.observed import Known, Unknown
+from lowatch.core.name_outcomes import Followed
 from lowatch.core.policy import Policy
 from lowatch.core.snapshot import DomainView, Problem, Snapshot
 from lowatch.core.views import unsure

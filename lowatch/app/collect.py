@@ -25,8 +25,8 @@ from lowatch.core.addresses import (
 from lowatch.core.answers import Answer
 from lowatch.core.arp import NOBODY, Arp
 from lowatch.core.held import BlackHole, Delivery, Held, LocalPrefix, LocalRoute
+from lowatch.core.known import Known, Unknown
 from lowatch.core.listeners import Connect, Endpoint, Listener
-from lowatch.core.observed import Known, Unknown
 from lowatch.core.policy import Domain
 from lowatch.core.snapshot import Aside, DomainView, LocalAnswer, PortView
 from lowatch.core.views import addresses_of

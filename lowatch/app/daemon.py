@@ -17,13 +17,13 @@ from lowatch.core.audit import Audit, summarise
 from lowatch.core.findings import Finding, Kind, Subject
 from lowatch.core.held import may_hold_ipv6
 from lowatch.core.judgement import Judgement
+from lowatch.core.known import Unknown
 from lowatch.core.lifecycle import Tracked, about_to_fire, next_due, revive, stepping
 from lowatch.core.listeners import Endpoint
-from lowatch.core.observed import Unknown
+from lowatch.core.liveness import Sign
 from lowatch.core.policy import Policy, ports_of
 from lowatch.core.snapshot import Snapshot
 from lowatch.core.verdicts import OrphanKey
-from lowatch.core.vitals import Sign
 from lowatch.files.threads import NoThreadError, in_thread, start_thread
 
 from .auditor import Auditor

@@ -15,8 +15,8 @@ from lowatch.core.addresses import EVERYWHERE, Address, destination
 from lowatch.core.answers import Answer
 from lowatch.core.held import Delivery
 from lowatch.core.judgement import DomainJudgement, judge_domain
+from lowatch.core.known import Unknown
 from lowatch.core.listeners import SILENT, Connect, Endpoint, Listener
-from lowatch.core.observed import Unknown
 from lowatch.core.policy import ports_of
 from lowatch.core.snapshot import DomainView, LocalAnswer, PortView
 from lowatch.core.verdicts import JudgedEndpoint, Verdict

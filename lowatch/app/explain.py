@@ -13,9 +13,9 @@ from lowatch.core.audit import Audit
 from lowatch.core.findings import Subject
 from lowatch.core.held import Held
 from lowatch.core.judgement import Judgement
+from lowatch.core.known import Unknown
 from lowatch.core.lifecycle import Tracked
 from lowatch.core.listeners import Connect
-from lowatch.core.observed import Unknown
 from lowatch.core.policy import Domain, Policy, spec_of
 from lowatch.core.snapshot import DomainView, Snapshot
 from lowatch.core.views import addresses_of

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from lowatch.core.addresses import Address
 from lowatch.core.answers import Answer
 from lowatch.core.held import Course, Delivery
+from lowatch.core.known import Unknown
 from lowatch.core.listeners import Endpoint
-from lowatch.core.observed import Unknown
 from lowatch.core.policy import Policy
 
 from .collect import Holders, Place

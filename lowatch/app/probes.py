@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from heapq import heappop, heappush
 from typing import NamedTuple
 
+from lowatch.core.known import Unknown
 from lowatch.core.listeners import Connect, Endpoint, Listener
-from lowatch.core.observed import Unknown
 
 from .ports import Clock, Host, Prober
 

@@ -8,14 +8,14 @@ from dataclasses import replace
 
 from lowatch.core.addresses import Address, family_name
 from lowatch.core.findings import Action, Change
-from lowatch.core.fixes import ground_of, weighed
-from lowatch.core.ground import Ground
+from lowatch.core.fixes.ground import Ground
+from lowatch.core.fixes.offer import ground_of, weighed
+from lowatch.core.fixes.surroundings import Surroundings
 from lowatch.core.judgement import Judgement
+from lowatch.core.known import Known, Unknown
 from lowatch.core.listeners import Sockets
-from lowatch.core.observed import Known, Unknown
 from lowatch.core.policy import Domain, Policy
 from lowatch.core.snapshot import Snapshot
-from lowatch.core.surroundings import Surroundings
 
 from .ports import Host, Resolver
 

@@ -11,7 +11,7 @@ from lowatch.config.targets import DomainTarget, parse_target, with_targets
 from lowatch.core.audit import Audit
 from lowatch.core.findings import Severity
 from lowatch.core.lifecycle import State
-from lowatch.core.names import ABSENT
+from lowatch.core.name_outcomes import ABSENT
 
 from .arguments import Commands, add_command, add_config
 from .environment import Environment, Progress

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from .answers import Answer, Status
 from .held import Held
 from .judgement import Judgement
+from .known import Unknown
 from .lifecycle import Tracked
-from .names import Followed, Source
-from .observed import Unknown
-from .problems import failures, kept, uncompared
+from .name_outcomes import Followed, Source
+from .observation_problems import failures, kept, uncompared
 from .snapshot import Problem, Snapshot
 from .verdicts import JudgedEndpoint
 

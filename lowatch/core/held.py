@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from .addresses import Address, Prefix, is_link_local, is_loopback, is_v4, prefix_of
 from .arp import ArpSettings
-from .observed import Known, Unknown
+from .known import Known, Unknown
 
 
 class Link(NamedTuple):

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from .addresses import Address, Port, family_name
 from .answers import View
+from .known import Unknown
 from .listeners import SILENT, Connect, Listener
-from .observed import Unknown
 from .policy import Domain
 from .snapshot import DomainView, LocalAnswer, PortView
 

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 
 from lowatch.core.addresses import Address, destination, is_v4
 from lowatch.core.held import Course
+from lowatch.core.known import Unknown
 from lowatch.core.listeners import Endpoint
-from lowatch.core.observed import Unknown
 from lowatch.wire.fib_rules import dump_rules, is_plain_local
 from lowatch.wire.netlink import NLMSG_DONE, MalformedMessageError
 from lowatch.wire.rtnetlink import AF_INET, AF_INET6, RTM_NEWRULE, RTN_LOCAL, Flow, get_flow

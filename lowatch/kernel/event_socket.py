@@ -13,7 +13,7 @@ import select
 import socket
 from collections.abc import Callable, Sequence
 
-from lowatch.core.vitals import Sign
+from lowatch.core.liveness import Sign
 from lowatch.wire.netlink import MalformedMessageError, Span, spans
 
 from .filters import attach

@@ -7,10 +7,10 @@ from typing import Protocol
 
 from lowatch.core.addresses import Address, Port, Prefix, PrefixSet, destination, unmapped
 from lowatch.core.arp import NOBODY, Arp, Nic
+from lowatch.core.fixes.surroundings import Surroundings
 from lowatch.core.held import Held, Link, LocalRoute
-from lowatch.core.observed import Known, Unknown
-from lowatch.core.surroundings import Surroundings
-from lowatch.core.vitals import Sign
+from lowatch.core.known import Known, Unknown
+from lowatch.core.liveness import Sign
 from lowatch.wire.inet_diag import (
     GROUP_TCP6_DESTROY,
     GROUP_TCP_DESTROY,

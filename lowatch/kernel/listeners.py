@@ -7,8 +7,8 @@ import os
 from collections.abc import Iterator, Sequence
 
 from lowatch.core.addresses import Address, Port, destination, is_v4, unmapped
+from lowatch.core.known import Known, Unknown
 from lowatch.core.listeners import Endpoint, Listener, Sockets
-from lowatch.core.observed import Known, Unknown
 from lowatch.wire.inet_diag import (
     SOCK_DIAG_BY_FAMILY,
     SocketMessage,

@@ -20,9 +20,9 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
 from lowatch.core.addresses import V4_LENGTH, format_address
+from lowatch.core.known import Unknown
 from lowatch.core.limits import KERNEL_ANSWERS_KEPT, PROBES
 from lowatch.core.listeners import Connect, Endpoint
-from lowatch.core.observed import Unknown
 
 _AT_ONCE = 64
 """Begun before the loop gets its turn: about 3 ms."""

@@ -13,8 +13,8 @@ import socket
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from lowatch.core.known import Unknown
 from lowatch.core.limits import Limit
-from lowatch.core.observed import Unknown
 from lowatch.wire.netlink import (
     HEADER,
     NLM_F_DUMP_INTR,

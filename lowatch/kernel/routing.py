@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 
 from lowatch.core.addresses import Address, destination
 from lowatch.core.held import NOT_ROUTED, Delivery
+from lowatch.core.known import Unknown
 from lowatch.core.listeners import Endpoint
-from lowatch.core.observed import Unknown
 from lowatch.wire.netlink import NLMSG_ERROR, MalformedMessageError, error_code, only_message
 from lowatch.wire.rtnetlink import (
     RTM_NEWROUTE,

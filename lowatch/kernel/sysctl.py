@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lowatch.core.arp import ArpSettings
-from lowatch.core.observed import Unknown
+from lowatch.core.known import Unknown
 
 PROC = Path("/proc/sys/net")
 BOUND = Path("/run/lowatch-sysnet")

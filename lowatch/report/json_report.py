@@ -13,13 +13,13 @@ from typing import Any, TypeVar
 
 from lowatch.core.addresses import format_address
 from lowatch.core.audit import Audit
-from lowatch.core.elapsed import rfc3339
 from lowatch.core.held import Held
 from lowatch.core.lifecycle import State, Tracked
 from lowatch.core.listeners import Listener
-from lowatch.core.names import NameReport, Source, name_report
+from lowatch.core.name_outcomes import NameReport, Source, name_report
 from lowatch.core.snapshot import Problem
 from lowatch.core.verdicts import JudgedEndpoint
+from lowatch.core.words import rfc3339
 
 from .order import endpoint_order, finding_order, held_order, names_in_order
 from .pieces import PAUSE, slices, sort

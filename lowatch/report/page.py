@@ -14,10 +14,10 @@ from html import escape
 
 from lowatch.core.answers import Status
 from lowatch.core.audit import Audit
-from lowatch.core.elapsed import rfc3339
 from lowatch.core.lifecycle import State
-from lowatch.core.names import UNSETTLED, name_report
+from lowatch.core.name_outcomes import UNSETTLED, name_report
 from lowatch.core.printable import printable
+from lowatch.core.words import rfc3339
 from lowatch.report.alert.digest import Digest, Heap, Told, digest
 
 from .order import names_in_order

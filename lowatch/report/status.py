@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 
 from lowatch.core.answers import Status as AnswerStatus
 from lowatch.core.audit import Audit
-from lowatch.core.elapsed import rfc3339
 from lowatch.core.findings import Severity
 from lowatch.core.lifecycle import State, Tracked
-from lowatch.core.names import name_report
-from lowatch.core.vitals import Vital
+from lowatch.core.liveness import Vital
+from lowatch.core.name_outcomes import name_report
+from lowatch.core.words import rfc3339
 from lowatch.report.alert.digest import Digest, digest
 
 from .json_report import name_row

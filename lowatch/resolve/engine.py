@@ -14,7 +14,7 @@ from lowatch.config.settings import DnsSettings, Nameserver
 from lowatch.core.addresses import Address, Port, Prefix, PrefixSet
 from lowatch.core.answers import Answer, OtherView, RRset, Status
 from lowatch.core.lifecycle import Now
-from lowatch.core.vitals import Sign
+from lowatch.core.liveness import Sign
 from lowatch.resolve.records.answer_book import Answers
 from lowatch.resolve.records.name_table import Names
 from lowatch.resolve.records.srv import Target

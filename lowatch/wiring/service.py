@@ -23,8 +23,8 @@ from lowatch.app.hints import AuditorHints
 from lowatch.config.settings import Config
 from lowatch.core.audit import Audit
 from lowatch.core.listeners import Endpoint
+from lowatch.core.liveness import Sign
 from lowatch.core.policy import ports_of
-from lowatch.core.vitals import Sign
 from lowatch.files.threads import thread_problem
 from lowatch.files.watch import FileWatch
 from lowatch.kernel.host import Host

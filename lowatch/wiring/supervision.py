@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Protocol
 
-from lowatch.core.vitals import Sign, Vital, Vitals
+from lowatch.core.liveness import Sign, Vital, Vitals
 from lowatch.service.notify import Notifier
 
 from .limits_log import LimitsLog

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from lowatch.core.addresses import Address, Port, format_address
 from lowatch.core.held import Held, Link, LocalRoute
-from lowatch.core.observed import Known
+from lowatch.core.known import Known
 from lowatch.kernel.host import Host
 from lowatch.kernel.host_tables import Touched
 

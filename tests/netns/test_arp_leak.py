@@ -14,7 +14,7 @@ import pytest
 
 from lowatch.core.arp import ArpSettings, Nic
 from lowatch.core.findings import Finding
-from lowatch.core.observed import Known
+from lowatch.core.known import Known
 from lowatch.core.policy import Policy
 from lowatch.core.rules.arp_leak import arp_leak
 from lowatch.kernel.host import Host

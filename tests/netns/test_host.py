@@ -15,8 +15,8 @@ import pytest
 
 from lowatch.core.addresses import Address, Prefix, format_address, parse_address, parse_prefix
 from lowatch.core.held import NOT_ROUTED, Delivery, Held
+from lowatch.core.known import Known, Unknown
 from lowatch.core.listeners import Endpoint
-from lowatch.core.observed import Known, Unknown
 from lowatch.kernel.host import Host
 from lowatch.wire.rtnetlink import dump_local_routes
 from tests.netns.following import HTTP, dumped, every_interface, tables

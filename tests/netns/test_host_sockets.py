@@ -11,8 +11,8 @@ from contextlib import closing
 import pytest
 
 from lowatch.core.addresses import Port, format_address, parse_address
+from lowatch.core.known import Unknown
 from lowatch.core.listeners import Endpoint, Listener
-from lowatch.core.observed import Unknown
 from lowatch.kernel.host import Host
 from tests.netns.following import DNS, HTTP, caught_up, every_interface, following
 from tests.support.aio import run_async

@@ -8,9 +8,9 @@ from collections import Counter
 
 import pytest
 
-from lowatch.core.fixes import _Scales
-from lowatch.core.ground import Ground
-from lowatch.core.uses import Uses
+from lowatch.core.fixes.ground import Ground
+from lowatch.core.fixes.offer import _Scales
+from lowatch.core.fixes.uses import Uses
 from lowatch.kernel.host import Host
 from lowatch.kernel.input_devices import LOOPBACK_INDEX, Arrivals
 from tests.oracle import mending

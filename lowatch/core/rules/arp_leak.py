@@ -16,7 +16,7 @@ from lowatch.core.addresses import Address, Prefix, format_address, is_loopback,
 from lowatch.core.arp import Arp, ArpSettings, Nic
 from lowatch.core.findings import Action, Change, Finding, Kind, Subject, Undecided
 from lowatch.core.held import Held
-from lowatch.core.observed import Unknown
+from lowatch.core.known import Unknown
 from lowatch.core.policy import Policy
 from lowatch.core.printable import shell_word
 from lowatch.core.snapshot import Snapshot

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from lowatch.core.addresses import format_address
 from lowatch.core.findings import Action, Change, Finding, Kind, Subject, Undecided
-from lowatch.core.observed import Unknown
+from lowatch.core.known import Unknown
 from lowatch.core.policy import Policy
 from lowatch.core.snapshot import Snapshot
 

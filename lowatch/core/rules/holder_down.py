@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from lowatch.core.findings import Finding, Kind, Subject, Undecided
 from lowatch.core.held import Held
-from lowatch.core.observed import Unknown
+from lowatch.core.known import Unknown
 from lowatch.core.policy import Policy
 from lowatch.core.printable import shell_word
 from lowatch.core.snapshot import Snapshot

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lowatch.core.addresses import family_name, format_address, is_link_local, is_loopback
-from lowatch.core.elapsed import rfc3339
 from lowatch.core.findings import Action, Change, Finding, Kind, Subject, Undecided
-from lowatch.core.observed import Unknown
+from lowatch.core.known import Unknown
 from lowatch.core.policy import Policy
 from lowatch.core.snapshot import Snapshot
 from lowatch.core.views import is_unheard
+from lowatch.core.words import rfc3339
 
 
 def idle_vip(snapshot: Snapshot, policy: Policy) -> Iterable[Finding | Undecided]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from lowatch.core.addresses import format_address, host_length
 from lowatch.core.findings import Action, Change, Finding, Kind, Subject, Undecided
 from lowatch.core.held import Held
-from lowatch.core.observed import Unknown
+from lowatch.core.known import Unknown
 from lowatch.core.policy import Policy
 from lowatch.core.snapshot import Snapshot
 

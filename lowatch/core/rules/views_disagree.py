@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from lowatch.core.addresses import Address, destination, family_name, format_address, is_loopback
 from lowatch.core.answers import Answer, Status, View
 from lowatch.core.findings import Finding, Kind, Subject, Undecided
-from lowatch.core.observed import Unknown
+from lowatch.core.known import Unknown
 from lowatch.core.policy import Domain
 from lowatch.core.snapshot import DomainView
 from lowatch.core.verdicts import JudgedEndpoint

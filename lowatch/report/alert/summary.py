@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from lowatch.core.addresses import format_address
-from lowatch.core.elapsed import rfc3339
 from lowatch.core.lifecycle import State
+from lowatch.core.words import rfc3339
 from lowatch.report.phrases import count, place
 
 from .entry import STORM_MESSAGE_ID, ended, fields

@@ -18,7 +18,7 @@ from lowatch.core.audit import Audit
 from lowatch.core.findings import Kind, Subject
 from lowatch.core.lifecycle import State, Tracked
 from lowatch.core.limits import ACKNOWLEDGED_SERIES, DOMAIN_STATUS_SERIES, FINDING_SERIES, ORPHAN_SERIES
-from lowatch.core.names import UNSETTLED
+from lowatch.core.name_outcomes import UNSETTLED
 from lowatch.core.printable import printable
 from lowatch.core.verdicts import JudgedEndpoint, OrphanKey, Verdict
 from lowatch.report.order import finding_order

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 from lowatch.core.answers import Status
 from lowatch.core.audit import Audit
-from lowatch.core.elapsed import rfc3339
 from lowatch.core.findings import Severity
 from lowatch.core.printable import printable
 from lowatch.core.verdicts import Verdict
+from lowatch.core.words import rfc3339
 from lowatch.report.alert.digest import Told, tell
 from lowatch.report.phrases import count, listed
 

@@ -8,15 +8,15 @@ from typing import NamedTuple
 
 from lowatch.core.addresses import Address, Port, Prefix, format_address
 from lowatch.core.answers import Answer
-from lowatch.core.elapsed import rfc3339
 from lowatch.core.held import Held
+from lowatch.core.known import Unknown
 from lowatch.core.lifecycle import Tracked
 from lowatch.core.listeners import Connect, Listener
-from lowatch.core.names import ABSENT, name_report
-from lowatch.core.observed import Unknown
+from lowatch.core.name_outcomes import ABSENT, name_report
 from lowatch.core.printable import printable
 from lowatch.core.snapshot import Problem
 from lowatch.core.verdicts import JudgedEndpoint, Verdict
+from lowatch.core.words import rfc3339
 from lowatch.report.alert.digest import tell
 from lowatch.report.phrases import duration, listed
 

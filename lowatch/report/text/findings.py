@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from lowatch.core.elapsed import rfc3339
 from lowatch.core.findings import Severity
 from lowatch.core.lifecycle import State
+from lowatch.core.words import rfc3339
 from lowatch.report.alert.digest import Told
 from lowatch.report.phrases import duration
 

@@ -6,8 +6,8 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 
-from lowatch.core.elapsed import rfc3339
 from lowatch.core.printable import printable
+from lowatch.core.words import rfc3339
 from lowatch.report.alert.history import Occurrence
 from lowatch.report.phrases import count, duration
 

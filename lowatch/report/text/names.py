@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from lowatch.core.addresses import format_address
 from lowatch.core.answers import Answer, Status
-from lowatch.core.names import ABSENT, UNSETTLED, name_report
+from lowatch.core.name_outcomes import ABSENT, UNSETTLED, name_report
 from lowatch.core.printable import printable
 from lowatch.report.phrases import count, duration, listed
 

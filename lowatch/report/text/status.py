@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 from lowatch.core.answers import Status as AnswerStatus
 from lowatch.core.audit import Audit
-from lowatch.core.elapsed import rfc3339
 from lowatch.core.findings import Severity
 from lowatch.core.lifecycle import State
+from lowatch.core.liveness import Vital
 from lowatch.core.printable import printable
-from lowatch.core.vitals import Vital
+from lowatch.core.words import rfc3339
 from lowatch.report.phrases import count, duration, listed
 from lowatch.report.status import STATES, LastReload, Status
 

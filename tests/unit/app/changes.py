@@ -11,8 +11,8 @@ from lowatch.core.addresses import Address, format_address, parse_address
 from lowatch.core.answers import Answer, View
 from lowatch.core.arp import Arp, ArpSettings, Nic
 from lowatch.core.held import Held
+from lowatch.core.known import Known, Unknown
 from lowatch.core.listeners import Endpoint
-from lowatch.core.observed import Known, Unknown
 from lowatch.core.policy import Policy
 from lowatch.core.views import addresses_of
 from tests.unit.app.scripted import (

@@ -6,7 +6,7 @@ import pytest
 
 from lowatch.app.absent import AbsentInterfaces
 from lowatch.core.held import Link
-from lowatch.core.observed import Known, Unknown
+from lowatch.core.known import Known, Unknown
 from lowatch.core.policy import Policy
 
 LO, DUMMY = Link(1, "lo", up=True, loopback=True), Link(7, "dummy0", up=True)

@@ -8,7 +8,7 @@ import pytest
 
 from lowatch.core.addresses import parse_address
 from lowatch.core.held import NOT_ROUTED, Course, Delivery
-from lowatch.core.observed import Unknown
+from lowatch.core.known import Unknown
 from lowatch.core.policy import Policy
 from tests.unit.app.scripted import (
     LO,

@@ -10,7 +10,7 @@ import pytest
 from lowatch.app import domains
 from lowatch.core.addresses import Address
 from lowatch.core.listeners import Connect, Endpoint
-from lowatch.core.vitals import Vital, Vitals
+from lowatch.core.liveness import Vital, Vitals
 from tests.unit.app.scripted import World, holds, policy_of, resolves, serves
 from tests.unit.app.test_daemon import Story
 from tests.unit.resolve import virtual_time

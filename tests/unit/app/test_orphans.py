@@ -10,8 +10,8 @@ from lowatch.app.orphans import OrphanValues
 from lowatch.core.addresses import Address, Port, format_address
 from lowatch.core.findings import Kind, Subject
 from lowatch.core.judgement import judge
+from lowatch.core.known import Unknown
 from lowatch.core.listeners import Connect
-from lowatch.core.observed import Unknown
 from lowatch.core.snapshot import DomainView
 from lowatch.core.verdicts import OrphanKey
 from tests.unit.app.scripted import policy_of, serves

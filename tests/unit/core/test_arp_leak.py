@@ -10,7 +10,7 @@ from lowatch.core.addresses import Address, Prefix, parse_address, parse_prefix
 from lowatch.core.arp import Arp, ArpSettings, Nic
 from lowatch.core.findings import Finding, Kind, Severity, Subject, Undecided
 from lowatch.core.held import Held
-from lowatch.core.observed import Known
+from lowatch.core.known import Known
 from lowatch.core.policy import Policy
 from lowatch.core.rules.arp_leak import arp_leak
 from tests.unit.core.worlds import DEAF, VIP, VIP6, held, only_finding, route, snapshot, subjects

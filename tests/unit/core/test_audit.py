@@ -9,9 +9,9 @@ import pytest
 from lowatch.core.answers import Answer, OtherView, RRset, Status, View
 from lowatch.core.audit import Audit, summarise
 from lowatch.core.judgement import judge
+from lowatch.core.known import Unknown
 from lowatch.core.lifecycle import Now, without_memory
-from lowatch.core.names import Followed
-from lowatch.core.observed import Unknown
+from lowatch.core.name_outcomes import Followed
 from lowatch.core.policy import Policy
 from lowatch.core.snapshot import Aside, DomainView, Problem, Snapshot
 from tests.unit.core.worlds import (

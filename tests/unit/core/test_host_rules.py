@@ -9,7 +9,7 @@ import pytest
 from lowatch.core.addresses import Address
 from lowatch.core.findings import Action, Change, Finding, Kind, Severity, Subject, Undecided
 from lowatch.core.held import Held, Link
-from lowatch.core.observed import Known
+from lowatch.core.known import Known
 from lowatch.core.policy import Policy
 from lowatch.core.rules.holder_down import holder_down
 from lowatch.core.rules.missing_vip import missing_vip

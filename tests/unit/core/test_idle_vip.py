@@ -10,8 +10,8 @@ from lowatch.core.addresses import parse_port
 from lowatch.core.answers import OtherView, View
 from lowatch.core.findings import Action, Change, Finding, Kind, Severity, Subject, Undecided
 from lowatch.core.held import Held
+from lowatch.core.known import Known
 from lowatch.core.listeners import Sockets
-from lowatch.core.observed import Known
 from lowatch.core.policy import Policy
 from lowatch.core.rules.idle_vip import idle_vip
 from tests.unit.core.worlds import (

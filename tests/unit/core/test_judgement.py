@@ -11,7 +11,7 @@ from lowatch.core.answers import Answer, OtherView, RRset, Status, View
 from lowatch.core.findings import Finding, Kind, Subject, Undecided
 from lowatch.core.held import Link
 from lowatch.core.judgement import Judgement, judge, judge_domain
-from lowatch.core.observed import Known
+from lowatch.core.known import Known
 from lowatch.core.policy import Domain, Policy
 from lowatch.core.rules import DOMAIN_RULES, HOST_RULES
 from lowatch.core.snapshot import Snapshot

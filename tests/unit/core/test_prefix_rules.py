@@ -9,7 +9,7 @@ import pytest
 from lowatch.core.addresses import parse_address, parse_prefix
 from lowatch.core.findings import Action, Change, Finding, Kind, Severity, Subject, Undecided
 from lowatch.core.held import BlackHole, Held, LocalPrefix
-from lowatch.core.observed import Known
+from lowatch.core.known import Known
 from lowatch.core.policy import Policy
 from lowatch.core.rules.black_hole_prefix import black_hole_prefix
 from lowatch.core.rules.wide_prefix import wide_prefix

@@ -9,8 +9,8 @@ import pytest
 
 from lowatch.core.addresses import Port, parse_address, parse_port
 from lowatch.core.answers import Answer, Status
+from lowatch.core.known import Unknown
 from lowatch.core.listeners import Connect, Listener
-from lowatch.core.observed import Unknown
 from lowatch.core.policy import Domain
 from lowatch.core.snapshot import PortView
 from lowatch.core.verdicts import JudgedEndpoint, Verdict, judge_address, judge_endpoints, judge_port

@@ -11,7 +11,7 @@ from lowatch.core.addresses import Address, format_address, parse_address
 from lowatch.core.answers import Answer, OtherView, Status, View
 from lowatch.core.findings import Finding, Kind, Severity, Subject, Undecided
 from lowatch.core.judgement import judge_domain
-from lowatch.core.observed import Unknown
+from lowatch.core.known import Unknown
 from lowatch.core.rules.views_disagree import views_disagree
 from lowatch.core.snapshot import Aside, DomainView
 from lowatch.core.views import addresses_of

@@ -10,8 +10,8 @@ from lowatch.core.answers import Answer, RRset, Status
 from lowatch.core.arp import NOBODY
 from lowatch.core.findings import Finding, Subject, Undecided
 from lowatch.core.held import Held, LocalPrefix
+from lowatch.core.known import Known, Unknown
 from lowatch.core.listeners import Connect, Listener, Sockets
-from lowatch.core.observed import Known, Unknown
 from lowatch.core.policy import Domain
 from lowatch.core.snapshot import DomainView, LocalAnswer, PortView, Snapshot
 

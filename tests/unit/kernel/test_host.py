@@ -9,7 +9,7 @@ from tests.unit.kernel.test_tables import LO, LOOPBACK, UP, address, link, padde
 
 from lowatch.core.addresses import parse_address
 from lowatch.core.held import Held, Link
-from lowatch.core.observed import Known, Unknown
+from lowatch.core.known import Known, Unknown
 from lowatch.kernel import request_socket as netlink
 from lowatch.kernel.host import Host
 from lowatch.wire.netlink import NLM_F_DUMP_INTR

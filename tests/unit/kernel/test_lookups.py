@@ -10,8 +10,8 @@ import pytest
 from lowatch.core import listeners as core
 from lowatch.core.addresses import Address, parse_address, parse_port
 from lowatch.core.held import NOT_ROUTED, Delivery
+from lowatch.core.known import Known, Unknown
 from lowatch.core.listeners import Endpoint, Listener
-from lowatch.core.observed import Known, Unknown
 from lowatch.kernel import request_socket as netlink
 from lowatch.kernel.cgroups import CgroupUnits
 from lowatch.kernel.input_devices import Arrivals

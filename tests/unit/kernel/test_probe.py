@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from lowatch.core.addresses import Port, parse_address
+from lowatch.core.known import Unknown
 from lowatch.core.limits import PROBES
 from lowatch.core.listeners import Connect, Endpoint
-from lowatch.core.observed import Unknown
 from lowatch.kernel import probe as module
 from lowatch.kernel.probe import Outcome, Prober, probe
 from tests.support.aio import run_async

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lowatch.core.known import Unknown
 from lowatch.core.limits import KERNEL_ANSWERS_KEPT
-from lowatch.core.observed import Unknown
 from lowatch.kernel.request_cache import Asked
 from lowatch.kernel.request_socket import NetlinkError, RequestSocket, batches, unknown
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lowatch.core.arp import ArpSettings
-from lowatch.core.observed import Unknown
+from lowatch.core.known import Unknown
 from lowatch.kernel.sysctl import PROC, ConfAll
 from tests.support.netns import Netns
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lowatch.core.vitals import Vital
+from lowatch.core.liveness import Vital
 from lowatch.report.status import LastReload, Status
 
 from .audit_worlds import MONOTONIC, NOW, bad_night, clear

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lowatch.core.addresses import parse_address, parse_port
-from lowatch.core.elapsed import rfc3339
 from lowatch.core.findings import Kind, Subject
+from lowatch.core.words import rfc3339
 from lowatch.report.phrases import count, duration, listed, place
 
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from lowatch.core.answers import Status as AnswerStatus
 from lowatch.core.lifecycle import State
+from lowatch.core.liveness import Vital
 from lowatch.core.snapshot import Problem
-from lowatch.core.vitals import Vital
 from lowatch.report.status import LISTED, LastReload, Status, document, render_json
 from lowatch.report.text.status import FIRING_SHOWN, render
 

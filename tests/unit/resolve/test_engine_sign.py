@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lowatch.config.settings import DnsSettings, Nameserver
-from lowatch.core.vitals import Vital, Vitals
+from lowatch.core.liveness import Vital, Vitals
 from lowatch.resolve.engine import Engine
 from lowatch.resolve.lookup import Lookup, Lookups
 from tests.support.dns_server import Query, ScriptedServer, respond, soa

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lowatch.core.vitals import Sign
+from lowatch.core.liveness import Sign
 from lowatch.service.notify import Notifier
 from lowatch.wiring.supervision import Supervision
 from tests.support.aio import run_async

@@ -7,8 +7,8 @@ import pytest
 from lowatch.core.addresses import parse_address, parse_port, parse_prefix
 from lowatch.core.answers import Answer, OtherView, RRset, Service, Status, View
 from lowatch.core.findings import Kind
+from lowatch.core.known import Unknown
 from lowatch.core.listeners import Connect, Listener
-from lowatch.core.observed import Unknown
 from lowatch.core.snapshot import Problem
 from lowatch.core.verdicts import Verdict
 from lowatch.report.text.explanation import AddressEvidence, Explanation, RouteAnswer, render

@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from lowatch.core.rules.remedies import command
+from lowatch.core.addresses import Address, Port, destination, family_name, is_v4
+from lowatch.core.findings import Action, Change, Finding
+from lowatch.core.held import Held
+from lowatch.core.judgement import Judgement
+from lowatch.core.known import Unknown
+from lowatch.core.limits import FIXES_WEIGHED
+from lowatch.core.policy import Policy
+from lowatch.core.snapshot import Snapshot
 
-from .addresses import Address, Port, destination, family_name, is_v4
-from .findings import Action, Change, Finding
+from .commands import command
 from .ground import Ground
-from .held import Held
-from .judgement import Judgement
-from .limits import FIXES_WEIGHED
-from .observed import Unknown
-from .policy import Policy
-from .snapshot import Snapshot
 from .surroundings import Surroundings
 from .uses import Use, Uses, uses
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lowatch.core.elapsed import elapsed
+from lowatch.core.words import elapsed
 
 
 @pytest.mark.parametrize(

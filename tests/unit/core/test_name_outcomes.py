@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lowatch.core.answers import Answer, RRset, Status, View
-from lowatch.core.names import name_report
+from lowatch.core.name_outcomes import name_report
 from tests.unit.core.worlds import VIP, VIP6, rrset
 
 WWW = "www.example.com"

@@ -6,15 +6,15 @@ from bisect import bisect_left
 from collections.abc import Callable, Container, Iterable, Iterator
 from typing import NamedTuple
 
-from .addresses import Address, Prefix, destination, format_address
-from .answers import View
-from .judgement import Judgement
-from .listeners import Connect
-from .observed import Known
-from .policy import Policy
-from .snapshot import DomainView, PortView, Snapshot
-from .verdicts import JudgedEndpoint, Verdict
-from .views import IN_WORDS
+from lowatch.core.addresses import Address, Prefix, destination, format_address
+from lowatch.core.answers import View
+from lowatch.core.judgement import Judgement
+from lowatch.core.known import Known
+from lowatch.core.listeners import Connect
+from lowatch.core.policy import Policy
+from lowatch.core.snapshot import DomainView, PortView, Snapshot
+from lowatch.core.verdicts import JudgedEndpoint, Verdict
+from lowatch.core.views import IN_WORDS
 
 _BOUND = "has a socket bound to it"
 

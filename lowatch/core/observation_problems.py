@@ -6,11 +6,11 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import NamedTuple, TypeVar
 
 from .answers import OtherView, Status, View
-from .elapsed import elapsed
 from .judgement import Judgement
-from .observed import Unknown
+from .known import Unknown
 from .snapshot import Problem, Snapshot
 from .views import is_unheard, unsure
+from .words import elapsed
 
 _NAMED = 3
 """So many names of a line are told, and the others counted."""

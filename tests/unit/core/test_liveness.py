@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lowatch.app import daemon
-from lowatch.core.vitals import MAX_STEP, Sign, Vital, Vitals
+from lowatch.core.liveness import MAX_STEP, Sign, Vital, Vitals
 from lowatch.kernel import event_socket as events
 from lowatch.resolve import engine
 

@@ -9,16 +9,16 @@ import pytest
 from lowatch.core.addresses import Prefix, parse_address, parse_port, parse_prefix
 from lowatch.core.answers import OtherView, View
 from lowatch.core.findings import Action, Change, Finding, Kind, Subject
-from lowatch.core.fixes import with_fixes
+from lowatch.core.fixes.commands import command
+from lowatch.core.fixes.offer import with_fixes
+from lowatch.core.fixes.surroundings import Route, Surroundings
 from lowatch.core.held import Held, Link
 from lowatch.core.judgement import Judgement, judge
+from lowatch.core.known import Known, Unknown
 from lowatch.core.limits import FIXES_WEIGHED
 from lowatch.core.listeners import Connect, Sockets
-from lowatch.core.observed import Known, Unknown
 from lowatch.core.policy import Acknowledgement, Domain, Policy
-from lowatch.core.rules.remedies import command
 from lowatch.core.snapshot import Aside, DomainView
-from lowatch.core.surroundings import Route, Surroundings
 from tests.unit.core.worlds import (
     BLIND,
     NGINX,

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
-from .addresses import Address, Prefix, host_length, is_v4, network_of
-from .held import Held, Link
+from lowatch.core.addresses import Address, Prefix, host_length, is_v4, network_of
+from lowatch.core.held import Held, Link
+
 from .surroundings import Route, Surroundings
 
 _TABLE_MAIN, _TABLE_LOCAL = 254, 255
