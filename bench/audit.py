@@ -14,8 +14,8 @@ from contextlib import ExitStack, closing
 from typing import Any, NamedTuple
 
 from lowatch.app.auditor import Auditor
-from lowatch.app.given import GivenAnswers
-from lowatch.app.hints import AuditorHints
+from lowatch.app.host_events import AuditorHints
+from lowatch.app.static_resolver import GivenAnswers
 from lowatch.core.addresses import Port
 from lowatch.core.answers import Answer, RRset, Status
 from lowatch.core.judgement import judge

@@ -26,11 +26,11 @@ from lowatch.core.snapshot import DomainView, Problem, Snapshot
 from lowatch.core.views import unsure
 
 from .absent import AbsentInterfaces
-from .collect import Holders, ask_arp, ask_black_holes, ask_prefixes, place
-from .domains import Domains
-from .looks import Look
+from .domain_view import Holders, ask_arp, ask_black_holes, ask_prefixes, place
+from .fix_weighing import FixesWeighed
+from .local_domains import Domains
+from .look import Look
 from .ports import Clock, Host, Prober, Resolver
-from .surroundings import FixesWeighed
 
 _FRESH = 0.2
 """Seconds for which what a connect met is what it would meet now."""

@@ -27,11 +27,11 @@ from lowatch.core.verdicts import OrphanKey
 from lowatch.files.threads import NoThreadError, in_thread, start_thread
 
 from .auditor import Auditor
-from .orphans import OrphanValues
-from .pace import AuditPace, PollPace
+from .fair_queue import Turns, fewest_first
+from .finding_tracker import as_told
+from .orphan_series import OrphanValues
+from .pacing import AuditPace, PollPace
 from .ports import AlertSink, Clock, Host, Resolver, StateStore
-from .told import as_told
-from .turns import Turns, fewest_first
 
 T = TypeVar("T")
 

@@ -23,8 +23,8 @@ from lowatch.report.text.explanation import AddressEvidence, Explanation, RouteA
 
 from .auditor import Auditor
 from .check import Compare, check
-from .given import GivenAnswers
 from .ports import Clock, Host, Resolver
+from .static_resolver import GivenAnswers
 
 _BY_ITSELF = ""
 """The name under which an address is audited that was asked about by itself."""

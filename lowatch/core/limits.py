@@ -1,7 +1,7 @@
 """Every bound of what others can make grow, in one table: what it counts, how many, what lies beyond, why.
 
 Whoever meets a bound calls its `reached()`. That counts, for `lowatch_limit_reached_total{limit}`, and the
-daemon logs a line for it (wiring/limits_log.py). Below a bound the cost is linear. docs/limits.md is this
+daemon logs a line for it (app/limits_log.py). Below a bound the cost is linear. docs/limits.md is this
 table; a test compares them. How much is shown to a person (rows of a page, examples in a line) is no limit:
 the rest is counted where it is shown.
 """

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from lowatch.config.settings import Config
 
-from .once import check, explain
-from .parts import StartError, SystemClock, build_auditor, build_resolver, collect_rarely, opened_host
+from .build import StartError, SystemClock, build_auditor, build_resolver, collect_rarely, opened_host
+from .check import check, explain
 
 __all__ = [
     "StartError",
@@ -24,6 +24,6 @@ __all__ = [
 
 def run(config: Config, load: Callable[[], Config]) -> int:
     """The daemon: see service.run."""
-    from . import service  # noqa: PLC0415  # a third of the imports, which `check` does without
+    from . import run as service  # noqa: PLC0415  # a third of the imports, which `check` does without
 
     return service.run(config, load)

@@ -8,7 +8,7 @@ from contextlib import closing
 from typing import NamedTuple
 
 from lowatch.app.auditor import Auditor
-from lowatch.app.given import GivenAnswers
+from lowatch.app.static_resolver import GivenAnswers
 from lowatch.core.addresses import Port, format_address, parse_address
 from lowatch.core.answers import Answer, RRset, Status
 from lowatch.core.lifecycle import Now

@@ -12,7 +12,7 @@ from contextlib import closing
 from typing import NamedTuple
 
 from lowatch.app.auditor import Auditor
-from lowatch.app.given import GivenAnswers
+from lowatch.app.static_resolver import GivenAnswers
 from lowatch.core.addresses import Port, parse_address
 from lowatch.core.findings import Finding, Kind
 from lowatch.core.lifecycle import Now

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from lowatch import wiring
 from lowatch.app.check import check
 from lowatch.app.daemon import Daemon
-from lowatch.app.hints import AuditorHints
+from lowatch.app.host_events import AuditorHints
 from lowatch.config.settings import Config
 from lowatch.core.audit import Audit
 from lowatch.core.findings import Kind

@@ -14,7 +14,7 @@ from ipaddress import ip_interface
 from typing import Any, TypeVar
 
 from lowatch.app.auditor import Auditor
-from lowatch.app.given import GivenAnswers
+from lowatch.app.static_resolver import GivenAnswers
 from lowatch.core.addresses import (
     Address,
     Port,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lowatch.app.orphans import OrphanValues
+from lowatch.app.orphan_series import OrphanValues
 from lowatch.core.addresses import Address, format_address, parse_address
 from lowatch.core.audit import Audit, summarise
 from lowatch.core.findings import Kind

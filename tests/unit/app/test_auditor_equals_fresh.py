@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lowatch.app import domains as domains_module
-from lowatch.app.orphans import OrphanValues
+from lowatch.app import local_domains as domains_module
+from lowatch.app.orphan_series import OrphanValues
 from lowatch.core.judgement import Judgement
 from lowatch.core.policy import Policy
 from lowatch.core.snapshot import DomainView, Snapshot

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from lowatch.app.auditor import Auditor
 from lowatch.app.check import check
-from lowatch.app.given import GivenAnswers
+from lowatch.app.static_resolver import GivenAnswers
 from lowatch.core.addresses import parse_address
 from lowatch.core.answers import Status
 from lowatch.core.audit import Audit

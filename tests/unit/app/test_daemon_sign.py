@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from lowatch.app import domains
+from lowatch.app import local_domains as domains
 from lowatch.core.addresses import Address
 from lowatch.core.listeners import Connect, Endpoint
 from lowatch.core.liveness import Vital, Vitals

@@ -7,8 +7,8 @@ from collections.abc import Collection
 
 from lowatch.app.auditor import Auditor
 from lowatch.app.explain import Bench, explain
-from lowatch.app.given import GivenAnswers
 from lowatch.app.ports import Resolver
+from lowatch.app.static_resolver import GivenAnswers
 from lowatch.config.targets import parse_explain_target
 from lowatch.core.addresses import parse_address, parse_port
 from lowatch.core.answers import Answer, View

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import pytest
 
-from lowatch.app.given import GivenAnswers
+from lowatch.app.static_resolver import GivenAnswers
 from lowatch.core.addresses import Address, Prefix, host_length, parse_address
 from lowatch.core.answers import Answer
 from lowatch.core.policy import DomainSpec, DomainTable, Policy

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from lowatch.app.told import as_told
+from lowatch.app.finding_tracker import as_told
 from lowatch.core.findings import Finding
 from lowatch.core.judgement import Judgement
 from lowatch.core.lifecycle import (

@@ -1,4 +1,4 @@
-"""lowatch.app.turns: whoever has one waits for one of each other, not for all of theirs."""
+"""lowatch.app.fair_queue: whoever has one waits for one of each other, not for all of theirs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lowatch.app.turns import Turns, fewest_first
+from lowatch.app.fair_queue import Turns, fewest_first
 
 ITEMS = st.lists(st.tuples(st.sampled_from([None, "a", "b", "c"]), st.integers()))
 Item = tuple[str | None, int]

@@ -15,7 +15,7 @@ from lowatch.config.settings import Config
 from lowatch.core.policy import DomainTable
 from lowatch.files.threads import NoThreadError, in_thread
 
-from .settling import SETTLED_AFTER, Settling
+from .settling_files import SETTLED_AFTER, Settling
 
 READ_WITHIN = 4.0
 """Seconds after which the files that have settled no longer wait for those that have not."""

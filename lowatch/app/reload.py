@@ -15,8 +15,8 @@ from lowatch.report.phrases import count
 from lowatch.report.status import LastReload
 from lowatch.service.http.routes import ReloadOutcome
 
-from .names import lost_files
-from .pending import Pending
+from .names_follower import lost_files
+from .pending_restart import Pending
 
 _log = logging.getLogger("lowatch")
 

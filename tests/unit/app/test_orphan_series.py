@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lowatch.app.orphans import OrphanValues
+from lowatch.app.orphan_series import OrphanValues
 from lowatch.core.addresses import Address, Port, format_address
 from lowatch.core.findings import Kind, Subject
 from lowatch.core.judgement import judge

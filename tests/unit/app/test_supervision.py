@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from lowatch.app.supervision import Supervision
 from lowatch.core.liveness import Sign
 from lowatch.service.notify import Notifier
-from lowatch.wiring.supervision import Supervision
 from tests.support.aio import run_async
 from tests.unit.resolve.virtual_time import run_virtually
 

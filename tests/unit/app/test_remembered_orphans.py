@@ -1,8 +1,8 @@
-"""lowatch.app.recalled: what is known of names in an outage is where they led."""
+"""lowatch.app.remembered_orphans: what is known of names in an outage is where they led."""
 
 from __future__ import annotations
 
-from lowatch.app.recalled import Recalled
+from lowatch.app.remembered_orphans import Recalled
 from lowatch.core.addresses import parse_address, parse_port
 from lowatch.core.answers import Answer, Status
 from lowatch.core.findings import Kind, Subject

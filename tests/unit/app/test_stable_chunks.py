@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lowatch.app.slices import Slices
+from lowatch.app.stable_chunks import Slices
 
 
 def slices(size: int, *names: str) -> Slices[str]:

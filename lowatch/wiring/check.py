@@ -16,7 +16,7 @@ from lowatch.core.audit import Audit
 from lowatch.report.text.explanation import Explanation
 from lowatch.resolve.views.resolver import Views
 
-from .parts import SystemClock, build_auditor, build_resolver, collect_rarely, opened_host, with_problems
+from .build import SystemClock, build_auditor, build_resolver, collect_rarely, opened_host, with_problems
 
 _PATIENCE = 5.0
 """Seconds that getaddrinfo may take in all. What has not come by then is unknown, and said to be."""

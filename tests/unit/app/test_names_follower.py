@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from lowatch.app import names_follower as module
+from lowatch.app.names_follower import NamesFollower
 from lowatch.config.load import load
 from lowatch.config.settings import Config
 from lowatch.files.threads import thread_problem
-from lowatch.wiring import names as module
-from lowatch.wiring.names import NamesFollower
 from tests.support.aio import run_async
 
 
@@ -55,8 +55,8 @@ class Names:
 def names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Names:
     for name, seconds in (("READ_WITHIN", 0.4), ("SETTLED_AFTER", 0.1), ("_THREAD_AFTER", 0.1)):
         monkeypatch.setattr(module, name, seconds)
-    monkeypatch.setattr("lowatch.wiring.settling.SETTLED_AFTER", 0.1)
-    monkeypatch.setattr("lowatch.wiring.settling.TAKEN_AFTER", 2.0)
+    monkeypatch.setattr("lowatch.app.settling_files.SETTLED_AFTER", 0.1)
+    monkeypatch.setattr("lowatch.app.settling_files.TAKEN_AFTER", 2.0)
     return Names(tmp_path)
 
 
@@ -95,7 +95,7 @@ def test_a_name_does_not_go_while_its_file_is_written(
     names: Names, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A writer truncates it first, and takes its time."""
-    monkeypatch.setattr("lowatch.wiring.settling.TAKEN_AFTER", 1e9)
+    monkeypatch.setattr("lowatch.app.settling_files.TAKEN_AFTER", 1e9)
 
     async def scenario() -> None:
         names.write("a.txt", "a.example\n")

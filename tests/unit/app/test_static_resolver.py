@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lowatch.app.given import GivenAnswers
+from lowatch.app.static_resolver import GivenAnswers
 from lowatch.core.addresses import EVERYWHERE, parse_address, parse_port, parse_prefix
 from lowatch.core.answers import NOT_ASKED, Status, View
 from tests.support.aio import run_async

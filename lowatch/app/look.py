@@ -12,8 +12,8 @@ from lowatch.core.known import Unknown
 from lowatch.core.listeners import Endpoint
 from lowatch.core.policy import Policy
 
-from .collect import Holders, Place
-from .probes import Served
+from .domain_view import Holders, Place
+from .probe_cache import Served
 
 
 class Look(NamedTuple):

@@ -10,13 +10,13 @@ from dataclasses import replace
 from threading import Event
 
 from lowatch import __version__
+from lowatch.app.pending_restart import Pending, pending
+from lowatch.app.reload import Reload
 from lowatch.config.errors import ConfigError, ConfigErrors
 from lowatch.config.load import load
 from lowatch.config.settings import Config, Listen
 from lowatch.report.metrics.instruments import Build, Instruments
 from lowatch.service.http.routes import ReloadOutcome
-from lowatch.wiring.pending import Pending, pending
-from lowatch.wiring.reload import Reload
 from lowatch.wiring.versions import build
 from tests.support.aio import run_async
 

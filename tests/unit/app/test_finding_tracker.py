@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lowatch.app.told import as_told
+from lowatch.app.finding_tracker import as_told
 from lowatch.core.findings import Finding, Kind, Subject
 from lowatch.core.lifecycle import State, Tracked
 

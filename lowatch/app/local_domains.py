@@ -22,12 +22,12 @@ from lowatch.core.snapshot import DomainView, LocalAnswer, PortView
 from lowatch.core.verdicts import JudgedEndpoint, Verdict
 from lowatch.core.views import all_given
 
-from .collect import Place, build_view, expected_endpoints, place
-from .looks import Look, Seen, here
+from .domain_view import Place, build_view, expected_endpoints, place
+from .look import Look, Seen, here
 from .ports import Clock, Host, Prober, Resolver
-from .probes import Probe, Probes, Served
-from .recalled import Recalled
-from .slices import Slice, Slices
+from .probe_cache import Probe, Probes, Served
+from .remembered_orphans import Recalled
+from .stable_chunks import Slice, Slices
 from .unhealthy import Unhealthy
 
 _SLICE = 256

@@ -2,8 +2,8 @@ import logging
 
 import pytest
 
+from lowatch.app.limits_log import TOLD_EVERY, LimitsLog
 from lowatch.core.limits import Limit
-from lowatch.wiring.limits_log import TOLD_EVERY, LimitsLog
 
 
 def limit(name: str = "carts", *, lossless: bool = False) -> Limit:

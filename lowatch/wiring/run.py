@@ -19,7 +19,11 @@ from typing import NamedTuple
 from lowatch import __version__
 from lowatch.app.auditor import Auditor
 from lowatch.app.daemon import Daemon
-from lowatch.app.hints import AuditorHints
+from lowatch.app.host_events import AuditorHints
+from lowatch.app.names_follower import NamesFollower, watched_paths
+from lowatch.app.pending_restart import Pending, pending
+from lowatch.app.reload import Reload, describe_config, warn_of_problems
+from lowatch.app.supervision import Supervision
 from lowatch.config.settings import Config
 from lowatch.core.audit import Audit
 from lowatch.core.listeners import Endpoint
@@ -53,9 +57,7 @@ from lowatch.service.notify import Notifier, watchdog_interval
 from lowatch.service.process import Process
 from lowatch.service.state_file import StateFile
 
-from .descriptors import ALL, shares
-from .names import NamesFollower, watched_paths
-from .parts import (
+from .build import (
     StartError,
     SystemClock,
     build_auditor,
@@ -65,9 +67,7 @@ from .parts import (
     opened_host,
     with_problems,
 )
-from .pending import Pending, pending
-from .reload import Reload, describe_config, warn_of_problems
-from .supervision import Supervision
+from .descriptors import ALL, shares
 from .versions import build
 
 _TURN = 0.0005

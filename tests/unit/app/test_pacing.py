@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lowatch.app.pace import AuditPace, PollPace
+from lowatch.app.pacing import AuditPace, PollPace
 
 NEVER = float("-inf")
 
