@@ -26,8 +26,16 @@ from lowatch.core.snapshot import DomainView, Problem, Snapshot
 from lowatch.core.views import unsure
 
 from .absent import AbsentInterfaces
-from .domain_view import Holders, ask_arp, ask_black_holes, ask_prefixes, place
+from .domain_view import (
+    place,
+)
 from .fix_weighing import FixesWeighed
+from .host_facts import (
+    Holders,
+    ask_arp,
+    ask_black_holes,
+    ask_prefixes,
+)
 from .local_domains import Domains
 from .look import Look
 from .ports import Clock, Host, Prober, Resolver

@@ -6,31 +6,24 @@ decides; what could not be observed is an Unknown in its place.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Set
 
 from lowatch.core.addresses import (
-    V6_LENGTH,
     Address,
     Port,
-    Prefix,
-    destination,
-    host_length,
     is_link_local,
-    is_loopback,
-    is_v4,
-    local_size,
-    network_of,
-    prefixes_inside,
 )
 from lowatch.core.answers import Answer
-from lowatch.core.arp import NOBODY, Arp
-from lowatch.core.held import BlackHole, Delivery, Held, LocalPrefix, LocalRoute
-from lowatch.core.known import Known, Unknown
+from lowatch.core.held import Delivery
+from lowatch.core.known import Unknown
 from lowatch.core.listeners import Connect, Endpoint, Listener
 from lowatch.core.policy import Domain
 from lowatch.core.snapshot import Aside, DomainView, LocalAnswer, PortView
 from lowatch.core.views import addresses_of
 
+from .host_facts import (
+    Holders,
+)
 from .ports import Host
 
 _DNS_PORT = 53
@@ -38,34 +31,6 @@ _DNS_PORT = 53
 Place = str | Unknown | None
 """Where an address is delivered: a watched interface, nowhere that counts, or not known."""
 Probes = Mapping[Endpoint, Connect | Unknown]
-
-
-class Holders:
-    """Who holds what, by address: made once for each state of the host's tables."""
-
-    def __init__(self, held: Known[tuple[Held, ...]] | Unknown) -> None:
-        self.held = held
-        self._exact: dict[Address, Held] = {}
-        self._wide: list[Held] = []
-        for one in held.value if isinstance(held, Known) else ():
-            if one.by == "address" or one.prefix.is_host:
-                known = self._exact.setdefault(one.address, one)
-                if known is not one and _precedence(one) < _precedence(known):
-                    self._exact[one.address] = one
-            if not one.prefix.is_host:
-                self._wide.append(one)
-
-    def exact(self, address: Address) -> Held | None:
-        return self._exact.get(destination(address))
-
-    def covering(self, address: Address) -> tuple[Held, ...]:
-        target = destination(address)
-        return tuple(one for one in self._wide if one.prefix.covers(target))
-
-
-def _precedence(held: Held) -> tuple[str, str, int]:
-    """Of several that hold an address always the same one, in whatever order they came: it names series."""
-    return held.by, held.interface, -held.prefixlen
 
 
 def place(host: Host, holders: Holders, address: Address, delivery: Delivery | Unknown) -> Place:
@@ -159,105 +124,3 @@ def is_own_name(domain: str, hostname: str) -> bool:
     """Whether a domain is this host's node name, which may be its first label alone."""
     own = hostname.lower()
     return own == (domain if "." in own else domain.partition(".")[0])
-
-
-def ask_prefixes(host: Host, holders: Holders) -> Known[tuple[LocalPrefix, ...]] | Unknown:
-    """The wide local routes that are in force, as the kernel confirms with an address inside each."""
-    if isinstance(holders.held, Unknown):
-        return holders.held
-    causes = {
-        (held.prefix, held.interface): held
-        for held in reversed(holders.held.value)
-        if held.by == "address"
-        and held.prefixlen < host_length(held.address)
-        and "noprefixroute" not in held.flags
-    }
-    found, sizes = list[LocalPrefix](), _Sizes(host)
-    for route in host.wide_routes():
-        prefix = route.prefix
-        inside = _samples(prefix.address, prefix.length, without=holders)
-        deliveries = host.deliveries(inside)
-        matching = [d for d in deliveries if isinstance(d, Delivery) and d.length == prefix.length]
-        if any(d.local and host.interface(d.ifindex) == route.interface for d in matching):
-            cause = causes.get((prefix, route.interface))
-            found.append(LocalPrefix(prefix, route.interface, route.table, cause, sizes.of(route)))
-        elif not matching and any(isinstance(d, Unknown) for d in deliveries):
-            return next(d for d in deliveries if isinstance(d, Unknown))
-    return Known(tuple(found))
-
-
-class _Sizes:
-    """How many addresses of a local route are local: other routes of its table may lead some away."""
-
-    def __init__(self, host: Host) -> None:
-        self._host = host
-        self._away: dict[tuple[int, bool], Sequence[Prefix] | Unknown] = {}
-        self._local: Sequence[Prefix] | None = None
-
-    def of(self, route: LocalRoute) -> int | None:
-        """None where that could not be asked, or policy rules come first: they may lead any part away."""
-        if self._host.courses_differ:
-            return None
-        prefix, key = route.prefix, (route.table, is_v4(route.prefix.address))
-        if key not in self._away:
-            away = self._host.led_away(key[0], v4=key[1])
-            self._away[key] = away if isinstance(away, Unknown) else sorted(away.value)
-        known = self._away[key]
-        if isinstance(known, Unknown):
-            return None
-        led_away = prefixes_inside(prefix, known)
-        if not led_away:
-            return prefix.size
-        if self._local is None:
-            local = self._host.local_prefixes()
-            if local is None:
-                return None
-            self._local = sorted(local)
-        return local_size(prefix, prefixes_inside(prefix, self._local), led_away)
-
-
-def ask_black_holes(host: Host, holders: Holders) -> Known[tuple[BlackHole, ...]] | Unknown:
-    """IPv6 prefixes whose neighbours the kernel would route, unicast, into a device that has none."""
-    if isinstance(holders.held, Unknown):
-        return holders.held
-    found: list[BlackHole] = []
-    asked: set[tuple[str, Prefix]] = set()
-    for held in holders.held.value:
-        wide = held.by == "address" and len(held.address) == V6_LENGTH and held.prefixlen < 128
-        if not wide or is_link_local(held.address) or (held.interface, held.prefix) in asked:
-            continue
-        asked.add((held.interface, held.prefix))
-        inside = _samples(held.prefix.address, held.prefixlen, without=holders)
-        for delivery in host.deliveries(inside):
-            if isinstance(delivery, Unknown):
-                return delivery
-            same = delivery.length == held.prefixlen and (
-                host.interface(delivery.ifindex) == held.interface
-            )
-            if same and not delivery.local and host.swallows(delivery.ifindex):
-                found.append(BlackHole(held.prefix, held.interface, held))
-                break
-    return Known(tuple({hole.prefix: hole for hole in reversed(found)}.values()))
-
-
-def ask_arp(host: Host, holders: Holders) -> Known[Arp] | Unknown:
-    """How the NICs do ARP, where there is an IPv4 address that it could be about."""
-    if isinstance(holders.held, Unknown):
-        return holders.held
-    if any(is_v4(one.address) and not is_loopback(one.address) for one in holders.held.value):
-        return host.arp()
-    return Known(NOBODY)
-
-
-def _samples(network: Address, length: int, without: Holders) -> Sequence[Address]:
-    """A few addresses inside a prefix that nobody holds for itself, spread over it.
-
-    The first and the last are left out: in IPv4 they may be broadcast addresses.
-    """
-    spare = len(network) * 8 - length
-    size = 1 << spare
-    base = int.from_bytes(network_of(network, length), "big")
-    offsets = {1, 2, 3, size // 3, size // 2, size // 2 + 1, size - 3, size - 2}
-    inside = [o for o in sorted(offsets) if 0 < o < size - 1] or list(range(size))
-    addresses = [Address((base + o).to_bytes(len(network), "big")) for o in inside]
-    return [address for address in addresses if without.exact(address) is None]

@@ -10,6 +10,11 @@ from lowatch.config.targets import AddressTarget, DomainTarget, ExplainTarget
 from lowatch.core.addresses import Address, Port, destination, prefix_of
 from lowatch.core.answers import Answer, RRset, Status
 from lowatch.core.audit import Audit
+from lowatch.core.explanation import (
+    AddressEvidence,
+    Explanation,
+    RouteAnswer,
+)
 from lowatch.core.findings import Subject
 from lowatch.core.held import Held
 from lowatch.core.judgement import Judgement
@@ -19,7 +24,6 @@ from lowatch.core.listeners import Connect
 from lowatch.core.policy import Domain, Policy, spec_of
 from lowatch.core.snapshot import DomainView, Snapshot
 from lowatch.core.views import addresses_of
-from lowatch.report.text.explanation import AddressEvidence, Explanation, RouteAnswer
 
 from .auditor import Auditor
 from .check import Compare, check

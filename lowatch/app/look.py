@@ -12,7 +12,12 @@ from lowatch.core.known import Unknown
 from lowatch.core.listeners import Endpoint
 from lowatch.core.policy import Policy
 
-from .domain_view import Holders, Place
+from .domain_view import (
+    Place,
+)
+from .host_facts import (
+    Holders,
+)
 from .probe_cache import Served
 
 

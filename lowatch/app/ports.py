@@ -8,10 +8,16 @@ from typing import Protocol
 from lowatch.core.addresses import Address, Port, Prefix
 from lowatch.core.answers import Answer, OtherView, Status
 from lowatch.core.arp import Arp
+from lowatch.core.clock import (
+    Now,
+)
 from lowatch.core.fixes.surroundings import Surroundings
 from lowatch.core.held import Course, Delivery, Held, Link, LocalRoute
 from lowatch.core.known import Known, Unknown
-from lowatch.core.lifecycle import Now, Remembered, Tracked
+from lowatch.core.lifecycle import (
+    Remembered,
+    Tracked,
+)
 from lowatch.core.listeners import Connect, Endpoint, Listener, Sockets
 
 

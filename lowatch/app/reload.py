@@ -12,8 +12,10 @@ from lowatch.config.settings import Config
 from lowatch.files.threads import NoThreadError, in_thread
 from lowatch.report.metrics.instruments import Instruments
 from lowatch.report.phrases import count
-from lowatch.report.status import LastReload
-from lowatch.service.http.routes import ReloadOutcome
+from lowatch.report.reload import (
+    LastReload,
+    ReloadOutcome,
+)
 
 from .names_follower import lost_files
 from .pending_restart import Pending

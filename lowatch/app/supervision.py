@@ -9,7 +9,6 @@ from contextlib import suppress
 from typing import Protocol
 
 from lowatch.core.liveness import Sign, Vital, Vitals
-from lowatch.service.notify import Notifier
 
 from .limits_log import LimitsLog
 
@@ -30,6 +29,17 @@ class Watched(Protocol):
 
     @property
     def ready(self) -> bool: ...
+
+
+class Notifier(Protocol):
+    """The service manager, told without ever waiting for it."""
+
+    @property
+    def wanted(self) -> bool:
+        """Whether there is one that wants to know anything."""
+
+    def tell(self, **assignments: str) -> None:
+        """sd_notify(3). STATUS=... is one line."""
 
 
 class Supervision:

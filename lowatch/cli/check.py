@@ -7,7 +7,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from lowatch.config.load import load
-from lowatch.config.targets import DomainTarget, parse_target, with_targets
+from lowatch.config.mentions import (
+    with_targets,
+)
+from lowatch.config.targets import (
+    DomainTarget,
+    parse_target,
+)
 from lowatch.core.audit import Audit
 from lowatch.core.findings import Severity
 from lowatch.core.lifecycle import State

@@ -19,7 +19,9 @@ if TYPE_CHECKING:  # 50 ms that `status` and `reload` do without
     from lowatch.config.settings import Config
     from lowatch.config.targets import ExplainTarget
     from lowatch.core.audit import Audit
-    from lowatch.report.text.explanation import Explanation
+    from lowatch.core.explanation import (
+        Explanation,
+    )
 
 _COLUMNS_OF_A_PIPE = 100
 

@@ -12,10 +12,16 @@ from lowatch.core.policy import Acknowledgement, DomainTable, Policy
 
 from .durations import format_duration
 from .errors import ConfigError
+from .mentions import (
+    Mention,
+    merge_mentions,
+)
 from .schema import APPENDING, MATCHERS
 from .settings import Config, DnsSettings, DomainsFrom, WebSettings
 from .table_reader import Place, Table
-from .targets import Mention, merge_mentions, refuse_service_ports
+from .targets import (
+    refuse_service_ports,
+)
 
 
 class _Setting(NamedTuple):

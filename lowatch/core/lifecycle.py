@@ -12,6 +12,9 @@ from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
 from typing import NamedTuple
 
+from .clock import (
+    Now,
+)
 from .findings import Finding
 from .judgement import Judgement
 from .policy import Policy
@@ -22,17 +25,6 @@ class State(StrEnum):
     FIRING = "firing"
     RESOLVED = "resolved"
     ACKNOWLEDGED = "acknowledged"
-
-
-class Now(NamedTuple):
-    """monotonic: seconds, for intervals. wall: seconds since the epoch, for display and dates.
-
-    uptime: seconds since boot, for the ages of addresses; 0 where nobody shows any.
-    """
-
-    monotonic: float
-    wall: float
-    uptime: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

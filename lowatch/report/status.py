@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 from lowatch.core.answers import Status as AnswerStatus
 from lowatch.core.audit import Audit
@@ -25,23 +25,15 @@ from lowatch.report.alert.digest import Digest, digest
 from .json_report import name_row
 from .order import names_in_order
 from .phrases import place
+from .reload import (
+    LastReload,
+)
 
 SCHEMA = 1
 LISTED = 100
 STATES = (State.FIRING, State.PENDING, State.ACKNOWLEDGED)
 
 Members = dict[str, Any]
-
-
-class LastReload(NamedTuple):
-    """at: wall-clock seconds. error: "" where it succeeded, else what was wrong, one error per line.
-
-    monotonic: seconds, as `at`.
-    """
-
-    at: float
-    error: str = ""
-    monotonic: float = 0.0
 
 
 @dataclass(frozen=True)

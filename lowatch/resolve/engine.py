@@ -13,7 +13,9 @@ from typing import Protocol
 from lowatch.config.settings import DnsSettings, Nameserver
 from lowatch.core.addresses import Address, Port, Prefix, PrefixSet
 from lowatch.core.answers import Answer, OtherView, RRset, Status
-from lowatch.core.lifecycle import Now
+from lowatch.core.clock import (
+    Now,
+)
 from lowatch.core.liveness import Sign
 from lowatch.resolve.records.answer_book import Answers
 from lowatch.resolve.records.name_table import Names

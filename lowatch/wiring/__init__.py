@@ -23,7 +23,7 @@ __all__ = [
 
 
 def run(config: Config, load: Callable[[], Config]) -> int:
-    """The daemon: see service.run."""
-    from . import run as service  # noqa: PLC0415  # a third of the imports, which `check` does without
+    """The daemon: see daemon.run."""
+    from . import daemon  # noqa: PLC0415  # a third of the imports, which `check` does without
 
-    return service.run(config, load)
+    return daemon.run(config, load)

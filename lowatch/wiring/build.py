@@ -15,7 +15,9 @@ from lowatch.app.ports import Prober as AppProber
 from lowatch.app.ports import Resolver
 from lowatch.config.settings import Config
 from lowatch.core.audit import Audit
-from lowatch.core.lifecycle import Now
+from lowatch.core.clock import (
+    Now,
+)
 from lowatch.core.policy import Policy
 from lowatch.core.snapshot import Problem
 from lowatch.files.threads import thread_problem

@@ -13,7 +13,9 @@ from lowatch.app.ports import Resolver
 from lowatch.config.settings import Config
 from lowatch.config.targets import ExplainTarget
 from lowatch.core.audit import Audit
-from lowatch.report.text.explanation import Explanation
+from lowatch.core.explanation import (
+    Explanation,
+)
 from lowatch.resolve.views.resolver import Views
 
 from .build import SystemClock, build_auditor, build_resolver, collect_rarely, opened_host, with_problems

@@ -13,7 +13,9 @@ import pytest
 from lowatch.config.settings import DnsSettings, Nameserver
 from lowatch.core.addresses import format_address
 from lowatch.core.answers import Answer, Status
-from lowatch.core.lifecycle import Now
+from lowatch.core.clock import (
+    Now,
+)
 from lowatch.resolve.engine import Engine
 from tests.support.aio import run_async
 from tests.support.dns_server import Knot

@@ -12,7 +12,9 @@ import pytest
 from lowatch.config.settings import DnsSettings, Nameserver
 from lowatch.core.addresses import Port, format_address, parse_address, parse_prefix
 from lowatch.core.answers import Answer, Status
-from lowatch.core.lifecycle import Now
+from lowatch.core.clock import (
+    Now,
+)
 from lowatch.resolve.engine import Engine
 from tests.support.aio import run_async
 from tests.support.dns_server import Knot, Query, ScriptedServer, respond

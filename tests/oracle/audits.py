@@ -11,7 +11,9 @@ from lowatch.app.auditor import Auditor
 from lowatch.app.static_resolver import GivenAnswers
 from lowatch.core.addresses import Port, format_address, parse_address
 from lowatch.core.answers import Answer, RRset, Status
-from lowatch.core.lifecycle import Now
+from lowatch.core.clock import (
+    Now,
+)
 from lowatch.core.policy import Domain, Policy
 from lowatch.core.verdicts import JudgedEndpoint
 from lowatch.kernel.host import Host

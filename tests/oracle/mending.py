@@ -14,8 +14,10 @@ from typing import NamedTuple
 from lowatch.app.auditor import Auditor
 from lowatch.app.static_resolver import GivenAnswers
 from lowatch.core.addresses import Port, parse_address
+from lowatch.core.clock import (
+    Now,
+)
 from lowatch.core.findings import Finding, Kind
-from lowatch.core.lifecycle import Now
 from lowatch.core.policy import Domain, Policy
 from lowatch.kernel.host import Host as Kernel
 from lowatch.kernel.probe import probe

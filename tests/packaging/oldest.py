@@ -25,7 +25,7 @@ WITHOUT = (
     "tests/property/test_oracle.py",
     "tests/unit/kernel",
     "tests/unit/support",
-    "tests/unit/test_bench.py",
+    "tests/repository/test_bench.py",
 )
 """These wait for the kernel, and use no library. What is left is a minute's work for one core."""
 _MODULES = {"dnspython": "dns", "pyyaml": "yaml", "prometheus-client": "prometheus_client"}

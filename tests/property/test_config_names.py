@@ -17,7 +17,15 @@ from lowatch.config.domains_from.file_sd_json import json_mentions
 from lowatch.config.domains_from.file_sd_yaml import yaml_mentions
 from lowatch.config.domains_from.problems import Problems
 from lowatch.config.domains_from.text import line_mentions
-from lowatch.config.targets import Mention, _domain_target, _split, merge_mentions, parse_target
+from lowatch.config.mentions import (
+    Mention,
+    merge_mentions,
+)
+from lowatch.config.targets import (
+    _domain_target,
+    _split,
+    parse_target,
+)
 from lowatch.core.addresses import Port
 from lowatch.core.policy import Domain, DomainTable, is_service_name
 

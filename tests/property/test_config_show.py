@@ -12,9 +12,12 @@ from hypothesis import strategies as st
 
 from lowatch.config.durations import LONGEST, format_duration, parse_duration
 from lowatch.config.load import load
+from lowatch.config.mentions import (
+    Mention,
+    merge_mentions,
+)
 from lowatch.config.settings import Config, DnsSettings, Listen, Nameserver, Transport, WebSettings
 from lowatch.config.show import render
-from lowatch.config.targets import Mention, merge_mentions
 from lowatch.config.values import nameserver
 from lowatch.core.addresses import Address, Port, prefix_of
 from lowatch.core.findings import Kind

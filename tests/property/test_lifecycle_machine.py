@@ -15,9 +15,19 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from lowatch.core.addresses import parse_address, parse_port
+from lowatch.core.clock import (
+    Now,
+)
 from lowatch.core.findings import Finding, Kind, Subject, Undecided
 from lowatch.core.judgement import Judgement
-from lowatch.core.lifecycle import Now, Remembered, State, Tracked, next_due, revive, step
+from lowatch.core.lifecycle import (
+    Remembered,
+    State,
+    Tracked,
+    next_due,
+    revive,
+    step,
+)
 from lowatch.core.policy import Acknowledgement, Policy
 
 WWW = "www.example.com"

@@ -17,9 +17,11 @@ from typing import Self
 
 from lowatch.config.settings import Nameserver, Transport
 from lowatch.core.addresses import format_address
-from lowatch.resolve.time_wheel import RateLimit
 from lowatch.resolve.upstream.channel import Asked, Channel, Environment, Pace
 from lowatch.resolve.upstream.health import Health
+from lowatch.resolve.upstream.rate_limit import (
+    RateLimit,
+)
 from lowatch.resolve.upstream.response_reader import Reader
 from lowatch.resolve.upstream.stream import StreamChannel
 from lowatch.wire.dns import Reply, RRType, encode_question

@@ -15,8 +15,14 @@ from lowatch.app.daemon import Daemon
 from lowatch.app.host_events import AuditorHints
 from lowatch.config.settings import Config
 from lowatch.core.audit import Audit
+from lowatch.core.clock import (
+    Now,
+)
 from lowatch.core.findings import Kind
-from lowatch.core.lifecycle import Now, Remembered, Tracked
+from lowatch.core.lifecycle import (
+    Remembered,
+    Tracked,
+)
 from lowatch.core.policy import ports_of
 from lowatch.kernel.host import Host
 from lowatch.resolve.engine import Engine

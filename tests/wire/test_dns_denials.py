@@ -1,4 +1,4 @@
-"""lowatch.resolve.upstream.response_reader's memory of denials: shared by the names of a zone, and by no others."""
+"""response_reader's memory of denials: shared by the names of a zone, and by no others."""
 
 from __future__ import annotations
 

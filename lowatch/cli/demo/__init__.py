@@ -1,1 +1,1 @@
-"""TODO."""
+"""`lowatch demo`: shows the main job in throwaway namespaces."""

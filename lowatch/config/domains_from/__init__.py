@@ -1,1 +1,1 @@
-"""TODO."""
+"""Names of domains from other files: plain text, and the file_sd of Prometheus."""

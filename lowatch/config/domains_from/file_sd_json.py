@@ -9,7 +9,9 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from lowatch.config.targets import Mention
+from lowatch.config.mentions import (
+    Mention,
+)
 from lowatch.core.limits import NAMES_GROUP_BYTES
 
 from .file_sd import LIST_OF_GROUPS, Groups, parse_file_sd_target

@@ -11,7 +11,9 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
-from lowatch.config.targets import Mention
+from lowatch.config.mentions import (
+    Mention,
+)
 from lowatch.core.limits import YAML_DEPTH, YAML_EVENTS
 
 from .file_sd import LIST_OF_GROUPS, Groups, Line, parse_file_sd_target

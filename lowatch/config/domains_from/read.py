@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from lowatch.config.errors import not_utf_8
+from lowatch.config.mentions import (
+    Mention,
+    merge_mentions,
+)
 from lowatch.config.settings import Config, DomainsFrom
 from lowatch.config.sources import Sources, fingerprint, fixed_part, matching
-from lowatch.config.targets import Mention, merge_mentions
 from lowatch.core.limits import NAMES, NAMES_FILE_BYTES, NAMES_FILES, NAMES_LINES
 from lowatch.files.regular_file import RefusedFileError, open_regular, read_whole, too_large
 

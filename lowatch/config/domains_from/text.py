@@ -12,7 +12,14 @@ from pathlib import Path
 
 from lowatch.config.domain_names import is_plain
 from lowatch.config.errors import not_utf_8
-from lowatch.config.targets import Mention, parse_target, port_of, refuse_service_ports
+from lowatch.config.mentions import (
+    Mention,
+)
+from lowatch.config.targets import (
+    parse_target,
+    port_of,
+    refuse_service_ports,
+)
 from lowatch.core.limits import NAMES_LINE_BYTES
 
 from .problems import Problems

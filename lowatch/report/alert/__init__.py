@@ -1,1 +1,1 @@
-"""TODO."""
+"""Alerts: the journal entry of each, how a storm is summed up, and the history read back."""

@@ -6,8 +6,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from lowatch.core.addresses import format_address
+from lowatch.core.clock import (
+    Now,
+)
 from lowatch.core.findings import Kind, Severity
-from lowatch.core.lifecycle import Now, State, Tracked
+from lowatch.core.lifecycle import (
+    State,
+    Tracked,
+)
 from lowatch.core.printable import printable
 from lowatch.core.words import rfc3339
 from lowatch.report.phrases import duration, place

@@ -20,8 +20,14 @@ from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from lowatch.core.clock import (
+    Now,
+)
 from lowatch.core.findings import Kind, Subject
-from lowatch.core.lifecycle import Now, State, Tracked
+from lowatch.core.lifecycle import (
+    State,
+    Tracked,
+)
 from lowatch.core.limits import JOURNAL_BURST, JOURNAL_BURST_OF_NAME, JOURNAL_FOLDED
 
 from .entry import priority

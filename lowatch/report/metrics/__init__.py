@@ -1,1 +1,1 @@
-"""TODO."""
+"""Reports for Prometheus: families, samples and their exposition."""

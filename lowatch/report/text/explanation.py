@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from collections.abc import Iterator
 
-from lowatch.core.addresses import Address, Port, Prefix, format_address
-from lowatch.core.answers import Answer
+from lowatch.core.addresses import format_address
+from lowatch.core.explanation import (
+    AddressEvidence,
+    Explanation,
+    RouteAnswer,
+)
 from lowatch.core.held import Held
 from lowatch.core.known import Unknown
-from lowatch.core.lifecycle import Tracked
 from lowatch.core.listeners import Connect, Listener
 from lowatch.core.name_outcomes import ABSENT, name_report
 from lowatch.core.printable import printable
@@ -31,74 +32,6 @@ _CONNECTS = {
     Connect.TIMED_OUT: "a connect timed out",
     Connect.PENDING: "a connect has no answer yet",
 }
-
-
-class RouteAnswer(NamedTuple):
-    """What routing says of an address (RTM_GETROUTE with RTM_F_FIB_MATCH).
-
-    local: delivered to this host. prefix: of the matching route, None where there is none.
-    interface: of that route, "" where there is none. watched: whether lowatch watches it.
-    """
-
-    local: bool
-    prefix: Prefix | None
-    interface: str
-    watched: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class AddressEvidence:
-    """One address. held: what holds it, on any watched interface.
-
-    endpoints: a row for each expected port, with the listener and the verdict; their domain is ""
-    where an address was asked about by itself. connects: what the confirming connects met.
-    """
-
-    address: Address
-    route: RouteAnswer | Unknown
-    held: tuple[Held, ...] = ()
-    endpoints: tuple[JudgedEndpoint, ...] = ()
-    connects: Mapping[Port, Connect] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """target: as one would write it. host: node name. at: wall-clock seconds. uptime: since boot.
-
-    monotonic: seconds, for the age of what is stale.
-    answer: in every view; None where an address was asked about.
-    names: the known domains that lead to the address that was asked about, in some view.
-    findings: those about this target. problems: each failure to observe on the way.
-    """
-
-    target: str
-    host: str
-    at: float
-    uptime: float
-    monotonic: float = 0.0
-    answer: Answer | None = None
-    addresses: tuple[AddressEvidence, ...] = ()
-    names: tuple[str, ...] = ()
-    findings: tuple[Tracked, ...] = ()
-    problems: tuple[Problem, ...] = ()
-
-    @property
-    def complete(self) -> bool:
-        """Whether nothing on the way was unknown."""
-        return not (
-            self.problems
-            or (self.answer is not None and not _is_known(self.answer))
-            or any(isinstance(evidence.route, Unknown) for evidence in self.addresses)
-            or any(
-                endpoint.verdict is Verdict.UNKNOWN
-                for evidence in self.addresses
-                for endpoint in evidence.endpoints
-            )
-        )
-
-
-def _is_known(answer: Answer) -> bool:
-    return answer.unknown is None and all(other.addresses is not None for other in answer.others)
 
 
 def render(explanation: Explanation, *, colour: bool, width: int) -> str:

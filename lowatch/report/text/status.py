@@ -16,7 +16,13 @@ from lowatch.core.liveness import Vital
 from lowatch.core.printable import printable
 from lowatch.core.words import rfc3339
 from lowatch.report.phrases import count, duration, listed
-from lowatch.report.status import STATES, LastReload, Status
+from lowatch.report.reload import (
+    LastReload,
+)
+from lowatch.report.status import (
+    STATES,
+    Status,
+)
 
 from .findings import SEVERITY_STYLES
 from .names import doubts, name_lines

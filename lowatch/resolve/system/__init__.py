@@ -1,1 +1,1 @@
-"""TODO."""
+"""What this host says about name resolution: resolv.conf, hosts, nsswitch.conf, getaddrinfo."""

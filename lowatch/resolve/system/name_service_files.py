@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import stat
 import time
@@ -12,42 +11,23 @@ from typing import BinaryIO, NamedTuple
 
 from lowatch.config.settings import Nameserver
 from lowatch.core.limits import HOSTS_FILE_BYTES, RESOLVER_FILE_BYTES
+from lowatch.files.fingerprint import (
+    _ABSENT,
+    UNREAD,
+    Fingerprint,
+    fingerprint,
+    fingerprint_read,
+)
 from lowatch.files.regular_file import open_regular, read_whole, size, too_large
 
 from .hosts_file import HOST_CONF, HOSTS, Hosts, parse_hosts, parse_multi
 from .nsswitch import NSSWITCH_CONF, NameServiceSwitch, parse_nsswitch
 from .resolv_conf import RESOLV_CONF, parse_resolv_conf, suppresses_aaaa
 
-Fingerprint = tuple[int, ...]
-
-_ABSENT: Fingerprint = (0,)
-UNREAD: Fingerprint = ()
-"""Equals no fingerprint: look again whatever happens."""
-_SETTLED = 50_000_000
-"""Nanoseconds after which a file's next change has another time: the kernel's clock for them ticks."""
-
 HOSTS_READ_AT_ONCE = 64 * 1024
 """Octets of /etc/hosts that are read in a millisecond or so."""
 _BREATH = 0.0001
 """Seconds for which a reading thread lets go of the interpreter, after each so many octets."""
-
-
-def fingerprint(path: Path) -> Fingerprint:
-    """Differs when the file does, behind symbolic links too. One value for all that cannot be looked at."""
-    try:
-        return _fingerprint(path.stat())
-    except OSError:
-        return _ABSENT
-
-
-def fingerprint_read(file: BinaryIO) -> Fingerprint:
-    """Of what is about to be read. Of a file written just now: none, for the next write might not show."""
-    status = os.fstat(file.fileno())
-    return _fingerprint(status) if abs(time.time_ns() - status.st_mtime_ns) > _SETTLED else UNREAD
-
-
-def _fingerprint(status: os.stat_result) -> Fingerprint:
-    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 class NamePaths(NamedTuple):

@@ -7,9 +7,13 @@ from pathlib import Path
 
 from lowatch.config.settings import DnsSettings
 from lowatch.core.limits import RESOLVER_FILE_BYTES
+from lowatch.files.fingerprint import (
+    UNREAD,
+    fingerprint,
+    fingerprint_read,
+)
 from lowatch.files.regular_file import open_regular, read_whole
 
-from .name_service_files import UNREAD, fingerprint, fingerprint_read
 from .resolv_conf import RESOLV_CONF, Nameservers, parse_resolv_conf
 
 

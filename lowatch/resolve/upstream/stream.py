@@ -14,7 +14,6 @@ from collections.abc import Iterable, Sequence
 from itertools import takewhile
 
 from lowatch.config.settings import Nameserver, Transport
-from lowatch.resolve.time_wheel import RateLimit
 from lowatch.wire.dns import (
     HEADER_LENGTH,
     Reply,
@@ -28,6 +27,9 @@ from lowatch.wire.dns import (
 from .channel import Asked, Environment, Pace
 from .health import Health
 from .pipelining import Pipelining, Verdict, judge_loss
+from .rate_limit import (
+    RateLimit,
+)
 from .stream_connection import StreamConnection
 from .tls import TlsClient
 

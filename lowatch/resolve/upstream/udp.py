@@ -18,7 +18,6 @@ from itertools import takewhile
 
 from lowatch.config.settings import Nameserver
 from lowatch.core.limits import DNS_IN_FLIGHT
-from lowatch.resolve.time_wheel import RateLimit
 from lowatch.wire.dns import (
     HEADER_LENGTH,
     QUERY_END,
@@ -32,6 +31,9 @@ from lowatch.wire.dns import (
 from .channel import Asked, Channel, Environment, Pace
 from .dns0x20 import FOLDS_FOR, Echo, after_reply, mix_case
 from .health import Health
+from .rate_limit import (
+    RateLimit,
+)
 from .response_reader import READING
 from .stream import StreamChannel
 from .udp_sockets import UdpSockets, is_on_this_host

@@ -11,7 +11,9 @@ from typing import Protocol
 from lowatch.config.settings import Nameserver
 from lowatch.core.addresses import EVERYWHERE, Address, Port, Prefix, PrefixSet, destination
 from lowatch.core.answers import Answer, OtherView, Status
-from lowatch.core.lifecycle import Now
+from lowatch.core.clock import (
+    Now,
+)
 from lowatch.core.limits import GETADDRINFO_CHECKED
 from lowatch.core.policy import is_service_name
 from lowatch.files.threads import NoThreadError, in_thread

@@ -1,1 +1,1 @@
-"""TODO."""
+"""The web server and the control socket: connections, requests and routes."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import NamedTuple
 from urllib.parse import parse_qs
 
 from lowatch.core.audit import Audit
 from lowatch.report import json_report, page, status
 from lowatch.report.metrics.exposition import Format
+from lowatch.report.reload import (
+    ReloadOutcome,
+)
 from lowatch.report.text import status as status_text
 
 from .content import Content, rendered
@@ -20,16 +22,6 @@ from .message import Handler, Request, Response, Routes, text
 NOT_READY = "Not ready: the first full audit is not done"
 STATUS_PATH = "/-/status"
 _WIDTHS = frozenset(map(str, range(20, 1001)))
-
-
-class ReloadOutcome(NamedTuple):
-    """error: "", or what is wrong with the configuration, one error per line.
-
-    pending: a line for each key that takes a restart.
-    """
-
-    error: str = ""
-    pending: tuple[str, ...] = ()
 
 
 Reload = Callable[[], Awaitable[ReloadOutcome]]

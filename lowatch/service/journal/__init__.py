@@ -1,1 +1,1 @@
-"""TODO."""
+"""The journal: entries sent to it, and read back."""

@@ -13,7 +13,12 @@ from dataclasses import dataclass
 from itertools import chain, islice, takewhile
 from typing import Protocol
 
-from lowatch.core.lifecycle import Now, Tracked
+from lowatch.core.clock import (
+    Now,
+)
+from lowatch.core.lifecycle import (
+    Tracked,
+)
 from lowatch.core.limits import JOURNAL_QUEUE, JOURNAL_SUMMARIES
 from lowatch.files.threads import NoThreadError, start_thread
 from lowatch.report.alert import entry as alert

@@ -28,11 +28,13 @@ from lowatch.core.addresses import (
 )
 from lowatch.core.answers import Answer, OtherView, RRset, Service, Status, View
 from lowatch.core.arp import NOBODY, Arp
+from lowatch.core.clock import (
+    Now,
+)
 from lowatch.core.fixes.surroundings import Route, Surroundings
 from lowatch.core.held import NOT_ROUTED, Course, Delivery, Held, Link, LocalRoute
 from lowatch.core.judgement import Judgement
 from lowatch.core.known import Known, Unknown
-from lowatch.core.lifecycle import Now
 from lowatch.core.listeners import Connect, Endpoint, Listener, Sockets
 from lowatch.core.policy import Domain, Policy
 from lowatch.core.snapshot import Snapshot

@@ -5,8 +5,14 @@ from __future__ import annotations
 from lowatch.app.orphan_series import OrphanValues
 from lowatch.core.addresses import Address, format_address, parse_address
 from lowatch.core.audit import Audit, summarise
+from lowatch.core.clock import (
+    Now,
+)
 from lowatch.core.findings import Kind
-from lowatch.core.lifecycle import Now, Step, step
+from lowatch.core.lifecycle import (
+    Step,
+    step,
+)
 from lowatch.core.policy import Policy
 from tests.unit.app.scripted import (
     Watch,

@@ -11,7 +11,14 @@ import pytest
 from lowatch.app import daemon as daemon_module
 from lowatch.app.daemon import SWEEP_EVERY, Daemon
 from lowatch.core.addresses import parse_address
-from lowatch.core.lifecycle import Now, Remembered, Tracked, stepping
+from lowatch.core.clock import (
+    Now,
+)
+from lowatch.core.lifecycle import (
+    Remembered,
+    Tracked,
+    stepping,
+)
 from lowatch.core.policy import Acknowledgement, Policy
 from tests.unit.app.scripted import (
     ScriptedResolver,

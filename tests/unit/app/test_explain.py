@@ -12,8 +12,11 @@ from lowatch.app.static_resolver import GivenAnswers
 from lowatch.config.targets import parse_explain_target
 from lowatch.core.addresses import parse_address, parse_port
 from lowatch.core.answers import Answer, View
+from lowatch.core.explanation import (
+    Explanation,
+    RouteAnswer,
+)
 from lowatch.core.policy import Policy
-from lowatch.report.text.explanation import Explanation, RouteAnswer
 from tests.unit.app.scripted import (
     Watch,
     World,

@@ -16,7 +16,9 @@ from lowatch.config.errors import ConfigError, ConfigErrors
 from lowatch.config.load import load
 from lowatch.config.settings import Config, Listen
 from lowatch.report.metrics.instruments import Build, Instruments
-from lowatch.service.http.routes import ReloadOutcome
+from lowatch.report.reload import (
+    ReloadOutcome,
+)
 from lowatch.wiring.versions import build
 from tests.support.aio import run_async
 

@@ -17,7 +17,9 @@ from lowatch.config import load as load_module
 from lowatch.config.settings import Config
 from lowatch.config.targets import ExplainTarget
 from lowatch.core.audit import Audit
-from lowatch.report.text.explanation import Explanation
+from lowatch.core.explanation import (
+    Explanation,
+)
 from tests.unit.report.audit_worlds import NOW, UPTIME, clear
 
 

@@ -20,8 +20,14 @@ from typing import Any
 import pytest
 
 from lowatch.core.addresses import parse_address, parse_port
+from lowatch.core.clock import (
+    Now,
+)
 from lowatch.core.findings import Finding, Kind, Subject
-from lowatch.core.lifecycle import Now, State, Tracked
+from lowatch.core.lifecycle import (
+    State,
+    Tracked,
+)
 from lowatch.core.limits import HISTORY_LINE_BYTES
 from lowatch.report.alert import entry as alert
 from lowatch.service.journal.sink import JOURNAL_SOCKET, JournalSink, encode

@@ -2,15 +2,17 @@ from __future__ import annotations
 
 import pytest
 
+from lowatch.config.mentions import (
+    Mention,
+    merge_mentions,
+    with_targets,
+)
 from lowatch.config.settings import Config
 from lowatch.config.targets import (
     AddressTarget,
     DomainTarget,
-    Mention,
-    merge_mentions,
     parse_explain_target,
     parse_target,
-    with_targets,
 )
 from lowatch.core.addresses import Port, parse_address
 from lowatch.core.policy import DEFAULT_PORTS, Domain, Policy

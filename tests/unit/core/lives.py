@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from lowatch.core.addresses import parse_port
+from lowatch.core.clock import (
+    Now,
+)
 from lowatch.core.findings import Finding, Kind, Subject, Undecided
 from lowatch.core.judgement import Judgement
-from lowatch.core.lifecycle import Now, State
+from lowatch.core.lifecycle import (
+    State,
+)
 from lowatch.core.policy import Acknowledgement, Policy
 from tests.unit.core.worlds import VIP, WWW
 

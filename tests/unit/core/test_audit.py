@@ -8,9 +8,14 @@ import pytest
 
 from lowatch.core.answers import Answer, OtherView, RRset, Status, View
 from lowatch.core.audit import Audit, summarise
+from lowatch.core.clock import (
+    Now,
+)
 from lowatch.core.judgement import judge
 from lowatch.core.known import Unknown
-from lowatch.core.lifecycle import Now, without_memory
+from lowatch.core.lifecycle import (
+    without_memory,
+)
 from lowatch.core.name_outcomes import Followed
 from lowatch.core.policy import Policy
 from lowatch.core.snapshot import Aside, DomainView, Problem, Snapshot

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 
 import pytest
-from tests.unit.kernel.test_tables import LO, LOOPBACK, UP, address, link, padded, route, split
 
 from lowatch.core.addresses import parse_address
 from lowatch.core.held import Held, Link
@@ -15,6 +14,7 @@ from lowatch.kernel.host import Host
 from lowatch.wire.netlink import NLM_F_DUMP_INTR
 from lowatch.wire.rtnetlink import AF_INET, AF_INET6, dump_addresses, dump_links, dump_local_routes
 from tests.unit.kernel.scripted_socket import OVERRUN, Said, done, error
+from tests.unit.kernel.test_host_tables import LO, LOOPBACK, UP, address, link, padded, route, split
 
 VIP, VIP6, ELSEWHERE = (parse_address(text) for text in ("192.0.2.10", "2001:db8::10", "203.0.113.1"))
 LINKS = [link(LO, "lo", UP | LOOPBACK)]

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from lowatch.core.liveness import Vital
-from lowatch.report.status import LastReload, Status
+from lowatch.report.reload import (
+    LastReload,
+)
+from lowatch.report.status import (
+    Status,
+)
 
 from .audit_worlds import MONOTONIC, NOW, bad_night, clear
 

@@ -13,7 +13,15 @@ from lowatch.core.answers import Status as AnswerStatus
 from lowatch.core.lifecycle import State
 from lowatch.core.liveness import Vital
 from lowatch.core.snapshot import Problem
-from lowatch.report.status import LISTED, LastReload, Status, document, render_json
+from lowatch.report.reload import (
+    LastReload,
+)
+from lowatch.report.status import (
+    LISTED,
+    Status,
+    document,
+    render_json,
+)
 from lowatch.report.text.status import FIRING_SHOWN, render
 
 from .audit_worlds import NOW, audit, bad_night, big, incomplete, many_names, one_orphan, orphan, unresolved

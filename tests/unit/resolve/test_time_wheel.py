@@ -10,7 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lowatch.resolve.records.slots import NEVER
-from lowatch.resolve.time_wheel import SMALL_BURST, Bucket, RateLimit, Waiting, Wheel
+from lowatch.resolve.time_wheel import (
+    Bucket,
+    Waiting,
+    Wheel,
+)
+from lowatch.resolve.upstream.rate_limit import (
+    SMALL_BURST,
+    RateLimit,
+)
 from tests.unit.resolve.virtual_time import run_virtually
 
 

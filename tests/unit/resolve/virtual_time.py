@@ -11,7 +11,9 @@ import selectors
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from lowatch.core.lifecycle import Now
+from lowatch.core.clock import (
+    Now,
+)
 from tests.support.aio import _settled
 
 T = TypeVar("T")

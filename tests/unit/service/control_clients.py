@@ -8,9 +8,15 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from lowatch.core.audit import Audit
+from lowatch.report.reload import (
+    ReloadOutcome,
+)
 from lowatch.report.status import Status
 from lowatch.service.http.control_socket import control_listening, control_server
-from lowatch.service.http.routes import ControlPages, ReloadOutcome, build_control_routes
+from lowatch.service.http.routes import (
+    ControlPages,
+    build_control_routes,
+)
 from tests.unit.report.audit_worlds import bad_night
 from tests.unit.report.status_worlds import in_trouble
 

@@ -10,7 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from lowatch.core.lifecycle import Now, State, Tracked, revive
+from lowatch.core.clock import (
+    Now,
+)
+from lowatch.core.lifecycle import (
+    State,
+    Tracked,
+    revive,
+)
 from lowatch.core.limits import INTENT_BYTES
 from lowatch.service.journal import sink as journal
 from lowatch.service.journal.sink import JournalSink

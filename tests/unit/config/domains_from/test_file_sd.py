@@ -14,7 +14,9 @@ from lowatch.config.domains_from.file_sd import Groups, parse_file_sd_target
 from lowatch.config.domains_from.file_sd_json import json_mentions
 from lowatch.config.domains_from.file_sd_yaml import yaml_mentions
 from lowatch.config.domains_from.problems import Problems
-from lowatch.config.targets import Mention
+from lowatch.config.mentions import (
+    Mention,
+)
 from lowatch.core.addresses import Port
 from lowatch.core.limits import NAMES_PROBLEMS
 

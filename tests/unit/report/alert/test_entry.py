@@ -8,12 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lowatch.core.clock import (
+    Now,
+)
 from lowatch.core.findings import Finding, Kind, Severity, Subject
-from lowatch.core.lifecycle import Now, State, Tracked
+from lowatch.core.lifecycle import (
+    State,
+    Tracked,
+)
 from lowatch.report.alert import entry as alert
-
-from .audit_worlds import MONOTONIC, NOW, bad_night, orphan, tracked
-from .golden import assert_golden
+from tests.unit.report.audit_worlds import MONOTONIC, NOW, bad_night, orphan, tracked
+from tests.unit.report.golden import assert_golden
 
 AT = Now(monotonic=MONOTONIC, wall=NOW)
 

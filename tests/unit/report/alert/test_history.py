@@ -11,8 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lowatch.core.clock import (
+    Now,
+)
 from lowatch.core.findings import Kind
-from lowatch.core.lifecycle import Now, State, Tracked
+from lowatch.core.lifecycle import (
+    State,
+    Tracked,
+)
 from lowatch.core.limits import HISTORY_OPEN
 from lowatch.report.alert import entry as alert
 from lowatch.report.alert.history import FIELDS, Filter, Occurrence, Unreadable, occurrences
@@ -20,8 +26,7 @@ from lowatch.report.alert.storm import Announced
 from lowatch.report.alert.summary import summary_fields
 from lowatch.report.text.history import json_lines, last_line, text_lines
 from lowatch.service.journal.reader import Query, command
-
-from .audit_worlds import NOW, orphan, tracked
+from tests.unit.report.audit_worlds import NOW, orphan, tracked
 
 HOLD = 30.0
 Entry = dict[str, Any]

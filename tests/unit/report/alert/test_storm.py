@@ -8,15 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lowatch.core.clock import (
+    Now,
+)
 from lowatch.core.findings import Finding, Kind, Subject
-from lowatch.core.lifecycle import Now, State, Tracked
+from lowatch.core.lifecycle import (
+    State,
+    Tracked,
+)
 from lowatch.core.limits import JOURNAL_BURST_OF_NAME, JOURNAL_FOLDED
 from lowatch.report.alert import entry as alert
 from lowatch.report.alert.storm import BURST, FOLDED_AT_ONCE, WINDOW, Announced, Storm
 from lowatch.report.alert.summary import summary_fields
-
-from .audit_worlds import NOW, nth, orphan, tracked
-from .golden import assert_golden
+from tests.unit.report.audit_worlds import NOW, nth, orphan, tracked
+from tests.unit.report.golden import assert_golden
 
 AT = Now(monotonic=5000.0, wall=NOW)
 

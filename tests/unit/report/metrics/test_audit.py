@@ -22,8 +22,7 @@ from lowatch.report.metrics import families
 from lowatch.report.metrics.audit import AuditEncoder, Rendered, orphan_values, render_audit
 from lowatch.report.metrics.exposition import encode, escape, exposition, number, series
 from lowatch.report.metrics.families import Family
-
-from .audit_worlds import (
+from tests.unit.report.audit_worlds import (
     accepted,
     answer,
     audit,
@@ -36,7 +35,7 @@ from .audit_worlds import (
     tracked,
     unresolved,
 )
-from .golden import assert_golden
+from tests.unit.report.golden import assert_golden
 
 EVERY_FAMILY = (*families.OF_AN_AUDIT, *families.OF_THE_DAEMON, *families.OF_THE_PROCESS)
 

@@ -7,10 +7,9 @@ from lowatch.core.limits import Limit
 from lowatch.report.metrics import families
 from lowatch.report.metrics.audit import AuditEncoder, orphan_values
 from lowatch.report.metrics.instruments import NETLINK_GROUPS, Build, Instruments, ProcessUsage
-
-from .audit_worlds import bad_night
-from .golden import assert_golden
-from .test_metrics import EVERY_FAMILY, Samples, key, samples
+from tests.unit.report.audit_worlds import bad_night
+from tests.unit.report.golden import assert_golden
+from tests.unit.report.metrics.test_audit import EVERY_FAMILY, Samples, key, samples
 
 USAGE = ProcessUsage(
     cpu_seconds=12.5,

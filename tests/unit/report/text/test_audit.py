@@ -19,8 +19,7 @@ from lowatch.report.phrases import place
 from lowatch.report.text import endpoints as text_endpoints
 from lowatch.report.text.audit import render, render_progress
 from lowatch.report.text.screen import NARROWEST
-
-from .audit_worlds import (
+from tests.unit.report.audit_worlds import (
     NGINX,
     NOW,
     accepted,
@@ -37,7 +36,7 @@ from .audit_worlds import (
     tracked,
     unresolved,
 )
-from .golden import assert_golden
+from tests.unit.report.golden import assert_golden
 
 WORLDS = {
     "clear": clear,

@@ -6,12 +6,19 @@ import pytest
 
 from lowatch.core.addresses import parse_address, parse_port, parse_prefix
 from lowatch.core.answers import Answer, OtherView, RRset, Service, Status, View
+from lowatch.core.explanation import (
+    AddressEvidence,
+    Explanation,
+    RouteAnswer,
+)
 from lowatch.core.findings import Kind
 from lowatch.core.known import Unknown
 from lowatch.core.listeners import Connect, Listener
 from lowatch.core.snapshot import Problem
 from lowatch.core.verdicts import Verdict
-from lowatch.report.text.explanation import AddressEvidence, Explanation, RouteAnswer, render
+from lowatch.report.text.explanation import (
+    render,
+)
 from tests.unit.report.audit_worlds import NGINX, NOW, UPTIME, endpoint, held, tracked
 
 VIP = parse_address("192.0.2.10")

@@ -1,4 +1,4 @@
-"""lowatch.resolve.records.answer_book and names: whatever happens, what is kept up is what a look at all would give."""
+"""answer_book and names: whatever happens, what is kept up is what a look at all would give."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""lowatch.resolve.records.crowd: which of too many addresses are looked at, and that the others are told."""
+"""crowd: which of too many addresses are looked at, and that the others are told."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""lowatch.resolve.records.rotation: what rotates, what has failed over, and what of either is remembered."""
+"""rotation: what rotates, what has failed over, and what of either is remembered."""
 
 from __future__ import annotations
 

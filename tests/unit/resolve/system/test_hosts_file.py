@@ -1,4 +1,4 @@
-"""lowatch.resolve.system.hosts_file. How glibc reads the same lines: kernel_behaviour/test_name_service.py."""
+"""hosts_file. How glibc reads the same lines: kernel_behaviour/test_name_service.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""lowatch.resolve.system.nsswitch. How glibc reads the same lines: kernel_behaviour/test_name_service.py."""
+"""nsswitch. How glibc reads the same lines: kernel_behaviour/test_name_service.py."""
 
 from __future__ import annotations
 

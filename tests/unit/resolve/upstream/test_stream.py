@@ -8,8 +8,10 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from lowatch.config.settings import Nameserver, Transport
-from lowatch.resolve.time_wheel import RateLimit
 from lowatch.resolve.upstream.health import Health
+from lowatch.resolve.upstream.rate_limit import (
+    RateLimit,
+)
 from tests.support.dns_server import free_port
 from tests.support.netns import Netns
 from tests.support.streams import (

@@ -13,7 +13,9 @@ import pytest
 
 from lowatch.core.addresses import Address, Prefix, parse_address, parse_port, parse_prefix
 from lowatch.core.answers import Answer, OtherView, RRset, Service, Status, View
-from lowatch.core.lifecycle import Now
+from lowatch.core.clock import (
+    Now,
+)
 from lowatch.resolve.records.srv import Target
 from lowatch.resolve.system.getaddrinfo import LookupThread, Seen
 from lowatch.resolve.system.name_service_files import HOSTS_READ_AT_ONCE, NamePaths

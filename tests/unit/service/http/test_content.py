@@ -23,9 +23,8 @@ from lowatch.service.http.connection import Limits
 from lowatch.service.http.content import Content, Encoded, Encodings, rendered
 from lowatch.service.http.message import Request, Response, Routes, text
 from tests.support.aio import run_async
-
-from .http_clients import ROUTES, Answer, Served, serving
-from .test_http_hostile import reset
+from tests.unit.service.http.test_server_hostile import reset
+from tests.unit.service.http_clients import ROUTES, Answer, Served, serving
 
 GZIP = "Accept-Encoding: gzip"
 LINE = b'lo_orphan_vip{interface="lo",address="192.0.2.10",domain="%b",port="443",protocol="tcp"} 0\n'

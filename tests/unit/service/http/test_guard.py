@@ -9,12 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lowatch.report.reload import (
+    ReloadOutcome,
+)
 from lowatch.service.http.guard import Hosts, is_browser
 from lowatch.service.http.message import Request, Response, find_handler
-from lowatch.service.http.routes import ReloadOutcome, build_routes
+from lowatch.service.http.routes import (
+    build_routes,
+)
 from tests.support.aio import run_async
-
-from .test_http_routes import PAGES
+from tests.unit.service.http.test_routes import PAGES
 
 HOSTS = Hosts(("web1.example.com", "127.0.0.1"), ("lowatch.example.net", "*.corp.example.net"))
 DATA = ("/", "/api/v1/audit", "/api/v1/findings")

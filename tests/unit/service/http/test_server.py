@@ -18,8 +18,7 @@ from lowatch.service.http.listen import ListenError, describe, listening
 from lowatch.service.http.message import Request, Response, Routes, text
 from lowatch.service.http.server import HttpServer
 from tests.support.aio import run_async
-
-from .http_clients import ROUTES, Client, hello, serving
+from tests.unit.service.http_clients import ROUTES, Client, hello, serving
 
 BIG = bytes(range(256)) * 4 * 8192  # 8 MiB: more than the kernel buffers
 

@@ -18,8 +18,7 @@ from lowatch.report.alert import entry as alert
 from lowatch.report.alert.storm import BURST, FOLDED_AT_ONCE
 from lowatch.service.journal.sink import JournalSink
 from tests.support.aio import run_async
-
-from .fake_journald import AT_ONCE, NOW, Journald, Sink, alarm, numbers
+from tests.unit.service.fake_journald import AT_ONCE, NOW, Journald, Sink, alarm, numbers
 
 
 @pytest.fixture

@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lowatch.service.journal.sink import encode, stderr_is_journal
-
-from .fake_journald import decode
+from tests.unit.service.fake_journald import decode
 
 
 @given(st.dictionaries(st.from_regex("[A-Z][A-Z0-9_]{0,20}", fullmatch=True), st.text()))

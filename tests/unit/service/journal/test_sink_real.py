@@ -13,13 +13,18 @@ from typing import Any
 import pytest
 
 from lowatch.core.addresses import parse_address, parse_port
+from lowatch.core.clock import (
+    Now,
+)
 from lowatch.core.findings import Finding, Kind, Subject
-from lowatch.core.lifecycle import Now, State, Tracked
+from lowatch.core.lifecycle import (
+    State,
+    Tracked,
+)
 from lowatch.report.alert import entry as alert
 from lowatch.report.alert.storm import BURST, FOLDED_AT_ONCE
 from lowatch.service.journal.sink import JournalSink
-
-from .real_journald import DIRECTORY, arrived, explained, journald, told_beside_journald
+from tests.unit.service.real_journald import DIRECTORY, arrived, explained, journald, told_beside_journald
 
 NOW = Now(monotonic=5000.0, wall=1795403527.0)
 STORM = 2000

@@ -13,9 +13,16 @@ from typing import Any
 import pytest
 
 from lowatch.app.daemon import Daemon
+from lowatch.core.clock import (
+    Now,
+)
 from lowatch.core.findings import Finding, Kind, Subject
 from lowatch.core.judgement import Judgement
-from lowatch.core.lifecycle import Now, Remembered, State, Tracked
+from lowatch.core.lifecycle import (
+    Remembered,
+    State,
+    Tracked,
+)
 from tests.support.aio import run_async
 from tests.unit.app.scripted import policy_of
 

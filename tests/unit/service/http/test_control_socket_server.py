@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 
 from lowatch.report import json_report, status
+from lowatch.report.reload import (
+    ReloadOutcome,
+)
 from lowatch.report.text import status as status_text
 from lowatch.service.http.control_socket import LIMITS
-from lowatch.service.http.routes import ReloadOutcome
 from tests.support.aio import run_async
 from tests.unit.report.audit_worlds import bad_night
-
-from .control_clients import Controlled, no_audit
-from .http_clients import PATIENCE, ROUTES, Answer, serving
+from tests.unit.service.control_clients import Controlled, no_audit
+from tests.unit.service.http_clients import PATIENCE, ROUTES, Answer, serving
 
 
 @pytest.fixture

@@ -9,9 +9,15 @@ import pytest
 from lowatch.core.audit import Audit
 from lowatch.report import json_report
 from lowatch.report.metrics.exposition import Format
+from lowatch.report.reload import (
+    ReloadOutcome,
+)
 from lowatch.service.http.content import Content
 from lowatch.service.http.message import Request, Response, find_handler
-from lowatch.service.http.routes import Pages, ReloadOutcome, build_routes
+from lowatch.service.http.routes import (
+    Pages,
+    build_routes,
+)
 from lowatch.service.http.server import PROBES
 from tests.support.aio import run_async
 from tests.unit.report.audit_worlds import bad_night

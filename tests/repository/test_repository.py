@@ -85,7 +85,7 @@ def test_the_kinds_of_the_readme_are_all_and_only_those_that_exist() -> None:
 
 
 def test_the_metrics_of_the_readme_exist() -> None:
-    source = "".join(path.read_text() for path in (ROOT / "lowatch/report").glob("metrics*.py"))
+    source = "".join(path.read_text() for path in (ROOT / "lowatch/report/metrics").glob("*.py"))
     [rules] = blocks("yaml")
     named = set(re.findall(r"\b(lo_orphan_vip|lowatch_[a-z_]+)", rules))
     assert named

@@ -5,7 +5,10 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lowatch.resolve.upstream.stream_framing import Framing, frame
+from lowatch.resolve.upstream.stream_connection import (
+    Framing,
+    frame,
+)
 
 
 @given(st.lists(st.binary(max_size=300)), st.data())

@@ -24,8 +24,7 @@ from lowatch.service.http.connection import Limits
 from lowatch.service.http.listen import listening
 from lowatch.service.http.message import Request, Response, Routes
 from tests.support.aio import run_async
-
-from .http_clients import PATIENCE, QUICK, ROUTES, Client, Served, serving
+from tests.unit.service.http_clients import PATIENCE, QUICK, ROUTES, Client, Served, serving
 
 BIG = bytes(8 * 1024 * 1024)
 

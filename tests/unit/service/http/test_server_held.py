@@ -10,19 +10,20 @@ from lowatch.core.findings import Kind
 from lowatch.core.verdicts import Verdict
 from lowatch.report.metrics.audit import AuditEncoder, orphan_values
 from lowatch.report.metrics.exposition import Format
+from lowatch.report.reload import (
+    ReloadOutcome,
+)
 from lowatch.report.status import Status
 from lowatch.service.http.content import Content
 from lowatch.service.http.routes import (
     ControlPages,
     Pages,
-    ReloadOutcome,
     build_control_routes,
     build_routes,
 )
 from lowatch.service.loop import metered_loop
 from tests.unit.report.audit_worlds import audit, endpoint, tracked
-
-from .http_clients import serving
+from tests.unit.service.http_clients import serving
 
 MANY = 20_000
 PLACES = [(f"n{number}.example.com", f"10.0.{number >> 8}.{number & 255}") for number in range(MANY)]

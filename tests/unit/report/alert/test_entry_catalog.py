@@ -13,8 +13,14 @@ import pytest
 
 from lowatch.cli.environment import Environment
 from lowatch.cli.main import _parser as parser_of
+from lowatch.core.clock import (
+    Now,
+)
 from lowatch.core.findings import Finding, Kind, Subject
-from lowatch.core.lifecycle import Now, State, Tracked
+from lowatch.core.lifecycle import (
+    State,
+    Tracked,
+)
 from lowatch.report.alert import entry as alert
 from lowatch.report.alert.storm import Announced
 from lowatch.report.alert.summary import COUNT, FOLDED, summary_fields

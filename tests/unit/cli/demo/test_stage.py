@@ -79,11 +79,11 @@ def test_journal_entries_are_read_as_the_daemon_writes_them(tmp_path: Path) -> N
 FOREIGN = """
 import asyncio, json
 from systemd import journal as real
-from lowatch.cli import demo_journal, demo_stage
+from lowatch.cli.demo import journal, stage
 
 async def main():
-    demo_stage.hide_run()
-    async with demo_journal.journal(demo_stage.JOURNAL_SOCKET) as entries:
+    stage.hide_run()
+    async with journal.journal(stage.JOURNAL_SOCKET) as entries:
         real.send("two\\nlines = one entry", PRIORITY="3", LOWATCH_FIX="")
         print(json.dumps(await entries.get()))
 

@@ -18,8 +18,10 @@ from pathlib import Path
 import pytest
 
 from lowatch.report import status
+from lowatch.report.reload import (
+    ReloadOutcome,
+)
 from lowatch.report.text import status as status_text
-from lowatch.service.http.routes import ReloadOutcome
 from tests.support.aio import run_async
 from tests.support.netns import as_ordinary_user
 from tests.unit.cli.conftest import CommandLine, Result

@@ -1,0 +1,57 @@
+"""How many queries may be sent now: a token bucket for each nameserver."""
+
+from __future__ import annotations
+
+from collections import deque
+from itertools import takewhile
+
+SMALL_BURST = 32
+"""Queries that any nameserver takes at once."""
+
+
+_EIGHTH = 0.125
+
+
+class RateLimit:
+    """A token bucket whose tokens each come back one second after they were taken.
+
+    So a burst of `per_second` may go at once, and never more than that in any one second. spread: no
+    more than an eighth of that in an eighth of a second, or SMALL_BURST, so that ten thousand hosts that
+    start together, or find a second's worth of names due, do not hit their nameservers all at once.
+    """
+
+    def __init__(self, per_second: int, *, spread: bool = False) -> None:
+        self._per_second = per_second
+        self._burst = max(SMALL_BURST, per_second // 8) if spread else per_second
+        self._taken = 0
+        self._times: deque[tuple[float, int]] = deque()
+
+    def budget(self, now: float) -> int:
+        """How many tokens are there."""
+        times, since = self._times, now - 1.0
+        while times and times[0][0] <= since:
+            self._taken -= times.popleft()[1]
+        left = self._per_second - self._taken
+        if self._burst < self._per_second:
+            left = min(left, self._burst - self._taken_since(now - _EIGHTH))
+        return left
+
+    def _taken_since(self, time: float) -> int:
+        return sum(count for _, count in takewhile(lambda one: one[0] > time, reversed(self._times)))
+
+    def wait(self, now: float) -> float:
+        """Seconds until a token is there; 0 where one is."""
+        if self.budget(now) > 0:
+            return 0.0
+        until = now
+        if self._taken >= self._per_second:
+            until = self._times[0][0] + 1.0
+        if self._burst < self._per_second and self._taken_since(now - _EIGHTH) >= self._burst:
+            first = next(at for at, _ in self._times if at > now - _EIGHTH)
+            until = max(until, first + _EIGHTH)
+        return until - now
+
+    def take(self, now: float, count: int = 1) -> None:
+        """Take that many, which budget() must have shown to be there."""
+        self._taken += count
+        self._times.append((now, count))
