@@ -25,7 +25,7 @@ from lowatch.report.alert import entry as alert
 from lowatch.report.alert.storm import Announced
 from lowatch.report.alert.summary import COUNT, FOLDED, summary_fields
 
-CATALOG = Path(__file__).parents[3] / "packaging/catalog/lowatch.catalog"
+CATALOG = Path(__file__).parents[4] / "packaging/catalog/lowatch.catalog"
 OWN_ONLY = {COUNT, FOLDED}
 HEADERS = ["Subject", "Defined-By", "Support", "Documentation"]
 SECTIONS = ["What it means:", "What breaks:", "[[acknowledge]]"]

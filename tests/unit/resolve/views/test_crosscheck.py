@@ -371,6 +371,6 @@ def test_importing_it_starts_nothing() -> None:
     code = "import threading, lowatch.resolve.views.crosscheck as c; c.LookupThread(); "
     command = [sys.executable, "-c", code + "print(threading.active_count())"]
     done = subprocess.run(
-        command, cwd=Path(__file__).parents[3], capture_output=True, text=True, check=True
+        command, cwd=Path(__file__).parents[4], capture_output=True, text=True, check=True
     )
     assert done.stdout == "1\n"
