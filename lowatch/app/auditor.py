@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from lowatch.core.addresses import Address, Prefix, is_loopback
 from lowatch.core.arp import NOBODY, Arp
+from lowatch.core.clock import Clock
 from lowatch.core.findings import Subject
 from lowatch.core.held import BlackHole, LocalPrefix
 from lowatch.core.judgement import DomainJudgement, Judgement, judge
@@ -38,7 +39,7 @@ from .host_facts import (
 )
 from .local_domains import Domains
 from .look import Look
-from .ports import Clock, Host, Prober, Resolver
+from .ports import Host, Prober, Resolver
 
 _FRESH = 0.2
 """Seconds for which what a connect met is what it would meet now."""

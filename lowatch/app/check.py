@@ -7,13 +7,14 @@ from collections.abc import Awaitable, Callable, Collection
 from itertools import chain
 
 from lowatch.core.audit import Audit, summarise
+from lowatch.core.clock import Clock
 from lowatch.core.judgement import Judgement
 from lowatch.core.lifecycle import without_memory
 from lowatch.core.policy import Policy
 from lowatch.core.snapshot import Snapshot
 
 from .auditor import Auditor
-from .ports import Clock, Resolver
+from .ports import Resolver
 
 Progress = Callable[[int, int], None]
 """(done, total): how many domains have been asked."""

@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol, TypeVar
 
 from lowatch.core.addresses import Address, Port
 from lowatch.core.audit import Audit, summarise
+from lowatch.core.clock import Clock
 from lowatch.core.findings import Finding, Kind, Subject
 from lowatch.core.held import may_hold_ipv6
 from lowatch.core.judgement import Judgement
@@ -31,7 +32,7 @@ from .fair_queue import Turns, fewest_first
 from .finding_tracker import as_told
 from .orphan_series import OrphanValues
 from .pacing import AuditPace, PollPace
-from .ports import AlertSink, Clock, Host, Resolver, StateStore
+from .ports import AlertSink, Host, Resolver, StateStore
 
 T = TypeVar("T")
 

@@ -10,6 +10,7 @@ from lowatch.config.targets import AddressTarget, DomainTarget, ExplainTarget
 from lowatch.core.addresses import Address, Port, destination, prefix_of
 from lowatch.core.answers import Answer, RRset, Status
 from lowatch.core.audit import Audit
+from lowatch.core.clock import Clock
 from lowatch.core.explanation import (
     AddressEvidence,
     Explanation,
@@ -27,7 +28,7 @@ from lowatch.core.views import addresses_of
 
 from .auditor import Auditor
 from .check import Compare, check
-from .ports import Clock, Host, Resolver
+from .ports import Host, Resolver
 from .static_resolver import GivenAnswers
 
 _BY_ITSELF = ""

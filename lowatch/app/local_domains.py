@@ -13,6 +13,7 @@ from itertools import chain
 
 from lowatch.core.addresses import EVERYWHERE, Address, destination
 from lowatch.core.answers import Answer
+from lowatch.core.clock import Clock
 from lowatch.core.held import Delivery
 from lowatch.core.judgement import DomainJudgement, judge_domain
 from lowatch.core.known import Unknown
@@ -24,7 +25,7 @@ from lowatch.core.views import all_given
 
 from .domain_view import Place, build_view, expected_endpoints, place
 from .look import Look, Seen, here
-from .ports import Clock, Host, Prober, Resolver
+from .ports import Host, Prober, Resolver
 from .probe_cache import Probe, Probes, Served
 from .remembered_orphans import Recalled
 from .stable_chunks import Slice, Slices

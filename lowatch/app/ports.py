@@ -98,12 +98,6 @@ class Prober(Protocol):
         """
 
 
-class Clock(Protocol):
-    """The only source of `now`."""
-
-    def now(self) -> Now: ...
-
-
 class Resolver(Protocol):
     """Keeps an Answer for each domain, asking again when its TTL is over."""
 

@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from heapq import heappop, heappush
 from typing import NamedTuple
 
+from lowatch.core.clock import Clock
 from lowatch.core.known import Unknown
 from lowatch.core.listeners import Connect, Endpoint, Listener
 
-from .ports import Clock, Host, Prober
+from .ports import Host, Prober
 
 _LASTS = 60.0
 """Seconds for which a connect's outcome is believed, where there were too many to ask again before."""

@@ -8,13 +8,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from pathlib import Path
-from typing import Protocol
 
 from lowatch.config.settings import DnsSettings, Nameserver
 from lowatch.core.addresses import Address, Port, Prefix, PrefixSet
 from lowatch.core.answers import Answer, OtherView, RRset, Status
 from lowatch.core.clock import (
-    Now,
+    Clock,
 )
 from lowatch.core.liveness import Sign
 from lowatch.resolve.records.answer_book import Answers
@@ -31,10 +30,6 @@ STUCK_AFTER = 30.0
 """Seconds without an answer or a timeout, beyond what a question to one server may take."""
 _TIMEOUTS = 6
 """Of one question: by UDP; to connect, for TLS and for a reply by TCP; and again where that is lost."""
-
-
-class Clock(Protocol):
-    def now(self) -> Now: ...
 
 
 class _Unobserved:

@@ -12,7 +12,7 @@ from lowatch.config.settings import Nameserver
 from lowatch.core.addresses import EVERYWHERE, Address, Port, Prefix, PrefixSet, destination
 from lowatch.core.answers import Answer, OtherView, Status
 from lowatch.core.clock import (
-    Now,
+    Clock,
 )
 from lowatch.core.limits import GETADDRINFO_CHECKED
 from lowatch.core.policy import is_service_name
@@ -37,10 +37,6 @@ _ROUNDS = 3
 """Times that getaddrinfo has to differ for somebody who asks once."""
 _DIFFERS = "differs from DNS: asking both again"
 _CHANGED = "DNS or a file has changed since: asking again"
-
-
-class Clock(Protocol):
-    def now(self) -> Now: ...
 
 
 class Dns(DnsAnswers, Protocol):
