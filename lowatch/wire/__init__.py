@@ -1,1 +1,4 @@
-"""Bytes <-> values for rtnetlink, inet_diag and DNS: no I/O, nothing assumed of the input."""
+"""Converts rtnetlink, inet_diag and DNS messages between bytes and values, without I/O.
+
+Input is untrusted: any sequence of bytes gives values or an error.
+"""

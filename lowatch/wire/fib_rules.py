@@ -1,4 +1,4 @@
-"""rtnetlink: policy rules, and whether one says more than "look into table local" (linux/fib_rules.h)."""
+"""rtnetlink: policy rules, and how to recognise the rule that every host has first (linux/fib_rules.h)."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _FIB_RULE_INVERT = 2
 
 
 def dump_rules(sequence: int, family: int) -> bytes:
-    """In the order in which routing goes through them."""
+    """A dump of one family's rules, which come in the order in which routing applies them."""
     return request(RTM_GETRULE, NLM_F_DUMP, sequence, _RULE.pack(family, 0, 0, 0, 0, 0, 0, 0, 0))
 
 
 def is_plain_local(data: bytes, start: int, end: int) -> bool:
-    """Whether a rule is `from all lookup local`, as every host has it first.
+    """Whether a rule is exactly `from all lookup local`, the first rule of every host.
 
     Raises MalformedMessageError.
     """

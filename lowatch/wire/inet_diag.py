@@ -1,4 +1,4 @@
-"""inet_diag: which socket would serve an endpoint, and which sockets went (linux/inet_diag.h)."""
+"""inet_diag: which socket would serve an endpoint, and which sockets were destroyed (linux/inet_diag.h)."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ TCP_CLOSE, TCP_LISTEN = 7, 10
 _TCP_TIME_WAIT = 6
 _ALL_STATES = 0xFFF << 1  # TCP_ESTABLISHED (1) to TCP_NEW_SYN_RECV (12): include/net/tcp_states.h
 
-# Groups of enum sknetlink_groups: a socket of that family and protocol is gone.
+# Groups of enum sknetlink_groups: a socket of that family and protocol was destroyed.
 GROUP_TCP_DESTROY, GROUP_UDP_DESTROY, GROUP_TCP6_DESTROY, GROUP_UDP6_DESTROY = 1, 2, 3, 4
-# Where inet_diag_msg keeps them, from the start of the datagram: for socket filters.
+# Offsets of inet_diag_msg's fields from the start of the datagram, for socket filters.
 OFFSET_SPORT, OFFSET_DPORT, OFFSET_DST = 20, 22, 40
 
 _REQUEST = Struct("=BBBBI")
@@ -43,11 +43,12 @@ _PROTOCOLS = {"tcp": IPPROTO_TCP, "udp": IPPROTO_UDP}
 
 
 class SocketMessage(NamedTuple):
-    """One socket. address, port: where it is bound (zeros: wildcard). peer_port: 0 if unconnected.
+    """One socket.
 
-    queued, backlog: of a listener, the accept queue's length and limit. cgroup: the cgroup2
-    directory's inode number, None where the kernel did not say. interface: SO_BINDTODEVICE's index.
-    v6only: whether an IPv6 wildcard leaves IPv4 alone.
+    address, port: what it is bound to; zeros mean a wildcard. peer_port: 0 if unconnected.
+    interface: the index given to SO_BINDTODEVICE, or 0. queued, backlog: length and limit of a
+    listener's accept queue. cgroup: the inode number of its cgroup2 directory, or None if the kernel did
+    not report it. v6only: whether an IPv6 wildcard accepts no IPv4.
     """
 
     family: int
@@ -65,7 +66,7 @@ class SocketMessage(NamedTuple):
 
     @property
     def serves(self) -> bool:
-        """Whether others may come to it: a listener, or an unconnected UDP socket (both at 0: none)."""
+        """Whether clients can reach it: a TCP listener, or a bound UDP socket without a peer."""
         return self.state == TCP_LISTEN or (self.state == TCP_CLOSE and self.port != 0)
 
 
@@ -103,10 +104,10 @@ _extras = ShapeReader(0, (), _describe_extras)
 
 
 def find_listener(sequence: int, address: Address, port: Port, interface: int) -> bytes:
-    """The exact lookup: which socket would take a packet to address:port arriving on `interface`.
+    """The exact lookup: which socket would get a packet to address:port that arrives on `interface`.
 
-    TCP asks with the endpoint as source, UDP as destination (udp_dump_one swaps them): then it is the
-    kernel's own demultiplexer that answers, with ENOENT for "none".
+    The kernel's own demultiplexer answers; ENOENT means that there is no such socket. The endpoint is the
+    source in a TCP request and the destination in a UDP one, because udp_dump_one() swaps them.
     """
     if port.protocol == "tcp":
         ports = _ID_PORTS.pack(port.number, 0, address, b"")
@@ -126,12 +127,12 @@ _FIND_HEAD = {
 
 
 def dump_bound(sequence: int, family: int, protocol: str) -> bytes:
-    """All sockets that have a local address, connected ones too; not those that only wait to be gone."""
+    """A dump of all sockets with a local address, connected ones too, except those in TIME-WAIT."""
     return _dump(sequence, family, protocol, _ALL_STATES & ~(1 << _TCP_TIME_WAIT))
 
 
 def dump_nothing(sequence: int, protocol: str) -> bytes:
-    """No socket at all: fails only where the kernel has no handler for the protocol."""
+    """A dump that matches no socket: it fails only if the kernel has no handler for the protocol."""
     return _dump(sequence, AF_INET, protocol, 0)
 
 

@@ -1,8 +1,7 @@
-"""Netlink messages and attributes: headers in, spans and values out (linux/netlink.h).
+"""Netlink messages and attributes: bytes in, spans and values out (linux/netlink.h).
 
-Written with struct because these are the hot paths: a full audit decodes tens of thousands of messages
-(facts/kernel.md: 1.3-2.1 us each this way, 22-35 us through pyroute2). Checked against pyroute2's own
-decoding of the same bytes, and fuzzed, in tests/wire/.
+Decoding uses struct because it is a hot path: a full audit decodes tens of thousands of messages, at
+1.3-2.1 us each here and 22-35 us with pyroute2. tests/wire/ fuzzes it and compares it with pyroute2.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from typing import Generic, NamedTuple, TypeVar
 NLM_F_REQUEST = 0x1
 NLM_F_DUMP_INTR = 0x10
 NLM_F_DUMP = 0x300
-NLM_F_REPLACE = 0x100  # of an RTM_NEW... event: it took the place of another, which is not named
+NLM_F_REPLACE = 0x100  # on an RTM_NEW... event: it replaced another object, which the event does not name
 NLMSG_NOOP, NLMSG_ERROR, NLMSG_DONE, NLMSG_OVERRUN = 1, 2, 3, 4
 
 HEADER = Struct("=IHHII")
@@ -25,11 +24,11 @@ _TYPE_MASK = 0x3FFF  # NLA_F_NESTED and NLA_F_NET_BYTEORDER are flags of the typ
 
 
 class MalformedMessageError(ValueError):
-    """Bytes that are not what the protocol says. The kernel never sends these; a fuzzer does."""
+    """The bytes violate the protocol. The kernel never sends such a message; a fuzzer does."""
 
 
 class Span(NamedTuple):
-    """One netlink message inside a datagram: its header, and where its body lies in `data`."""
+    """One netlink message in a datagram: its header, and where its body starts and ends in `data`."""
 
     type: int
     flags: int
@@ -55,7 +54,7 @@ def spans(data: bytes) -> list[Span]:
 
 
 def only_message(data: bytes) -> Span:
-    """The first message of a reply, which has no other. Raises MalformedMessageError."""
+    """The message of a reply that contains exactly one. Raises MalformedMessageError."""
     if len(data) < HEADER.size:
         raise MalformedMessageError(f"{len(data)} octets: no room for a header")
     length, kind, flags, sequence, _ = HEADER.unpack_from(data)
@@ -65,7 +64,7 @@ def only_message(data: bytes) -> Span:
 
 
 def error_code(data: bytes, span: Span) -> int:
-    """The positive errno of an NLMSG_ERROR or NLMSG_DONE body; 0 means success.
+    """The positive errno in an NLMSG_ERROR or NLMSG_DONE body; 0 means success.
 
     Raises MalformedMessageError.
     """
@@ -73,7 +72,7 @@ def error_code(data: bytes, span: Span) -> int:
         return 0
     code: int = _ERRNO.unpack_from(data, span.start)[0]
     if not -_MAX_ERRNO <= code <= 0:
-        raise MalformedMessageError(f"{code} is no error code")
+        raise MalformedMessageError(f"{code} is not an error code")
     return -code
 
 
@@ -88,7 +87,7 @@ def attribute(kind: int, payload: bytes) -> bytes:
 
 
 def walk_attributes(data: bytes, start: int, end: int) -> dict[int, tuple[int, int]]:
-    """Attribute type -> where its payload lies; of a repeated type, the last.
+    """Attribute type -> start and end of its payload. The last attribute of a repeated type counts.
 
     Raises MalformedMessageError.
     """
@@ -107,9 +106,9 @@ Shape = TypeVar("Shape")
 
 
 class _Layout(NamedTuple, Generic[Shape]):
-    """How messages of one length were laid out: fixed and varying octets in turn, as one Struct.
+    """How messages of one length were laid out: fixed and varying pieces in turn, as one Struct.
 
-    order: for each varying attribute asked for, its place among the pieces, or None where absent.
+    order: the index of each varying attribute's piece, or None if it is absent.
     """
 
     struct: Struct
@@ -118,17 +117,17 @@ class _Layout(NamedTuple, Generic[Shape]):
 
 
 class ShapeReader(Generic[Shape]):
-    """Reads messages that are mostly alike: ten thousand addresses differ in little but the address.
+    """Reads messages that are mostly equal: ten thousand addresses differ in little but the address.
 
-    What varies from message to message (the attributes in `varying`) is cut out; the rest, its shape,
-    is described once and remembered. The remembered octets include every attribute's header, so a
-    message whose rest is equal is laid out the same, and what was cut out is what was asked for.
+    The attributes in `varying` differ from message to message and are cut out. The rest of a message, its
+    shape, is parsed once and cached. The cached octets include the header of every attribute, so equal
+    octets guarantee an equal layout.
 
-    describe(header, attributes) makes a shape of the fixed header and the payloads; `varying` ones are
-    left out of it.
+    describe(header, attributes) makes a shape of the fixed header and the payloads, without the varying
+    ones.
     """
 
-    _REMEMBERED = 512
+    _MAX_SHAPES = 512
 
     def __init__(
         self,
@@ -142,7 +141,7 @@ class ShapeReader(Generic[Shape]):
         self._layouts: dict[int, _Layout[Shape]] = {}
 
     def read(self, data: bytes, start: int, end: int) -> tuple[Shape, tuple[bytes | None, ...]]:
-        """The shape, and the payload of each varying attribute (None where there is none).
+        """The shape, and the payload of each varying attribute (None if absent).
 
         Raises MalformedMessageError.
         """
@@ -151,7 +150,7 @@ class ShapeReader(Generic[Shape]):
             pieces = layout.struct.unpack_from(data, start)
             shape = layout.shapes.get(pieces[0::2])
             if shape is not None:
-                return shape, tuple([None if place is None else pieces[place] for place in layout.order])
+                return shape, tuple([None if index is None else pieces[index] for index in layout.order])
         return self._walk(data, start, end)
 
     def _walk(self, data: bytes, start: int, end: int) -> tuple[Shape, tuple[bytes | None, ...]]:
@@ -164,7 +163,7 @@ class ShapeReader(Generic[Shape]):
         )
         cuts = sorted((found[kind], kind) for kind in self._varying if kind in found)
         layout: _Layout[Shape] = _layout(start, end, cuts, self._varying)
-        if sum(len(one.shapes) for one in self._layouts.values()) >= self._REMEMBERED:
+        if sum(len(each.shapes) for each in self._layouts.values()) >= self._MAX_SHAPES:
             self._layouts.clear()
         known = self._layouts.get(end - start)
         if known is not None and (known.struct.format, known.order) == (layout.struct.format, layout.order):
@@ -172,23 +171,23 @@ class ShapeReader(Generic[Shape]):
         self._layouts[end - start] = layout
         pieces = layout.struct.unpack_from(data, start)
         layout.shapes[pieces[0::2]] = shape
-        return shape, tuple([None if place is None else pieces[place] for place in layout.order])
+        return shape, tuple([None if index is None else pieces[index] for index in layout.order])
 
 
 def _layout(
     start: int, end: int, cuts: list[tuple[tuple[int, int], int]], varying: tuple[int, ...]
 ) -> _Layout[Shape]:
-    pieces, places, offset = ["="], {}, start
+    pieces, indexes, offset = ["="], {}, start
     for i, ((first, last), kind) in enumerate(cuts):
         pieces.append(f"{first - offset}s{last - first}s")
-        places[kind] = 2 * i + 1
+        indexes[kind] = 2 * i + 1  # fixed and varying pieces alternate, a fixed one first
         offset = last
     pieces.append(f"{end - offset}s")
-    return _Layout(Struct("".join(pieces)), tuple(places.get(kind) for kind in varying), {})
+    return _Layout(Struct("".join(pieces)), tuple(indexes.get(kind) for kind in varying), {})
 
 
 def unpack(layout: Struct, data: bytes, start: int, end: int) -> tuple[int, ...]:
-    """A message's fixed header. Raises MalformedMessageError where it is cut short."""
+    """The fields of a message's fixed header. Raises MalformedMessageError if the message is too short."""
     if end - start < layout.size:
         raise MalformedMessageError(f"{end - start} octets where {layout.size} are needed")
     return layout.unpack_from(data, start)

@@ -1,4 +1,4 @@
-"""rtnetlink: nexthop objects, which routes may name by an id (linux/nexthop.h)."""
+"""rtnetlink: nexthop objects, which routes refer to by id (linux/nexthop.h)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NHA_ID, _NHA_OIF = 1, 5
 
 
 class NexthopMessage(NamedTuple):
-    """ifindex: of the outgoing interface, 0 where it names none: a group, say, or a blackhole."""
+    """ifindex: the outgoing interface, or 0 if the object has none (a group or a blackhole)."""
 
     id: int
     ifindex: int
@@ -38,7 +38,7 @@ def _u32(data: bytes, found: dict[int, tuple[int, int]], kind: int) -> int:
     return number
 
 
-def get_nexthop(sequence: int, number: int) -> bytes:
-    """Asks for one nexthop object by its id."""
-    body = _NHMSG.pack(0, 0, 0, 0, 0) + attribute(_NHA_ID, _U32.pack(number))
+def get_nexthop(sequence: int, nexthop_id: int) -> bytes:
+    """A request for one nexthop object."""
+    body = _NHMSG.pack(0, 0, 0, 0, 0) + attribute(_NHA_ID, _U32.pack(nexthop_id))
     return request(RTM_GETNEXTHOP, 0, sequence, body)

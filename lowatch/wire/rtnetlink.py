@@ -27,7 +27,7 @@ RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
 RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
 RTM_NEWRULE, RTM_DELRULE = 32, 33
 
-# Multicast groups (enum rtnetlink_groups), by the `group` label of lowatch_netlink_events_total.
+# Multicast groups (enum rtnetlink_groups): the `group` label of lowatch_netlink_events_total.
 GROUP_LINK, GROUP_IPV4_IFADDR, GROUP_IPV4_ROUTE, GROUP_IPV4_RULE = 1, 5, 7, 8
 GROUP_IPV6_IFADDR, GROUP_IPV6_ROUTE, GROUP_IPV6_RULE = 9, 11, 19
 
@@ -47,7 +47,7 @@ _NEXTHOP = Struct("=HBBi")
 
 _IFLA_IFNAME, _IFLA_LINKINFO, _IFLA_AF_SPEC, _IFLA_EXT_MASK = 3, 18, 26, 29
 _IFLA_INFO_KIND, _IFLA_INFO_SLAVE_KIND, _IFLA_INET_CONF = 1, 4, 1
-_DEVCONF_ARP_ANNOUNCE, _DEVCONF_ARP_IGNORE = 18, 19  # linux/ip.h; they count from 1
+_DEVCONF_ARP_ANNOUNCE, _DEVCONF_ARP_IGNORE = 18, 19  # linux/ip.h, counted from 1
 _DEVCONF = Struct(f"={_DEVCONF_ARP_IGNORE}i")
 _RTEXT_FILTER_SKIP_STATS = 1 << 3
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_LABEL, _IFA_CACHEINFO, _IFA_FLAGS, _IFA_PROTO = 1, 2, 3, 6, 8, 11
@@ -59,7 +59,7 @@ _IP_PROTOCOLS = {"tcp": 6, "udp": 17}
 _LENGTHS = {AF_INET: V4_LENGTH, AF_INET6: V6_LENGTH}
 _FAMILIES = {V4_LENGTH: AF_INET, V6_LENGTH: AF_INET6}
 
-# As `ip address` prints them (linux/if_addr.h).
+# The names are those that `ip address` prints; the bits are in linux/if_addr.h.
 _FLAG_NAMES = (
     (0x01, "secondary"),
     (0x02, "nodad"),
@@ -76,11 +76,12 @@ _FLAG_NAMES = (
 
 
 class LinkMessage(NamedTuple):
-    """family: AF_UNSPEC for a link itself, AF_BRIDGE for its life as a bridge port.
+    """A network interface.
 
-    arp: what is set for it alone; None where IPv4 is off. slave_kind: "bridge", "bond", "vrf"... where it
-    is a slave of one, else "". kind: "dummy", "veth"..., or "" where it has none. partial: a wireless
-    driver's message, say, that tells neither.
+    family: AF_UNSPEC for the link itself, AF_BRIDGE for its role as a bridge port.
+    arp: the link's own settings, or None if IPv4 is off. slave_kind: "bridge", "bond", "vrf"... if it is a
+    slave of one, else "". kind: "dummy", "veth"..., or "". partial: whether the message lacks the ARP
+    settings, as those of wireless drivers do.
     """
 
     family: int
@@ -94,9 +95,10 @@ class LinkMessage(NamedTuple):
 
 
 class AddressShape(NamedTuple):
-    """What the addresses of an interface have in common. scope, flags: as linux/if_addr.h has them.
+    """What the addresses of an interface have in common.
 
-    protocol: IFA_PROTO, None where unset. special: as core.held.Held has it.
+    scope, flags: numbers of linux/if_addr.h. protocol: IFA_PROTO, or None if unset.
+    special: as in core.held.Held.
     """
 
     family: int
@@ -110,9 +112,10 @@ class AddressShape(NamedTuple):
 
 
 class AddressMessage(NamedTuple):
-    """local: the host's own address. peer: the far end where it differs, else None.
+    """An address of an interface.
 
-    created: seconds after boot (cstamp is in 1/100 s).
+    local: the host's own address. peer: the address of the far end if it differs, else None.
+    created: seconds after boot (IFA_CACHEINFO's cstamp has hundredths).
     """
 
     local: Address
@@ -122,11 +125,12 @@ class AddressMessage(NamedTuple):
 
 
 class RouteShape(NamedTuple):
-    """A route but for its addresses. ifindex: of the (first) outgoing interface, 0 where it names none.
+    """A route without its addresses.
 
-    others: of a multipath route, the interfaces beside the first. nexthop: the id of its nexthop object,
-    or 0. Where net.ipv4.nexthop_compat_mode is 0 a route by such an id names no interface
-    (nexthop_compat_mode in ip-sysctl.rst).
+    ifindex: the (first) outgoing interface, or 0 if the route names none.
+    nexthop: the id of its nexthop object, or 0. Such a route names no interface if
+    net.ipv4.nexthop_compat_mode is 0 (ip-sysctl.rst).
+    others: the other interfaces of a multipath route.
     """
 
     length: int
@@ -142,7 +146,7 @@ class RouteShape(NamedTuple):
 
 
 class RouteMessage(NamedTuple):
-    """source: the address that the route prefers as source (RTA_PREFSRC), or None."""
+    """A route. source: its preferred source address (RTA_PREFSRC), or None."""
 
     destination: Address
     shape: RouteShape
@@ -162,7 +166,7 @@ def parse_link(data: bytes, start: int, end: int) -> LinkMessage:
     family, _, ifindex, flags, _ = unpack(_IFINFO, data, start, end)
     found = walk_attributes(data, start + _IFINFO.size, end)
     first, last = found.get(_IFLA_IFNAME, (start, start))
-    if family != AF_UNSPEC:  # a bridge port's IFLA_AF_SPEC has its VLANs
+    if family != AF_UNSPEC:  # the IFLA_AF_SPEC of a bridge port contains its VLANs
         return LinkMessage(family, ifindex, _text(data[first:last]), flags)
     return LinkMessage(
         family,
@@ -177,7 +181,7 @@ def parse_link(data: bytes, start: int, end: int) -> LinkMessage:
 
 
 def _arp_settings(data: bytes, found: dict[int, tuple[int, int]]) -> ArpSettings | None:
-    """IFLA_AF_SPEC / AF_INET / IFLA_INET_CONF: `struct ipv4_devconf`, a number for each setting."""
+    """The settings in IFLA_AF_SPEC / AF_INET / IFLA_INET_CONF, an array of one number per setting."""
     families = walk_attributes(data, *found.get(_IFLA_AF_SPEC, (0, 0)))
     attributes = walk_attributes(data, *families.get(AF_INET, (0, 0)))
     if _IFLA_INET_CONF not in attributes:
@@ -193,14 +197,14 @@ def _link_kind(data: bytes, found: dict[int, tuple[int, int]], attribute: int) -
 
 
 def parse_address(data: bytes, start: int, end: int) -> AddressMessage | None:
-    """None for a family other than IPv4 and IPv6. Raises MalformedMessageError."""
+    """The address; None for a family other than IPv4 and IPv6. Raises MalformedMessageError."""
     shape, (address, local, cacheinfo) = _address_shapes.read(data, start, end)
     if shape.family not in _LENGTHS:
         return None
     local = local or address
     length = _LENGTHS[shape.family]
     if local is None or len(local) != length or shape.prefixlen > length * 8:
-        raise MalformedMessageError("an address message without a whole address")
+        raise MalformedMessageError("an address message without a complete address")
     peer = address if address and address != local else None
     if peer is not None and len(peer) != length:
         raise MalformedMessageError("an address message with a peer of another family")
@@ -230,7 +234,7 @@ def _describe_address(header: bytes, found: dict[int, bytes]) -> AddressShape:
         flags,
         _text(label) if label else None,
         protocol[0] if protocol else None,
-        tuple(name for name, given in special if given),
+        tuple(name for name, is_set in special if is_set),
     )
 
 
@@ -238,15 +242,15 @@ _address_shapes = ShapeReader(_IFADDR.size, (_IFA_ADDRESS, _IFA_LOCAL, _IFA_CACH
 
 
 def parse_route(data: bytes, start: int, end: int) -> RouteMessage | None:
-    """None for a family other than IPv4 and IPv6. Raises MalformedMessageError."""
+    """The route; None for a family other than IPv4 and IPv6. Raises MalformedMessageError."""
     (family, shape), (destination, source) = _route_shapes.read(data, start, end)
     if family not in _LENGTHS:
         return None
     length = _LENGTHS[family]
-    if destination is None:  # the default route carries none
+    if destination is None:  # a default route has no RTA_DST
         destination = bytes(length)
     if len(destination) != length or shape.length > length * 8:
-        raise MalformedMessageError("a route message without a whole destination")
+        raise MalformedMessageError("a route message without a complete destination")
     if source is not None and len(source) != length:
         raise MalformedMessageError("a route message with a source of another family")
     return RouteMessage(Address(destination), shape, None if source is None else Address(source))
@@ -281,7 +285,7 @@ def _u32(found: dict[int, bytes], kind: int, default: int) -> int:
 
 
 def _nexthops(found: dict[int, bytes]) -> list[int]:
-    """The interfaces of a multipath route, by index: `struct rtnexthop`s, attributes between them."""
+    """The interface indexes of a multipath route: `struct rtnexthop`s with attributes between them."""
     multipath = found.get(_RTA_MULTIPATH, b"")
     interfaces, offset = [], 0
     while len(multipath) - offset >= _NEXTHOP.size:
@@ -298,25 +302,25 @@ def _text(raw: bytes) -> str:
 
 
 def dump_links(sequence: int) -> bytes:
-    """Without their statistics, which change all the time."""
+    """A dump of all links, without their statistics, which change constantly."""
     mask = attribute(_IFLA_EXT_MASK, _U32.pack(_RTEXT_FILTER_SKIP_STATS))
     return request(RTM_GETLINK, NLM_F_DUMP, sequence, _IFINFO.pack(0, 0, 0, 0, 0) + mask)
 
 
 def dump_addresses(sequence: int) -> bytes:
-    """Both families: AF_UNSPEC."""
+    """A dump of the addresses of both families."""
     return request(RTM_GETADDR, NLM_F_DUMP, sequence, _IFADDR.pack(0, 0, 0, 0, 0))
 
 
 def dump_local_routes(sequence: int, family: int) -> bytes:
-    """The local routes of all tables of one family."""
+    """A dump of one family's local routes in all tables."""
     return dump_routes(sequence, family, RTN_LOCAL)
 
 
 def dump_routes(sequence: int, family: int, kind: int, table: int = 0) -> bytes:
-    """The routes of one type and family. table: 0 for all tables.
+    """A dump of the routes of one type and family. table: 0 for all tables.
 
-    Type and table are filters only where the socket has NETLINK_GET_STRICT_CHK; elsewhere all routes come.
+    Without NETLINK_GET_STRICT_CHK the kernel ignores type and table, and sends all routes.
     """
     body = _ROUTE.pack(family, 0, 0, 0, 0 if table > 255 else table, 0, 0, kind, 0)
     if table > 255:
@@ -325,15 +329,15 @@ def dump_routes(sequence: int, family: int, kind: int, table: int = 0) -> bytes:
 
 
 def get_route(sequence: int, address: Address) -> bytes:
-    """Asks which FIB entry, by which prefix and device, a local client's packet to it would match."""
+    """A request for the FIB entry (prefix and device) that a local client's packet to it would match."""
     size, body = _GET_ROUTE[len(address)]
     return HEADER.pack(size, RTM_GETROUTE, NLM_F_REQUEST, sequence, 0) + body + address
 
 
 class Flow(NamedTuple):
-    """Packets as policy rules see them. source: None where routing is to choose it; ports: where known.
+    """Packets as policy rules see them.
 
-    protocol: "tcp" or "udp".
+    source: None if routing is to choose it. protocol: "tcp" or "udp". ports: None if unknown.
     """
 
     destination: Address
@@ -344,9 +348,9 @@ class Flow(NamedTuple):
 
 
 def get_flow(sequence: int, flow: Flow, *, fib_match: bool = False) -> bytes:
-    """Asks what routing does with a flow; the answer's preferred source is the one that it chooses.
+    """A request for what routing does with a flow; the reply contains the source address that it chooses.
 
-    fib_match: asks which FIB entry it would match instead.
+    fib_match: ask for the matching FIB entry instead.
     """
     bits = len(flow.destination) * 8
     source_bits, flags = bits if flow.source else 0, RTM_F_FIB_MATCH if fib_match else 0
@@ -362,7 +366,7 @@ def get_flow(sequence: int, flow: Flow, *, fib_match: bool = False) -> bytes:
 
 
 def _get_route_body(length: int) -> tuple[int, bytes]:
-    """The size of a whole request for an address of that length, and its body but for the address."""
+    """The size of a complete request for an address of that length, and its body without the address."""
     message = _ROUTE.pack(_FAMILIES[length], length * 8, 0, 0, 0, 0, 0, 0, RTM_F_FIB_MATCH)
     body = message + attribute(_RTA_DST, bytes(length))[:-length]
     return HEADER.size + len(body) + length, body

@@ -138,4 +138,4 @@ def test_memory_is_bounded(lengths: int) -> None:
         message = b"head" + padding + attribute(3, number.to_bytes(4, "big")) + attribute(1, b"AAAA")
         assert one.read(message, 0, len(message)) == plainly(message)
         most = max(most, sum(len(layout.shapes) for layout in one._layouts.values()))
-    assert most <= ShapeReader._REMEMBERED
+    assert most <= ShapeReader._MAX_SHAPES
