@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from tests.support.netns import as_ordinary_user
+from tests.support.repository import ROOT
 
 DEMO = (sys.executable, "-m", "lowatch", "demo")
 DEADLINE = 30
-README = Path(__file__).parents[2].joinpath("README.md").read_text()
+README = ROOT.joinpath("README.md").read_text()
 
 # What a reader must have seen, in this order.
 STORY = re.compile(

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import datetime
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -22,9 +21,9 @@ from tests.support.daemon import WEB, Daemon, configuration
 from tests.support.dns_server import Knot
 from tests.support.netns import Netns
 from tests.support.prometheus import Alertmanager, Prometheus, Sample, Webhook, rendered_rules
+from tests.support.repository import ROOT
 from tests.support.service import service
 
-ROOT = Path(__file__).parents[2]
 RULES = ROOT / "packaging/prometheus/lowatch.rules.yml"
 EXAMPLE = ROOT / "packaging/prometheus/alertmanager.example.yml"
 DASHBOARD = json.loads((ROOT / "packaging/grafana/lowatch.json").read_text())

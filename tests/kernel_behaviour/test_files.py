@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.support.repository import ROOT
 
 
 def run_python(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import pytest
 
 from tests.support.netns import Netns
+from tests.support.repository import ROOT
 
-_ROOT = Path(__file__).parents[2]
 # The same uid (another one may not exist in a test user's namespace), and no capability, now or later.
 _AS_ANYBODY = (
     "setpriv",
@@ -45,7 +44,7 @@ sock.close()
 
 def _as_anybody(netns: Netns, script: str) -> str:
     return netns.run(
-        *_AS_ANYBODY, sys.executable, "-c", f"import sys; sys.path.insert(0, {str(_ROOT)!r})\n{script}"
+        *_AS_ANYBODY, sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{script}"
     )
 
 

@@ -13,8 +13,9 @@ import subprocess
 from pathlib import Path
 
 from tests.support.netns import Netns
+from tests.support.repository import ROOT
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "neighbours.md"
+DOCUMENT = ROOT / "docs" / "neighbours.md"
 
 # What differs from run to run or from machine to machine, and stands for it.
 _VOLATILE = (

@@ -14,9 +14,10 @@ from tests.support.checking import Outcome, check, lowatch
 from tests.support.daemon import Daemon, configuration
 from tests.support.dns_server import Knot
 from tests.support.netns import Netns, as_ordinary_user
+from tests.support.repository import ROOT
 
 WWW = "www.example.com"
-WITHOUT_NETLINK = (sys.executable, str(Path(__file__).parents[1] / "support" / "without_netlink.py"))
+WITHOUT_NETLINK = (sys.executable, str(ROOT / "tests" / "support" / "without_netlink.py"))
 
 
 def run(*arguments: str, prefix: Sequence[str] = ()) -> Outcome:

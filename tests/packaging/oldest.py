@@ -17,15 +17,14 @@ from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
-ROOT = Path(__file__).parents[2]
+from tests.support.repository import ROOT
+
 DEBIANS = Path("/usr/lib/python3/dist-packages")
 TOOLS = ("pyroute2", "pytest", "hypothesis")
 CORE = ("tests/unit", "tests/wire", "tests/property")
 WITHOUT = (
     "tests/property/test_oracle.py",
     "tests/unit/kernel",
-    "tests/unit/support",
-    "tests/repository/test_bench.py",
 )
 """These wait for the kernel, and use no library. What is left is a minute's work for one core."""
 _MODULES = {"dnspython": "dns", "pyyaml": "yaml", "prometheus-client": "prometheus_client"}

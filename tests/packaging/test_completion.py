@@ -12,10 +12,12 @@ from typing import BinaryIO
 
 import pytest
 
+from tests.support.repository import ROOT
+
 from .commands import commands
 
 HERE = Path(__file__).parent
-SHIPPED = HERE.parents[1] / "packaging/completion"
+SHIPPED = ROOT / "packaging/completion"
 
 _BASH = """
 source "$1"

@@ -20,8 +20,8 @@ import lowatch
 from lowatch.config.load import load
 from lowatch.config.settings import Config
 from tests.support.package import OLDER, built_deb
+from tests.support.repository import ROOT
 
-ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 OF_DEBIAN = {"pyyaml": "python3-yaml"}
 

@@ -3,14 +3,14 @@
 import json
 import re
 from itertools import combinations
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lowatch.report.metrics import families
+from tests.support.repository import ROOT
 
-DASHBOARD = json.loads((Path(__file__).parents[2] / "packaging/grafana/lowatch.json").read_text())
+DASHBOARD = json.loads((ROOT / "packaging/grafana/lowatch.json").read_text())
 PANELS = DASHBOARD["panels"]
 SHOWING = [panel for panel in PANELS if panel["type"] != "row"]
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}

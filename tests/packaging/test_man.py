@@ -15,10 +15,11 @@ from lowatch.config.load import load
 from lowatch.config.schema import SCHEMA
 from lowatch.config.table_reader import Section, Sections
 from lowatch.core.findings import Kind
+from tests.support.repository import ROOT
 
 from .commands import Command, commands
 
-PAGES = Path(__file__).parents[2] / "packaging/man"
+PAGES = ROOT / "packaging/man"
 COMMAND, CONFIGURATION = PAGES / "lowatch.8", PAGES / "lowatch.toml.5"
 REFERENCE = Path(lowatch.config.__file__).parent / "reference.toml"
 EVERYWHERE = "Options of every command"

@@ -12,8 +12,8 @@ from lowatch.core import limits
 from lowatch.core.findings import Kind, Severity
 from lowatch.report.metrics import families
 from tests.support.prometheus import MIXIN, jsonnet
+from tests.support.repository import ROOT
 
-ROOT = Path(__file__).parents[2]
 PROMETHEUS = ROOT / "packaging/prometheus"
 RULES = PROMETHEUS / "lowatch.rules.yml"
 TESTS = PROMETHEUS / "lowatch.rules.test.yml"

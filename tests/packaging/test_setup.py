@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.support.repository import ROOT
 
 PIP = """#!/bin/bash
 if [ "$1 $2" != "-m pip" ]; then exec /usr/bin/python3 "$@"; fi

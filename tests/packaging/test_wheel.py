@@ -19,8 +19,8 @@ import pytest
 
 import lowatch
 from tests.support.netns import Netns
+from tests.support.repository import ROOT
 
-ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 NOT_SOURCE = (".*", "*.egg-info", "__pycache__", "build", "dist")
 PIP = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-cache-dir")

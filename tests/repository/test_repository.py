@@ -1,14 +1,15 @@
 """What the repository says about itself is true: links, targets, configuration, metrics."""
 
 import re
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
 
 from lowatch.config.load import load
 from lowatch.core.findings import Kind
+from tests.support.repository import ROOT
 
-ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 SOURCES = sorted(ROOT.glob("lowatch/**/*.py"))
 OPENS = {
@@ -29,6 +30,35 @@ OPENING = re.compile(
     r"|to_thread\(|executor"
 )
 README = (ROOT / "README.md").read_text()
+AT_THE_ROOT = {
+    ".ci",
+    ".git",
+    ".gitignore",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "LICENSE",
+    "Makefile",
+    "README.md",
+    "bench",
+    "debian",
+    "docs",
+    "lowatch",
+    "packaging",
+    "pyproject.toml",
+    "scripts",
+    "tests",
+}
+
+
+def test_the_root_has_what_belongs_there() -> None:
+    """What .gitignore names may come and go. Whatever builds something builds it elsewhere, or in dist/."""
+    ignored = [line.strip("/") for line in (ROOT / ".gitignore").read_text().splitlines()]
+    found = {
+        entry.name
+        for entry in ROOT.iterdir()
+        if not any(fnmatch(entry.name, pattern) for pattern in ignored)
+    }
+    assert found == AT_THE_ROOT
 
 
 @pytest.mark.parametrize("file", SOURCES, ids=lambda file: str(file.relative_to(ROOT)))

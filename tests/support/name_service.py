@@ -12,9 +12,8 @@ from pathlib import Path
 
 from lowatch.core.addresses import parse_address
 from lowatch.resolve.system.getaddrinfo import Seen
+from tests.support.repository import ROOT
 from tests.support.waiting import eventually
-
-_REPOSITORY = Path(__file__).parents[2]
 
 _CHILD = """
 import ipaddress, json, os, sys
@@ -40,7 +39,7 @@ for number, switch in enumerate(switches or [None]):
 def in_etc(etc: Path, *command: str) -> list[str]:
     """The command, run in this repository with that directory for /etc; or what to put before one."""
     inside = 'mount --bind "$1" /etc && cd "$2" && shift 2 && exec "$@"'
-    return ["unshare", "--mount", "--", "sh", "-c", inside, "sh", str(etc), str(_REPOSITORY), *command]
+    return ["unshare", "--mount", "--", "sh", "-c", inside, "sh", str(etc), str(ROOT), *command]
 
 
 def child(etc: Path, program: str) -> list[str]:

@@ -14,7 +14,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.support.repository import ROOT
 
 OLDER = "0.0.1"
 """A version that every real one upgrades."""

@@ -27,12 +27,13 @@ from urllib.parse import urlencode
 import yaml
 
 from tests.support.dns_server import free_port
+from tests.support.repository import ROOT
 from tests.support.server_process import end
 from tests.support.waiting import eventually
 
 T = TypeVar("T")
 
-MIXIN = Path(__file__).parents[2] / "packaging/prometheus/mixin"
+MIXIN = ROOT / "packaging/prometheus/mixin"
 _LONG = 20.0
 
 

@@ -12,8 +12,9 @@ import pytest
 
 from lowatch.config.errors import ConfigErrors
 from lowatch.config.load import load
+from tests.support.repository import ROOT
 
-INVALID = Path(__file__).parents[2] / "config" / "invalid"
+INVALID = ROOT / "tests" / "config" / "invalid"
 FILES = sorted(INVALID.glob("*.toml"))
 
 

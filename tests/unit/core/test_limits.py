@@ -2,16 +2,16 @@
 
 import re
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
 from lowatch.core import limits
 from lowatch.core.limits import LIMITS, Limit
+from tests.support.repository import ROOT
 from tests.unit.report.golden import assert_golden
 
-SOURCES = list((Path(__file__).parents[3] / "lowatch").rglob("*.py"))
-PAGE = Path(__file__).parents[3] / "docs" / "limits.md"
+SOURCES = list((ROOT / "lowatch").rglob("*.py"))
+PAGE = ROOT / "docs" / "limits.md"
 HEAD = """# Limits
 
 Everything that others can make grow has a bound. What lies beyond it is counted in

@@ -13,6 +13,7 @@ import pytest
 from lowatch.files import inotify
 from lowatch.files.inotify import Event, Inotify, parse_events
 from tests.support.aio import run_async
+from tests.support.repository import ROOT
 
 
 def event(watch: int, mask: int, name: bytes = b"") -> bytes:
@@ -79,7 +80,7 @@ def test_it_works_where_memory_is_never_writable_and_executable() -> None:
     done = subprocess.run(
         [sys.executable, "-c", _HARDENED],
         env={"PROGRAM": _HARDENED},
-        cwd=Path(__file__).parents[3],
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,

@@ -15,6 +15,7 @@ import pytest
 
 from lowatch.files.watch import AT_THE_LATEST, QUIET, FileWatch
 from tests.support.aio import run_async
+from tests.support.repository import ROOT
 
 NEVER = 3600.0
 SOON = 0.03
@@ -396,7 +397,7 @@ def test_where_the_kernels_limits_are_met_the_poll_does_it_all(
     inside = ["unshare", "--user", "--map-root-user", "--", sys.executable, "-c", _LIMITED]
     done = subprocess.run(
         [*inside, limit, str(path)],
-        cwd=Path(__file__).parents[3],
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
-GOLDEN = Path(__file__).parents[2] / "golden"
+from tests.support.repository import ROOT
+
+GOLDEN = ROOT / "tests" / "golden"
 
 
 def assert_golden(name: str, actual: str) -> None:

@@ -17,10 +17,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.support.repository import ROOT
+
 JOURNALD = "/lib/systemd/systemd-journald"
-REPOSITORY = Path(__file__).parents[3]
 DIRECTORY = Path("/run/log/journal")
-CATALOG = REPOSITORY / "packaging/catalog/lowatch.catalog"
+CATALOG = ROOT / "packaging/catalog/lowatch.catalog"
 
 
 def told_beside_journald(module: str, *arguments: object, alone: bool = True) -> Any:
@@ -29,7 +30,7 @@ def told_beside_journald(module: str, *arguments: object, alone: bool = True) ->
     if alone:
         namespaces += ["--user", "--map-root-user"]
     command = ["unshare", *namespaces, sys.executable, "-m", module, *map(str, arguments)]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=REPOSITORY)
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
     assert ran.returncode == 0, ran.stderr
     return json.loads(ran.stdout)
 

@@ -7,7 +7,6 @@ import re
 import shlex
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 
@@ -24,8 +23,9 @@ from lowatch.core.lifecycle import (
 from lowatch.report.alert import entry as alert
 from lowatch.report.alert.storm import Announced
 from lowatch.report.alert.summary import COUNT, FOLDED, summary_fields
+from tests.support.repository import ROOT
 
-CATALOG = Path(__file__).parents[4] / "packaging/catalog/lowatch.catalog"
+CATALOG = ROOT / "packaging/catalog/lowatch.catalog"
 OWN_ONLY = {COUNT, FOLDED}
 HEADERS = ["Subject", "Defined-By", "Support", "Documentation"]
 SECTIONS = ["What it means:", "What breaks:", "[[acknowledge]]"]

@@ -28,6 +28,7 @@ from lowatch.resolve.views.crosscheck_schedule import (
 from tests.support.aio import run_async
 from tests.support.name_service import child, no_lookup_left, write_etc
 from tests.support.netns import Netns
+from tests.support.repository import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -370,7 +371,5 @@ def test_a_silent_nameserver_keeps_no_process_from_ending(netns: Netns, tmp_path
 def test_importing_it_starts_nothing() -> None:
     code = "import threading, lowatch.resolve.views.crosscheck as c; c.LookupThread(); "
     command = [sys.executable, "-c", code + "print(threading.active_count())"]
-    done = subprocess.run(
-        command, cwd=Path(__file__).parents[4], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "1\n"
