@@ -55,14 +55,21 @@ def _to_compare(here: Collection[str], resolver: Resolver, policy: Policy) -> li
 async def _resolve_once(resolver: Resolver, total: int, progress: Progress | None) -> None:
     if not total:
         return
-    asked: set[str] = set()
-
-    def changed(domain: str) -> None:
-        asked.add(domain)
-        if progress is not None:
-            progress(len(asked), total)
-
     async with asyncio.TaskGroup() as group:
-        running = group.create_task(resolver.run(changed))
+        running = group.create_task(resolver.run(_Asked(total, progress)))
         await resolver.settled()
         running.cancel()
+
+
+class _Asked:
+    """An AnswerListener that counts the domains that have been asked."""
+
+    def __init__(self, total: int, progress: Progress | None) -> None:
+        self._total = total
+        self._progress = progress
+        self._domains: set[str] = set()
+
+    def answer_changed(self, domain: str) -> None:
+        self._domains.add(domain)
+        if self._progress is not None:
+            self._progress(len(self._domains), self._total)

@@ -182,7 +182,7 @@ class Daemon:
         """Audit until cancelled; then save what is tracked."""
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._resolver.run(self._domain_changed))
+                group.create_task(self._resolver.run(self))
                 group.create_task(self._settle())
                 group.create_task(self._keep_saved())
                 while True:
@@ -194,7 +194,7 @@ class Daemon:
             self._alerts.hurry()
             self._save_at_last()
 
-    def _domain_changed(self, domain: str) -> None:
+    def answer_changed(self, domain: str) -> None:
         """At once where it leads here; else soon, together with all others that changed by then."""
         self._auditor.mark_domain(domain)
         if self._auditor.leads_here(domain):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from lowatch.core.addresses import Address, Port, Prefix
-from lowatch.core.answers import Answer, OtherView, Status
+from lowatch.core.answers import Answer, AnswerListener, OtherView, Status
 from lowatch.core.arp import Arp
 from lowatch.core.clock import (
     Now,
@@ -154,8 +154,8 @@ class Resolver(Protocol):
     def unread(self) -> Sequence[str]:
         """What it goes by and could not read, one line each: applications may get something else."""
 
-    async def run(self, changed: Callable[[str], None]) -> None:
-        """Resolve for ever; `changed(domain)` whenever an Answer was replaced by another."""
+    async def run(self, listener: AnswerListener) -> None:
+        """Resolve until cancelled. The listener is told of each domain whose Answer is another."""
 
     async def settled(self) -> None:
         """Return when each domain has been asked once, successfully or not."""

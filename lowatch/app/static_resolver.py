@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from lowatch.core.addresses import Address, Port, Prefix, PrefixSet, destination
-from lowatch.core.answers import Answer, OtherView, Status
+from lowatch.core.answers import Answer, AnswerListener, OtherView, Status
 from lowatch.core.views import all_given, is_unheard, unsure
 
 
@@ -57,9 +57,9 @@ class GivenAnswers:
             service.port for answer in self._answers.values() for service in answer.services or ()
         )
 
-    async def run(self, changed: Callable[[str], None]) -> None:
+    async def run(self, listener: AnswerListener) -> None:
         for domain in self._answers:
-            changed(domain)
+            listener.answer_changed(domain)
         self._told.set()
 
     async def settled(self) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from .addresses import Address, Port
 
@@ -169,3 +169,10 @@ class Answer:
             for family, kind, rrset in families
             if rrset.status is Status.UNKNOWN
         }
+
+
+class AnswerListener(Protocol):
+    """Is told by a Resolver when it has a new answer for a domain."""
+
+    def answer_changed(self, domain: str) -> None:
+        """Called by the event loop, with nothing else under way: it may call back, or raise."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lowatch.config.settings import DnsSettings, Nameserver
 from lowatch.core.addresses import Address, Port, Prefix, PrefixSet
-from lowatch.core.answers import Answer, OtherView, RRset, Status
+from lowatch.core.answers import Answer, AnswerListener, OtherView, RRset, Status
 from lowatch.core.clock import (
     Clock,
 )
@@ -127,7 +127,7 @@ class Engine:
         """None: getaddrinfo is not asked here."""
         return {}
 
-    async def run(self, changed: Callable[[str], None]) -> None:
+    async def run(self, listener: AnswerListener) -> None:
         """Resolve until cancelled; then no socket and no timer is left, and it may be run again."""
         environment = Environment(
             self._now,
@@ -139,7 +139,7 @@ class Engine:
             spread=self._spread,
         )
         names, answers = self._names, self._answers
-        session = Session(names, answers, self._source, environment, changed, self._suspended)
+        session = Session(names, answers, self._source, environment, listener, self._suspended)
         self._session = session
         session.follow_ipv6(idle=self._ipv6_idle)
         try:

@@ -12,6 +12,7 @@ from random import random
 
 from lowatch.config.settings import DnsSettings
 from lowatch.core.addresses import Address
+from lowatch.core.answers import AnswerListener
 from lowatch.core.limits import DNS_LOOKUPS
 from lowatch.resolve.records.answer_book import Answers
 from lowatch.resolve.records.name_table import Names, question_of
@@ -47,7 +48,7 @@ _SUSPENDED = 10.0
 class Session:
     """Asks for each slot when it is due, from `start` to `close`.
 
-    `changed(domain)` is called by the loop, never from within a callback of ours: it may raise or
+    The listener is called by the loop, never from within a callback of ours: it may raise or
     call back as it likes. slept: seconds that the system was suspended for, in all.
     """
 
@@ -57,7 +58,7 @@ class Session:
         answers: Answers,
         source: NameserverSource,
         environment: Environment,
-        changed: Callable[[str], None],
+        listener: AnswerListener,
         slept: Callable[[], float],
     ) -> None:
         self._names = names
@@ -67,7 +68,7 @@ class Session:
         self._source = source
         self._now = environment.now
         self._observer = environment.observer
-        self._changed = changed
+        self._listener = listener
         self._slept = slept
         self._slept_before = slept()
         self._loop = asyncio.get_running_loop()
@@ -287,7 +288,7 @@ class Session:
             if found:
                 self.add(found)
             for number in touched:
-                self._loop.call_soon(self._changed, self._names.text_of(number))
+                self._loop.call_soon(self._listener.answer_changed, self._names.text_of(number))
         self._names.note_asked(slot)
 
     def _text_of(self, slot: int) -> str:

@@ -53,7 +53,7 @@ class Watched:
         self.engine = Engine(domains, settings, LoopClock(), resolv_conf=resolv_conf)
         self._changed = asyncio.Event()
 
-    def changed(self, domain: str) -> None:
+    def answer_changed(self, domain: str) -> None:
         self._changed.set()
 
     async def until(self, holds: Callable[[], bool]) -> None:
@@ -75,7 +75,7 @@ async def engine(
     dns = DnsSettings(None if resolv_conf else servers, **settings)  # type: ignore[arg-type]
     watched = Watched(domains, dns, resolv_conf or Path("/nowhere"))
     async with asyncio.TaskGroup() as tasks:
-        task = tasks.create_task(watched.engine.run(watched.changed))
+        task = tasks.create_task(watched.engine.run(watched))
         try:
             await watched.engine.settled()
             yield watched

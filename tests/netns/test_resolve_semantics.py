@@ -17,6 +17,7 @@ from lowatch.core.clock import (
 )
 from lowatch.resolve.engine import Engine
 from tests.support.aio import run_async
+from tests.support.changed_domains import ChangedDomains
 from tests.support.dns_server import Knot, Query, ScriptedServer, respond
 from tests.support.netns import Netns
 from tests.support.unbound import Unbound
@@ -46,7 +47,7 @@ async def asking(server: Nameserver, domains: Iterable[str], **settings: float) 
     dns = DnsSettings((server,), **settings)  # type: ignore[arg-type]
     engine = Engine(list(domains), dns, LoopClock(), resolv_conf=Path("/nowhere"))
     async with asyncio.TaskGroup() as tasks:
-        task = tasks.create_task(engine.run(lambda domain: None))
+        task = tasks.create_task(engine.run(ChangedDomains()))
         try:
             await engine.settled()
             yield engine
@@ -183,7 +184,7 @@ def test_more_servers_than_glibc_takes_are_all_used(netns: Netns, count: int) ->
         dead = tuple(Nameserver(f"192.0.2.{last}") for last in range(1, 1 + count + 2))
         engine = Engine(["a.example.com"], DnsSettings((*dead, server)), LoopClock())
         async with asyncio.TaskGroup() as tasks:
-            task = tasks.create_task(engine.run(lambda domain: None))
+            task = tasks.create_task(engine.run(ChangedDomains()))
             await engine.settled()
             assert texts(engine.answer("a.example.com")) == ["192.0.2.10"]
             task.cancel()

@@ -38,16 +38,17 @@ async def main():
         engine.files_changed()
         views.files_changed()
 
-    def changed(domain):
-        answer = views.answer(domain)
-        others = {other.view: texts(other.addresses) for other in answer.others}
-        print(json.dumps([domain, answer.view, texts(answer.addresses), others]), flush=True)
+    class Printer:
+        def answer_changed(self, domain):
+            answer = views.answer(domain)
+            others = {other.view: texts(other.addresses) for other in answer.others}
+            print(json.dumps([domain, answer.view, texts(answer.addresses), others]), flush=True)
 
     watch = FileWatch([HOSTS, NSSWITCH_CONF, HOST_CONF, RESOLV_CONF], files_changed, 3600)
     watch.open()
     try:
         async with asyncio.timeout(20):
-            await views.run(changed)
+            await views.run(Printer())
     except TimeoutError:
         pass
     finally:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from lowatch.config.settings import Nameserver
 from lowatch.core.addresses import EVERYWHERE, Address, Port, Prefix, PrefixSet, destination
-from lowatch.core.answers import Answer, OtherView, Status
+from lowatch.core.answers import Answer, AnswerListener, OtherView, Status
 from lowatch.core.clock import (
     Clock,
 )
@@ -55,7 +55,7 @@ class Dns(DnsAnswers, Protocol):
     @property
     def problems(self) -> Sequence[str]: ...
 
-    async def run(self, changed: Callable[[str], None]) -> None: ...
+    async def run(self, listener: AnswerListener) -> None: ...
 
     async def settled(self) -> None: ...
 
@@ -100,7 +100,7 @@ class Views:
         self._reread = True
         self._look = asyncio.Event()
         self._looked = asyncio.Event()
-        self._changed: Callable[[str], None] | None = None
+        self._listener: AnswerListener | None = None
         self._local = local
         self._local_prefixes: Collection[Prefix] | None = ()
         self._is_local = PrefixSet(())
@@ -155,12 +155,12 @@ class Views:
     def unread(self) -> Sequence[str]:
         return self._files.unreadable
 
-    async def run(self, changed: Callable[[str], None]) -> None:
-        self._changed = changed
+    async def run(self, listener: AnswerListener) -> None:
+        self._listener = listener
         self._look.set()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._keep_looking())
-            tasks.create_task(self._dns.run(self._dns_changed))
+            tasks.create_task(self._dns.run(self))
             tasks.create_task(self._keep_comparing())
 
     async def settled(self) -> None:
@@ -241,14 +241,15 @@ class Views:
         self._announce(changed)
 
     def _announce(self, domains: Iterable[str]) -> None:
-        if self._changed is not None:
+        if self._listener is not None:
             for domain in domains:
-                self._changed(domain)
+                self._listener.answer_changed(domain)
 
     def _put_seen(self, name: str, seen: Seen | None) -> set[str]:
         return self._answers.put_seen(name, seen, self._schedule.close)
 
-    def _dns_changed(self, domain: str) -> None:
+    def answer_changed(self, domain: str) -> None:
+        """DNS has a new answer."""
         new = self._answers.dns_changed(domain)
         if new:
             self._schedule.also(frozenset(self._answers.targets))

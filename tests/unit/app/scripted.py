@@ -26,7 +26,7 @@ from lowatch.core.addresses import (
     parse_port,
     parse_prefix,
 )
-from lowatch.core.answers import Answer, OtherView, RRset, Service, Status, View
+from lowatch.core.answers import Answer, AnswerListener, OtherView, RRset, Service, Status, View
 from lowatch.core.arp import NOBODY, Arp
 from lowatch.core.clock import (
     Now,
@@ -289,7 +289,7 @@ class ScriptedResolver:
     def stub_addresses(self) -> frozenset[Address]:
         return self._world.stub
 
-    async def run(self, changed: Callable[[str], None]) -> None:
+    async def run(self, listener: AnswerListener) -> None:
         raise NotImplementedError
 
     async def settled(self) -> None:

@@ -11,6 +11,7 @@ import pytest
 from lowatch.app import daemon as daemon_module
 from lowatch.app.daemon import SWEEP_EVERY, Daemon
 from lowatch.core.addresses import parse_address
+from lowatch.core.answers import AnswerListener
 from lowatch.core.clock import (
     Now,
 )
@@ -20,6 +21,7 @@ from lowatch.core.lifecycle import (
     stepping,
 )
 from lowatch.core.policy import Acknowledgement, Policy
+from tests.support.changed_domains import ChangedDomains
 from tests.unit.app.scripted import (
     ScriptedResolver,
     Watch,
@@ -62,10 +64,10 @@ class PatientResolver(ScriptedResolver):
     def __init__(self, world: World, names: Sequence[str]) -> None:
         super().__init__(world, names)
         self.asked = asyncio.Event()
-        self.changed: Callable[[str], None] = lambda _: None
+        self.listener: AnswerListener = ChangedDomains()
 
-    async def run(self, changed: Callable[[str], None]) -> None:
-        self.changed = changed
+    async def run(self, listener: AnswerListener) -> None:
+        self.listener = listener
         await asyncio.get_running_loop().create_future()
 
     async def settled(self) -> None:
@@ -134,7 +136,7 @@ class Story:
 
     def answer(self, *addresses: bytes, **failed: str) -> None:
         self.world.answers[WWW] = resolves(WWW, *addresses, **failed)  # type: ignore[arg-type]
-        self.resolver.changed(WWW)
+        self.resolver.listener.answer_changed(WWW)
 
     def blind(self, blind: bool) -> None:
         self.world.blind = blind
@@ -361,11 +363,11 @@ def test_it_hears_of_closed_sockets_wherever_one_is_expected() -> None:
 
     def srv_comes(story: Story) -> None:
         story.world.answers[XMPP] = offers(XMPP, ("im.example.com", "5222", VIP))
-        story.resolver.changed(XMPP)
+        story.resolver.listener.answer_changed(XMPP)
 
     def srv_leads_elsewhere(story: Story) -> None:
         story.world.answers[XMPP] = offers(XMPP, ("im.example.com", "5223", ELSEWHERE))
-        story.resolver.changed(XMPP)
+        story.resolver.listener.answer_changed(XMPP)
 
     story = told(
         [
@@ -385,11 +387,11 @@ def test_answers_that_lead_elsewhere_are_looked_at_together() -> None:
 
     def elsewhere(story: Story) -> None:
         story.world.answers[SHOP] = resolves(SHOP, ELSEWHERE)
-        story.resolver.changed(SHOP)
+        story.resolver.listener.answer_changed(SHOP)
 
     def here(story: Story) -> None:
         story.world.answers[SHOP] = resolves(SHOP, VIP)
-        story.resolver.changed(SHOP)
+        story.resolver.listener.answer_changed(SHOP)
 
     domains = (serves("80"), serves("80", SHOP))
     often = [(5.0 + n / 100, elsewhere) for n in range(150)]
@@ -404,7 +406,7 @@ def test_answers_that_lead_elsewhere_are_looked_at_together() -> None:
 def test_a_name_that_comes_to_lead_here_is_judged_within_a_second() -> None:
     def orphan_comes(story: Story) -> None:
         story.world.answers[SHOP] = resolves(SHOP, VIP)
-        story.resolver.changed(SHOP)
+        story.resolver.listener.answer_changed(SHOP)
 
     policy = policy_of(serves("80"), serves("81", SHOP), hold=HOLD)
     story = told([(5.0, orphan_comes)], 40.0, policy)

@@ -55,7 +55,7 @@ class Asking:
         self.counts = counts
         self.changes: list[Answer] = []
 
-    def changed(self, domain: str) -> None:
+    def answer_changed(self, domain: str) -> None:
         self.changes.append(self.engine.answer(domain))
 
     def a(self, domain: str = WWW) -> RRset:
@@ -77,10 +77,10 @@ async def running(
     engine = Engine(domains, dns, LoopClock(), counts, resolv_conf or Path("/nowhere"), local=local)
     asking = Asking(engine, counts)
     async with asyncio.TaskGroup() as tasks:
-        task = tasks.create_task(engine.run(asking.changed))
+        task = tasks.create_task(engine.run(asking))
         try:
             await engine.settled()
-            await asyncio.sleep(0)  # so that `changed` has been called
+            await asyncio.sleep(0)  # so that the listener has been called
             yield asking
         finally:
             task.cancel()

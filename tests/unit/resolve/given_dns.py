@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from lowatch.config.settings import Nameserver
 from lowatch.core.addresses import Address, Port, Prefix, PrefixSet, destination, parse_address
-from lowatch.core.answers import NOT_ASKED, Answer, RRset, Status
+from lowatch.core.answers import NOT_ASKED, Answer, AnswerListener, RRset, Status
 from lowatch.resolve.records.srv import Target, service_answer
 
 
@@ -41,14 +41,14 @@ class GivenDns:
         self.asked_again: list[str] = []
         self.asked = asyncio.Event()
         self.asked.set()
-        self.changed: Callable[[str], None] | None = None
+        self.listener: AnswerListener | None = None
         self._unresolved: Mapping[str, tuple[str, str]] = {}
 
     def give(self, *answers: Answer) -> None:
         for answer in answers:
             self.answers[answer.domain] = answer
-            if self.changed is not None:
-                self.changed(answer.domain)
+            if self.listener is not None:
+                self.listener.answer_changed(answer.domain)
 
     def answer(self, domain: str) -> Answer:
         return self.answers.get(domain) or Answer(domain, NOT_ASKED, NOT_ASKED)
@@ -93,12 +93,12 @@ class GivenDns:
     def not_resolved(self) -> Sequence[str]:
         return [name for name, one in self.answers.items() if one.status is not Status.RESOLVED]
 
-    async def run(self, changed: Callable[[str], None]) -> None:
-        self.changed = changed
+    async def run(self, listener: AnswerListener) -> None:
+        self.listener = listener
         try:
             await asyncio.get_running_loop().create_future()
         finally:
-            self.changed = None
+            self.listener = None
 
     async def settled(self) -> None:
         await self.asked.wait()

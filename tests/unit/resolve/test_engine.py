@@ -18,6 +18,7 @@ from lowatch.resolve.system.resolv_conf import Nameservers
 from lowatch.resolve.upstream.pool import Upstreams
 from lowatch.resolve.upstream.response_reader import Reader
 from lowatch.resolve.upstream.udp import Environment
+from tests.support.changed_domains import ChangedDomains
 from tests.support.dns_server import Query, ScriptedServer, free_port, respond, soa
 from tests.unit.resolve.asking import ADDRESS, WWW, Counts, address_only, running
 from tests.unit.resolve.virtual_time import LoopClock, run_virtually
@@ -351,7 +352,7 @@ def test_new_settings_leave_no_lookup_hanging() -> None:
         async with ScriptedServer(zone) as silent, ScriptedServer(Zone()) as server:
             engine = Engine([WWW], DnsSettings(nameservers=(silent.nameserver,)), LoopClock())
             async with asyncio.TaskGroup() as tasks:
-                task = tasks.create_task(engine.run(lambda domain: None))
+                task = tasks.create_task(engine.run(ChangedDomains()))
                 await asyncio.sleep(1)  # in flight
                 engine.replace_settings(DnsSettings(nameservers=(server.nameserver,)))
                 await asyncio.sleep(2.5)
@@ -389,9 +390,9 @@ def test_a_name_dropped_while_it_is_asked_for_is_forgotten() -> None:
         zone.silent = True
         async with ScriptedServer(zone) as server:
             engine = Engine([WWW], DnsSettings(nameservers=(server.nameserver,)), LoopClock())
-            changes: list[str] = []
+            changes = ChangedDomains()
             async with asyncio.TaskGroup() as tasks:
-                task = tasks.create_task(engine.run(changes.append))
+                task = tasks.create_task(engine.run(changes))
                 await asyncio.sleep(1)
                 engine.replace_domains([])
                 await engine.settled()
@@ -410,7 +411,7 @@ def test_cancelled_it_leaves_no_socket_and_may_run_again() -> None:
             for _ in range(3):
                 descriptors = open_descriptors()
                 async with asyncio.TaskGroup() as tasks:
-                    task = tasks.create_task(engine.run(lambda domain: None))
+                    task = tasks.create_task(engine.run(ChangedDomains()))
                     await engine.settled()
                     task.cancel()
                 assert open_descriptors() == descriptors
@@ -427,7 +428,7 @@ def test_cancelled_with_tcp_and_udp_in_flight() -> None:
         async with ScriptedServer(script, lambda query: None) as server:
             engine = Engine([WWW], DnsSettings(nameservers=(server.nameserver,)), LoopClock())
             async with asyncio.TaskGroup() as tasks:
-                task = tasks.create_task(engine.run(lambda domain: None))
+                task = tasks.create_task(engine.run(ChangedDomains()))
                 await asyncio.sleep(1)
                 assert {query.protocol for query in server.queries} == {"udp", "tcp"}
                 task.cancel()
@@ -444,15 +445,16 @@ def test_a_listener_that_raises_does_not_stop_the_engine() -> None:
         strict = loop.get_exception_handler()
         loop.set_exception_handler(lambda _, context: reported.append(context["exception"]))
 
-        def changed(domain: str) -> None:
-            raise RuntimeError(domain)
+        class Raising:
+            def answer_changed(self, domain: str) -> None:
+                raise RuntimeError(domain)
 
         domains = [f"n{n}.test" for n in range(300)]
         async with ScriptedServer(Zone()) as server:
             settings = DnsSettings(nameservers=(server.nameserver,))
             engine = Engine(domains, settings, LoopClock())
             async with asyncio.TaskGroup() as tasks:
-                task = tasks.create_task(engine.run(changed))
+                task = tasks.create_task(engine.run(Raising()))
                 await engine.settled()
                 await asyncio.sleep(0.1)
                 assert len(reported) == 600

@@ -12,6 +12,7 @@ from lowatch.config.settings import DnsSettings, Nameserver
 from lowatch.core.liveness import Vital, Vitals
 from lowatch.resolve.engine import Engine
 from lowatch.resolve.lookup import Lookup, Lookups
+from tests.support.changed_domains import ChangedDomains
 from tests.support.dns_server import Query, ScriptedServer, respond, soa
 from tests.unit.resolve.asking import WWW, address_only, running
 from tests.unit.resolve.virtual_time import LoopClock, run_virtually
@@ -62,7 +63,7 @@ def test_as_long_as_resolv_conf_says(tmp_path: Path) -> None:
         transports = [transport for transport, _ in await asyncio.gather(*silent)]
         engine = Engine([WWW], DnsSettings(None), LoopClock(), resolv_conf=resolv_conf)
         async with asyncio.TaskGroup() as group:
-            task = group.create_task(engine.run(lambda _domain: None))
+            task = group.create_task(engine.run(ChangedDomains()))
             closest = await longest_silence(engine, 1200)
             task.cancel()
         for transport in transports:

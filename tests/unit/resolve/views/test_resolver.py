@@ -79,7 +79,7 @@ class Changes:
         self.domains: list[str] = []
         self._event = asyncio.Event()
 
-    def __call__(self, domain: str) -> None:
+    def answer_changed(self, domain: str) -> None:
         self.domains.append(domain)
         self._event.set()
 
