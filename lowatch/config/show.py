@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import fields
 from datetime import UTC, datetime
 
 from lowatch.core.addresses import format_address
@@ -24,7 +25,7 @@ def render(config: Config) -> str:
         *map(_domains_from, config.domains_from),
         *map(_acknowledgement, config.policy.acknowledgements),
         _dns(config.dns),
-        _web(config.web),
+        _table("web", config.web),
         ["[journal]", f"enabled = {_boolean(config.journal_enabled)}"],
     ]
     return "\n\n".join("\n".join(lines) for lines in parts) + "\n"
@@ -79,26 +80,31 @@ def _acknowledgement(acknowledgement: Acknowledgement) -> list[str]:
 
 
 def _dns(dns: DnsSettings) -> list[str]:
-    nameservers = [] if dns.nameservers is None else [f"nameservers = {_array(dns.nameservers)}"]
-    return [
-        "[dns]",
-        *(nameservers or ["# nameservers: those of /etc/resolv.conf"]),
-        f"timeout = {_string(format_duration(dns.timeout))}",
-        f"max_qps = {dns.max_qps}",
-        f"min_ttl = {_string(format_duration(dns.min_ttl))}",
-        f"max_ttl = {_string(format_duration(dns.max_ttl))}",
-        f"unknown_after = {_string(format_duration(dns.unknown_after))}",
-    ]
+    lines = _table("dns", dns)
+    if dns.nameservers is None:
+        lines[1:1] = ["# nameservers: those of /etc/resolv.conf"]
+    return lines
 
 
-def _web(web: WebSettings) -> list[str]:
-    return [
-        "[web]",
-        f"listen = {_array(web.listen)}",
-        f"telemetry_path = {_string(web.telemetry_path)}",
-        f"hosts = {_array(web.hosts)}",
-        f"enable_reload = {_boolean(web.enable_reload)}",
-    ]
+def _table(name: str, settings: DnsSettings | WebSettings) -> list[str]:
+    """A [table] of a settings class: its fields are the keys. None has no line."""
+    values = ((field.name, getattr(settings, field.name)) for field in fields(settings))
+    return [f"[{name}]", *(f"{key} = {_value(value)}" for key, value in values if value is not None)]
+
+
+def _value(value: object) -> str:
+    """A setting's value. A float is a duration in seconds."""
+    match value:
+        case bool():
+            return _boolean(value)
+        case int():
+            return str(value)
+        case float():
+            return _string(format_duration(value))
+        case tuple():
+            return _array(value)
+        case _:
+            return _string(value)
 
 
 def _array(values: Iterable[object]) -> str:
