@@ -1,1 +1,1 @@
-"""Asking the kernel, and hearing from it: netlink sockets, locality, listeners, events, probes."""
+"""Asks the kernel and reads its events: netlink sockets, locality, listeners, probes."""

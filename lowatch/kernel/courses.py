@@ -17,7 +17,7 @@ from lowatch.wire.fib_rules import dump_rules, is_plain_local
 from lowatch.wire.netlink import NLMSG_DONE, MalformedMessageError
 from lowatch.wire.rtnetlink import AF_INET, AF_INET6, RTM_NEWRULE, RTN_LOCAL, Flow, get_flow
 
-from .request_cache import Asked
+from .request_cache import RequestCache
 from .request_socket import NetlinkError, RequestSocket, unknown
 from .routing import read_route
 
@@ -31,7 +31,7 @@ class Courses:
     def __init__(self, route: RequestSocket) -> None:
         self._route = route
         self._plain: bool | None = None
-        asked: Asked[Flow, _Source] = Asked(route, get_flow, _source, unknown)
+        asked: RequestCache[Flow, _Source] = RequestCache(route, get_flow, _source, unknown)
         self._ask = asked.ask
 
     def forget(self) -> None:

@@ -1,7 +1,7 @@
 """A netlink event socket on the loop: multicast messages in, hints out.
 
-Overruns are certain one day. They are counted and reported, and never lose the truth: whoever listens
-looks at everything again.
+A busy host overruns the receive buffer sooner or later. An overrun is reported, and the owner of the socket
+then looks at everything again, so nothing stays wrong.
 """
 
 from __future__ import annotations
@@ -21,18 +21,23 @@ from .request_socket import NETLINK_ADD_MEMBERSHIP, SOL_NETLINK, NetlinkError, o
 
 _log = logging.getLogger(__name__)
 
-_EVENT_SIZE = 1 << 16
-_DRAINED_AT_ONCE = 512
-"""Datagrams read before the loop gets its turn again; the rest stays readable."""
+_MAX_DATAGRAM = 1 << 16
+_DATAGRAMS_PER_TURN = 512
+"""Datagrams read in one turn of the loop; the socket stays readable for the rest."""
 _REOPEN_AFTER = 1.0
+"""Seconds until a socket that failed is opened again."""
 STUCK_AFTER = 10.0
-"""Seconds for which events have waited to be read, and no reader came."""
-_SO_RCVBUF_WANTED = 4 << 20
-"""Silently clamped to net.core.rmem_max: 208 KiB on a stock host."""
+"""Seconds for which events may wait before their reader counts as stuck."""
+_RECEIVE_BUFFER = 4 << 20
+"""Bytes. The kernel silently lowers it to net.core.rmem_max, 208 KiB by default."""
 
 
 class EventSocket:
-    """message(data, span): one event. lost(reason): events were missed, or the socket was replaced."""
+    """Reads one protocol's multicast groups through a BPF filter, and opens itself again after a failure.
+
+    message(data, span) is called for each event, lost(reason) after events were missed or the socket was
+    replaced.
+    """
 
     def __init__(
         self,
@@ -52,8 +57,8 @@ class EventSocket:
         self._overran = False
         self._drains = 0
 
-    def open(self, receive_buffer: int = _SO_RCVBUF_WANTED) -> None:
-        """Subscribe. From here on no change goes unheard. Raises NetlinkError."""
+    def open(self, receive_buffer: int = _RECEIVE_BUFFER) -> None:
+        """Subscribe: from now on every change is reported. Raises NetlinkError."""
         self._receive_buffer = receive_buffer
         sock = open_socket(self._protocol)
         try:
@@ -69,14 +74,14 @@ class EventSocket:
         self._overran = False
         asyncio.get_running_loop().add_reader(sock, self._drain)
 
-    def refilter(self, program: bytes) -> None:
-        """Replace the filter; events that only the new one lets through are heard from now on."""
+    def replace_filter(self, program: bytes) -> None:
+        """Apply another BPF program from now on."""
         self._program = program
         if self._socket is None:
             return
         try:
             attach(self._socket, program)
-        except OSError as error:  # ENOMEM, see net.core.optmem_max: with a new socket, later
+        except OSError as error:  # ENOMEM because of net.core.optmem_max: a new socket has room
             self._failed(error)
 
     def close(self) -> None:
@@ -89,7 +94,7 @@ class EventSocket:
             self._socket = None
 
     def sign(self, part: str) -> Sign:
-        """Whether something waits to be read, by poll(2); a reader at work gets to it within a turn."""
+        """The reader's progress. It is busy while poll(2) reports events that wait to be read."""
         if self._socket is None:
             return Sign(part, self._reopening is None, self._drains, STUCK_AFTER)
         poller = select.poll()
@@ -98,19 +103,19 @@ class EventSocket:
 
     def _drain(self) -> None:
         self._drains += 1
-        for _ in range(_DRAINED_AT_ONCE):
+        for _ in range(_DATAGRAMS_PER_TURN):
             if self._socket is None:
                 return
             try:
-                data = self._socket.recv(_EVENT_SIZE)
+                data = self._socket.recv(_MAX_DATAGRAM)
             except BlockingIOError:
-                self._drained()
+                self._on_empty()
                 return
             except OSError as error:
                 if error.errno != errno.ENOBUFS:
                     self._failed(error)
                     return
-                self._overran = True  # the socket itself carries on
+                self._overran = True  # the socket itself still works
                 continue
             try:
                 for span in spans(data):
@@ -118,11 +123,11 @@ class EventSocket:
             except MalformedMessageError as error:
                 self._lost(f"an unreadable event: {error}")
 
-    def _drained(self) -> None:
-        """Only now is an overrun over, and a look at everything worth its while.
+    def _on_empty(self) -> None:
+        """Report an overrun, which is over only now.
 
-        Until its queue is empty the kernel drops all further events, and does not say so again
-        (NETLINK_S_CONGESTED, net/netlink/af_netlink.c); and what is queued is older than that look.
+        Until the queue is empty the kernel drops all further events without another ENOBUFS
+        (NETLINK_S_CONGESTED, net/netlink/af_netlink.c). An earlier look at everything would miss those.
         """
         if self._overran:
             self._overran = False

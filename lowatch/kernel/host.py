@@ -54,10 +54,10 @@ from .courses import Courses
 from .event_socket import EventSocket
 from .filters import closed_socket_filter, route_event_filter
 from .host_tables import HostTables, Touched, Unchanged
-from .input_devices import Arrivals
+from .input_devices import InputDevices
 from .listeners import Listeners
+from .nonlocal_routes import NonlocalRoutes
 from .request_socket import NETLINK_SOCK_DIAG, Datagram, NetlinkError, RequestSocket, batches
-from .routes import Routes
 from .routing import Locality
 from .sysctl import ConfAll
 
@@ -138,16 +138,16 @@ class Host:
         self._hints: Hints | None = None
         self._events: list[EventSocket] = []
         self._closed: EventSocket | None = None
-        arrivals = Arrivals()
+        input_devices = InputDevices()
         self._locality = Locality(
-            self._route, arrivals, lambda number: self._tables.nexthops.get(number, 0)
+            self._route, input_devices, lambda number: self._tables.nexthops.get(number, 0)
         )
         self.deliveries, self.endpoint_deliveries = self._locality.ask, self._locality.ask_endpoints
         self._courses = Courses(self._route)
         self.courses = self._courses.ask
-        listeners = Listeners(self._diag, CgroupUnits(), arrivals)
+        listeners = Listeners(self._diag, CgroupUnits(), input_devices)
         self.listeners, self.sockets = listeners.ask, listeners.sockets
-        self._routes = Routes()
+        self._nonlocal_routes = NonlocalRoutes()
 
     def follow(self, ports: Iterable[Port], hints: Hints, receive_buffer: int = 4 << 20) -> None:
         """Subscribe to the kernel's events, before the first refresh(). Raises NetlinkError."""
@@ -169,7 +169,7 @@ class Host:
     def follow_ports(self, ports: Iterable[Port]) -> None:
         """Hear of closed sockets on these ports from now on."""
         if self._closed is not None:
-            self._closed.refilter(closed_socket_filter(ports))
+            self._closed.replace_filter(closed_socket_filter(ports))
 
     def signs(self) -> list[Sign]:
         """Of who reads the kernel's events; none before follow()."""
@@ -184,7 +184,7 @@ class Host:
         self._events.clear()
         self._route.close()
         self._diag.close()
-        self._routes.close()
+        self._nonlocal_routes.close()
         self._conf_all.close()
 
     def distrust(self) -> None:
@@ -302,7 +302,7 @@ class Host:
 
     def led_away(self, table: int, *, v4: bool) -> Known[frozenset[Prefix]] | Unknown:
         """The prefixes for which a table has a route that is not local."""
-        return self._routes.away(table, v4=v4)
+        return self._nonlocal_routes.prefixes(table, v4=v4)
 
     def surroundings(self) -> Known[Surroundings] | Unknown:
         """What lies around the watched addresses: what a fix might take along."""
@@ -310,7 +310,7 @@ class Host:
             return self._failure
         if self._interrupted:
             return Unknown("netlink", f"{', '.join(sorted(self._interrupted))} were changing all the time")
-        routes, sockets = self._routes.all(self._tables.name_of), self.sockets()
+        routes, sockets = self._nonlocal_routes.all(self._tables.name_of), self.sockets()
         if isinstance(routes, Unknown):
             return routes
         if isinstance(sockets, Unknown):

@@ -1,4 +1,4 @@
-"""The kernel's links, addresses and local routes as tables: filled by dumps, kept up by events."""
+"""The kernel's links, addresses and local routes as tables, filled by dumps and updated by events."""
 
 from __future__ import annotations
 
@@ -35,35 +35,37 @@ from lowatch.wire.rtnetlink import (
     parse_route,
 )
 
+from .nonlocal_routes import as_route
 from .request_socket import Datagram
-from .routes import as_route
 
 _ADDRESS_PROTOCOLS = {1: "kernel", 2: "ra", 3: "link-local"}  # IFAPROT_*
-_OWN_FRAMES = frozenset({"", "vrf"})  # slaves of what leave them the frames that they receive
+_MASTERS_WITHOUT_FRAMES = frozenset({"", "vrf"})
+"""Kinds of master whose slaves keep the frames that they receive; "" means that there is no master."""
 _ROUTE_PROTOCOLS = {1: "redirect", 2: "kernel", 3: "boot", 4: "static"}  # RTPROT_*
 
-_AddressKey = tuple[int, Address, int, Address | None]  # IPv6: an interface has an address once
+_AddressKey = tuple[int, Address, int, Address | None]
+"""ifindex, address, and for IPv4 prefixlen and peer: an interface can hold an IPv6 address only once."""
 
 Touched = Prefix | None
-"""What a message changed: a prefix whose addresses must be asked about again; None: any address."""
+"""The prefix whose addresses must be looked up again after a message; None means all addresses."""
 
 
 class Unchanged:
-    """The message told nothing new."""
+    """The type of UNCHANGED: a message changed nothing."""
 
 
 UNCHANGED = Unchanged()
 
 
 class HostTables:
-    """links: ifindex -> Link, all of them (names are needed to tell which are watched).
+    """The links, addresses and local routes of all interfaces.
 
-    addresses, routes: of every interface; `watches` picks those that count when they are listed, so a
-    link that is renamed takes its addresses along. nexthops: nexthop id -> ifindex, of those by which a
-    local route names its interface.
+    `watches` selects by interface name when rows are listed, so addresses follow a link that is renamed.
 
-    A route is all that its message says: fib_find_alias() and fib_find_info() (net/ipv4) tell routes to
-    the same prefix apart by table, tos, type, protocol, scope, priority, preferred source and nexthop.
+    links: ifindex -> Link. nexthops: nexthop id -> ifindex, for nexthop objects that local routes use.
+    Routes are keyed by everything in their message, because fib_find_alias() and fib_find_info() (net/ipv4)
+    distinguish routes to the same prefix by table, tos, type, protocol, scope, priority, preferred source
+    and nexthop.
     """
 
     def __init__(self, watches: Callable[[str], bool]) -> None:
@@ -74,13 +76,10 @@ class HostTables:
         self.nexthops: dict[int, int] = {}
         self._names_nexthops = False
         self.lacks_nexthop = False
-        """Whether a route came since that names a nexthop object of which nexthops says nothing."""
+        """Whether a route has arrived whose nexthop object is not in `nexthops`."""
 
     def apply(self, data: bytes, message: Span) -> Touched | Unchanged:
-        """Take one dumped or announced message in.
-
-        Raises MalformedMessageError.
-        """
+        """Apply one message of a dump or an event. Raises MalformedMessageError."""
         kind, _, _, start, end = message
         if kind in (RTM_NEWADDR, RTM_DELADDR):
             return self._apply_address(kind, parse_address(data, start, end))
@@ -112,7 +111,7 @@ class HostTables:
             return UNCHANGED
         prefix = message.prefix
         if message.shape.type != RTN_LOCAL:
-            return prefix  # inside table local it may route a local address away
+            return prefix  # in table local it may route a local address away
         if kind == RTM_DELROUTE:
             self._routes.pop(message, None)
             return prefix
@@ -127,7 +126,7 @@ class HostTables:
     def _apply_link(self, kind: int, data: bytes, start: int, end: int) -> Touched | Unchanged:
         message = parse_link(data, start, end)
         if message.family != AF_UNSPEC:
-            return UNCHANGED  # AF_BRIDGE: a port joined or left a bridge; the link itself stays
+            return UNCHANGED  # AF_BRIDGE: a port joined or left a bridge; the link itself is the same
         known = self.links.get(message.ifindex)
         if kind == RTM_DELLINK:
             self._forget_link(message.ifindex)
@@ -154,11 +153,11 @@ class HostTables:
         self._watches = watches
 
     def refill(self, table: str, dumps: Iterable[Datagram], *, keep: bool = False) -> bool:
-        """Replace "links", "addresses" or "routes" by what was dumped. Whether that changed anything.
+        """Replace the table "links", "addresses" or "routes" with a dump. Returns whether it changed.
 
-        keep: rows that were not dumped stay: an interrupted dump may have passed over them.
+        keep: keep rows that were not dumped, because an interrupted dump may have skipped them.
 
-        Raises MalformedMessageError, and then leaves the table as it was.
+        Raises MalformedMessageError, and then the table is unchanged.
         """
         fresh = HostTables(self._watches)
         for data, spans, _ in dumps:
@@ -186,7 +185,7 @@ class HostTables:
         return tuple(link for link in self.links.values() if self._watches(link.name))
 
     def nics(self) -> tuple[Nic, ...]:
-        """The links that take part in ARP themselves, watched or not."""
+        """All links that do ARP themselves, watched or not."""
         nics = [link for link in self.links.values() if link.arp is not None]
         addresses: dict[int, list[AddressMessage]] = {link.ifindex: [] for link in nics}
         for message in self._addresses.values() if nics else ():
@@ -196,9 +195,10 @@ class HostTables:
             Nic(
                 link.name,
                 link.arp,
-                tuple(one.local for one in addresses[link.ifindex]),
+                tuple(each.local for each in addresses[link.ifindex]),
                 tuple(
-                    prefix_of(one.peer or one.local, one.shape.prefixlen) for one in addresses[link.ifindex]
+                    prefix_of(each.peer or each.local, each.shape.prefixlen)
+                    for each in addresses[link.ifindex]
                 ),
             )
             for link in nics
@@ -206,7 +206,7 @@ class HostTables:
         )
 
     def held(self) -> tuple[Held, ...]:
-        """Addresses of the watched interfaces, then the local routes that none of them brought."""
+        """The addresses of the watched interfaces, then local routes that do not belong to an address."""
         names = {link.ifindex: link.name for link in self.watched_links()}
         addresses = [message for message in self._addresses.values() if message.shape.ifindex in names]
         hosts = {(message.local, message.shape.ifindex) for message in addresses}
@@ -228,9 +228,9 @@ class HostTables:
         )
 
     def elsewhere(self) -> tuple[Held, ...]:
-        """What held() leaves out: what other interfaces hold, and local routes beside a watched address.
+        """What held() omits: addresses and routes of other interfaces, and extra routes to a held address.
 
-        Such a route keeps the address local when that is deleted.
+        Such an extra route keeps the address local after the address itself is deleted.
         """
         names = {link.ifindex: link.name for link in self.links.values() if not self._watches(link.name)}
         watched = {link.ifindex: link.name for link in self.watched_links()}
@@ -250,7 +250,7 @@ class HostTables:
         )
 
     def local_routes(self) -> tuple[Route, ...]:
-        """Those that do not come with an address for it alone."""
+        """All local routes except the host routes that the kernel adds for an address."""
         return tuple(
             as_route(message, self.name_of, self._device(message))
             for message in self._routes
@@ -262,15 +262,15 @@ class HostTables:
         return f"interface {ifindex}" if link is None else link.name
 
     def _device(self, route: RouteMessage) -> int:
-        """The index of the interface that a route leads through; 0 where it is not known."""
+        """The index of a route's interface; 0 if it is not known."""
         return route.shape.ifindex or self.nexthops.get(route.shape.nexthop, 0)
 
     def nexthop_ids(self) -> set[int]:
-        """The nexthop objects that local routes name."""
+        """The ids of the nexthop objects that local routes use."""
         return {message.shape.nexthop for message in self._routes if message.shape.nexthop}
 
     def wide_routes(self) -> list[LocalRoute]:
-        """Local routes through watched interfaces that make more than one address local."""
+        """The local routes through watched interfaces that cover more than one address."""
         names = {link.ifindex: link.name for link in self.watched_links()}
         return [
             LocalRoute(message.prefix, names[self._device(message)], message.shape.table)
@@ -279,38 +279,38 @@ class HostTables:
         ]
 
     def local_outside_table_local(self) -> bool:
-        """Whether a local route stands in another table.
+        """Whether a local route is in another table.
 
-        In IPv4 clients of an address that has none in table local have no source to come from: they
-        would come from the address itself, which __ip_dev_find() looks for in table local only.
+        In IPv4, an address whose only local route is in another table cannot be connected to: the client's
+        source would be that address, and __ip_dev_find() looks it up in table local only.
         """
         return any(message.shape.table != RT_TABLE_LOCAL for message in self._routes)
 
     def local_prefixes(self) -> PrefixSet:
-        """Every prefix with a local route in any table, through any interface.
+        """Every prefix with a local route, in any table and through any interface.
 
-        Local delivery needs a local route: an address outside all of these cannot be local.
+        Local delivery needs a local route, so an address outside these prefixes cannot be local.
         """
         return PrefixSet((message.destination, message.shape.length) for message in self._routes)
 
 
 def _is_kernels(route: RouteMessage) -> bool:
-    """Whether it is as the kernel adds one for an address."""
+    """Whether it looks like a route that the kernel adds for an address."""
     shape = route.shape
     return (shape.protocol, shape.table, shape.priority, shape.tos) == (RTPROT_KERNEL, RT_TABLE_LOCAL, 0, 0)
 
 
 def _arp_settings(message: LinkMessage, known: Link | None) -> ArpSettings | None:
-    """None for a link that takes no part in ARP itself.
+    """The link's ARP settings; None for a link that does no ARP itself.
 
-    The frames that a port of a bridge, bond, team or switch receives are its master's (rx_handler); a
-    VRF's slave gets its own.
+    A port of a bridge, bond, team or switch hands its frames to the master (rx_handler); a slave of a VRF
+    keeps them.
     """
     if not message.flags & IFF_UP or message.flags & (IFF_LOOPBACK | IFF_NOARP):
         return None
     if message.partial:
         return known.arp if known is not None else None
-    return message.arp if message.slave_kind in _OWN_FRAMES else None
+    return message.arp if message.slave_kind in _MASTERS_WITHOUT_FRAMES else None
 
 
 def _held_address(message: AddressMessage, interface: str) -> Held:

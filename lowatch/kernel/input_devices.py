@@ -1,4 +1,4 @@
-"""By which device a local client's packets to an address arrive: SO_BINDTODEVICE is judged by it."""
+"""The device through which a local client's packets to an address arrive; SO_BINDTODEVICE refers to it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ LOOPBACK_INDEX = 1
 """lo is the first device of every network namespace (LOOPBACK_IFINDEX, include/net/flow.h)."""
 
 
-class Arrivals:
-    """What routing last said of each address that was asked about.
+class InputDevices:
+    """The input device of each address that has been looked up.
 
-    Local delivery passes through lo, and yet the packet counts as received by the device of the matched
-    route, the one that holds the address: rt_iif in ip_route_output_key_hash_rcu(), IP6CB(skb)->iif in
-    ip6_rcv_core(). Nearly always that is lo itself; only the others are kept.
+    Local delivery passes through lo, but the packet counts as received by the device of the matched route,
+    which is the one that holds the address: rt_iif in ip_route_output_key_hash_rcu(), IP6CB(skb)->iif in
+    ip6_rcv_core(). That is nearly always lo, so only other devices are stored.
     """
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class Arrivals:
         self._forget: list[Callable[[], None]] = []
 
     def on_change(self, forget: Callable[[], None]) -> None:
-        """Call this whenever an address arrives by another device than before."""
+        """Call `forget` whenever an address gets another input device than before."""
         self._forget.append(forget)
 
     def learn(self, address: Address, delivery: Delivery) -> None:
@@ -43,5 +43,5 @@ class Arrivals:
             forget()
 
     def device(self, address: Address) -> int:
-        """The index of a device: that of lo, unless routing named another one."""
+        """The index of an address's input device: lo, unless routing reported another one."""
         return self._devices.get(address, LOOPBACK_INDEX)

@@ -21,25 +21,25 @@ from lowatch.wire.netlink import NLMSG_ERROR, MalformedMessageError, error_code,
 from lowatch.wire.rtnetlink import AF_INET, AF_INET6
 
 from .cgroups import CgroupUnits
-from .input_devices import Arrivals
+from .input_devices import InputDevices
 from .owners import foreign_uid
-from .request_cache import Asked
+from .request_cache import RequestCache
 from .request_socket import NetlinkError, RequestSocket, unknown
 
 
 class Listeners:
     """SOCK_DIAG_BY_FAMILY without NLM_F_DUMP: the exact lookup. Works without any privilege."""
 
-    def __init__(self, diag: RequestSocket, units: CgroupUnits, arrivals: Arrivals) -> None:
+    def __init__(self, diag: RequestSocket, units: CgroupUnits, input_devices: InputDevices) -> None:
         self._diag = diag
         self._units = units
-        self._arrivals = arrivals
+        self._input_devices = input_devices
         self._foreign_uid = foreign_uid()
         self._handled: set[str] = set()
-        asked: Asked[Endpoint, Listener | Unknown | None] = Asked(
+        asked: RequestCache[Endpoint, Listener | Unknown | None] = RequestCache(
             diag, self._lookup, self._listener, lambda error: unknown(error, "sock_diag")
         )
-        arrivals.on_change(asked.forget)
+        input_devices.on_change(asked.forget)
         self._asked = asked
 
     def ask(self, endpoints: Sequence[Endpoint]) -> list[Listener | Unknown | None]:
@@ -47,7 +47,7 @@ class Listeners:
 
         Never raises: a failure is an Unknown.
         """
-        if self._units.missed():
+        if self._units.retry_due():
             self._asked.forget()
         return self._asked.ask(endpoints)
 
@@ -96,7 +96,7 @@ class Listeners:
 
     def _lookup(self, sequence: int, endpoint: Endpoint) -> bytes:
         address, port = endpoint
-        return find_listener(sequence, destination(address), port, self._arrivals.device(address))
+        return find_listener(sequence, destination(address), port, self._input_devices.device(address))
 
     def _listener(self, sequence: int, endpoint: Endpoint, reply: bytes) -> Listener | Unknown | None:
         try:

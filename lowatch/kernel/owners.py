@@ -1,16 +1,16 @@
-"""Whose a socket is, as far as it can be known from a user namespace (PrivateUsers= of the unit)."""
+"""Which uids of sockets are visible from a user namespace (PrivateUsers= of the unit)."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 _OVERFLOW_UID = 65534
-"""What user_namespaces(7) shows of a uid without a mapping. (/proc/sys/kernel/overflowuid is hidden.)"""
+"""How a uid without a mapping appears (user_namespaces(7)). The unit cannot read overflowuid in /proc."""
 _ALL_UIDS = 2**32 - 1
 
 
 def foreign_uid(uid_map: Path = Path("/proc/self/uid_map")) -> int | None:
-    """The uid that says nothing here; None where each one is mapped and means what it says."""
+    """The uid that stands for every unmapped uid; None if all uids are mapped."""
     try:
         mapped = sum(int(line.split()[2]) for line in uid_map.read_text("ascii").splitlines())
     except (OSError, ValueError, IndexError):

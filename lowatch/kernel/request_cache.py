@@ -1,7 +1,7 @@
-"""Questions asked again and again: requests built once, and unchanged replies read once.
+"""Caches netlink requests and the answers parsed from their replies.
 
-A sweep asks the same ten thousand questions every time, and nearly always gets the same octets back.
-Octets that are the same mean the same: the answers read from them are handed out again.
+Every sweep asks the same ten thousand questions and nearly always gets the same bytes back. Requests are
+built once, and answers are parsed again only if a reply differs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Answer = TypeVar("Answer")
 
 
 _OVERHEAD = 3
-"""What a list of questions takes beside them, in questions."""
+"""Memory of a memo apart from its questions, counted in questions."""
 
 
 class _Memo(NamedTuple, Generic[Answer]):
@@ -27,8 +27,12 @@ class _Memo(NamedTuple, Generic[Answer]):
     answers: list[Answer]
 
 
-class Asked(Generic[Question, Answer]):
-    """build(sequence, question) makes a request; read(sequence, question, reply) an answer."""
+class RequestCache(Generic[Question, Answer]):
+    """Asks lists of questions over one socket.
+
+    build(sequence, question) returns a request, read(sequence, question, reply) an answer, and
+    failed(error) the answer for every question if the socket fails.
+    """
 
     def __init__(
         self,
@@ -47,8 +51,8 @@ class Asked(Generic[Question, Answer]):
     def ask(self, questions: Sequence[Question]) -> list[Answer]:
         """One answer for each question, in order. Never raises: a failure is an answer.
 
-        Where every reply is what it was when the same questions were last asked, the list returned is
-        the very same object: whoever kept it knows without looking that nothing changed.
+        If every reply is the same as when the same questions were last asked, the same list object is
+        returned, so that callers can compare by identity.
         """
         key = tuple(questions)
         memo = self._memos.get(key)
@@ -58,19 +62,19 @@ class Asked(Generic[Question, Answer]):
         except NetlinkError as error:
             return [self._failed(error)] * len(key)
         if memo is not None and memo.replies == replies:
-            self._memos[key] = self._memos.pop(key)  # the last to be forgotten
+            self._memos[key] = self._memos.pop(key)  # the most recently used one is evicted last
             return memo.answers
         answers = [self._read(i, q, r) for i, (q, r) in enumerate(zip(key, replies, strict=True))]
         self._remember(key, _Memo(requests, replies, answers))
         return answers
 
     def forget(self) -> None:
-        """Build every request anew: what goes into them beside the questions has changed."""
+        """Build every request again: something other than the questions that they depend on has changed."""
         self._memos.clear()
         self._remembered = 0
 
     def _remember(self, key: tuple[Question, ...], memo: _Memo[Answer]) -> None:
-        """Those asked longest ago make room; a list that is too long by itself stays until the next."""
+        """Evict the least recently used memos. A single one that exceeds the limit stays until the next."""
         if self._memos.pop(key, None) is None:
             self._remembered += len(key) + _OVERHEAD
         self._memos[key] = memo

@@ -1,7 +1,7 @@
-"""Netlink sockets: questions answered at once, and events heard on the loop.
+"""Netlink sockets for requests and dumps.
 
-A kernel answers a netlink request inside send(): when send() returns, the replies are queued, so asking
-never waits and never hangs. A dump is continued inside each recv() in the same way.
+The kernel answers a netlink request inside send(): the replies are queued when send() returns, so a request
+never blocks. Likewise it continues a dump inside each recv().
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ NETLINK_ADD_MEMBERSHIP = 1
 NETLINK_GET_STRICT_CHK = 12
 
 _BATCH = 64
-"""Requests in one send(): their replies (about 1.3 kB each as the kernel counts) must fit the default
+"""Requests in one send(): their replies (about 1.3 kB each, as the kernel counts) must fit the default
 receive buffer of 208 KiB."""
 _REPLY_SIZE = 8192
 _DUMP_SIZE = 1 << 18
@@ -40,22 +40,22 @@ _DUMP_ATTEMPTS = 3
 
 
 class Datagram(NamedTuple):
-    """What one recv() brought, and the messages in it."""
+    """The result of one recv(), and the messages in it."""
 
     data: bytes
     spans: list[Span]
     interrupted: bool = False
-    """Whether the kernel marked a message of it with NLM_F_DUMP_INTR."""
+    """Whether a message in it has NLM_F_DUMP_INTR set."""
 
 
 def read_datagram(data: bytes) -> Datagram:
-    """Raises MalformedMessageError."""
+    """The datagram with its messages' spans. Raises MalformedMessageError."""
     found = spans(data)
     return Datagram(data, found, any(span.flags & NLM_F_DUMP_INTR for span in found))
 
 
 def batches(requests: Sequence[bytes]) -> list[tuple[bytes, int]]:
-    """Requests joined for one send() each, and how many. requests[i] must carry the sequence i."""
+    """Requests joined for one send() each, with their number. requests[i] must have sequence number i."""
     return [
         (b"".join(requests[first : first + _BATCH]), len(requests[first : first + _BATCH]))
         for first in range(0, len(requests), _BATCH)
@@ -63,11 +63,11 @@ def batches(requests: Sequence[bytes]) -> list[tuple[bytes, int]]:
 
 
 class NetlinkError(Exception):
-    """The kernel refused, or its answer cannot be used. One line, for an Unknown's reason."""
+    """The kernel refused a request, or its answer is unusable. The message is one line, for an Unknown."""
 
 
 def open_socket(protocol: int) -> socket.socket:
-    """A non-blocking netlink socket, bound to no group. Raises NetlinkError where it is refused."""
+    """A non-blocking netlink socket without multicast groups. Raises NetlinkError."""
     try:
         sock = socket.socket(
             socket.AF_NETLINK,
@@ -85,10 +85,10 @@ def open_socket(protocol: int) -> socket.socket:
 
 
 class RequestSocket:
-    """Asks questions of one netlink protocol. Opened at the first use, and again after a failure.
+    """Requests and dumps of one netlink protocol. The socket is opened on first use, and after a failure.
 
-    Never bound to an event group: events carry the originator's sequence number, and would be taken
-    for replies (facts/kernel.md).
+    It never joins a multicast group: events carry the originator's sequence number and could be mistaken
+    for replies.
     """
 
     def __init__(self, protocol: int) -> None:
@@ -104,8 +104,8 @@ class RequestSocket:
     def ask(self, requests: Sequence[tuple[bytes, int]]) -> list[bytes]:
         """One reply (a datagram of one message) for each request, in order.
 
-        requests: as batches() makes them. Raises NetlinkError where a reply is missing, or where the
-        replies are not to these requests.
+        requests: the result of batches(). Raises NetlinkError if a reply is missing or answers another
+        request.
         """
         replies: list[bytes] = []
         sock = self._open()
@@ -118,16 +118,16 @@ class RequestSocket:
             self.close()
             raise NetlinkError(_explain(error)) from error
         if replies and not _answers(replies[-1], len(replies) - 1):
-            self.close()  # with all that is still queued: one reply too many, and all that follow are off
+            self.close()  # drop the queue: one reply too many would shift all later ones
             raise NetlinkError("replies came out of step")
         return replies
 
     def dump(self, request: bytes, at_most: Limit | None = None) -> list[Datagram]:
-        """All messages of a dump, as datagrams and the spans in them. at_most: messages, more is an error.
+        """The datagrams of a dump. at_most: the number of messages above which NetlinkError is raised.
 
-        A dump that the kernel marks as interrupted (NLM_F_DUMP_INTR: the table changed under it) is
-        asked again, a bounded number of times; the last one may lack rows that nothing has touched, and
-        says so (Datagram.interrupted). Raises NetlinkError.
+        A dump that the kernel marks as interrupted (NLM_F_DUMP_INTR: the table changed meanwhile) is
+        repeated a few times. If the last one is interrupted too (Datagram.interrupted), rows may be
+        missing, even rows that did not change. Raises NetlinkError.
         """
         for _ in range(_DUMP_ATTEMPTS):
             try:
@@ -144,7 +144,7 @@ class RequestSocket:
         return datagrams
 
     def _dump_once(self, request: bytes, at_most: Limit | None) -> Iterator[Datagram]:
-        """A datagram that is the same as in the last dump is not read again."""
+        """The datagrams of one dump. One that is equal to the previous dump's is not parsed again."""
         sock = self._open()
         sock.send(request)
         count = 0
@@ -166,7 +166,7 @@ class RequestSocket:
     def _open(self) -> socket.socket:
         if self._socket is None:
             self._socket = open_socket(self._protocol)
-            with contextlib.suppress(OSError):  # before Linux 4.20: dumps are not filtered, only longer
+            with contextlib.suppress(OSError):  # before Linux 4.20 dumps are longer, because unfiltered
                 self._socket.setsockopt(SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1)
         return self._socket
 
@@ -176,7 +176,7 @@ def _answers(reply: bytes, sequence: int) -> bool:
 
 
 def _is_last(datagram: Datagram) -> bool:
-    """Whether a dump ends with this datagram. Raises NetlinkError where it ends in failure."""
+    """Whether a dump ends with this datagram. Raises NetlinkError if it ends with an error."""
     data, found, _ = datagram
     last = found[-1] if found else None
     if last is None or last.type not in (NLMSG_DONE, NLMSG_ERROR):

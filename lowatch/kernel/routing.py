@@ -21,8 +21,8 @@ from lowatch.wire.rtnetlink import (
     parse_route,
 )
 
-from .input_devices import Arrivals
-from .request_cache import Asked
+from .input_devices import InputDevices
+from .request_cache import RequestCache
 from .request_socket import RequestSocket, unknown
 
 # What routing says of a destination it does not deliver at all: unreachable, prohibit, blackhole.
@@ -39,17 +39,19 @@ class Locality:
     def __init__(
         self,
         route: RequestSocket,
-        arrivals: Arrivals,
+        input_devices: InputDevices,
         nexthop_device: Callable[[int], int] = lambda _: 0,
     ) -> None:
         """nexthop_device: the index of a nexthop object's interface, by its id; 0: not known."""
-        self._arrivals = arrivals
+        self._input_devices = input_devices
         self._nexthop_device = nexthop_device
-        asked: Asked[Address, Delivery | Unknown] = Asked(route, _question, self._delivery, unknown)
-        arrivals.on_change(asked.forget)
+        asked: RequestCache[Address, Delivery | Unknown] = RequestCache(
+            route, _question, self._delivery, unknown
+        )
+        input_devices.on_change(asked.forget)
         self.ask = asked.ask
         """One answer for each address, in order. Never raises: a failure is an Unknown."""
-        by_flow: Asked[Flow, Delivery | Unknown] = Asked(
+        by_flow: RequestCache[Flow, Delivery | Unknown] = RequestCache(
             route, _flow_question, lambda sequence, _, reply: self._read(sequence, reply), unknown
         )
         self._by_flow = by_flow.ask
@@ -72,7 +74,7 @@ class Locality:
     def _delivery(self, sequence: int, address: Address, reply: bytes) -> Delivery | Unknown:
         delivery = self._read(sequence, reply)
         if isinstance(delivery, Delivery):
-            self._arrivals.learn(address, delivery)
+            self._input_devices.learn(address, delivery)
         return delivery
 
     def _read(self, sequence: int, reply: bytes) -> Delivery | Unknown:

@@ -1,7 +1,7 @@
-"""conf.all's arp_ignore and arp_announce: the only settings looked at that no netlink message carries.
+"""Reads arp_ignore and arp_announce of net.ipv4.conf.all, which no netlink message contains.
 
-They are in /proc/sys, which a unit with ProcSubset=pid does not have; it has /proc/sys/net bound
-elsewhere (packaging/systemd/lowatch.service). Nothing tells when they change: read them again.
+A unit with ProcSubset=pid has no /proc/sys, so lowatch.service binds /proc/sys/net to another path. No
+event reports a change, so the values are read at each audit.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from lowatch.core.known import Unknown
 
 PROC = Path("/proc/sys/net")
 BOUND = Path("/run/lowatch-sysnet")
-"""Where the unit binds it: BindReadOnlyPaths=/proc/sys/net:/run/lowatch-sysnet."""
+"""Where the unit binds /proc/sys/net: BindReadOnlyPaths=/proc/sys/net:/run/lowatch-sysnet."""
 
 _SETTINGS = [Path("ipv4/conf/all", name) for name in ("arp_ignore", "arp_announce")]
 _SIZE = 32
 
 
 class ConfAll:
-    """Kept open: a look is two pread(), some microseconds.
+    """Reads the settings of the network namespace in which the first read() happens.
 
-    /proc/sys/net is that of the network namespace in which it is opened: of whoever reads first.
+    The files stay open: a read is two pread() calls, a few microseconds.
     """
 
     def __init__(self, places: Sequence[Path] = (PROC, BOUND)) -> None:
@@ -32,7 +32,7 @@ class ConfAll:
         self._files: list[int] = []
 
     def read(self) -> ArpSettings | Unknown:
-        """Never raises. What failed is opened anew the next time."""
+        """The settings. Never raises: after a failure the next call opens the files again."""
         try:
             if not self._files:
                 self._files = self._open()
@@ -42,7 +42,7 @@ class ConfAll:
             return Unknown("sysctl", f"net.ipv4.conf.all: {error}")
 
     def _open(self) -> list[int]:
-        """From the first place that has them. Raises OSError, of each place that has not."""
+        """The files in the first place that has them. Raises OSError with the failure of every place."""
         failures = []
         for place in self._places:
             try:

@@ -1,7 +1,7 @@
 """A scripted world: what the kernel, DNS and a connect() would say, faults included.
 
-What it says it says through the real kernel.asked.Asked, so that what stayed the same is the very same
-list, as it is with the kernel.
+Its answers pass through the real kernel.request_cache.RequestCache, so that unchanged answers are the very
+same list, as with the kernel.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from lowatch.core.listeners import Connect, Endpoint, Listener, Sockets
 from lowatch.core.policy import Domain, Policy
 from lowatch.core.snapshot import Snapshot
 from lowatch.core.views import all_given
-from lowatch.kernel.request_cache import Asked
+from lowatch.kernel.request_cache import RequestCache
 from lowatch.kernel.request_socket import RequestSocket
 
 LO = 1
@@ -148,7 +148,7 @@ class ScriptedHost:
         self.hear()
 
     def _asked(self, spoken: _Spoken) -> Callable[[Sequence[Any]], list[Any]]:
-        asked: Asked[Any, Any] = Asked(spoken, spoken.build, spoken.read, lambda error: error)
+        asked: RequestCache[Any, Any] = RequestCache(spoken, spoken.build, spoken.read, lambda error: error)
 
         def ask(questions: Sequence[Any]) -> list[Any]:
             self.asked.update(questions)

@@ -68,12 +68,12 @@ def test_units_that_come_later(hierarchy: Path) -> None:
     later.mkdir()
     assert units.unit(later.stat().st_ino) is None
     assert units.walks == 1
-    assert not units.missed()
-    while not units.missed():
+    assert not units.retry_due()
+    while not units.retry_due():
         assert next(ticks) < 30
     assert units.unit(later.stat().st_ino) == "later.service"
     assert units.walks == 2
-    assert not units.missed()
+    assert not units.retry_due()
 
 
 def test_what_is_gone_is_not_kept(hierarchy: Path) -> None:

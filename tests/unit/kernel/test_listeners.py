@@ -14,7 +14,7 @@ from lowatch.core.known import Known, Unknown
 from lowatch.core.listeners import Endpoint, Listener
 from lowatch.kernel import request_socket as netlink
 from lowatch.kernel.cgroups import CgroupUnits
-from lowatch.kernel.input_devices import Arrivals
+from lowatch.kernel.input_devices import InputDevices
 from lowatch.kernel.listeners import Listeners
 from lowatch.kernel.request_socket import RequestSocket
 from lowatch.kernel.routing import Locality
@@ -58,7 +58,7 @@ def route(
 
 
 def located(sock: RequestSocket, *addresses: Address) -> list[Delivery | Unknown]:
-    return Locality(sock, Arrivals()).ask(addresses)
+    return Locality(sock, InputDevices()).ask(addresses)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_one_unreadable_reply_leaves_the_others(monkeypatch: pytest.MonkeyPatch)
 
 def test_a_lost_reply_makes_all_of_them_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     """And the next question is asked of a new socket."""
-    locality = Locality(asking(monkeypatch, [route()], [route(), route(sequence=1)]), Arrivals())
+    locality = Locality(asking(monkeypatch, [route()], [route(), route(sequence=1)]), InputDevices())
     assert locality.ask([VIP, VIP6]) == [Unknown("netlink", "the kernel sent no reply")] * 2
     assert locality.ask([VIP, VIP6]) == [Delivery(True, 1, 32)] * 2
 
@@ -144,7 +144,7 @@ def listener(address: Address = VIP, queued: int = 0, backlog: int = 128) -> Lis
 )
 def test_listeners(monkeypatch: pytest.MonkeyPatch, reply: Said, served: Listener | Unknown | None) -> None:
     """Only ENOENT means that nobody is there."""
-    listeners = Listeners(asking(monkeypatch, [reply]), NO_UNITS, Arrivals())
+    listeners = Listeners(asking(monkeypatch, [reply]), NO_UNITS, InputDevices())
     assert listeners.ask([HTTP]) == [served]
 
 
@@ -161,17 +161,17 @@ def test_listeners(monkeypatch: pytest.MonkeyPatch, reply: Said, served: Listene
 )
 def test_nobody_listens(monkeypatch: pytest.MonkeyPatch, handler: Said, served: Unknown | None) -> None:
     """ENOENT has two meanings; a dump tells them apart."""
-    listeners = Listeners(asking(monkeypatch, [error(errno.ENOENT), handler]), NO_UNITS, Arrivals())
+    listeners = Listeners(asking(monkeypatch, [error(errno.ENOENT), handler]), NO_UNITS, InputDevices())
     assert listeners.ask([HTTP]) == [served]
 
 
 def test_a_listener_by_another_device(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the address is on dummy0, SO_BINDTODEVICE is judged by that: the question names it."""
-    arrivals = Arrivals()
-    locality = Locality(asking(monkeypatch, [route(oif=7)], [route(oif=1)]), arrivals)
+    input_devices = InputDevices()
+    locality = Locality(asking(monkeypatch, [route(oif=7)], [route(oif=1)]), input_devices)
     asked = ScriptedSocket(socket_reply(), socket_reply(), socket_reply())
     monkeypatch.setattr(netlink, "open_socket", lambda _: asked)
-    listeners = Listeners(RequestSocket(4), NO_UNITS, arrivals)
+    listeners = Listeners(RequestSocket(4), NO_UNITS, input_devices)
     first = listeners.ask([HTTP])
     monkeypatch.setattr(netlink, "open_socket", Sockets(ScriptedSocket(route(oif=7), route(oif=1))).open)
     for device in (7, 1):
@@ -189,7 +189,7 @@ def test_bound_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
         socket_reply(mapped, family=10), socket_reply(VIP6, family=10), done(),
         socket_reply(Address(bytes(16)), family=10), done(),
     ]  # fmt: skip
-    listeners = Listeners(asking(monkeypatch, script), NO_UNITS, Arrivals())
+    listeners = Listeners(asking(monkeypatch, script), NO_UNITS, InputDevices())
     wildcards = frozenset((family, parse_port("80/udp")) for family in ("ipv4", "ipv6"))
     assert listeners.sockets() == Known(core.Sockets(frozenset({VIP, VIP6}), wildcards))
 
@@ -205,7 +205,7 @@ def test_bound_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_bound_addresses_unknown(monkeypatch: pytest.MonkeyPatch, script: list[Said], reason: str) -> None:
     """One dump of the four that fails makes the whole unknown: a part would show others as idle."""
-    found = Listeners(asking(monkeypatch, script), NO_UNITS, Arrivals()).sockets()
+    found = Listeners(asking(monkeypatch, script), NO_UNITS, InputDevices()).sockets()
     assert isinstance(found, Unknown)
     assert reason in found.reason
 
@@ -218,7 +218,7 @@ def test_mutated_replies_never_raise(monkeypatch: pytest.MonkeyPatch) -> None:
     assert {type(one) for one in found} == {Delivery, Unknown}
     sockets = list(mutants([socket_reply(), error(errno.ENOENT)], count))
     served = [
-        Listeners(asking(monkeypatch, [reply, done()]), NO_UNITS, Arrivals()).ask([HTTP])[0]
+        Listeners(asking(monkeypatch, [reply, done()]), NO_UNITS, InputDevices()).ask([HTTP])[0]
         for reply in sockets
     ]
     assert {type(one) for one in served} == {Listener, Unknown, type(None)}

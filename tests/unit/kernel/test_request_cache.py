@@ -1,4 +1,4 @@
-"""Asked: unchanged replies are read once, failures are answers, and memory is bounded."""
+"""RequestCache: unchanged replies are read once, failures are answers, and memory is bounded."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lowatch.core.known import Unknown
 from lowatch.core.limits import KERNEL_ANSWERS_KEPT
-from lowatch.kernel.request_cache import Asked
+from lowatch.kernel.request_cache import RequestCache
 from lowatch.kernel.request_socket import NetlinkError, RequestSocket, batches, unknown
 
 Answer = str | Unknown
@@ -46,9 +46,9 @@ def build(_sequence: int, question: int) -> bytes:
     return b" %d" % question
 
 
-def asker(world: World) -> tuple[Asked[int, Answer], Reader]:
+def asker(world: World) -> tuple[RequestCache[int, Answer], Reader]:
     reader = Reader()
-    return Asked(world, build, reader, unknown), reader
+    return RequestCache(world, build, reader, unknown), reader
 
 
 def told(questions: Iterable[int], world: World) -> list[Answer]:

@@ -1,4 +1,4 @@
-"""Routes that are not local, dumped where a question needs them whole: what a fix would take along."""
+"""Dumps of routes that are not local; they show what a fix would remove along with an address."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ _KINDS: dict[int, RouteKind] = {
     RTN_PROHIBIT: "prohibit",
     RTN_THROW: "throw",
 }
-_AWAY = tuple(kind for kind in _KINDS if kind != RTN_LOCAL)
+_NONLOCAL_TYPES = tuple(kind for kind in _KINDS if kind != RTN_LOCAL)
 
 
-class Routes:
-    """Has a socket of its own: a dump that brings too much is broken off."""
+class NonlocalRoutes:
+    """Dumps over a socket of its own, because a dump that is too long is aborted by closing the socket."""
 
     def __init__(self) -> None:
         self._socket = RequestSocket(_NETLINK_ROUTE)
@@ -48,27 +48,30 @@ class Routes:
     def close(self) -> None:
         self._socket.close()
 
-    def away(self, table: int, *, v4: bool) -> Known[frozenset[Prefix]] | Unknown:
-        """The prefixes for which a table has a route that is not local."""
+    def prefixes(self, table: int, *, v4: bool) -> Known[frozenset[Prefix]] | Unknown:
+        """The prefixes of one table's routes."""
         try:
-            return Known(frozenset(one.prefix for one in self._dump(AF_INET if v4 else AF_INET6, table)))
+            family = AF_INET if v4 else AF_INET6
+            return Known(frozenset(route.prefix for route in self._dump(family, table)))
         except (NetlinkError, MalformedMessageError) as error:
             return _unknown(error)
 
     def all(self, name_of: Callable[[int], str]) -> Known[tuple[Route, ...]] | Unknown:
-        """Every unicast, blackhole, unreachable, prohibit and throw route, of all tables."""
+        """Every unicast, blackhole, unreachable, prohibit and throw route of all tables."""
         try:
             return Known(
                 tuple(
-                    as_route(one, name_of) for family in (AF_INET, AF_INET6) for one in self._dump(family)
+                    as_route(message, name_of)
+                    for family in (AF_INET, AF_INET6)
+                    for message in self._dump(family)
                 )
             )
         except (NetlinkError, MalformedMessageError) as error:
             return _unknown(error)
 
     def _dump(self, family: int, table: int = 0) -> Iterator[RouteMessage]:
-        """table: 0 for all of them. Raises NetlinkError, MalformedMessageError."""
-        for kind in _AWAY:
+        """The routes of one family. table: 0 for all tables. Raises NetlinkError, MalformedMessageError."""
+        for kind in _NONLOCAL_TYPES:
             datagrams = self._socket.dump(dump_routes(0, family, kind, table), ROUTES_LISTED)
             for data, messages, interrupted in datagrams:
                 if interrupted:
@@ -77,18 +80,18 @@ class Routes:
                     if span.type != RTM_NEWROUTE:
                         continue
                     route = parse_route(data, span.start, span.end)
-                    if route is not None and route.shape.type == kind:  # before Linux 4.20 all kinds come
+                    if route is not None and route.shape.type == kind:  # Linux < 4.20 sends all types
                         yield route
 
 
 def as_route(message: RouteMessage, name_of: Callable[[int], str], device: int = 0) -> Route:
-    """device: the index of the interface, where the message names but a nexthop object."""
+    """The route in a message. device: its interface index, if the message only names a nexthop object."""
     shape = message.shape
     devices = (shape.ifindex or device, *shape.others)
     return Route(
         message.prefix,
         _KINDS[shape.type],
-        tuple(name_of(one) for one in devices if one),
+        tuple(name_of(ifindex) for ifindex in devices if ifindex),
         shape.table,
         message.source,
         shape.protocol == RTPROT_KERNEL,
