@@ -29,8 +29,8 @@ from lowatch.wire.rtnetlink import (
     parse_link,
     parse_route,
 )
+from tests.support import pyroute2_decoder as second
 from tests.support.netns import Netns
-from tests.wire import pyroute2_decoder as second
 from tests.wire.captures import LO_INDEX, NETLINK_ROUTE, Message, asked, dumped
 
 RTPROT_KERNEL, RTPROT_BOOT = 2, 3

@@ -29,10 +29,10 @@ from lowatch.wire.netlink import (
     walk_attributes,
 )
 from lowatch.wire.rtnetlink import AF_INET, AF_INET6, RTM_GETROUTE, get_route
+from tests.support import pyroute2_decoder as second
+from tests.support.mutations import mutants
 from tests.support.netns import Netns
-from tests.wire import pyroute2_decoder as second
 from tests.wire.captures import LO_INDEX, NETLINK_ROUTE, asked, dumped
-from tests.wire.mutations import mutants
 
 MUTANTS = 20_000
 COMPARED = 5_000

@@ -21,8 +21,8 @@ from lowatch.wire.rtnetlink import (
     RTM_NEWROUTE,
     RTM_NEWRULE,
 )
+from tests.support.mutations import mutants
 from tests.unit.kernel.scripted_socket import done, message
-from tests.wire.mutations import mutants
 
 LO, ETH, DUMMY = 1, 2, 7
 UP, LOOPBACK, NOARP = 0x1, 0x8, 0x80

@@ -21,6 +21,7 @@ from lowatch.kernel.routing import Locality
 from lowatch.wire.inet_diag import SOCK_DIAG_BY_FAMILY
 from lowatch.wire.netlink import attribute
 from lowatch.wire.rtnetlink import RTM_NEWROUTE
+from tests.support.mutations import mutants
 from tests.unit.kernel.scripted_socket import (
     NO_REPLY,
     OVERRUN,
@@ -31,7 +32,6 @@ from tests.unit.kernel.scripted_socket import (
     error,
     message,
 )
-from tests.wire.mutations import mutants
 
 VIP, VIP6 = parse_address("192.0.2.10"), parse_address("2001:db8::10")
 UNICAST, LOCAL, BLACKHOLE = 1, 2, 6

@@ -8,8 +8,8 @@ from lowatch.kernel.request_socket import RequestSocket
 from lowatch.wire.fib_rules import dump_rules, is_plain_local
 from lowatch.wire.netlink import HEADER, MalformedMessageError
 from lowatch.wire.rtnetlink import AF_INET, AF_INET6, RTM_NEWRULE
+from tests.support.mutations import mutants
 from tests.support.netns import Netns
-from tests.wire.mutations import mutants
 
 
 def rules(family: int) -> list[bytes]:

@@ -13,8 +13,8 @@ from lowatch.resolve.upstream import response_reader as reader_module
 from lowatch.resolve.upstream.response_reader import CHECKED_ONE_IN, Reader
 from lowatch.wire import dns_full
 from lowatch.wire.dns import Kind, Reply
+from tests.support.dns_messages import ASKED, QUESTION, A, record, response
 from tests.unit.resolve.asking import Counts
-from tests.wire.dns_messages import ASKED, QUESTION, A, record, response
 
 COMMON = response([record(ASKED, A, b"\xc0\0\2\x0a")])
 RIGHT = Reply(Kind.ADDRESSES, "NOERROR", (parse_address("192.0.2.10"),), (), 60)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lowatch.wire.dns import Kind
 from lowatch.wire.dns_full import parse_full
 from lowatch.wire.dns_lean import parse_lean
-from tests.wire.dns_messages import AAAA, BODY, CNAME, NS, QUESTION, RRSIG, SOA, WWW, A, opt, response
+from tests.support.dns_messages import AAAA, BODY, CNAME, NS, QUESTION, RRSIG, SOA, WWW, A, opt, response
 
 # Few, so that they meet; of one another's suffixes, so that they compress.
 NAMES = (

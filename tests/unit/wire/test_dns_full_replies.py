@@ -12,8 +12,8 @@ from lowatch.core.addresses import parse_address
 from lowatch.wire.dns import MAX_CHAIN, Kind, Reply, RRType
 from lowatch.wire.dns_full import parse_full
 from lowatch.wire.dns_lean import parse_lean
+from tests.support.dns_messages import QUESTION, WWW, query
 from tests.support.dns_server import respond, soa
-from tests.wire.dns_messages import QUESTION, WWW, query
 
 CHAIN = tuple(f"c{n}.test" for n in range(MAX_CHAIN + 2))
 

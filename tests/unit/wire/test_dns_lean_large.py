@@ -12,8 +12,7 @@ from lowatch.resolve.upstream.response_reader import Reader
 from lowatch.wire.dns import Kind, RRType, encode_question
 from lowatch.wire.dns_full import parse_full
 from lowatch.wire.dns_lean import parse_large
-from tests.unit.resolve.asking import Counts
-from tests.wire.dns_messages import (
+from tests.support.dns_messages import (
     ASKED,
     CNAME,
     NS,
@@ -25,6 +24,7 @@ from tests.wire.dns_messages import (
     response,
     soa_rdata,
 )
+from tests.unit.resolve.asking import Counts
 
 SRV = 33
 SERVICE = encode_question("_x._tcp.example.com", RRType.SRV)

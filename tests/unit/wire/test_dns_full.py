@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lowatch.core.addresses import parse_address
 from lowatch.wire.dns import Kind
 from lowatch.wire.dns_full import _longest_chain_of_pointers, parse_full
-from tests.wire.dns_messages import ASKED, CNAME, PRIVATE, TXT, A, name, pointer, record, response
+from tests.support.dns_messages import ASKED, CNAME, PRIVATE, TXT, A, name, pointer, record, response
 
 ADDRESS = parse_address("192.0.2.10")
 START = len(response([record(ASKED, PRIVATE, b"")]))

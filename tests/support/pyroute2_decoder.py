@@ -168,3 +168,15 @@ def readable(ours: Any) -> Any:
     if isinstance(ours, RouteMessage):  # 0.9 knows no RTA_NH_ID yet
         return ours._replace(shape=ours.shape._replace(nexthop=0))
     return ours
+
+
+def decoded(kind: type, request: bytes, **fields: Any) -> Decoded:
+    """The request as pyroute2 reads it; the fields given are checked, its header's length too."""
+    found = Decoded(kind, request)
+    assert found["header"]["length"] == len(request)
+    assert {name: found[name] for name in fields} == fields
+    return found
+
+
+def header(found: Decoded) -> tuple[int, int, int]:
+    return tuple(found["header"][name] for name in ("type", "flags", "sequence_number"))  # type: ignore[return-value]

@@ -14,8 +14,7 @@ from lowatch.wire.dns_lean import parse_lean
 from tests.fuzz_dns.compare import Account
 from tests.fuzz_dns.mutations import mutants
 from tests.fuzz_dns.seeds import ZONES, Captured, built, captured, from_knot
-from tests.support.dns_server import Knot
-from tests.wire.dns_messages import (
+from tests.support.dns_messages import (
     AAAA,
     ASKED,
     BODY,
@@ -35,6 +34,7 @@ from tests.wire.dns_messages import (
     response,
     soa_rdata,
 )
+from tests.support.dns_server import Knot
 
 MUTANTS = 20_000
 ONE = b"\xc0\0\2\1"

@@ -16,8 +16,8 @@ from lowatch.wire.dns import (
     is_truncated,
     repeats_question,
 )
+from tests.support.dns_messages import WWW, query
 from tests.support.dns_server import respond
-from tests.wire.dns_messages import WWW, query
 
 LABEL = st.text("abcdefghijklmnopqrstuvwxyz0123456789-_", min_size=1, max_size=63)
 NAME = st.lists(LABEL, min_size=1, max_size=3).map(".".join)
