@@ -1,4 +1,4 @@
-"""wide-prefix and black-hole-prefix: what a prefix swallows, and what would mend it."""
+"""wide-prefix: what a prefix swallows, and how to fix it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from typing import Any
 
 import pytest
 
-from lowatch.core.addresses import parse_address, parse_prefix
+from lowatch.core.addresses import parse_address
 from lowatch.core.findings import Action, Change, Finding, Kind, Severity, Subject, Undecided
-from lowatch.core.held import BlackHole, Held, LocalPrefix
+from lowatch.core.held import Held, LocalPrefix
 from lowatch.core.known import Known
 from lowatch.core.policy import Policy
-from lowatch.core.rules.black_hole_prefix import black_hole_prefix
 from lowatch.core.rules.wide_prefix import wide_prefix
 from tests.unit.core.worlds import DEAF, NGINX, VIP, held, local, only_finding, seen, snapshot, view, wide
 
@@ -130,23 +129,6 @@ def test_each_prefix_by_itself() -> None:
 def test_unknown_prefixes_are_undecided() -> None:
     found = list(wide_prefix(snapshot(prefixes=DEAF), Policy()))
     assert found == [Undecided(Kind.WIDE_PREFIX, DEAF.reason)]
-
-
-def test_black_hole() -> None:
-    cause = held("2001:db8::1", 64)
-    hole = BlackHole(parse_prefix("2001:db8::/64"), "lo", cause)
-    finding = only_finding(black_hole_prefix(snapshot(black_holes=Known((hole,))), Policy()))
-    assert finding.subject.key == "black-hole-prefix/lo/2001:db8::-64"
-    assert finding.severity is Severity.WARNING
-    assert finding.message == (
-        "2001:db8::1/64 on lo routes all of 2001:db8::/64 into lo: connects to its other addresses time out"
-    )
-    assert finding.proposed == Change(Action.UNROUTE, cause)
-
-
-def test_unknown_black_holes_are_undecided() -> None:
-    found = list(black_hole_prefix(snapshot(black_holes=DEAF), Policy()))
-    assert found == [Undecided(Kind.BLACK_HOLE_PREFIX, DEAF.reason)]
 
 
 def test_nobody_is_said_not_to_be_shadowed_where_names_were_left_out() -> None:
