@@ -1,1 +1,1 @@
-"""Files that somebody else may have made, and the threads that wait for them."""
+"""Reads and watches files that others control, and runs blocking work in threads."""

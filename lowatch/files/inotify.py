@@ -1,7 +1,8 @@
-"""inotify(7) on the loop: which watched inodes something happened to.
+"""inotify(7) on the loop: reports events on watched inodes.
 
-By ctypes, for the standard library has no inotify, and no kept package has it in Debian 12 and 13 alike.
-`import ctypes` costs 3 ms and 0.3 MiB, and goes with systemd's MemoryDenyWriteExecute=yes.
+It uses ctypes, because neither the standard library nor a maintained package in both Debian 12 and 13
+offers inotify. `import ctypes` costs 3 ms and 0.3 MiB, and works under systemd's
+MemoryDenyWriteExecute=yes.
 """
 
 from __future__ import annotations
@@ -28,14 +29,14 @@ IN_Q_OVERFLOW = 0x4000
 IN_IGNORED = 0x8000
 _IN_NONBLOCK, _IN_CLOEXEC = os.O_NONBLOCK, os.O_CLOEXEC
 
-_HEADER = Struct("iIII")  # struct inotify_event: wd, mask, cookie, len; then len octets of name
+_HEADER = Struct("iIII")  # struct inotify_event: wd, mask, cookie, len; then len bytes of name
 _READ_SIZE = 1 << 16
-_DRAINED_AT_ONCE = 16
-"""Reads, of hundreds of events each, before the loop gets its turn again."""
+_READS_PER_TURN = 16
+"""Reads, of hundreds of events each, in one turn of the loop."""
 
 
 class Event(NamedTuple):
-    """watch: as watch() returned it, -1 for an overflow. name: in a watched directory; b"" otherwise."""
+    """watch: the number that watch() returned, -1 for an overflow. name: of a directory's entry, or b""."""
 
     watch: int
     mask: int
@@ -43,33 +44,33 @@ class Event(NamedTuple):
 
 
 def parse_events(data: bytes) -> list[Event]:
-    """What one read() returned: whole events, always."""
+    """The events of one read(), which never returns a part of an event."""
     events = []
-    place = 0
-    while place < len(data):
-        watch, mask, _, length = _HEADER.unpack_from(data, place)
-        place += _HEADER.size
-        events.append(Event(watch, mask, data[place : place + length].rstrip(b"\0")))
-        place += length
+    offset = 0
+    while offset < len(data):
+        watch, mask, _, length = _HEADER.unpack_from(data, offset)
+        offset += _HEADER.size
+        events.append(Event(watch, mask, data[offset : offset + length].rstrip(b"\0")))
+        offset += length
     return events
 
 
 class Inotify:
-    """One inotify instance, read by the running loop. All methods raise OSError as the kernel has it."""
+    """One inotify instance, read by the running loop. All methods raise the kernel's OSError."""
 
-    def __init__(self, heard: Callable[[list[Event]], None]) -> None:
+    def __init__(self, on_events: Callable[[list[Event]], None]) -> None:
         libc = ctypes.CDLL(None, use_errno=True)
         self._add_watch, self._rm_watch = libc.inotify_add_watch, libc.inotify_rm_watch
-        self._heard = heard
+        self._on_events = on_events
         self._fd = _checked(libc.inotify_init1(_IN_NONBLOCK | _IN_CLOEXEC))
         asyncio.get_running_loop().add_reader(self._fd, self._drain)
 
     def watch(self, path: Path, mask: int) -> int:
-        """Watch an inode, behind symbolic links too: another path to it gives the same number."""
+        """Watch the inode that a path leads to. Another path to the same inode gives the same number."""
         return _checked(self._add_watch(self._fd, os.fsencode(path), ctypes.c_uint32(mask)))
 
     def unwatch(self, watch: int) -> None:
-        """Raises OSError (EINVAL) where the inode has gone, and its watch with it."""
+        """Stop watching. Raises OSError (EINVAL) if the inode is gone, which removed the watch."""
         _checked(self._rm_watch(self._fd, watch))
 
     def close(self) -> None:
@@ -79,14 +80,14 @@ class Inotify:
             self._fd = -1
 
     def _drain(self) -> None:
-        for _ in range(_DRAINED_AT_ONCE):
+        for _ in range(_READS_PER_TURN):
             if self._fd < 0:
-                return  # closed by whoever heard of the last events
+                return  # on_events() closed it
             try:
                 data = os.read(self._fd, _READ_SIZE)
             except BlockingIOError:
                 return
-            self._heard(parse_events(data))
+            self._on_events(parse_events(data))
 
 
 def _checked(result: int) -> int:

@@ -1,4 +1,4 @@
-"""Where a path can change: every directory and file that an event about it may come from."""
+"""The places where a path can change: each directory and file that may report an event about it."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-_MOST_LINKS = 40  # MAXSYMLINKS of <linux/namei.h>
+_MAX_LINKS = 40  # MAXSYMLINKS of <linux/namei.h>
 _ANY = None
 
 Fingerprint = tuple[object, ...]
 
 
 class Places(NamedTuple):
-    """directories: real paths, with the names in each that matter; None for all. files: real paths."""
+    """directories: real path -> the names in it that matter, None for all names. files: real paths."""
 
     directories: dict[Path, frozenset[bytes] | None]
     files: frozenset[Path]
 
 
 def places_of(paths: Iterable[Path]) -> Places:
-    """Follow each path step by step. Of what does not exist: the directory in which it would appear.
+    """The places of some paths. For a path that does not exist: the directory where it would appear.
 
-    Symbolic links are followed by hand, for each may be replaced: the directory that it stands in is a
-    place of its own. That a directory above is renamed shows only by what is then no longer there.
+    Symbolic links are followed one by one, because each may be replaced: its directory is a place too.
+    The rename of a parent directory is not noticed here; the poll finds that the path is gone.
     """
     names: dict[Path, set[bytes] | None] = {}
     files: set[Path] = set()
@@ -37,14 +37,14 @@ def places_of(paths: Iterable[Path]) -> Places:
             names[end] = _ANY
         else:
             files.add(end)
-    fixed = {place: None if some is None else frozenset(some) for place, some in names.items()}
+    fixed = {place: None if known is None else frozenset(known) for place, known in names.items()}
     return Places(fixed, frozenset(files))
 
 
 def places_of_many(paths: Iterable[Path]) -> Places:
-    """As places_of(), in a tenth of the time: each directory is followed once, and its files not watched.
+    """As places_of(), in a tenth of the time: directories are resolved once, and files are not places.
 
-    What is written to one of them by another path, as to a hard link or a bind mount, is left to the poll.
+    Writes to a file through another path, such as a hard link or a bind mount, are left to the poll.
     """
     names: dict[Path, set[bytes] | None] = {}
     real: dict[Path, Path | None] = {}
@@ -57,11 +57,11 @@ def places_of_many(paths: Iterable[Path]) -> Places:
             continue
         _add(names, directory, path.name)
         end: Path | None = directory / path.name
-        if os.path.islink(end):  # type: ignore[arg-type]  # noqa: PTH114  # raises nothing
+        if os.path.islink(end):  # type: ignore[arg-type]  # noqa: PTH114  # unlike Path's, it never raises
             end = _follow(directory / path.name, names)
         if end is not None and _is(end, stat.S_ISDIR):
             names[end] = _ANY
-    fixed = {place: None if some is None else frozenset(some) for place, some in names.items()}
+    fixed = {place: None if known is None else frozenset(known) for place, known in names.items()}
     return Places(fixed, frozenset())
 
 
@@ -74,7 +74,7 @@ def fingerprints(paths: Iterable[Path]) -> dict[Path, Fingerprint]:
 
 
 def _follow(path: Path, names: dict[Path, set[bytes] | None]) -> Path | None:
-    """Where the path leads; None for nowhere. Adds the directories passed through that matter."""
+    """The real path; None if there is none. Adds the directories on the way that matter to `names`."""
     here = Path("/")
     steps = list(path.parts[:0:-1])
     links = 0
@@ -96,7 +96,7 @@ def _follow(path: Path, names: dict[Path, set[bytes] | None]) -> Path | None:
             continue
         _add(names, here, step)
         links += 1
-        if links > _MOST_LINKS:
+        if links > _MAX_LINKS:
             return None
         if target.is_absolute():
             here = Path("/")
@@ -113,9 +113,9 @@ def _is(path: Path, kind: Callable[[int], bool]) -> bool:
 
 
 def _add(names: dict[Path, set[bytes] | None], directory: Path, name: str) -> None:
-    some = names.setdefault(directory, set())
-    if some is not None:
-        some.add(os.fsencode(name))
+    known = names.setdefault(directory, set())
+    if known is not None:
+        known.add(os.fsencode(name))
 
 
 def fingerprint(path: Path) -> Fingerprint:

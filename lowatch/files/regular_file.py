@@ -1,8 +1,8 @@
-"""Opening what somebody else may have made: a regular file, bounded, without ever waiting for it.
+"""Opens files that others control: only regular ones, up to a size, without blocking.
 
-open(2) of a FIFO waits for its other end, that of a device may do things (a tape rewinds, a watchdog starts
-to count), and /dev/zero has no end. So everything is looked at before it is opened, and once more after:
-it may have been replaced in between.
+open(2) of a FIFO waits for the other end, open(2) of a device may have effects (a tape rewinds, a watchdog
+starts), and /dev/zero never ends. So a file's type is checked before it is opened, and again afterwards,
+because it may have been replaced in between.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ _BUFFER = 1 << 17
 
 
 class RefusedFileError(OSError):
-    """strerror: as in "a FIFO, not a regular file", or "larger than 64 MiB"."""
+    """The file was refused. strerror: for example "a FIFO, not a regular file", or "larger than 64 MiB"."""
 
 
 @contextmanager
 def open_regular(path: Path, limit: Limit) -> Iterator[BinaryIO]:
-    """The file, to be read. limit: its size, in bytes, which counts where it is met.
+    """A context with the file, opened for reading. limit: its largest size in bytes.
 
-    It may grow while it is read: whoever reads piece by piece has to count. Raises OSError, and
-    RefusedFileError for what is not regular or too large.
+    The file may grow while it is read: a caller that reads piece by piece has to count. Raises OSError, or
+    RefusedFileError if the file is not regular or too large.
     """
     _check(_status(path), limit)
     descriptor = os.open(path, _FLAGS)
@@ -49,15 +49,15 @@ def open_regular(path: Path, limit: Limit) -> Iterator[BinaryIO]:
 
 
 def read_regular(path: Path, limit: Limit) -> bytes:
-    """All of it. Raises as open_regular()."""
+    """The file's whole content. Raises like open_regular()."""
     with open_regular(path, limit) as stream:
         return read_whole(stream, limit)
 
 
 def read_pipe(path: Path, limit: Limit, patience: float) -> bytes:
-    """All that a regular file, a FIFO or a terminal gives, for whoever named one himself: -c <(command).
+    """The whole content of a regular file, FIFO or terminal that a user named: -c <(command).
 
-    patience: seconds to wait for each piece. Raises as open_regular().
+    patience: seconds to wait for each piece. Raises like open_regular().
     """
     if stat.S_ISREG(mode := _status(path).st_mode) or not (stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)):
         return read_regular(path, limit)
@@ -79,9 +79,9 @@ def read_pipe(path: Path, limit: Limit, patience: float) -> bytes:
 
 
 def read_whole(stream: BinaryIO, limit: Limit) -> bytes:
-    """What is left of an opened file. Raises OSError."""
-    content = stream.read(os.fstat(stream.fileno()).st_size + 1)  # a buffer of this size is made first
-    while piece := stream.read(_PIECE):  # it grows, or its size was not the truth: those of /proc have none
+    """The rest of an open file. Raises OSError."""
+    content = stream.read(os.fstat(stream.fileno()).st_size + 1)  # read() allocates this much at once
+    while piece := stream.read(_PIECE):  # it has grown, or reports no size, as files in /proc do
         content += piece
         if len(content) > limit.value:
             break
@@ -91,13 +91,13 @@ def read_whole(stream: BinaryIO, limit: Limit) -> bytes:
 
 
 def too_large(limit: Limit) -> RefusedFileError:
-    """What to raise where a file that is being read turns out to be; it counts."""
+    """The error to raise for a file larger than the limit, which is counted as reached."""
     limit.reached()
     return RefusedFileError(errno.EFBIG, f"larger than {size(limit)}")
 
 
 def size(limit: Limit) -> str:
-    """As in "64 MiB"."""
+    """The limit's value in the largest unit that divides it, for example "64 MiB"."""
     value, unit = limit.value, "bytes"
     for larger in ("KiB", "MiB"):
         if value % 1024:

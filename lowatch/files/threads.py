@@ -1,9 +1,8 @@
-"""Blocking work off the loop, by a thread that nobody has to wait for.
+"""Runs blocking work in daemon threads, which end with the process.
 
-asyncio.to_thread() will not do: asyncio.run() joins its threads at the end, and a file system that hangs,
-or a minute of parsing, would outlive SIGTERM. A thread of ours is a daemon thread, which ends with the
-process. And where no thread can be had (pids.max of the cgroup, RLIMIT_NPROC), that is logged once, and
-whoever wanted it tries again later.
+asyncio.to_thread() is not used because asyncio.run() joins its threads at the end: a hung file system or a
+minute of parsing would delay the exit after SIGTERM. If no thread can be started (pids.max of the cgroup,
+RLIMIT_NPROC), that is logged once, and callers try again later.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ T = TypeVar("T")
 
 
 class NoThreadError(Exception):
-    """No thread could be started: the host's trouble, which may pass. One line."""
+    """No thread could be started, perhaps only for now. The message is one line."""
 
 
 _log = logging.getLogger("lowatch")
@@ -33,20 +32,20 @@ _refusal = ""
 
 
 def thread_problem() -> str:
-    """Why the last thread that was wanted could not be had; "" where it could."""
+    """Why the most recent thread could not be started; "" if it was."""
     return _refusal
 
 
 async def in_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-    """What the function returns or raises. Raises NoThreadError where there is no thread for it.
+    """Run a function in a thread, and return or raise what it does. Raises NoThreadError.
 
-    Cancelled, it leaves the thread at its work.
+    If the caller is cancelled, the thread finishes its work all the same.
     """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[T] = loop.create_future()
 
     def settle(set_it: Callable[[], None]) -> None:
-        if not done.done():  # whoever was cancelled waits no more
+        if not done.done():  # the caller may have been cancelled
             set_it()
 
     def work() -> None:
@@ -54,7 +53,7 @@ async def in_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwar
             set_it = partial(done.set_result, function(*args, **kwargs))
         except Exception as error:
             set_it = partial(done.set_exception, error)
-        with suppress(RuntimeError):  # the loop was closed: nobody waits any more
+        with suppress(RuntimeError):  # the loop is closed: nobody is waiting
             loop.call_soon_threadsafe(settle, set_it)
 
     start_thread(work, getattr(function, "__name__", "work"))
@@ -62,8 +61,8 @@ async def in_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwar
 
 
 def start_thread(work: Callable[[], None], name: str) -> threading.Thread:
-    """A daemon thread that works. Raises NoThreadError."""
-    global _refusal  # noqa: PLW0603  # threads are the process's, and so is their want
+    """Start a daemon thread. Raises NoThreadError."""
+    global _refusal  # noqa: PLW0603  # threads belong to the process, and so does their shortage
 
     def run() -> None:
         try:
@@ -80,7 +79,7 @@ def start_thread(work: Callable[[], None], name: str) -> threading.Thread:
         _alive.add(thread)
         try:
             thread.start()
-        except RuntimeError as error:  # EAGAIN of pthread_create(3), whatever the reason
+        except RuntimeError as error:  # EAGAIN of pthread_create(3)
             _alive.discard(thread)
             refusal = f"no thread: {error} (the host's limit on processes, or on memory)"
     if refusal and not _refusal:

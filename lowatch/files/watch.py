@@ -1,7 +1,7 @@
-"""Noticing that files changed, however they are replaced: by events, and by a slow look for what has none.
+"""Notices that files changed, however they are replaced: by inotify events and by a slow poll.
 
-inotify says nothing of changes made by another host (NFS), in an overlay's lower layer, or by a mount on
-top; its numbers of instances and watches are limited. So an event is a hint, and the poll is never off.
+inotify does not report changes by another host (NFS), in an overlay's lower layer, or by a mount on top,
+and its instances and watches are limited. So an event is only a hint, and the poll is always on.
 """
 
 from __future__ import annotations
@@ -36,41 +36,42 @@ from .threads import NoThreadError, start_thread
 _log = logging.getLogger(__name__)
 
 QUIET = 0.1
-"""Seconds without another event until changed() is called: a file is written in several steps."""
-AT_THE_LATEST = 0.8
-"""Seconds after the first event, if it never gets quiet."""
+"""Seconds without another event until changed() is called: a file is often written in several steps."""
+MAX_DELAY = 0.8
+"""Seconds from the first event to changed(), if events keep coming."""
 POLL_EVERY = 10.0
 
-_REST_OF_LOOKING = 100
-"""Times as long as it took, at least, until the next poll."""
+_SCAN_PAUSE_FACTOR = 100
+"""A scan is followed by a pause of at least 100 times its duration, so scans take 1 % of the time."""
 
-_OF_ITSELF = IN_DELETE_SELF | IN_MOVE_SELF | IN_ATTRIB
-_OF_FILE = _OF_ITSELF | IN_MODIFY | IN_CLOSE_WRITE
-_OF_DIRECTORY = _OF_FILE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO
-_ARMED_AT_MOST = 3
-"""Times, while the paths change as they are being watched. The poll knows better in the end."""
+_SELF_EVENTS = IN_DELETE_SELF | IN_MOVE_SELF | IN_ATTRIB
+_FILE_EVENTS = _SELF_EVENTS | IN_MODIFY | IN_CLOSE_WRITE
+_DIRECTORY_EVENTS = _FILE_EVENTS | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO
+_MAX_ROUNDS = 3
+"""How often watches are set again while the paths keep changing. The poll finds what is missed then."""
 
 
 @dataclass(slots=True)
-class _Survey:
-    """A look off the loop. running: one is under way. again: another one is wanted after it.
+class _Scan:
+    """The state of scans in a thread.
 
-    tell: whether to call changed() in the end, whatever is found. took: seconds, the last one.
-    rounds: looks since something was told, or nothing was found to tell.
+    running: a scan is in progress. again: another one must follow it.
+    notify: whether to call changed() afterwards, whatever the scan finds.
+    took: seconds that the last scan took. rounds: scans since the last one that ended a series.
     """
 
     running: bool = False
     again: bool = False
-    tell: bool = False
+    notify: bool = False
     took: float = 0.0
     rounds: int = 0
 
 
 class FileWatch:
-    """changed() is called by the loop, some time after anything may have changed at the paths.
+    """Calls changed() on the loop soon after the content at some paths may have changed.
 
-    A path may be a file or a directory (then its files count), behind symbolic links, or not there yet.
-    From open() until close(): then no descriptor and no timer is left.
+    A path may be a file or a directory (whose files count), may be reached through symbolic links, and
+    need not exist yet. The watch lasts from open() to close(), which leaves no descriptor and no timer.
     """
 
     def __init__(
@@ -84,154 +85,150 @@ class FileWatch:
         self._seen: dict[Path, Fingerprint] = {}
         self._limited = False
         self._first = self._last = 0.0
-        self._telling: asyncio.TimerHandle | None = None
-        self._polling: asyncio.TimerHandle | None = None
-        self._survey = _Survey()
+        self._notify_timer: asyncio.TimerHandle | None = None
+        self._poll_timer: asyncio.TimerHandle | None = None
+        self._scan = _Scan()
 
     def open(self) -> None:
-        """What changes from now on is told of. Where inotify cannot be had, the poll has to do.
+        """Report changes from now on; if inotify is not available, by polling only.
 
-        Where the paths are many, changed() is called once they are watched, for they may have changed by
-        then.
+        Many paths are watched only after a scan. changed() is called then, because they may have changed
+        meanwhile.
         """
         self._loop = asyncio.get_running_loop()
-        self._poll_later()
+        self._schedule_poll()
         if self._are_many:
-            self._look_off_the_loop(tell=True)
+            self._scan_in_thread(notify=True)
         else:
-            self._arm()
-            self._seen = self._look()
+            self._set_watches()
+            self._seen = fingerprints(self._paths)
 
     def replace_paths(self, paths: Iterable[Path]) -> None:
-        """Watch these from now on. Where they are many, changed() is called once they are watched."""
+        """Watch other paths from now on. If they are many, changed() is called once they are watched."""
         before, self._paths = self._paths, tuple(paths)
-        if self._polling is None:
+        if self._poll_timer is None:
             return
         if not self._are_many:
-            self._arm()
-            self._seen = self._look()
+            self._set_watches()
+            self._seen = fingerprints(self._paths)
         elif self._paths != before:
-            self._look_off_the_loop(tell=True)
+            self._scan_in_thread(notify=True)
 
     def close(self) -> None:
-        for timer in (self._telling, self._polling):
+        for timer in (self._notify_timer, self._poll_timer):
             if timer is not None:
                 timer.cancel()
-        self._telling = self._polling = None
-        self._let_go()
+        self._notify_timer = self._poll_timer = None
+        self._close_inotify()
 
-    def _look(self) -> dict[Path, Fingerprint]:
-        return fingerprints(self._paths)
-
-    def _poll_later(self) -> None:
-        """A look takes a hundredth of the time at most."""
-        after = max(self._poll_every, _REST_OF_LOOKING * self._survey.took)
-        self._polling = self._loop.call_later(after, self._poll)
+    def _schedule_poll(self) -> None:
+        delay = max(self._poll_every, _SCAN_PAUSE_FACTOR * self._scan.took)
+        self._poll_timer = self._loop.call_later(delay, self._poll)
 
     # Events.
 
-    def _heard(self, events: list[Event]) -> None:
-        if any(event.mask & IN_Q_OVERFLOW or self._concerns_us(event) for event in events):
-            self._touched()
+    def _on_events(self, events: list[Event]) -> None:
+        if any(event.mask & IN_Q_OVERFLOW or self._is_relevant(event) for event in events):
+            self._notify_later()
 
-    def _concerns_us(self, event: Event) -> bool:
-        """Whether it is about a watched inode itself, or about a name in it that matters."""
+    def _is_relevant(self, event: Event) -> bool:
+        """Whether an event is about a watched inode itself, or about a name in it that matters."""
         if event.watch not in self._names:
             return False
         names = self._names[event.watch]
         return not event.name or names is None or event.name in names
 
-    def _touched(self) -> None:
+    def _notify_later(self) -> None:
         self._last = self._loop.time()
-        if self._telling is None:
+        if self._notify_timer is None:
             self._first = self._last
-            self._telling = self._loop.call_later(QUIET, self._tell_when_quiet)
+            self._notify_timer = self._loop.call_later(QUIET, self._notify_when_quiet)
 
-    def _tell_when_quiet(self) -> None:
-        due = min(self._last + QUIET, self._first + AT_THE_LATEST)
+    def _notify_when_quiet(self) -> None:
+        due = min(self._last + QUIET, self._first + MAX_DELAY)
         if due > self._loop.time():
-            self._telling = self._loop.call_at(due, self._tell_when_quiet)
+            self._notify_timer = self._loop.call_at(due, self._notify_when_quiet)
         else:
-            self._tell()
+            self._notify()
 
-    def _tell(self) -> None:
-        """Watch first, and let them look then: what changes in between is told of once more."""
-        if self._telling is not None:
-            self._telling.cancel()
-        self._telling = None
+    def _notify(self) -> None:
+        """Watch before calling changed(): a change in between is then reported once more."""
+        if self._notify_timer is not None:
+            self._notify_timer.cancel()
+        self._notify_timer = None
         if self._are_many:
-            self._look_off_the_loop(tell=True)
+            self._scan_in_thread(notify=True)
             return
-        self._arm()
-        self._seen = self._look()
+        self._set_watches()
+        self._seen = fingerprints(self._paths)
         self._changed()
 
     def _poll(self) -> None:
-        self._poll_later()
+        self._schedule_poll()
         if self._are_many:
-            self._look_off_the_loop(tell=False)
+            self._scan_in_thread(notify=False)
             return
-        self._arm()
-        if self._look() != self._seen:
-            self._tell()
+        self._set_watches()
+        if fingerprints(self._paths) != self._seen:
+            self._notify()
 
-    # Many paths, which take the loop too long: a thread looks.
+    # Many paths would block the loop for too long, so a thread scans them.
 
     @property
     def _are_many(self) -> bool:
         return len(self._paths) > WATCHED_FILES.value
 
-    def _look_off_the_loop(self, *, tell: bool) -> None:
-        """tell: whether something is known to have changed."""
-        self._survey.tell |= tell
-        if self._survey.running:
-            self._survey.again = True
+    def _scan_in_thread(self, *, notify: bool) -> None:
+        """notify: whether something is known to have changed."""
+        self._scan.notify |= notify
+        if self._scan.running:
+            self._scan.again = True
             return
         paths, loop = self._paths, self._loop
 
         def work() -> None:
-            began = time.monotonic()
+            started = time.monotonic()
             places, seen = places_of_many(paths), fingerprints(paths)
-            took = time.monotonic() - began
+            took = time.monotonic() - started
             with suppress(RuntimeError):  # the loop was closed
-                loop.call_soon_threadsafe(self._looked, places, seen, took)
+                loop.call_soon_threadsafe(self._on_scanned, places, seen, took)
 
         try:
             start_thread(work, "watch")
         except NoThreadError:
             return  # the next poll tries again
-        self._survey.running = True
+        self._scan.running = True
 
-    def _looked(self, places: Places, seen: dict[Path, Fingerprint], took: float) -> None:
-        """Of what has been watched only now, a look before that may have missed a change: look again."""
-        survey = self._survey
-        survey.running, survey.took = False, took
-        if self._polling is None:
+    def _on_scanned(self, places: Places, seen: dict[Path, Fingerprint], took: float) -> None:
+        """Scan again if some places are watched only now: they may have changed after the scan."""
+        scan = self._scan
+        scan.running, scan.took = False, took
+        if self._poll_timer is None:
             return
         before = self._names.keys()
-        self._arm(places)
-        survey.rounds += 1
-        if survey.again or (survey.rounds < _ARMED_AT_MOST and not self._names.keys() <= before):
-            survey.again = False
-            self._look_off_the_loop(tell=False)
-            if survey.running:
+        self._set_watches(places)
+        scan.rounds += 1
+        if scan.again or (scan.rounds < _MAX_ROUNDS and not self._names.keys() <= before):
+            scan.again = False
+            self._scan_in_thread(notify=False)
+            if scan.running:
                 return
-        survey.rounds = 0
-        tell = survey.tell or seen != self._seen
-        survey.tell, self._seen = False, seen
-        if tell:
+        scan.rounds = 0
+        notify = scan.notify or seen != self._seen
+        scan.notify, self._seen = False, seen
+        if notify:
             self._changed()
 
-    # What is watched.
+    # Watches.
 
-    def _arm(self, places: Places | None = None) -> None:
-        """Watch where the paths lead now. places: as it was found, where that is known."""
+    def _set_watches(self, places: Places | None = None) -> None:
+        """Watch the places to which the paths lead now. places: the result of a scan, if there is one."""
         try:
             if self._inotify is None:
-                self._inotify = Inotify(self._heard)
+                self._inotify = Inotify(self._on_events)
             self._watch_all(self._inotify, places)
         except OSError as error:
-            self._let_go()
+            self._close_inotify()
             if not self._limited:
                 every = f"looking every {self._poll_every:g} s instead"
                 _log.warning("inotify: %s; %s, continuing", error.strerror, every)
@@ -240,35 +237,35 @@ class FileWatch:
             self._limited = False
 
     def _watch_all(self, inotify: Inotify, places: Places | None) -> None:
-        """Raises OSError where a limit is met."""
+        """Raises OSError if a limit is reached."""
         if self._are_many:
             WATCHED_FILES.reached()
             self._watch(inotify, places or places_of_many(self._paths))
             return
         places = places_of(self._paths)
-        for _ in range(_ARMED_AT_MOST):
+        for _ in range(_MAX_ROUNDS):
             self._watch(inotify, places)
             before, places = places, places_of(self._paths)
             if places == before:
                 break
 
     def _watch(self, inotify: Inotify, places: Places) -> None:
-        """Raises OSError where a limit is met; what went or may not be read is left to the poll."""
+        """Raises OSError if a limit is reached. Places that are gone or unreadable are left to the poll."""
         names: dict[int, frozenset[bytes] | None] = {}
-        for directory, some in places.directories.items():
-            watch = _watch_one(inotify, directory, _OF_DIRECTORY)
+        for directory, more in places.directories.items():
+            watch = _watch_one(inotify, directory, _DIRECTORY_EVENTS)
             if watch is not None:
                 known = names.get(watch, frozenset())
-                names[watch] = None if some is None or known is None else some | known
+                names[watch] = None if more is None or known is None else more | known
         for file in places.files:
-            watch = _watch_one(inotify, file, _OF_FILE)
+            watch = _watch_one(inotify, file, _FILE_EVENTS)
             if watch is not None:
                 names[watch] = None
         for watch in self._names.keys() - names.keys():
             _unwatch(inotify, watch)
         self._names = names
 
-    def _let_go(self) -> None:
+    def _close_inotify(self) -> None:
         if self._inotify is not None:
             self._inotify.close()
         self._inotify = None
@@ -286,4 +283,4 @@ def _unwatch(inotify: Inotify, watch: int) -> None:
     try:
         inotify.unwatch(watch)
     except OSError:
-        return  # its inode has gone, and the watch with it
+        return  # the inode is gone, and the watch with it

@@ -1,4 +1,4 @@
-"""The directories that systemd makes for the unit, and names in its environment (systemd.exec(5))."""
+"""The directories that systemd creates for the unit and passes in its environment (systemd.exec(5))."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from pathlib import Path
 
 
 def state_directory(environ: Mapping[str, str]) -> Path | None:
-    """None where $STATE_DIRECTORY is unset."""
+    """The first directory in $STATE_DIRECTORY; None if it is unset."""
     return _first(environ, "STATE_DIRECTORY")
 
 
 def runtime_directory(environ: Mapping[str, str]) -> Path | None:
-    """None where $RUNTIME_DIRECTORY is unset."""
+    """The first directory in $RUNTIME_DIRECTORY; None if it is unset."""
     return _first(environ, "RUNTIME_DIRECTORY")
 
 
 def _first(environ: Mapping[str, str], name: str) -> Path | None:
-    """Of several, separated by colons."""
+    """The first of several paths, which are separated by colons."""
     first = environ.get(name, "").split(":")[0]
     return Path(first) if first else None
