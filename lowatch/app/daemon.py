@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol, TypeVar
 from lowatch.core.addresses import Address, Port
 from lowatch.core.audit import Audit, summarise
 from lowatch.core.clock import Clock
-from lowatch.core.findings import Finding, Kind, Subject
+from lowatch.core.findings import Finding, FindingKind, Subject
 from lowatch.core.held import may_hold_ipv6
 from lowatch.core.judgement import Judgement
 from lowatch.core.known import Unknown
@@ -289,7 +289,7 @@ class Daemon:
     def _disputed(self) -> set[str]:
         """The domains of the views-disagree findings that are tracked."""
         subjects = (one.finding.subject for one in self._tracked.values())
-        return {one.domain for one in subjects if one.kind is Kind.VIEWS_DISAGREE and one.domain}
+        return {one.domain for one in subjects if one.kind is FindingKind.VIEWS_DISAGREE and one.domain}
 
     def _left_open(self) -> set[Address]:
         """The addresses of the orphan-vip findings whose domains have no answer now."""
@@ -298,7 +298,7 @@ class Daemon:
         return {
             one.address
             for one in subjects
-            if one.kind is Kind.ORPHAN_VIP and one.domain in unresolved and one.address
+            if one.kind is FindingKind.ORPHAN_VIP and one.domain in unresolved and one.address
         }
 
     async def _confirm_and_move(self) -> None:
@@ -327,7 +327,7 @@ class Daemon:
             return
 
         def may_fire(finding: Finding) -> bool:
-            return finding.key in confirmed or finding.subject.kind is not Kind.ORPHAN_VIP
+            return finding.key in confirmed or finding.subject.kind is not FindingKind.ORPHAN_VIP
 
         now = self._clock.now()
         before, self._stepped = self._tracked, now
@@ -413,5 +413,5 @@ async def _with_breaks(steps: Generator[None, None, T]) -> T:
 def _orphans(subjects: Iterable[Subject]) -> Iterator[Endpoint]:
     """The endpoints that a connect can confirm to be orphaned."""
     for kind, _, address, _, port, _ in subjects:
-        if kind is Kind.ORPHAN_VIP and address is not None and port is not None:
+        if kind is FindingKind.ORPHAN_VIP and address is not None and port is not None:
             yield Endpoint(address, port)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Set
 
 from lowatch.core.addresses import Address, is_v4
-from lowatch.core.findings import Kind, Subject
+from lowatch.core.findings import FindingKind, Subject
 from lowatch.core.judgement import DomainJudgement, Judgement
 from lowatch.core.snapshot import DomainView, Snapshot
 from lowatch.core.verdicts import OrphanKey, Verdict
@@ -30,7 +30,7 @@ class OrphanValues:
         self._revived: set[OrphanKey] = set()
         """Those whose name has not been resolved since: the answer that would name them is missing."""
         for kind, interface, address, domain, port, _ in revived:
-            if kind is Kind.ORPHAN_VIP and interface and address and domain and port:
+            if kind is FindingKind.ORPHAN_VIP and interface and address and domain and port:
                 key = OrphanKey(interface, address, domain, port)
                 self._revived.add(key)
                 self._replace(domain, {**dict.fromkeys(self._keys.get(domain, ()), 1), key: 1})

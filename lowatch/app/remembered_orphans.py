@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from lowatch.core.addresses import Address, destination, is_v4
 from lowatch.core.answers import Answer, RRset, Service, Status
-from lowatch.core.findings import Kind, Subject
+from lowatch.core.findings import FindingKind, Subject
 from lowatch.core.listeners import Endpoint
 
 
@@ -21,7 +21,7 @@ class Recalled:
 
     def remember(self, subjects: Iterable[Subject]) -> None:
         for kind, _, address, domain, port, _ in subjects:
-            if kind is Kind.ORPHAN_VIP and domain and address and port:
+            if kind is FindingKind.ORPHAN_VIP and domain and address and port:
                 self._endpoints.setdefault(domain, {})[Endpoint(address, port)] = None
                 self._names.setdefault(destination(address), set()).add(domain)
 

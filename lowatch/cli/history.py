@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 
-from lowatch.core.findings import Kind
+from lowatch.core.findings import FindingKind
 
 from .arguments import Commands, add_command
 from .environment import Environment
@@ -33,7 +33,7 @@ def register(commands: Commands) -> None:
             metavar="TIME",
             help="as journalctl has it: -1h, yesterday, '2026-11-25 03:00' (local time); or as shown here",
         )
-    parser.add_argument("--kind", choices=[kind.value for kind in Kind], default="", metavar="KIND")
+    parser.add_argument("--kind", choices=[kind.value for kind in FindingKind], default="", metavar="KIND")
     parser.add_argument("--domain", default="", metavar="NAME")
     parser.add_argument("--address", default="", metavar="ADDRESS")
     parser.add_argument("--format", choices=_FORMATS, default="text", help="default: text")

@@ -11,7 +11,7 @@ import time
 from datetime import date, datetime
 
 from lowatch.core.addresses import Address, Port, Prefix, parse_port, parse_prefix
-from lowatch.core.findings import Kind
+from lowatch.core.findings import FindingKind
 from lowatch.core.rules import DOMAIN_RULES, HOST_RULES
 
 from .domain_names import is_address, parse_domain, parse_domain_glob
@@ -19,7 +19,7 @@ from .scalars import WrongTypeError, string
 from .settings import Listen, Nameserver, Transport
 from .targets import DomainTarget, parse_plain_address, parse_target
 
-_KINDS = [kind.value for kind in Kind if kind in DOMAIN_RULES or kind in HOST_RULES]
+_KINDS = [kind.value for kind in FindingKind if kind in DOMAIN_RULES or kind in HOST_RULES]
 
 _INTERFACE_LENGTH = 15  # IFNAMSIZ - 1
 _SCOPE = re.compile(r"[^\s/:\[\]%]{1,15}")

@@ -25,7 +25,7 @@ class Severity(StrEnum):
 _RANKS = {Severity.INFO: 0, Severity.WARNING: 1, Severity.CRITICAL: 2}
 
 
-class Kind(StrEnum):
+class FindingKind(StrEnum):
     ORPHAN_VIP = "orphan-vip"
     BACKLOGGED_VIP = "backlogged-vip"
     IDLE_VIP = "idle-vip"
@@ -42,15 +42,15 @@ class Kind(StrEnum):
 
 
 _SEVERITIES = {
-    Kind.ORPHAN_VIP: Severity.CRITICAL,
-    Kind.BACKLOGGED_VIP: Severity.WARNING,
-    Kind.IDLE_VIP: Severity.INFO,
-    Kind.WIDE_PREFIX: Severity.WARNING,
-    Kind.BLACK_HOLE_PREFIX: Severity.WARNING,
-    Kind.ARP_LEAK: Severity.WARNING,
-    Kind.MISSING_VIP: Severity.CRITICAL,
-    Kind.HOLDER_DOWN: Severity.WARNING,
-    Kind.VIEWS_DISAGREE: Severity.WARNING,
+    FindingKind.ORPHAN_VIP: Severity.CRITICAL,
+    FindingKind.BACKLOGGED_VIP: Severity.WARNING,
+    FindingKind.IDLE_VIP: Severity.INFO,
+    FindingKind.WIDE_PREFIX: Severity.WARNING,
+    FindingKind.BLACK_HOLE_PREFIX: Severity.WARNING,
+    FindingKind.ARP_LEAK: Severity.WARNING,
+    FindingKind.MISSING_VIP: Severity.CRITICAL,
+    FindingKind.HOLDER_DOWN: Severity.WARNING,
+    FindingKind.VIEWS_DISAGREE: Severity.WARNING,
 }
 
 
@@ -60,7 +60,7 @@ class Subject(NamedTuple):
     A field that does not apply is None. `prefix` is set for findings about a whole prefix.
     """
 
-    kind: Kind
+    kind: FindingKind
     interface: str | None = None
     address: Address | None = None
     domain: str | None = None
@@ -149,7 +149,7 @@ class Undecided:
     family: "ipv4" or "ipv6", where no address of it is known.
     """
 
-    kind: Kind
+    kind: FindingKind
     reason: str
     domain: str | None = None
     address: Address | None = None

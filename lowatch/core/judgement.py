@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from .addresses import Address, Port, family_name, is_v4
 from .answers import OtherView
-from .findings import Finding, Kind, Subject, Undecided
+from .findings import Finding, FindingKind, Subject, Undecided
 from .policy import Domain, Policy
 from .rules import DOMAIN_RULES, HOST_RULES
 from .snapshot import DomainView, Snapshot
@@ -58,7 +58,7 @@ class Judgement:
         Or its domain has no answer, and might lead there as well as not. That an endpoint is served, or its
         address not this host's, is known all the same: it is no orphan, wherever the domain leads.
         """
-        if subject.kind is Kind.ORPHAN_VIP and self._is_no_orphan(subject):
+        if subject.kind is FindingKind.ORPHAN_VIP and self._is_no_orphan(subject):
             return False
         kind, domain, address, port = subject.kind, subject.domain, subject.address, subject.port
         family = None if address is None else family_name(address)
@@ -89,7 +89,9 @@ class Judgement:
         if domain is None:
             return False
         other = self._unsure.get(domain)
-        if other is not None and (subject.kind is Kind.VIEWS_DISAGREE or self._may_lead(subject, other)):
+        if other is not None and (
+            subject.kind is FindingKind.VIEWS_DISAGREE or self._may_lead(subject, other)
+        ):
             return True
         a, aaaa = self._unresolved.get(domain, ("", ""))
         return bool(a or aaaa if address is None else a if is_v4(address) else aaaa)

@@ -7,14 +7,14 @@ from collections.abc import Hashable, Iterable
 
 from lowatch.core.addresses import Address, Port
 from lowatch.core.answers import Answer
-from lowatch.core.findings import Kind, Severity, Subject
+from lowatch.core.findings import FindingKind, Severity, Subject
 from lowatch.core.held import Held
 from lowatch.core.lifecycle import State, Tracked
 from lowatch.core.verdicts import JudgedEndpoint
 
 from .pieces import sort
 
-_KINDS = tuple(Kind)
+_KINDS = tuple(FindingKind)
 _STATES = (State.FIRING, State.PENDING, State.ACKNOWLEDGED, State.RESOLVED)
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from lowatch.core.addresses import Port, format_address, host_length, parse_address, parse_port
-from lowatch.core.findings import Finding, Kind, Subject
+from lowatch.core.findings import Finding, FindingKind, Subject
 from lowatch.core.lifecycle import Remembered, Tracked
 from lowatch.core.limits import STATE_FILE_BYTES, STATE_VALUES
 from lowatch.files.regular_file import RefusedFileError, read_regular
@@ -197,10 +197,10 @@ def _parse_record(record: Any) -> Remembered | None:
             "since": int() | float() as since,
             "announced": bool() as announced,
         } if _is_time(since) and all(isinstance(command, str) for command in fix):
-            if kind not in set(Kind):
+            if kind not in set(FindingKind):
                 return None
             subject = Subject(
-                Kind(kind),
+                FindingKind(kind),
                 interface,
                 None if address is None else parse_address(address),
                 domain,

@@ -15,7 +15,7 @@ import pytest
 from lowatch.app import daemon as daemon_module
 from lowatch.config.load import load
 from lowatch.config.settings import Config
-from lowatch.core.findings import Kind
+from lowatch.core.findings import FindingKind
 from lowatch.core.lifecycle import State
 from lowatch.kernel.event_socket import EventSocket
 from lowatch.kernel.host import NETLINK_ROUTE
@@ -113,7 +113,7 @@ def test_10000_addresses_in_a_burst_while_listeners_come_and_go(
     wrong = [
         one
         for one in observed.announced
-        if one.finding.subject.kind is not Kind.ORPHAN_VIP
+        if one.finding.subject.kind is not FindingKind.ORPHAN_VIP
         or not (one.finding.subject.domain or "").startswith("turn")
     ]
     assert wrong == []

@@ -17,7 +17,7 @@ from lowatch.core.addresses import Port, parse_address
 from lowatch.core.clock import (
     Now,
 )
-from lowatch.core.findings import Finding, Kind
+from lowatch.core.findings import Finding, FindingKind
 from lowatch.core.policy import Domain, Policy
 from lowatch.kernel.host import Host as Kernel
 from lowatch.kernel.probe import probe
@@ -114,7 +114,7 @@ def _try(one: Host, printed: Printed, neighbours: frozenset[str]) -> Iterator[st
             yield f"{where}: LOST {' '.join(map(str, target))}: {after[target]}"
     if printed.finding.subject.key in {finding.subject.key for finding in findings}:
         yield f"{where}: CURES NOTHING"
-    if printed.finding.subject.kind is Kind.HOLDER_DOWN:
+    if printed.finding.subject.kind is FindingKind.HOLDER_DOWN:
         return  # what has been wrong with its addresses all the time can be seen again
     for finding in findings:
         worse = finding.severity.rank >= printed.finding.severity.rank

@@ -14,7 +14,7 @@ from lowatch.cli import exit_codes
 from lowatch.config.load import load
 from lowatch.config.schema import SCHEMA
 from lowatch.config.table_reader import Section, Sections
-from lowatch.core.findings import Kind
+from lowatch.core.findings import FindingKind
 from tests.support.repository import ROOT
 
 from .commands import Command, commands
@@ -88,7 +88,7 @@ def test_the_synopsis_has_every_command() -> None:
 
 def test_every_kind_of_finding_is_described() -> None:
     rows = re.findall(r"^\.It Li (\S+) Pq (\S+)$", COMMAND.read_text(), re.MULTILINE)
-    assert dict(rows) == {kind.value: kind.severity.value for kind in Kind}
+    assert dict(rows) == {kind.value: kind.severity.value for kind in FindingKind}
 
 
 def test_every_exit_code_is_described() -> None:

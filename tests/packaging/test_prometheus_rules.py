@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from lowatch.core import limits
-from lowatch.core.findings import Kind, Severity
+from lowatch.core.findings import FindingKind, Severity
 from lowatch.report.metrics import families
 from tests.support.prometheus import MIXIN, jsonnet
 from tests.support.repository import ROOT
@@ -114,7 +114,7 @@ def test_the_runbook_knows_every_kind_of_finding_and_no_other() -> None:
     """Those that the rules tell of as LowatchFinding."""
     [section] = re.findall(r"^## LowatchFinding\n(.*?)^## ", RUNBOOK, re.DOTALL | re.MULTILINE)
     rows = set(re.findall(r"^\| `([a-z-]+)` \|", section, re.MULTILINE))
-    assert {kind.value for kind in Kind} - {"orphan-vip", "idle-vip"} == rows
+    assert {kind.value for kind in FindingKind} - {"orphan-vip", "idle-vip"} == rows
 
 
 @pytest.mark.parametrize("rule", EVERY_RULE, ids=lambda rule: rule.get("alert", rule.get("record")))

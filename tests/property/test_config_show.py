@@ -20,7 +20,7 @@ from lowatch.config.settings import Config, DnsSettings, Listen, Nameserver, Tra
 from lowatch.config.show import render
 from lowatch.config.values import nameserver
 from lowatch.core.addresses import Address, Port, prefix_of
-from lowatch.core.findings import Kind
+from lowatch.core.findings import FindingKind
 from lowatch.core.policy import Acknowledgement, Policy
 
 FIRST, LAST = datetime(1972, 1, 1), datetime(9998, 1, 1)  # noqa: DTZ001  # as st.datetimes() wants
@@ -42,7 +42,7 @@ def acknowledgements(draw: st.DrawFn) -> Acknowledgement:
     moment = draw(st.datetimes(FIRST, LAST, timezones=st.just(UTC)))
     address = draw(addresses)
     matchers: dict[str, Any] = {
-        "kind": draw(st.sampled_from([kind.value for kind in Kind])),
+        "kind": draw(st.sampled_from([kind.value for kind in FindingKind])),
         "interface": draw(st.sampled_from(["lo", "dummy*", "eth[0-9]"])),
         "address": prefix_of(address, draw(st.integers(0, len(address) * 8))),
         "domain": draw(names.map("*.{}".format)),

@@ -18,7 +18,7 @@ from lowatch.core.addresses import parse_address, parse_port
 from lowatch.core.clock import (
     Now,
 )
-from lowatch.core.findings import Finding, Kind, Subject, Undecided
+from lowatch.core.findings import Finding, FindingKind, Subject, Undecided
 from lowatch.core.judgement import Judgement
 from lowatch.core.lifecycle import (
     Remembered,
@@ -33,7 +33,9 @@ from lowatch.core.policy import Acknowledgement, Policy
 WWW = "www.example.com"
 PORTS = [parse_port(number) for number in ("80", "443", "8080")]
 FINDINGS = [
-    Finding(Subject(Kind.ORPHAN_VIP, "lo", parse_address("192.0.2.10"), WWW, port), f"nobody on {port}")
+    Finding(
+        Subject(FindingKind.ORPHAN_VIP, "lo", parse_address("192.0.2.10"), WWW, port), f"nobody on {port}"
+    )
     for port in PORTS
 ]
 KEYS = [finding.subject.key for finding in FINDINGS]

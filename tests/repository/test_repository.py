@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lowatch.config.load import load
-from lowatch.core.findings import Kind
+from lowatch.core.findings import FindingKind
 from tests.support.repository import ROOT
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -111,7 +111,7 @@ def test_the_configuration_of_the_readme_loads(tmp_path: Path) -> None:
 
 def test_the_kinds_of_the_readme_are_all_and_only_those_that_exist() -> None:
     rows = re.findall(r"^\| `([a-z-]+)` \| (critical|warning|info) \|", README, re.MULTILINE)
-    assert dict(rows) == {kind.value: kind.severity.value for kind in Kind}
+    assert dict(rows) == {kind.value: kind.severity.value for kind in FindingKind}
 
 
 def test_the_metrics_of_the_readme_exist() -> None:

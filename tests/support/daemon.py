@@ -22,7 +22,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeVar
 
-from lowatch.core.findings import Kind
+from lowatch.core.findings import FindingKind
 from tests.support.dns_server import Knot
 from tests.support.waiting import eventually
 
@@ -32,7 +32,7 @@ WEB = "127.0.0.1:10048"
 _LONG = 20.0
 _ALERT = re.compile(
     r"^.{23} (?:ERROR|WARNING|INFO) lowatch\.service\.journal: "
-    rf"(?P<resolved>resolved: )?(?P<kind>{'|'.join(Kind)})[:,] (?P<rest>.*)$",
+    rf"(?P<resolved>resolved: )?(?P<kind>{'|'.join(FindingKind)})[:,] (?P<rest>.*)$",
     re.MULTILINE,
 )
 

@@ -18,7 +18,7 @@ from lowatch.core.audit import Audit
 from lowatch.core.clock import (
     Now,
 )
-from lowatch.core.findings import Kind
+from lowatch.core.findings import FindingKind
 from lowatch.core.lifecycle import (
     Remembered,
     Tracked,
@@ -125,7 +125,7 @@ def truth(audit: Audit, daemon: Daemon | None = None) -> Truth:
         {
             one.finding.subject.key
             for one in audit.findings
-            if one.present and one.finding.subject.kind is not Kind.IDLE_VIP
+            if one.present and one.finding.subject.kind is not FindingKind.IDLE_VIP
         },
         values if daemon is None else dict(daemon.orphans),
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from lowatch.core.findings import Finding, Kind, Undecided
+from lowatch.core.findings import Finding, FindingKind, Undecided
 from lowatch.core.policy import Domain, Policy
 from lowatch.core.snapshot import DomainView, Snapshot
 from lowatch.core.verdicts import JudgedEndpoint
@@ -26,16 +26,16 @@ from .wide_prefix import wide_prefix
 DomainRule = Callable[[Domain, DomainView, tuple[JudgedEndpoint, ...]], Iterable[Finding | Undecided]]
 HostRule = Callable[[Snapshot, Policy], Iterable[Finding | Undecided]]
 
-DOMAIN_RULES: Mapping[Kind, DomainRule] = {
-    Kind.ORPHAN_VIP: orphan_vip,
-    Kind.BACKLOGGED_VIP: backlogged_vip,
-    Kind.VIEWS_DISAGREE: views_disagree,
+DOMAIN_RULES: Mapping[FindingKind, DomainRule] = {
+    FindingKind.ORPHAN_VIP: orphan_vip,
+    FindingKind.BACKLOGGED_VIP: backlogged_vip,
+    FindingKind.VIEWS_DISAGREE: views_disagree,
 }
-HOST_RULES: Mapping[Kind, HostRule] = {
-    Kind.IDLE_VIP: idle_vip,
-    Kind.WIDE_PREFIX: wide_prefix,
-    Kind.BLACK_HOLE_PREFIX: black_hole_prefix,
-    Kind.ARP_LEAK: arp_leak,
-    Kind.HOLDER_DOWN: holder_down,
-    Kind.MISSING_VIP: missing_vip,
+HOST_RULES: Mapping[FindingKind, HostRule] = {
+    FindingKind.IDLE_VIP: idle_vip,
+    FindingKind.WIDE_PREFIX: wide_prefix,
+    FindingKind.BLACK_HOLE_PREFIX: black_hole_prefix,
+    FindingKind.ARP_LEAK: arp_leak,
+    FindingKind.HOLDER_DOWN: holder_down,
+    FindingKind.MISSING_VIP: missing_vip,
 }

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from lowatch.core.addresses import Address, Prefix, format_address, is_loopback, is_v4, prefix_of
 from lowatch.core.arp import Arp, ArpSettings, Nic
-from lowatch.core.findings import Action, Change, Finding, Kind, Subject, Undecided
+from lowatch.core.findings import Action, Change, Finding, FindingKind, Subject, Undecided
 from lowatch.core.held import Held
 from lowatch.core.known import Unknown
 from lowatch.core.policy import Policy
@@ -42,7 +42,7 @@ def arp_leak(snapshot: Snapshot, _policy: Policy) -> Iterable[Finding | Undecide
     """
     for observed in (snapshot.held, snapshot.arp):
         if isinstance(observed, Unknown):
-            yield Undecided(Kind.ARP_LEAK, observed.reason)
+            yield Undecided(FindingKind.ARP_LEAK, observed.reason)
             return
     assert not isinstance(snapshot.held, Unknown)
     assert not isinstance(snapshot.arp, Unknown)
@@ -57,7 +57,7 @@ def arp_leak(snapshot: Snapshot, _policy: Policy) -> Iterable[Finding | Undecide
         if leak is not None:
             wide = held.by == "route" and not held.prefix.is_host
             subject = Subject(
-                Kind.ARP_LEAK,
+                FindingKind.ARP_LEAK,
                 held.interface,
                 held.address,
                 prefixlen=held.prefixlen if wide else None,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from lowatch.core.findings import Finding, Kind, Subject, Undecided
+from lowatch.core.findings import Finding, FindingKind, Subject, Undecided
 from lowatch.core.listeners import Listener
 from lowatch.core.policy import Domain
 from lowatch.core.snapshot import DomainView
@@ -21,14 +21,14 @@ def backlogged_vip(
     domain: Domain, view: DomainView, endpoints: tuple[JudgedEndpoint, ...]
 ) -> Iterable[Finding | Undecided]:
     for family, reason in view.answer.unknowns.items():
-        yield Undecided(Kind.BACKLOGGED_VIP, reason, domain=domain.name, family=family)
+        yield Undecided(FindingKind.BACKLOGGED_VIP, reason, domain=domain.name, family=family)
     for address, reason in view.undecided:
-        yield Undecided(Kind.BACKLOGGED_VIP, reason, domain=domain.name, address=address)
+        yield Undecided(FindingKind.BACKLOGGED_VIP, reason, domain=domain.name, address=address)
     resolution = resolution_of(view)
     for endpoint in endpoints:
         if endpoint.verdict is Verdict.UNKNOWN:
             yield Undecided(
-                Kind.BACKLOGGED_VIP,
+                FindingKind.BACKLOGGED_VIP,
                 endpoint.reason,
                 domain=domain.name,
                 address=endpoint.address,
@@ -39,7 +39,7 @@ def backlogged_vip(
             owner = f" of {listener.unit or listener.owner}"
             yield Finding(
                 Subject(
-                    Kind.BACKLOGGED_VIP,
+                    FindingKind.BACKLOGGED_VIP,
                     endpoint.interface,
                     endpoint.address,
                     domain.name,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lowatch.core.addresses import format_address
-from lowatch.core.findings import Action, Change, Finding, Kind, Subject, Undecided
+from lowatch.core.findings import Action, Change, Finding, FindingKind, Subject, Undecided
 from lowatch.core.known import Unknown
 from lowatch.core.policy import Policy
 from lowatch.core.snapshot import Snapshot
@@ -18,13 +18,13 @@ from lowatch.core.snapshot import Snapshot
 
 def black_hole_prefix(snapshot: Snapshot, _policy: Policy) -> Iterable[Finding | Undecided]:
     if isinstance(snapshot.black_holes, Unknown):
-        yield Undecided(Kind.BLACK_HOLE_PREFIX, snapshot.black_holes.reason)
+        yield Undecided(FindingKind.BLACK_HOLE_PREFIX, snapshot.black_holes.reason)
         return
     for hole in snapshot.black_holes.value:
         cause = hole.cause
         yield Finding(
             Subject(
-                Kind.BLACK_HOLE_PREFIX,
+                FindingKind.BLACK_HOLE_PREFIX,
                 hole.interface,
                 hole.prefix.address,
                 prefixlen=hole.prefix.length,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from lowatch.core.findings import Finding, Kind, Subject, Undecided
+from lowatch.core.findings import Finding, FindingKind, Subject, Undecided
 from lowatch.core.held import Held
 from lowatch.core.known import Unknown
 from lowatch.core.policy import Policy
@@ -20,7 +20,7 @@ from lowatch.core.snapshot import Snapshot
 def holder_down(snapshot: Snapshot, _policy: Policy) -> Iterable[Finding | Undecided]:
     for observed in (snapshot.links, snapshot.held):
         if isinstance(observed, Unknown):
-            yield Undecided(Kind.HOLDER_DOWN, observed.reason)
+            yield Undecided(FindingKind.HOLDER_DOWN, observed.reason)
             return
     assert not isinstance(snapshot.links, Unknown)
     assert not isinstance(snapshot.held, Unknown)
@@ -37,7 +37,7 @@ def holder_down(snapshot: Snapshot, _policy: Policy) -> Iterable[Finding | Undec
             )
             effect = ": connects from this host to its own addresses time out" if link.loopback else ""
             yield Finding(
-                Subject(Kind.HOLDER_DOWN, link.name),
+                Subject(FindingKind.HOLDER_DOWN, link.name),
                 f"{link.name} is down and holds {count} address{'es' if count > 1 else ''}{effect}",
                 (f"ip link set {shell_word(link.name)} up",) if harmless else (),
                 advice="" if harmless else f"no command is offered: once up, {link.name} may draw more",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lowatch.core.addresses import family_name, format_address, is_link_local, is_loopback
-from lowatch.core.findings import Action, Change, Finding, Kind, Subject, Undecided
+from lowatch.core.findings import Action, Change, Finding, FindingKind, Subject, Undecided
 from lowatch.core.known import Unknown
 from lowatch.core.policy import Policy
 from lowatch.core.snapshot import Snapshot
@@ -25,7 +25,7 @@ def idle_vip(snapshot: Snapshot, policy: Policy) -> Iterable[Finding | Undecided
         return
     for observed in (snapshot.held, snapshot.sockets):
         if isinstance(observed, Unknown):
-            yield Undecided(Kind.IDLE_VIP, observed.reason)
+            yield Undecided(FindingKind.IDLE_VIP, observed.reason)
             return
     assert not isinstance(snapshot.held, Unknown)
     assert not isinstance(snapshot.sockets, Unknown)
@@ -47,13 +47,13 @@ def idle_vip(snapshot: Snapshot, policy: Policy) -> Iterable[Finding | Undecided
         candidates = [held for held in candidates if family_name(held.address) not in served]
     doubt = _doubt(snapshot, policy) if candidates else ""
     if doubt:
-        yield Undecided(Kind.IDLE_VIP, doubt)
+        yield Undecided(FindingKind.IDLE_VIP, doubt)
         return
     for held in candidates:
         age = held.age(snapshot.uptime)
         since = "" if age is None else f" since {rfc3339(snapshot.at - age)}"
         yield Finding(
-            Subject(Kind.IDLE_VIP, held.interface, held.address),
+            Subject(FindingKind.IDLE_VIP, held.interface, held.address),
             f"{format_address(held.address)} has been on {held.interface}{since}, but no configured domain "
             "resolves to it and no socket is bound to it: left behind?",
             proposed=Change(Action.REMOVE, held),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lowatch.core.addresses import format_address, host_length
-from lowatch.core.findings import Action, Change, Finding, Kind, Subject, Undecided
+from lowatch.core.findings import Action, Change, Finding, FindingKind, Subject, Undecided
 from lowatch.core.held import Held
 from lowatch.core.known import Unknown
 from lowatch.core.policy import Policy
@@ -14,7 +14,7 @@ from lowatch.core.snapshot import Snapshot
 
 def missing_vip(snapshot: Snapshot, policy: Policy) -> Iterable[Finding | Undecided]:
     if isinstance(snapshot.held, Unknown):
-        yield Undecided(Kind.MISSING_VIP, snapshot.held.reason)
+        yield Undecided(FindingKind.MISSING_VIP, snapshot.held.reason)
         return
     present = {held.address for held in snapshot.held.value if held.by == "address"}
     routes = [held.prefix for held in snapshot.held.value if held.by == "route"]
@@ -23,7 +23,7 @@ def missing_vip(snapshot: Snapshot, policy: Policy) -> Iterable[Finding | Undeci
         if address in present or any(prefix.covers(address) for prefix in routes):
             continue
         yield Finding(
-            Subject(Kind.MISSING_VIP, address=address),
+            Subject(FindingKind.MISSING_VIP, address=address),
             f"{format_address(address)} is expected on this host, but is not held on "
             f"{', '.join(policy.interfaces)}",
             proposed=Change(Action.ADD, Held(address, host_length(address), interface)),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from lowatch.core.addresses import Address, Port, format_address, is_loopback, is_v4
-from lowatch.core.findings import Action, Change, Finding, Kind, Subject, Undecided
+from lowatch.core.findings import Action, Change, Finding, FindingKind, Subject, Undecided
 from lowatch.core.policy import Domain
 from lowatch.core.snapshot import DomainView, LocalAnswer
 from lowatch.core.verdicts import JudgedEndpoint, Verdict, any_of
@@ -21,9 +21,9 @@ def orphan_vip(
     domain: Domain, view: DomainView, endpoints: tuple[JudgedEndpoint, ...]
 ) -> Iterable[Finding | Undecided]:
     for family, reason in view.answer.unknowns.items():
-        yield Undecided(Kind.ORPHAN_VIP, reason, domain=domain.name, family=family)
+        yield Undecided(FindingKind.ORPHAN_VIP, reason, domain=domain.name, family=family)
     for address, reason in view.undecided:
-        yield Undecided(Kind.ORPHAN_VIP, reason, domain=domain.name, address=address)
+        yield Undecided(FindingKind.ORPHAN_VIP, reason, domain=domain.name, address=address)
     by_address = {local.address: local for local in view.local}
     resolution = resolution_of(view)
     dead: dict[Address, list[Port]] = {}
@@ -33,7 +33,7 @@ def orphan_vip(
     for endpoint in endpoints:
         if endpoint.verdict is Verdict.UNKNOWN:
             yield Undecided(
-                Kind.ORPHAN_VIP,
+                FindingKind.ORPHAN_VIP,
                 endpoint.reason,
                 domain=domain.name,
                 address=endpoint.address,
@@ -57,7 +57,7 @@ def _finding(
     missing = _listed(siblings, "or") if siblings else _listed(dead, "and")
     change = _change(local)
     return Finding(
-        Subject(Kind.ORPHAN_VIP, endpoint.interface, endpoint.address, domain.name, endpoint.port),
+        Subject(FindingKind.ORPHAN_VIP, endpoint.interface, endpoint.address, domain.name, endpoint.port),
         f"{resolution(endpoint)}, {_where(local)}, but nothing on this host "
         f"listens on {ports}: requests from here fail",
         any_of=siblings,

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 
 from lowatch.core.addresses import Address, destination, family_name, format_address, is_loopback
 from lowatch.core.answers import Answer, Status, View
-from lowatch.core.findings import Finding, Kind, Subject, Undecided
+from lowatch.core.findings import Finding, FindingKind, Subject, Undecided
 from lowatch.core.known import Unknown
 from lowatch.core.policy import Domain
 from lowatch.core.snapshot import DomainView
@@ -31,11 +31,11 @@ def views_disagree(
     other = unsure(answer)
     if other is not None:
         reason = f"{IN_WORDS[other.view]}: {other.reason}"
-        yield Undecided(Kind.VIEWS_DISAGREE, reason, domain=domain.name)
+        yield Undecided(FindingKind.VIEWS_DISAGREE, reason, domain=domain.name)
         return
     uncertain = _uncertain(answer)
     for family, reason in uncertain.items():
-        yield Undecided(Kind.VIEWS_DISAGREE, reason, domain=domain.name, family=family)
+        yield Undecided(FindingKind.VIEWS_DISAGREE, reason, domain=domain.name, family=family)
     held, unasked = _places(view)
     for address in _disputed(answer):
         if family_name(address) in uncertain or _is_customary(view, address):
@@ -44,7 +44,7 @@ def views_disagree(
             yield _finding(answer, address, held[address])
         elif address in unasked:
             reason = unasked[address]
-            yield Undecided(Kind.VIEWS_DISAGREE, reason, domain=domain.name, address=address)
+            yield Undecided(FindingKind.VIEWS_DISAGREE, reason, domain=domain.name, address=address)
 
 
 def _uncertain(answer: Answer) -> Mapping[str, str]:
@@ -101,7 +101,7 @@ def _finding(answer: Answer, address: Address, interface: str) -> Finding:
         for number, (source, addresses) in enumerate(given.items())
     )
     return Finding(
-        Subject(Kind.VIEWS_DISAGREE, interface, address, answer.domain),
+        Subject(FindingKind.VIEWS_DISAGREE, interface, address, answer.domain),
         f"{said}: {format_address(address)} is local here, on {interface}, and applications on this host "
         f"go by {IN_WORDS[in_effect(answer)]}",
     )

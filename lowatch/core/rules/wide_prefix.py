@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lowatch.core.addresses import LOOPBACK_V4, LOOPBACK_V6, Address, Prefix, format_address
-from lowatch.core.findings import Action, Change, Finding, Kind, Subject, Undecided
+from lowatch.core.findings import Action, Change, Finding, FindingKind, Subject, Undecided
 from lowatch.core.held import Held, LocalPrefix
 from lowatch.core.known import Unknown
 from lowatch.core.policy import Policy
@@ -20,7 +20,7 @@ _NAMES_SHOWN = 3
 
 def wide_prefix(snapshot: Snapshot, policy: Policy) -> Iterable[Finding | Undecided]:
     if isinstance(snapshot.prefixes, Unknown):
-        yield Undecided(Kind.WIDE_PREFIX, snapshot.prefixes.reason)
+        yield Undecided(FindingKind.WIDE_PREFIX, snapshot.prefixes.reason)
         return
     # Configured domains whose addresses are local for no other reason than a wider prefix.
     strays = [
@@ -35,7 +35,7 @@ def wide_prefix(snapshot: Snapshot, policy: Policy) -> Iterable[Finding | Undeci
             continue
         yield Finding(
             Subject(
-                Kind.WIDE_PREFIX,
+                FindingKind.WIDE_PREFIX,
                 local.interface,
                 local.prefix.address,
                 prefixlen=local.prefix.length,

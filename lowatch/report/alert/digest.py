@@ -13,7 +13,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from lowatch.core.addresses import Port
-from lowatch.core.findings import Kind, Severity
+from lowatch.core.findings import FindingKind, Severity
 from lowatch.core.lifecycle import State, Tracked
 from lowatch.core.printable import printable
 from lowatch.report.order import finding_order, thing
@@ -34,7 +34,7 @@ class Told:
     there are several. since: of the earliest. began: its monotonic seconds, None where not known.
     """
 
-    kind: Kind
+    kind: FindingKind
     severity: Severity
     states: Counter[State]
     where: str

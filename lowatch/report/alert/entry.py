@@ -9,7 +9,7 @@ from lowatch.core.addresses import format_address
 from lowatch.core.clock import (
     Now,
 )
-from lowatch.core.findings import Kind, Severity
+from lowatch.core.findings import FindingKind, Severity
 from lowatch.core.lifecycle import (
     State,
     Tracked,
@@ -23,15 +23,15 @@ IDENTIFIER = "lowatch"
 # Drawn at random once, and fixed for ever: the message catalog, and other people's filters and
 # scripts, know the entries by them. A new kind draws its own (`systemd-id128 new`).
 MESSAGE_IDS = {
-    Kind.ORPHAN_VIP: "4d771e5f7e5549d7acd09ec71434267f",
-    Kind.BACKLOGGED_VIP: "f85b97f86305414ba2a3e73406455443",
-    Kind.IDLE_VIP: "7ba04124188c490ab4f50d6c37df0abe",
-    Kind.WIDE_PREFIX: "eccf2b9c7ffb4dcdb59b485fd4d9a125",
-    Kind.BLACK_HOLE_PREFIX: "3fb76c83df8745e4962be986cd76683a",
-    Kind.ARP_LEAK: "774952a5e6f14355a651ba0bf2d215df",
-    Kind.MISSING_VIP: "0b8061d3580147488c9b7c6a12a458cd",
-    Kind.HOLDER_DOWN: "fade48beec1e45c4b5bfe28443c2a55d",
-    Kind.VIEWS_DISAGREE: "5f93be58a5be47ee8fbc65843949e0fa",
+    FindingKind.ORPHAN_VIP: "4d771e5f7e5549d7acd09ec71434267f",
+    FindingKind.BACKLOGGED_VIP: "f85b97f86305414ba2a3e73406455443",
+    FindingKind.IDLE_VIP: "7ba04124188c490ab4f50d6c37df0abe",
+    FindingKind.WIDE_PREFIX: "eccf2b9c7ffb4dcdb59b485fd4d9a125",
+    FindingKind.BLACK_HOLE_PREFIX: "3fb76c83df8745e4962be986cd76683a",
+    FindingKind.ARP_LEAK: "774952a5e6f14355a651ba0bf2d215df",
+    FindingKind.MISSING_VIP: "0b8061d3580147488c9b7c6a12a458cd",
+    FindingKind.HOLDER_DOWN: "fade48beec1e45c4b5bfe28443c2a55d",
+    FindingKind.VIEWS_DISAGREE: "5f93be58a5be47ee8fbc65843949e0fa",
 }
 RESOLVED_MESSAGE_ID = "707c596f9d52464b81132f2ecac58b59"
 STORM_MESSAGE_ID = "88b2a03df0d94ddb8a942501853b2e88"

@@ -23,7 +23,7 @@ from typing import NamedTuple
 from lowatch.core.clock import (
     Now,
 )
-from lowatch.core.findings import Kind, Subject
+from lowatch.core.findings import FindingKind, Subject
 from lowatch.core.lifecycle import (
     State,
     Tracked,
@@ -55,7 +55,7 @@ class _Group(NamedTuple):
     """What one summary may stand for. turn: how often they ended and fired again while they waited."""
 
     turn: int
-    kind: Kind
+    kind: FindingKind
     state: State
 
 

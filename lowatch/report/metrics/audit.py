@@ -15,7 +15,7 @@ from typing import NamedTuple
 from lowatch.core.addresses import family_name, format_address
 from lowatch.core.answers import Status
 from lowatch.core.audit import Audit
-from lowatch.core.findings import Kind, Subject
+from lowatch.core.findings import FindingKind, Subject
 from lowatch.core.lifecycle import State, Tracked
 from lowatch.core.limits import ACKNOWLEDGED_SERIES, DOMAIN_STATUS_SERIES, FINDING_SERIES, ORPHAN_SERIES
 from lowatch.core.name_outcomes import UNSETTLED
@@ -171,7 +171,7 @@ def _finding_lines(findings: Iterable[Tracked], cap: int, form: Format) -> Gener
     """Returns how many were left out. Findings that differ in a port or a prefix alone share a series."""
     ranked = (
         (finding_order(tracked), _finding_series(tracked))
-        if tracked.finding.subject.kind is not Kind.ORPHAN_VIP and tracked.state in _STATES
+        if tracked.finding.subject.kind is not FindingKind.ORPHAN_VIP and tracked.state in _STATES
         else None
         for tracked in findings
     )
@@ -267,11 +267,11 @@ def _count_problems(audit: Audit) -> Iterator[tuple[str, int]]:
 
 def _count_findings(findings: Iterable[Tracked], form: Format) -> Iterator[bytes]:
     """Every kind in every state, absent ones too: an alert can tell zero from no data."""
-    counts: Counter[tuple[Kind, State]] = Counter()
+    counts: Counter[tuple[FindingKind, State]] = Counter()
     for some in slices(findings):
         counts.update((tracked.finding.subject.kind, tracked.state) for tracked in some)
         yield PAUSE
-    places = product(Kind, _STATES)
+    places = product(FindingKind, _STATES)
     samples = [(series(FINDINGS, kind, state), counts[kind, state]) for kind, state in places]
     yield encode(exposition(FINDINGS, samples, form))
 

@@ -8,7 +8,7 @@ from itertools import chain, groupby
 
 from lowatch.core.addresses import Address, Port, format_address
 from lowatch.core.answers import View
-from lowatch.core.findings import Kind
+from lowatch.core.findings import FindingKind
 from lowatch.core.lifecycle import State, Tracked
 from lowatch.core.printable import printable
 from lowatch.core.verdicts import JudgedEndpoint, Verdict
@@ -37,7 +37,7 @@ _FINE = frozenset({Verdict.SERVED, Verdict.UNUSED})
 _HEADER = ("DOMAIN", "ADDRESS", "DEV", "PORT", "VERDICT", "SERVED BY")
 
 _RANKS = {verdict: rank for rank, verdict in enumerate(_STYLES)}
-_FOUND_BY = {Kind.ORPHAN_VIP: Verdict.ORPHAN, Kind.BACKLOGGED_VIP: Verdict.BACKLOGGED}
+_FOUND_BY = {FindingKind.ORPHAN_VIP: Verdict.ORPHAN, FindingKind.BACKLOGGED_VIP: Verdict.BACKLOGGED}
 
 Row = list[Cell]
 Accepted = Set[tuple[str | None, Address | None, Port | None, Verdict]]

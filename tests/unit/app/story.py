@@ -8,7 +8,7 @@ from lowatch.core.audit import Audit, summarise
 from lowatch.core.clock import (
     Now,
 )
-from lowatch.core.findings import Kind
+from lowatch.core.findings import FindingKind
 from lowatch.core.lifecycle import (
     Step,
     step,
@@ -38,7 +38,7 @@ class Story(Watch):
 
     def look(self) -> Audit:
         tracked = (one.finding.subject for one in self.last.tracked.values())
-        disputed = {one.domain for one in tracked if one.domain and one.kind is Kind.VIEWS_DISAGREE}
+        disputed = {one.domain for one in tracked if one.domain and one.kind is FindingKind.VIEWS_DISAGREE}
         snapshot, judgement = self.sweep(disputed)
         self.clock.monotonic += 30.0
         now = Now(self.clock.monotonic, 0.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lowatch.core.audit import Audit
-from lowatch.core.findings import Kind
+from lowatch.core.findings import FindingKind
 from tests.unit.app.scripted import (
     World,
     at,
@@ -59,7 +59,7 @@ def test_where_probing_is_off_nothing_is_probed() -> None:
     story = Story(world(), policy_of(serves("80"), hold=0.0, probe=False))
     story.look()
     assert story.probed == []
-    assert Kind.ORPHAN_VIP in {one.finding.subject.kind for one in story.last.tracked.values()}
+    assert FindingKind.ORPHAN_VIP in {one.finding.subject.kind for one in story.last.tracked.values()}
 
 
 def with_a_neighbour() -> Story:

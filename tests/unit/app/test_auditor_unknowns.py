@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from lowatch.core.addresses import Address, Port, family_name, format_address, parse_address
 from lowatch.core.answers import View
-from lowatch.core.findings import Kind
+from lowatch.core.findings import FindingKind
 from lowatch.core.judgement import Judgement
 from lowatch.core.policy import Policy
 from lowatch.core.verdicts import Verdict
@@ -139,7 +139,7 @@ def veiled(world: World, failing: World, *, forgetful: bool) -> World:
 @given(worlds(), failures(), st.booleans())
 def test_no_failure_raises_or_clears_anything(world: World, failing: World, forgetful: bool) -> None:
     _, clear = Watch(world, POLICY).audit()
-    disputes = [f.subject for f in clear.findings if f.subject.kind is Kind.VIEWS_DISAGREE]
+    disputes = [f.subject for f in clear.findings if f.subject.kind is FindingKind.VIEWS_DISAGREE]
     seen = veiled(world, failing, forgetful=forgetful)
     _, veil = Watch(seen, POLICY).audit({str(one.domain) for one in disputes})
     assert not clear.undecided

@@ -16,7 +16,7 @@ from lowatch.app.daemon import Daemon
 from lowatch.core.clock import (
     Now,
 )
-from lowatch.core.findings import Finding, Kind, Subject
+from lowatch.core.findings import Finding, FindingKind, Subject
 from lowatch.core.judgement import Judgement
 from lowatch.core.lifecycle import (
     Remembered,
@@ -30,7 +30,7 @@ HOLD_OVER = Now(1000.0, 1e9)
 
 
 def finding(number: int) -> Finding:
-    return Finding(Subject(Kind.ORPHAN_VIP, domain=f"n{number}.example.com"), "nothing serves it")
+    return Finding(Subject(FindingKind.ORPHAN_VIP, domain=f"n{number}.example.com"), "nothing serves it")
 
 
 def firing(number: int, since: float = 1e9) -> Tracked:

@@ -3,10 +3,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lowatch.app.finding_tracker import as_told
-from lowatch.core.findings import Finding, Kind, Subject
+from lowatch.core.findings import Finding, FindingKind, Subject
 from lowatch.core.lifecycle import State, Tracked
 
-FIRING = Tracked(Finding(Subject(Kind.ORPHAN_VIP), "dead"), State.FIRING, 5.0, 1.0, announced=True)
+FIRING = Tracked(Finding(Subject(FindingKind.ORPHAN_VIP), "dead"), State.FIRING, 5.0, 1.0, announced=True)
 RESOLVED = replace(FIRING, state=State.RESOLVED, present=False)
 KEY = FIRING.finding.subject.key
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from lowatch.core.findings import Kind
+from lowatch.core.findings import FindingKind
 from tests.unit.app.scripted import ScriptedHost, at, holds, listens, policy_of, resolves, serves
 from tests.unit.app.story import SECOND, SHOP, VIP, WWW, Story, world
 
 REMOVAL = ("ip address del 192.0.2.10/32 dev lo",)
 
 
-def fixes(story: Story, kind: Kind = Kind.ORPHAN_VIP) -> list[tuple[str, ...]]:
+def fixes(story: Story, kind: FindingKind = FindingKind.ORPHAN_VIP) -> list[tuple[str, ...]]:
     found = story.look().findings
     return [one.finding.fix for one in found if one.finding.subject.kind is kind]
 
@@ -39,9 +39,9 @@ def test_a_socket_that_is_bound_there_counts_from_the_next_look_at_the_host() ->
 def test_an_expected_address_that_would_make_an_orphan_is_not_offered() -> None:
     story = Story(world(), policy_of(serves("80"), hold=0.0, expect=(SECOND,)))
     story.world.serving[at(VIP)] = listens(at(VIP))
-    assert fixes(story, Kind.MISSING_VIP) == [("ip address add 192.0.2.20/32 dev lo",)]
+    assert fixes(story, FindingKind.MISSING_VIP) == [("ip address add 192.0.2.20/32 dev lo",)]
     story.world.answers[WWW] = resolves(WWW, VIP, SECOND)
-    assert fixes(story, Kind.MISSING_VIP) == [()]
+    assert fixes(story, FindingKind.MISSING_VIP) == [()]
 
 
 def test_nothing_is_asked_where_nothing_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from lowatch.app.orphan_series import OrphanValues
 from lowatch.core.addresses import Address, Port, format_address
-from lowatch.core.findings import Kind, Subject
+from lowatch.core.findings import FindingKind, Subject
 from lowatch.core.judgement import judge
 from lowatch.core.known import Unknown
 from lowatch.core.listeners import Connect
@@ -135,12 +135,12 @@ def test_as_a_plain_replay_has_it(audits: list[list[Served] | None]) -> None:
         assert series.after(www=www(*serving)) == expected
 
 
-REVIVED = Subject(Kind.ORPHAN_VIP, "lo", VIP, WWW, Port(80, "tcp"))
+REVIVED = Subject(FindingKind.ORPHAN_VIP, "lo", VIP, WWW, Port(80, "tcp"))
 
 
 def test_what_the_last_run_knew_stays_until_something_is_known() -> None:
     """A restart while DNS is dead must not resolve an alert on the series (cases.md 23)."""
-    values = OrphanValues([REVIVED, Subject(Kind.HOLDER_DOWN, "lo")])
+    values = OrphanValues([REVIVED, Subject(FindingKind.HOLDER_DOWN, "lo")])
     key = OrphanKey("lo", VIP, WWW, Port(80, "tcp"))
     assert values.values == {key: 1}
     for reason in ("not asked yet", "timed out"):

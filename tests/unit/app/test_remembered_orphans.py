@@ -5,7 +5,7 @@ from __future__ import annotations
 from lowatch.app.remembered_orphans import Recalled
 from lowatch.core.addresses import parse_address, parse_port
 from lowatch.core.answers import Answer, Status
-from lowatch.core.findings import Kind, Subject
+from lowatch.core.findings import FindingKind, Subject
 from lowatch.core.verdicts import Verdict
 from tests.unit.app.scripted import (
     Watch,
@@ -25,7 +25,7 @@ VIP, VIP6 = parse_address("192.0.2.10"), parse_address("2001:db8::10")
 
 
 def orphan(domain: str = WWW, port: str = "80") -> Subject:
-    return Subject(Kind.ORPHAN_VIP, "lo", VIP, domain, parse_port(port))
+    return Subject(FindingKind.ORPHAN_VIP, "lo", VIP, domain, parse_port(port))
 
 
 def recalling(*subjects: Subject) -> Recalled:
@@ -53,7 +53,9 @@ def test_a_known_one_is_as_it_is_and_ends_it() -> None:
 
 
 def test_other_kinds_and_other_names_are_not_remembered() -> None:
-    recalled = recalling(Subject(Kind.IDLE_VIP, "lo", VIP), Subject(Kind.VIEWS_DISAGREE, "lo", VIP, WWW))
+    recalled = recalling(
+        Subject(FindingKind.IDLE_VIP, "lo", VIP), Subject(FindingKind.VIEWS_DISAGREE, "lo", VIP, WWW)
+    )
     assert not recalled.names
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lowatch.app import unhealthy as module
 from lowatch.app.unhealthy import LIGHT, Unhealthy
 from lowatch.core.addresses import parse_address, parse_port
-from lowatch.core.findings import Kind, Subject
+from lowatch.core.findings import FindingKind, Subject
 from lowatch.core.listeners import Endpoint
 from tests.unit.app.scripted import Watch, World, at, holds, policy_of, resolves, serves
 
@@ -84,7 +84,7 @@ def test_a_name_recalled_in_an_outage_is_no_news_with_each_look() -> None:
     name = "www.example.com"
     world = World({holds("192.0.2.10/32")}, answers={name: resolves(name, a="SERVFAIL", aaaa="SERVFAIL")})
     watch = Watch(world, policy_of(serves("80")))
-    watch.auditor.recall([Subject(Kind.ORPHAN_VIP, "lo", VIP, name, parse_port("80"))])
+    watch.auditor.recall([Subject(FindingKind.ORPHAN_VIP, "lo", VIP, name, parse_port("80"))])
     for _ in range(5):
         watch.sweep()
     assert watch.auditor.not_well_changes == 1

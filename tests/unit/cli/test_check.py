@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lowatch.core.audit import Audit
-from lowatch.core.findings import Kind
+from lowatch.core.findings import FindingKind
 from lowatch.core.lifecycle import State
 from lowatch.core.policy import Domain
 from tests.unit.cli.conftest import CommandLine, FakeStartError
@@ -17,8 +17,8 @@ from tests.unit.report.audit_worlds import audit, bad_night, clear, incomplete, 
 ORPHAN = orphan("www.example.com", "192.0.2.10", "80/tcp")
 ACKNOWLEDGED = orphan("www.example.com", "192.0.2.10", "80/tcp", state=State.ACKNOWLEDGED)
 PENDING = orphan("www.example.com", "192.0.2.10", "80/tcp", state=State.PENDING)
-WIDE = tracked(Kind.WIDE_PREFIX, "wide", address="192.0.2.0", prefixlen=24)
-IDLE = tracked(Kind.IDLE_VIP, "idle", address="192.0.2.11")
+WIDE = tracked(FindingKind.WIDE_PREFIX, "wide", address="192.0.2.0", prefixlen=24)
+IDLE = tracked(FindingKind.IDLE_VIP, "idle", address="192.0.2.11")
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from lowatch.core.addresses import parse_address, parse_port
 from lowatch.core.clock import (
     Now,
 )
-from lowatch.core.findings import Finding, Kind, Subject
+from lowatch.core.findings import Finding, FindingKind, Subject
 from lowatch.core.lifecycle import (
     State,
     Tracked,
@@ -40,7 +40,7 @@ MADE_UP = "made-up.example.com"
 NOBODY = 65534
 
 
-def life(domain: str, began: float, kind: Kind = Kind.ORPHAN_VIP) -> Tracked:
+def life(domain: str, began: float, kind: FindingKind = FindingKind.ORPHAN_VIP) -> Tracked:
     subject = Subject(kind, "lo", parse_address("192.0.2.10"), domain, parse_port("443/tcp"))
     return Tracked(Finding(subject, f"{domain} is dead here"), State.FIRING, began, 0.0)
 
@@ -301,7 +301,7 @@ async def write_lives(now: Now) -> None:
     began = now.wall - 100
     sink = JournalSink(asyncio.get_running_loop())
     www, shop = life("www.example.com", began), life("shop.example.com", began)
-    slow = life("slow.example.com", began - 7 * 86400, Kind.WIDE_PREFIX)
+    slow = life("slow.example.com", began - 7 * 86400, FindingKind.WIDE_PREFIX)
     for one in (www, shop, ended(www), slow, ended(slow), life("late.example.com", began)):
         sink.announce(one, now)
     sink.announce(ended(life("late.example.com", began)), now)
@@ -322,14 +322,14 @@ ODD = 5
 
 async def write_odd_ones(now: Now) -> None:
     """What lowatch does not write, or nobody else does in its place."""
-    fields = alert.fields(life("odd.example.com", now.wall, Kind.IDLE_VIP), now)
+    fields = alert.fields(life("odd.example.com", now.wall, FindingKind.IDLE_VIP), now)
     storm = {**fields, "MESSAGE_ID": alert.STORM_MESSAGE_ID}
     odd = [
         encode({**fields, "LOWATCH_SINCE": "yesterday"}),
         encode({**fields, "LOWATCH_STATE": "pending"}),
         encode({**storm, "LOWATCH_FOLDED": "[]"}),
     ]
-    down = alert.fields(life("", now.wall, Kind.HOLDER_DOWN), now)
+    down = alert.fields(life("", now.wall, FindingKind.HOLDER_DOWN), now)
     odd += [
         encode({**down, "LOWATCH_DOMAIN": "\x1b[31mred"}) + b"LOWATCH_DOMAIN=again\n",
         encode(down).replace(b"LOWATCH_DOMAIN=\n", b"LOWATCH_DOMAIN=not\xffutf-8\n"),

@@ -14,7 +14,7 @@ from lowatch.config.load import load
 from lowatch.config.schema import SCHEMA
 from lowatch.config.settings import Config
 from lowatch.config.table_reader import Section, Sections, Shape
-from lowatch.core.findings import Kind
+from lowatch.core.findings import FindingKind
 
 REFERENCE = Path(lowatch.config.__file__).parent / "reference.toml"
 
@@ -77,7 +77,7 @@ def test_it_names_every_kind() -> None:
     [kinds] = re.findall(
         r"^# (orphan-vip,.*?)\.\n#kind = ", REFERENCE.read_text(), re.DOTALL | re.MULTILINE
     )
-    assert set(re.findall(r"[a-z]+(?:-[a-z]+)+", kinds)) == {kind.value for kind in Kind}
+    assert set(re.findall(r"[a-z]+(?:-[a-z]+)+", kinds)) == {kind.value for kind in FindingKind}
 
 
 def test_it_fits_a_terminal() -> None:

@@ -11,7 +11,7 @@ import pytest
 from lowatch.config import values
 from lowatch.config.settings import Listen, Nameserver, Transport
 from lowatch.core.addresses import parse_prefix
-from lowatch.core.findings import Kind
+from lowatch.core.findings import FindingKind
 from lowatch.core.rules import DOMAIN_RULES, HOST_RULES
 
 
@@ -22,8 +22,8 @@ def zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     time.tzset()
 
 
-@pytest.mark.parametrize("kind", Kind)
-def test_every_kind_that_a_rule_judges_can_be_acknowledged(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", FindingKind)
+def test_every_kind_that_a_rule_judges_can_be_acknowledged(kind: FindingKind) -> None:
     assert kind in DOMAIN_RULES or kind in HOST_RULES
     assert values.kind(kind.value) == kind
 

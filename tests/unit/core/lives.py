@@ -6,7 +6,7 @@ from lowatch.core.addresses import parse_port
 from lowatch.core.clock import (
     Now,
 )
-from lowatch.core.findings import Finding, Kind, Subject, Undecided
+from lowatch.core.findings import Finding, FindingKind, Subject, Undecided
 from lowatch.core.judgement import Judgement
 from lowatch.core.lifecycle import (
     State,
@@ -16,13 +16,13 @@ from tests.unit.core.worlds import VIP, WWW
 
 HOLD = 30.0
 START = 1_000_000.0  # wall clock at monotonic 0
-SUBJECT = Subject(Kind.ORPHAN_VIP, "lo", VIP, WWW, parse_port("80/tcp"))
+SUBJECT = Subject(FindingKind.ORPHAN_VIP, "lo", VIP, WWW, parse_port("80/tcp"))
 KEY = SUBJECT.key
 FINDING = Finding(SUBJECT, "nobody listens", ("ip address del 192.0.2.10/32 dev lo",))
 
 SHOWS = Judgement({}, (FINDING,), ())
 GONE = Judgement({}, (), ())
-UNKNOWN = Judgement({}, (), (Undecided(Kind.ORPHAN_VIP, "SERVFAIL", domain=WWW),))
+UNKNOWN = Judgement({}, (), (Undecided(FindingKind.ORPHAN_VIP, "SERVFAIL", domain=WWW),))
 SHOWS_AMID_UNKNOWN = Judgement({}, (FINDING,), UNKNOWN.undecided)
 
 PENDING, FIRING = State.PENDING, State.FIRING

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lowatch.core.addresses import parse_address, parse_port
-from lowatch.core.findings import Finding, Kind, Severity, Subject
+from lowatch.core.findings import Finding, FindingKind, Severity, Subject
 from tests.unit.core.worlds import VIP, VIP6, WWW
 
 
@@ -13,30 +13,30 @@ from tests.unit.core.worlds import VIP, VIP6, WWW
     ("subject", "key"),
     [
         (
-            Subject(Kind.ORPHAN_VIP, "lo", VIP, WWW, parse_port("80/tcp")),
+            Subject(FindingKind.ORPHAN_VIP, "lo", VIP, WWW, parse_port("80/tcp")),
             "orphan-vip/lo/192.0.2.10/www.example.com/80/tcp",
         ),
         (
-            Subject(Kind.BACKLOGGED_VIP, "dummy0", VIP6, WWW, parse_port("53/udp")),
+            Subject(FindingKind.BACKLOGGED_VIP, "dummy0", VIP6, WWW, parse_port("53/udp")),
             "backlogged-vip/dummy0/2001:db8::10/www.example.com/53/udp",
         ),
-        (Subject(Kind.IDLE_VIP, "lo", VIP), "idle-vip/lo/192.0.2.10"),
+        (Subject(FindingKind.IDLE_VIP, "lo", VIP), "idle-vip/lo/192.0.2.10"),
         (
-            Subject(Kind.WIDE_PREFIX, "lo", parse_address("10.0.0.0"), prefixlen=8),
+            Subject(FindingKind.WIDE_PREFIX, "lo", parse_address("10.0.0.0"), prefixlen=8),
             "wide-prefix/lo/10.0.0.0-8",
         ),
         (
-            Subject(Kind.BLACK_HOLE_PREFIX, "lo", parse_address("2001:db8::"), prefixlen=64),
+            Subject(FindingKind.BLACK_HOLE_PREFIX, "lo", parse_address("2001:db8::"), prefixlen=64),
             "black-hole-prefix/lo/2001:db8::-64",
         ),
         (
-            Subject(Kind.WIDE_PREFIX, "lo", parse_address("0.0.0.0"), prefixlen=0),
+            Subject(FindingKind.WIDE_PREFIX, "lo", parse_address("0.0.0.0"), prefixlen=0),
             "wide-prefix/lo/0.0.0.0-0",
         ),
-        (Subject(Kind.MISSING_VIP, address=VIP), "missing-vip/192.0.2.10"),
-        (Subject(Kind.HOLDER_DOWN, "lo"), "holder-down/lo"),
+        (Subject(FindingKind.MISSING_VIP, address=VIP), "missing-vip/192.0.2.10"),
+        (Subject(FindingKind.HOLDER_DOWN, "lo"), "holder-down/lo"),
         (
-            Subject(Kind.VIEWS_DISAGREE, "lo", VIP, WWW),
+            Subject(FindingKind.VIEWS_DISAGREE, "lo", VIP, WWW),
             "views-disagree/lo/192.0.2.10/www.example.com",
         ),
     ],
@@ -46,9 +46,9 @@ def test_keys(subject: Subject, key: str) -> None:
 
 
 def test_every_part_tells_keys_apart() -> None:
-    one = Subject(Kind.ORPHAN_VIP, "lo", VIP, WWW, parse_port("80/tcp"))
+    one = Subject(FindingKind.ORPHAN_VIP, "lo", VIP, WWW, parse_port("80/tcp"))
     others = [
-        one._replace(kind=Kind.BACKLOGGED_VIP),
+        one._replace(kind=FindingKind.BACKLOGGED_VIP),
         one._replace(interface="dummy0"),
         one._replace(address=VIP6),
         one._replace(domain="shop.example.com"),
@@ -63,22 +63,22 @@ def test_every_part_tells_keys_apart() -> None:
 @pytest.mark.parametrize(
     ("kind", "severity"),
     [
-        (Kind.ORPHAN_VIP, Severity.CRITICAL),
-        (Kind.MISSING_VIP, Severity.CRITICAL),
-        (Kind.BACKLOGGED_VIP, Severity.WARNING),
-        (Kind.WIDE_PREFIX, Severity.WARNING),
-        (Kind.BLACK_HOLE_PREFIX, Severity.WARNING),
-        (Kind.HOLDER_DOWN, Severity.WARNING),
-        (Kind.VIEWS_DISAGREE, Severity.WARNING),
-        (Kind.IDLE_VIP, Severity.INFO),
+        (FindingKind.ORPHAN_VIP, Severity.CRITICAL),
+        (FindingKind.MISSING_VIP, Severity.CRITICAL),
+        (FindingKind.BACKLOGGED_VIP, Severity.WARNING),
+        (FindingKind.WIDE_PREFIX, Severity.WARNING),
+        (FindingKind.BLACK_HOLE_PREFIX, Severity.WARNING),
+        (FindingKind.HOLDER_DOWN, Severity.WARNING),
+        (FindingKind.VIEWS_DISAGREE, Severity.WARNING),
+        (FindingKind.IDLE_VIP, Severity.INFO),
     ],
 )
-def test_severities(kind: Kind, severity: Severity) -> None:
+def test_severities(kind: FindingKind, severity: Severity) -> None:
     assert Finding(Subject(kind), "what is wrong").severity is severity
 
 
 def test_every_kind_has_a_severity() -> None:
-    assert all(isinstance(kind.severity, Severity) for kind in Kind)
+    assert all(isinstance(kind.severity, Severity) for kind in FindingKind)
 
 
 def test_severities_are_ordered() -> None:

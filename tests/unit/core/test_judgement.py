@@ -8,7 +8,7 @@ import pytest
 
 from lowatch.core.addresses import parse_address, parse_port
 from lowatch.core.answers import Answer, OtherView, RRset, Status, View
-from lowatch.core.findings import Finding, Kind, Subject, Undecided
+from lowatch.core.findings import Finding, FindingKind, Subject, Undecided
 from lowatch.core.held import Link
 from lowatch.core.judgement import Judgement, judge, judge_domain
 from lowatch.core.known import Known
@@ -35,7 +35,7 @@ from tests.unit.core.worlds import (
 
 HTTP, HTTPS = parse_port("80/tcp"), parse_port("443/tcp")
 UNANSWERED = RRset(Status.UNKNOWN, reason="SERVFAIL")
-ORPHAN = Subject(Kind.ORPHAN_VIP, "lo", VIP, WWW, HTTP)
+ORPHAN = Subject(FindingKind.ORPHAN_VIP, "lo", VIP, WWW, HTTP)
 
 
 def policy_for(*domains: Domain, **rest: Any) -> Policy:
@@ -44,7 +44,7 @@ def policy_for(*domains: Domain, **rest: Any) -> Policy:
 
 def test_each_kind_has_one_rule() -> None:
     assert not DOMAIN_RULES.keys() & HOST_RULES.keys()
-    assert DOMAIN_RULES.keys() | HOST_RULES.keys() == set(Kind)
+    assert DOMAIN_RULES.keys() | HOST_RULES.keys() == set(FindingKind)
 
 
 def crowded() -> tuple[Snapshot, Policy]:
@@ -79,13 +79,13 @@ def test_all_that_is_wrong_at_once() -> None:
         "wide-prefix/lo/10.0.0.0-8",
     ]
     assert {(one.kind, one.domain, one.address, one.family) for one in judgement.undecided} == {
-        (Kind.ORPHAN_VIP, "c.example.com", VIP, None),
-        (Kind.ORPHAN_VIP, "c.example.com", VIP6, None),
-        (Kind.ORPHAN_VIP, "d.example.com", None, "ipv4"),
-        (Kind.BACKLOGGED_VIP, "c.example.com", VIP, None),
-        (Kind.BACKLOGGED_VIP, "c.example.com", VIP6, None),
-        (Kind.BACKLOGGED_VIP, "d.example.com", None, "ipv4"),
-        (Kind.BLACK_HOLE_PREFIX, None, None, None),
+        (FindingKind.ORPHAN_VIP, "c.example.com", VIP, None),
+        (FindingKind.ORPHAN_VIP, "c.example.com", VIP6, None),
+        (FindingKind.ORPHAN_VIP, "d.example.com", None, "ipv4"),
+        (FindingKind.BACKLOGGED_VIP, "c.example.com", VIP, None),
+        (FindingKind.BACKLOGGED_VIP, "c.example.com", VIP6, None),
+        (FindingKind.BACKLOGGED_VIP, "d.example.com", None, "ipv4"),
+        (FindingKind.BLACK_HOLE_PREFIX, None, None, None),
     }
 
 
@@ -140,21 +140,21 @@ def test_nothing_is_said_of_what_is_fine(fine: Any) -> None:
 def test_what_is_served_may_still_be_uncertain(uncertain: Any) -> None:
     judged = judge_domain(domain(WWW, "80"), uncertain, loopback_up=True)
     assert judged.findings == ()
-    assert {one.kind for one in judged.undecided} == {Kind.ORPHAN_VIP, Kind.BACKLOGGED_VIP}
+    assert {one.kind for one in judged.undecided} == {FindingKind.ORPHAN_VIP, FindingKind.BACKLOGGED_VIP}
 
 
 @pytest.mark.parametrize(
     ("scope", "orphans"),
     [
-        (Undecided(Kind.ORPHAN_VIP, "?"), "www/v4/80 www/v4/443 www/v6/80 shop/v4/80"),
-        (Undecided(Kind.ORPHAN_VIP, "?", domain=WWW), "www/v4/80 www/v4/443 www/v6/80"),
-        (Undecided(Kind.ORPHAN_VIP, "?", domain=WWW, family="ipv4"), "www/v4/80 www/v4/443"),
-        (Undecided(Kind.ORPHAN_VIP, "?", domain=WWW, family="ipv6"), "www/v6/80"),
-        (Undecided(Kind.ORPHAN_VIP, "?", domain=WWW, address=VIP), "www/v4/80 www/v4/443"),
-        (Undecided(Kind.ORPHAN_VIP, "?", domain=WWW, address=VIP, port=HTTP), "www/v4/80"),
-        (Undecided(Kind.ORPHAN_VIP, "?", domain=WWW, address=VIP6, port=HTTPS), ""),
-        (Undecided(Kind.BACKLOGGED_VIP, "?"), ""),
-        (Undecided(Kind.IDLE_VIP, "?"), ""),
+        (Undecided(FindingKind.ORPHAN_VIP, "?"), "www/v4/80 www/v4/443 www/v6/80 shop/v4/80"),
+        (Undecided(FindingKind.ORPHAN_VIP, "?", domain=WWW), "www/v4/80 www/v4/443 www/v6/80"),
+        (Undecided(FindingKind.ORPHAN_VIP, "?", domain=WWW, family="ipv4"), "www/v4/80 www/v4/443"),
+        (Undecided(FindingKind.ORPHAN_VIP, "?", domain=WWW, family="ipv6"), "www/v6/80"),
+        (Undecided(FindingKind.ORPHAN_VIP, "?", domain=WWW, address=VIP), "www/v4/80 www/v4/443"),
+        (Undecided(FindingKind.ORPHAN_VIP, "?", domain=WWW, address=VIP, port=HTTP), "www/v4/80"),
+        (Undecided(FindingKind.ORPHAN_VIP, "?", domain=WWW, address=VIP6, port=HTTPS), ""),
+        (Undecided(FindingKind.BACKLOGGED_VIP, "?"), ""),
+        (Undecided(FindingKind.IDLE_VIP, "?"), ""),
     ],
 )
 def test_whom_an_undecided_covers(scope: Undecided, orphans: str) -> None:
@@ -180,9 +180,11 @@ def test_whom_an_undecided_covers(scope: Undecided, orphans: str) -> None:
         (("timed out", "SERVFAIL"), "www/v4 www/v6"),
     ],
 )
-@pytest.mark.parametrize("kind", [Kind.ORPHAN_VIP, Kind.BACKLOGGED_VIP, Kind.VIEWS_DISAGREE])
+@pytest.mark.parametrize(
+    "kind", [FindingKind.ORPHAN_VIP, FindingKind.BACKLOGGED_VIP, FindingKind.VIEWS_DISAGREE]
+)
 def test_a_domain_without_an_answer_is_undecided(
-    kind: Kind, unresolved: tuple[str, str], orphans: str
+    kind: FindingKind, unresolved: tuple[str, str], orphans: str
 ) -> None:
     """It has no view any more; what was found of it may be so still. Nobody else's may."""
     subjects = {
@@ -196,8 +198,8 @@ def test_a_domain_without_an_answer_is_undecided(
 
 def test_only_the_views_are_undecided_where_another_view_is_unknown() -> None:
     judgement = judge(snapshot(unsure={WWW: OtherView(View.DNS, None, "timed out")}), policy_for())
-    assert judgement.is_undecided(Subject(Kind.VIEWS_DISAGREE, "lo", VIP, WWW))
-    assert not judgement.is_undecided(Subject(Kind.VIEWS_DISAGREE, "lo", VIP, "shop.example.com"))
+    assert judgement.is_undecided(Subject(FindingKind.VIEWS_DISAGREE, "lo", VIP, WWW))
+    assert not judgement.is_undecided(Subject(FindingKind.VIEWS_DISAGREE, "lo", VIP, "shop.example.com"))
     assert not judgement.is_undecided(ORPHAN)
 
 
@@ -214,33 +216,36 @@ def test_an_orphan_that_getaddrinfo_may_lead_to_is_undecided_while_that_fails() 
 @pytest.mark.parametrize(
     "subject",
     [
-        Subject(Kind.IDLE_VIP, "lo", VIP),
-        Subject(Kind.WIDE_PREFIX, "lo", VIP, prefixlen=8),
-        Subject(Kind.MISSING_VIP, address=VIP),
-        Subject(Kind.HOLDER_DOWN, "lo"),
+        Subject(FindingKind.IDLE_VIP, "lo", VIP),
+        Subject(FindingKind.WIDE_PREFIX, "lo", VIP, prefixlen=8),
+        Subject(FindingKind.MISSING_VIP, address=VIP),
+        Subject(FindingKind.HOLDER_DOWN, "lo"),
     ],
 )
 def test_host_rules_are_undecided_as_a_whole(subject: Subject) -> None:
     assert Judgement({}, (), (Undecided(subject.kind, "?"),)).is_undecided(subject)
-    assert not Judgement({}, (), (Undecided(Kind.ORPHAN_VIP, "?"),)).is_undecided(subject)
+    assert not Judgement({}, (), (Undecided(FindingKind.ORPHAN_VIP, "?"),)).is_undecided(subject)
 
 
-def undecided_kinds(world: Snapshot) -> set[Kind]:
+def undecided_kinds(world: Snapshot) -> set[FindingKind]:
     return {one.kind for one in judge(world, policy_for(expect=(VIP,))).undecided}
 
 
 @pytest.mark.parametrize(
     ("unknown", "kinds"),
     [
-        ("links", {Kind.HOLDER_DOWN}),
-        ("held", {Kind.HOLDER_DOWN, Kind.IDLE_VIP, Kind.MISSING_VIP, Kind.ARP_LEAK}),
-        ("prefixes", {Kind.WIDE_PREFIX}),
-        ("black_holes", {Kind.BLACK_HOLE_PREFIX}),
-        ("arp", {Kind.ARP_LEAK}),
-        ("sockets", {Kind.IDLE_VIP}),
+        ("links", {FindingKind.HOLDER_DOWN}),
+        (
+            "held",
+            {FindingKind.HOLDER_DOWN, FindingKind.IDLE_VIP, FindingKind.MISSING_VIP, FindingKind.ARP_LEAK},
+        ),
+        ("prefixes", {FindingKind.WIDE_PREFIX}),
+        ("black_holes", {FindingKind.BLACK_HOLE_PREFIX}),
+        ("arp", {FindingKind.ARP_LEAK}),
+        ("sockets", {FindingKind.IDLE_VIP}),
     ],
 )
-def test_each_unknown_observation_leaves_its_rules_undecided(unknown: str, kinds: set[Kind]) -> None:
+def test_each_unknown_observation_leaves_its_rules_undecided(unknown: str, kinds: set[FindingKind]) -> None:
     """And none of them says anything: an Unknown raises no finding."""
     world = snapshot(**{unknown: DEAF})
     assert undecided_kinds(world) == kinds

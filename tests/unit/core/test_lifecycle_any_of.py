@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lowatch.core.addresses import parse_address, parse_port
-from lowatch.core.findings import Finding, Kind, Subject
+from lowatch.core.findings import Finding, FindingKind, Subject
 from lowatch.core.judgement import Judgement
 from lowatch.core.lifecycle import Remembered, Step, Tracked, revive, step
 from lowatch.core.policy import Acknowledgement, Policy
@@ -18,7 +18,9 @@ ACCEPTED_UNTIL = 1e12
 def orphans(*ports: str, any_of: tuple[str, ...] = PORTS) -> Judgement:
     """Of these ports."""
     address, siblings = parse_address("192.0.2.10"), tuple(map(parse_port, any_of))
-    subjects = [Subject(Kind.ORPHAN_VIP, "lo", address, "www.example.com", parse_port(p)) for p in ports]
+    subjects = [
+        Subject(FindingKind.ORPHAN_VIP, "lo", address, "www.example.com", parse_port(p)) for p in ports
+    ]
     return Judgement({}, [Finding(one, "nobody", (), siblings) for one in subjects], [])
 
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 import pytest
 
 from lowatch.core.addresses import Port, parse_address, parse_port, parse_prefix
-from lowatch.core.findings import Kind, Subject
+from lowatch.core.findings import FindingKind, Subject
 from lowatch.core.policy import (
     DEFAULT_PORTS,
     Acknowledgement,
@@ -22,9 +22,9 @@ from lowatch.core.policy import (
 from tests.unit.core.worlds import VIP, WWW
 
 UNTIL = 2_000.0
-ORPHAN = Subject(Kind.ORPHAN_VIP, "lo", VIP, WWW, parse_port("443/tcp"))
-WIDE = Subject(Kind.WIDE_PREFIX, "lo", parse_address("10.0.0.0"), prefixlen=8)
-DOWN = Subject(Kind.HOLDER_DOWN, "lo")
+ORPHAN = Subject(FindingKind.ORPHAN_VIP, "lo", VIP, WWW, parse_port("443/tcp"))
+WIDE = Subject(FindingKind.WIDE_PREFIX, "lo", parse_address("10.0.0.0"), prefixlen=8)
+DOWN = Subject(FindingKind.HOLDER_DOWN, "lo")
 
 
 @pytest.mark.parametrize(

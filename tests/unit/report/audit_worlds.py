@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from lowatch.core.addresses import parse_address, parse_port
 from lowatch.core.answers import Answer, RRset, Status, View
 from lowatch.core.audit import Audit
-from lowatch.core.findings import Finding, Kind, Subject
+from lowatch.core.findings import Finding, FindingKind, Subject
 from lowatch.core.held import Held
 from lowatch.core.lifecycle import State, Tracked
 from lowatch.core.listeners import Listener
@@ -22,7 +22,7 @@ NGINX = Listener(parse_address("0.0.0.0"), inode=48213, uid=33, unit="nginx.serv
 
 
 def tracked(
-    kind: Kind,
+    kind: FindingKind,
     message: str,
     *fix: str,
     interface: str | None = "lo",
@@ -52,7 +52,7 @@ def tracked(
 def orphan(domain: str, address: str, port: str, *, siblings: bool = False, **rest: object) -> Tracked:
     ports = "80/tcp or 443/tcp" if siblings else port
     return tracked(
-        Kind.ORPHAN_VIP,
+        FindingKind.ORPHAN_VIP,
         f"{domain} resolves to {address}, held on lo, but nothing on this host listens on "
         f"{ports}: requests from here fail",
         f"ip address del {address}/{128 if ':' in address else 32} dev lo",
@@ -175,7 +175,7 @@ def bad_night() -> Audit:
             orphan("www.example.com", "192.0.2.10", "443/tcp", since=NOW - 843),
             orphan("shop.example.com", "2001:db8::10", "443/tcp", since=NOW - 12, state=State.PENDING),
             tracked(
-                Kind.MISSING_VIP,
+                FindingKind.MISSING_VIP,
                 "192.0.2.99 is expected to be held here, and no watched interface has it",
                 "ip address add 192.0.2.99/32 dev lo",
                 interface=None,
@@ -184,7 +184,7 @@ def bad_night() -> Audit:
                 present=False,
             ),
             tracked(
-                Kind.WIDE_PREFIX,
+                FindingKind.WIDE_PREFIX,
                 "10.1.2.3/24 on lo makes all 256 addresses of 10.1.2.0/24 local; "
                 "2 configured domains are shadowed: db1.example.com, db2.example.com",
                 "ip address add 10.1.2.3/32 dev lo",
@@ -194,7 +194,7 @@ def bad_night() -> Audit:
                 since=NOW - 3 * 86400,
             ),
             tracked(
-                Kind.BACKLOGGED_VIP,
+                FindingKind.BACKLOGGED_VIP,
                 "the accept queue of gunicorn.service at 192.0.2.10 port 8443/tcp is full "
                 "(129 of 128): new connections wait and time out",
                 address="192.0.2.10",
@@ -203,7 +203,7 @@ def bad_night() -> Audit:
                 since=NOW - 61,
             ),
             tracked(
-                Kind.VIEWS_DISAGREE,
+                FindingKind.VIEWS_DISAGREE,
                 "/etc/hosts has cache.example.com at 127.0.0.1, DNS at 198.51.100.7: 127.0.0.1 is local "
                 "here, on lo, and applications on this host go by /etc/hosts",
                 address="127.0.0.1",
@@ -211,7 +211,7 @@ def bad_night() -> Audit:
                 since=NOW - 7200,
             ),
             tracked(
-                Kind.IDLE_VIP,
+                FindingKind.IDLE_VIP,
                 "192.0.2.77 is held on lo, no known domain resolves to it, and no socket is bound",
                 "ip address del 192.0.2.77/32 dev lo",
                 address="192.0.2.77",
@@ -312,7 +312,9 @@ def accepted() -> Audit:
         )
         for port in ("80/tcp", "443/tcp")
     ]
-    idle = tracked(Kind.IDLE_VIP, "idle", address="192.0.2.1", state=State.ACKNOWLEDGED, because="spare")
+    idle = tracked(
+        FindingKind.IDLE_VIP, "idle", address="192.0.2.1", state=State.ACKNOWLEDGED, because="spare"
+    )
     return audit(
         findings=[*old, idle],
         endpoints=[
@@ -348,7 +350,7 @@ def big(served: int = 10_000, idle: int = 30) -> Audit:
     return audit(
         findings=[
             tracked(
-                Kind.IDLE_VIP,
+                FindingKind.IDLE_VIP,
                 f"{address} is held on lo for 41 d, no known domain resolves to it, "
                 "and no socket is bound to it",
                 f"ip address del {address}/32 dev lo",

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lowatch.core.audit import Audit
-from lowatch.core.findings import Kind
+from lowatch.core.findings import FindingKind
 from lowatch.report.json_report import render_audit, render_findings
 
 from .audit_worlds import (
@@ -127,7 +127,7 @@ def test_an_empty_audit() -> None:
 
 
 def test_what_does_not_apply_is_null() -> None:
-    document = parse(audit([tracked(Kind.MISSING_VIP, "gone", interface=None)], held=[held("::1")]))
+    document = parse(audit([tracked(FindingKind.MISSING_VIP, "gone", interface=None)], held=[held("::1")]))
     finding = document["findings"][0]
     assert {name for name, value in finding.items() if value is None} == {
         "interface",
@@ -221,7 +221,7 @@ def test_a_name_that_only_a_file_has_says_so() -> None:
 
 @given(st.text(), st.text())
 def test_any_text_comes_back_from_pure_ascii(message: str, domain: str) -> None:
-    one = tracked(Kind.IDLE_VIP, message, domain=domain)
+    one = tracked(FindingKind.IDLE_VIP, message, domain=domain)
     finding = parse(audit([one]))["findings"][0]
     assert (finding["message"], finding["domain"]) == (message, domain)
 

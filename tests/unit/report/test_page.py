@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import pytest
 
 from lowatch.core.audit import Audit
-from lowatch.core.findings import Kind
+from lowatch.core.findings import FindingKind
 from lowatch.core.snapshot import Problem
 from lowatch.report import page
 
@@ -73,7 +73,7 @@ def test_everything_is_escaped() -> None:
     of = audit(
         [
             tracked(
-                Kind.ORPHAN_VIP,
+                FindingKind.ORPHAN_VIP,
                 HOSTILE,
                 HOSTILE,
                 interface=HOSTILE,

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lowatch.core.addresses import parse_address, parse_port
-from lowatch.core.findings import Kind, Subject
+from lowatch.core.findings import FindingKind, Subject
 from lowatch.core.words import rfc3339
 from lowatch.report.phrases import count, duration, listed, place
 
@@ -62,17 +62,17 @@ V4 = parse_address("192.0.2.10")
     ("subject", "text"),
     [
         (
-            Subject(Kind.ORPHAN_VIP, "lo", V4, "www.example.com", parse_port("443/tcp")),
+            Subject(FindingKind.ORPHAN_VIP, "lo", V4, "www.example.com", parse_port("443/tcp")),
             "www.example.com at 192.0.2.10 on lo, 443/tcp",
         ),
-        (Subject(Kind.IDLE_VIP, "lo", V4), "192.0.2.10 on lo"),
-        (Subject(Kind.MISSING_VIP, address=V4), "192.0.2.10"),
+        (Subject(FindingKind.IDLE_VIP, "lo", V4), "192.0.2.10 on lo"),
+        (Subject(FindingKind.MISSING_VIP, address=V4), "192.0.2.10"),
         (
-            Subject(Kind.WIDE_PREFIX, "lo", parse_address("10.0.0.0"), prefixlen=8),
+            Subject(FindingKind.WIDE_PREFIX, "lo", parse_address("10.0.0.0"), prefixlen=8),
             "10.0.0.0/8 on lo",
         ),
-        (Subject(Kind.HOLDER_DOWN, "lo"), "lo"),
-        (Subject(Kind.HOLDER_DOWN, "lo\x1b"), r"lo\x1b"),
+        (Subject(FindingKind.HOLDER_DOWN, "lo"), "lo"),
+        (Subject(FindingKind.HOLDER_DOWN, "lo\x1b"), r"lo\x1b"),
     ],
 )
 def test_place(subject: Subject, text: str) -> None:
@@ -81,6 +81,6 @@ def test_place(subject: Subject, text: str) -> None:
 
 def test_place_of_several_ports() -> None:
     ports = [parse_port("80/tcp"), parse_port("443/tcp"), parse_port("443/udp")]
-    assert place(Subject(Kind.IDLE_VIP, "lo", V4), ports) == (
+    assert place(Subject(FindingKind.IDLE_VIP, "lo", V4), ports) == (
         "192.0.2.10 on lo, 80/tcp, 443/tcp and 443/udp"
     )

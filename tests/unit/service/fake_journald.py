@@ -14,7 +14,7 @@ from pathlib import Path
 from lowatch.core.clock import (
     Now,
 )
-from lowatch.core.findings import Finding, Kind, Subject
+from lowatch.core.findings import Finding, FindingKind, Subject
 from lowatch.core.lifecycle import (
     State,
     Tracked,
@@ -29,7 +29,7 @@ AT_ONCE = 0.5
 
 def alarm(number: int) -> Tracked:
     """The number is its domain's, by which a test knows it again."""
-    subject = Subject(Kind.ORPHAN_VIP, "lo", domain=str(number))
+    subject = Subject(FindingKind.ORPHAN_VIP, "lo", domain=str(number))
     return Tracked(Finding(subject, f"nothing serves {number}"), State.FIRING, NOW.wall, 0.0)
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from lowatch.core.addresses import parse_address, parse_port
-from lowatch.core.findings import Finding, Kind, Subject
+from lowatch.core.findings import Finding, FindingKind, Subject
 from lowatch.core.lifecycle import Remembered, State, Tracked
 
 SINCE = 1795403527.25
 ORPHAN = Tracked(
     Finding(
         Subject(
-            Kind.ORPHAN_VIP,
+            FindingKind.ORPHAN_VIP,
             "lo",
             parse_address("192.0.2.10"),
             "www.example.com",
@@ -25,7 +25,7 @@ ORPHAN = Tracked(
     announced=True,
 )
 PENDING = Tracked(
-    Finding(Subject(Kind.WIDE_PREFIX, "lo", parse_address("10.0.0.0"), prefixlen=8), "too wide"),
+    Finding(Subject(FindingKind.WIDE_PREFIX, "lo", parse_address("10.0.0.0"), prefixlen=8), "too wide"),
     State.PENDING,
     SINCE + 1,
     5.0,

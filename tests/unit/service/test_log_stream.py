@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from lowatch.core.findings import Kind
+from lowatch.core.findings import FindingKind
 from lowatch.core.limits import LOG_QUEUE_BYTES
 from lowatch.service import log_stream
 from lowatch.service.log_stream import FINDINGS, StderrHandler
@@ -110,7 +110,7 @@ def test_closing_waits_for_a_moment_only(pipe: Pipe) -> None:
 
 
 def test_what_nobody_has_taken_is_undelivered_and_what_was_dropped_is_lost(pipe: Pipe) -> None:
-    one, other = (tracked(Kind.HOLDER_DOWN, "down", interface=name) for name in ("lo", "dummy0"))
+    one, other = (tracked(FindingKind.HOLDER_DOWN, "down", interface=name) for name in ("lo", "dummy0"))
     with logged_to(pipe.writing) as handler:
         LOG.info("alert", extra={FINDINGS: (one,)})
         handler.drain(60)

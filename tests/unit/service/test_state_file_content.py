@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lowatch.core.addresses import Address, Port, host_length
-from lowatch.core.findings import Finding, Kind, Subject
+from lowatch.core.findings import Finding, FindingKind, Subject
 from lowatch.core.lifecycle import State, Tracked
 from lowatch.service.state_file import StateFile
 
@@ -93,7 +93,7 @@ def subjects(draw: st.DrawFn) -> Subject:
     ports = st.builds(Port, st.integers(1, 65535), st.sampled_from(["tcp", "udp"]))
     texts = st.none() | st.text(st.characters())
     return Subject(
-        kind=draw(st.sampled_from(Kind)),
+        kind=draw(st.sampled_from(FindingKind)),
         interface=draw(texts),
         address=address,
         domain=draw(texts),

@@ -8,7 +8,7 @@ import pytest
 
 from lowatch.core.addresses import Prefix, parse_address, parse_port, parse_prefix
 from lowatch.core.answers import OtherView, View
-from lowatch.core.findings import Action, Change, Finding, Kind, Subject
+from lowatch.core.findings import Action, Change, Finding, FindingKind, Subject
 from lowatch.core.fixes.commands import command
 from lowatch.core.fixes.offer import with_fixes
 from lowatch.core.fixes.surroundings import Route, Surroundings
@@ -61,7 +61,7 @@ def harm(change: Change, *holding: Held, policy: Policy | None = None, **around:
     own.setdefault("routes", (DEFAULT, DEFAULT6, CONNECTED))
     around.setdefault("surroundings", Known(Surroundings(**own)))
     snapshot = taken(LOCALHOST, *holding, **around)
-    finding = Finding(Subject(Kind.IDLE_VIP, "lo", change.held.address), "", proposed=change)
+    finding = Finding(Subject(FindingKind.IDLE_VIP, "lo", change.held.address), "", proposed=change)
     policy = policy or Policy(domains={name: domain(name) for name in snapshot.domains})
     judged = judge(snapshot, policy)
     (settled, *_) = with_fixes(judged.with_findings((finding, *judged.findings)), snapshot, policy).findings
@@ -331,7 +331,9 @@ def test_of_very_many_some_are_weighed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(FIXES_WEIGHED, "value", 2)
     before = FIXES_WEIGHED.times
     changes = [Change(Action.REMOVE, held(f"192.0.2.{number}")) for number in range(1, 5)]
-    found = [Finding(Subject(Kind.IDLE_VIP, "lo", one.held.address), "", proposed=one) for one in changes]
+    found = [
+        Finding(Subject(FindingKind.IDLE_VIP, "lo", one.held.address), "", proposed=one) for one in changes
+    ]
     snapshot = taken(*(one.held for one in changes), surroundings=Known(Surroundings(LINKS)))
     settled = with_fixes(Judgement({}, found, ()), snapshot, Policy()).findings
     assert [bool(one.fix) for one in settled] == [True, True, False, False]

@@ -8,7 +8,7 @@ import pytest
 
 from lowatch.core.addresses import Address, Prefix, parse_address, parse_prefix
 from lowatch.core.arp import Arp, ArpSettings, Nic
-from lowatch.core.findings import Finding, Kind, Severity, Subject, Undecided
+from lowatch.core.findings import Finding, FindingKind, Severity, Subject, Undecided
 from lowatch.core.held import Held
 from lowatch.core.known import Known
 from lowatch.core.policy import Policy
@@ -38,7 +38,7 @@ def judged(
 
 def test_a_vip_on_lo_and_a_nic_as_it_comes() -> None:
     finding = only_finding(judged(held(VIP), nics=(nic(),)))
-    assert finding.subject == Subject(Kind.ARP_LEAK, "lo", VIP)
+    assert finding.subject == Subject(FindingKind.ARP_LEAK, "lo", VIP)
     assert finding.severity is Severity.WARNING
     assert finding.message == (
         "192.0.2.10 on lo leaks by ARP: requests for it are answered on eth0 (arp_ignore 0), and requests "
@@ -115,9 +115,9 @@ def test_a_local_route_leaks_as_a_whole() -> None:
     wide, host = judged(route("10.9.0.0/16"), route("192.0.2.10/32", "dummy0"), nics=(nic(),))
     assert isinstance(wide, Finding)
     assert isinstance(host, Finding)
-    assert wide.subject == Subject(Kind.ARP_LEAK, "lo", parse_address("10.9.0.0"), prefixlen=16)
+    assert wide.subject == Subject(FindingKind.ARP_LEAK, "lo", parse_address("10.9.0.0"), prefixlen=16)
     assert wide.message.startswith("the local route 10.9.0.0/16 through lo leaks by ARP: ")
-    assert host.subject == Subject(Kind.ARP_LEAK, "dummy0", VIP)
+    assert host.subject == Subject(FindingKind.ARP_LEAK, "dummy0", VIP)
 
 
 def test_an_address_with_its_netmask_leaks_once() -> None:
@@ -139,7 +139,7 @@ def test_a_watched_interface_that_speaks_arp_hides_nothing() -> None:
     on_eth0 = held(OWN, 24, interface="eth0")
     assert judged(on_eth0, nics=(nic(), nic("docker0"))) == []
     found = judged(on_eth0, nics=(nic("docker0", addresses=()),))  # eth0 is down, or NOARP
-    assert subjects(found) == [Subject(Kind.ARP_LEAK, "eth0", OWN)]
+    assert subjects(found) == [Subject(FindingKind.ARP_LEAK, "eth0", OWN)]
 
 
 def test_of_many_nics_a_few_are_named_and_all_are_mended() -> None:
@@ -203,7 +203,7 @@ def test_names_as_sysctl_and_the_shell_take_them() -> None:
 def test_unknown_is_undecided(unknown: str) -> None:
     world = snapshot(held(VIP), arp=Known(Arp(ArpSettings(0, 0), (nic(),))))
     rest = {"held": world.held, "arp": world.arp, unknown: DEAF}
-    assert list(arp_leak(snapshot(**rest), Policy())) == [Undecided(Kind.ARP_LEAK, DEAF.reason)]
+    assert list(arp_leak(snapshot(**rest), Policy())) == [Undecided(FindingKind.ARP_LEAK, DEAF.reason)]
 
 
 @pytest.mark.parametrize(("own", "leaks"), [((0, 0), 10_000), ((1, 1), 0)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lowatch.core.findings import Finding, Kind, Severity, Subject, Undecided
+from lowatch.core.findings import Finding, FindingKind, Severity, Subject, Undecided
 from lowatch.core.listeners import Listener
 from lowatch.core.policy import Domain
 from lowatch.core.rules.backlogged_vip import backlogged_vip
@@ -40,7 +40,7 @@ def judged(www: DomainView, of: Domain | None = None, lo_up: bool = True) -> lis
 )
 def test_whose_queue_is_full(listener: Listener, owner: str, whose: str) -> None:
     finding = only_finding(judged(view(local(VIP, *seen(("80", listener))))))
-    assert finding.subject == Subject(Kind.BACKLOGGED_VIP, "lo", VIP, WWW, ports("80")[0])
+    assert finding.subject == Subject(FindingKind.BACKLOGGED_VIP, "lo", VIP, WWW, ports("80")[0])
     assert finding.severity is Severity.WARNING
     assert finding.message == (
         f"www.example.com resolves to 192.0.2.10, where the listener of {owner} on 80/tcp accepts "
@@ -72,8 +72,12 @@ def test_unknown_is_undecided() -> None:
     assert findings == []
     assert undecided == [
         Undecided(
-            Kind.BACKLOGGED_VIP, "sock_diag: Operation not permitted", WWW, address=VIP, port=ports("80")[0]
+            FindingKind.BACKLOGGED_VIP,
+            "sock_diag: Operation not permitted",
+            WWW,
+            address=VIP,
+            port=ports("80")[0],
         )
     ]
     www = view(undecided=[(VIP, "netlink: overrun")])
-    assert judged(www) == [Undecided(Kind.BACKLOGGED_VIP, "netlink: overrun", WWW, address=VIP)]
+    assert judged(www) == [Undecided(FindingKind.BACKLOGGED_VIP, "netlink: overrun", WWW, address=VIP)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lowatch.core.addresses import parse_prefix
-from lowatch.core.findings import Action, Change, Kind, Severity, Undecided
+from lowatch.core.findings import Action, Change, FindingKind, Severity, Undecided
 from lowatch.core.held import BlackHole
 from lowatch.core.known import Known
 from lowatch.core.policy import Policy
@@ -25,4 +25,4 @@ def test_black_hole() -> None:
 
 def test_unknown_black_holes_are_undecided() -> None:
     found = list(black_hole_prefix(snapshot(black_holes=DEAF), Policy()))
-    assert found == [Undecided(Kind.BLACK_HOLE_PREFIX, DEAF.reason)]
+    assert found == [Undecided(FindingKind.BLACK_HOLE_PREFIX, DEAF.reason)]

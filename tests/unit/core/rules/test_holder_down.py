@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lowatch.core.findings import Finding, Kind, Severity, Subject, Undecided
+from lowatch.core.findings import Finding, FindingKind, Severity, Subject, Undecided
 from lowatch.core.held import Held, Link
 from lowatch.core.known import Known
 from lowatch.core.policy import Policy
@@ -36,7 +36,7 @@ def down(*links: Link, holding: tuple[Held, ...]) -> list[Finding | Undecided]:
 )
 def test_a_holder_is_down(link: Link, holding: tuple[Held, ...], message: str) -> None:
     finding = only_finding(down(link, holding=holding))
-    assert finding.subject == Subject(Kind.HOLDER_DOWN, link.name)
+    assert finding.subject == Subject(FindingKind.HOLDER_DOWN, link.name)
     assert finding.severity is Severity.WARNING
     assert finding.message == message
     assert finding.fix == (f"ip link set {link.name} up",)
@@ -54,4 +54,6 @@ def test_no_holder_is_down(links: tuple[Link, ...], holding: tuple[Held, ...]) -
 @pytest.mark.parametrize("unknown", ["links", "held"])
 def test_unknown_is_undecided(unknown: str) -> None:
     rest: dict[str, Any] = {"links": Known((LO_DOWN,)), "held": Known((held(VIP),)), unknown: DEAF}
-    assert list(holder_down(snapshot(**rest), Policy())) == [Undecided(Kind.HOLDER_DOWN, DEAF.reason)]
+    assert list(holder_down(snapshot(**rest), Policy())) == [
+        Undecided(FindingKind.HOLDER_DOWN, DEAF.reason)
+    ]

@@ -8,7 +8,7 @@ import pytest
 
 from lowatch.core.addresses import parse_port
 from lowatch.core.answers import OtherView, View
-from lowatch.core.findings import Action, Change, Finding, Kind, Severity, Subject, Undecided
+from lowatch.core.findings import Action, Change, Finding, FindingKind, Severity, Subject, Undecided
 from lowatch.core.held import Held
 from lowatch.core.known import Known
 from lowatch.core.listeners import Sockets
@@ -38,7 +38,7 @@ def judged(*holding: Held, policy: Policy = POLICY, **rest: Any) -> list[Finding
 
 def test_an_address_that_nobody_names_and_nobody_uses() -> None:
     finding = only_finding(judged(held(VIP, created=86_400.0 - 7_200)))
-    assert finding.subject == Subject(Kind.IDLE_VIP, "lo", VIP)
+    assert finding.subject == Subject(FindingKind.IDLE_VIP, "lo", VIP)
     assert finding.severity is Severity.INFO
     assert finding.message == (
         "192.0.2.10 has been on lo since 1970-01-12T11:46:40Z, but no configured domain resolves to it and "
@@ -80,7 +80,7 @@ def test_an_address_counts_whatever_its_prefix(prefixlen: int) -> None:
 
 def test_a_host_route_counts_too() -> None:
     finding = only_finding(judged(route("192.0.2.10/32")))
-    assert finding.subject == Subject(Kind.IDLE_VIP, "lo", VIP)
+    assert finding.subject == Subject(FindingKind.IDLE_VIP, "lo", VIP)
     assert finding.proposed == Change(Action.REMOVE, route("192.0.2.10/32"))
 
 
@@ -133,7 +133,7 @@ def test_names_from_the_command_line_say_nothing_of_other_addresses() -> None:
 def test_names_that_could_not_be_read_may_lead_anywhere() -> None:
     policy = Policy(left_out=True)
     assert judged(held(VIP), policy=policy) == [
-        Undecided(Kind.IDLE_VIP, "some configured names could not be read")
+        Undecided(FindingKind.IDLE_VIP, "some configured names could not be read")
     ]
 
 
@@ -148,7 +148,7 @@ def test_names_that_could_not_be_read_may_lead_anywhere() -> None:
 )
 def test_undecided(rest: dict[str, Any], reason: str) -> None:
     """A domain without an answer might resolve to any address."""
-    assert judged(held(VIP), **rest) == [Undecided(Kind.IDLE_VIP, reason)]
+    assert judged(held(VIP), **rest) == [Undecided(FindingKind.IDLE_VIP, reason)]
 
 
 def test_an_unknown_domain_matters_only_where_something_might_be_idle() -> None:
@@ -158,13 +158,13 @@ def test_an_unknown_domain_matters_only_where_something_might_be_idle() -> None:
 
 def test_a_name_of_more_addresses_than_are_looked_at_may_lead_to_any() -> None:
     reason = f"{WWW} has more addresses than are looked at"
-    assert judged(held(VIP), crowded={WWW: 1}) == [Undecided(Kind.IDLE_VIP, reason)]
+    assert judged(held(VIP), crowded={WWW: 1}) == [Undecided(FindingKind.IDLE_VIP, reason)]
     assert judged(held(VIP), crowded={WWW: 1}, referenced=frozenset({VIP})) == []
 
 
 def test_a_name_of_which_getaddrinfo_says_nothing_may_lead_to_any() -> None:
     unheard = {WWW: OtherView(View.GETADDRINFO, None, "Temporary failure")}
     reason = f"where applications get {WWW} is unknown"
-    assert judged(held(VIP), unsure=unheard) == [Undecided(Kind.IDLE_VIP, reason)]
+    assert judged(held(VIP), unsure=unheard) == [Undecided(FindingKind.IDLE_VIP, reason)]
     other = {WWW: OtherView(View.DNS, None, "SERVFAIL")}
     assert judged(held(VIP), unsure=other) == judged(held(VIP))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lowatch.core.addresses import Address
-from lowatch.core.findings import Action, Change, Finding, Kind, Severity, Subject, Undecided
+from lowatch.core.findings import Action, Change, Finding, FindingKind, Severity, Subject, Undecided
 from lowatch.core.held import Held
 from lowatch.core.policy import Policy
 from lowatch.core.rules.missing_vip import missing_vip
@@ -20,7 +20,7 @@ def missing(*holding: Held, policy: Policy = EXPECTED) -> list[Finding | Undecid
 
 def test_an_expected_address_is_not_held() -> None:
     finding = only_finding(missing(held("192.0.2.11")))
-    assert finding.subject == Subject(Kind.MISSING_VIP, address=VIP)
+    assert finding.subject == Subject(FindingKind.MISSING_VIP, address=VIP)
     assert finding.severity is Severity.CRITICAL
     assert finding.message == "192.0.2.10 is expected on this host, but is not held on lo"
     assert finding.proposed == Change(Action.ADD, held(VIP))
@@ -75,4 +75,6 @@ def test_nothing_expected_nothing_missing() -> None:
 
 
 def test_unknown_held_is_undecided() -> None:
-    assert list(missing_vip(snapshot(held=DEAF), EXPECTED)) == [Undecided(Kind.MISSING_VIP, DEAF.reason)]
+    assert list(missing_vip(snapshot(held=DEAF), EXPECTED)) == [
+        Undecided(FindingKind.MISSING_VIP, DEAF.reason)
+    ]

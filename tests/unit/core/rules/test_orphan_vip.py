@@ -8,7 +8,7 @@ import pytest
 
 from lowatch.core.addresses import parse_address
 from lowatch.core.answers import Answer, Service, Status, View
-from lowatch.core.findings import Action, Change, Finding, Kind, Severity, Subject, Undecided
+from lowatch.core.findings import Action, Change, Finding, FindingKind, Severity, Subject, Undecided
 from lowatch.core.held import Held
 from lowatch.core.listeners import Connect
 from lowatch.core.policy import Domain
@@ -44,7 +44,7 @@ def judged(www: DomainView, of: Domain | None = None) -> list[Finding | Undecide
 
 def test_the_canonical_case() -> None:
     finding = only_finding(judged(view(local(VIP, *seen(("80", None, Connect.REFUSED))))))
-    assert finding.subject == Subject(Kind.ORPHAN_VIP, "lo", VIP, WWW, ports("80")[0])
+    assert finding.subject == Subject(FindingKind.ORPHAN_VIP, "lo", VIP, WWW, ports("80")[0])
     assert finding.severity is Severity.CRITICAL
     assert finding.message == (
         "www.example.com resolves to 192.0.2.10, held on lo, but nothing on this host listens on "
@@ -178,7 +178,7 @@ def test_unknown_endpoint_is_undecided() -> None:
     www = view(local(VIP, *seen(("80", BLIND))))
     assert judged(www) == [
         Undecided(
-            Kind.ORPHAN_VIP,
+            FindingKind.ORPHAN_VIP,
             "sock_diag: Operation not permitted",
             domain=WWW,
             address=VIP,
@@ -194,7 +194,7 @@ def test_unconfirmed_orphan_is_undecided() -> None:
 
 def test_unknown_locality_leaves_all_ports_of_that_address_undecided() -> None:
     www = view(undecided=[(VIP, "netlink: overrun")])
-    assert judged(www) == [Undecided(Kind.ORPHAN_VIP, "netlink: overrun", domain=WWW, address=VIP)]
+    assert judged(www) == [Undecided(FindingKind.ORPHAN_VIP, "netlink: overrun", domain=WWW, address=VIP)]
 
 
 def test_what_is_known_is_said_beside_what_is_not() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from lowatch.core.addresses import Address, format_address, parse_address
 from lowatch.core.answers import Answer, OtherView, Status, View
-from lowatch.core.findings import Finding, Kind, Severity, Subject, Undecided
+from lowatch.core.findings import Finding, FindingKind, Severity, Subject, Undecided
 from lowatch.core.judgement import judge_domain
 from lowatch.core.known import Unknown
 from lowatch.core.rules.views_disagree import views_disagree
@@ -62,7 +62,7 @@ def dns(*addresses: Address) -> OtherView:
 def test_dns_leads_here_and_etc_hosts_does_not() -> None:
     """Nothing that applications get is local: nobody else would say anything."""
     finding = only_finding(judged(answer(ELSEWHERE), dns(VIP)))
-    assert finding.subject == Subject(Kind.VIEWS_DISAGREE, "lo", VIP, WWW)
+    assert finding.subject == Subject(FindingKind.VIEWS_DISAGREE, "lo", VIP, WWW)
     assert finding.severity is Severity.WARNING
     assert finding.message == (
         "/etc/hosts has www.example.com at 198.51.100.7, DNS at 192.0.2.10: 192.0.2.10 is local here, on "
@@ -146,7 +146,7 @@ def test_loopback_by_custom(name: str, own_name: bool, address: Address, in_dns:
 
 def test_a_view_that_is_not_known_decides_nothing() -> None:
     """Whatever the others say."""
-    expected = [Undecided(Kind.VIEWS_DISAGREE, "DNS: timed out", domain=WWW)]
+    expected = [Undecided(FindingKind.VIEWS_DISAGREE, "DNS: timed out", domain=WWW)]
     assert judged(answer(VIP), SILENT) == expected
     assert judged(answer(VIP), OtherView(View.GETADDRINFO, (ELSEWHERE,)), SILENT) == expected
     assert judged(answer(VIP), SILENT._replace(addresses=(ELSEWHERE,))) == expected, "kept from before"
@@ -156,7 +156,7 @@ def test_a_view_that_is_not_known_decides_nothing() -> None:
 def test_what_dns_does_not_say_now_decides_nothing_of_that_family(status: Status) -> None:
     of = Answer(WWW, rrset(ELSEWHERE, status=status, reason="timed out"), rrset())
     found = judged(of, OtherView(View.GETADDRINFO, (VIP, VIP6)), by=View.DNS)
-    assert found[0] == Undecided(Kind.VIEWS_DISAGREE, "A: timed out", domain=WWW, family="ipv4")
+    assert found[0] == Undecided(FindingKind.VIEWS_DISAGREE, "A: timed out", domain=WWW, family="ipv4")
     assert [one.subject.address for one in found[1:] if isinstance(one, Finding)] == [VIP6]
 
 
@@ -164,7 +164,7 @@ def test_what_dns_does_not_say_now_decides_nothing_of_that_family(status: Status
 def test_an_address_that_could_not_be_asked_about(of: Answer, other: OtherView) -> None:
     (undecided,) = judged(of, other, here=(), unasked=[VIP])
     assert isinstance(undecided, Undecided)
-    assert (undecided.kind, undecided.domain, undecided.address) == (Kind.VIEWS_DISAGREE, WWW, VIP)
+    assert (undecided.kind, undecided.domain, undecided.address) == (FindingKind.VIEWS_DISAGREE, WWW, VIP)
     assert undecided.reason.startswith("netlink: ")
 
 
@@ -174,4 +174,4 @@ def test_it_is_judged_beside_what_is_served() -> None:
     here = view(local(VIP, *seen(("80", NGINX))), of=of)
     served = judge_domain(domain(WWW, "80"), here, loopback_up=True)
     assert [(one.verdict, one.view) for one in served.endpoints] == [("served", "hosts")]
-    assert [one.subject.kind for one in served.findings] == [Kind.VIEWS_DISAGREE]
+    assert [one.subject.kind for one in served.findings] == [FindingKind.VIEWS_DISAGREE]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lowatch.core.addresses import parse_address
-from lowatch.core.findings import Action, Change, Finding, Kind, Severity, Subject, Undecided
+from lowatch.core.findings import Action, Change, Finding, FindingKind, Severity, Subject, Undecided
 from lowatch.core.held import Held, LocalPrefix
 from lowatch.core.known import Known
 from lowatch.core.policy import Policy
@@ -28,7 +28,9 @@ def stray(address: str = "192.0.2.77", held_by: Any = None) -> Any:
 
 def test_an_address_with_a_wide_prefix() -> None:
     finding = only_finding(judged(wide("192.0.2.0/24", WITH_24)))
-    assert finding.subject == Subject(Kind.WIDE_PREFIX, "lo", parse_address("192.0.2.0"), prefixlen=24)
+    assert finding.subject == Subject(
+        FindingKind.WIDE_PREFIX, "lo", parse_address("192.0.2.0"), prefixlen=24
+    )
     assert finding.severity is Severity.WARNING
     assert finding.message == (
         "192.0.2.1/24 on lo makes 256 addresses local to this host and shadows no configured domain"
@@ -128,7 +130,7 @@ def test_each_prefix_by_itself() -> None:
 
 def test_unknown_prefixes_are_undecided() -> None:
     found = list(wide_prefix(snapshot(prefixes=DEAF), Policy()))
-    assert found == [Undecided(Kind.WIDE_PREFIX, DEAF.reason)]
+    assert found == [Undecided(FindingKind.WIDE_PREFIX, DEAF.reason)]
 
 
 def test_nobody_is_said_not_to_be_shadowed_where_names_were_left_out() -> None:

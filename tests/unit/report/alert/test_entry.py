@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lowatch.core.clock import (
     Now,
 )
-from lowatch.core.findings import Finding, Kind, Severity, Subject
+from lowatch.core.findings import Finding, FindingKind, Severity, Subject
 from lowatch.core.lifecycle import (
     State,
     Tracked,
@@ -48,9 +48,9 @@ def resolved(firing: Tracked, gone_for: float = 30.0) -> Tracked:
     return replace(firing, state=State.RESOLVED, present=False, changed=AT.monotonic - gone_for)
 
 
-@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("kind", FindingKind)
 @pytest.mark.parametrize("state", [State.FIRING, State.RESOLVED])
-def test_all_fields_always(kind: Kind, state: State) -> None:
+def test_all_fields_always(kind: FindingKind, state: State) -> None:
     bare = Tracked(Finding(Subject(kind), "something is wrong"), state, NOW, 0.0)
     fields = alert.fields(bare, AT)
     assert list(fields) == CONTRACT_FIELDS
@@ -68,7 +68,7 @@ def test_all_fields_always(kind: Kind, state: State) -> None:
 def test_message_ids_are_distinct_and_never_change() -> None:
     ids = {**alert.MESSAGE_IDS, "resolved": alert.RESOLVED_MESSAGE_ID}
     ids |= {"storm": alert.STORM_MESSAGE_ID}
-    assert set(alert.MESSAGE_IDS) == set(Kind)
+    assert set(alert.MESSAGE_IDS) == set(FindingKind)
     assert len(set(ids.values())) == len(ids)
     assert all(re.fullmatch("[0-9a-f]{32}", each) for each in ids.values())
     assert_golden("alert-message-ids.json", json.dumps(ids, indent=1) + "\n")
@@ -79,7 +79,7 @@ def test_message_ids_are_distinct_and_never_change() -> None:
     [(Severity.CRITICAL, "3"), (Severity.WARNING, "4"), (Severity.INFO, "6")],
 )
 def test_priority_follows_severity_and_good_news_is_a_notice(severity: Severity, priority: str) -> None:
-    kind = next(kind for kind in Kind if kind.severity is severity)
+    kind = next(kind for kind in FindingKind if kind.severity is severity)
     one = tracked(kind, "something is wrong")
     assert alert.fields(one, AT)["PRIORITY"] == priority
     assert alert.fields(resolved(one), AT)["PRIORITY"] == "5"
@@ -87,7 +87,7 @@ def test_priority_follows_severity_and_good_news_is_a_notice(severity: Severity,
 
 def test_message_says_what_where_why_since_when_and_what_to_do() -> None:
     one = tracked(
-        Kind.ORPHAN_VIP,
+        FindingKind.ORPHAN_VIP,
         "www.example.com resolves to 192.0.2.10, held on lo, and nothing listens on 80/tcp.",
         "ip address del 192.0.2.10/32 dev lo",
         "systemctl start nginx.service",
@@ -104,7 +104,7 @@ def test_message_says_what_where_why_since_when_and_what_to_do() -> None:
 
 
 def test_advice_comes_before_the_commands() -> None:
-    one = tracked(Kind.HOLDER_DOWN, "lo is down", "ip link set lo up")
+    one = tracked(FindingKind.HOLDER_DOWN, "lo is down", "ip link set lo up")
     finding = replace(one.finding, advice="ask the net team; if they are out:")
     message = alert.fields(replace(one, finding=finding), AT)["MESSAGE"]
     assert message.endswith("; fix: ask the net team; if they are out: ip link set lo up")
@@ -114,7 +114,7 @@ def test_advice_comes_before_the_commands() -> None:
 
 
 def test_resolved_says_how_long_it_lasted_not_counting_the_hold() -> None:
-    one = resolved(tracked(Kind.HOLDER_DOWN, "lo is down", since=NOW - 90), gone_for=30)
+    one = resolved(tracked(FindingKind.HOLDER_DOWN, "lo is down", since=NOW - 90), gone_for=30)
     fields = alert.fields(one, AT)
     assert fields["MESSAGE"] == "resolved: holder-down, lo, after 1 min; it had been: lo is down"
     assert fields["MESSAGE_ID"] == alert.RESOLVED_MESSAGE_ID
@@ -124,7 +124,7 @@ def test_resolved_says_how_long_it_lasted_not_counting_the_hold() -> None:
 
 def test_a_duration_is_no_matter_of_the_wall_clock() -> None:
     """It may be set by a day meanwhile; after a restart nothing else is known, so there is no duration."""
-    one = tracked(Kind.HOLDER_DOWN, "lo is down", since=NOW - 60)
+    one = tracked(FindingKind.HOLDER_DOWN, "lo is down", since=NOW - 60)
     stepped = resolved(replace(one, since=NOW - 86400))
     assert ", after 30 s; it had been" in alert.fields(stepped, AT)["MESSAGE"]
     revived = replace(stepped, began=None)
@@ -153,7 +153,7 @@ def test_golden() -> None:
 def test_what_outsiders_chose_cannot_break_the_line(
     message: str, name: str, interface: str, command: str
 ) -> None:
-    one = tracked(Kind.IDLE_VIP, message, command, domain=name, interface=interface)
+    one = tracked(FindingKind.IDLE_VIP, message, command, domain=name, interface=interface)
     for each in (one, resolved(one)):
         fields = alert.fields(each, AT)
         for field in ("MESSAGE", "LOWATCH_REASON"):

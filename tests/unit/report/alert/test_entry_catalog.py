@@ -15,7 +15,7 @@ from lowatch.cli.main import _parser as parser_of
 from lowatch.core.clock import (
     Now,
 )
-from lowatch.core.findings import Finding, Kind, Subject
+from lowatch.core.findings import Finding, FindingKind, Subject
 from lowatch.core.lifecycle import (
     State,
     Tracked,
@@ -83,7 +83,7 @@ def test_what_it_shows_may_be_copied(catalog: dict[str, str]) -> None:
 
 
 def test_every_field_that_is_named_is_in_every_entry_that_may_need_it(catalog: dict[str, str]) -> None:
-    tracked = Tracked(Finding(Subject(Kind.IDLE_VIP), "left behind"), State.FIRING, 0.0, 0.0)
+    tracked = Tracked(Finding(Subject(FindingKind.IDLE_VIP), "left behind"), State.FIRING, 0.0, 0.0)
     own = alert.fields(tracked, Now(0.0, 0.0)).keys()
     summary = summary_fields([Announced(tracked, Now(0.0, 0.0))]).keys()
     assert summary - own == OWN_ONLY

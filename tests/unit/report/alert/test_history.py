@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from lowatch.core.clock import (
     Now,
 )
-from lowatch.core.findings import Kind
+from lowatch.core.findings import FindingKind
 from lowatch.core.lifecycle import (
     State,
     Tracked,
@@ -135,7 +135,8 @@ def test_what_a_crash_let_be_written_twice_happened_once() -> None:
 
 def test_two_prefixes_of_one_address_are_two_findings() -> None:
     wide = [
-        tracked(Kind.WIDE_PREFIX, "too wide", address="192.0.2.10", prefixlen=length) for length in (16, 24)
+        tracked(FindingKind.WIDE_PREFIX, "too wide", address="192.0.2.10", prefixlen=length)
+        for length in (16, 24)
     ]
     own = [written(each, NOW + HOLD) for each in wide]
     folded = stamped(summary_fields([Announced(each, Now(NOW, NOW)) for each in wide]), NOW + HOLD)
@@ -243,7 +244,7 @@ def test_only_entries_of_the_service_of_root_and_ones_own_are_asked_for() -> Non
 
 
 def test_the_journals_index_does_the_filtering_but_for_storms() -> None:
-    wanted = Filter(Kind.ORPHAN_VIP.value, "www.example.com", "192.0.2.10")
+    wanted = Filter(FindingKind.ORPHAN_VIP.value, "www.example.com", "192.0.2.10")
     own, storm = matched(Query(wanted, unit=""), 0)
     both = {"LOWATCH_KIND=orphan-vip"}
     assert {one for one in storm if "MESSAGE_ID" not in one} == both

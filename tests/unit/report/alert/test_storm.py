@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lowatch.core.clock import (
     Now,
 )
-from lowatch.core.findings import Finding, Kind, Subject
+from lowatch.core.findings import Finding, FindingKind, Subject
 from lowatch.core.lifecycle import (
     State,
     Tracked,
@@ -26,7 +26,7 @@ from tests.unit.report.golden import assert_golden
 AT = Now(monotonic=5000.0, wall=NOW)
 
 
-def alarm(number: int, kind: Kind = Kind.ORPHAN_VIP, state: State = State.FIRING) -> Tracked:
+def alarm(number: int, kind: FindingKind = FindingKind.ORPHAN_VIP, state: State = State.FIRING) -> Tracked:
     return Tracked(Finding(Subject(kind, domain=str(number)), "it is gone"), state, NOW, 0.0)
 
 
@@ -127,32 +127,37 @@ def test_when_the_window_has_passed_they_are_entries_again() -> None:
 def test_one_class_of_priorities_never_uses_up_anothers() -> None:
     writer = Writer()
     for number in range(BURST + 1):
-        writer.announce(alarm(number, Kind.WIDE_PREFIX), 100.0)
-        writer.announce(alarm(number, Kind.IDLE_VIP), 100.0)
+        writer.announce(alarm(number, FindingKind.WIDE_PREFIX), 100.0)
+        writer.announce(alarm(number, FindingKind.IDLE_VIP), 100.0)
     writer.announce(alarm(0), 100.0)
-    assert writer.own[-1][1].finding.subject.kind is Kind.ORPHAN_VIP
+    assert writer.own[-1][1].finding.subject.kind is FindingKind.ORPHAN_VIP
     # What is resolved is a notice, which journald counts together with info.
-    writer.announce(alarm(1, Kind.MISSING_VIP, State.RESOLVED), 100.0)
+    writer.announce(alarm(1, FindingKind.MISSING_VIP, State.RESOLVED), 100.0)
     writer.pass_time(200.0)
     assert {(f[0].tracked.finding.subject.kind, f[0].tracked.state) for _, f in writer.summaries} == {
-        (Kind.WIDE_PREFIX, State.FIRING),
-        (Kind.IDLE_VIP, State.FIRING),
-        (Kind.MISSING_VIP, State.RESOLVED),
+        (FindingKind.WIDE_PREFIX, State.FIRING),
+        (FindingKind.IDLE_VIP, State.FIRING),
+        (FindingKind.MISSING_VIP, State.RESOLVED),
     }
 
 
 def test_the_worst_is_summarised_first_and_what_fires_before_what_is_resolved() -> None:
     storm = Storm()
     for kind, state in (
-        (Kind.ORPHAN_VIP, State.RESOLVED),
-        (Kind.IDLE_VIP, State.FIRING),
-        (Kind.WIDE_PREFIX, State.FIRING),
-        (Kind.MISSING_VIP, State.FIRING),
+        (FindingKind.ORPHAN_VIP, State.RESOLVED),
+        (FindingKind.IDLE_VIP, State.FIRING),
+        (FindingKind.WIDE_PREFIX, State.FIRING),
+        (FindingKind.MISSING_VIP, State.FIRING),
     ):
         storm.fold(Announced(alarm(1, kind, state), AT), 0.0)
     storm.hurry(0.0)
     kinds = [storm.take(0.0)[0].tracked.finding.subject.kind for _ in range(4)]
-    assert kinds == [Kind.MISSING_VIP, Kind.WIDE_PREFIX, Kind.IDLE_VIP, Kind.ORPHAN_VIP]
+    assert kinds == [
+        FindingKind.MISSING_VIP,
+        FindingKind.WIDE_PREFIX,
+        FindingKind.IDLE_VIP,
+        FindingKind.ORPHAN_VIP,
+    ]
 
 
 def test_what_resolves_a_folded_finding_does_not_overtake_it() -> None:
@@ -170,7 +175,14 @@ def test_what_resolves_a_folded_finding_does_not_overtake_it() -> None:
 def test_what_fires_again_does_not_overtake_its_own_end() -> None:
     """Else whoever follows the journal has it as resolved, while it fires."""
     ended, again = alarm(1, state=State.RESOLVED), alarm(1)
-    story = [alarm(2, Kind.MISSING_VIP), alarm(3), ended, again, alarm(1, state=State.RESOLVED), alarm(1)]
+    story = [
+        alarm(2, FindingKind.MISSING_VIP),
+        alarm(3),
+        ended,
+        again,
+        alarm(1, state=State.RESOLVED),
+        alarm(1),
+    ]
     storm = Storm()
     for each in announced(*story):
         storm.fold(each, 0.0)
@@ -203,8 +215,8 @@ def test_beyond_all_bounds_the_least_severe_goes_first(monkeypatch: pytest.Monke
     lost = [
         storm.fold(one, 0.0)
         for one in announced(
-            alarm(1, Kind.IDLE_VIP),
-            alarm(2, Kind.IDLE_VIP),
+            alarm(1, FindingKind.IDLE_VIP),
+            alarm(2, FindingKind.IDLE_VIP),
             alarm(3),
             alarm(4),
             alarm(5),
@@ -221,7 +233,7 @@ STEPS = st.lists(
     st.tuples(
         st.floats(0, 3),
         st.integers(0, 120),
-        st.sampled_from([Kind.ORPHAN_VIP, Kind.WIDE_PREFIX, Kind.IDLE_VIP]),
+        st.sampled_from([FindingKind.ORPHAN_VIP, FindingKind.WIDE_PREFIX, FindingKind.IDLE_VIP]),
         st.sampled_from([State.FIRING, State.RESOLVED]),
     ),
     max_size=40,
@@ -230,7 +242,7 @@ STEPS = st.lists(
 
 @given(STEPS)
 def test_none_is_lost_and_no_class_exceeds_the_strictest_rate_limit(
-    steps: list[tuple[float, int, Kind, State]],
+    steps: list[tuple[float, int, FindingKind, State]],
 ) -> None:
     writer, now, given_ = Writer(), 0.0, []
     for pause, number, kind, state in steps:
@@ -289,7 +301,7 @@ def test_golden() -> None:
     firing = [
         orphan("www.example.com", "192.0.2.10", "443/tcp", since=NOW - 60),
         orphan("shop.example.com", "2001:db8::10", "443/tcp"),
-        tracked(Kind.MISSING_VIP, "192.0.2.99 is not held", interface=None, address="192.0.2.99"),
+        tracked(FindingKind.MISSING_VIP, "192.0.2.99 is not held", interface=None, address="192.0.2.99"),
     ]
     ended = [
         Tracked(one.finding, State.RESOLVED, one.since, AT.monotonic - 30, present=False)
@@ -301,7 +313,7 @@ def test_golden() -> None:
 
 @given(st.lists(st.tuples(st.text(), st.text()), min_size=1, max_size=5))
 def test_what_outsiders_chose_breaks_no_line(names: list[tuple[str, str]]) -> None:
-    many = [tracked(Kind.IDLE_VIP, "m", domain=name, interface=link) for name, link in names]
+    many = [tracked(FindingKind.IDLE_VIP, "m", domain=name, interface=link) for name, link in names]
     fields = summary_fields(announced(*many))
     assert all(" " <= character <= "~" for character in fields["MESSAGE"])
     rows = [json.loads(line) for line in fields["LOWATCH_FOLDED"].split("\n")]

@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from lowatch.core.addresses import Port, parse_address
 from lowatch.core.answers import Status, View
 from lowatch.core.audit import Audit
-from lowatch.core.findings import Kind
+from lowatch.core.findings import FindingKind
 from lowatch.core.lifecycle import State
 from lowatch.core.printable import printable
 from lowatch.core.verdicts import JudgedEndpoint, OrphanKey, Verdict
@@ -221,20 +221,20 @@ class TestFindings:
             for name, labels in of_family(found, families.FINDINGS)
         }
         states = ("pending", "firing", "acknowledged")
-        assert counted == {(kind, state): 0 for kind in Kind for state in states}
+        assert counted == {(kind, state): 0 for kind in FindingKind for state in states}
 
     def test_what_does_not_apply_is_an_empty_label(self) -> None:
-        of = audit([tracked(Kind.HOLDER_DOWN, "lo is down", interface="lo")])
+        of = audit([tracked(FindingKind.HOLDER_DOWN, "lo is down", interface="lo")])
         labels = {"severity": "warning", "state": "firing", "address": "", "domain": ""}
         expected = key(families.FINDING, kind="holder-down", interface="lo", **labels)
         assert samples(rendered(of).body)[expected] == 1
 
     def test_ports_and_prefixes_do_not_make_series_twice(self) -> None:
         full = tracked(
-            Kind.BACKLOGGED_VIP, "full", address="192.0.2.10", domain="www.example.com", port="443"
+            FindingKind.BACKLOGGED_VIP, "full", address="192.0.2.10", domain="www.example.com", port="443"
         )
         other = tracked(
-            Kind.BACKLOGGED_VIP, "full", address="192.0.2.10", domain="www.example.com", port="80"
+            FindingKind.BACKLOGGED_VIP, "full", address="192.0.2.10", domain="www.example.com", port="80"
         )
         result = rendered(audit([full, other]))
         found = samples(result.body)
@@ -243,14 +243,14 @@ class TestFindings:
         assert result.dropped == 0
 
     def test_a_resolved_one_is_not_shown(self) -> None:
-        gone = tracked(Kind.IDLE_VIP, "was idle", address="192.0.2.77", state=State.RESOLVED)
+        gone = tracked(FindingKind.IDLE_VIP, "was idle", address="192.0.2.77", state=State.RESOLVED)
         found = samples(rendered(audit([gone])).body)
         assert of_family(found, families.FINDING) == []
         assert sum(found[each] for each in of_family(found, families.FINDINGS)) == 0
 
     def test_over_the_cap_the_worst_are_kept_and_counts_stay_whole(self) -> None:
-        idle = [tracked(Kind.IDLE_VIP, "idle", address=f"192.0.2.{n}") for n in range(20)]
-        missing = tracked(Kind.MISSING_VIP, "missing", interface=None, address="192.0.2.99")
+        idle = [tracked(FindingKind.IDLE_VIP, "idle", address=f"192.0.2.{n}") for n in range(20)]
+        missing = tracked(FindingKind.MISSING_VIP, "missing", interface=None, address="192.0.2.99")
         result = rendered(audit([*idle, missing]), finding_cap=5)
         found = samples(result.body)
         kept = of_family(found, families.FINDING)
@@ -316,7 +316,7 @@ def test_acknowledged_findings_of_every_kind_are_named() -> None:
 def test_a_finding_that_is_acknowledged_for_one_port_alone_is_not() -> None:
     """They share a series, and an alert leaves out whatever it names."""
     of = accepted()
-    orphan = next(one for one in of.findings if one.finding.subject.kind is Kind.ORPHAN_VIP)
+    orphan = next(one for one in of.findings if one.finding.subject.kind is FindingKind.ORPHAN_VIP)
     subject = orphan.finding.subject._replace(port=Port(8443, "tcp"))
     other = replace(orphan, finding=replace(orphan.finding, subject=subject), state=State.PENDING)
     found = samples(rendered(replace(of, findings=(*of.findings, other))).body)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from lowatch.core.answers import Status
 from lowatch.core.audit import Audit
-from lowatch.core.findings import Kind
+from lowatch.core.findings import FindingKind
 from lowatch.core.lifecycle import State, Tracked
 from lowatch.core.listeners import Listener
 from lowatch.core.printable import printable
@@ -98,7 +98,7 @@ class TestConclusion:
         )
 
     def test_clear_but_for_what_is_acknowledged(self) -> None:
-        accepted = tracked(Kind.IDLE_VIP, "idle", address="192.0.2.1", state=State.ACKNOWLEDGED)
+        accepted = tracked(FindingKind.IDLE_VIP, "idle", address="192.0.2.1", state=State.ACKNOWLEDGED)
         world = replace(clear(), findings=(accepted,))
         assert conclusion(world).startswith("All clear but for 1 acknowledged finding: 12 names")
 
@@ -322,7 +322,7 @@ hostile = st.text(max_size=60) | st.sampled_from(
 addresses = st.sampled_from(["192.0.2.1", "2001:db8::1", "10.0.0.0"])
 tracked_ones = st.builds(
     tracked,
-    st.sampled_from(Kind),
+    st.sampled_from(FindingKind),
     hostile,
     hostile,
     interface=st.none() | hostile,

@@ -11,7 +11,7 @@ from lowatch.core.explanation import (
     Explanation,
     RouteAnswer,
 )
-from lowatch.core.findings import Kind
+from lowatch.core.findings import FindingKind
 from lowatch.core.known import Unknown
 from lowatch.core.listeners import Connect, Listener
 from lowatch.core.snapshot import Problem
@@ -51,7 +51,7 @@ ORPHANED = Explanation(
     addresses=(HELD_VIP, REMOTE),
     findings=(
         tracked(
-            Kind.ORPHAN_VIP,
+            FindingKind.ORPHAN_VIP,
             "nothing listens on 80/tcp",
             "ip address del 192.0.2.10/32 dev lo",
             domain="www.example.com",

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from lowatch.core.findings import Kind
+from lowatch.core.findings import FindingKind
 from lowatch.core.verdicts import Verdict
 from lowatch.report.metrics.audit import AuditEncoder, orphan_values
 from lowatch.report.metrics.exposition import Format
@@ -28,7 +28,10 @@ from tests.unit.service.http_clients import serving
 MANY = 20_000
 PLACES = [(f"n{number}.example.com", f"10.0.{number >> 8}.{number & 255}") for number in range(MANY)]
 STORM = audit(
-    [tracked(Kind.ORPHAN_VIP, "nobody", address=where, domain=name, port="80") for name, where in PLACES],
+    [
+        tracked(FindingKind.ORPHAN_VIP, "nobody", address=where, domain=name, port="80")
+        for name, where in PLACES
+    ],
     endpoints=[endpoint(name, where, "80/tcp", Verdict.ORPHAN) for name, where in PLACES],
 )
 VALUES = orphan_values(STORM.endpoints)

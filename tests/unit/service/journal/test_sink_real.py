@@ -16,7 +16,7 @@ from lowatch.core.addresses import parse_address, parse_port
 from lowatch.core.clock import (
     Now,
 )
-from lowatch.core.findings import Finding, Kind, Subject
+from lowatch.core.findings import Finding, FindingKind, Subject
 from lowatch.core.lifecycle import (
     State,
     Tracked,
@@ -29,7 +29,7 @@ from tests.unit.service.real_journald import DIRECTORY, arrived, explained, jour
 NOW = Now(monotonic=5000.0, wall=1795403527.0)
 STORM = 2000
 """Alerts while journald is stopped: far more than its socket takes (facts/service.md: 743)."""
-OF_EVERY_KIND = 2 * len(Kind) + 2
+OF_EVERY_KIND = 2 * len(FindingKind) + 2
 """Entries that `every_kind` leaves, before the rest."""
 OF_A_KIND = 5
 """In the stopped journald's queue, besides the storm: of the other classes, each an entry of its own."""
@@ -37,7 +37,7 @@ AT_ONCE = 0.1
 """Seconds that the loop may be late: far more than on an idle host, where it is 5 ms."""
 
 
-def alarm(number: int, kind: Kind = Kind.MISSING_VIP) -> Tracked:
+def alarm(number: int, kind: FindingKind = FindingKind.MISSING_VIP) -> Tracked:
     subject = Subject(kind, address=parse_address("192.0.2.1"), domain=str(number))
     return Tracked(Finding(subject, "it is not held"), State.FIRING, NOW.wall, 0.0)
 
@@ -45,7 +45,7 @@ def alarm(number: int, kind: Kind = Kind.MISSING_VIP) -> Tracked:
 FULL = Tracked(
     Finding(
         Subject(
-            Kind.ORPHAN_VIP,
+            FindingKind.ORPHAN_VIP,
             "lo",
             parse_address("2001:db8::10"),
             "www.example.com",
@@ -108,7 +108,7 @@ def test_every_kind_is_explained_with_its_fields(outcome: dict[str, Any]) -> Non
     assert "Storm: 3 findings orphan-vip are firing at once" in subjects
     assert "lowatch history --since -1h --kind orphan-vip" in text
     assert "lowatch explain 192.0.2.1" in text
-    for kind in Kind:
+    for kind in FindingKind:
         assert f"Resolved: {kind} is over" in subjects
         assert f'kind = "{kind}"' in text
 
@@ -134,8 +134,8 @@ async def storm(sink: JournalSink) -> float:
     loop = asyncio.get_running_loop()
     worst = 0.0
     for number in range(OF_A_KIND):
-        sink.announce(alarm(number, Kind.WIDE_PREFIX), NOW)
-        sink.announce(alarm(number, Kind.IDLE_VIP), NOW)
+        sink.announce(alarm(number, FindingKind.WIDE_PREFIX), NOW)
+        sink.announce(alarm(number, FindingKind.IDLE_VIP), NOW)
     for first in range(1, STORM + 1, 32):
         started = loop.time()
         for number in range(first, min(first + 32, STORM + 1)):
@@ -160,7 +160,7 @@ async def full_disk(sink: JournalSink) -> dict[str, Any]:
         pass
     os.close(filler)
     for number in range(OF_A_KIND, 100):
-        sink.announce(alarm(number, Kind.WIDE_PREFIX), NOW)
+        sink.announce(alarm(number, FindingKind.WIDE_PREFIX), NOW)
     await taken(sink)
     return {"untold": len(sink.untold), "dropped": sink.dropped, "answers": True}
 
@@ -168,14 +168,14 @@ async def full_disk(sink: JournalSink) -> dict[str, Any]:
 async def every_kind() -> None:
     """A firing and a resolved entry of each, and a storm."""
     sink = JournalSink(asyncio.get_running_loop())
-    for kind in Kind:
+    for kind in FindingKind:
         one = alarm(1, kind)
         sink.announce(one, NOW)
         sink.announce(replace(one, state=State.RESOLVED, present=False), NOW)
     await taken(sink)
     sink = JournalSink(asyncio.get_running_loop(), burst=1)
     for number in range(4):
-        sink.announce(alarm(number, Kind.ORPHAN_VIP), NOW)
+        sink.announce(alarm(number, FindingKind.ORPHAN_VIP), NOW)
     await taken(sink)
     await arrived(OF_EVERY_KIND)
 
