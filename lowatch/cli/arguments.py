@@ -1,27 +1,55 @@
-"""argparse, made to speak through an Environment and to say what is wrong in one line."""
+"""argparse, writing to an Environment and reporting a mistake in one line."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
+from lowatch import __version__
+
+from .commands import COMMANDS, program_help
 from .environment import Environment
 from .errors import CommandError
 from .exit_codes import USAGE
-from .log_format import FORMS
 
 Commands: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001  # it has no public name
 """What add_commands() returns."""
 
 LOG_LEVELS = ("debug", "info", "warn", "error")
+LOG_FORMATS = ("text", "logfmt", "json")
 
 _NO_COMMAND = "the following arguments are required: "
 
 Command = Callable[[argparse.Namespace, Environment], int]
 """Returns an exit code, or raises CommandError."""
+
+
+def parse(argv: Sequence[str], environment: Environment) -> argparse.Namespace:
+    """The options of the chosen command and of the program. Raises CommandError, also to exit with 0."""
+    given = program_parser(environment).parse_args(argv)
+    name, *rest = given.words
+    return command_parser(name, environment).parse_args(rest, given)
+
+
+def program_parser(environment: Environment) -> Parser:
+    """Parses the options before the command. words: the command's name and what follows it."""
+    parser = _ProgramParser(environment=environment, prog="lowatch")
+    parser.add_argument("--version", action="version", version=f"lowatch {__version__}")
+    add_logging(parser)
+    parser.add_argument("words", metavar="COMMAND", nargs=argparse.PARSER, choices=COMMANDS)
+    return parser
+
+
+def command_parser(name: str, environment: Environment) -> Parser:
+    """The parser of one of COMMANDS. Imports the module of that command, and of no other."""
+    module, _ = COMMANDS[name]
+    parser = Parser(environment=environment, prog=f"lowatch {name}")
+    import_module(f".{module}", __package__).define(parser)
+    return parser
 
 
 class Parser(argparse.ArgumentParser):
@@ -31,6 +59,14 @@ class Parser(argparse.ArgumentParser):
         self._environment = environment
         super().__init__(allow_abbrev=False, **settings)
 
+    def runs(
+        self, command: Command, description: str, *, log_level: str = "warn", is_daemon: bool = False
+    ) -> None:
+        """Sets the command to run, its description for the help, and its default log level."""
+        self.description = description
+        self.set_defaults(command=command, default_log_level=log_level, is_daemon=is_daemon)
+        add_logging(self)
+
     def add_commands(self, metavar: str) -> Commands:
         """Its subcommands, one of which must be given."""
         parser_class: Any = partial(Parser, environment=self._environment)  # typeshed wants a class
@@ -39,9 +75,9 @@ class Parser(argparse.ArgumentParser):
     def parse_known_args(  # type: ignore[override]  # typeshed has it overloaded
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
-        """As argparse does it; but names that follow an option belong to those before it.
+        """As argparse, but names that follow an option belong to the names before it.
 
-        What it does not know is told by the command that was given it, and not by the program.
+        An unknown option is reported by the command that was given it, not by the program.
         """
         known, extra = super().parse_known_args(args, namespace)
         if getattr(known, "names", None) is not None:
@@ -53,15 +89,16 @@ class Parser(argparse.ArgumentParser):
         return known, extra
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
-        if isinstance(action, argparse._SubParsersAction) and value not in action.choices:  # noqa: SLF001
-            commands = list(action.choices)
+        if action.nargs == argparse.PARSER and value not in (action.choices or ()):
+            commands = list(action.choices or ())
             meant = _meant(value, commands) or f" (one of {', '.join(commands)})"
             self.error(f"{value!r} is not a command{meant}")
         super()._check_value(action, value)
 
     def error(self, message: str) -> NoReturn:
-        """Where no command is given, the help says more than any message."""
-        if message.startswith(_NO_COMMAND) and self._subparsers is not None:
+        """Shows the help if no command is given: it says more than any message."""
+        takes_command = any(action.nargs == argparse.PARSER for action in self._actions)
+        if message.startswith(_NO_COMMAND) and takes_command:
             raise CommandError(USAGE, self.format_help().splitlines())
         raise CommandError(USAGE, [f"lowatch: {message} (see {self.prog} --help)"])
 
@@ -72,22 +109,19 @@ class Parser(argparse.ArgumentParser):
         self._environment.write(message)
 
 
+class _ProgramParser(Parser):
+    """The parser of `lowatch` itself, whose help does not need argparse."""
+
+    def format_help(self) -> str:
+        return program_help()
+
+
 def _meant(text: str, known: Sequence[str]) -> str:
     """As in ": did you mean check?"; "" where nothing known is like it."""
     import difflib  # noqa: PLC0415  # for a mistake only
 
     near = difflib.get_close_matches(text.partition("=")[0], known, n=1)
     return f": did you mean {near[0]}?" if near else ""
-
-
-def add_command(
-    commands: Commands, name: str, command: Command, *, summary: str, description: str
-) -> Parser:
-    """summary: for the list of commands. description: for the command's own help."""
-    parser = commands.add_parser(name, help=summary, description=description)
-    parser.set_defaults(command=command)
-    add_logging(parser)
-    return parser
 
 
 def add_logging(parser: argparse.ArgumentParser) -> None:
@@ -108,7 +142,7 @@ def add_logging(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--log.format",
         dest="log_format",
-        choices=FORMS,
+        choices=LOG_FORMATS,
         default=argparse.SUPPRESS,
         help="how log lines read; default: text",
     )

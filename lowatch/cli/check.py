@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from lowatch.config.load import load
 from lowatch.config.mentions import (
@@ -19,21 +20,21 @@ from lowatch.core.findings import Severity
 from lowatch.core.lifecycle import State
 from lowatch.core.name_outcomes import ABSENT
 
-from .arguments import Commands, add_command, add_config
-from .environment import Environment, Progress
+from .arguments import Parser, add_config
+from .environment import Environment
 from .errors import CommandError
 from .exit_codes import FINDINGS, INCOMPLETE, OK, USAGE
+
+if TYPE_CHECKING:
+    from .ports import Progress
 
 FORMATS = ("text", "json", "prometheus")
 
 
-def register(commands: Commands) -> None:
-    parser = add_command(
-        commands,
-        "check",
+def define(parser: Parser) -> None:
+    parser.runs(
         check,
-        summary="one audit, now",
-        description="Audits this host once, with the daemon's own engine. No privileges needed. "
+        "Audits this host once, with the daemon's own engine. No privileges needed. "
         "Exit code: 0 nothing at or above --fail-on, 1 findings, 2 usage or configuration, "
         "3 nothing found, but the audit was incomplete, or a name given here does not resolve.",
     )

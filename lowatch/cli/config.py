@@ -10,28 +10,17 @@ from lowatch.config.load import DEFAULT_PATH, load
 from lowatch.config.settings import Config
 from lowatch.core.printable import printable
 
-from .arguments import Commands, add_command, add_config
+from .arguments import Parser, add_config
 from .environment import Environment
 from .exit_codes import OK
 
 
-def register(commands: Commands) -> None:
-    parser = commands.add_parser("config", help="check or show the configuration")
-    nouns = parser.add_commands("check|show")
-    check_parser = add_command(
-        nouns,
-        "check",
-        check,
-        summary="all errors, with file, line and key",
-        description="Reports all errors in the configuration at once, with file, line and key.",
-    )
-    show_parser = add_command(
-        nouns,
-        "show",
-        show,
-        summary="the effective configuration",
-        description="Shows the configuration that results from all files, as TOML.",
-    )
+def define(parser: Parser) -> None:
+    verbs = parser.add_commands("check|show")
+    check_parser = verbs.add_parser("check", help="all errors, with file, line and key")
+    check_parser.runs(check, "Reports all errors in the configuration at once, with file, line and key.")
+    show_parser = verbs.add_parser("show", help="the effective configuration")
+    show_parser.runs(show, "Shows the configuration that results from all files, as TOML.")
     add_config(check_parser)
     add_config(show_parser)
 

@@ -4,66 +4,57 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TextIO
-
-from lowatch.core.printable import printable
 
 from .errors import CommandError
 from .exit_codes import OUTPUT
 
-if TYPE_CHECKING:  # 50 ms that `status` and `reload` do without
-    from lowatch.config.settings import Config
-    from lowatch.config.targets import ExplainTarget
-    from lowatch.core.audit import Audit
-    from lowatch.core.explanation import (
-        Explanation,
-    )
+TYPE_CHECKING = False  # importing typing and dataclasses would double the time that --version takes
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TextIO
+
+    from .ports import Wiring
 
 _COLUMNS_OF_A_PIPE = 100
-
-Progress = Callable[[int, int], None]
-"""(done, total), called as an audit goes on."""
+_COLUMNS_OF_A_TERMINAL = 80
 
 
-class Wiring(Protocol):
-    """What lowatch.wiring does for the commands. All three block, and run their own loop."""
-
-    @property
-    def StartError(self) -> type[Exception]:  # noqa: N802  # it is a class
-        """Its text is one line: cannot bind, netlink refused..."""
-
-    def check(self, config: Config, progress: Progress | None) -> Audit: ...
-
-    def run(self, config: Config, load: Callable[[], Config]) -> int:
-        """Until SIGTERM; the exit code. load: reads the configuration anew, for SIGHUP."""
-
-    def explain(self, config: Config, target: ExplainTarget) -> Explanation: ...
-
-
-@dataclass(frozen=True, slots=True)
 class Environment:
-    """columns: of the terminal. under_systemd: stderr goes to the journal. wiring: imports it."""
+    """The streams and variables of the process, and how to import what the commands run.
 
-    stdout: TextIO
-    stderr: TextIO
-    getenv: Callable[[str], str | None]
-    wiring: Callable[[], Wiring]
-    stdout_is_terminal: bool = False
-    stderr_is_terminal: bool = False
-    under_systemd: bool = False
-    columns: int = _COLUMNS_OF_A_PIPE
+    getenv: as os.environ.get. wiring: imports lowatch.wiring. under_systemd: stderr goes to the journal.
+    columns: of the terminal.
+    """
+
+    def __init__(
+        self,
+        stdout: TextIO,
+        stderr: TextIO,
+        getenv: Callable[[str], str | None],
+        wiring: Callable[[], Wiring],
+        *,
+        stdout_is_terminal: bool = False,
+        stderr_is_terminal: bool = False,
+        under_systemd: bool = False,
+        columns: int = _COLUMNS_OF_A_PIPE,
+    ) -> None:
+        self.stdout = stdout
+        self.stderr = stderr
+        self.getenv = getenv
+        self.wiring = wiring
+        self.stdout_is_terminal = stdout_is_terminal
+        self.stderr_is_terminal = stderr_is_terminal
+        self.under_systemd = under_systemd
+        self.columns = columns
 
     @property
     def colour(self) -> bool:
-        """Whether stdout takes colour, and nobody minds (https://no-color.org)."""
+        """Whether stdout takes colour and the user has not turned it off (https://no-color.org)."""
         return self.stdout_is_terminal and not self.getenv("NO_COLOR") and self.getenv("TERM") != "dumb"
 
     def write(self, text: str) -> None:
-        """To stdout, whole. Raises CommandError, or BrokenPipeError, where it cannot be."""
+        """Writes the whole text to stdout. Raises CommandError, or BrokenPipeError, if that fails."""
         try:
             self.stdout.write(text)
             self.stdout.flush()
@@ -74,7 +65,9 @@ class Environment:
             raise CommandError(OUTPUT, [message]) from None
 
     def tell(self, line: str) -> None:
-        """One line to stderr, whatever is in it; where that is closed, nobody wants to know."""
+        """Writes one line to stderr, whatever it contains. A closed stderr is ignored."""
+        from lowatch.core.printable import printable  # noqa: PLC0415  # it imports re: a third of --version
+
         try:
             self.stderr.write(f"{printable(line)}\n")
             self.stderr.flush()
@@ -95,14 +88,21 @@ def real_environment() -> Environment:
         stdout_is_terminal=terminal,
         stderr_is_terminal=stderr.isatty(),
         under_systemd=_is_journal(stderr),
-        columns=shutil.get_terminal_size().columns if terminal else _columns_of_a_pipe(),
+        columns=_columns(stdout, terminal=terminal),
     )
 
 
-def _columns_of_a_pipe() -> int:
-    """What COLUMNS says, as for ls(1): whoever reads the pipe may have a terminal."""
+def _columns(stdout: TextIO, *, terminal: bool) -> int:
+    """$COLUMNS first, as ls(1) does: the reader of a pipe may have a terminal."""
     text = os.environ.get("COLUMNS", "")
-    return int(text) if text.isascii() and text.isdigit() and int(text) else _COLUMNS_OF_A_PIPE
+    if text.isascii() and text.isdigit() and int(text):
+        return int(text)
+    if not terminal:
+        return _COLUMNS_OF_A_PIPE
+    try:
+        return os.get_terminal_size(stdout.fileno()).columns or _COLUMNS_OF_A_TERMINAL
+    except OSError:
+        return _COLUMNS_OF_A_TERMINAL
 
 
 def _wiring() -> Wiring:
@@ -112,7 +112,7 @@ def _wiring() -> Wiring:
 
 
 def _is_journal(stream: TextIO) -> bool:
-    """As systemd.exec(5) has it: JOURNAL_STREAM is the device and inode of the journal's socket."""
+    """Whether the stream is $JOURNAL_STREAM: device and inode of the journal's socket (systemd.exec(5))."""
     try:
         status = os.fstat(stream.fileno())
     except (OSError, ValueError):

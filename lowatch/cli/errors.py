@@ -1,12 +1,14 @@
-"""Why a command ends early, for main() to tell in one line each."""
+"""Why a command ends early: main() reports it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+TYPE_CHECKING = False  # as in environment.py
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class CommandError(Exception):
-    """lines: for stderr, one for each thing that is wrong. code: one of exit_codes."""
+    """lines: for stderr, one per mistake. code: one of exit_codes."""
 
     def __init__(self, code: int, lines: Iterable[str]) -> None:
         self.code = code

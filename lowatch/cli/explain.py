@@ -7,19 +7,16 @@ import argparse
 from lowatch.config.load import load
 from lowatch.config.targets import parse_explain_target
 
-from .arguments import Commands, add_command, add_config
+from .arguments import Parser, add_config
 from .environment import Environment
 from .errors import CommandError
 from .exit_codes import FAILURE, OK, USAGE
 
 
-def register(commands: Commands) -> None:
-    parser = add_command(
-        commands,
-        "explain",
+def define(parser: Parser) -> None:
+    parser.runs(
         explain,
-        summary="why a verdict is what it is",
-        description="The chain of evidence for a domain or an address: answers, local route, "
+        "The chain of evidence for a domain or an address: answers, local route, "
         "listener, probe, verdict, and the fix.",
     )
     add_config(parser)

@@ -1,26 +1,34 @@
-"""lowatch history: what fired, when, and for how long, as the journal has it."""
+"""lowatch history: what fired, when, and for how long: journalctl's entries in, lines out, as they come."""
 
 from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from itertools import chain, islice
 
+from lowatch.config.domain_names import parse_domain
+from lowatch.core.addresses import format_address, parse_address
 from lowatch.core.findings import FindingKind
+from lowatch.report.alert.history import Filter, Occurrence, Unreadable, occurrences
+from lowatch.report.text.history import WIDE, json_lines, last_line, text_lines
+from lowatch.service.journal.reader import HistoryError, Query, TimeError, entries
 
-from .arguments import Commands, add_command
+from .arguments import Parser
 from .environment import Environment
+from .errors import CommandError
+from .exit_codes import INCOMPLETE, OK, USAGE
 
 _FORMATS = ("text", "json")
 _UNIT = "lowatch.service"
+_LINES_AT_ONCE = 100
 
 
-def register(commands: Commands) -> None:
-    parser = add_command(
-        commands,
-        "history",
+def define(parser: Parser) -> None:
+    parser.runs(
         history,
-        summary="what fired, and for how long",
-        description="Reads from the journal when findings fired and were resolved, newest first. Shows "
+        "Reads from the journal when findings fired and were resolved, newest first. Shows "
         "what lowatch.service, root and you wrote; entries of others are unverified. Exit code: 0 read, "
         "2 usage, 3 the journal could not be read, or not all of it.",
     )
@@ -48,13 +56,100 @@ def register(commands: Commands) -> None:
     parser.add_argument("--file", action="append", default=[], metavar="GLOB", help="read these files")
 
 
-def history(arguments: argparse.Namespace, environment: Environment) -> int:
-    from . import history_read  # noqa: PLC0415  # it costs 10 ms, which the other commands need not pay
-
-    return history_read.history(arguments, environment)
-
-
 def _count(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text)):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
     return int(text)
+
+
+def history(arguments: argparse.Namespace, environment: Environment) -> int:
+    query = _query(arguments)
+    try:
+        return _show(query, arguments, environment)
+    except HistoryError as error:
+        code = USAGE if isinstance(error, TimeError) else INCOMPLETE
+        raise CommandError(code, [f"lowatch: {error}"]) from None
+
+
+def _show(query: Query, arguments: argparse.Namespace, environment: Environment) -> int:
+    with entries(query) as read:
+        reading = _Reading(occurrences(read, query.wanted), arguments.lines)
+        first = list(islice(reading, 1))
+        if reading.error is not None and not first:
+            raise reading.error
+        found = chain(first, reading)
+        if arguments.format == "json":
+            lines = json_lines(found, lambda: reading.error is None)
+        else:
+            lines = text_lines(found, environment.columns if environment.stdout_is_terminal else WIDE)
+        while some := list(islice(lines, _LINES_AT_ONCE)):
+            environment.write("".join(f"{line}\n" for line in some))
+    if reading.unreadable:
+        environment.tell(f"lowatch: entries of which nothing could be made: {reading.unreadable}, ignoring")
+    if reading.error is not None:
+        raise reading.error
+    if arguments.format == "text":
+        environment.write(f"{last_line(reading.shown, reading.endless)}\n")
+    return OK
+
+
+def _query(arguments: argparse.Namespace) -> Query:
+    wanted = Filter(
+        arguments.kind,
+        _normal("--domain", parse_domain, arguments.domain),
+        _normal("--address", lambda text: format_address(parse_address(text)), arguments.address),
+    )
+    places = [f"--directory={arguments.directory}"] if arguments.directory else []
+    places += [f"--file={each}" for each in arguments.file]
+    unit = arguments.unit if "." in arguments.unit else f"{arguments.unit}.service"
+    since, until = _time(arguments.since), _time(arguments.until)
+    return Query(wanted, since, until, places, "" if arguments.any_writer else unit)
+
+
+def _time(text: str) -> str:
+    """For journalctl, which knows RFC 3339, as we show it, from systemd 254 on only."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return text if moment.tzinfo is None else f"@{moment.timestamp():.0f}"
+
+
+class _Reading:
+    """Iterates over the occurrences, at most `most` of them, and keeps what there is to tell in the end."""
+
+    def __init__(self, found: Iterator[Occurrence | Unreadable], most: int | None) -> None:
+        self._found = found
+        self._most = most
+        self.shown = 0
+        self.endless = 0
+        self.unreadable = 0
+        self.error: HistoryError | None = None
+
+    def __iter__(self) -> Iterator[Occurrence]:
+        return self
+
+    def __next__(self) -> Occurrence:
+        if self.error is not None or self.shown == self._most:
+            raise StopIteration
+        try:
+            one = next(self._found)
+            while isinstance(one, Unreadable):
+                self.unreadable += 1
+                one = next(self._found)
+        except HistoryError as error:
+            self.error = error
+            raise StopIteration from None
+        self.shown += 1
+        self.endless += one.until is None
+        return one
+
+
+def _normal(option: str, parse: Callable[[str], str], text: str) -> str:
+    """As lowatch itself writes it; "" stays."""
+    if not text:
+        return ""
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise CommandError(USAGE, [f"lowatch: {option}: {error}"]) from None

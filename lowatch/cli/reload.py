@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from .arguments import Commands, add_command
+from .arguments import Parser
 from .client import add_socket, ask, said
 from .environment import Environment
 from .errors import CommandError
@@ -14,13 +14,10 @@ _PATIENCE = 60.0
 _REFUSED = "lowatch: not reloaded, keeping the previous configuration:"
 
 
-def register(commands: Commands) -> None:
-    parser = add_command(
-        commands,
-        "reload",
+def define(parser: Parser) -> None:
+    parser.runs(
         reload,
-        summary="have the running daemon read its configuration again",
-        description="Has the running daemon read its configuration again, and waits until that is in "
+        "Has the running daemon read its configuration again, and waits until that is in "
         "force. A key that takes a restart is a line on stderr. Exit codes: 0 it is in force, 1 it was "
         "refused, keeping the previous one, 3 the daemon is not running or does not answer.",
     )

@@ -15,7 +15,7 @@ from lowatch.config.load import load
 from lowatch.config.schema import NO_TLS
 from lowatch.config.settings import Config, WebSettings
 
-from .arguments import Commands, add_command, add_config
+from .arguments import Parser, add_config
 from .config import refuse_problems, report_names, report_valid
 from .environment import Environment
 from .errors import CommandError
@@ -24,17 +24,15 @@ from .exit_codes import FAILURE, OK, USAGE
 T = TypeVar("T")
 
 
-def register(commands: Commands) -> None:
+def define(parser: Parser) -> None:
     """The dotted options are those that every Prometheus exporter has."""
-    parser = add_command(
-        commands,
-        "run",
+    parser.runs(
         run,
-        summary="the daemon",
-        description="Audits this host as long as it runs, in the foreground. SIGHUP reloads the "
+        "Audits this host as long as it runs, in the foreground. SIGHUP reloads the "
         "configuration, SIGTERM ends it. The --web options override the configuration.",
+        log_level="info",
+        is_daemon=True,
     )
-    parser.set_defaults(default_log_level="info", is_daemon=True)
     add_config(parser)
     parser.add_argument(
         "--config.check",

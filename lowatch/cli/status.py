@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from .arguments import Commands, add_command
+from .arguments import Parser
 from .client import NOT_RUNNING, add_socket, ask, said
 from .environment import Environment
 from .errors import CommandError
@@ -14,13 +14,10 @@ _PATIENCE = 10.0
 _NARROWEST, _WIDEST = 20, 1000  # what the daemon takes
 
 
-def register(commands: Commands) -> None:
-    parser = add_command(
-        commands,
-        "status",
+def define(parser: Parser) -> None:
+    parser.runs(
         status,
-        summary="show the daemon's status",
-        description="Shows the status of the running daemon. Exit codes: 0 it answered, "
+        "Shows the status of the running daemon. Exit codes: 0 it answered, "
         "3 it is not running or does not answer.",
     )
     parser.add_argument("--format", choices=("text", "json"), default="text")

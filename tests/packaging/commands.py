@@ -6,11 +6,13 @@ import argparse
 import io
 import os
 from collections.abc import Iterator
+from itertools import chain
 from typing import NamedTuple
 
 from lowatch import wiring
+from lowatch.cli.arguments import command_parser, program_parser
+from lowatch.cli.commands import COMMANDS
 from lowatch.cli.environment import Environment
-from lowatch.cli.main import _parser
 
 
 class Option(NamedTuple):
@@ -34,21 +36,26 @@ class Command(NamedTuple):
 
 def commands() -> list[Command]:
     environment = Environment(io.StringIO(), io.StringIO(), os.environ.get, lambda: wiring)
-    return list(_walk((), _parser([], environment)))
+    program = Command((), _options(program_parser(environment)), tuple(COMMANDS))
+    parsers = ((name, command_parser(name, environment)) for name in COMMANDS)
+    return [program, *chain.from_iterable(_walk((name,), parser) for name, parser in parsers)]
 
 
 def _walk(words: tuple[str, ...], parser: argparse.ArgumentParser) -> Iterator[Command]:
-    options = tuple(
-        Option(tuple(action.option_strings), tuple(action.choices or ()))
-        for action in parser._actions
-        if action.option_strings and action.help is not argparse.SUPPRESS
-    )
     below = {
         name: subparser
         for action in parser._actions
         if isinstance(action, argparse._SubParsersAction)
         for name, subparser in action.choices.items()
     }
-    yield Command(words, options, tuple(below))
+    yield Command(words, _options(parser), tuple(below))
     for name, subparser in below.items():
         yield from _walk((*words, name), subparser)
+
+
+def _options(parser: argparse.ArgumentParser) -> tuple[Option, ...]:
+    return tuple(
+        Option(tuple(action.option_strings), tuple(action.choices or ()))
+        for action in parser._actions
+        if action.option_strings and action.help is not argparse.SUPPRESS
+    )

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Sequence
 from typing import NoReturn
 
+from lowatch.cli.arguments import Parser
 from lowatch.cli.environment import Environment
 from lowatch.cli.errors import CommandError
 from lowatch.cli.exit_codes import FAILURE
@@ -19,6 +20,15 @@ _WAYS = (
     ("unshare", "--net", "--mount", "--"),
     ("unshare", "--user", "--map-root-user", "--net", "--mount", "--"),
 )
+
+
+def define(parser: Parser) -> None:
+    parser.runs(
+        main,
+        "A throwaway network namespace with its own DNS server, a VIP on lo and a "
+        "service that stops: shows the finding, the metric and the journal line, and leaves "
+        "nothing behind. Needs root or unprivileged user namespaces.",
+    )
 
 
 def main(arguments: argparse.Namespace, environment: Environment) -> NoReturn:

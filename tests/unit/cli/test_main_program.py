@@ -8,7 +8,10 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
+
 from lowatch import __version__
+from lowatch.cli.commands import COMMANDS
 
 PROGRAM = (sys.executable, "-m", "lowatch")
 
@@ -82,25 +85,38 @@ def test_streams_that_are_closed() -> None:
     assert done.returncode == 0
 
 
-def test_the_configuration_is_told_without_loading_the_engine() -> None:
+def imported_by(*argv: str) -> set[str]:
+    """The modules that this command line imports, those of an interpreter's own start apart."""
     code = (
-        "import sys; from lowatch.__main__ import main; sys.argv[1:] = ['config', 'check'];"
-        " main(); print(*sorted(set(sys.modules) & {'asyncio', 'dns', 'idna', 'pyroute2',"
-        " 'prometheus_client', 'lowatch.wiring'}))"
+        "import sys; before = set(sys.modules); from lowatch.__main__ import main; main();"
+        " print(*(set(sys.modules) - before))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True
+        [sys.executable, "-c", code, *argv], capture_output=True, text=True, timeout=30, check=True
     )
-    assert done.stdout.splitlines()[-1] == ""
+    return set(done.stdout.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize("option", ["--version", "--help"])
+def test_version_and_help_import_nothing_of_a_command(option: str) -> None:
+    """Nothing beside lowatch.cli, and nothing of the standard library that the interpreter has not got."""
+    ours = {"lowatch", "lowatch.__main__", "lowatch.cli"} | {
+        f"lowatch.cli.{name}" for name in ("main", "commands", "environment", "errors", "exit_codes")
+    }
+    assert imported_by(option) - ours <= {"__future__"}
+
+
+def test_a_command_is_imported_when_it_is_chosen() -> None:
+    commands = {f"lowatch.cli.{module}" for module, _ in COMMANDS.values()}
+    assert imported_by("status", "--help") & commands == {"lowatch.cli.status"}
+    assert imported_by("--log.level", "debug", "reload", "--help") & commands == {"lowatch.cli.reload"}
+
+
+def test_the_configuration_is_checked_without_loading_the_engine() -> None:
+    heavy = {"asyncio", "dns", "idna", "pyroute2", "prometheus_client", "lowatch.wiring"}
+    assert not imported_by("config", "check") & heavy
 
 
 def test_an_audit_is_made_without_loading_the_daemon() -> None:
-    code = (
-        "import sys; from lowatch.__main__ import main; sys.argv[1:] = ['check', '-c', '/dev/null'];"
-        " main(); print(*sorted(name for name in sys.modules if 'prometheus_client' in name"
-        " or name.startswith(('lowatch.service', 'lowatch.app.daemon'))))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True
-    )
-    assert done.stdout.splitlines()[-1] == ""
+    heavy = ("lowatch.service", "lowatch.app.daemon", "prometheus_client", "h11", "dns", "yaml", "idna")
+    assert not [name for name in imported_by("check", "-c", "/dev/null") if name.startswith(heavy)]

@@ -10,8 +10,8 @@ import subprocess
 
 import pytest
 
+from lowatch.cli.arguments import parse
 from lowatch.cli.environment import Environment
-from lowatch.cli.main import _parser as parser_of
 from lowatch.core.clock import (
     Now,
 )
@@ -79,7 +79,7 @@ def test_what_it_shows_may_be_copied(catalog: dict[str, str]) -> None:
         command = re.sub("@LOWATCH_([A-Z]+)@", lambda found: values[found[1]], line)
         environment = Environment(io.StringIO(), io.StringIO(), {}.get, pytest.fail)
         words = shlex.split(command)[1:]
-        assert parser_of(words, environment).parse_args(words), line
+        assert parse(words, environment), line
 
 
 def test_every_field_that_is_named_is_in_every_entry_that_may_need_it(catalog: dict[str, str]) -> None:

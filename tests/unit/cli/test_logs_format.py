@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lowatch.cli.log_format import ALERT, FORMS, Formatter
+from lowatch.cli.arguments import LOG_FORMATS
+from lowatch.cli.logs import ALERT, Formatter
 
 HOSTILE = 'evil\x1b[2J\u202e\u2028\r\n2026-01-01 ERROR lowatch: all is "lost" = \\'
 
@@ -32,7 +33,7 @@ def lines(form: str, made: logging.LogRecord, *, for_journal: bool = False) -> l
     return Formatter(form, for_journal=for_journal).format(made).split("\n")
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", LOG_FORMATS)
 @pytest.mark.parametrize("for_journal", [False, True])
 @given(message=st.text() | st.just(HOSTILE))
 def test_a_record_is_one_line_of_printable_ascii(form: str, for_journal: bool, message: str) -> None:

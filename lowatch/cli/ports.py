@@ -1,0 +1,29 @@
+"""What the commands need of lowatch.wiring, so that tests can give them something else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from lowatch.config.settings import Config
+from lowatch.config.targets import ExplainTarget
+from lowatch.core.audit import Audit
+from lowatch.core.explanation import Explanation
+
+Progress = Callable[[int, int], None]
+"""(done, total), called as an audit goes on."""
+
+
+class Wiring(Protocol):
+    """What lowatch.wiring does for the commands. All three block, and run their own loop."""
+
+    @property
+    def StartError(self) -> type[Exception]:  # noqa: N802  # it is a class
+        """Its text is one line: cannot bind, netlink refused..."""
+
+    def check(self, config: Config, progress: Progress | None) -> Audit: ...
+
+    def run(self, config: Config, load: Callable[[], Config]) -> int:
+        """Until SIGTERM; the exit code. load: reads the configuration again, for SIGHUP."""
+
+    def explain(self, config: Config, target: ExplainTarget) -> Explanation: ...
