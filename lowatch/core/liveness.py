@@ -39,11 +39,8 @@ class Vital(NamedTuple):
         return self.silent > self.limit
 
     def __str__(self) -> str:
-        """One line: "resolver: busy for 47 s without getting anything done (limit 45 s)"."""
-        return (
-            f"{self.part}: busy for {self.silent:.0f} s without getting anything done "
-            f"(limit {self.limit:.0f} s)"
-        )
+        """One line: "resolver: no progress for 47 s (limit 45 s)"."""
+        return f"{self.part}: no progress for {self.silent:.0f} s (limit {self.limit:.0f} s)"
 
 
 class Vitals:

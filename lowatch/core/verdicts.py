@@ -90,7 +90,7 @@ def _unknown_reason(view: PortView) -> str:
     return _silence(view)
 
 
-_NOT_REFUSED = "was not refused: NAT may forward it, or a firewall drop it"
+_NOT_REFUSED = "was not refused: NAT may forward it, or a firewall may drop it"
 
 
 def _silence(view: PortView) -> str:
@@ -127,7 +127,9 @@ def judge_address(
     if unknown is not None:
         reason = f"a sibling port is unknown: {unknown.reason}"
     elif local.away:
-        reason = f"policy rules lead a sibling port, {local.away[0]}, to another host, which may serve it"
+        reason = (
+            f"policy routing sends a sibling port, {local.away[0]}, to another host, which may serve it"
+        )
     else:
         return judged
     return [

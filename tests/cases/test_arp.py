@@ -33,8 +33,8 @@ def test_case_14_only_lo_was_set(netns: Netns, real_server: Wire, tmp_path: Path
     assert (leak["severity"], leak["interface"], leak["address"]) == ("warning", "lo", VIP)
     assert leak["message"] == (
         "192.0.2.10 on lo leaks by ARP: requests for it are answered on bond0.1825 (arp_ignore 0), and "
-        "requests name it as their sender on bond0.1825 (arp_announce 0); neighbours may send its "
-        "traffic here, past a load balancer"
+        "it is sent as the source of requests on bond0.1825 (arp_announce 0); neighbours may send its "
+        "traffic here, bypassing a load balancer"
     )
     mend(netns, leak["fix"][1:])
     assert not real_server.answers(VIP)
@@ -79,7 +79,7 @@ def test_case_17_solved_by_1_and_1_unless_the_vip_is_of_the_nics_subnet(
     seen = check(tmp_path, f'expect = ["{VIP}", "{IN_SUBNET}"]')
     leak = seen.finding("arp-leak")
     assert (leak["address"], "answered" in leak["message"]) == (IN_SUBNET, False)
-    assert "requests name it as their sender on bond0.1825 (arp_announce 1)" in leak["message"]
+    assert "it is sent as the source of requests on bond0.1825 (arp_announce 1)" in leak["message"]
     mend(netns, leak["fix"][:1])
     assert real_server.sender(IN_SUBNET) != IN_SUBNET
     assert check(tmp_path, f'expect = ["{VIP}", "{IN_SUBNET}"]').code == 0

@@ -37,8 +37,8 @@ def test_case_01_announcement_withdrawn_vip_stays_on_lo(netns: Netns, tmp_path: 
         assert orphan["state"] == "firing"
         assert orphan["key"] == "orphan-vip/lo/192.0.2.10/www.example.com/443/tcp"
         assert orphan["message"] == (
-            "www.example.com resolves to 192.0.2.10, held on lo, but nothing on this host listens on "
-            "443/tcp: requests from here fail"
+            "www.example.com resolves to 192.0.2.10, which is on lo, but nothing listens there on "
+            "443/tcp: requests from this host fail"
         )
         assert orphan["fix"] == ["ip address del 192.0.2.10/32 dev lo"]
 

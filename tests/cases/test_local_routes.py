@@ -19,8 +19,8 @@ def test_case_08_address_gone_local_route_remains(netns: Netns, tmp_path: Path) 
         assert (seen.code, seen.kinds()) == (1, {"orphan-vip": 2})
         v4, v6 = seen.findings("orphan-vip")
         assert v4["message"] == (
-            "dns.cluster.example resolves to 10.96.0.10, made local by a route (kernel) through "
-            "kube-dummy-if, but nothing on this host listens on 53/udp: requests from here fail"
+            "dns.cluster.example resolves to 10.96.0.10, which a route (kernel) through "
+            "kube-dummy-if makes local, but nothing listens there on 53/udp: requests from this host fail"
         )
         assert v4["fix"] == ["ip route del local 10.96.0.10 dev kube-dummy-if table local"]
         assert v6["fix"] == ["ip -6 route del local 2001:db8:96::10 dev kube-dummy-if table local"]
@@ -47,7 +47,7 @@ def test_case_09_guest_agent_adds_local_routes_only(netns: Netns, tmp_path: Path
         seen = check(tmp_path, text)
         assert seen.code == 1
         orphan = seen.finding("orphan-vip")
-        assert "made local by a route (proto 66) through eth0" in orphan["message"]
+        assert "which a route (proto 66) through eth0 makes local" in orphan["message"]
         assert orphan["fix"] == ["ip route del local 203.0.113.7 dev eth0 table local"]
         origins = {row["address"]: row["origin"] for row in seen.held("eth0") if row["by"] == "route"}
         assert origins == {"203.0.113.7": "proto 66"}

@@ -46,7 +46,7 @@ def test_case_18_netmask_makes_a_subnet_local(netns: Netns, tmp_path: Path) -> N
         )
         assert wide["fix"] == ["ip address add 192.0.2.10/32 dev lo && ip address del 192.0.2.10/24 dev lo"]
         orphan = next(found for found in seen.findings("orphan-vip") if "mail" in found["domain"])
-        assert "resolves to 192.0.2.25, made local by a wider prefix on lo" in orphan["message"]
+        assert "resolves to 192.0.2.25, which a wider prefix on lo makes local" in orphan["message"]
         assert orphan["fix"] == wide["fix"]  # 192.0.2.10 itself is served, and stays
 
         # And neighbours that ask for any of the 256 hear this host.

@@ -51,7 +51,7 @@ def test_case_22_vip_missing_on_a_real_server(netns: Netns, tmp_path: Path) -> N
     assert (seen.code, seen.kinds()) == (1, {"missing-vip": 2})
     v4, v6 = seen.findings("missing-vip")
     assert (v4["severity"], v4["address"], v4["interface"]) == ("critical", "192.0.2.11", None)
-    assert v4["message"] == "192.0.2.11 is expected on this host, but is not held on eth*, lo"
+    assert v4["message"] == "192.0.2.11 is expected on this host, but is not on eth*, lo"
     assert v4["fix"] == ["ip address add 192.0.2.11/32 dev lo"]
     assert v6["fix"] == ["ip address add 2001:db8::11/128 dev lo"]
 

@@ -36,7 +36,7 @@ def test_black_hole_prefix(netns: Netns, tmp_path: Path) -> None:
     assert hole["key"] == "black-hole-prefix/lo/2001:db8::-64"
     assert hole["message"] == (
         "2001:db8::10/64 on lo routes all of 2001:db8::/64 into lo: "
-        "connects to its other addresses time out"
+        "connections to its other addresses time out"
     )
     mend(netns, hole["fix"])
     seen = check(tmp_path, 'expect = ["2001:db8::10"]')
@@ -58,7 +58,7 @@ def test_holder_down(netns: Netns, tmp_path: Path) -> None:
         assert (seen.code, seen.kinds()) == (1, {"holder-down": 1})
         down = seen.finding("holder-down")
         assert down["message"] == (
-            "lo is down and holds 2 addresses: connects from this host to its own addresses time out"
+            "lo is down and holds 2 addresses: connections from this host to its own addresses time out"
         )
         assert down["fix"] == ["ip link set lo up"]
         assert seen.verdict(WWW) == "filtered"
@@ -78,8 +78,8 @@ def test_backlogged(netns: Netns, tmp_path: Path) -> None:
         assert (seen.verdict(WWW), seen.verdict(WWW, 443)) == ("backlogged", "unused")
         finding = seen.finding("backlogged-vip")
         assert finding["message"] == (
-            "www.example.com resolves to 192.0.2.10, where the listener of uid 0 on 80/tcp accepts "
-            "nothing: 2 connections wait in a queue for 1, and new ones time out"
+            "www.example.com resolves to 192.0.2.10, but the accept queue of uid 0 on 80/tcp is full "
+            "(2 of 1 connections): new connections time out"
         )
         with pytest.raises(TimeoutError):
             netns.sockets.connect("192.0.2.10", 80, timeout=0.2)

@@ -55,7 +55,7 @@ def test_cname_moves(netns: Netns, knot: Knot, tmp_path: Path) -> None:
         daemon.until(lambda: daemon.orphan(SHOP) == 1)
         (finding,) = daemon.findings("orphan-vip")
         assert finding["message"].startswith(
-            "shop.example.com -> new.example.com resolves to 192.0.2.10, held on lo"
+            "shop.example.com -> new.example.com resolves to 192.0.2.10, which is on lo"
         )
 
 

@@ -54,7 +54,7 @@ def test_the_default_ports_of_a_name_are_one_entry(netns: Netns, knot: Knot, tmp
         daemon.until(lambda: daemon.count("orphan-vip", "firing") == 2)
         daemon.until(lambda: daemon.announced("orphan-vip") == ["firing"])
         (one,) = daemon.alerts
-        assert "nothing on this host listens on 80/tcp or 443/tcp" in one.text
+        assert "nothing listens there on 80/tcp or 443/tcp" in one.text
         daemon.stop()
         daemon.start()
         daemon.until(lambda: daemon.count("orphan-vip", "firing") == 2)

@@ -148,8 +148,8 @@ def test_a_stuck_part_trips_it(
         netns.ip("addr add 192.0.2.11/32 dev lo")
         daemon.until(lambda: "WATCHDOG=trigger" in manager.text, 10)
         assert daemon.get("/-/healthy").status == 200
-        assert manager.status.startswith(f"{part}: busy for ")
-        daemon.until_logged("without getting anything done")
+        assert manager.status.startswith(f"{part}: no progress for ")
+        daemon.until_logged(f"CRITICAL lowatch.app.supervision: {part}: no progress for")
 
 
 def test_the_watchdogs_abort_shows_where_it_was(

@@ -62,13 +62,13 @@ HARMFUL = {
     "its secondary is served": Scene(
         "addr add 192.0.2.10/24 dev lo; addr add 192.0.2.11/24 dev lo",
         f"{WWW}:80 {API}:80",
-        "the other addresses of 192.0.2.0/24 on lo may go with it",
+        "removing it may also remove the other addresses of 192.0.2.0/24 on lo",
         ("192.0.2.11:80/tcp",),
     ),
     "a secondary would go with the prefix": Scene(
         "addr add 192.0.2.10/24 dev lo; addr add 192.0.2.11/24 dev lo",
         f"{API}:80",
-        "the other addresses of 192.0.2.0/24 on lo may go with it",
+        "removing it may also remove the other addresses of 192.0.2.0/24 on lo",
         ("192.0.2.11:80/tcp",),
         kind="wide-prefix",
         address="192.0.2.0",
@@ -90,7 +90,7 @@ HARMFUL = {
     "it is the address of a NIC": Scene(
         "route add default via 198.51.100.2",
         f"{NIC}:80",
-        "it is an address of eth0, by which this host may reach others",
+        "it is an address of eth0, through which this host may reach others",
         top='interfaces = ["lo", "eth*"]',
         address="198.51.100.1",
     ),
@@ -110,7 +110,7 @@ HARMFUL = {
         "addr flush dev eth0; addr add 192.0.2.10/32 dev lo; "
         "route add 198.51.100.2 dev eth0; route add default via 198.51.100.2 dev eth0",
         f"{WWW}:80",
-        "eth0 has no address for packets to leave from: they may take this one",
+        "eth0 has no address of its own: outgoing packets may use this one as their source",
     ),
     "it is expected": Scene(
         "addr add 192.0.2.10/32 dev lo",
@@ -140,7 +140,7 @@ HARMFUL = {
     "a label would be lost": Scene(
         "addr add 192.0.2.10/24 dev lo label lo:vip",
         f"{WWW}:80",
-        "added again without its label lo:vip",
+        "re-adding the address would lose its label lo:vip",
         ("192.0.2.10:80/tcp",),
         kind="wide-prefix",
         address="192.0.2.0",
@@ -291,7 +291,7 @@ def test_the_first_advice_for_an_orphan_is_to_bring_the_service_back(
     audit(WWW)
     told = " ".join(lowatch("check", "-c", str(tmp_path / "lowatch.toml")).stdout.split())
     assert (
-        " fix start what serves 80/tcp or 443/tcp on 192.0.2.10; "
+        " fix start the service for 80/tcp or 443/tcp on 192.0.2.10; "
         "if it has moved for good, remove the address: "
         "ip address del 192.0.2.10/32 dev lo "
     ) in told
@@ -419,7 +419,9 @@ def test_the_routes_that_go_with_the_last_address(netns: Netns, nic: Netns, tmp_
         text = configuration(knot, f'domains = ["{WWW}:80", "{API}:80"]')
         orphan = check(tmp_path, text).finding("orphan-vip")
         assert orphan["fix"] == []
-        assert "with its last address lo loses the route 192.0.2.11/32" in orphan["advice"]
+        assert (
+            "removing the last address of lo would also remove the route 192.0.2.11/32" in orphan["advice"]
+        )
         netns.ip("addr add 127.0.0.1/8 dev lo")
         mend(netns, check(tmp_path, text).finding("orphan-vip")["fix"])
         assert check(tmp_path, text).findings() == []

@@ -31,7 +31,7 @@ T = TypeVar("T")
 WEB = "127.0.0.1:10048"
 _LONG = 20.0
 _ALERT = re.compile(
-    r"^.{23} (?:ERROR|WARNING|INFO) lowatch\.service\.journal: "
+    r"^.{23} (?:ERROR|WARNING|INFO) lowatch\.alert: "
     rf"(?P<resolved>resolved: )?(?P<kind>{'|'.join(FindingKind)})[:,] (?P<rest>.*)$",
     re.MULTILINE,
 )

@@ -117,7 +117,7 @@ class Ground:
 
     def without_address(self, held: Held) -> str:
         if not self._is_a_holder(held):
-            return f"it is an address of {held.interface}, by which this host may reach others"
+            return f"it is an address of {held.interface}, through which this host may reach others"
         if held.peer is not None:
             return "the address has a peer"
         for flag in held.flags:
@@ -144,7 +144,7 @@ class Ground:
         lost += [held.origin] if held.origin is not None else []
         lost += ["peer"] if held.peer is not None else []
         if lost:
-            return f"the address would be added again without its {', '.join(lost)}"
+            return f"re-adding the address would lose its {', '.join(lost)}"
         return (
             self._still_held(held)
             or self._covered(held)
@@ -155,7 +155,7 @@ class Ground:
     def unrouted(self, held: Held) -> str:
         """Only a route into a device behind which nobody is may go, and only where that cures it."""
         if not self._swallows(held.interface):
-            return f"others may be reached by {held.interface}"
+            return f"other hosts may be reachable through {held.interface}"
         found = 0
         for route in self._routes_over(held.prefix, self._nowhere):
             if route.prefix != held.prefix or route.interfaces != (held.interface,):
@@ -174,10 +174,10 @@ class Ground:
     def hushed(self) -> str:
         """A NIC without an IPv4 address of its own is found by those of other interfaces."""
         device = self._unnumbered.get(True)
+        if not device:
+            return ""
         return (
-            f"{device} has no address: neighbours find this host by those of other interfaces"
-            if device
-            else ""
+            f"{device} has no address of its own: neighbours reach this host by those of other interfaces"
         )
 
     def _still_held(self, held: Held) -> str:
@@ -214,7 +214,9 @@ class Ground:
     def _goes_along(self, held: Held) -> str:
         """Secondary addresses go with their primary one, or are promoted (__inet_del_ifa())."""
         alone = "secondary" in held.flags or self._networks[held.interface, held.prefix] < 2
-        return "" if alone else f"the other addresses of {held.prefix} on {held.interface} may go with it"
+        if alone:
+            return ""
+        return f"removing it may also remove the other addresses of {held.prefix} on {held.interface}"
 
     def _last_address(self, held: Held) -> str:
         """With an interface's last IPv4 address all its IPv4 routes go (fib_disable_ip())."""
@@ -222,7 +224,8 @@ class Ground:
             return ""
         for route in self._through.get(held.interface, ()):
             if not _is_own(route, held):
-                return f"with its last address {held.interface} loses the route {route.prefix}"
+                last = f"the last address of {held.interface}"
+                return f"removing {last} would also remove the route {route.prefix}"
         return ""
 
     def _source_of_others(self, held: Held) -> str:
@@ -230,9 +233,9 @@ class Ground:
         if held.scope >= _SCOPE_HOST or "deprecated" in held.flags:
             return ""
         device = self._unnumbered.get(is_v4(held.address))
-        return (
-            f"{device} has no address for packets to leave from: they may take this one" if device else ""
-        )
+        if not device:
+            return ""
+        return f"{device} has no address of its own: outgoing packets may use this one as their source"
 
 
 def _same(one: Held, other: Held) -> bool:

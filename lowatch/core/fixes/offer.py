@@ -29,7 +29,7 @@ _STEP = 64
 _OTHERWISE: Mapping[tuple[Action, str], str] = {
     (Action.REMOVE, "address"): "if it has moved for good, remove the address",
     (Action.REMOVE, "route"): "if it has moved for good, remove the local route",
-    (Action.NARROW, "address"): "if it is served elsewhere, give up the prefix",
+    (Action.NARROW, "address"): "if it is served elsewhere, narrow the prefix",
     (Action.HUSH, "address"): "otherwise",
     (Action.HUSH, "route"): "otherwise",
 }
@@ -139,7 +139,7 @@ class _Scales:
         if known not in self._known:
             if len(self._known) >= FIXES_WEIGHED.value:
                 FIXES_WEIGHED.reached()
-                return f"more than {FIXES_WEIGHED.value:,} things would have to be changed"
+                return f"more than {FIXES_WEIGHED.value:,} changes would be needed"
             self._known[known] = self._weigh(change.action, change.held)
         return self._known[known]
 
@@ -177,13 +177,13 @@ class _Scales:
     def _unserved(self, held: Held) -> str:
         """A name that may be served elsewhere would lead here, where nobody answers."""
         name = self._around.unserved.get(held.address)
-        return f"{name} resolves to it, and nothing here would serve that" if name else ""
+        return f"{name} resolves to it, and nothing here would serve it" if name else ""
 
 
 def _unknown_names(snapshot: Snapshot, policy: Policy, *, v4: bool) -> str:
     """Which names may lead anywhere in a family, for all that is known; "" where all are known."""
     if policy.left_out:
-        return "other configured names were not looked at"
+        return "other configured domains were not checked"
     if snapshot.overlooked:
         return snapshot.overlooked
     for name, (a, aaaa) in snapshot.unresolved.items():

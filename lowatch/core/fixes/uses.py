@@ -33,7 +33,7 @@ class Use(NamedTuple):
             case Verdict.UNKNOWN:
                 return f"whether {format_address(address)} serves {domain} on {port} is unknown"
             case Verdict.ORPHAN:
-                return f"no connect confirmed that nothing answers for {domain} on {port}"
+                return f"no connect has confirmed that nothing serves {domain} on {port}"
         return f"{format_address(address)} also serves {domain} on {port}"
 
 
@@ -116,7 +116,7 @@ def _is_dead(endpoint: JudgedEndpoint, port: PortView, *, loopback_up: bool) -> 
 def _may_be(name: str, view: DomainView) -> Iterator[tuple[Address, Use]]:
     """Where the domain may be served, for all that is known; for others than applications here, too."""
     for address, _ in view.undecided:
-        yield address, Use(f"may be where {name} is served")
+        yield address, Use(f"may serve {name}")
     for address, _ in view.aside:
         given = (IN_WORDS[one.view] for one in view.answer.others if address in (one.addresses or ()))
-        yield address, Use(f"is where {next(given, IN_WORDS[View.DNS])} has {name}")
+        yield address, Use(f"is the address of {name} according to {next(given, IN_WORDS[View.DNS])}")

@@ -159,8 +159,8 @@ class _Leaks:
         if answering:
             ways.append(f"requests for it are answered on {_listed('arp_ignore', answering)}")
         if naming:
-            ways.append(f"requests name it as their sender on {_listed('arp_announce', naming)}")
-        effect = "neighbours may send its traffic here, past a load balancer"
+            ways.append(f"it is sent as the source of requests on {_listed('arp_announce', naming)}")
+        effect = "neighbours may send its traffic here, bypassing a load balancer"
         return _Leak(
             f"leaks by ARP: {', and '.join(ways)}; {effect}",
             _fix(self._every, [nic for nic, _ in answering], [nic for nic, _ in naming]),

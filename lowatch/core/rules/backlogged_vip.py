@@ -36,7 +36,6 @@ def backlogged_vip(
             )
         elif endpoint.verdict is Verdict.BACKLOGGED and endpoint.listener is not None:
             listener = endpoint.listener
-            owner = f" of {listener.unit or listener.owner}"
             yield Finding(
                 Subject(
                     FindingKind.BACKLOGGED_VIP,
@@ -45,9 +44,9 @@ def backlogged_vip(
                     domain.name,
                     endpoint.port,
                 ),
-                f"{resolution(endpoint)}, where the listener"
-                f"{owner} on {endpoint.port} accepts nothing: {listener.queued} connections wait in a "
-                f"queue for {listener.backlog}, and new ones time out",
+                f"{resolution(endpoint)}, but the accept queue of {listener.unit or listener.owner} on "
+                f"{endpoint.port} is full ({listener.queued} of {listener.backlog} connections): "
+                "new connections time out",
                 advice=_advice(listener),
             )
 
@@ -55,4 +54,4 @@ def backlogged_vip(
 def _advice(listener: Listener) -> str:
     """A restart would end it, and whatever else the unit serves: nothing that lowatch may call a fix."""
     whose = listener.unit or "the process"
-    return f"see what {whose} waits for; to restart it drops the connections that it has"
+    return f"find out what {whose} is waiting for; restarting it drops its connections"

@@ -30,6 +30,6 @@ def black_hole_prefix(snapshot: Snapshot, _policy: Policy) -> Iterable[Finding |
                 prefixlen=hole.prefix.length,
             ),
             f"{format_address(cause.address)}/{cause.prefixlen} on {hole.interface} routes all of "
-            f"{hole.prefix} into {hole.interface}: connects to its other addresses time out",
+            f"{hole.prefix} into {hole.interface}: connections to its other addresses time out",
             proposed=Change(Action.UNROUTE, cause),
         )

@@ -35,13 +35,17 @@ def holder_down(snapshot: Snapshot, _policy: Policy) -> Iterable[Finding | Undec
             harmless = link.loopback or (
                 link.kind in ("dummy", "bridge") and all(map(_brings_itself, holding[link.name]))
             )
-            effect = ": connects from this host to its own addresses time out" if link.loopback else ""
+            effect = ": connections from this host to its own addresses time out" if link.loopback else ""
             yield Finding(
                 Subject(FindingKind.HOLDER_DOWN, link.name),
                 f"{link.name} is down and holds {count} address{'es' if count > 1 else ''}{effect}",
                 (f"ip link set {shell_word(link.name)} up",) if harmless else (),
-                advice="" if harmless else f"no command is offered: once up, {link.name} may draw more",
+                advice="" if harmless else _no_command(link.name),
             )
+
+
+def _no_command(name: str) -> str:
+    return f"no command is offered: once up, {name} may attract other traffic"
 
 
 def _brings_itself(held: Held) -> bool:

@@ -63,12 +63,12 @@ def idle_vip(snapshot: Snapshot, policy: Policy) -> Iterable[Finding | Undecided
 def _doubt(snapshot: Snapshot, policy: Policy) -> str:
     """Why some domain may lead to any address; "" where all are known."""
     if policy.left_out:
-        return "some configured names could not be read"
+        return "some configured domains could not be read"
     if snapshot.overlooked:
         return snapshot.overlooked
     unheard = next((name for name, other in snapshot.unsure.items() if is_unheard(other)), None)
     if unheard is not None and unheard not in snapshot.unresolved:
-        return f"where applications get {unheard} is unknown"
+        return f"what applications get for {unheard} is unknown"
     if not snapshot.unresolved:
         return ""
     more = len(snapshot.unresolved) - 1

@@ -24,7 +24,7 @@ def missing_vip(snapshot: Snapshot, policy: Policy) -> Iterable[Finding | Undeci
             continue
         yield Finding(
             Subject(FindingKind.MISSING_VIP, address=address),
-            f"{format_address(address)} is expected on this host, but is not held on "
+            f"{format_address(address)} is expected on this host, but is not on "
             f"{', '.join(policy.interfaces)}",
             proposed=Change(Action.ADD, Held(address, host_length(address), interface)),
         )

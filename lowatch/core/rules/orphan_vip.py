@@ -58,8 +58,8 @@ def _finding(
     change = _change(local)
     return Finding(
         Subject(FindingKind.ORPHAN_VIP, endpoint.interface, endpoint.address, domain.name, endpoint.port),
-        f"{resolution(endpoint)}, {_where(local)}, but nothing on this host "
-        f"listens on {ports}: requests from here fail",
+        f"{resolution(endpoint)}, {_where(local)}, but nothing listens there on "
+        f"{ports}: requests from this host fail",
         any_of=siblings,
         advice=_advice(local, missing, change),
         proposed=change,
@@ -68,9 +68,9 @@ def _finding(
 
 def _advice(local: LocalAnswer, ports: str, change: Change | None) -> str:
     """Somebody relies on the name: to bring its service back comes before everything else."""
-    start = f"start what serves {ports} on {format_address(local.address)}"
+    start = f"start the service for {ports} on {format_address(local.address)}"
     if is_loopback(local.address):
-        return f"{start}, or correct the answer: every host has this address"
+        return f"{start}, or correct what the domain resolves to: every host has this address"
     return (
         start if change is not None else f"{start}; no command is offered: several prefixes make it local"
     )
@@ -84,13 +84,13 @@ def _listed(ports: Sequence[Port], word: str = "or") -> str:
 
 def _where(local: LocalAnswer) -> str:
     if local.held is not None and local.held.by == "address":
-        return f"held on {local.interface}"
+        return f"which is on {local.interface}"
     if local.held is not None:
         owner = f" ({local.held.origin})" if local.held.origin else ""  # all that is known of whose it is
-        return f"made local by a route{owner} through {local.interface}"
+        return f"which a route{owner} through {local.interface} makes local"
     if is_loopback(local.address):
-        return f"a loopback address of {local.interface}"
-    return f"made local by a wider prefix on {local.interface}"
+        return f"which is a loopback address on {local.interface}"
+    return f"which a wider prefix on {local.interface} makes local"
 
 
 def _change(local: LocalAnswer) -> Change | None:

@@ -30,7 +30,7 @@ def resolution_of(view: DomainView) -> Resolution:
         else:
             steps = by_record.get((address, endpoint.port), ())
         if answer.view is not View.DNS:
-            source = f" by {IN_WORDS[answer.view]}"
+            source = f" (from {IN_WORDS[answer.view]})"
         else:
             source = " (stale answer)" if any(r.stale_since is not None for r in rrsets) else ""
         arrows = "".join(f" -> {name}" for name in steps)

@@ -96,14 +96,11 @@ def _given(answer: Answer) -> Mapping[View, tuple[Address, ...]]:
 
 def _finding(answer: Answer, address: Address, interface: str) -> Finding:
     given = {IN_WORDS[view]: _listed(addresses) for view, addresses in _given(answer).items()}
-    said = ", ".join(
-        f"{source} at {addresses}" if number else f"{source} has {answer.domain} at {addresses}"
-        for number, (source, addresses) in enumerate(given.items())
-    )
+    views = ", ".join(f"{source} gives {addresses}" for source, addresses in given.items())
     return Finding(
         Subject(FindingKind.VIEWS_DISAGREE, interface, address, answer.domain),
-        f"{said}: {format_address(address)} is local here, on {interface}, and applications on this host "
-        f"go by {IN_WORDS[in_effect(answer)]}",
+        f"{answer.domain}: {views}; {format_address(address)} is local here, on {interface}, and "
+        f"applications on this host use {IN_WORDS[in_effect(answer)]}",
     )
 
 

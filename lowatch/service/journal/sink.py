@@ -31,6 +31,10 @@ from .socket import JOURNAL_SOCKET, JournalSocket, Outcome, encode
 __all__ = ["JOURNAL_SOCKET", "JournalSink", "encode", "stderr_is_journal"]
 
 _log = logging.getLogger(__name__)
+_alerts = logging.getLogger("lowatch.alert")
+"""An alert on stderr is no failure of the journal."""
+_alerts = logging.getLogger("lowatch.alert")
+"""An alert on stderr is no failure of the journal."""
 
 BATCH = 64
 """Entries sent before the loop gets its turn: about 1 ms."""
@@ -373,4 +377,4 @@ def stderr_is_journal(environ: Mapping[str, str], descriptor: int = 2) -> bool:
 
 def _show(fields: Mapping[str, str], findings: Sequence[Tracked]) -> None:
     level = _LEVELS.get(fields["PRIORITY"], logging.INFO)
-    _log.log(level, "%s", fields["MESSAGE"], extra={"alert": fields, log_stream.FINDINGS: findings})
+    _alerts.log(level, "%s", fields["MESSAGE"], extra={"alert": fields, log_stream.FINDINGS: findings})

@@ -55,7 +55,7 @@ def test_beyond_the_limit_it_is_stuck_and_says_so() -> None:
     assert not Vital("resolver", LIMIT, LIMIT).stuck
     stuck = Vital("resolver", 31.4, LIMIT)
     assert stuck.stuck
-    assert str(stuck) == "resolver: busy for 31 s without getting anything done (limit 30 s)"
+    assert str(stuck) == "resolver: no progress for 31 s (limit 30 s)"
 
 
 def test_each_part_has_its_own() -> None:

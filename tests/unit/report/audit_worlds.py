@@ -53,8 +53,8 @@ def orphan(domain: str, address: str, port: str, *, siblings: bool = False, **re
     ports = "80/tcp or 443/tcp" if siblings else port
     return tracked(
         FindingKind.ORPHAN_VIP,
-        f"{domain} resolves to {address}, held on lo, but nothing on this host listens on "
-        f"{ports}: requests from here fail",
+        f"{domain} resolves to {address}, which is on lo, but nothing listens there on "
+        f"{ports}: requests from this host fail",
         f"ip address del {address}/{128 if ':' in address else 32} dev lo",
         domain=domain,
         address=address,

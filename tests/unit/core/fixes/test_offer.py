@@ -103,12 +103,12 @@ def test_a_dead_address_on_lo() -> None:
         ),
         (
             {WWW: dead(VIP, connect=None)},
-            "no connect confirmed that nothing answers for www.example.com on 80/tcp",
+            "no connect has confirmed that nothing serves www.example.com on 80/tcp",
         ),
-        ({WWW: view(undecided=[(VIP, "overrun")])}, "192.0.2.10 may be where www.example.com is served"),
+        ({WWW: view(undecided=[(VIP, "overrun")])}, "192.0.2.10 may serve www.example.com"),
         (
             {WWW: view()._replace(aside=(Aside(VIP, "lo"),))},
-            "192.0.2.10 is where DNS has www.example.com",
+            "192.0.2.10 is the address of www.example.com according to DNS",
         ),
     ],
 )
@@ -122,7 +122,10 @@ def test_another_view_speaks_for_it() -> None:
         of.__class__(WWW, of.a, of.aaaa, View.HOSTS, others=(OtherView(View.DNS, (VIP,)),)),
         aside=(Aside(VIP, "lo"),),
     )
-    assert removal(held(VIP), domains={WWW: aside}) == "192.0.2.10 is where DNS has www.example.com"
+    assert (
+        removal(held(VIP), domains={WWW: aside})
+        == "192.0.2.10 is the address of www.example.com according to DNS"
+    )
 
 
 @pytest.mark.parametrize(
@@ -132,7 +135,7 @@ def test_another_view_speaks_for_it() -> None:
         ({"unresolved": {SHOP: ("", "SERVFAIL")}}, ""),
         ({"unread": ("/etc/hosts: Permission denied",)}, "/etc/hosts: Permission denied"),
         ({"crowded": {SHOP: 9}}, "shop.example.com has more addresses than are looked at"),
-        ({"policy": Policy(left_out=True)}, "other configured names were not looked at"),
+        ({"policy": Policy(left_out=True)}, "other configured domains were not checked"),
         ({"policy": Policy(expect=(VIP,))}, "192.0.2.10 is expected here"),
         ({"nameservers": frozenset({VIP})}, "192.0.2.10 is a nameserver of this host"),
         ({"sockets": Sockets(frozenset({VIP}))}, "192.0.2.10 has a socket bound to it"),
@@ -150,11 +153,11 @@ def test_another_view_speaks_for_it() -> None:
         ),
         (
             {"elsewhere": ()},
-            "eth0 has no address for packets to leave from: they may take this one",
+            "eth0 has no address of its own: outgoing packets may use this one as their source",
         ),
         (
             {"routes": (DEFAULT._replace(interfaces=()),)},
-            "an interface has no address for packets to leave from: they may take this one",
+            "an interface has no address of its own: outgoing packets may use this one as their source",
         ),
         ({"elsewhere": (NIC, held(VIP, interface="eth0"))}, "an address on eth0 keeps it local"),
         ({"elsewhere": (NIC, route("192.0.2.10/32"))}, "a local route on lo keeps it local"),
@@ -179,10 +182,10 @@ def test_an_acknowledged_orphan_keeps_the_address_of_others_too() -> None:
 @pytest.mark.parametrize(
     ("one", "why"),
     [
-        (held(VIP, interface="eth0"), "it is an address of eth0, by which this host may reach others"),
-        (held(VIP, interface="wg0"), "it is an address of wg0, by which this host may reach others"),
-        (held(VIP, 24, "br0"), "it is an address of br0, by which this host may reach others"),
-        (held(VIP, interface="gone"), "it is an address of gone, by which this host may reach others"),
+        (held(VIP, interface="eth0"), "it is an address of eth0, through which this host may reach others"),
+        (held(VIP, interface="wg0"), "it is an address of wg0, through which this host may reach others"),
+        (held(VIP, 24, "br0"), "it is an address of br0, through which this host may reach others"),
+        (held(VIP, interface="gone"), "it is an address of gone, through which this host may reach others"),
         (held(VIP, peer=parse_address("203.0.113.9")), "the address has a peer"),
         (held(VIP6, flags=("tentative",)), "the address is tentative"),
         (held(VIP6, flags=("nodad", "mngtmpaddr")), "the address is mngtmpaddr"),
@@ -209,7 +212,7 @@ def test_secondaries() -> None:
     first, second = held(VIP, 24), held("192.0.2.11", 24, flags=("secondary",))
     local24 = Route(parse_prefix("192.0.2.0/24"), "local", ("lo",), 255, first.address, by_kernel=True)
     assert removal(first, second, routes=(local24,)) == (
-        "the other addresses of 192.0.2.0/24 on lo may go with it"
+        "removing it may also remove the other addresses of 192.0.2.0/24 on lo"
     )
     assert removal(second, first, routes=(local24,)) == "the local route 192.0.2.0/24 covers it too"
     on_dummy = [one._replace(interface="dummy0") for one in (first, second)]
@@ -222,7 +225,10 @@ def test_the_last_address_of_an_interface() -> None:
         Route(parse_prefix("10.9.0.0/16"), "local", ("dummy0",), 255),
     )
     own = Route(parse_prefix("192.0.2.10/32"), "unicast", ("dummy0",), source=VIP, by_kernel=True)
-    assert removal(one, routes=(anyip,)) == "with its last address dummy0 loses the route 10.9.0.0/16"
+    assert (
+        removal(one, routes=(anyip,))
+        == "removing the last address of dummy0 would also remove the route 10.9.0.0/16"
+    )
     assert removal(one, held("192.0.2.11", interface="dummy0"), routes=(anyip,)) == ""
     assert removal(one, routes=(own,)) == ""
 
@@ -261,10 +267,10 @@ def test_a_wide_local_route(around: dict[str, Any], why: str) -> None:
         ({}, {}, ""),
         ({}, {"policy": Policy(expect=(VIP,))}, ""),
         ({}, {"policy": Policy(expect=(parse_address("192.0.2.99"),))}, "192.0.2.99 is expected here"),
-        ({"label": "lo:vip"}, {}, "the address would be added again without its label lo:vip"),
-        ({"special": ("lifetime",)}, {}, "the address would be added again without its lifetime"),
-        ({"scope": 254}, {}, "the address would be added again without its scope"),
-        ({"origin": "proto 18"}, {}, "the address would be added again without its proto 18"),
+        ({"label": "lo:vip"}, {}, "re-adding the address would lose its label lo:vip"),
+        ({"special": ("lifetime",)}, {}, "re-adding the address would lose its lifetime"),
+        ({"scope": 254}, {}, "re-adding the address would lose its scope"),
+        ({"origin": "proto 18"}, {}, "re-adding the address would lose its proto 18"),
         ({"flags": ("noprefixroute",)}, {}, "192.0.2.0/24 does not come with the address"),
         ({"interface": "dummy0"}, {}, "192.0.2.0/24 does not come with the address"),
     ],
@@ -295,7 +301,7 @@ INTO_LO = Route(parse_prefix("2001:db8:9::/64"), "unicast", ("lo",), by_kernel=T
             (INTO_LO, Route(parse_prefix("2001:db8::/32"), "blackhole")),
             "the route 2001:db8::/32 covers it too",
         ),
-        (NIC6, (), "others may be reached by eth0"),
+        (NIC6, (), "other hosts may be reachable through eth0"),
     ],
 )
 def test_a_black_hole(hole: Held, routes: tuple[Route, ...], why: str) -> None:
@@ -307,7 +313,7 @@ def test_a_missing_address() -> None:
     assert harm(change) == ""
     assert harm(change, elsewhere=(NIC, held(VIP, interface="eth0"))) == "it is on eth0"
     assert harm(change, unserved={VIP: WWW}) == (
-        "www.example.com resolves to it, and nothing here would serve that"
+        "www.example.com resolves to it, and nothing here would serve it"
     )
 
 
@@ -323,7 +329,7 @@ def test_to_bring_the_service_back_comes_first() -> None:
         )
         policy = Policy(domains={name: domain(name) for name in domains})
         for finding in with_fixes(judge(snapshot, policy), snapshot, policy).findings:
-            start = "start what serves 80/tcp or 443/tcp on 192.0.2.10"
+            start = "start the service for 80/tcp or 443/tcp on 192.0.2.10"
             assert finding.advice.startswith(start + said)
 
 
@@ -337,5 +343,5 @@ def test_of_very_many_some_are_weighed(monkeypatch: pytest.MonkeyPatch) -> None:
     snapshot = taken(*(one.held for one in changes), surroundings=Known(Surroundings(LINKS)))
     settled = with_fixes(Judgement({}, found, ()), snapshot, Policy()).findings
     assert [bool(one.fix) for one in settled] == [True, True, False, False]
-    assert settled[-1].advice == "no command is offered: more than 2 things would have to be changed"
+    assert settled[-1].advice == "no command is offered: more than 2 changes would be needed"
     assert FIXES_WEIGHED.times == before + 2

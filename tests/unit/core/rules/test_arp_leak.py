@@ -41,9 +41,9 @@ def test_a_vip_on_lo_and_a_nic_as_it_comes() -> None:
     assert finding.subject == Subject(FindingKind.ARP_LEAK, "lo", VIP)
     assert finding.severity is Severity.WARNING
     assert finding.message == (
-        "192.0.2.10 on lo leaks by ARP: requests for it are answered on eth0 (arp_ignore 0), and requests "
-        "name it as their sender on eth0 (arp_announce 0); neighbours may send its traffic here, past a "
-        "load balancer"
+        "192.0.2.10 on lo leaks by ARP: requests for it are answered on eth0 (arp_ignore 0), and it is "
+        "sent as the source of requests on eth0 (arp_announce 0); neighbours may send its traffic here, "
+        "bypassing a load balancer"
     )
     assert finding.fix == (
         "sysctl -w net.ipv4.conf.eth0.arp_ignore=1 net.ipv4.conf.eth0.arp_announce=2",
@@ -59,7 +59,10 @@ def test_only_what_leaks_is_told_and_mended() -> None:
         "sysctl -w net.ipv4.conf.all.arp_ignore=1",
     )
     finding = only_finding(judged(held(VIP), nics=(nic(own=(8, 0)),)))
-    assert "leaks by ARP: requests name it as their sender on eth0 (arp_announce 0); nei" in finding.message
+    assert (
+        "leaks by ARP: it is sent as the source of requests on eth0 (arp_announce 0); nei"
+        in finding.message
+    )
     assert finding.fix == (
         "sysctl -w net.ipv4.conf.eth0.arp_announce=2",
         "sysctl -w net.ipv4.conf.all.arp_announce=2",

@@ -43,13 +43,11 @@ def test_whose_queue_is_full(listener: Listener, owner: str, whose: str) -> None
     assert finding.subject == Subject(FindingKind.BACKLOGGED_VIP, "lo", VIP, WWW, ports("80")[0])
     assert finding.severity is Severity.WARNING
     assert finding.message == (
-        f"www.example.com resolves to 192.0.2.10, where the listener of {owner} on 80/tcp accepts "
-        "nothing: 129 connections wait in a queue for 128, and new ones time out"
+        f"www.example.com resolves to 192.0.2.10, but the accept queue of {owner} on 80/tcp is "
+        "full (129 of 128 connections): new connections time out"
     )
     assert not finding.fix  # a restart drops what else it serves
-    assert finding.advice == (
-        f"see what {whose} waits for; to restart it drops the connections that it has"
-    )
+    assert finding.advice == (f"find out what {whose} is waiting for; restarting it drops its connections")
 
 
 @pytest.mark.parametrize("served", [NGINX, None, FULL._replace(protocol="udp")])

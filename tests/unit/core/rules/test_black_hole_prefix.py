@@ -18,7 +18,8 @@ def test_black_hole() -> None:
     assert finding.subject.key == "black-hole-prefix/lo/2001:db8::-64"
     assert finding.severity is Severity.WARNING
     assert finding.message == (
-        "2001:db8::1/64 on lo routes all of 2001:db8::/64 into lo: connects to its other addresses time out"
+        "2001:db8::1/64 on lo routes all of 2001:db8::/64 into lo: connections to its other "
+        "addresses time out"
     )
     assert finding.proposed == Change(Action.UNROUTE, cause)
 

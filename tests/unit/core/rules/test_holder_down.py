@@ -29,7 +29,7 @@ def down(*links: Link, holding: tuple[Held, ...]) -> list[Finding | Undecided]:
         (
             LO_DOWN,
             (held("127.0.0.1", 8), held(VIP)),
-            "lo is down and holds 2 addresses: connects from this host to its own addresses time out",
+            "lo is down and holds 2 addresses: connections from this host to its own addresses time out",
         ),
         (DUMMY_DOWN, (held(VIP, interface="dummy0"), held(VIP6)), "dummy0 is down and holds 1 address"),
     ],

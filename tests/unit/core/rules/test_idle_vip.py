@@ -133,7 +133,7 @@ def test_names_from_the_command_line_say_nothing_of_other_addresses() -> None:
 def test_names_that_could_not_be_read_may_lead_anywhere() -> None:
     policy = Policy(left_out=True)
     assert judged(held(VIP), policy=policy) == [
-        Undecided(FindingKind.IDLE_VIP, "some configured names could not be read")
+        Undecided(FindingKind.IDLE_VIP, "some configured domains could not be read")
     ]
 
 
@@ -164,7 +164,7 @@ def test_a_name_of_more_addresses_than_are_looked_at_may_lead_to_any() -> None:
 
 def test_a_name_of_which_getaddrinfo_says_nothing_may_lead_to_any() -> None:
     unheard = {WWW: OtherView(View.GETADDRINFO, None, "Temporary failure")}
-    reason = f"where applications get {WWW} is unknown"
+    reason = f"what applications get for {WWW} is unknown"
     assert judged(held(VIP), unsure=unheard) == [Undecided(FindingKind.IDLE_VIP, reason)]
     other = {WWW: OtherView(View.DNS, None, "SERVFAIL")}
     assert judged(held(VIP), unsure=other) == judged(held(VIP))

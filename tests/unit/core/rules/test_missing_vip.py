@@ -22,7 +22,7 @@ def test_an_expected_address_is_not_held() -> None:
     finding = only_finding(missing(held("192.0.2.11")))
     assert finding.subject == Subject(FindingKind.MISSING_VIP, address=VIP)
     assert finding.severity is Severity.CRITICAL
-    assert finding.message == "192.0.2.10 is expected on this host, but is not held on lo"
+    assert finding.message == "192.0.2.10 is expected on this host, but is not on lo"
     assert finding.proposed == Change(Action.ADD, held(VIP))
 
 
@@ -67,7 +67,7 @@ def test_each_expected_address_by_itself() -> None:
 def test_where_it_would_be_added(interfaces: tuple[str, ...], address: Address, where: str) -> None:
     finding = only_finding(missing(policy=Policy(interfaces, expect=(address,))))
     assert finding.proposed == Change(Action.ADD, held(address, interface=where))
-    assert finding.message.endswith(f"not held on {', '.join(interfaces)}")
+    assert finding.message.endswith(f"is not on {', '.join(interfaces)}")
 
 
 def test_nothing_expected_nothing_missing() -> None:

@@ -47,8 +47,8 @@ def test_the_canonical_case() -> None:
     assert finding.subject == Subject(FindingKind.ORPHAN_VIP, "lo", VIP, WWW, ports("80")[0])
     assert finding.severity is Severity.CRITICAL
     assert finding.message == (
-        "www.example.com resolves to 192.0.2.10, held on lo, but nothing on this host listens on "
-        "80/tcp: requests from here fail"
+        "www.example.com resolves to 192.0.2.10, which is on lo, but nothing listens there on "
+        "80/tcp: requests from this host fail"
     )
     assert finding.proposed == Change(Action.REMOVE, held(VIP))
     assert not finding.fix  # which is for fixes.py to offer
@@ -69,7 +69,7 @@ def test_one_finding_for_each_port() -> None:
     for any_of, siblings in ((True, True), (False, False)):
         findings, undecided = split(judged(silent, domain(any_of=any_of)))
         assert [str(one.subject.port) for one in findings] == ["80/tcp", "443/tcp"]
-        assert all(("listens on 80/tcp or 443/tcp:" in one.message) is siblings for one in findings)
+        assert all(("listens there on 80/tcp or 443/tcp:" in one.message) is siblings for one in findings)
         assert {tuple(map(str, one.any_of)) for one in findings} == {
             ("80/tcp", "443/tcp") if siblings else ()
         }
@@ -79,8 +79,9 @@ def test_one_finding_for_each_port() -> None:
 def test_the_chain_that_led_here() -> None:
     of = Answer(WWW, rrset(VIP, chain=("www.cdn.example", "edge.cdn.example")), rrset())
     finding = only_finding(judged(view(local(VIP, *seen(("80", None))), of=of)))
-    assert "www.example.com -> www.cdn.example -> edge.cdn.example resolves to 192.0.2.10, held" in (
-        finding.message
+    assert (
+        "www.example.com -> www.cdn.example -> edge.cdn.example resolves to 192.0.2.10, which is on lo"
+        in (finding.message)
     )
 
 
@@ -102,8 +103,8 @@ def test_a_service_names_the_target_that_leads_here() -> None:
     for any_of in (False, True):
         finding = only_finding(judged(here, domain(xmpp, "", any_of=any_of)))
         assert finding.message == (
-            f"{xmpp} -> b.example.com resolves to 192.0.2.10, held on lo, but nothing on this host "
-            "listens on 5223/tcp: requests from here fail"
+            f"{xmpp} -> b.example.com resolves to 192.0.2.10, which is on lo, but nothing listens there on "
+            "5223/tcp: requests from this host fail"
         )
 
 
@@ -111,14 +112,14 @@ def test_who_else_than_dns_leads_here() -> None:
     of = replace(answer(VIP), view=View.HOSTS)
     finding = only_finding(judged(view(local(VIP, *seen(("80", None))), of=of)))
     assert finding.message.startswith(
-        "www.example.com resolves to 192.0.2.10 by /etc/hosts, held on lo, but "
+        "www.example.com resolves to 192.0.2.10 (from /etc/hosts), which is on lo, but "
     )
 
 
 def test_a_stale_answer_is_told_as_such() -> None:
     of = Answer(WWW, rrset(VIP, status=Status.STALE, stale_since=5.0, reason="SERVFAIL"), rrset())
     finding = only_finding(judged(view(local(VIP, *seen(("80", None))), of=of)))
-    assert "192.0.2.10 (stale answer), held on lo" in finding.message
+    assert "192.0.2.10 (stale answer), which is on lo" in finding.message
 
 
 LOOPBACK = parse_address("127.0.0.1")
@@ -132,17 +133,29 @@ ANYIP, ANYIP6 = route("192.0.0.0/16"), route("2001:db8::/48")
 @pytest.mark.parametrize(
     ("address", "held_by", "covering", "where", "change"),
     [
-        (VIP, held(VIP), (), "held on lo", Change(Action.REMOVE, held(VIP))),
-        (VIP6, held(VIP6, 64), (), "held on lo", Change(Action.REMOVE, held(VIP6, 64))),
-        (VIP, HOST_ROUTE, (), "made local by a route through lo", Change(Action.REMOVE, HOST_ROUTE)),
-        (VIP, OF_66, (), "made local by a route (proto 66) through lo", Change(Action.REMOVE, OF_66)),
-        (VIP, None, (ANYIP,), "made local by a wider prefix on lo", Change(Action.REMOVE, ANYIP)),
-        (VIP, None, (WITH_24,), "made local by a wider prefix on lo", Change(Action.NARROW, WITH_24)),
-        (VIP, None, (WITH_24, ANYIP), "made local by a wider prefix on lo", None),
-        (VIP6, None, (V6_64, ANYIP6), "made local by a wider prefix on lo", Change(Action.REMOVE, ANYIP6)),
-        (LOOPBACK, held("127.0.0.1", 8), (), "held on lo", None),
-        (parse_address("127.0.0.2"), None, (held("127.0.0.1", 8),), "a loopback address of lo", None),
-        (parse_address("::1"), held("::1"), (), "held on lo", None),
+        (VIP, held(VIP), (), "which is on lo", Change(Action.REMOVE, held(VIP))),
+        (VIP6, held(VIP6, 64), (), "which is on lo", Change(Action.REMOVE, held(VIP6, 64))),
+        (VIP, HOST_ROUTE, (), "which a route through lo makes local", Change(Action.REMOVE, HOST_ROUTE)),
+        (VIP, OF_66, (), "which a route (proto 66) through lo makes local", Change(Action.REMOVE, OF_66)),
+        (VIP, None, (ANYIP,), "which a wider prefix on lo makes local", Change(Action.REMOVE, ANYIP)),
+        (VIP, None, (WITH_24,), "which a wider prefix on lo makes local", Change(Action.NARROW, WITH_24)),
+        (VIP, None, (WITH_24, ANYIP), "which a wider prefix on lo makes local", None),
+        (
+            VIP6,
+            None,
+            (V6_64, ANYIP6),
+            "which a wider prefix on lo makes local",
+            Change(Action.REMOVE, ANYIP6),
+        ),
+        (LOOPBACK, held("127.0.0.1", 8), (), "which is on lo", None),
+        (
+            parse_address("127.0.0.2"),
+            None,
+            (held("127.0.0.1", 8),),
+            "which is a loopback address on lo",
+            None,
+        ),
+        (parse_address("::1"), held("::1"), (), "which is on lo", None),
     ],
 )
 def test_where_it_is_and_what_would_take_it_away(
@@ -158,15 +171,16 @@ def test_where_it_is_and_what_would_take_it_away(
 def test_the_first_advice_is_to_bring_the_service_back() -> None:
     silent = view(local(VIP, *seen(("80", None), ("443", None))))
     findings, _ = split(judged(silent, domain()))
-    assert {one.advice for one in findings} == {"start what serves 80/tcp or 443/tcp on 192.0.2.10"}
+    assert {one.advice for one in findings} == {"start the service for 80/tcp or 443/tcp on 192.0.2.10"}
     findings, _ = split(judged(silent, domain(any_of=False)))
     assert [one.advice for one in findings] == [
-        "start what serves 80/tcp and 443/tcp on 192.0.2.10",
-        "start what serves 80/tcp and 443/tcp on 192.0.2.10",
+        "start the service for 80/tcp and 443/tcp on 192.0.2.10",
+        "start the service for 80/tcp and 443/tcp on 192.0.2.10",
     ]
     loopback = view(local(LOOPBACK, *seen(("80", None)), held=held("127.0.0.1", 8)))
     assert only_finding(judged(loopback)).advice == (
-        "start what serves 80/tcp on 127.0.0.1, or correct the answer: every host has this address"
+        "start the service for 80/tcp on 127.0.0.1, or correct what the domain resolves to: every host has "
+        "this address"
     )
     twice = view(local(VIP, *seen(("80", None)), held=None, covering=(WITH_24, ANYIP)))
     assert only_finding(judged(twice)).advice.endswith(

@@ -65,8 +65,8 @@ def test_dns_leads_here_and_etc_hosts_does_not() -> None:
     assert finding.subject == Subject(FindingKind.VIEWS_DISAGREE, "lo", VIP, WWW)
     assert finding.severity is Severity.WARNING
     assert finding.message == (
-        "/etc/hosts has www.example.com at 198.51.100.7, DNS at 192.0.2.10: 192.0.2.10 is local here, on "
-        "lo, and applications on this host go by /etc/hosts"
+        "www.example.com: /etc/hosts gives 198.51.100.7, DNS gives 192.0.2.10; 192.0.2.10 is local here, "
+        "on lo, and applications on this host use /etc/hosts"
     )
     assert finding.fix == ()
 
@@ -74,26 +74,28 @@ def test_dns_leads_here_and_etc_hosts_does_not() -> None:
 def test_a_name_that_etc_hosts_cuts_short() -> None:
     finding = only_finding(judged(answer(LOOPBACK), dns(ELSEWHERE)))
     assert finding.subject.address == LOOPBACK
-    assert finding.message.startswith("/etc/hosts has www.example.com at 127.0.0.1, DNS at 198.51.100.7: ")
+    assert finding.message.startswith(
+        "www.example.com: /etc/hosts gives 127.0.0.1, DNS gives 198.51.100.7; "
+    )
 
 
 def test_getaddrinfo_is_what_applications_call() -> None:
     finding = only_finding(judged(answer(ELSEWHERE), OtherView(View.GETADDRINFO, (VIP,)), by=View.DNS))
     assert finding.message == (
-        "DNS has www.example.com at 198.51.100.7, getaddrinfo at 192.0.2.10: 192.0.2.10 is local here, on "
-        "lo, and applications on this host go by getaddrinfo"
+        "www.example.com: DNS gives 198.51.100.7, getaddrinfo gives 192.0.2.10; 192.0.2.10 is local here, "
+        "on lo, and applications on this host use getaddrinfo"
     )
 
 
 def test_a_view_without_any_address() -> None:
     finding = only_finding(judged(answer(VIP), dns()))
-    assert "/etc/hosts has www.example.com at 192.0.2.10, DNS at no address: " in finding.message
+    assert "www.example.com: /etc/hosts gives 192.0.2.10, DNS gives no address; " in finding.message
 
 
 def test_of_many_addresses_a_few_are_named() -> None:
     many = [parse_address(f"198.51.100.{n}") for n in range(1, 6)]
     finding = only_finding(judged(answer(*many), dns(VIP)))
-    assert " at 198.51.100.1, 198.51.100.2, 198.51.100.3 and 2 more, DNS at " in finding.message
+    assert " gives 198.51.100.1, 198.51.100.2, 198.51.100.3 and 2 more, DNS gives " in finding.message
 
 
 def test_one_for_each_address_that_is_here() -> None:

@@ -88,14 +88,14 @@ def test_priority_follows_severity_and_good_news_is_a_notice(severity: Severity,
 def test_message_says_what_where_why_since_when_and_what_to_do() -> None:
     one = tracked(
         FindingKind.ORPHAN_VIP,
-        "www.example.com resolves to 192.0.2.10, held on lo, and nothing listens on 80/tcp.",
+        "www.example.com resolves to 192.0.2.10, which is on lo, and nothing listens on 80/tcp.",
         "ip address del 192.0.2.10/32 dev lo",
         "systemctl start nginx.service",
         since=NOW - 60,
     )
     fields = alert.fields(one, AT)
     assert fields["MESSAGE"] == (
-        "orphan-vip: www.example.com resolves to 192.0.2.10, held on lo, and nothing listens on "
+        "orphan-vip: www.example.com resolves to 192.0.2.10, which is on lo, and nothing listens on "
         "80/tcp; firing since 2026-11-23T03:11:07Z; fix: "
         "ip address del 192.0.2.10/32 dev lo; systemctl start nginx.service"
     )
