@@ -1,9 +1,8 @@
-"""lowatch status and lowatch reload, with a daemon's real control socket, and with worse ones."""
+"""Asking the daemon over its control socket, and why there is no answer."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import socket
 import subprocess
@@ -12,33 +11,19 @@ import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from lowatch.report import status
-from lowatch.report.reload import (
-    ReloadOutcome,
-)
-from lowatch.report.text import status as status_text
 from tests.support.aio import run_async
 from tests.support.netns import as_ordinary_user
 from tests.unit.cli.conftest import CommandLine, Result
-from tests.unit.service.control_clients import Controlled
 
 COMMANDS = ("status", "reload")
 
 
 ROOT = 0
 """A group that has a name on every host."""
-
-
-@pytest.fixture
-def controlled(tmp_path: Path, lowatch: CommandLine) -> Controlled:
-    """A daemon to be served, whose socket is where the command line looks for it."""
-    lowatch.variables["RUNTIME_DIRECTORY"] = str(tmp_path)
-    return Controlled(tmp_path)
 
 
 @pytest.fixture
@@ -54,95 +39,6 @@ def meanwhile(server: AbstractAsyncContextManager[None], command: Callable[[], R
             return await asyncio.to_thread(command)
 
     return run_async(scenario())
-
-
-class TestStatus:
-    def test_text_is_the_default(self, lowatch: CommandLine, controlled: Controlled) -> None:
-        expected = status_text.render(controlled.status, colour=False, width=100)
-        assert meanwhile(controlled.served(), lambda: lowatch("status")) == (0, expected, "")
-
-    def test_a_terminal_gets_its_colours_and_its_width(
-        self, lowatch: CommandLine, controlled: Controlled
-    ) -> None:
-        terminal = {"stdout_is_terminal": True, "columns": 70}
-        shown = meanwhile(controlled.served(), lambda: lowatch("status", **terminal)).stdout
-        assert shown == status_text.render(controlled.status, colour=True, width=70)
-
-    @pytest.mark.parametrize(("columns", "width"), [(1, 20), (5000, 1000)])
-    def test_a_terminal_of_any_size(
-        self, lowatch: CommandLine, controlled: Controlled, columns: int, width: int
-    ) -> None:
-        shown = meanwhile(controlled.served(), lambda: lowatch("status", columns=columns))
-        assert shown == (0, status_text.render(controlled.status, colour=False, width=width), "")
-
-    def test_json(self, lowatch: CommandLine, controlled: Controlled) -> None:
-        code, stdout, _ = meanwhile(controlled.served(), lambda: lowatch("status", "--format", "json"))
-        assert (code, json.loads(stdout)) == (0, status.document(controlled.status))
-
-    def test_the_socket_is_named(self, lowatch: CommandLine, controlled: Controlled) -> None:
-        lowatch.variables.clear()
-        command = ("status", "--socket", controlled.path)
-        assert meanwhile(controlled.served(), lambda: lowatch(*command)).code == 0
-
-    def test_a_daemon_that_fails_at_it(self, lowatch: CommandLine, controlled: Controlled) -> None:
-        def fail() -> status.Status:
-            raise ZeroDivisionError
-
-        controlled.pages = replace(controlled.pages, status=fail)
-        done = meanwhile(controlled.served(), lambda: lowatch("status"))
-        assert (done.code, done.stdout) == (3, "")
-        assert "lowatch: no status: Internal Server Error\n" in done.stderr
-
-
-class TestReload:
-    def test_it_waits_until_it_is_done_and_says_nothing(
-        self, lowatch: CommandLine, controlled: Controlled
-    ) -> None:
-        done_at = 0.0
-
-        async def slow() -> ReloadOutcome:
-            nonlocal done_at
-            await asyncio.sleep(0.1)
-            done_at = time.monotonic()
-            return ReloadOutcome()
-
-        def command() -> Result:
-            result = lowatch("reload")
-            assert 0 < done_at <= time.monotonic()
-            return result
-
-        controlled.pages = replace(controlled.pages, reload=slow)
-        assert meanwhile(controlled.served(), command) == (0, "", "")
-
-    def test_what_takes_a_restart_is_told(self, lowatch: CommandLine, controlled: Controlled) -> None:
-        async def leave() -> ReloadOutcome:
-            return ReloadOutcome(pending=("web.listen takes a restart", "journal.enabled takes a restart"))
-
-        controlled.pages = replace(controlled.pages, reload=leave)
-        said = "lowatch: web.listen takes a restart\nlowatch: journal.enabled takes a restart\n"
-        assert meanwhile(controlled.served(), lambda: lowatch("reload")) == (0, "", said)
-
-    def test_it_fails_with_the_daemons_errors(self, lowatch: CommandLine, controlled: Controlled) -> None:
-        async def refuse() -> ReloadOutcome:
-            return ReloadOutcome("lowatch.toml:3: ports: 70000\nlowatch.toml:9: hold: 'zw\u00f6lf'")
-
-        controlled.pages = replace(controlled.pages, reload=refuse)
-        code, stdout, stderr = meanwhile(controlled.served(), lambda: lowatch("reload"))
-        assert (code, stdout) == (1, "")
-        assert stderr.splitlines() == [
-            "lowatch: not reloaded, keeping the previous configuration:",
-            "lowatch.toml:3: ports: 70000",
-            r"lowatch.toml:9: hold: 'zw\xf6lf'",
-        ]
-
-    def test_a_reload_that_hangs(self, lowatch: CommandLine, controlled: Controlled) -> None:
-        async def hang() -> ReloadOutcome:
-            return await asyncio.get_running_loop().create_future()
-
-        controlled.pages = replace(controlled.pages, reload=hang)
-        done = meanwhile(controlled.served(), lambda: lowatch("reload", "--timeout", "0.1"))
-        hangs = "no answer within 0.1 s: the daemon hangs, or is very busy"
-        assert done == (3, "", f"lowatch: {controlled.path}: {hangs}\n")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -171,12 +171,12 @@ def test_a_directory_that_vanished_is_missed_once_in_each_streak(
 FULL_AND_READ_ONLY = """
     import logging, subprocess, sys
     from pathlib import Path
-    from lowatch.core.findings import Finding, Kind, Subject
+    from lowatch.core.findings import Finding, FindingKind, Subject
     from lowatch.core.lifecycle import State, Tracked
     from lowatch.service.state_file import StateFile
 
     logging.basicConfig(format="%(message)s", stream=sys.stdout, level=logging.INFO)
-    one = Tracked(Finding(Subject(Kind.HOLDER_DOWN), "x"), State.FIRING, 1.0, 0.0)
+    one = Tracked(Finding(Subject(FindingKind.HOLDER_DOWN), "x"), State.FIRING, 1.0, 0.0)
     directory = Path(sys.argv[1])
     def remount(options: str) -> None:
         subprocess.run(["mount", "-o", f"remount,bind,{options}", directory], check=True)

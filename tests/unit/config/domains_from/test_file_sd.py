@@ -1,9 +1,8 @@
-"""The JSON and YAML of file_sd_config: the same groups in both, the same domains, the same problems."""
+"""The JSON and YAML of file_sd_config: what is alike in both."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -97,17 +96,6 @@ MENTIONS = [
 ]
 
 
-@pytest.mark.parametrize("indent", [None, 1])
-@pytest.mark.parametrize("frame", ["{}", " \t\r\n{}\n "])
-def test_groups_in_json(indent: int | None, frame: str) -> None:
-    assert read_json(frame.format(json.dumps(GROUPS, indent=indent))) == (MENTIONS, [])
-
-
-@pytest.mark.parametrize("flow", [True, False, None])
-def test_groups_in_yaml(a_yaml: Read, flow: bool | None) -> None:
-    assert a_yaml(yaml.safe_dump(GROUPS, default_flow_style=flow)) == (MENTIONS, [])
-
-
 def test_json_is_yaml(a_yaml: Read) -> None:
     assert a_yaml(json.dumps(GROUPS)) == (MENTIONS, [])
 
@@ -115,142 +103,6 @@ def test_json_is_yaml(a_yaml: Read) -> None:
 def test_none_at_all(a_yaml: Read) -> None:
     assert read_json("[]") == ([], [])
     assert a_yaml("[]") == ([], [])
-
-
-WRONG_JSON = """\
-[
-  {"targets": ["a.example", "b..example",
-               "b..example"], "targets ": ["b..example"]},
-  "www.example.com",
-  {"targets": "www.example.com"},
-  {"target": ["www.example.com"]},
-  {"labels": {"x": ["b..example"]},
-   "targets": [
-      1, null, true, [],
-      {"targets": ["c.example"]},
-      "d.example"]}
-]
-"""
-
-WRONG_YAML = """\
-- targets: [a.example, b..example,
-            b..example]
-- www.example.com
-- targets: www.example.com
-- target: [www.example.com]
-- labels: {x: [b..example]}
-  targets:
-    - [c.example]
-    -
-      targets: [c.example]
-    - d.example
-"""
-
-
-def test_what_is_wrong_in_json_has_its_line_and_does_not_lose_the_rest() -> None:
-    mentions, told = read_json(WRONG_JSON)
-    assert mentions == [Mention("a.example"), Mention("d.example")]
-    empty = "'b..example' has an empty label (two dots in a row, or one in front)"
-    assert told == [
-        f"targets:2: [0].targets[1]: {empty}",
-        f"targets:3: [0].targets[2]: {empty}",
-        'targets:4: [1]: must be a group with "targets", not a string',
-        'targets:5: [2]: "targets" must be a list, not a string',
-        'targets:6: [3]: lacks "targets"',
-        "targets:9: [4].targets[0]: must be a string, not a number",
-        "targets:9: [4].targets[1]: must be a string, not null",
-        "targets:9: [4].targets[2]: must be a string, not a boolean",
-        "targets:9: [4].targets[3]: must be a string, not an array",
-        "targets:10: [4].targets[4]: must be a string, not an object",
-    ]
-
-
-def test_what_is_wrong_in_yaml_has_its_line_and_does_not_lose_the_rest(a_yaml: Read) -> None:
-    mentions, told = a_yaml(WRONG_YAML)
-    assert mentions == [Mention("a.example"), Mention("d.example")]
-    empty = "'b..example' has an empty label (two dots in a row, or one in front)"
-    assert told == [
-        f"targets:1: [0].targets[1]: {empty}",
-        f"targets:2: [0].targets[2]: {empty}",
-        'targets:3: [1]: must be a group with "targets", not a scalar',
-        'targets:4: [2]: "targets" must be a list, not a scalar',
-        'targets:5: [3]: lacks "targets"',
-        "targets:8: [4].targets[0]: must be a string, not a list",
-        "targets:10: [4].targets[1]: must be a string, not a mapping",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("text", "problem"),
-    [
-        ("", 'must be a list of groups, each with "targets"'),
-        (" \n", 'must be a list of groups, each with "targets"'),
-        ('{"targets": []}', 'must be a list of groups, each with "targets"'),
-        ("null", 'must be a list of groups, each with "targets"'),
-        ("\n]", "is not valid JSON: Expecting value"),
-        ("[" * 100_000, "is nested too deeply"),
-    ],
-)
-def test_no_json_of_groups(text: str, problem: str) -> None:
-    mentions, [told] = read_json(text)
-    assert mentions == []
-    assert told.endswith(f": {problem}")
-
-
-@pytest.mark.parametrize(
-    ("rest", "problem"),
-    [
-        ("", "targets:2: is not valid JSON: Expecting ',' delimiter"),
-        (",", "targets:2: is not valid JSON: Expecting value"),
-        (",]", "targets:2: is not valid JSON: "),  # in words of the version's own
-        (",\n{'targets': []}]", "targets:3: is not valid JSON: Expecting property name"),
-        ("]\n[]", "targets:3: is not valid JSON: Extra data"),
-        (", 1" + "0" * 5000 + "]", "targets: Exceeds the limit"),
-    ],
-)
-def test_json_is_read_up_to_where_it_breaks_off(rest: str, problem: str) -> None:
-    """As a file that is still being written does."""
-    mentions, [told] = read_json('[\n{"targets": ["a.example"]}' + rest)
-    assert mentions == [Mention("a.example")]
-    assert told.startswith(problem)
-
-
-@pytest.mark.parametrize(
-    "text", ["", "# nothing\n", "null", "www.example.com", "targets: [www.example.com]", "*a"]
-)
-def test_no_yaml_of_groups(a_yaml: Read, text: str) -> None:
-    mentions, [told] = a_yaml(text)
-    assert mentions == []
-    assert told.startswith("targets:")
-
-
-@pytest.mark.parametrize(
-    ("rest", "problem"),
-    [
-        ("- targets: [", "targets:3: is not valid YAML: "),
-        ("- targets: 'a", "targets:3: is not valid YAML: "),
-        ("\tb", "targets:2: is not valid YAML: "),
-        ("---\n- targets: [b.example]", "targets: has more than one document"),
-        # Whoever counts first: we, or a newer libyaml.
-        (
-            "- labels: " + "[" * 1_000_000,
-            r"targets(: is nested too deeply|:2: is not valid YAML: .*nesting)",
-        ),
-        ("- \x01", "targets: is not valid YAML: "),
-    ],
-)
-def test_yaml_is_read_up_to_where_it_breaks_off(rest: str, problem: str) -> None:
-    mentions, [told] = read_yaml(f"- targets: [a.example]\n{rest}\n")
-    assert re.match(problem, told)
-    assert told.isprintable()
-    assert mentions in ([], [Mention("a.example")])  # what cannot be decoded is refused beforehand
-
-
-def test_an_alias_is_not_followed(a_yaml: Read) -> None:
-    text = "- &all\n  targets: &names [a.example]\n- *all\n- targets: *names\n- targets: [*names]\n"
-    mentions, told = a_yaml(text)
-    assert mentions == [Mention("a.example")]
-    assert [line.rpartition(" not ")[2] for line in told] == ["an alias"] * 3
 
 
 def test_lines_are_looked_up_only_for_what_is_told() -> None:
@@ -262,8 +114,3 @@ def test_lines_are_looked_up_only_for_what_is_told() -> None:
         groups.wrong_target(0, number, lambda: looked.append(1) or 7, "wrong")
     assert len(looked) == NAMES_PROBLEMS.value
     assert {error.line for error in problems.errors()} == {7, None}
-
-
-def test_keys_that_are_no_strings(a_yaml: Read) -> None:
-    text = "- {[targets]: [a.example], 1: 2, ? {a: b} : c, targets: [b.example]}\n"
-    assert a_yaml(text) == ([Mention("b.example")], [])

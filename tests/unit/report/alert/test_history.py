@@ -2,60 +2,22 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from lowatch.core.clock import (
     Now,
 )
 from lowatch.core.findings import FindingKind
-from lowatch.core.lifecycle import (
-    State,
-    Tracked,
-)
 from lowatch.core.limits import HISTORY_OPEN
-from lowatch.report.alert import entry as alert
-from lowatch.report.alert.history import FIELDS, Filter, Occurrence, Unreadable, occurrences
+from lowatch.report.alert.history import Filter, Occurrence
 from lowatch.report.alert.storm import Announced
 from lowatch.report.alert.summary import summary_fields
-from lowatch.report.text.history import json_lines, last_line, text_lines
-from lowatch.service.journal.reader import Query, command
-from tests.unit.report.audit_worlds import NOW, orphan, tracked
-
-HOLD = 30.0
-Entry = dict[str, Any]
-
-
-def life(number: int, since: float = NOW) -> Tracked:
-    return orphan(f"n{number}.example.com", "192.0.2.10", "443/tcp", since=since)
-
-
-def written(tracked: Tracked, at: float, **rest: Any) -> Entry:
-    """The entry of a finding that fires, or went a hold ago, at that moment."""
-    now = Now(at, at)
-    one = replace(tracked, changed=at - HOLD, present=tracked.state is State.FIRING)
-    return stamped(alert.fields(one, now), at, **rest)
-
-
-def stamped(fields: Mapping[str, Any], at: float, **rest: Any) -> Entry:
-    return {"__REALTIME_TIMESTAMP": str(int(at * 1e6)), "_HOSTNAME": "web-17", **fields, **rest}
-
-
-def resolved(tracked: Tracked) -> Tracked:
-    return replace(tracked, state=State.RESOLVED)
-
-
-def found(entries: Iterable[Entry], wanted: Filter = Filter()) -> list[Occurrence]:  # noqa: B008  # immutable
-    """entries: oldest first."""
-    everything = list(occurrences(reversed(list(entries)), wanted))
-    assert Unreadable() not in everything
-    return [one for one in everything if isinstance(one, Occurrence)]
+from lowatch.report.text.history import text_lines
+from tests.unit.report.alert.journal_entries import HOLD, found, life, resolved, stamped, written
+from tests.unit.report.audit_worlds import NOW, tracked
 
 
 def told(ones: Iterable[Occurrence]) -> list[tuple[str, float | None]]:
@@ -147,22 +109,6 @@ def test_two_prefixes_of_one_address_are_two_findings() -> None:
         assert [one.lasted for one in ones] == [None, 100.0]
 
 
-def test_at_eighty_columns_each_row_is_one_line() -> None:
-    """What is too long is cut where a reader misses it least."""
-    long = orphan("primary.database.payments.eu-central.example.com", "192.0.2.10", "8443/tcp", since=NOW)
-    six = orphan("www.example.com", "2001:db8::10", "53/udp", since=NOW)
-    entries = [written(each, NOW + HOLD) for each in (life(1), six, long)]
-    ones = found([*entries, written(resolved(life(1)), NOW + 813 + HOLD)])
-    assert list(text_lines(ones, 80)) == [
-        "SINCE                   LASTED  KIND               WHERE",
-        "2026-11-23T03:12Z            -  orphan-vip         prima...e.com 192.0.2.10:8443",
-        "2026-11-23T03:12Z            -  orphan-vip         www.example.c...8::10]:53/udp",
-        "2026-11-23T03:12Z  13 min 33 s  orphan-vip         n1.example.com 192.0.2.10:443",
-    ]
-    assert all(len(line) <= 80 for line in text_lines(ones, 80))
-    assert "primary.database.payments.eu-central.example.com 192" in list(text_lines(ones, 131))[1]
-
-
 def test_what_was_written_twice_is_remembered_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(HISTORY_OPEN, "value", 2)
     entries = [written(life(number), NOW + HOLD) for number in (1, 2, 3, 3, 2)]
@@ -175,81 +121,3 @@ def test_entries_of_before_there_was_an_end_in_them() -> None:
     entry = written(resolved(life(1)), NOW + 100)
     del entry["LOWATCH_UNTIL"]
     assert told(found([entry])) == [("n1", 100.25)]
-
-
-VALUES = st.recursive(
-    st.none() | st.text() | st.integers() | st.sampled_from(["firing", "resolved", "2026-11-23T03:12:07Z"]),
-    lambda inner: st.lists(inner, max_size=3),
-    max_leaves=4,
-)
-ANY_ENTRY = st.fixed_dictionaries(
-    {}, optional=dict.fromkeys(("__REALTIME_TIMESTAMP", *FIELDS), VALUES)
-) | st.fixed_dictionaries(
-    {
-        "MESSAGE_ID": st.sampled_from([alert.STORM_MESSAGE_ID, alert.RESOLVED_MESSAGE_ID]),
-        "__REALTIME_TIMESTAMP": st.integers(0, 2**63).map(str),
-        "LOWATCH_STATE": st.sampled_from(["firing", "resolved"]),
-        "LOWATCH_SINCE": st.sampled_from(["2026-11-23T03:12:07Z", "0001-01-01T00:00:00+23:00"]),
-        "LOWATCH_KIND": st.text(),
-        "LOWATCH_PORT": st.text(),
-        "LOWATCH_DOMAIN": st.text() | st.lists(st.integers(-1, 300)),
-        "LOWATCH_FOLDED": st.lists(st.text() | st.just('{"since": "2026-11-23T03:12:07Z"}')).map("\n".join),
-    }
-)
-
-
-@given(st.lists(ANY_ENTRY, max_size=5))
-def test_whatever_anyone_wrote_is_shown_harmlessly_or_not_at_all(entries: list[Entry]) -> None:
-    ones = [one for one in occurrences(entries) if isinstance(one, Occurrence)]
-    for line in [*text_lines(ones), last_line(len(ones), 0)]:
-        assert all(" " <= character <= "~" for character in line)
-    document = json.loads("\n".join(json_lines(ones, lambda: True)))
-    assert len(document["occurrences"]) == len(ones)
-
-
-def test_numbers_without_end_are_no_ports_and_what_is_nested_is_no_name() -> None:
-    nines = written(life(1), NOW + HOLD, LOWATCH_PORT="9" * 5000)
-    row = json.dumps({"since": alert.rfc3339(NOW), "domain": {"a": []}, "port": 80, "address": None})
-    folded = written(life(2), NOW, MESSAGE_ID=alert.STORM_MESSAGE_ID, LOWATCH_FOLDED=row)
-    rows = json.loads("\n".join(json_lines(found([nines, folded]), lambda: True)))["occurrences"]
-    assert [(row["domain"], row["address"], row["port"]) for row in rows] == [
-        (None, None, 80),
-        ("n1.example.com", "192.0.2.10", None),
-    ]
-
-
-def test_json_of_nothing() -> None:
-    document = json.loads("\n".join(json_lines([], lambda: False)))
-    assert document == {"schema": 1, "occurrences": [], "complete": False}
-
-
-def matched(query: Query, uid: int) -> list[list[str]]:
-    """The alternatives of the journal's matches."""
-    line = command(query, uid)
-    matches = " ".join(one for one in line if not one.startswith("-") and one != "journalctl")
-    return [each.split() for each in matches.split(" + ")]
-
-
-def test_only_entries_of_the_service_of_root_and_ones_own_are_asked_for() -> None:
-    alternatives = matched(Query(unit="lowatch.service"), 1000)
-    writers = {one for each in alternatives for one in each if one.startswith("_")}
-    assert writers == {"_SYSTEMD_UNIT=lowatch.service", "_UID=0", "_UID=1000"}
-    for each in alternatives:
-        assert sum(one.startswith("_") for one in each) == 1
-        assert any(one.startswith("MESSAGE_ID=") for one in each)
-    assert {one for each in matched(Query(unit=""), 0) for one in each} == {
-        f"MESSAGE_ID={one}"
-        for one in (*alert.MESSAGE_IDS.values(), alert.RESOLVED_MESSAGE_ID, alert.STORM_MESSAGE_ID)
-    }
-
-
-def test_the_journals_index_does_the_filtering_but_for_storms() -> None:
-    wanted = Filter(FindingKind.ORPHAN_VIP.value, "www.example.com", "192.0.2.10")
-    own, storm = matched(Query(wanted, unit=""), 0)
-    both = {"LOWATCH_KIND=orphan-vip"}
-    assert {one for one in storm if "MESSAGE_ID" not in one} == both
-    assert {one for one in own if "MESSAGE_ID" not in one} == {
-        *both,
-        "LOWATCH_DOMAIN=www.example.com",
-        "LOWATCH_ADDRESS=192.0.2.10",
-    }

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from prometheus_client import REGISTRY, CollectorRegistry, Histogram, generate_latest
+from prometheus_client import REGISTRY, generate_latest
 
 from lowatch.core.limits import Limit
 from lowatch.report.metrics import families
@@ -9,7 +9,7 @@ from lowatch.report.metrics.audit import AuditEncoder, orphan_values
 from lowatch.report.metrics.instruments import NETLINK_GROUPS, Build, Instruments, ProcessUsage
 from tests.unit.report.audit_worlds import bad_night
 from tests.unit.report.golden import assert_golden
-from tests.unit.report.metrics.test_audit import EVERY_FAMILY, Samples, key, samples
+from tests.unit.report.metrics.test_audit import Samples, key, samples
 
 USAGE = ProcessUsage(
     cpu_seconds=12.5,
@@ -49,15 +49,6 @@ def test_golden_scrape() -> None:
     assert_golden("metrics-scrape.txt", (rendered.body + own).decode())
 
 
-def test_every_family_of_the_contract_is_there_once() -> None:
-    world = bad_night()
-    rendered = AuditEncoder().render(world, orphan_values(world.endpoints))
-    body = rendered.body + Instruments(Build("1")).scrape(USAGE)
-    samples(body)  # and no series twice
-    types = [line.split()[2] for line in body.decode().splitlines() if line.startswith("# TYPE")]
-    assert sorted(types) == sorted(family.name for family in EVERY_FAMILY)
-
-
 def test_known_series_are_zero_before_anything_happens() -> None:
     found = scraped(Instruments(Build("1")))
     for group in NETLINK_GROUPS:
@@ -74,71 +65,9 @@ def test_known_series_are_zero_before_anything_happens() -> None:
         assert found[key(counter)] == 0
 
 
-def test_queries_are_counted_by_rcode_and_answers_are_timed() -> None:
-    instruments = Instruments(Build("1"))
-    instruments.queries.on_query("NXDOMAIN", 0.002)
-    instruments.queries.on_query("TIMEOUT", 2.0)
-    instruments.queries.on_query("NOTIMP", 0.002)
-    found = scraped(instruments)
-    for rcode in ("NXDOMAIN", "TIMEOUT", "NOTIMP"):
-        assert found[key(families.DNS_QUERIES, rcode=rcode)] == 1
-    assert found["lowatch_dns_query_duration_seconds_count", frozenset()] == 3
-
-
-def test_a_server_cannot_make_up_series() -> None:
-    instruments = Instruments(Build("1"))
-    for number in range(4096):
-        instruments.queries.on_query(f"RCODE{number}", 0.001)
-    found = scraped(instruments)
-    assert found[key(families.DNS_QUERIES, rcode="OTHER")] == 4096
-    assert len([each for each in found if each[0] == families.DNS_QUERIES.name]) == 7
-
-
 def test_a_group_that_is_none_is_a_mistake() -> None:
     with pytest.raises(KeyError):
         Instruments(Build("1")).netlink_event("neighbour")
-
-
-def test_a_histogram_is_as_prometheus_client_writes_it() -> None:
-    instruments = Instruments(Build("1"))
-    registry = CollectorRegistry()
-    buckets = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-    theirs = Histogram(families.AUDIT_DURATION.name, "Time.", registry=registry, buckets=buckets)
-    for seconds in (0.0004, 0.001, 0.3, 0.3, 99.0):
-        instruments.audited(seconds)
-        theirs.observe(seconds)
-    found = {each: value for each, value in scraped(instruments).items() if "duration" in each[0]}
-    expected = samples(generate_latest(registry))
-    assert {each: found[each] for each in expected if not each[0].endswith("_created")} == {
-        each: value for each, value in expected.items() if not each[0].endswith("_created")
-    }
-
-
-def test_the_resolvers_histograms_are_as_prometheus_client_writes_them() -> None:
-    instruments = Instruments(Build("1"))
-    registry = CollectorRegistry()
-    durations = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
-    lags = (0.25, 0.5, 1, 1.5, 2, 5, 10, 30, 60, 300)
-    duration = Histogram(families.DNS_QUERY_DURATION.name, "Time.", registry=registry, buckets=durations)
-    lag = Histogram(families.DNS_LAG.name, "Time.", registry=registry, buckets=lags)
-    for seconds in (0.0001, 0.0005, 0.3, 0.3, 5.0, 99.0):
-        instruments.queries.on_query("NOERROR", seconds)
-        duration.observe(seconds)
-        instruments.queries.on_lag(seconds, 2)
-        lag.observe(seconds)
-        lag.observe(seconds)
-    found = scraped(instruments)
-    expected = samples(generate_latest(registry)).items()
-    theirs = {each: value for each, value in expected if not each[0].endswith("_created")}
-    assert len(theirs) == len(durations) + len(lags) + 6
-    assert {each: found[each] for each in theirs} == pytest.approx(theirs)
-
-
-def test_a_mismatch_of_the_parsers_is_counted() -> None:
-    instruments = Instruments(Build("1"))
-    assert scraped(instruments)[key(families.DNS_PARSER_MISMATCHES)] == 0
-    instruments.queries.on_mismatch()
-    assert scraped(instruments)[key(families.DNS_PARSER_MISMATCHES)] == 1
 
 
 def test_a_failed_reload_keeps_the_time_of_the_last_good_one() -> None:

@@ -1,0 +1,359 @@
+"""`lowatch history` on the files of a real journald, to which lowatch's own sink has written.
+
+The test runs this file again beside a journald: `main` writes the entries.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lowatch.core.addresses import parse_address, parse_port
+from lowatch.core.clock import (
+    Now,
+)
+from lowatch.core.findings import Finding, FindingKind, Subject
+from lowatch.core.lifecycle import (
+    State,
+    Tracked,
+)
+from lowatch.core.limits import HISTORY_LINE_BYTES
+from lowatch.report.alert import entry as alert
+from lowatch.service.journal.sink import JOURNAL_SOCKET, JournalSink, encode
+from lowatch.service.journal.socket import JournalSocket
+from tests.support.netns import as_ordinary_user
+from tests.unit.cli.conftest import CommandLine, Result
+from tests.unit.service.real_journald import arrived, journald, told_beside_journald
+
+MADE_UP = "made-up.example.com"
+NOBODY = 65534
+
+
+def life(domain: str, began: float, kind: FindingKind = FindingKind.ORPHAN_VIP) -> Tracked:
+    subject = Subject(kind, "lo", parse_address("192.0.2.10"), domain, parse_port("443/tcp"))
+    return Tracked(Finding(subject, f"{domain} is dead here"), State.FIRING, began, 0.0)
+
+
+def ended(firing: Tracked) -> Tracked:
+    """30 s after it had gone."""
+    return replace(firing, state=State.RESOLVED, present=False, changed=1000.0 - 30)
+
+
+class Kept:
+    """The journal's files, and the command that reads them: orphans, unless other kinds are asked for."""
+
+    def __init__(self, place: Path, began: float, lowatch: CommandLine) -> None:
+        self.place = place
+        self.began = began
+        self._lowatch = lowatch
+
+    def __call__(self, *argv: object, **settings: Any) -> Result:
+        kind = [] if "--kind" in argv else ["--kind=orphan-vip"]
+        return self._lowatch("history", f"--directory={self.place}", *kind, *argv, **settings)
+
+    def rows(self, *argv: object) -> list[dict[str, Any]]:
+        code, stdout, stderr = self("--format=json", *argv)
+        assert (code, stderr) == (0, "")
+        document = json.loads(stdout)
+        assert (document["schema"], document["complete"]) == (1, True)
+        rows: list[dict[str, Any]] = document["occurrences"]
+        return rows
+
+    def domains(self, *argv: object) -> list[str]:
+        return [row["domain"] for row in self.rows(*argv)]
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
+    """Where the files are, and when the lives began in seconds since the epoch."""
+    place = tmp_path_factory.mktemp("journal") / "kept"
+    return place, told_beside_journald(__name__, place, alone=only_root_exists())["began"]
+
+
+@pytest.fixture
+def kept(written: tuple[Path, float], lowatch: CommandLine) -> Kept:
+    return Kept(*written, lowatch)
+
+
+def only_root_exists() -> bool:
+    """Whether the tests are an ordinary user's, who cannot be anybody else."""
+    return Path("/proc/self/uid_map").read_text().split()[2] == "1"
+
+
+EVERY = ["f2", "f1", "f0", "late", "shop", "www"]
+
+
+def test_each_time_that_something_fired_newest_first(kept: Kept) -> None:
+    rows = kept.rows()
+    assert [row["domain"].split(".")[0] for row in rows] == EVERY
+    www = rows[-1]
+    since = alert.rfc3339(kept.began)
+    assert {**www, "fired_at": None, "resolved_at": None, "host": None} == {
+        "host": None,
+        "kind": "orphan-vip",
+        "severity": "critical",
+        "state": "resolved",
+        "interface": "lo",
+        "address": "192.0.2.10",
+        "prefixlen": None,
+        "domain": "www.example.com",
+        "port": 443,
+        "protocol": "tcp",
+        "since": since,
+        "until": alert.rfc3339(kept.began + 70),
+        "lasted_seconds": 70,
+        "fired_at": None,
+        "resolved_at": None,
+        "message": "www.example.com is dead here",
+        "folded": False,
+    }
+    assert www["host"]
+    assert www["fired_at"] <= www["resolved_at"]
+    shop = rows[-2]
+    assert (shop["state"], shop["until"], shop["lasted_seconds"]) == ("firing", None, None)
+
+
+def test_those_of_a_storm_are_each_shown(kept: Kept) -> None:
+    rows = kept.rows()[:3]
+    assert [row["folded"] for row in rows] == [True, True, False]
+    assert [row["lasted_seconds"] for row in rows] == [70, 70, 70]
+    assert [row["port"] for row in rows] == [443, 443, 443]
+
+
+def test_as_text(kept: Kept) -> None:
+    code, stdout, stderr = kept("--until", "now")
+    assert (code, stderr) == (0, "")
+    heading, *lines, last = stdout.splitlines()
+    assert heading.split() == ["SINCE", "UNTIL", "LASTED", "SEVERITY", "KIND", "WHERE"]
+    since, until = alert.rfc3339(kept.began), alert.rfc3339(kept.began + 70)
+    where = "www.example.com at 192.0.2.10 on lo, 443/tcp"
+    assert lines[-1] == f"{since}  {until}    1 min 10 s  critical  orphan-vip         {where}"
+    assert lines[-2].split()[1:3] == ["-", "-"]
+    assert last == "6 occurrences, of which 1 had not ended (-)"
+
+
+def test_filters(kept: Kept) -> None:
+    assert kept.domains("--kind", "wide-prefix") == ["slow.example.com"]
+    assert kept.domains("--domain", "SHOP.example.com.") == ["shop.example.com"]
+    assert kept.domains("--domain", "f1.example.com") == ["f1.example.com"]
+    assert kept.domains("--address", "192.0.2.10", "-n", 3) == [f"f{n}.example.com" for n in (2, 1, 0)]
+    assert kept.domains("--address", "192.0.2.1") == []
+    assert kept.domains("--kind", "wide-prefix", "--domain", "www.example.com") == []
+    assert kept.domains("--unit=lowatch", "--since", "-1h", "--lines=1") == ["f2.example.com"]
+
+
+def test_times_as_it_shows_them_itself(kept: Kept) -> None:
+    """journalctl of Debian 12 does not know them."""
+    soon = alert.rfc3339(time.time() + 60)
+    assert [name.split(".")[0] for name in kept.domains("--since", alert.rfc3339(kept.began))] == EVERY
+    assert kept.domains("--since", soon) == []
+    assert kept.domains("--until", "2010-01-02T03:00:00+01:00") == []
+
+
+def test_nothing_is_said_to_be_nothing(kept: Kept) -> None:
+    assert kept("--since", "2010-01-01", "--until", "2010-01-02 03:00") == (
+        0,
+        "Nothing fired, as far as the journal goes.\n",
+        "",
+    )
+    assert kept.rows("--until", "-1d") == []
+
+
+def test_what_others_wrote_is_not_believed(kept: Kept) -> None:
+    assert MADE_UP not in kept.domains()
+    believing = kept.domains("--any-writer")
+    assert (MADE_UP in believing) is not only_root_exists()  # who is alone has nobody to be deceived by
+
+
+def test_what_is_no_alert_is_counted_and_left_out(kept: Kept) -> None:
+    code, stdout, stderr = kept("--kind", "idle-vip")
+    assert code == 0
+    assert "Nothing fired" in stdout
+    assert stderr == "lowatch: entries of which nothing could be made: 3, ignoring\n"
+
+
+def test_nothing_that_a_terminal_would_obey_is_shown(kept: Kept) -> None:
+    code, stdout, _ = kept("--kind", "holder-down")
+    assert code == 0
+    assert "\\x1b[31m" in stdout
+    assert "\\udcff" in stdout or "\\xff" in stdout
+    assert stdout.isascii()
+    assert all(character.isprintable() for character in stdout.replace("\n", ""))
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["--since", "half past never"], "lowatch: Failed to parse timestamp: half past never\n"),
+        (["--until=-1x", "--format=json"], "lowatch: Failed to parse timestamp: -1x\n"),
+        (["--since=-1h", "--until=-2h"], "lowatch: --since= must be before --until=.\n"),
+        (["--since=2026-11-25T25:00:00Z"], "lowatch: Failed to parse timestamp: 2026-11-25T25:00:00Z\n"),
+        (["--address", "192.0.2.300"], "lowatch: --address: '192.0.2.300' does not appear"),
+        (["--domain", "*.example.com"], "lowatch: --domain: '*.example.com' is a wildcard"),
+    ],
+)
+def test_usage(kept: Kept, argv: list[str], words: str) -> None:
+    code, stdout, stderr = kept(*argv)
+    assert (code, stdout) == (2, "")
+    assert stderr.startswith(words)
+
+
+def test_without_journalctl(kept: Kept, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert kept() == (3, "", "lowatch: cannot run journalctl: it is not installed\n")
+
+
+def test_what_may_not_be_read_is_no_empty_history(kept: Kept, tmp_path: Path) -> None:
+    place = tmp_path / "closed"
+    shutil.copytree(kept.place, place)
+    for file in place.rglob("*.journal"):
+        file.chmod(0)
+    command = [sys.executable, "-m", "lowatch", "history", f"--directory={place}"]
+    ran = subprocess.run(as_ordinary_user(*command), capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout) == (3, "")
+    assert ran.stderr == (
+        "lowatch: no permission to read the system's journal: be root, or in the group systemd-journal "
+        "or adm\n"
+    )
+
+
+def test_a_directory_that_is_not_there(lowatch: CommandLine, tmp_path: Path) -> None:
+    code, stdout, stderr = lowatch("history", "-D", tmp_path / "none")
+    assert (code, stdout) == (3, "")
+    assert stderr.startswith("lowatch: journalctl failed: Failed to open")
+
+
+def test_files_by_name(kept: Kept, lowatch: CommandLine) -> None:
+    (file,) = kept.place.rglob("system.journal")
+    assert lowatch("history", "--kind=orphan-vip", "--file", file).stdout == kept().stdout
+
+
+def test_a_reader_who_has_seen_enough_ends_it_all(kept: Kept) -> None:
+    class Closed(io.StringIO):
+        def write(self, _text: str) -> int:
+            raise BrokenPipeError
+
+    assert kept(stdout=Closed()).code == 141
+
+
+class TestJournalctlItself:
+    """By a stand-in for journalctl, which does what a real one does on a bad day only."""
+
+    @pytest.fixture
+    def journalctl(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        script = tmp_path / "bin" / "journalctl"
+        script.parent.mkdir()
+        monkeypatch.setenv("PATH", f"{script.parent}:{os.environ['PATH']}")
+        return script
+
+    def entry(self, number: int) -> str:
+        fields = alert.fields(life(f"n{number}.example.com", 1e9), Now(1000.0, 1e9))
+        return json.dumps({**fields, "__REALTIME_TIMESTAMP": "1000000000000000"})
+
+    def write(self, script: Path, body: str) -> None:
+        script.write_text(f"#!/bin/sh\n{body}\n")
+        script.chmod(0o755)
+
+    def test_it_fails_half_way(self, lowatch: CommandLine, journalctl: Path) -> None:
+        self.write(journalctl, f"echo '{self.entry(1)}'; echo 'Bad message' >&2; exit 1")
+        code, stdout, stderr = lowatch("history")
+        assert code == 3
+        assert "n1.example.com" in stdout
+        assert "occurrence" not in stdout
+        assert stderr == "lowatch: journalctl failed: Bad message\n"
+        code, stdout, _ = lowatch("history", "--format=json")
+        assert (code, json.loads(stdout)["complete"]) == (3, False)
+
+    def test_endless_lines_take_no_memory(
+        self, lowatch: CommandLine, journalctl: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(HISTORY_LINE_BYTES, "value", 4096)
+        self.write(
+            journalctl,
+            f"head -c 100000 /dev/zero | tr '\\0' x; echo; echo not json; echo '{self.entry(1)}'",
+        )
+        code, stdout, _ = lowatch("history")
+        assert code == 0
+        assert stdout.endswith("1 occurrence, of which 1 had not ended (-)\n")
+
+    def test_enough_is_enough(self, lowatch: CommandLine, journalctl: Path) -> None:
+        self.write(journalctl, f"echo '{self.entry(1)}'; while echo '{self.entry(2)}'; do :; done")
+        started = time.monotonic()
+        assert lowatch("history", "-n", 2).code == 0
+        assert time.monotonic() - started < 5
+
+
+async def write_lives(now: Now) -> None:
+    began = now.wall - 100
+    sink = JournalSink(asyncio.get_running_loop())
+    www, shop = life("www.example.com", began), life("shop.example.com", began)
+    slow = life("slow.example.com", began - 7 * 86400, FindingKind.WIDE_PREFIX)
+    for one in (www, shop, ended(www), slow, ended(slow), life("late.example.com", began)):
+        sink.announce(one, now)
+    sink.announce(ended(life("late.example.com", began)), now)
+    storm = JournalSink(asyncio.get_running_loop(), burst=1)
+    lives = [life(f"f{number}.example.com", began) for number in range(3)]
+    for one in (*lives, *map(ended, lives)):
+        storm.announce(one, now)
+    while sink.untold or storm.untold:
+        await asyncio.sleep(0.005)
+    sink.close()
+    storm.close()
+    await write_odd_ones(now)
+    await arrived(7 + 4 + ODD)
+
+
+ODD = 5
+
+
+async def write_odd_ones(now: Now) -> None:
+    """What lowatch does not write, or nobody else does in its place."""
+    fields = alert.fields(life("odd.example.com", now.wall, FindingKind.IDLE_VIP), now)
+    storm = {**fields, "MESSAGE_ID": alert.STORM_MESSAGE_ID}
+    odd = [
+        encode({**fields, "LOWATCH_SINCE": "yesterday"}),
+        encode({**fields, "LOWATCH_STATE": "pending"}),
+        encode({**storm, "LOWATCH_FOLDED": "[]"}),
+    ]
+    down = alert.fields(life("", now.wall, FindingKind.HOLDER_DOWN), now)
+    odd += [
+        encode({**down, "LOWATCH_DOMAIN": "\x1b[31mred"}) + b"LOWATCH_DOMAIN=again\n",
+        encode(down).replace(b"LOWATCH_DOMAIN=\n", b"LOWATCH_DOMAIN=not\xffutf-8\n"),
+    ]
+    channel = JournalSocket(asyncio.get_running_loop(), JOURNAL_SOCKET)
+    for datagram in odd:
+        channel.send(datagram)
+        await asyncio.sleep(0.02)
+    channel.close()
+
+
+def make_up(now: Now) -> None:
+    """As another user, by the tool that anyone has."""
+    fields = alert.fields(life(MADE_UP, now.wall), now)
+    lines = "".join(f"{name}={value}\n" for name, value in fields.items())
+    other = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+    subprocess.run([*other, "logger", "--journald"], input=lines, text=True, check=True)
+
+
+def main() -> None:
+    now = Now(1000.0, float(int(time.time())))
+    with journald(Path(sys.argv[1])):
+        if not only_root_exists():
+            make_up(now)
+        asyncio.run(write_lives(now))
+    print(json.dumps({"began": now.wall - 100}))
+
+
+if __name__ == "__main__":
+    main()

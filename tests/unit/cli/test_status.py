@@ -1,0 +1,73 @@
+"""lowatch status: the daemon's text, as the terminal takes it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lowatch.report import status
+from lowatch.report.text import status as status_text
+from tests.support.aio import run_async
+from tests.unit.cli.conftest import CommandLine, Result
+from tests.unit.service.control_clients import Controlled
+
+
+@pytest.fixture
+def controlled(tmp_path: Path, lowatch: CommandLine) -> Controlled:
+    """A daemon to be served, whose socket is where the command line looks for it."""
+    lowatch.variables["RUNTIME_DIRECTORY"] = str(tmp_path)
+    return Controlled(tmp_path)
+
+
+def meanwhile(server: AbstractAsyncContextManager[None], command: Callable[[], Result]) -> Result:
+    """What the command comes to while the server runs."""
+
+    async def scenario() -> Result:
+        async with server:
+            return await asyncio.to_thread(command)
+
+    return run_async(scenario())
+
+
+class TestStatus:
+    def test_text_is_the_default(self, lowatch: CommandLine, controlled: Controlled) -> None:
+        expected = status_text.render(controlled.status, colour=False, width=100)
+        assert meanwhile(controlled.served(), lambda: lowatch("status")) == (0, expected, "")
+
+    def test_a_terminal_gets_its_colours_and_its_width(
+        self, lowatch: CommandLine, controlled: Controlled
+    ) -> None:
+        terminal = {"stdout_is_terminal": True, "columns": 70}
+        shown = meanwhile(controlled.served(), lambda: lowatch("status", **terminal)).stdout
+        assert shown == status_text.render(controlled.status, colour=True, width=70)
+
+    @pytest.mark.parametrize(("columns", "width"), [(1, 20), (5000, 1000)])
+    def test_a_terminal_of_any_size(
+        self, lowatch: CommandLine, controlled: Controlled, columns: int, width: int
+    ) -> None:
+        shown = meanwhile(controlled.served(), lambda: lowatch("status", columns=columns))
+        assert shown == (0, status_text.render(controlled.status, colour=False, width=width), "")
+
+    def test_json(self, lowatch: CommandLine, controlled: Controlled) -> None:
+        code, stdout, _ = meanwhile(controlled.served(), lambda: lowatch("status", "--format", "json"))
+        assert (code, json.loads(stdout)) == (0, status.document(controlled.status))
+
+    def test_the_socket_is_named(self, lowatch: CommandLine, controlled: Controlled) -> None:
+        lowatch.variables.clear()
+        command = ("status", "--socket", controlled.path)
+        assert meanwhile(controlled.served(), lambda: lowatch(*command)).code == 0
+
+    def test_a_daemon_that_fails_at_it(self, lowatch: CommandLine, controlled: Controlled) -> None:
+        def fail() -> status.Status:
+            raise ZeroDivisionError
+
+        controlled.pages = replace(controlled.pages, status=fail)
+        done = meanwhile(controlled.served(), lambda: lowatch("status"))
+        assert (done.code, done.stdout) == (3, "")
+        assert "lowatch: no status: Internal Server Error\n" in done.stderr

@@ -1,0 +1,120 @@
+"""A name's answer in an explanation, view by view."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from lowatch.core.addresses import parse_address, parse_port
+from lowatch.core.answers import Answer, OtherView, RRset, Service, Status, View
+from lowatch.core.explanation import (
+    Explanation,
+)
+from lowatch.report.text.explanation import (
+    render,
+)
+from tests.unit.report.audit_worlds import NOW, UPTIME
+
+VIP = parse_address("192.0.2.10")
+
+
+ELSEWHERE = parse_address("198.51.100.7")
+
+
+ANSWER = Answer(
+    "www.example.com",
+    a=RRset(Status.RESOLVED, (VIP, ELSEWHERE), ("lb.example.net",), 300, server="192.0.2.53"),
+    aaaa=RRset(Status.NODATA, ttl=60, server="192.0.2.53"),
+)
+
+
+NOTHING = Explanation("www.example.com", "web-17", NOW, UPTIME, monotonic=5000.0)
+
+
+def text(explanation: Explanation, *, width: int = 100) -> str:
+    return render(explanation, colour=False, width=width)
+
+
+@pytest.mark.parametrize(
+    ("rrset", "said"),
+    [
+        (
+            RRset(
+                Status.STALE, (VIP,), ttl=30, reason="timed out", stale_since=4277.0, server="192.0.2.53"
+            ),
+            "192.0.2.10; stale for 12 min 3 s: timed out; from 192.0.2.53, TTL 30 s",
+        ),
+        (
+            RRset(Status.UNKNOWN, (VIP,), ttl=30, reason="timed out", stale_since=1400.0),
+            "192.0.2.10; unknown for 1 h: timed out",
+        ),
+        (RRset(Status.UNKNOWN, reason="SERVFAIL (EDE 6, bogus)"), "unknown: SERVFAIL (EDE 6, bogus)"),
+        (
+            RRset(Status.NODATA, ttl=30, server="::1", synthesised=(parse_address("64:ff9b::c000:20a"),)),
+            "64:ff9b::c000:20a by a DNS64, which leads to a translator; nodata; from ::1, TTL 30 s",
+        ),
+        (RRset(Status.UNKNOWN, reason="SERVFAIL"), "unknown: SERVFAIL"),
+        (RRset(Status.NXDOMAIN, ttl=5, server="::1"), "nxdomain; from ::1, TTL 5 s"),
+    ],
+)
+def test_answers(rrset: RRset, said: str) -> None:
+    answer = replace(ANSWER, a=rrset)
+    assert f"  dns A       {said}\n" in text(replace(NOTHING, answer=answer))
+
+
+def said_of(answer: Answer) -> list[str]:
+    """Of each view, one after the other."""
+    return text(replace(NOTHING, answer=answer), width=200).split("\n\n")[1].splitlines()
+
+
+def test_every_view_and_which_of_them_applications_get() -> None:
+    hosts = Answer(
+        "www.example.com",
+        RRset(Status.RESOLVED, (ELSEWHERE,)),
+        RRset(Status.NODATA),
+        View.HOSTS,
+        others=(OtherView(View.DNS, (VIP,)), OtherView(View.GETADDRINFO, None, "timed out")),
+    )
+    assert said_of(hosts) == [
+        "  hosts A     198.51.100.7",
+        "  hosts AAAA  nodata",
+        "  dns         192.0.2.10",
+        "  getaddrinfo unknown: timed out",
+        "  in effect   hosts: applications on this host go by it",
+    ]
+    assert not replace(NOTHING, answer=hosts).complete
+
+
+@pytest.mark.parametrize(
+    ("other", "said", "in_effect"),
+    [
+        (OtherView(View.GETADDRINFO, (ELSEWHERE,)), "198.51.100.7", "getaddrinfo"),
+        (OtherView(View.GETADDRINFO, (VIP,)), "192.0.2.10", "dns"),
+        (OtherView(View.GETADDRINFO, ()), "no address", "getaddrinfo"),
+        (
+            OtherView(View.GETADDRINFO, (VIP,), "timed out"),
+            "192.0.2.10; kept from before: timed out",
+            "dns",
+        ),
+    ],
+)
+def test_getaddrinfo_beside_dns(other: OtherView, said: str, in_effect: str) -> None:
+    answer = Answer("a.example", RRset(Status.RESOLVED, (VIP,)), RRset(Status.NODATA), others=(other,))
+    assert said_of(answer)[2:] == [
+        f"  getaddrinfo {said}",
+        f"  in effect   {in_effect}: applications on this host go by it",
+    ]
+
+
+def test_what_srv_records_name() -> None:
+    services = (
+        Service("a.example.com", parse_port("5222"), (VIP, ELSEWHERE)),
+        Service("b.example.com", parse_port("5223")),
+    )
+    answer = replace(ANSWER, services=services)
+    assert said_of(answer)[:3] == [
+        "  SRV         a.example.com, 5222/tcp: 192.0.2.10 and 198.51.100.7",
+        "  SRV         b.example.com, 5223/tcp: no address",
+        "  dns A       192.0.2.10 and 198.51.100.7; by way of lb.example.net; from 192.0.2.53, TTL 300 s",
+    ]
