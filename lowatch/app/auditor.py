@@ -13,7 +13,7 @@ from math import inf
 from typing import NamedTuple
 
 from lowatch.core.addresses import Address, Prefix, is_loopback
-from lowatch.core.arp import NOBODY, Arp
+from lowatch.core.arp import NO_ARP, Arp
 from lowatch.core.clock import Clock
 from lowatch.core.findings import Subject
 from lowatch.core.held import BlackHole, LocalPrefix
@@ -21,7 +21,7 @@ from lowatch.core.judgement import DomainJudgement, Judgement, judge
 from lowatch.core.known import Known, Unknown
 from lowatch.core.limits import NAMES_LISTED
 from lowatch.core.listeners import Connect, Endpoint, Sockets
-from lowatch.core.name_outcomes import Followed
+from lowatch.core.name_outcomes import FollowedNames
 from lowatch.core.policy import Policy
 from lowatch.core.snapshot import DomainView, Problem, Snapshot
 from lowatch.core.views import unsure
@@ -67,7 +67,7 @@ class Auditor:
         self._holders = Holders(Unknown("netlink", "not asked yet"))
         self._prefixes: Known[tuple[LocalPrefix, ...]] | Unknown = Known(())
         self._black_holes: Known[tuple[BlackHole, ...]] | Unknown = Known(())
-        self._arp: Known[Arp] | Unknown = Known(NOBODY)
+        self._arp: Known[Arp] | Unknown = Known(NO_ARP)
         self._sockets: Known[Sockets] | Unknown | None = None
         self._sockets_before = Sockets()
         self._fixes = FixesWeighed(host, resolver)
@@ -129,13 +129,13 @@ class Auditor:
 
     # What it knows.
 
-    def followed(self) -> Followed:
+    def followed(self) -> FollowedNames:
         """All domains, whether they lead here or not."""
         names = self._resolver.not_resolved()
         if len(names) > NAMES_LISTED.value:
             NAMES_LISTED.reached()
         listed = tuple(map(self._resolver.answer, names[: NAMES_LISTED.value]))
-        return Followed(self._resolver.statuses, listed, self._policy.configured)
+        return FollowedNames(self._resolver.statuses, listed, self._policy.configured)
 
     @property
     def progress(self) -> int:

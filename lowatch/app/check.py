@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from itertools import chain
 
-from lowatch.core.audit import Audit, summarise
+from lowatch.core.audit import Audit, build_audit
 from lowatch.core.clock import Clock
 from lowatch.core.judgement import Judgement
 from lowatch.core.lifecycle import without_memory
@@ -41,7 +41,7 @@ async def check(
     snapshot, judgement = await auditor.audit()
     now = clock.now()
     tracked = without_memory(judgement, now, policy)
-    audit = summarise(snapshot, judgement, tracked, auditor.followed(), now.monotonic)
+    audit = build_audit(snapshot, judgement, tracked, auditor.followed(), now.monotonic)
     return audit, snapshot, judgement
 
 

@@ -13,7 +13,7 @@ from itertools import count
 from typing import NamedTuple, Protocol, TypeVar
 
 from lowatch.core.addresses import Address, Port
-from lowatch.core.audit import Audit, summarise
+from lowatch.core.audit import Audit, build_audit
 from lowatch.core.clock import Clock
 from lowatch.core.findings import Finding, FindingKind, Subject
 from lowatch.core.held import may_hold_ipv6
@@ -170,7 +170,7 @@ class Daemon:
             return None
         if self._summary is None:
             tracked, now = self._tracked.values(), self._clock.now().monotonic
-            self._summary = summarise(*self._latest, tracked, self._auditor.followed(), now)
+            self._summary = build_audit(*self._latest, tracked, self._auditor.followed(), now)
         return self._summary
 
     @property

@@ -17,7 +17,7 @@ from lowatch.core.addresses import (
     network_of,
     prefixes_inside,
 )
-from lowatch.core.arp import NOBODY, Arp
+from lowatch.core.arp import NO_ARP, Arp
 from lowatch.core.held import BlackHole, Delivery, Held, LocalPrefix, LocalRoute
 from lowatch.core.known import Known, Unknown
 
@@ -137,7 +137,7 @@ def ask_arp(host: Host, holders: Holders) -> Known[Arp] | Unknown:
         return holders.held
     if any(is_v4(one.address) and not is_loopback(one.address) for one in holders.held.value):
         return host.arp()
-    return Known(NOBODY)
+    return Known(NO_ARP)
 
 
 def _samples(network: Address, length: int, without: Holders) -> Sequence[Address]:

@@ -1,1 +1,1 @@
-"""What was seen and what it means: values and pure functions, no I/O, no clock."""
+"""Observations and what follows from them: values and pure functions, without I/O or a clock."""

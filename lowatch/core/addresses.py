@@ -1,7 +1,7 @@
 """Addresses, prefixes and ports as plain values.
 
-An address is its 4 or 16 octets in network order: bytes hash and compare in C, which matters where
-ten thousand of them are held. Text is made only where a person reads it.
+An address is 4 or 16 bytes in network order. Bytes hash and compare in C, which matters on a host with ten
+thousand addresses. Addresses become text only where a person reads them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ V6_LENGTH = 16
 
 
 def parse_address(text: str) -> Address:
-    """The octets of an IPv4 or IPv6 address. Raises ValueError with the offending text."""
+    """An IPv4 or IPv6 address from its text. Raises ValueError with the offending text."""
     return Address(ipaddress.ip_address(text).packed)
 
 
@@ -38,7 +38,7 @@ def family_name(address: Address) -> str:
 
 
 def host_length(address: Address) -> int:
-    """The prefix length that means this address alone: 32 or 128."""
+    """The length of a prefix that covers this address alone: 32 or 128."""
     return len(address) * 8
 
 
@@ -69,25 +69,25 @@ class Prefix(NamedTuple):
 
     @property
     def size(self) -> int:
-        """How many addresses it spans."""
+        """The number of addresses in it."""
         return 1 << (host_length(self.address) - self.length)
 
 
 def prefix_of(address: Address, length: int) -> Prefix:
-    """The prefix of that length that the address lies in."""
+    """The prefix of the given length that covers the address."""
     return Prefix(network_of(address, length), length)
 
 
 def parse_prefix(text: str) -> Prefix:
-    """`192.0.2.0/24`, or a bare address. Raises ValueError (host bits set count as an error)."""
+    """A prefix from `192.0.2.0/24` or a bare address. Raises ValueError, also if host bits are set."""
     network = ipaddress.ip_network(text)
     return Prefix(Address(network.network_address.packed), network.prefixlen)
 
 
 class PrefixSet:
-    """A set of prefixes that answers "does any of them cover this address" without a scan.
+    """A set of prefixes that finds out without a scan whether one of them covers an address.
 
-    A Collection of them, too: each once.
+    It is also a Collection of the prefixes, each once.
     """
 
     def __init__(self, prefixes: Iterable[tuple[Address, int]] = ()) -> None:
@@ -106,11 +106,11 @@ class PrefixSet:
         )
 
     def hosts_among(self, addresses: Iterable[Address]) -> set[Address]:
-        """Those of the addresses that have a prefix of their own."""
+        """The addresses for which the set has a host prefix."""
         return self._hosts.intersection(addresses)
 
     def networks(self) -> Iterator[Prefix]:
-        """The prefixes of more than one address."""
+        """The prefixes with more than one address."""
         for (_, length), networks in self._networks.items():
             for address in networks:
                 yield Prefix(address, length)
@@ -124,7 +124,7 @@ class PrefixSet:
         return len(self._hosts) + sum(map(len, self._networks.values()))
 
     def __contains__(self, prefix: object) -> bool:
-        """Whether it is one of them, rather than covered by one."""
+        """Whether the prefix itself is in the set; that another one covers it is not enough."""
         if not isinstance(prefix, Prefix):
             return False
         address, length = prefix
@@ -134,31 +134,31 @@ class PrefixSet:
 
 
 def prefixes_inside(prefix: Prefix, ordered: Sequence[Prefix]) -> list[Prefix]:
-    """Those that are longer and lie inside. ordered: sorted."""
+    """The longer prefixes inside a prefix. ordered: the sorted prefixes to choose from."""
     found = []
     for position in range(bisect_left(ordered, prefix), len(ordered)):
-        one = ordered[position]
-        if len(one.address) == len(prefix.address):
-            if not prefix.covers(one.address):
+        candidate = ordered[position]
+        if len(candidate.address) == len(prefix.address):
+            if not prefix.covers(candidate.address):
                 break
-            if one.length > prefix.length:
-                found.append(one)
+            if candidate.length > prefix.length:
+                found.append(candidate)
     return found
 
 
 def local_size(prefix: Prefix, local: Iterable[Prefix], away: Iterable[Prefix]) -> int:
-    """How many addresses of a local prefix are local: for each the longest prefix decides.
+    """How many addresses of a local prefix are local. The longest prefix that covers an address decides.
 
-    local, away: the prefixes inside it that are, and are not. Where one is among both, it is.
+    local, away: the prefixes inside it that are local, and that are not. One that is in both is local.
     """
     inside = dict.fromkeys(away, False) | dict.fromkeys(local, True)
-    count, around = prefix.size, [(prefix, True)]
-    for one in sorted(inside):  # a wider prefix comes before those inside it
-        while not around[-1][0].covers(one.address):
-            around.pop()
-        if inside[one] is not around[-1][1]:
-            count += one.size if inside[one] else -one.size
-        around.append((one, inside[one]))
+    count, enclosing = prefix.size, [(prefix, True)]
+    for inner in sorted(inside):  # a wider prefix comes before those inside it
+        while not enclosing[-1][0].covers(inner.address):
+            enclosing.pop()
+        if inside[inner] is not enclosing[-1][1]:
+            count += inner.size if inside[inner] else -inner.size
+        enclosing.append((inner, inside[inner]))
     return count
 
 
@@ -177,7 +177,7 @@ _UNSPECIFIED = {
 
 
 def unmapped(address: Address) -> Address:
-    """The IPv4 address that ::ffff:a.b.c.d is (RFC 4291 2.5.5.2); any other as it is."""
+    """The IPv4 address in ::ffff:a.b.c.d (RFC 4291, 2.5.5.2); any other address unchanged."""
     return Address(address[len(_V4_MAPPED) :]) if address.startswith(_V4_MAPPED) else address
 
 
@@ -191,13 +191,13 @@ def destination(address: Address) -> Address:
 
 
 def is_loopback(address: Address) -> bool:
-    """Whether it is in 127.0.0.0/8 or is ::1, or stands for them: local on every host, by definition."""
+    """Whether connect() to it goes to 127.0.0.0/8 or ::1, which are local on every host."""
     target = destination(address)
     return LOOPBACK_V4.covers(target) or LOOPBACK_V6.covers(target)
 
 
 class Port(NamedTuple):
-    """A transport endpoint's number and protocol ("tcp" or "udp")."""
+    """A port number and its protocol, "tcp" or "udp"."""
 
     number: int
     protocol: str
@@ -207,7 +207,7 @@ class Port(NamedTuple):
 
 
 def parse_port(text: str) -> Port:
-    """`443`, `443/tcp` or `53/udp`. Raises ValueError saying what is wrong."""
+    """A port from `443`, `443/tcp` or `53/udp`. Raises ValueError with the reason."""
     number_text, slash, protocol = text.partition("/")
     protocol = protocol if slash else "tcp"
     if protocol not in ("tcp", "udp"):
@@ -221,5 +221,5 @@ _LINK_LOCAL_V6 = Prefix(Address(b"\xfe\x80" + bytes(14)), 10)
 
 
 def is_link_local(address: Address) -> bool:
-    """Whether it is in fe80::/10: every IPv6 interface has one, and it means nothing beyond its link."""
+    """Whether it is in fe80::/10. Every IPv6 interface has such an address, valid on its link only."""
     return _LINK_LOCAL_V6.covers(address)

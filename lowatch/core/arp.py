@@ -1,4 +1,4 @@
-"""Who answers ARP, and with what: arp_ignore and arp_announce of the NICs (LVS direct routing).
+"""The ARP settings of the NICs: arp_ignore and arp_announce, which LVS direct routing depends on.
 
 Sources: arp_ignore(), arp_solicit() and arp_process() in net/ipv4/arp.c, IN_DEV_MAXCONF in
 linux/inetdevice.h, ip-sysctl.rst; pinned in tests/kernel_behaviour/test_arp.py.
@@ -12,21 +12,20 @@ from .addresses import Address, Prefix
 
 
 class ArpSettings(NamedTuple):
-    """arp_ignore and arp_announce, of one interface or of conf.all. The kernel takes any integer."""
+    """arp_ignore and arp_announce of one interface or of conf.all. The kernel accepts any integer."""
 
     ignore: int
     announce: int
 
     def combined(self, other: ArpSettings) -> ArpSettings:
-        """What is in effect where both apply: of each the greater number, however strict that is."""
+        """The effective settings where both apply: the greater number counts, even if it is less strict."""
         return ArpSettings(max(self.ignore, other.ignore), max(self.announce, other.announce))
 
 
 class Nic(NamedTuple):
-    """An interface that takes part in ARP itself: up, not loopback, not NOARP, no port of a bridge.
+    """An interface that does ARP itself: it is up, and not loopback, NOARP or a port of a bridge.
 
-    own: what is set for it alone. addresses, networks: its IPv4 addresses, and the networks that come
-    with them.
+    own: its own settings. addresses, networks: its IPv4 addresses, and their networks.
     """
 
     name: str
@@ -36,11 +35,11 @@ class Nic(NamedTuple):
 
 
 class Arp(NamedTuple):
-    """every: conf.all, which counts for each NIC too. nics: watched or not."""
+    """The ARP settings of a host. conf_all: apply to each NIC too. nics: all NICs, watched or not."""
 
-    every: ArpSettings
+    conf_all: ArpSettings
     nics: tuple[Nic, ...]
 
 
-NOBODY = Arp(ArpSettings(0, 0), ())
-"""No NIC takes part in ARP: then whatever is set, nothing follows from it."""
+NO_ARP = Arp(ArpSettings(0, 0), ())
+"""No NIC does ARP, so the settings have no effect."""

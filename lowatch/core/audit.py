@@ -1,4 +1,4 @@
-"""The result of an audit, ready to be rendered: what `check --format json` and the API show."""
+"""The result of an audit, which all reports render."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from .held import Held
 from .judgement import Judgement
 from .known import Unknown
 from .lifecycle import Tracked
-from .name_outcomes import Followed, Source
-from .observation_problems import failures, kept, uncompared
+from .name_outcomes import FollowedNames, NameSource
+from .observation_problems import failures, not_compared, stale
 from .snapshot import Problem, Snapshot
 from .verdicts import JudgedEndpoint
 
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """host: node name. audited_at: wall-clock seconds. uptime: seconds since boot, for ages.
+    """One audit.
 
-    complete: whether nothing was unknown. problems: every failure to observe, and every stale answer of a
-    name that leads here.
-    findings: pending, firing and acknowledged ones.
-    statuses: how many domains have each answer status.
-    names: those that do not simply resolve elsewhere. from_files: those of them that only a file has.
-    monotonic: seconds, as audited_at: for ages.
+    host: the node name. audited_at: wall-clock seconds. monotonic: the same moment in monotonic seconds,
+    and uptime: in seconds since boot; both serve to compute ages. complete: whether nothing was unknown.
+    problems: every failure to observe, and every stale answer of a name that leads here. findings: the
+    pending, firing and acknowledged ones. statuses: the number of domains per answer status. names: all
+    names except those that simply resolve elsewhere. from_files: the ones among them that come only from
+    files of domains_from.
     """
 
     host: str
@@ -41,19 +41,19 @@ class Audit:
     from_files: frozenset[str] = frozenset()
     monotonic: float = 0.0
 
-    def source(self, name: str) -> Source:
-        """Where one of `names` came from."""
-        return Source.FILE if name in self.from_files else Source.CONFIGURED
+    def source(self, name: str) -> NameSource:
+        """Where a name in `names` comes from."""
+        return NameSource.FILE if name in self.from_files else NameSource.CONFIGURED
 
 
-def summarise(
+def build_audit(
     snapshot: Snapshot,
     judgement: Judgement,
     tracked: Iterable[Tracked],
-    followed: Followed,
+    followed: FollowedNames,
     now: float,
 ) -> Audit:
-    """now: monotonic seconds, for the age of what is stale."""
+    """The audit of a snapshot. now: monotonic seconds, for the age of stale answers."""
     names = _names(snapshot, followed.not_resolved)
     unknown = tuple(dict.fromkeys(failures(snapshot, judgement)))
     return Audit(
@@ -61,19 +61,21 @@ def summarise(
         audited_at=snapshot.at,
         uptime=snapshot.uptime,
         complete=not unknown,
-        problems=(*snapshot.problems, *unknown, *uncompared(snapshot), *kept(snapshot, now)),
+        problems=(*snapshot.problems, *unknown, *not_compared(snapshot), *stale(snapshot, now)),
         held=() if isinstance(snapshot.held, Unknown) else snapshot.held.value,
         endpoints=tuple(e for judged in judgement.domains.values() for e in judged.endpoints),
         findings=tuple(tracked),
         statuses=dict(followed.statuses),
         names=names,
-        from_files=frozenset(one.domain for one in names if followed.source(one.domain) is Source.FILE),
+        from_files=frozenset(
+            answer.domain for answer in names if followed.source(answer.domain) is NameSource.FILE
+        ),
         monotonic=snapshot.monotonic,
     )
 
 
 def _names(snapshot: Snapshot, not_resolved: Iterable[Answer]) -> tuple[Answer, ...]:
-    """Those that lead here in some view, or may do so; and those of which nobody gives an address."""
+    """The names that lead here in some view, or may do so, and those that do not resolve."""
     found = {name: view.answer for name, view in snapshot.domains.items()}
     for answer in not_resolved:
         found.setdefault(answer.domain, answer)

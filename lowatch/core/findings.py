@@ -1,4 +1,4 @@
-"""Findings: what is wrong, how bad it is, why, and what would mend it."""
+"""Findings: what is wrong, how bad it is, why, and how to fix it."""
 
 from __future__ import annotations
 
@@ -55,9 +55,9 @@ _SEVERITIES = {
 
 
 class Subject(NamedTuple):
-    """What a finding is about, and so what makes it the same finding tomorrow.
+    """What a finding is about. Two findings with equal subjects are the same finding.
 
-    A field that does not apply is None. `prefix` is set for findings about a whole prefix.
+    A field that does not apply is None. prefixlen is set for findings about a whole prefix.
     """
 
     kind: FindingKind
@@ -69,7 +69,7 @@ class Subject(NamedTuple):
 
     @property
     def key(self) -> str:
-        """The contract's `key`: stable text, e.g. "orphan-vip/lo/192.0.2.10/www.example.com/80/tcp"."""
+        """The `key` of reports, stable text such as "orphan-vip/lo/192.0.2.10/www.example.com/80/tcp"."""
         address = None if self.address is None else format_address(self.address)
         if address is not None and self.prefixlen is not None:
             address = f"{address}-{self.prefixlen}"  # "/" separates the parts
@@ -78,22 +78,22 @@ class Subject(NamedTuple):
 
 
 class Action(StrEnum):
-    """What a change would do to what is held."""
+    """What a fix does to a host's addresses."""
 
     REMOVE = "remove"
-    """Take away an address, or a local route."""
+    """Delete an address or a local route."""
     NARROW = "narrow"
-    """Keep an address, and drop the local prefix that came with it."""
+    """Keep an address, but delete the local prefix that came with it."""
     UNROUTE = "unroute"
-    """Keep an IPv6 address, and drop the unicast route that came with it."""
+    """Keep an IPv6 address, but delete the unicast route that came with it."""
     ADD = "add"
-    """Hold an address."""
+    """Add an address."""
     HUSH = "hush"
     """Keep the NICs from doing ARP for an address that they do not hold."""
 
 
 class Change(NamedTuple):
-    """What would mend a finding, if it takes nothing else away: fixes.py weighs it."""
+    """The change that would fix a finding. core/fixes offers it only if it takes nothing else away."""
 
     action: Action
     held: Held
@@ -101,15 +101,14 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A subject that is in violation now.
+    """Something that is wrong now.
 
     message: one line that says what is wrong and why it matters, with the evidence.
-    fix: commands of which each fixes it by itself and takes nothing else away; never run.
-    any_of: the ports of which one would do, its own among them: the findings of all are one thing to a
-    person, and the first's is announced for all.
-    advice: what to do first, or why no command is offered; "" where the commands say it all.
-    proposed: the change that `fix` would make, or makes where it is given; weighed, and None, once the
-    judgement is complete.
+    fix: alternative commands, which lowatch never runs. Each fixes the finding and takes nothing else away.
+    any_of: the ports of which one is enough, including the finding's own. The findings of all these ports
+    are one matter to a person, and the first one is announced for all.
+    advice: what to do first, or why no command is offered; "" if the commands say everything.
+    proposed: the change behind `fix`; None once the judgement is complete, and the change has been checked.
     """
 
     subject: Subject
@@ -122,7 +121,7 @@ class Finding:
 
     @property
     def key(self) -> str:
-        """Its subject's, made once: the same finding is looked at again with each audit."""
+        """The subject's key, cached because every audit looks at the same findings again."""
         if not self._key:
             object.__setattr__(self, "_key", self.subject.key)
         return self._key
@@ -133,20 +132,20 @@ class Finding:
 
     @property
     def keys_of_any(self) -> tuple[str, ...]:
-        """The keys of the findings of its any-of set, in the order of the ports; () where there is none."""
+        """The keys of the findings for all ports in `any_of`, in their order; () without such a set."""
         return tuple(self.subject._replace(port=port).key for port in self.any_of)
 
     def without_fix(self) -> Finding:
-        """The same, for when it cannot be judged any more: what was harmless may not be so now."""
+        """The same finding for when it cannot be judged any more: its fix may no longer be harmless."""
         return replace(self, fix=(), advice="") if self.fix or self.advice else self
 
 
 @dataclass(frozen=True, slots=True)
 class Undecided:
-    """Findings that could not be judged: every one whose subject agrees in the fields given here.
+    """Findings that could not be judged: all whose subject equals the fields that are set here.
 
-    An undecided finding neither appears nor goes away; it stays what it was.
-    family: "ipv4" or "ipv6", where no address of it is known.
+    Such a finding is neither raised nor cleared; it keeps its state.
+    family: "ipv4" or "ipv6", if no address of that family is known.
     """
 
     kind: FindingKind

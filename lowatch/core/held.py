@@ -1,4 +1,4 @@
-"""What the watched interfaces hold: their links, addresses and local routes."""
+"""Links, and the addresses and local routes that interfaces hold."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from .known import Known, Unknown
 
 
 class Link(NamedTuple):
-    """A network interface. `up`: administratively up (IFF_UP).
+    """A network interface.
 
-    arp: what is set for it alone; None where it takes no part in ARP itself (see arp.Nic).
+    up: administratively up (IFF_UP). arp: its own settings, or None if it does no ARP itself (see arp.Nic).
     kind: "dummy", "bridge", "veth"... (ip-link(8)); "" for hardware. noarp: IFF_NOARP.
     """
 
@@ -27,26 +27,25 @@ class Link(NamedTuple):
 
     @property
     def swallows(self) -> bool:
-        """Whether nobody is behind it: what is routed into it never reaches another host.
+        """Whether packets routed into it never reach another host.
 
-        A dummy drops it; a bridge without ARP, as some have in place of a dummy, sends it to itself
-        (arp_constructor(), ndisc_constructor()). Tunnels have no ARP either, and do lead somewhere.
+        A dummy drops them. A bridge without ARP, which some use in place of a dummy, sends them to itself
+        (arp_constructor(), ndisc_constructor()). Tunnels have no ARP either, but lead to another host.
         """
         return self.loopback or self.kind in ("dummy", "ifb") or (self.kind == "bridge" and self.noarp)
 
 
 class Held(NamedTuple):
-    """An address on a watched interface, or a local route through one.
+    """An address on an interface, or a local route through one.
 
-    by: "address" (RTM_NEWADDR) or "route" (a route of type local that no held address accounts for).
+    by: "address" (RTM_NEWADDR) or "route" (a route of type local that does not belong to a held address).
     flags: names as `ip address` prints them ("tentative", "dadfailed", "deprecated", "noprefixroute"...).
-    peer: the network's address where it differs from the local one (`ip address add A peer B`).
-    created: seconds after boot (IFA_CACHEINFO.cstamp); None for a route, the kernel keeps none.
-    origin: who put it there, where the kernel knows: "kernel", "ra", "proto 66"...
-    table: the routing table of a local route; 255 is `local`.
-    scope: of an address, as linux/rtnetlink.h has it: 0 is global, 253 link, 254 host.
-    special: what else it was given that a command to add it anew would drop: a lifetime, a broadcast
-    address, a metric.
+    peer: the address of the far end if it differs from the local one (`ip address add A peer B`). created:
+    seconds after boot (IFA_CACHEINFO.cstamp); None for a route, for which the kernel keeps no time. origin:
+    who added it, if the kernel knows: "kernel", "ra", "proto 66"... table: the routing table of a local
+    route; 255 is `local`. scope: an address's scope as a number of linux/rtnetlink.h: 0 is global, 253
+    link, 254 host. special: further properties that would be lost if the address were deleted and added
+    again: "lifetime", "broadcast address", "metric".
     """
 
     address: Address
@@ -63,9 +62,9 @@ class Held(NamedTuple):
     special: tuple[str, ...] = ()
 
     def age(self, uptime: float) -> float | None:
-        """Seconds since it was created; None where the kernel does not say.
+        """Seconds since it was created; None if the kernel does not say.
 
-        The kernel's stamp counts hundredths in 32 bits and begins anew after 497 days.
+        The kernel's stamp counts hundredths of a second in 32 bits, and wraps around after 497 days.
         """
         if self.created is None:
             return None
@@ -73,20 +72,20 @@ class Held(NamedTuple):
 
     @property
     def prefix(self) -> Prefix:
-        """The network that comes with it: of the peer, where there is one."""
+        """Its network, which is the peer's if it has one."""
         return prefix_of(self.peer or self.address, self.prefixlen)
 
 
 def may_hold_ipv6(held: Known[tuple[Held, ...]] | Unknown) -> bool:
-    """Whether an AAAA answer may lead here: an IPv6 address or route is held that not every host has."""
+    """Whether an AAAA answer may lead here: something other than ::1 and link-local addresses is held."""
     return isinstance(held, Unknown) or any(
-        not is_v4(one.address) and not is_loopback(one.address) and not is_link_local(one.address)
-        for one in held.value
+        not is_v4(each.address) and not is_loopback(each.address) and not is_link_local(each.address)
+        for each in held.value
     )
 
 
 class LocalRoute(NamedTuple):
-    """A route of type local through a watched interface, as dumped: whom to ask, not the answer."""
+    """A route of type local through a watched interface, as dumped. RTM_GETROUTE has to confirm it."""
 
     prefix: Prefix
     interface: str
@@ -94,13 +93,13 @@ class LocalRoute(NamedTuple):
 
 
 class LocalPrefix(NamedTuple):
-    """A prefix shorter than a host's that the kernel delivers locally through a watched interface.
+    """A prefix of several addresses that the kernel delivers locally through a watched interface.
 
-    Confirmed by RTM_GETROUTE (RTM_F_FIB_MATCH), never derived from an address's mask: noprefixroute
-    addresses make only themselves local.
+    It is confirmed by RTM_GETROUTE (RTM_F_FIB_MATCH), never derived from an address's prefix length:
+    addresses with noprefixroute make only themselves local.
 
-    cause: the held address that brought it, or None for a local route added by itself. size: how many of
-    its addresses are local: routes inside it may lead others away; None where that could not be asked.
+    cause: the held address that it came with, or None for a local route added on its own.
+    size: how many of its addresses are local, since routes inside it may lead others away; None if unknown.
     """
 
     prefix: Prefix
@@ -111,7 +110,7 @@ class LocalPrefix(NamedTuple):
 
 
 class BlackHole(NamedTuple):
-    """An IPv6 prefix whose neighbours are routed, unicast, into a watched interface: they time out."""
+    """An IPv6 prefix with a unicast route into a watched interface, so connects to neighbours time out."""
 
     prefix: Prefix
     interface: str
@@ -119,10 +118,10 @@ class BlackHole(NamedTuple):
 
 
 class Delivery(NamedTuple):
-    """What routing would do with a local client's packet to an address.
+    """What routing does with a local client's packet to an address.
 
-    local: delivered to this host. ifindex: of the device of the matching route. length: of the matching
-    route's prefix. Both 0 where no route matches.
+    local: whether it is delivered to this host. ifindex, length: the interface and the prefix length of the
+    matching route, both 0 if no route matches.
     """
 
     local: bool
@@ -131,15 +130,15 @@ class Delivery(NamedTuple):
 
 
 class Course(StrEnum):
-    """What becomes of a local client's packets to an endpoint, and of the replies."""
+    """Where a local client's packets to an endpoint go, and whether replies come back."""
 
     HERE = "here"
     ELSEWHERE = "elsewhere"
-    """Routed to another host: the address may be local for other ports."""
+    """Routed to another host. The address may be local for other ports."""
     NOWHERE = "nowhere"
-    """Not routed at all, or refused."""
+    """No route, or one that refuses."""
     NO_WAY_BACK = "no way back"
-    """Local, but with the source that is chosen, or in the other direction, it is not."""
+    """Local, but the route with the chosen source address, or the route of the replies, is not."""
 
 
 NOT_ROUTED = Delivery(local=False, ifindex=0, length=0)

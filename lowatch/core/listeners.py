@@ -1,4 +1,4 @@
-"""Sockets that serve, and the endpoints they are asked about."""
+"""Endpoints, and the sockets that serve them."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from .addresses import Address, Port
 
 
 class Endpoint(NamedTuple):
-    """Where a client on this host would connect to."""
+    """An address and port that a client connects to."""
 
     address: Address
     port: Port
 
 
 class Listener(NamedTuple):
-    """The socket that the kernel's own demultiplexer picks for an endpoint.
+    """The socket that the kernel's demultiplexer selects for an endpoint.
 
     address: what it is bound to; all zeros for a wildcard.
-    inode, uid: of the socket, from inet_diag's fixed header. uid: None for one of another user namespace.
-    unit: the systemd unit its cgroup belongs to, or None where that is not known.
-    queued, backlog: connections waiting to be accepted, and the limit of the accept queue (tcp).
+    inode, uid: from inet_diag's fixed header. uid is None for a socket of another user namespace.
+    unit: the systemd unit that its cgroup belongs to, or None if unknown.
+    queued, backlog: connections that wait to be accepted, and the limit of the accept queue (TCP only).
     """
 
     address: Address
@@ -34,20 +34,20 @@ class Listener(NamedTuple):
 
     @property
     def owner(self) -> str:
-        """As in "uid 33"."""
+        """For example "uid 33"."""
         return "another user" if self.uid is None else f"uid {self.uid}"
 
     @property
     def accept_queue_full(self) -> bool:
-        """As sk_acceptq_is_full() has it (include/net/sock.h): more queued than the limit."""
+        """Whether more connections wait than the limit (sk_acceptq_is_full() in include/net/sock.h)."""
         return self.protocol == "tcp" and self.queued > self.backlog
 
 
 class Sockets(NamedTuple):
-    """bound: every address that some socket is bound to, connected ones included.
+    """The sockets of a host.
 
-    wildcards: the port of each socket that is bound to no address and serves them all, by family ("ipv4",
-    "ipv6").
+    bound: every address that a socket is bound to, connected sockets included.
+    wildcards: family ("ipv4", "ipv6") and port of each socket that serves all addresses.
     """
 
     bound: frozenset[Address] = frozenset()
@@ -58,10 +58,10 @@ class Sockets(NamedTuple):
 
 
 class Connect(StrEnum):
-    """What the confirming connect met: a TCP connect(), or an empty UDP datagram.
+    """The result of the confirming connect: a TCP connect(), or an empty UDP datagram.
 
-    Only a refusal means that nobody serves here. Silence may be a firewall's, or that of somebody slow, or
-    of one who is reached by NAT and answers no empty datagram.
+    Only a refusal means that nothing serves here. Silence has other explanations: a firewall, a slow
+    server, or a server behind NAT that does not answer an empty datagram.
     """
 
     ACCEPTED = "accepted"

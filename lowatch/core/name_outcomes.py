@@ -1,4 +1,4 @@
-"""What became of a name, for whoever wonders why nothing is said of it: the `names` of a report."""
+"""The `names` of a report: why a name has no finding."""
 
 from __future__ import annotations
 
@@ -10,39 +10,41 @@ from .addresses import Address
 from .answers import Answer, RRset, Status
 
 UNSETTLED = (Status.UNKNOWN, Status.STALE, Status.NXDOMAIN, Status.NODATA)
-"""Statuses of a name that does not simply resolve; the most doubtful first."""
+"""The statuses other than RESOLVED, the least certain first."""
 ABSENT = frozenset({Status.NXDOMAIN, Status.NODATA})
-"""Known to have no address."""
+"""The statuses of a name that is known to have no address."""
 
 
-class Source(StrEnum):
-    """Where a name came from: the `source` of `names`."""
+class NameSource(StrEnum):
+    """Where a name comes from: the `source` in `names`."""
 
     CONFIGURED = "configured"
     """The configuration, or the command line in its place."""
     FILE = "file"
-    """A file of domains_from, and not the configuration as well."""
+    """Only a file of domains_from."""
 
 
-class Followed(NamedTuple):
-    """All names that are followed. statuses: how many have each. not_resolved: those that are listed.
+class FollowedNames(NamedTuple):
+    """All names that are followed.
 
-    configured: the names that the configuration has by itself; None where it has all of them.
+    statuses: the number of names per status. not_resolved: the answers to list, up to NAMES_LISTED.
+    configured: the names in the configuration itself; None if all are.
     """
 
     statuses: Mapping[Status, int]
     not_resolved: tuple[Answer, ...] = ()
     configured: Collection[str] | None = None
 
-    def source(self, name: str) -> Source:
-        return Source.CONFIGURED if self.configured is None or name in self.configured else Source.FILE
+    def source(self, name: str) -> NameSource:
+        is_configured = self.configured is None or name in self.configured
+        return NameSource.CONFIGURED if is_configured else NameSource.FILE
 
 
 class NameReport(NamedTuple):
-    """A name that does not simply resolve elsewhere.
+    """One entry of `names`.
 
-    reason: why the status is not "resolved", or "". age: seconds since the last good answer could no
-    longer be renewed; None where it is not stale.
+    reason: why the status is not "resolved", or "". age: seconds since the last good answer could no longer
+    be renewed; None if the answer is not stale.
     """
 
     name: str
@@ -53,8 +55,8 @@ class NameReport(NamedTuple):
 
 
 def name_report(answer: Answer, now: float) -> NameReport:
-    """now: monotonic seconds, for the age."""
-    stale = [one.stale_since for one in (answer.a, answer.aaaa) if one.stale_since is not None]
+    """The entry for an answer. now: monotonic seconds, for the age."""
+    stale = [rrset.stale_since for rrset in (answer.a, answer.aaaa) if rrset.stale_since is not None]
     return NameReport(
         answer.domain,
         answer.status,

@@ -1,4 +1,4 @@
-"""What could not be observed, in one line each; names that fail alike share a line, however many."""
+"""The problems of an audit, one line each. Names with the same problem share a line."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .views import is_unheard, unsure
 from .words import elapsed
 
 _NAMED = 3
-"""So many names of a line are told, and the others counted."""
+"""How many names a line lists; the others are counted."""
 _SOURCES = {View.DNS: "dns", View.HOSTS: "hosts", View.GETADDRINFO: "getaddrinfo"}
 
 Cause = TypeVar("Cause", bound=Hashable)
 
 
 def failures(snapshot: Snapshot, judgement: Judgement) -> Iterator[Problem]:
-    """What is unknown: each as often as it was met."""
+    """Everything that is unknown. A problem may occur more than once."""
     for observed in (
         snapshot.links,
         snapshot.held,
@@ -33,7 +33,7 @@ def failures(snapshot: Snapshot, judgement: Judgement) -> Iterator[Problem]:
             yield Problem(observed.source, observed.reason)
     yield from (Problem("dns", line) for line in snapshot.unread)
     reasons = ((name, _reason(*why)) for name, why in snapshot.unresolved.items())
-    for reason, names in _alike(reasons):
+    for reason, names in _group(reasons):
         yield Problem("dns", f"{names}: {reason}")
     yield from _crowds(snapshot.crowded)
     yield from _views(snapshot, unheard=True)
@@ -41,27 +41,27 @@ def failures(snapshot: Snapshot, judgement: Judgement) -> Iterator[Problem]:
 
 
 def _crowds(crowded: Mapping[str, int]) -> Iterator[Problem]:
-    """Names with more addresses, or SRV records, than are looked at."""
-    for _, names in _alike((name, None) for name in crowded):
+    """The names with more addresses or SRV records than are looked at."""
+    for _, names in _group((name, None) for name in crowded):
         up_to = "up to " if names.many else ""
         most = max(crowded.values())
         yield Problem("dns", f"{names}: {up_to}{most:,} addresses or SRV records more than are looked at")
 
 
-def uncompared(snapshot: Snapshot) -> Iterator[Problem]:
-    """The views that could not be had to compare. What applications get is known without them."""
+def not_compared(snapshot: Snapshot) -> Iterator[Problem]:
+    """The views that could not be compared. What applications get is known without them."""
     return _views(snapshot, unheard=False)
 
 
 def _views(snapshot: Snapshot, *, unheard: bool) -> Iterator[Problem]:
-    """The views that could not be had: getaddrinfo's, or the others'."""
-    others = (
-        (name, (one.view, one.reason))
-        for name, one in _unsure(snapshot)
-        if one.addresses is None and is_unheard(one) is unheard
-        if not (unheard and name in snapshot.unresolved)  # that is said already
+    """The views without an answer: that of getaddrinfo (unheard), or the others."""
+    missing = (
+        (name, (other.view, other.reason))
+        for name, other in _unsure(snapshot)
+        if other.addresses is None and is_unheard(other) is unheard
+        if not (unheard and name in snapshot.unresolved)  # failures() reports it already
     )
-    for (view, reason), names in _alike(others):
+    for (view, reason), names in _group(missing):
         yield Problem(_SOURCES[view], f"{names}: {reason}")
 
 
@@ -70,7 +70,7 @@ def _reason(a: str, aaaa: str) -> str:
 
 
 def _unsure(snapshot: Snapshot) -> Iterator[tuple[str, OtherView]]:
-    """The domains of which an other view is not known, whether they have a view or not."""
+    """The domains with another view that is not known, whether or not they lead here."""
     for name, view in snapshot.domains.items():
         other = unsure(view.answer)
         if other is not None:
@@ -81,14 +81,14 @@ def _unsure(snapshot: Snapshot) -> Iterator[tuple[str, OtherView]]:
 
 
 def _undecided(snapshot: Snapshot, judgement: Judgement) -> Iterator[Problem]:
-    """What the kernel or a connect did not say. What DNS did not say has been reported above."""
+    """What the kernel or a connect did not answer. Missing DNS answers are reported separately."""
     causes = (
-        (f"{one.domain} {one.port}" if one.port else one.domain, one.reason)
-        for one in judgement.undecided
-        if one.domain is not None and one.address is not None
-        if one.reason not in snapshot.domains[one.domain].answer.unknowns.values()
+        (f"{each.domain} {each.port}" if each.port else each.domain, each.reason)
+        for each in judgement.undecided
+        if each.domain is not None and each.address is not None
+        if each.reason not in snapshot.domains[each.domain].answer.unknowns.values()
     )
-    for reason, names in _alike(dict.fromkeys(causes)):  # several rules may meet the same
+    for reason, names in _group(dict.fromkeys(causes)):  # several rules may have the same cause
         source, _, rest = reason.partition(": ")
         if source == "connect":
             yield Problem(source, f"{names}: {rest}")
@@ -96,30 +96,32 @@ def _undecided(snapshot: Snapshot, judgement: Judgement) -> Iterator[Problem]:
             yield Problem("kernel", f"{names}: {reason}")
 
 
-def kept(snapshot: Snapshot, now: float) -> Iterator[Problem]:
-    """The stale answers that lead here, and how old they are. now: monotonic seconds."""
-    stale = [
+def stale(snapshot: Snapshot, now: float) -> Iterator[Problem]:
+    """The stale answers that lead here, with their age. now: monotonic seconds."""
+    answers = [
         (name, rrset)
         for name, view in snapshot.domains.items()
         if view.answer.status is Status.STALE
         for rrset in [next(r for r in (view.answer.a, view.answer.aaaa) if r.status is Status.STALE)]
     ]
     oldest: dict[str, float] = {}
-    for _, rrset in stale:
+    for _, rrset in answers:
         since = now if rrset.stale_since is None else rrset.stale_since
         oldest[rrset.reason] = min(oldest.get(rrset.reason, now), since)
-    for reason, names in _alike((name, rrset.reason) for name, rrset in stale):
+    for reason, names in _group((name, rrset.reason) for name, rrset in answers):
         up_to = "up to " if names.many else ""
         yield Problem("dns", f"{names}: kept from {up_to}{elapsed(now - oldest[reason])} ago: {reason}")
     others = (
-        (name, (one.view, one.reason)) for name, one in _unsure(snapshot) if one.addresses is not None
+        (name, (other.view, other.reason))
+        for name, other in _unsure(snapshot)
+        if other.addresses is not None
     )
-    for (view, reason), names in _alike(others):
+    for (view, reason), names in _group(others):
         yield Problem(_SOURCES[view], f"{names}: kept from before: {reason}")
 
 
 class _Names(NamedTuple):
-    """As in: a.example, b.example, c.example and 99,997 more."""
+    """Names with the same problem: "a.example, b.example, c.example and 99,997 more"."""
 
     first: list[str]
     number: int
@@ -133,8 +135,8 @@ class _Names(NamedTuple):
         return ", ".join(self.first) + more
 
 
-def _alike(causes: Iterable[tuple[str, Cause]]) -> Iterator[tuple[Cause, _Names]]:
-    """Each cause once, and the names that have it."""
+def _group(causes: Iterable[tuple[str, Cause]]) -> Iterator[tuple[Cause, _Names]]:
+    """Each cause once, with the names that have it."""
     first: dict[Cause, list[str]] = {}
     numbers: dict[Cause, int] = {}
     for name, cause in causes:

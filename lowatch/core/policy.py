@@ -1,4 +1,4 @@
-"""What the operator asked for: the part of the configuration that judgement depends on."""
+"""The part of the configuration that judgement depends on."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ _SERVICE = re.compile(r"_[a-z0-9_-]*[a-z][a-z0-9_-]*\._(?:tcp|udp)\..+")
 
 
 def is_service_name(name: str) -> bool:
-    """Whether its addresses and ports are for SRV records to say: `_xmpp._tcp.example.com` (RFC 2782).
+    """Whether a name's addresses and ports come from SRV records: `_xmpp._tcp.example.com` (RFC 2782).
 
-    name: as parsed. A service has a letter (RFC 6335, 5.1): `_443._tcp...` is where TLSA records stand.
+    name: as parsed. The service label must contain a letter (RFC 6335, 5.1): names like `_443._tcp...` have
+    TLSA records.
     """
     return name[:1] == "_" and _SERVICE.fullmatch(name) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """A name to keep checking.
+    """A name to check.
 
     name: lower case, A-labels (IDNA 2008), no trailing dot.
-    ports: what it serves; () for a service name, whose ports come from DNS.
-    any_of: one of them will do (the default ports); otherwise each is required.
+    ports: what it should serve; () for a service name, whose ports come from DNS.
+    any_of: whether one of the ports is enough, as for the default ports; otherwise all are required.
     """
 
     name: str
@@ -43,29 +44,29 @@ class Domain:
 
 
 class DomainSpec(NamedTuple):
-    """What a Domain is beside its name: one of them serves the thousands of names that are alike."""
+    """A Domain without its name, shared by thousands of names."""
 
     ports: tuple[Port, ...] = DEFAULT_PORTS
     any_of: bool = True
 
 
 def spec_of(name: str, default_ports: tuple[Port, ...], own: tuple[Port, ...] = ()) -> DomainSpec:
-    """What a domain is to serve, by what was said of it. own: the ports it was given, if any."""
+    """What a domain should serve. own: the ports that were configured for it, if any."""
     if is_service_name(name):
         return DomainSpec((), any_of=False)
     return DomainSpec(own or default_ports, any_of=not own)
 
 
 class DomainTable(Mapping[str, Domain]):
-    """Domains by name, in order. It holds their names and shared specs; each Domain is made when asked for.
+    """Domains by name, in order. It stores names and shared specs, and creates a Domain on access.
 
-    A name costs about 40 octets beside its text. Equal to any mapping with equal items.
+    A name takes about 40 bytes beside its text. The table equals any mapping with equal items.
     """
 
     __slots__ = ("_ports", "_specs")
 
     def __init__(self, specs: Mapping[str, DomainSpec] | None = None) -> None:
-        """specs: taken over as they are, for nobody to change."""
+        """specs: not copied, so the caller must not change them."""
         self._specs: Mapping[str, DomainSpec] = {} if specs is None else specs
         self._ports: frozenset[Port] | None = None
 
@@ -75,7 +76,7 @@ class DomainTable(Mapping[str, Domain]):
 
     @property
     def ports(self) -> frozenset[Port]:
-        """Every port that some domain is to serve."""
+        """Every port that a domain should serve."""
         if self._ports is None:
             self._ports = frozenset(port for spec in set(self._specs.values()) for port in spec.ports)
         return self._ports
@@ -93,21 +94,21 @@ class DomainTable(Mapping[str, Domain]):
         return len(self._specs)
 
     def keys(self) -> KeysView[str]:
-        return self._specs.keys()  # a dict's own: its set operations run in C
+        return self._specs.keys()  # a dict's own view, whose set operations run in C
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, DomainTable):
             return self._specs == other._specs
         return super().__eq__(other)
 
-    __hash__ = None  # type: ignore[assignment]  # as of every mapping
+    __hash__ = None  # type: ignore[assignment]  # like every mapping
 
     def __repr__(self) -> str:
         return f"DomainTable({dict(self)!r})" if len(self) <= 10 else f"<DomainTable of {len(self)}>"
 
 
 def ports_of(domains: Mapping[str, Domain]) -> frozenset[Port]:
-    """Every port that some domain is to serve."""
+    """Every port that a domain should serve."""
     if isinstance(domains, DomainTable):
         return domains.ports
     return frozenset(port for domain in domains.values() for port in domain.ports)
@@ -115,9 +116,9 @@ def ports_of(domains: Mapping[str, Domain]) -> frozenset[Port]:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledgement:
-    """Findings that are known and accepted until a date. Every field given must match.
+    """Findings that the operator accepts until a date. Every field that is set must match.
 
-    domain: a glob, matched against the finding's domain. until: wall-clock seconds (exclusive).
+    interface, domain: globs. until: wall-clock seconds (exclusive).
     """
 
     until: float
@@ -148,14 +149,15 @@ def _glob_matches(pattern: str | None, text: str | None) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What to watch, what to expect, and when to speak.
+    """What to watch, what to expect, and when to alert.
 
-    interfaces: names or globs. hold: seconds a finding must last before it fires, and be gone before it
-    is resolved. probe: whether a connect() confirms an orphan (`probe = "confirm"`).
-    ports: expected by default, or of a name that is not among the domains. names_complete: False where
-    the domains were named on the command line: others may lead here. left_out: whether the configuration
-    has domains that are not among these. configured: the domains that the configuration has by itself,
-    where files add others; None where it has all of them.
+    interfaces: names or globs. domains: by name. expect: addresses that must be held.
+    hold: seconds that a finding must last before it fires, and be gone before it is resolved.
+    probe: whether a connect() confirms an orphan (`probe = "confirm"`).
+    ports: expected by default, and of names that are not in `domains`.
+    names_complete: False if the domains were named on the command line, so that others may lead here.
+    left_out: whether the configuration has domains that are not in `domains`.
+    configured: the domains in the configuration itself, if files add others; None if all are.
     """
 
     interfaces: tuple[str, ...] = ("lo",)
@@ -171,25 +173,26 @@ class Policy:
 
     @property
     def expected_ports(self) -> frozenset[Port]:
-        """Every port that some name is expected to serve, those of SRV records excepted."""
+        """Every port that a name should serve, except those from SRV records."""
         return self.ports | ports_of(self.domains)
 
     def narrowed_to(self, domains: Mapping[str, Domain]) -> Policy:
-        """The same for these domains, which somebody named, in place of the configured ones."""
+        """The same policy for domains that were named explicitly, in place of the configured ones."""
         return replace(
             self,
             domains=domains,
             ports=self.expected_ports,
             names_complete=False,
             configured=None,
-            left_out=self.left_out or any(domains.get(name) != one for name, one in self.domains.items()),
+            left_out=self.left_out
+            or any(domains.get(name) != domain for name, domain in self.domains.items()),
         )
 
     def watches(self, interface: str) -> bool:
         return any(fnmatchcase(interface, pattern) for pattern in self.interfaces)
 
     def acknowledged(self, subject: Subject, wall: float) -> Acknowledgement | None:
-        """The first acknowledgement in force that matches."""
+        """The first acknowledgement that is in force and matches; None if there is none."""
         for acknowledgement in self.acknowledgements:
             if acknowledgement.matches(subject, wall):
                 return acknowledgement

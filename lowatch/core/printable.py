@@ -1,4 +1,4 @@
-"""What comes from outside, made fit to be shown: in a terminal, a log, the journal, a page."""
+"""Makes text from outside safe to show in a terminal, a log, the journal or a page."""
 
 from __future__ import annotations
 
@@ -9,25 +9,27 @@ _UNPRINTABLE = re.compile("[^ -~]")
 
 
 def printable(text: str) -> str:
-    r"""Printable ASCII: all else is escaped, a control character as \x1b.
+    r"""The text as printable ASCII. Everything else is escaped, a control character as \x1b.
 
-    Names, labels, file names and reasons come from DNS servers, from whoever configures interfaces, and
-    from whoever may write to a directory: none of them may move the cursor, start a line of a log, or turn
-    the direction in which a line is read (Unicode's bidirectional controls, UAX 9).
+    Names, labels, file names and reasons may come from DNS servers, or from anybody who can configure an
+    interface or write to a directory. They must not move the cursor, start a new line in a log, or reverse
+    the reading direction (Unicode's bidirectional controls, UAX 9).
     """
     return _UNPRINTABLE.sub(_escape, text)
 
 
 def shell_word(text: str) -> str:
-    r"""One word for a shell, of printable ASCII: what printable() escapes would be another word.
+    r"""The text as one shell word of printable ASCII, which the shell expands to the original text.
 
-    Dollar-single-quotes ($'x\x1b'; POSIX.1-2024, 2.2.4) are for bash, ksh and zsh; dash has none yet.
+    Dollar-single-quotes ($'x\x1b'; POSIX.1-2024, 2.2.4) work in bash, ksh and zsh, but not yet in dash.
     """
     if not _UNPRINTABLE.search(text):
         return quote(text)
-    octets = text.encode("utf-8", "surrogateescape")
+    encoded = text.encode("utf-8", "surrogateescape")
     return (
-        "$'" + "".join(chr(o) if 32 <= o < 127 and o not in b"'\\" else f"\\x{o:02x}" for o in octets) + "'"
+        "$'"
+        + "".join(chr(b) if 32 <= b < 127 and b not in b"'\\" else f"\\x{b:02x}" for b in encoded)
+        + "'"
     )
 
 

@@ -1,15 +1,15 @@
-"""When, and how long, as a sentence has it."""
+"""Points in time and durations as text."""
 
 from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
 
-_LAST_SECOND = 253402300799  # 9999-12-31T23:59:59Z, the last that RFC 3339 can write
+_LAST_SECOND = 253402300799  # 9999-12-31T23:59:59Z, the last one that RFC 3339 can represent
 
 
 def elapsed(seconds: float) -> str:
-    """In the largest unit of which there are two: "12 minutes", "47 hours"; "a moment" below 2 s."""
+    """A duration in the largest unit that fits twice: "12 minutes", "47 hours"; "a moment" below 2 s."""
     for unit, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
         if seconds >= 2 * size:
             return f"{int(seconds // size)} {unit}"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from lowatch.core.addresses import Address, Port, Prefix, PrefixSet, destination, unmapped
-from lowatch.core.arp import NOBODY, Arp, Nic
+from lowatch.core.arp import NO_ARP, Arp, Nic
 from lowatch.core.fixes.surroundings import Surroundings
 from lowatch.core.held import Held, Link, LocalRoute
 from lowatch.core.known import Known, Unknown
@@ -293,7 +293,7 @@ class Host:
         if self._nics is None:
             self._nics = self._tables.nics()
         if not self._nics:
-            return Known(NOBODY)
+            return Known(NO_ARP)
         every = self._conf_all.read()
         return every if isinstance(every, Unknown) else Known(Arp(every, self._nics))
 

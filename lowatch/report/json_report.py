@@ -16,7 +16,7 @@ from lowatch.core.audit import Audit
 from lowatch.core.held import Held
 from lowatch.core.lifecycle import State, Tracked
 from lowatch.core.listeners import Listener
-from lowatch.core.name_outcomes import NameReport, Source, name_report
+from lowatch.core.name_outcomes import NameReport, NameSource, name_report
 from lowatch.core.snapshot import Problem
 from lowatch.core.verdicts import JudgedEndpoint
 from lowatch.core.words import rfc3339
@@ -113,7 +113,7 @@ def _problem(problem: Problem) -> Row:
     return {"source": problem.source, "message": problem.message}
 
 
-def name_row(report: NameReport, source: Source) -> Row:
+def name_row(report: NameReport, source: NameSource) -> Row:
     """An addition: of each name that does not simply resolve elsewhere."""
     return {
         "name": report.name,

@@ -124,7 +124,7 @@ def test_settings_are_read_again(netns: Netns, wire: Wire) -> None:
         arp_settings(netns, all=(2, 1), eth0=(8, 2))
         arp = host.arp()
         assert isinstance(arp, Known)
-        assert arp.value.every == ArpSettings(2, 1)
+        assert arp.value.conf_all == ArpSettings(2, 1)
         before = host.generation
         host.distrust()
         assert nics(host)["eth0"].own == ArpSettings(8, 2)

@@ -99,8 +99,8 @@ class _Way(NamedTuple):
 
 class _Leaks:
     def __init__(self, arp: Arp) -> None:
-        self._every = arp.every
-        self._nics = [(nic, arp.every.combined(nic.own)) for nic in arp.nics]
+        self._every = arp.conf_all
+        self._nics = [(nic, arp.conf_all.combined(nic.own)) for nic in arp.nics]
         self.speakers = {nic.name for nic in arp.nics}
         self._subnets: dict[Prefix, tuple[str, ...]] = {}
         for nic, effect in self._nics:

@@ -27,7 +27,7 @@ from lowatch.core.addresses import (
     parse_prefix,
 )
 from lowatch.core.answers import Answer, AnswerListener, OtherView, RRset, Service, Status, View
-from lowatch.core.arp import NOBODY, Arp
+from lowatch.core.arp import NO_ARP, Arp
 from lowatch.core.clock import (
     Now,
 )
@@ -72,7 +72,7 @@ class World:
     no_bound: bool = False
     no_connect: set[Endpoint] = field(default_factory=set)
     blind: bool = False
-    arp: Known[Arp] | Unknown = field(default_factory=lambda: Known(NOBODY))
+    arp: Known[Arp] | Unknown = field(default_factory=lambda: Known(NO_ARP))
     stub: frozenset[Address] = frozenset()
 
     def delivery(self, address: Address) -> Delivery | Unknown:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lowatch.app.orphan_series import OrphanValues
 from lowatch.core.addresses import Address, format_address, parse_address
-from lowatch.core.audit import Audit, summarise
+from lowatch.core.audit import Audit, build_audit
 from lowatch.core.clock import (
     Now,
 )
@@ -45,7 +45,7 @@ class Story(Watch):
         self.last = step(self.last.tracked, judgement, now, self.policy)
         self.orphans.update(snapshot, judgement)
         tracked_now, followed = self.last.tracked.values(), self.auditor.followed()
-        return summarise(snapshot, judgement, tracked_now, followed, self.clock.monotonic)
+        return build_audit(snapshot, judgement, tracked_now, followed, self.clock.monotonic)
 
     @property
     def firing(self) -> list[str]:

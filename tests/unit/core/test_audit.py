@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lowatch.core.answers import Answer, OtherView, RRset, Status, View
-from lowatch.core.audit import Audit, summarise
+from lowatch.core.audit import Audit, build_audit
 from lowatch.core.clock import (
     Now,
 )
@@ -16,7 +16,7 @@ from lowatch.core.known import Unknown
 from lowatch.core.lifecycle import (
     without_memory,
 )
-from lowatch.core.name_outcomes import Followed
+from lowatch.core.name_outcomes import FollowedNames
 from lowatch.core.policy import Policy
 from lowatch.core.snapshot import Aside, DomainView, Problem, Snapshot
 from tests.unit.core.worlds import (
@@ -48,7 +48,7 @@ OVERRIDING = Answer(WWW, rrset(VIP), rrset(), View.HOSTS, others=(OtherView(View
 def audit(world: Snapshot) -> Audit:
     judgement = judge(world, POLICY)
     tracked = without_memory(judgement, Now(0.0, 1.0), POLICY)
-    return summarise(world, judgement, tracked, Followed({Status.RESOLVED: 1}), NOW)
+    return build_audit(world, judgement, tracked, FollowedNames({Status.RESOLVED: 1}), NOW)
 
 
 def test_all_seen() -> None:
@@ -207,7 +207,7 @@ def test_stale_names_share_a_line_with_the_age_of_the_oldest() -> None:
     }
     policy = Policy(domains={name: domain(name, "80") for name in names})
     world = snapshot(domains=views)
-    found = summarise(world, judge(world, policy), (), Followed({}), NOW)
+    found = build_audit(world, judge(world, policy), (), FollowedNames({}), NOW)
     assert [one.message for one in found.problems] == [
         "a.example, b.example, c.example and 1 more: kept from up to 5 minutes ago: 192.0.2.53: timed out"
     ]
@@ -238,7 +238,7 @@ def test_names_that_lead_here_and_names_that_do_not_resolve() -> None:
     lost = Answer("lost.example.com", rrset(status=Status.NXDOMAIN), rrset(status=Status.NXDOMAIN))
     world = snapshot(held(VIP), domains={WWW: SERVED}, referenced=frozenset({VIP}))
     judgement = judge(world, POLICY)
-    followed = Followed({Status.RESOLVED: 9, Status.NXDOMAIN: 1}, (lost,))
-    found = summarise(world, judgement, (), followed, NOW)
+    followed = FollowedNames({Status.RESOLVED: 9, Status.NXDOMAIN: 1}, (lost,))
+    found = build_audit(world, judgement, (), followed, NOW)
     assert found.names == (SERVED.answer, lost)
     assert found.complete

@@ -7,7 +7,7 @@ from typing import Any
 
 from lowatch.core.addresses import Address, Port, is_v4, parse_address, parse_port, parse_prefix
 from lowatch.core.answers import Answer, RRset, Status
-from lowatch.core.arp import NOBODY
+from lowatch.core.arp import NO_ARP
 from lowatch.core.findings import Finding, Subject, Undecided
 from lowatch.core.held import Held, LocalPrefix
 from lowatch.core.known import Known, Unknown
@@ -88,7 +88,7 @@ def snapshot(*holding: Held, **rest: Any) -> Snapshot:
         "held": Known(holding),
         "prefixes": Known(()),
         "black_holes": Known(()),
-        "arp": Known(NOBODY),
+        "arp": Known(NO_ARP),
         "sockets": Known(Sockets()),
     }
     return Snapshot(**{**known, **rest})
