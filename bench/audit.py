@@ -11,14 +11,17 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from lowatch.app.auditor import Auditor
 from lowatch.app.host_events import AuditorHints
 from lowatch.app.static_resolver import GivenAnswers
-from lowatch.core.addresses import Port
+from lowatch.core.addresses import Address, Port
 from lowatch.core.answers import Answer, RRset, Status
+from lowatch.core.held import Delivery
 from lowatch.core.judgement import judge
+from lowatch.core.known import Unknown
+from lowatch.core.listeners import Endpoint, Listener
 from lowatch.core.policy import Domain, Policy
 from lowatch.core.verdicts import Verdict
 from lowatch.kernel.host import Host
@@ -33,6 +36,8 @@ from .stats import paired_ratios, summarise
 
 COUNT = 10_000
 RUNS = 11
+
+T = TypeVar("T")
 LIMIT = 2.0
 PEERS = (["ip", "-j", "address"], ["ss", "-Hltn"])
 
@@ -43,14 +48,18 @@ class TimedHost(Host):
     def __init__(self, policy: Policy) -> None:
         super().__init__(policy.watches)
         self.spent: dict[str, float] = {}
-        self.deliveries = self._timed("locality", self.deliveries)
-        self.listeners = self._timed("listeners", self.listeners)
+
+    def deliveries(self, addresses: Sequence[Address]) -> list[Delivery | Unknown]:
+        return self._timed("locality", super().deliveries)(addresses)
+
+    def listeners(self, endpoints: Sequence[Endpoint]) -> list[Listener | Unknown | None]:
+        return self._timed("listeners", super().listeners)(endpoints)
 
     def refresh(self) -> None:
         self._timed("dumps", super().refresh)()
 
-    def _timed(self, question: str, ask: Callable[..., Any]) -> Callable[..., Any]:
-        def timed(*arguments: Any) -> Any:
+    def _timed(self, question: str, ask: Callable[..., T]) -> Callable[..., T]:
+        def timed(*arguments: Any) -> T:
             began = time.perf_counter()
             try:
                 return ask(*arguments)

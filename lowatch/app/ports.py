@@ -71,11 +71,14 @@ class Host(Protocol):
     def follow_ports(self, ports: Iterable[Port]) -> None:
         """Hear of closed sockets on these ports from now on."""
 
-    @property
-    def deliveries(self) -> Callable[[Sequence[Address]], list[Delivery | Unknown]]: ...
+    def deliveries(self, addresses: Sequence[Address]) -> list[Delivery | Unknown]:
+        """Where routing delivers each address, in order.
 
-    @property
-    def listeners(self) -> Callable[[Sequence[Endpoint]], list[Listener | Unknown | None]]: ...
+        Where nothing changed since the same addresses were last asked about, the very same list.
+        """
+
+    def listeners(self, endpoints: Sequence[Endpoint]) -> list[Listener | Unknown | None]:
+        """Which socket serves each endpoint, in order; None where none does. The same list as above."""
 
     @property
     def courses_differ(self) -> bool:
@@ -86,8 +89,8 @@ class Host(Protocol):
 
     def courses(self, endpoints: Sequence[Endpoint]) -> list[Course | Unknown]: ...
 
-    @property
-    def sockets(self) -> Callable[[], Known[Sockets] | Unknown]: ...
+    def sockets(self) -> Known[Sockets] | Unknown:
+        """Where sockets are bound. Good for narrowing down only: a dump may miss one under churn."""
 
 
 class Prober(Protocol):

@@ -31,8 +31,7 @@ class Courses:
     def __init__(self, route: RequestSocket) -> None:
         self._route = route
         self._plain: bool | None = None
-        asked: RequestCache[Flow, _Source] = RequestCache(route, get_flow, _source, unknown)
-        self._ask = asked.ask
+        self._sources: RequestCache[Flow, _Source] = RequestCache(route, get_flow, _source, unknown)
 
     def forget(self) -> None:
         """The policy rules may be others."""
@@ -63,12 +62,12 @@ class Courses:
         As ip_route_connect() has it (include/net/route.h): a first lookup chooses the source, a second one
         (of IPv4) is made with it; and as the answer to the SYN is routed, from the endpoint to that source.
         """
-        sources = dict(zip(endpoints, self._ask([_towards(one) for one in endpoints]), strict=True))
+        sources = dict(zip(endpoints, self._sources.ask([_towards(one) for one in endpoints]), strict=True))
         local = {one: source for one, source in sources.items() if isinstance(source, bytes)}
         again = {one: source for one, source in local.items() if is_v4(source)}
         checks = [_towards(one, source) for one, source in again.items()]
         checks += [_back(one, source) for one, source in local.items()]
-        checked = self._ask(checks)
+        checked = self._sources.ask(checks)
         blocked = dict(_blocked([*again, *local], checked))
         return [
             blocked.get(one, Course.HERE) if isinstance(source, bytes) else source

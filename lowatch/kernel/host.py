@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from lowatch.core.addresses import Address, Port, Prefix, PrefixSet, destination, unmapped
 from lowatch.core.arp import NO_ARP, Arp, Nic
 from lowatch.core.fixes.surroundings import Surroundings
-from lowatch.core.held import Held, Link, LocalRoute
+from lowatch.core.held import Course, Delivery, Held, Link, LocalRoute
 from lowatch.core.known import Known, Unknown
+from lowatch.core.listeners import Endpoint, Listener, Sockets
 from lowatch.core.liveness import Sign
 from lowatch.wire.inet_diag import (
     GROUP_TCP6_DESTROY,
@@ -142,11 +143,8 @@ class Host:
         self._locality = Locality(
             self._route, input_devices, lambda number: self._tables.nexthops.get(number, 0)
         )
-        self.deliveries, self.endpoint_deliveries = self._locality.ask, self._locality.ask_endpoints
         self._courses = Courses(self._route)
-        self.courses = self._courses.ask
-        listeners = Listeners(self._diag, CgroupUnits(), input_devices)
-        self.listeners, self.sockets = listeners.ask, listeners.sockets
+        self._listeners = Listeners(self._diag, CgroupUnits(), input_devices)
         self._nonlocal_routes = NonlocalRoutes()
 
     def follow(self, ports: Iterable[Port], hints: Hints, receive_buffer: int = 4 << 20) -> None:
@@ -261,6 +259,26 @@ class Host:
         self._watches = watches
         self._tables.replace_watches(watches)
         self._changed()
+
+    def deliveries(self, addresses: Sequence[Address]) -> list[Delivery | Unknown]:
+        """Where routing delivers each address, in order."""
+        return self._locality.ask(addresses)
+
+    def endpoint_deliveries(self, endpoints: Sequence[Endpoint]) -> list[Delivery | Unknown]:
+        """Where routing delivers each endpoint's own packets: policy rules may look at its port."""
+        return self._locality.ask_endpoints(endpoints)
+
+    def courses(self, endpoints: Sequence[Endpoint]) -> list[Course | Unknown]:
+        """What becomes of a local client's packets to each endpoint, in order."""
+        return self._courses.ask(endpoints)
+
+    def listeners(self, endpoints: Sequence[Endpoint]) -> list[Listener | Unknown | None]:
+        """Which socket serves each endpoint, in order; None where none does."""
+        return self._listeners.ask(endpoints)
+
+    def sockets(self) -> Known[Sockets] | Unknown:
+        """Where TCP and UDP sockets are bound, connected ones too."""
+        return self._listeners.sockets()
 
     def links(self) -> Known[tuple[Link, ...]] | Unknown:
         """The watched interfaces that exist."""

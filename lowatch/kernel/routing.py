@@ -45,31 +45,31 @@ class Locality:
         """nexthop_device: the index of a nexthop object's interface, by its id; 0: not known."""
         self._input_devices = input_devices
         self._nexthop_device = nexthop_device
-        asked: RequestCache[Address, Delivery | Unknown] = RequestCache(
+        self._by_address: RequestCache[Address, Delivery | Unknown] = RequestCache(
             route, _question, self._delivery, unknown
         )
-        input_devices.on_change(asked.forget)
-        self.ask = asked.ask
-        """One answer for each address, in order. Never raises: a failure is an Unknown."""
-        by_flow: RequestCache[Flow, Delivery | Unknown] = RequestCache(
+        input_devices.on_change(self._by_address.forget)
+        self._by_flow: RequestCache[Flow, Delivery | Unknown] = RequestCache(
             route, _flow_question, lambda sequence, _, reply: self._read(sequence, reply), unknown
         )
-        self._by_flow = by_flow.ask
-        self._forget = asked.forget, by_flow.forget
+
+    def ask(self, addresses: Sequence[Address]) -> list[Delivery | Unknown]:
+        """One answer for each address, in order. Never raises: a failure is an Unknown."""
+        return self._by_address.ask(addresses)
 
     def ask_endpoints(self, endpoints: Sequence[Endpoint]) -> list[Delivery | Unknown]:
         """The same for each endpoint: policy rules may look at its port.
 
         An address alone is asked about as UDP without ports in IPv4, inet_rtm_getroute() has it so.
         """
-        return self._by_flow(
+        return self._by_flow.ask(
             [Flow(destination(a), None, port.protocol, None, port.number) for a, port in endpoints]
         )
 
     def forget(self) -> None:
         """Read every answer anew: a nexthop object has changed."""
-        for forget in self._forget:
-            forget()
+        self._by_address.forget()
+        self._by_flow.forget()
 
     def _delivery(self, sequence: int, address: Address, reply: bytes) -> Delivery | Unknown:
         delivery = self._read(sequence, reply)
