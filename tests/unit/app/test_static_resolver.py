@@ -63,16 +63,26 @@ def test_what_else_is_said_of_them() -> None:
         answers.replace_domains(["a"])
 
 
+class Heard:
+    """Implements app.ports.AnswerListener."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def answer_changed(self, domain: str) -> None:
+        self.names.append(domain)
+
+
 def test_all_of_them_come_at_once() -> None:
-    answers, came = GivenAnswers([resolves("a", ONE), resolves("b", TWO)]), list[str]()
+    answers, heard = GivenAnswers([resolves("a", ONE), resolves("b", TWO)]), Heard()
 
     async def ask() -> None:
         async with asyncio.TaskGroup() as group:
-            group.create_task(answers.run(came.append))
+            group.create_task(answers.run(heard))
             await answers.settled()
 
     run_async(ask(), 5.0)
-    assert came == ["a", "b"]
+    assert heard.names == ["a", "b"]
 
 
 addresses = st.lists(st.sampled_from([ONE, TWO, V6, MAPPED]), unique=True, max_size=3)
