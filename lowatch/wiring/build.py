@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import os
 import time
@@ -50,6 +49,8 @@ def collect_rarely() -> None:
 
 def give_memory_back() -> None:
     """What the start took for a while: with 100,000 names 6 of 88 MiB, which malloc would keep."""
+    import ctypes  # noqa: PLC0415  # 2 ms that `check` does without
+
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's
     if trim is not None:
         trim(0)

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
+from typing import TYPE_CHECKING
 
 from lowatch.app.check import Progress
 from lowatch.app.check import check as check_once
-from lowatch.app.explain import Bench
-from lowatch.app.explain import explain as explain_target
 from lowatch.app.ports import Resolver
 from lowatch.config.settings import Config
 from lowatch.config.targets import ExplainTarget
 from lowatch.core.audit import Audit
-from lowatch.core.explanation import (
-    Explanation,
-)
 from lowatch.resolve.views.resolver import Views
 
 from .build import SystemClock, build_auditor, build_resolver, collect_rarely, opened_host, with_problems
+
+if TYPE_CHECKING:
+    from lowatch.core.explanation import Explanation
 
 _PATIENCE = 5.0
 """Seconds that getaddrinfo may take in all. What has not come by then is unknown, and said to be."""
@@ -43,6 +42,8 @@ def check(config: Config, progress: Progress | None) -> Audit:
 
 def explain(config: Config, target: ExplainTarget) -> Explanation:
     """The chain of evidence for one target."""
+    from lowatch.app.explain import Bench  # noqa: PLC0415  # 3 ms that `check` does without
+    from lowatch.app.explain import explain as explain_target  # noqa: PLC0415
 
     async def run() -> Explanation:
         with opened_host(config.policy) as host:
