@@ -15,7 +15,7 @@ class Pending(NamedTuple):
     configured: str
 
     def __str__(self) -> str:
-        return f"{self.key} takes a restart: still {self.running}, configured {self.configured}"
+        return f"{self.key} needs a restart: running with {self.running}, configured {self.configured}"
 
 
 def pending(running: Config, configured: Config, *, activated: bool) -> tuple[Pending, ...]:

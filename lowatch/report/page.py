@@ -138,7 +138,7 @@ def _names(audit: Audit) -> Iterator[str]:
     doubtful = [one for one in names_in_order(audit.names) if one.status is not Status.RESOLVED]
     if not doubtful:
         return
-    yield "<h2>Unresolved names</h2>\n<table>\n<tr><th>Name<th>Status<th>Why<th>For"
+    yield "<h2>Unresolved domains</h2>\n<table>\n<tr><th>Domain<th>Status<th>Why<th>For"
     for report in (name_report(one, audit.monotonic) for one in doubtful[:ROWS_SHOWN]):
         age = "" if report.age is None else duration(report.age)
         yield f"<tr><td>{_text(report.name)}<td>{report.status}<td>{_text(report.reason)}<td>{age}"

@@ -60,7 +60,7 @@ def test_netlink_refused(netns: Netns, tmp_path: Path) -> None:
         assert json.loads(told.stdout)["findings"] == []
         shown = run("check", "-c", str(path), prefix=WITHOUT_NETLINK)
         assert shown.code == 3
-        assert shown.stdout.startswith("Incomplete: nothing wrong was found, but ")
+        assert shown.stdout.startswith("Incomplete: nothing wrong found, but ")
         assert " ".join(shown.stdout.split()).count(refused) == 2
         explained = run("explain", "-c", str(path), WWW, prefix=WITHOUT_NETLINK)
         assert explained.code == 0

@@ -42,7 +42,7 @@ def test_configured_ones_are_said_and_are_no_failure(tmp_path: Path) -> None:
     assert names[GONE]["reason"].startswith("the name does not exist, according to 127.0.0.1")
     headline = outcome.stdout.splitlines()[0]
     assert "All clear" not in outcome.stdout
-    assert headline.startswith("Nothing wrong was found; but 2 of 3 names do not resolve")
+    assert headline.startswith("Nothing wrong found, but 2 of 3 domains do not resolve")
     assert f"nxdomain  {GONE}: " in outcome.stdout
     assert f"nodata    {EMPTY}: " in outcome.stdout
 
@@ -105,9 +105,9 @@ def test_the_daemon_names_them_everywhere_until_they_resolve(tmp_path: Path) -> 
                 WWW: "resolved",
                 GONE: "nxdomain",
             }
-            assert "Unresolved names" in daemon.get("/").body
+            assert "Unresolved domains" in daemon.get("/").body
             assert daemon.findings() == []
             knot.replace("example.com", f"{ZONE['example.com']}\ngone A 192.0.2.10")
             daemon.until(lambda: daemon.metric(status) is None)
-            assert "Unresolved names" not in daemon.get("/").body
+            assert "Unresolved domains" not in daemon.get("/").body
             assert daemon.orphan(GONE) == 0

@@ -89,8 +89,10 @@ def test_status_tells_what_a_start_waits_for(
     with Daemon(tmp_path, text, ready=False):
         told = lowatch("status").stdout
         status = json.loads(lowatch("status", "--format", "json").stdout)
-    assert re.match(r"lowatch \S+ on \S+ is starting: 2 questions to be asked; ", " ".join(told.split()))
-    assert (status["ready"], status["waits_for"]) == (False, "2 questions to be asked")
+    assert re.match(
+        r"lowatch \S+ on \S+ is starting: 2 DNS queries still to send; ", " ".join(told.split())
+    )
+    assert (status["ready"], status["waits_for"]) == (False, "2 DNS queries still to send")
 
 
 def test_reload_returns_when_it_is_done(daemon: Daemon, knot: Knot) -> None:
@@ -105,7 +107,7 @@ def test_reload_returns_when_it_is_done(daemon: Daemon, knot: Knot) -> None:
 def test_what_takes_a_restart_is_told_until_there_is_one_or_it_is_as_it_was(
     daemon: Daemon, knot: Knot
 ) -> None:
-    said = "web.listen takes a restart: still 127.0.0.1:10048, configured 192.0.2.10:1"
+    said = "web.listen needs a restart: running with 127.0.0.1:10048, configured 192.0.2.10:1"
     series = 'lowatch_reload_pending{key="web.listen"}'
     before = lowatch("status").stdout
     daemon.configure(settings(knot, WWW) + '[web]\nlisten = ["192.0.2.10:1"]\n')
@@ -114,15 +116,15 @@ def test_what_takes_a_restart_is_told_until_there_is_one_or_it_is_as_it_was(
     daemon.until_logged(said)
     assert "http://192.0.2.10:1" not in daemon.log
     assert daemon.metric(series) == 1
-    assert "takes a restart" not in before
-    assert "takes a restart" in lowatch("status").stdout
+    assert "needs a restart" not in before
+    assert "needs a restart" in lowatch("status").stdout
     assert json.loads(lowatch("status", "--format", "json").stdout)["reload_pending"] == ["web.listen"]
 
     daemon.configure(settings(knot, WWW))
     reloaded = lowatch("reload")
     assert (reloaded.returncode, reloaded.stderr) == (0, "")
     assert daemon.metric(series) is None
-    assert "takes a restart" not in lowatch("status").stdout
+    assert "needs a restart" not in lowatch("status").stdout
 
 
 def test_a_bad_reload_fails_with_the_daemons_own_words(daemon: Daemon, knot: Knot) -> None:

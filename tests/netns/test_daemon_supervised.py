@@ -102,7 +102,7 @@ def test_it_is_ready_after_the_first_full_audit(
     text = settings(knot).replace(f'nameservers = ["{knot.nameserver}"]', silent)
     with Daemon(tmp_path, text, ready=False) as daemon:
         eventually(lambda: "EXTEND_TIMEOUT_USEC=60000000" in manager.text)
-        assert manager.status == "starting: 1 domain: 1 unknown; 2 questions to be asked"
+        assert manager.status == "starting: 1 domain: 1 unknown; 2 DNS queries still to send"
         assert "READY=1" not in manager.text
         daemon.until(lambda: "READY=1" in manager.text, 20)
         assert daemon.get("/-/ready").status == 200

@@ -58,7 +58,7 @@ def test_installed_it_runs(bare: Machine) -> None:
     assert bare.attempt("systemctl is-enabled lowatch.socket").stdout.strip() == "disabled"
     assert bare.run("lowatch config check")
     # Nothing is configured yet: that is not the same as nothing being wrong.
-    assert "all is well" not in bare.run("systemctl status --no-pager lowatch.service")
+    assert "no problems" not in bare.run("systemctl status --no-pager lowatch.service")
     assert "nothing to check" in bare.show("lowatch.service", "StatusText")
 
 

@@ -109,8 +109,8 @@ def _resolved_message(tracked: Tracked, now: Now) -> str:
     """How long it lasted, and what it had been. It ended when it went, not when that was sure."""
     end = now.monotonic if tracked.present else tracked.changed
     if tracked.began is None:
-        lasted = f"which began at {rfc3339(tracked.since)}"
+        lasted = f"began at {rfc3339(tracked.since)}"
     else:
         lasted = f"after {duration(end - tracked.began)}"
     kind, where = tracked.finding.subject.kind, place(tracked.finding.subject, tracked.finding.any_of)
-    return f"resolved: {kind}, {where}, {lasted}; it had been: {_reason(tracked)}"
+    return f"resolved: {kind}, {where}, {lasted}; it was: {_reason(tracked)}"

@@ -50,8 +50,8 @@ def summary_fields(folded: Sequence[Announced]) -> dict[str, str]:
         "MESSAGE_ID": STORM_MESSAGE_ID,
         "LOWATCH_SINCE": since,
         "LOWATCH_UNTIL": fields(*latest)["LOWATCH_UNTIL"],
-        "LOWATCH_REASON": f"{count(len(folded), 'finding')} in a storm of findings, in one entry lest "
-        "journald's rate limit drop any",
+        "LOWATCH_REASON": f"{count(len(folded), 'finding')} folded into one entry, to stay below "
+        "journald's rate limit",
         "LOWATCH_FIX": "; ".join(fixes) if len(fixes) <= _FIXES else "",
         COUNT: str(len(folded)),
         FOLDED: "\n".join(map(json.dumps, rows)),
@@ -67,8 +67,8 @@ def _message(folded: Sequence[Announced], since: str) -> str:
     resolved = "resolved: " if first.state is State.RESOLVED else ""
     tail = "" if resolved else f"; firing since {since}"
     return (
-        f"{resolved}{first.finding.subject.kind}, in a storm, {count(len(folded), 'more finding')}: "
-        f"{'; '.join(places)}{tail}; each of them: lowatch history"
+        f"{resolved}{first.finding.subject.kind}, storm of {count(len(folded), 'more finding')}: "
+        f"{'; '.join(places)}{tail}; list them with lowatch history"
     )
 
 

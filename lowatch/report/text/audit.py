@@ -52,7 +52,7 @@ def render_progress(done: int, total: int) -> str:
     full = 20
     part = full if not total else full * min(done, total) // total
     digits = len(f"{total:,}")
-    return f"[{'#' * part}{'-' * (full - part)}] {done:>{digits},} of {total:,} names"
+    return f"[{'#' * part}{'-' * (full - part)}] {done:>{digits},} of {total:,} domains"
 
 
 def _conclusion(audit: Audit, told: Sequence[Told]) -> tuple[str, Style]:
@@ -65,17 +65,17 @@ def _conclusion(audit: Audit, told: Sequence[Told]) -> tuple[str, Style]:
         before = "Nothing urgent: " if audit.complete and worst is Severity.INFO else ""
         after = "" if audit.complete else " The audit is incomplete: there may be more."
         return f"{before}{_verdict_on(active)}{after}{also}", SEVERITY_STYLES[worst]
-    beside = f" beside {count(len(told), 'acknowledged finding')}" if told else ""
+    beside = f" besides {count(len(told), 'acknowledged finding')}" if told else ""
     if not audit.complete:
         return (
-            f"Incomplete: nothing wrong was found{beside}, but {_what_is_unknown(audit)}.{also}",
+            f"Incomplete: nothing wrong found{beside}, but {_what_is_unknown(audit)}.{also}",
             Style.YELLOW,
         )
     if not any(audit.statuses.values()):
-        but.append("no name is configured or given, so none was checked")
+        but.append("no domain is configured or given, so none was checked")
     if but:
-        return f"Nothing wrong was found{beside}; but {listed(but)}.", Style.YELLOW
-    accepted = f" but for {count(len(told), 'acknowledged finding')}" if told else ""
+        return f"Nothing wrong found{beside}, but {listed(but)}.", Style.YELLOW
+    accepted = f" except for {count(len(told), 'acknowledged finding')}" if told else ""
     return f"All clear{accepted}: {_what_is_clear(audit)}.", Style.GREEN
 
 
@@ -86,11 +86,11 @@ def _verdict_on(active: Sequence[Told]) -> str:
     numbers = [f"{severities[s]:,} {s}" for s in reversed(Severity) if severities[s]]
     noun = "finding" if len(active) == 1 else "findings"
     if len(active) == 1:
-        of_names = f", {len(active[0].names):,} names" if active[0].names else ""
+        of_names = f", {len(active[0].names):,} domains" if active[0].names else ""
         what = f"{active[0].kind}, {active[0].where}{of_names}"
     elif len(kinds) == 1:
         names = {name for one in active for name in one.names}
-        of_names = f", of {len(names):,} names" if len(names) > len(active) else ""
+        of_names = f" ({len(names):,} domains)" if len(names) > len(active) else ""
         return f"{listed(numbers)} {noun}, all {active[0].kind}{of_names}."
     else:
         what = ", ".join(f"{k} ({n:,})" if n > 1 else k for k, n in kinds.items())
@@ -101,19 +101,19 @@ def _what_is_clear(audit: Audit) -> str:
     names = sum(audit.statuses.values())
     here = verdicts_of_names(audit.endpoints)
     if not here:
-        return f"{count(names, 'name')} checked, none resolves here"
+        return f"{count(names, 'domain')} checked, none resolves to this host"
     if len(here) > 1:
         each = listed([f"{number:,} {words(verdict)}" for verdict, number in here.items()])
-        return f"{count(names, 'name')} checked, {here.total():,} resolve here: {each}"
+        return f"{count(names, 'domain')} checked, {here.total():,} resolve to this host: {each}"
     verdict, number = next(iter(here.items()))
-    verbs = ("resolves", "is") if number == 1 else ("resolve", "are")
-    return f"{count(names, 'name')} checked, {number:,} {verbs[0]} here and {verbs[1]} {words(verdict)}"
+    here_and = "resolves to this host and is" if number == 1 else "resolve to this host and are"
+    return f"{count(names, 'domain')} checked, {number:,} {here_and} {words(verdict)}"
 
 
 def _what_is_unknown(audit: Audit) -> str:
     endpoints = sum(endpoint.verdict is Verdict.UNKNOWN for endpoint in audit.endpoints)
     names = audit.statuses.get(Status.UNKNOWN, 0)
-    each = [f"{names:,} of {count(sum(audit.statuses.values()), 'name')}"] if names else []
+    each = [f"{names:,} of {count(sum(audit.statuses.values()), 'domain')}"] if names else []
     each += [f"{endpoints:,} of {count(len(audit.endpoints), 'endpoint')}"] if endpoints else []
     if not each:
         return "not everything could be observed"
@@ -124,12 +124,12 @@ def _context(audit: Audit) -> str:
     """Where and when, and what was looked at."""
     held = count(len(audit.held), "address", "addresses")
     statuses = [(s, number) for s in Status if (number := audit.statuses.get(s))]
-    names = count(sum(number for _, number in statuses), "name") if statuses else "no names"
+    names = count(sum(number for _, number in statuses), "domain") if statuses else "no domains"
     if len(statuses) == 1:
         names += f" {statuses[0][0]}"
     elif statuses:
-        names += f": {', '.join(f'{number:,} {s}' for s, number in statuses)}"
-    return f"{printable(audit.host)}, {rfc3339(audit.audited_at)}; {names}; {held} held"
+        names += f" ({', '.join(f'{number:,} {s}' for s, number in statuses)})"
+    return f"{printable(audit.host)}, {rfc3339(audit.audited_at)}: {names}, {held} held"
 
 
 def _problem_lines(audit: Audit, screen: Screen) -> list[str]:

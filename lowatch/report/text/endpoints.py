@@ -123,7 +123,7 @@ def _row(endpoint: JudgedEndpoint, verdict: Cell, names: int = 1) -> Row:
 
 def _source(endpoint: JudgedEndpoint) -> str:
     """Who gave the address, where it was not DNS."""
-    return "" if endpoint.view is View.DNS else f" (name by {IN_WORDS[endpoint.view]})"
+    return "" if endpoint.view is View.DNS else f" (address from {IN_WORDS[endpoint.view]})"
 
 
 def _served_by(endpoint: JudgedEndpoint) -> str:
@@ -147,7 +147,7 @@ def _table(rows: list[Row], screen: Screen) -> list[str]:
     header = [Cell(title, Style.DIM) for title in _HEADER]
     if narrowest_table([header, *rows]) <= screen.width:
         return list(chain(*screen.table([header, *rows])))
-    lines = [screen.paint("Names that resolve here", Style.BOLD)]
+    lines = [screen.paint("Domains that resolve to this host", Style.BOLD)]
     body = screen.table([row[1:] for row in rows], indent=4)
     for domain, same in groupby(zip(rows, body, strict=True), key=lambda pair: pair[0][0]):
         lines.append("  " + screen.paint(*domain))

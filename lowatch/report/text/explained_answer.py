@@ -34,7 +34,7 @@ def _steps(answer: Answer, now: float) -> Iterator[tuple[str, str]]:
     for other in answer.others:
         yield other.view, _other(other)
     if answer.others or answer.view is not View.DNS:
-        yield "in effect", f"{in_effect(answer)}: applications on this host go by it"
+        yield "in effect", f"{in_effect(answer)}: what applications on this host use"
 
 
 def _service(service: Service) -> str:
@@ -44,15 +44,15 @@ def _service(service: Service) -> str:
 def _rrset(rrset: RRset, now: float) -> str:
     words = [_addresses(rrset.addresses)] if rrset.addresses else []
     if rrset.more:
-        words.append(f"{rrset.more:,} more than are looked at")
+        words.append(f"{rrset.more:,} more, over the limit")
     if rrset.synthesised:
-        words.append(f"{_addresses(rrset.synthesised)} by a DNS64, which leads to a translator")
+        words.append(f"{_addresses(rrset.synthesised)} synthesised by DNS64")
     if rrset.status is not Status.RESOLVED:
         age = "" if rrset.stale_since is None else f" for {duration(now - rrset.stale_since)}"
         reason = f": {printable(rrset.reason)}" if rrset.reason else ""
         words.append(f"{rrset.status}{age}{reason}")
     if rrset.chain:
-        words.append(f"by way of {', '.join(map(printable, rrset.chain))}")
+        words.append(f"via {', '.join(map(printable, rrset.chain))}")
     if rrset.server:
         words.append(f"from {printable(rrset.server)}, TTL {rrset.ttl} s")
     return "; ".join(words)
@@ -63,7 +63,7 @@ def _other(other: OtherView) -> str:
     if other.addresses is None:
         return f"unknown: {reason}"
     addresses = _addresses(other.addresses) or "no address"
-    return f"{addresses}; kept from before: {reason}" if reason else addresses
+    return f"{addresses}; previous answer kept: {reason}" if reason else addresses
 
 
 def _addresses(addresses: Iterable[Address]) -> str:

@@ -68,7 +68,7 @@ def _address_lines(evidence: AddressEvidence, explanation: Explanation, screen: 
         for held in evidence.held:
             lines += step("held", _held(held, explanation.uptime), screen)
         if not evidence.held:
-            lines += step("held", "by no watched interface", screen)
+            lines += step("held", "on no watched interface", screen)
     for endpoint in evidence.endpoints:
         lines += _endpoint_lines(endpoint, evidence.connects.get(endpoint.port), screen)
     return lines
@@ -78,18 +78,18 @@ def _route(route: RouteAnswer | Unknown) -> str:
     if isinstance(route, Unknown):
         return f"unknown: {printable(route.source)}: {printable(route.reason)}"
     if route.prefix is None:
-        return "none: this host cannot reach it"
-    where = f"by {route.prefix} on {printable(route.interface)}"
+        return "none: unreachable from this host"
+    where = f"{route.prefix} on {printable(route.interface)}"
     if not route.local:
-        return f"not local, {where}: it is elsewhere"
-    return f"local, {where}" + ("" if route.watched else ", which is not watched")
+        return f"not local: routed by {where}"
+    return f"local: {where}" + ("" if route.watched else ", which is not watched")
 
 
 def _held(held: Held, uptime: float) -> str:
     interface = printable(held.interface)
     words = [f"{format_address(held.address)}/{held.prefixlen} on {interface}"]
     if held.by == "route":
-        words[0] = f"no address; a local route, {words[0]}"
+        words[0] = f"no address, but the local route {words[0]}"
     if held.peer is not None:
         words.append(f"peer {format_address(held.peer)}")
     if held.table is not None:
@@ -109,7 +109,7 @@ def _endpoint_lines(endpoint: JudgedEndpoint, connect: Connect | None, screen: S
     if endpoint.verdict is Verdict.UNKNOWN:
         words = [printable(endpoint.reason)] if endpoint.reason else []
     elif endpoint.listener is None:
-        words = ["nobody listens"]
+        words = ["no listener"]
     else:
         words = [_listener(endpoint.listener)]
     if connect is not None:
@@ -132,8 +132,8 @@ def _listener(listener: Listener) -> str:
         owner = f"{printable(listener.unit)} ({owner})"
     queue = ""
     if listener.accept_queue_full:
-        queue = f", its accept queue full ({listener.queued} of {listener.backlog})"
-    return f"{owner} listens at {format_address(listener.address)}{queue}"
+        queue = f", accept queue full ({listener.queued} of {listener.backlog})"
+    return f"{owner} listens on {format_address(listener.address)}{queue}"
 
 
 def _problem_lines(problem: Problem, screen: Screen) -> list[str]:
@@ -152,5 +152,5 @@ def _conclusion(explanation: Explanation, screen: Screen) -> list[str]:
     if explanation.findings or verdicts - _FINE:
         return []
     if any(not isinstance(one.route, Unknown) and one.route.local for one in explanation.addresses):
-        return screen.paragraph("Nothing wrong with it here.", Style.GREEN)
-    return screen.paragraph("None of it leads to this host.", Style.GREEN)
+        return screen.paragraph("No problem found.", Style.GREEN)
+    return screen.paragraph("It does not lead to this host.", Style.GREEN)

@@ -105,4 +105,4 @@ def _state(one: Told, now: float) -> str:
     mixed = len(one.states) > 1
     lasting = "" if age is None else "," if mixed else f" for {duration(age)},"
     text = f"{one.state}{lasting} since {rfc3339(one.since)}"
-    return text if one.present else f"{text}; gone just now, resolved if it stays so"
+    return text if one.present else f"{text}; no longer present; resolved once the hold time has passed"

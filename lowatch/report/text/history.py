@@ -46,10 +46,10 @@ def text_lines(found: Iterable[Occurrence], width: int = WIDE) -> Iterator[str]:
 def last_line(number: int, endless: int) -> str:
     """endless: of how many no end is recorded."""
     if not number:
-        return "Nothing fired, as far as the journal goes."
+        return "The journal has no alerts."
     if not endless:
-        return count(number, "occurrence")
-    return f"{count(number, 'occurrence')}, of which {endless:,} had not ended (-)"
+        return count(number, "alert")
+    return f"{count(number, 'alert')}, {endless:,} without a recorded end (-)"
 
 
 def json_lines(found: Iterable[Occurrence], complete: Callable[[], bool]) -> Iterator[str]:

@@ -33,7 +33,7 @@ def doubts(statuses: Mapping[Status, int], names: Iterable[Answer] = ()) -> Iter
 
 
 def _share(number: int, statuses: Mapping[Status, int]) -> str:
-    return f"{number:,} of {count(sum(statuses.values()), 'name')}"
+    return f"{number:,} of {count(sum(statuses.values()), 'domain')}"
 
 
 def name_lines(
@@ -49,7 +49,7 @@ def name_lines(
     )
     if not doubtful:
         return []
-    lines = [screen.paint("Unresolved names", Style.BOLD)]
+    lines = [screen.paint("Unresolved domains", Style.BOLD)]
     for answer in doubtful[:FEW]:
         lines += _line(answer, now, screen)
     more = sum(statuses.get(status, 0) for status in UNSETTLED) - min(len(doubtful), FEW)

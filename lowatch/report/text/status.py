@@ -64,7 +64,7 @@ def _conclusion(status: Status) -> tuple[str, Style]:
     host = "" if status.audit is None else f" on {printable(status.audit.host)}"
     state = "stuck" if status.stuck else "running" if status.ready else "starting"
     reasons = list(_reasons(status))
-    what = f": {'; '.join(reasons)}." if reasons else ", and all is well."
+    what = f": {'; '.join(reasons)}." if reasons else ": no problems."
     if status.stuck or status.digest.things[Severity.CRITICAL, State.FIRING]:
         style = Style.RED
     else:
@@ -75,7 +75,7 @@ def _conclusion(status: Status) -> tuple[str, Style]:
 def _reasons(status: Status) -> Iterator[str]:
     """What is not as it should be, the worst first."""
     for vital in status.stuck:
-        yield f"no sign of life from {_overdue(vital)}"
+        yield f"no progress from {_overdue(vital)}"
     if not status.ready:
         yield printable(status.waits_for)
     counts = [(n, s) for s in reversed(Severity) if (n := status.digest.things[s, State.FIRING])]
@@ -98,7 +98,7 @@ def _configuration_reasons(status: Status) -> Iterator[str]:
     if status.last_reload is not None and status.last_reload.error:
         yield "the last reload failed"
     if status.reload_pending:
-        yield "a change of the configuration takes a restart"
+        yield "a configuration change needs a restart"
     if status.config_problems:
         yield f"the configuration has {count(len(status.config_problems), 'problem')}"
 
@@ -137,7 +137,7 @@ def _health(status: Status) -> _Line:
     if stuck:
         return _Line("health", f"stuck: {listed([_overdue(vital) for vital in stuck])}", Style.RED)
     parts = [f"{printable(vital.part)} {_interval(vital.silent)}" for vital in status.vitals]
-    return _Line("health", f"ok; last progress: {', '.join(parts)} ago")
+    return _Line("health", f"ok (last progress: {', '.join(parts)} ago)")
 
 
 def _held(status: Status) -> str:
@@ -150,7 +150,9 @@ def _held(status: Status) -> str:
 def _domains(status: Status) -> str:
     statuses = {} if status.audit is None else status.audit.statuses
     each = ", ".join(f"{statuses[s]:,} {s}" for s in AnswerStatus if statuses.get(s))
-    return f"{sum(statuses.values()):,}: {each}" if each else "none asked yet" if not status.ready else "0"
+    return (
+        f"{sum(statuses.values()):,}: {each}" if each else "none resolved yet" if not status.ready else "0"
+    )
 
 
 def _findings(status: Status) -> _Line:
@@ -187,7 +189,7 @@ def _netlink(status: Status) -> str:
 
 def _journal(status: Status) -> _Line:
     if status.journal_waiting is None:
-        return _Line("journal", "not enabled: alerts go to stderr")
+        return _Line("journal", "disabled, alerts go to stderr")
     text = f"{status.journal_waiting:,} waiting, {status.journal_dropped:,} dropped"
     in_trouble = status.journal_waiting or status.journal_dropped
     return _Line("journal", text, Style.YELLOW if in_trouble else Style.PLAIN)
@@ -195,7 +197,7 @@ def _journal(status: Status) -> _Line:
 
 def _last_reload(last: LastReload | None, now: float) -> _Line:
     if last is None:
-        return _Line("reload", "none since the start")
+        return _Line("reload", "none since start")
     when = f"{_interval(now - last.monotonic)} ago, at {rfc3339(last.at)}"
     if not last.error:
         return _Line("reload", f"succeeded {when}")
@@ -207,7 +209,7 @@ def _last_reload(last: LastReload | None, now: float) -> _Line:
 
 
 def _configuration(status: Status) -> _Line:
-    files = ", ".join(map(printable, status.config_files)) or "no file, the defaults"
+    files = ", ".join(map(printable, status.config_files)) or "no file, using the defaults"
     if not status.config_problems:
         return _Line("config", files)
     return _Line("config", f"{files}: {count(len(status.config_problems), 'problem')}", Style.YELLOW)

@@ -30,7 +30,11 @@ def starting_line(statuses: Mapping[Status, int], unasked: int) -> str:
 
 def waits_for(unasked: int) -> str:
     """What the first full audit waits for, in a few words."""
-    return f"{count(unasked, 'question')} to be asked" if unasked else "the first full audit is under way"
+    return (
+        f"{count(unasked, 'DNS query', 'DNS queries')} still to send"
+        if unasked
+        else "running the first full audit"
+    )
 
 
 def _domains(statuses: Mapping[Status, int]) -> str:

@@ -141,7 +141,9 @@ class TestPending:
         after = self.changed(listen=(Listen("::1", 1), Listen("", 2)))
         [one] = pending(self.START, after, activated=False)
         assert one == Pending("web.listen", "127.0.0.1:10048", "[::1]:1, :2")
-        assert str(one) == "web.listen takes a restart: still 127.0.0.1:10048, configured [::1]:1, :2"
+        assert (
+            str(one) == "web.listen needs a restart: running with 127.0.0.1:10048, configured [::1]:1, :2"
+        )
         assert pending(after, self.changed(listen=()), activated=False)[0].configured == "nowhere"
 
     def test_sockets_of_systemd_take_the_place_of_web_listen_after_a_restart_as_well(self) -> None:
@@ -149,7 +151,7 @@ class TestPending:
 
     def test_the_journal(self) -> None:
         [one] = pending(self.START, replace(self.START, journal_enabled=False), activated=True)
-        assert str(one) == "journal.enabled takes a restart: still true, configured false"
+        assert str(one) == "journal.enabled needs a restart: running with true, configured false"
 
 
 def test_what_it_left_is_told_until_it_is_as_it_was() -> None:
@@ -162,7 +164,7 @@ def test_what_it_left_is_told_until_it_is_as_it_was() -> None:
         reload = Reload(files.load, lambda: files.config, lambda _: None, lambda: left, instruments)
         async with asyncio.TaskGroup() as group:
             task = group.create_task(reload.run())
-            said = "web.listen takes a restart: still a, configured b"
+            said = "web.listen needs a restart: running with a, configured b"
             assert await reload.now() == ReloadOutcome(pending=(said,))
             assert instruments.reload_pending == ["web.listen"]
             files.error = "hold: 'soon' is not a duration"

@@ -176,7 +176,7 @@ class TestProgress:
         _, stdout, stderr = lowatch("check", stderr_is_terminal=True)
         assert stderr.count("\r") == 4
         assert stderr.endswith("\r\x1b[K")
-        assert "of 4 names" in stderr
+        assert "of 4 domains" in stderr
         assert "\r" not in stdout
 
     def test_it_is_wiped_before_an_error_is_told(self, lowatch: CommandLine) -> None:
@@ -186,7 +186,7 @@ class TestProgress:
 
     def test_it_is_drawn_a_hundred_times_at_most(self, lowatch: CommandLine) -> None:
         lowatch.wiring.steps = tuple((done, 10_000) for done in range(10_001))
-        assert lowatch("check", stderr_is_terminal=True).stderr.count("names") == 101
+        assert lowatch("check", stderr_is_terminal=True).stderr.count("domains") == 101
 
     def test_no_names_are_all_done(self, lowatch: CommandLine) -> None:
         lowatch.wiring.steps = ((0, 0),)

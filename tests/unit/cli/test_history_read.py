@@ -140,7 +140,7 @@ def test_as_text(kept: Kept) -> None:
     where = "www.example.com at 192.0.2.10 on lo, 443/tcp"
     assert lines[-1] == f"{since}  {until}    1 min 10 s  critical  orphan-vip         {where}"
     assert lines[-2].split()[1:3] == ["-", "-"]
-    assert last == "6 occurrences, of which 1 had not ended (-)"
+    assert last == "6 alerts, 1 without a recorded end (-)"
 
 
 def test_filters(kept: Kept) -> None:
@@ -164,7 +164,7 @@ def test_times_as_it_shows_them_itself(kept: Kept) -> None:
 def test_nothing_is_said_to_be_nothing(kept: Kept) -> None:
     assert kept("--since", "2010-01-01", "--until", "2010-01-02 03:00") == (
         0,
-        "Nothing fired, as far as the journal goes.\n",
+        "The journal has no alerts.\n",
         "",
     )
     assert kept.rows("--until", "-1d") == []
@@ -179,7 +179,7 @@ def test_what_others_wrote_is_not_believed(kept: Kept) -> None:
 def test_what_is_no_alert_is_counted_and_left_out(kept: Kept) -> None:
     code, stdout, stderr = kept("--kind", "idle-vip")
     assert code == 0
-    assert "Nothing fired" in stdout
+    assert "The journal has no alerts" in stdout
     assert stderr == "lowatch: entries of which nothing could be made: 3, ignoring\n"
 
 
@@ -285,7 +285,7 @@ class TestJournalctlItself:
         )
         code, stdout, _ = lowatch("history")
         assert code == 0
-        assert stdout.endswith("1 occurrence, of which 1 had not ended (-)\n")
+        assert stdout.endswith("1 alert, 1 without a recorded end (-)\n")
 
     def test_enough_is_enough(self, lowatch: CommandLine, journalctl: Path) -> None:
         self.write(journalctl, f"echo '{self.entry(1)}'; while echo '{self.entry(2)}'; do :; done")

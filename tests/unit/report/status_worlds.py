@@ -68,7 +68,7 @@ def in_trouble() -> Status:
             MONOTONIC - 7200,
         ),
         reload_pending={
-            "web.listen": "web.listen takes a restart: still 127.0.0.1:10048, configured [::]:10048"
+            "web.listen": "web.listen needs a restart: running with 127.0.0.1:10048, configured [::]:10048"
         },
         config_files=("/etc/lowatch/lowatch.toml", "/etc/lowatch/lowatch.d/10-names.toml"),
         config_problems=("/etc/lowatch/names.txt:3: 'www..example.com' is no domain",),

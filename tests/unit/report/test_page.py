@@ -104,10 +104,10 @@ def test_findings_and_problems_are_told() -> None:
 
 def test_names_that_do_not_resolve_are_shown() -> None:
     text = Elements(render(unresolved())).text
-    assert "Unresolved names" in text
+    assert "Unresolved domains" in text
     assert "the name does not exist, according to 192.0.2.53" in text
     assert "14 min 3 s" in text
-    assert "Unresolved names" not in Elements(render(clear())).text
+    assert "Unresolved domains" not in Elements(render(clear())).text
 
 
 def test_what_is_at_one_address_is_one_row() -> None:

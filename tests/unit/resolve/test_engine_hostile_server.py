@@ -191,7 +191,7 @@ def test_an_answer_of_64_kib_is_read_whole() -> None:
 
 
 def compressed_to_death(query: Query) -> bytes:
-    """4,000 names, each to be read by way of 7,680 compression pointers."""
+    """4,000 names, each to be read via 7,680 compression pointers."""
     question = query.message[12:-_OPT]
     start = len(response([record(ASKED, PRIVATE, b"")], question=question))
     chain = ASKED + b"".join(pointer(start + 2 * n) for n in range(7679))

@@ -1,4 +1,4 @@
-"""[[domains_from]] from the TOML to the domains, by way of real files."""
+"""[[domains_from]] from the TOML to the domains, via real files."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ def test_advice_comes_before_the_commands() -> None:
 def test_resolved_says_how_long_it_lasted_not_counting_the_hold() -> None:
     one = resolved(tracked(FindingKind.HOLDER_DOWN, "lo is down", since=NOW - 90), gone_for=30)
     fields = alert.fields(one, AT)
-    assert fields["MESSAGE"] == "resolved: holder-down, lo, after 1 min; it had been: lo is down"
+    assert fields["MESSAGE"] == "resolved: holder-down, lo, after 1 min; it was: lo is down"
     assert fields["MESSAGE_ID"] == alert.RESOLVED_MESSAGE_ID
     assert fields["LOWATCH_STATE"] == "resolved"
     assert fields["LOWATCH_UNTIL"] == "2026-11-23T03:11:37Z"
@@ -126,9 +126,9 @@ def test_a_duration_is_no_matter_of_the_wall_clock() -> None:
     """It may be set by a day meanwhile; after a restart nothing else is known, so there is no duration."""
     one = tracked(FindingKind.HOLDER_DOWN, "lo is down", since=NOW - 60)
     stepped = resolved(replace(one, since=NOW - 86400))
-    assert ", after 30 s; it had been" in alert.fields(stepped, AT)["MESSAGE"]
+    assert ", after 30 s; it was" in alert.fields(stepped, AT)["MESSAGE"]
     revived = replace(stepped, began=None)
-    assert ", which began at 2026-11-22T03:12:07Z; it had been" in alert.fields(revived, AT)["MESSAGE"]
+    assert ", began at 2026-11-22T03:12:07Z; it was" in alert.fields(revived, AT)["MESSAGE"]
 
 
 def test_the_ports_of_which_one_would_do_are_one_entry() -> None:

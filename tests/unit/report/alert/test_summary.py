@@ -45,9 +45,9 @@ def test_a_summary_has_all_fields_and_those_that_all_share() -> None:
     assert fields["LOWATCH_FIX"] == "ip address del 192.0.2.10/32 dev lo"
     assert fields["LOWATCH_COUNT"] == "5"
     assert fields["MESSAGE"] == (
-        "orphan-vip, in a storm, 5 more findings: n0.example.com at 192.0.2.10 on lo, 443/tcp; "
+        "orphan-vip, storm of 5 more findings: n0.example.com at 192.0.2.10 on lo, 443/tcp; "
         "n1.example.com at 192.0.2.10 on lo, 443/tcp; n2.example.com at 192.0.2.10 on lo, 443/tcp; 2 more; "
-        "firing since 2026-11-23T03:12:07Z; each of them: lowatch history"
+        "firing since 2026-11-23T03:12:07Z; list them with lowatch history"
     )
     rows = [json.loads(line) for line in fields["LOWATCH_FOLDED"].splitlines()]
     assert [row["domain"] for row in rows] == [f"n{number}.example.com" for number in range(5)]

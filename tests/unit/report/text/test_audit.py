@@ -84,22 +84,24 @@ def test_eighty_columns_are_enough_but_for_commands(name: str) -> None:
 
 class TestConclusion:
     def test_all_clear(self) -> None:
-        assert conclusion(clear()) == "All clear: 12 names checked, 3 resolve here and are served."
+        assert (
+            conclusion(clear()) == "All clear: 12 domains checked, 3 resolve to this host and are served."
+        )
 
     def test_none_resolves_here(self) -> None:
         world = audit(statuses={Status.RESOLVED: 1})
-        assert conclusion(world) == "All clear: 1 name checked, none resolves here."
+        assert conclusion(world) == "All clear: 1 domain checked, none resolves to this host."
 
     def test_no_names(self) -> None:
         world = audit(held=clear().held)
         assert conclusion(world) == (
-            "Nothing wrong was found; but no name is configured or given, so none was checked."
+            "Nothing wrong found, but no domain is configured or given, so none was checked."
         )
 
     def test_clear_but_for_what_is_acknowledged(self) -> None:
         accepted = tracked(FindingKind.IDLE_VIP, "idle", address="192.0.2.1", state=State.ACKNOWLEDGED)
         world = replace(clear(), findings=(accepted,))
-        assert conclusion(world).startswith("All clear but for 1 acknowledged finding: 12 names")
+        assert conclusion(world).startswith("All clear except for 1 acknowledged finding: 12 domains")
 
     def test_one_finding_is_named(self) -> None:
         world = audit([orphan("www.example.com", "192.0.2.10", "443/tcp")])
@@ -118,31 +120,31 @@ class TestConclusion:
 
     def test_unknown_is_never_clear(self) -> None:
         assert conclusion(incomplete()) == (
-            "Incomplete: nothing wrong was found, but 1 of 3 names and 2 of 2 endpoints are unknown."
+            "Incomplete: nothing wrong found, but 1 of 3 domains and 2 of 2 endpoints are unknown."
         )
         assert conclusion(audit(statuses={Status.UNKNOWN: 1}, complete=False)) == (
-            "Incomplete: nothing wrong was found, but 1 of 1 name is unknown."
+            "Incomplete: nothing wrong found, but 1 of 1 domain is unknown."
         )
         world = audit(problems=[Problem("netlink", "refused")], complete=False)
         assert conclusion(world) == (
-            "Incomplete: nothing wrong was found, but not everything could be observed."
+            "Incomplete: nothing wrong found, but not everything could be observed."
         )
 
     def test_what_is_acknowledged_is_not_said_to_be_served(self) -> None:
         assert conclusion(accepted()) == (
-            "All clear but for 2 acknowledged findings: 2 names checked, 2 resolve here: "
+            "All clear except for 2 acknowledged findings: 2 domains checked, 2 resolve to this host: "
             "1 orphaned and 1 served."
         )
         assert plain(accepted()).count("orphan (ack)") == 2
 
     def test_what_is_acknowledged_is_never_passed_over(self) -> None:
         assert conclusion(replace(accepted(), complete=False)).startswith(
-            "Incomplete: nothing wrong was found beside 2 acknowledged findings, but "
+            "Incomplete: nothing wrong found besides 2 acknowledged findings, but "
         )
         world = replace(accepted(), statuses={Status.RESOLVED: 2, Status.NODATA: 2})
         assert conclusion(world) == (
-            "Nothing wrong was found beside 2 acknowledged findings; "
-            "but 2 of 4 names do not resolve (2 nodata)."
+            "Nothing wrong found besides 2 acknowledged findings, "
+            "but 2 of 4 domains do not resolve (2 nodata)."
         )
 
     def test_it_counts_what_stands_below_it(self) -> None:
@@ -153,24 +155,21 @@ class TestConclusion:
             assert plain(world).count("CRITICAL  ") == blocks
 
     def test_many_names_of_few_addresses_are_said(self) -> None:
-        assert conclusion(many_names()) == "3 critical findings, all orphan-vip, of 1,000 names."
+        assert conclusion(many_names()) == "3 critical findings, all orphan-vip (1,000 domains)."
         assert conclusion(many_names(addresses=1)) == (
-            "1 critical finding: orphan-vip, 192.0.2.10 on lo, 80/tcp and 443/tcp, 1,000 names."
+            "1 critical finding: orphan-vip, 192.0.2.10 on lo, 80/tcp and 443/tcp, 1,000 domains."
         )
 
     def test_a_name_that_does_not_resolve_is_not_clear(self) -> None:
         assert conclusion(unresolved()) == (
-            "Nothing wrong was found; but 2 of 12 names do not resolve (1 nxdomain, 1 nodata) "
-            "and 1 of 12 names has only a stale answer."
+            "Nothing wrong found, but 2 of 12 domains do not resolve (1 nxdomain, 1 nodata) "
+            "and 1 of 12 domains has only a stale answer."
         )
         world = audit(
             statuses={Status.RESOLVED: 2, Status.NXDOMAIN: 1},
             names=[answer("wwww.example.com", Status.NXDOMAIN)],
         )
-        assert (
-            conclusion(world)
-            == "Nothing wrong was found; but wwww.example.com does not resolve (nxdomain)."
-        )
+        assert conclusion(world) == "Nothing wrong found, but wwww.example.com does not resolve (nxdomain)."
         worse = replace(world, findings=one_orphan().findings)
         assert conclusion(worse).endswith("wwww.example.com does not resolve (nxdomain).")
 
@@ -268,7 +267,7 @@ def test_lines_keep_to_the_width(findings: list[Tracked], width: int) -> None:
 
 
 def test_progress_is_one_line_of_one_length() -> None:
-    assert render_progress(1234, 10000) == "[##------------------]  1,234 of 10,000 names"
-    assert render_progress(7, 7) == "[####################] 7 of 7 names"
-    assert render_progress(0, 0) == "[####################] 0 of 0 names"
+    assert render_progress(1234, 10000) == "[##------------------]  1,234 of 10,000 domains"
+    assert render_progress(7, 7) == "[####################] 7 of 7 domains"
+    assert render_progress(0, 0) == "[####################] 0 of 0 domains"
     assert len({len(render_progress(done, 12345)) for done in range(0, 12346, 5)}) == 1

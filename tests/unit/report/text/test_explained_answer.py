@@ -52,7 +52,7 @@ def text(explanation: Explanation, *, width: int = 100) -> str:
         (RRset(Status.UNKNOWN, reason="SERVFAIL (EDE 6, bogus)"), "unknown: SERVFAIL (EDE 6, bogus)"),
         (
             RRset(Status.NODATA, ttl=30, server="::1", synthesised=(parse_address("64:ff9b::c000:20a"),)),
-            "64:ff9b::c000:20a by a DNS64, which leads to a translator; nodata; from ::1, TTL 30 s",
+            "64:ff9b::c000:20a synthesised by DNS64; nodata; from ::1, TTL 30 s",
         ),
         (RRset(Status.UNKNOWN, reason="SERVFAIL"), "unknown: SERVFAIL"),
         (RRset(Status.NXDOMAIN, ttl=5, server="::1"), "nxdomain; from ::1, TTL 5 s"),
@@ -81,7 +81,7 @@ def test_every_view_and_which_of_them_applications_get() -> None:
         "  hosts AAAA  nodata",
         "  dns         192.0.2.10",
         "  getaddrinfo unknown: timed out",
-        "  in effect   hosts: applications on this host go by it",
+        "  in effect   hosts: what applications on this host use",
     ]
     assert not replace(NOTHING, answer=hosts).complete
 
@@ -94,7 +94,7 @@ def test_every_view_and_which_of_them_applications_get() -> None:
         (OtherView(View.GETADDRINFO, ()), "no address", "getaddrinfo"),
         (
             OtherView(View.GETADDRINFO, (VIP,), "timed out"),
-            "192.0.2.10; kept from before: timed out",
+            "192.0.2.10; previous answer kept: timed out",
             "dns",
         ),
     ],
@@ -103,7 +103,7 @@ def test_getaddrinfo_beside_dns(other: OtherView, said: str, in_effect: str) -> 
     answer = Answer("a.example", RRset(Status.RESOLVED, (VIP,)), RRset(Status.NODATA), others=(other,))
     assert said_of(answer)[2:] == [
         f"  getaddrinfo {said}",
-        f"  in effect   {in_effect}: applications on this host go by it",
+        f"  in effect   {in_effect}: what applications on this host use",
     ]
 
 
@@ -116,5 +116,5 @@ def test_what_srv_records_name() -> None:
     assert said_of(answer)[:3] == [
         "  SRV         a.example.com, 5222/tcp: 192.0.2.10 and 198.51.100.7",
         "  SRV         b.example.com, 5223/tcp: no address",
-        "  dns A       192.0.2.10 and 198.51.100.7; by way of lb.example.net; from 192.0.2.53, TTL 300 s",
+        "  dns A       192.0.2.10 and 198.51.100.7; via lb.example.net; from 192.0.2.53, TTL 300 s",
     ]

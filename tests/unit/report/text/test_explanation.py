@@ -64,17 +64,17 @@ EVIDENCE = """\
 www.example.com
 web-17, 2026-11-23T03:12:07Z
 
-  dns A       192.0.2.10 and 198.51.100.7; by way of lb.example.net; from 192.0.2.53, TTL 300 s
+  dns A       192.0.2.10 and 198.51.100.7; via lb.example.net; from 192.0.2.53, TTL 300 s
   dns AAAA    nodata; from 192.0.2.53, TTL 60 s
 
 192.0.2.10
-  route       local, by 192.0.2.10/32 on lo
+  route       local: 192.0.2.10/32 on lo
   held        192.0.2.10/32 on lo, label lo:vip, permanent, for 3 h 12 min
-  80/tcp      orphan: nobody listens; a connect was refused
-  443/tcp     served: nginx.service (uid 33, inode 48213) listens at 0.0.0.0
+  80/tcp      orphan: no listener; a connect was refused
+  443/tcp     served: nginx.service (uid 33, inode 48213) listens on 0.0.0.0
 
 198.51.100.7
-  route       not local, by 0.0.0.0/0 on eth0: it is elsewhere
+  route       not local: routed by 0.0.0.0/0 on eth0
 
 CRITICAL  orphan-vip: www.example.com at 192.0.2.10 on lo, 80/tcp
     why    nothing listens on 80/tcp
@@ -125,11 +125,11 @@ def test_an_address_asked_about_by_itself() -> None:
 @pytest.mark.parametrize(
     ("route", "said"),
     [
-        (RouteAnswer(local=False, prefix=None, interface=""), "none: this host cannot reach it"),
+        (RouteAnswer(local=False, prefix=None, interface=""), "none: unreachable from this host"),
         (Unknown("netlink", "timed out"), "unknown: netlink: timed out"),
         (
             RouteAnswer(local=True, prefix=parse_prefix("192.0.2.0/24"), interface="eth0", watched=False),
-            "local, by 192.0.2.0/24 on eth0, which is not watched",
+            "local: 192.0.2.0/24 on eth0, which is not watched",
         ),
     ],
 )
@@ -139,12 +139,12 @@ def test_routes(route: RouteAnswer | Unknown, said: str) -> None:
 
 def test_a_local_prefix_that_no_address_accounts_for() -> None:
     local = RouteAnswer(local=True, prefix=parse_prefix("192.0.2.0/24"), interface="lo")
-    assert "  held        by no watched interface\n" in of(AddressEvidence(VIP, local))
+    assert "  held        on no watched interface\n" in of(AddressEvidence(VIP, local))
 
 
 def test_a_local_route_without_an_address() -> None:
     route = held("192.0.2.10", by="route", table=255, origin="proto 66")
-    said = "no address; a local route, 192.0.2.10/32 on lo, table local, from proto 66"
+    said = "no address, but the local route 192.0.2.10/32 on lo, table local, from proto 66"
     assert f"  held        {said}\n" in of(replace(HELD_VIP, held=(route,)))
 
 
@@ -164,16 +164,16 @@ def test_a_peer() -> None:
             None,
             "",
             Connect.ACCEPTED,
-            "redirected: nobody listens; a connect was accepted",
+            "redirected: no listener; a connect was accepted",
         ),
         (
             Verdict.BACKLOGGED,
             Listener(VIP, 7, 0, queued=129, backlog=128),
             "",
             None,
-            "backlogged: uid 0, inode 7 listens at 192.0.2.10, its accept queue full (129 of 128)",
+            "backlogged: uid 0, inode 7 listens on 192.0.2.10, accept queue full (129 of 128)",
         ),
-        (Verdict.UNUSED, None, "", None, "unused: nobody listens"),
+        (Verdict.UNUSED, None, "", None, "unused: no listener"),
     ],
 )
 def test_endpoints(
@@ -187,9 +187,9 @@ def test_endpoints(
 def test_nothing_is_said_to_be_well_that_is_not() -> None:
     fine = replace(HELD_VIP, endpoints=HELD_VIP.endpoints[1:], connects={})
     unknown = replace(fine, endpoints=(fine.endpoints[0]._replace(verdict=Verdict.UNKNOWN),))
-    assert of(fine).endswith("\nNothing wrong with it here.\n")
-    assert of(REMOTE).endswith("\nNone of it leads to this host.\n")
-    assert of(replace(HELD_VIP)).endswith("listens at 0.0.0.0\n")  # an orphan speaks for itself
+    assert of(fine).endswith("\nNo problem found.\n")
+    assert of(REMOTE).endswith("\nIt does not lead to this host.\n")
+    assert of(replace(HELD_VIP)).endswith("listens on 0.0.0.0\n")  # an orphan speaks for itself
     assert of(unknown).endswith("\nNot everything could be observed.\n")
 
 

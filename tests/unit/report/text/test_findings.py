@@ -53,7 +53,7 @@ class TestFindings:
     def test_a_state_that_says_nothing_new_has_no_time(self) -> None:
         assert "    state  firing\n" in plain(one_orphan())
         assert "state  pending for 12 s, since 2026-11-23T03:11:55Z\n" in plain(bad_night())
-        assert "gone just now" in plain(bad_night())
+        assert "no longer present" in plain(bad_night())
 
     def test_of_many_alike_the_first_is_told_and_the_others_listed(self) -> None:
         text = plain(big(idle=7))

@@ -19,7 +19,7 @@ def plain(world: Audit, width: int = 80) -> str:
 
 class TestNames:
     def test_the_most_doubtful_come_first(self) -> None:
-        rows = plain(unresolved()).split("Unresolved names\n")[1].splitlines()
+        rows = plain(unresolved()).split("Unresolved domains\n")[1].splitlines()
         assert [row.split()[0] for row in rows if row.startswith("  ") and row[2] != " "] == [
             "stale",
             "nxdomain",

@@ -70,7 +70,7 @@ def test_eighty_columns_are_enough(name: str) -> None:
 
 class TestConclusion:
     def test_all_is_well(self) -> None:
-        assert conclusion(well()) == "lowatch 1.2.3 on web-17 is running, and all is well."
+        assert conclusion(well()) == "lowatch 1.2.3 on web-17 is running: no problems."
 
     def test_what_it_waits_for(self) -> None:
         expected = "lowatch 1.2.3 is starting: 412 of 1,204 names have not been asked yet."
@@ -84,7 +84,7 @@ class TestConclusion:
             ({"last_reload": LastReload(NOW, "bad")}, "the last reload failed"),
             (
                 {"audit": unresolved()},
-                f"2 of 12 names {DO_NOT}; 1 of 12 names has only a stale answer",
+                f"2 of 12 domains {DO_NOT}; 1 of 12 domains has only a stale answer",
             ),
             ({"audit": audit()}, "no domain is configured: there is nothing to check"),
             ({"audit": many_names()}, "3 critical findings firing"),
@@ -98,7 +98,7 @@ class TestConclusion:
 
     def test_who_is_stuck(self) -> None:
         stuck = replace(well(), vitals=[Vital("loop", 0.1, 2.0), Vital("netlink", 61.0, 60.0)])
-        said = "no sign of life from netlink for 1 min 1 s (limit 1 min)"
+        said = "no progress from netlink for 1 min 1 s (limit 1 min)"
         assert conclusion(stuck) == f"lowatch 1.2.3 on web-17 is stuck: {said}."
         assert render(stuck, colour=True, width=200).startswith("\x1b[1;31m")
 
@@ -139,7 +139,7 @@ class TestParts:
         assert "80/tcp, since 2026-11-23T03:02:07Z\n" in plain(status, width=200)
 
     def test_the_journal_is_not_wanted(self) -> None:
-        assert part(starting(), "journal") == "not enabled: alerts go to stderr"
+        assert part(starting(), "journal") == "disabled, alerts go to stderr"
         assert document(starting())["journal"] == {"enabled": False, "waiting": None, "dropped": 0}
 
     def test_no_domains_are_configured(self) -> None:

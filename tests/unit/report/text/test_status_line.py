@@ -55,6 +55,6 @@ def test_without_a_domain_nothing_is_well() -> None:
 
 def test_while_it_starts() -> None:
     assert starting_line({Status.UNKNOWN: 9, Status.RESOLVED: 1}, 18) == (
-        "starting: 10 domains: 9 unknown, 1 resolved; 18 questions to be asked"
+        "starting: 10 domains: 9 unknown, 1 resolved; 18 DNS queries still to send"
     )
-    assert starting_line({}, 0) == "starting: 0 domains; the first full audit is under way"
+    assert starting_line({}, 0) == "starting: 0 domains; running the first full audit"
