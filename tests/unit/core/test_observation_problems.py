@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from lowatch.core.answers import OtherView, Status, View
 from lowatch.core.judgement import Judgement
-from lowatch.core.observation_problems import failures, kept, uncompared
+from lowatch.core.observation_problems import failures, not_compared, stale
 from lowatch.core.snapshot import Problem
 from tests.unit.core.worlds import BLIND, DEAF, VIP, WWW, answer, rrset, snapshot, view
 
@@ -34,8 +34,8 @@ def test_names_that_fail_alike_share_a_line() -> None:
 
 
 def test_a_stale_answer_says_how_old_it_is() -> None:
-    stale = replace(answer(VIP), a=rrset(VIP, status=Status.STALE, reason="SERVFAIL", stale_since=40.0))
-    [problem] = kept(snapshot(domains={WWW: view(of=stale)}), now=100.0)
+    old = replace(answer(VIP), a=rrset(VIP, status=Status.STALE, reason="SERVFAIL", stale_since=40.0))
+    [problem] = stale(snapshot(domains={WWW: view(of=old)}), now=100.0)
     assert problem == Problem("dns", f"{WWW}: kept from 60 seconds ago: SERVFAIL")
 
 
@@ -43,5 +43,5 @@ def test_a_view_that_could_not_be_compared_leaves_the_audit_complete() -> None:
     other = OtherView(View.DNS, None, "no nameserver")
     by_hosts = replace(answer(VIP), view=View.HOSTS, others=(other,))
     seen = snapshot(domains={WWW: view(of=by_hosts)})
-    assert [problem.message for problem in uncompared(seen)] == [f"{WWW}: no nameserver"]
+    assert [problem.message for problem in not_compared(seen)] == [f"{WWW}: no nameserver"]
     assert list(failures(seen, NOTHING)) == []
