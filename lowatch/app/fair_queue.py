@@ -1,7 +1,4 @@
-"""What waits, a queue for each name: they have their turn one after the other, however many one has.
-
-A name of which nothing waited has its turn next: whoever seldom says something is not kept waiting.
-"""
+"""A queue for each name, served in turn, so that a name with many items does not delay the others."""
 
 from __future__ import annotations
 
@@ -13,8 +10,11 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Turns(Generic[T]):
-    """name_of: whose queue each waits in; None is a name like another."""
+class FairQueue(Generic[T]):
+    """name_of: whose queue an item waits in; None is a name like any other.
+
+    A name of which nothing waited is served next: one that seldom has items does not wait for the rest.
+    """
 
     def __init__(self, name_of: Callable[[T], str | None]) -> None:
         self._name_of = name_of
@@ -24,8 +24,8 @@ class Turns(Generic[T]):
         return bool(self._queues)
 
     def __iter__(self) -> Iterator[T]:
-        """All that wait, each name's in order; of a moment that is past by then, for another thread."""
-        return chain.from_iterable([tuple(queue) for queue in tuple(self._queues.values())])
+        """All that wait, each name's in order."""
+        return chain.from_iterable(self._queues.values())
 
     def extend(self, items: Iterable[T]) -> None:
         for item in items:
@@ -36,21 +36,24 @@ class Turns(Generic[T]):
                 self._queues.move_to_end(name, last=False)
             queue.append(item)
 
-    def first(self) -> T:
-        return next(iter(self._queues.values()))[0]
+    def pop(self) -> T:
+        """The first item of the name whose turn it is; next is another name's, if there is another.
 
-    def pop(self) -> None:
-        """Take away what first() gave; the next is another name's, if there is another."""
+        Raises IndexError when empty.
+        """
+        if not self._queues:
+            raise IndexError("pop from an empty queue")
         name, queue = next(iter(self._queues.items()))
-        if len(queue) == 1:
-            del self._queues[name]
-        else:
-            queue.popleft()
+        item = queue.popleft()
+        if queue:
             self._queues.move_to_end(name)
+        else:
+            del self._queues[name]
+        return item
 
 
 def fewest_first(items: Iterable[T], name_of: Callable[[T], str | None], count: int) -> list[T]:
-    """`count` of them: all of the names that have fewest come first."""
+    """`count` of the items: those of the names that have fewest come first."""
     of_name: dict[str | None, list[T]] = {}
     for item in items:
         of_name.setdefault(name_of(item), []).append(item)

@@ -1,30 +1,104 @@
-"""What is saved of the findings while some of their alerts wait for journald."""
+"""The life of the findings between audits. Pure: `now` is passed in, and nothing is awaited."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence, Set
+from typing import NamedTuple
 
-from lowatch.core.lifecycle import State, Tracked
+from lowatch.core.addresses import Address
+from lowatch.core.clock import Now
+from lowatch.core.findings import Finding, FindingKind
+from lowatch.core.judgement import Judgement
+from lowatch.core.lifecycle import Remembered, Tracked, about_to_fire, next_due, revive, stepping
+from lowatch.core.policy import Policy
+
+from .fair_queue import FairQueue, fewest_first
+
+CONFIRMED_AT_ONCE, CONFIRMED_PER_DOMAIN = 128, 8
+"""How many findings about to fire are confirmed in one step: in all, and of one domain."""
 
 
-def as_told(tracked: Mapping[str, Tracked], untold: Sequence[Tracked]) -> Mapping[str, Tracked]:
-    """What is tracked, as if only that were announced which the journal's readers know.
+class Stepped(NamedTuple):
+    """What a step has changed. findings: any of them. to_save: what a restart has to know."""
 
-    So a process that is killed while alerts wait announces them when it runs again: what fires, and what
-    is resolved of that which they know to fire. untold: in the order in which they were announced.
-    """
-    if not untold:
-        return tracked
-    told = dict(tracked)
-    for one in reversed(untold):  # what was before the first that waits is what they know
-        key = one.finding.subject.key
-        if one.state is State.RESOLVED:
-            told[key] = replace(one, state=State.FIRING, announced=True)
-        elif key in tracked:
-            for each in one.finding.keys_of_any or (key,):  # it would have spoken for them all
-                if each in tracked:
-                    told[each] = replace(tracked[each], announced=one.doubtful, doubtful=one.doubtful)
-        else:
-            told.pop(key, None)  # it came and went without a word
-    return told
+    findings: bool
+    to_save: bool
+
+
+class FindingTracker:
+    """What is tracked, what waits to be announced, and when time alone will change something."""
+
+    def __init__(self, policy: Policy, remembered: Iterable[Remembered], now: Now) -> None:
+        self.tracked: Mapping[str, Tracked] = revive(remembered, now)
+        """By key. Each step makes another mapping and leaves this one as it is: a thread may read it."""
+        self.due: float | None = None
+        """Monotonic seconds of the next step that time alone makes necessary; None: there is none."""
+        self.withheld = False
+        """Whether some findings would have fired in the last step, but were not confirmed."""
+        self.policy: Policy = policy
+        self._unannounced: FairQueue[Tracked] = FairQueue(lambda one: one.finding.subject.domain)
+
+    def replace_policy(self, policy: Policy) -> None:
+        """Judge by this from the next step on, which is due now."""
+        self.policy = policy
+        self.due = float("-inf")
+
+    def is_due(self, now: float) -> bool:
+        """Whether a step is needed though nothing was audited. now: monotonic seconds."""
+        return self.withheld or (self.due is not None and self.due <= now)
+
+    def to_confirm(self, judgement: Judgement, now: Now) -> list[Finding]:
+        """Findings that the next step would fire, to be confirmed before.
+
+        At most CONFIRMED_AT_ONCE, those of the domains with the fewest first; the rest is withheld.
+        """
+        due = about_to_fire(self.tracked, judgement, now, self.policy, CONFIRMED_PER_DOMAIN)
+        return fewest_first(due, lambda finding: finding.subject.domain, CONFIRMED_AT_ONCE)
+
+    def steps(self, judgement: Judgement, now: Now, confirmed: Set[str]) -> Generator[None, None, Stepped]:
+        """One step, with a pause every few milliseconds; it counts when it has ended, and as a whole.
+
+        confirmed: keys. An orphan-vip that is not among them does not fire, but is withheld.
+        """
+
+        def may_fire(finding: Finding) -> bool:
+            return finding.key in confirmed or finding.subject.kind is not FindingKind.ORPHAN_VIP
+
+        before, policy = self.tracked, self.policy
+        (tracked, announcements), self.withheld = yield from stepping(
+            before, judgement, now, policy, may_fire
+        )
+        self._unannounced.extend(announcements)
+        self.tracked = tracked
+        if policy is self.policy:  # else another step is due
+            self.due = next_due(tracked, now, policy)
+        return Stepped(tracked != before, bool(announcements) or tracked.keys() != before.keys())
+
+    @property
+    def has_unannounced(self) -> bool:
+        return bool(self._unannounced)
+
+    def take_unannounced(self, count: int) -> Iterator[Tracked]:
+        """The next to be announced, `count` at most, each domain's in turn."""
+        for _ in range(count):
+            if not self._unannounced:
+                return
+            yield self._unannounced.pop()
+
+    def unannounced(self) -> Sequence[Tracked]:
+        """Everything that waits to be announced; of each subject in order."""
+        return tuple(self._unannounced)
+
+    def in_dispute(self) -> set[str]:
+        """The domains of the views-disagree findings."""
+        subjects = (one.finding.subject for one in self.tracked.values())
+        return {one.domain for one in subjects if one.kind is FindingKind.VIEWS_DISAGREE and one.domain}
+
+    def orphaned_in(self, domains: Mapping[str, object]) -> set[Address]:
+        """The addresses of these domains' orphan-vip findings."""
+        subjects = (one.finding.subject for one in self.tracked.values()) if domains else ()
+        return {
+            one.address
+            for one in subjects
+            if one.kind is FindingKind.ORPHAN_VIP and one.domain in domains and one.address
+        }

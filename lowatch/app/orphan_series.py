@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Generator, Iterable, Mapping, Set
 
 from lowatch.core.addresses import Address, is_v4
 from lowatch.core.findings import FindingKind, Subject
@@ -40,7 +40,7 @@ class OrphanValues:
         for _ in self.steps(snapshot, judgement):
             pass
 
-    def steps(self, snapshot: Snapshot, judgement: Judgement) -> Iterator[None]:
+    def steps(self, snapshot: Snapshot, judgement: Judgement) -> Generator[None, None, None]:
         """The same in steps of some milliseconds; in between, some domains have their new values."""
         for name in self._keys.keys() - judgement.domains.keys():
             self._replace(name, self._kept(name, frozenset(), snapshot))

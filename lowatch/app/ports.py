@@ -175,12 +175,11 @@ class AlertSink(Protocol):
 
     def announce(self, tracked: Tracked, now: Now) -> None: ...
 
-    def hurry(self) -> None:
-        """Nothing more may come: tell now what can be told."""
+    def flush(self) -> None:
+        """Nothing more may come: deliver now what can be delivered."""
 
-    @property
-    def untold(self) -> Sequence[Tracked]:
-        """Announced, and so far neither in the journal nor shown elsewhere. Any thread may ask."""
+    def undelivered(self) -> Sequence[Tracked]:
+        """Announced, and so far neither in the journal nor shown elsewhere. Of each subject in order."""
 
     @property
     def dropped(self) -> int:
@@ -193,11 +192,14 @@ class StateStore(Protocol):
     def load(self) -> Sequence[Remembered]:
         """What was tracked when the daemon last ran. Empty where there is nothing to be had."""
 
-    def turn(self) -> int:
-        """What is to be saved is looked at now: what is told from now on is told after that."""
+    def end_generation(self) -> int:
+        """Called at the moment of which a state is to be saved. Returns a number for forget().
+
+        What is delivered from now on is not part of that state, and belongs to the next generation.
+        """
 
     def save(self, tracked: Mapping[str, Tracked]) -> None:
-        """Write atomically. A failure is logged once, and not fatal."""
+        """Write atomically, which blocks. A failure is logged once, and not fatal."""
 
-    def forget(self, turn: int) -> None:
-        """What was told up to that turn is in what was saved."""
+    def forget(self, generation: int) -> None:
+        """What was delivered up to that generation is part of what was saved. Blocks."""

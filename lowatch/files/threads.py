@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, Protocol, TypeVar
 
 from lowatch.core.limits import THREADS
 
@@ -23,6 +23,22 @@ T = TypeVar("T")
 
 class NoThreadError(Exception):
     """No thread could be started, perhaps only for now. The message is one line."""
+
+
+class Threads(Protocol):
+    """Blocking work off the loop, by threads that nobody has to wait for."""
+
+    async def run_blocking(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """What the function returns or raises. Raises NoThreadError where there is no thread for it.
+
+        Cancelled, it leaves the thread at its work.
+        """
+
+    def start(self, work: Callable[[], None], name: str) -> None:
+        """Have a thread do it, and wait for nothing. Raises NoThreadError."""
+
+    def run_within(self, seconds: float, work: Callable[[], None]) -> None:
+        """Block until a thread has done it, and no longer than that; without a thread, do it here."""
 
 
 _log = logging.getLogger("lowatch")
@@ -90,3 +106,19 @@ def start_thread(work: Callable[[], None], name: str) -> threading.Thread:
     if refusal:
         raise NoThreadError(refusal)
     return thread
+
+
+class DaemonThreads:
+    """Threads that end with the process."""
+
+    async def run_blocking(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await in_thread(function, *args, **kwargs)
+
+    def start(self, work: Callable[[], None], name: str) -> None:
+        start_thread(work, name)
+
+    def run_within(self, seconds: float, work: Callable[[], None]) -> None:
+        try:
+            start_thread(work, getattr(work, "__name__", "work")).join(seconds)
+        except NoThreadError:
+            work()

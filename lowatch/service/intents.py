@@ -35,8 +35,8 @@ class Intents:
         self.generation = max((number for number, _ in self._files()), default=0) + 1
         self._failing = False
 
-    def turn(self) -> int:
-        """Begin the next generation; the number of the last one."""
+    def end_generation(self) -> int:
+        """Begin the next one. The number of the one that has ended."""
         self.generation += 1
         return self.generation - 1
 

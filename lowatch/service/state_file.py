@@ -49,7 +49,7 @@ class StateFile:
 
     @property
     def generation(self) -> int:
-        """Of what intend() writes down now: another one after each turn()."""
+        """Of what intend() writes down now: another one after each end_generation()."""
         return 0 if self._intents is None else self._intents.generation
 
     def intend(self, findings: Iterable[Tracked], generation: int) -> None:
@@ -59,9 +59,9 @@ class StateFile:
                 (json.dumps(_record(one), allow_nan=False) for one in findings), generation
             )
 
-    def turn(self) -> int:
-        """What is to be saved is looked at now: what is intended from now on is not in it."""
-        return 0 if self._intents is None else self._intents.turn()
+    def end_generation(self) -> int:
+        """Call it at the moment of which a state is to be saved: what is intended later is not in it."""
+        return 0 if self._intents is None else self._intents.end_generation()
 
     def load(self) -> Sequence[Remembered]:
         """What was saved last, ordered by key; doubtful, where it was being told when the process ended.
@@ -122,10 +122,10 @@ class StateFile:
             if content != self._written:
                 self._write(self._directory / "findings.json", content)
 
-    def forget(self, turn: int) -> None:
-        """What was intended up to that turn is in what save() was given. Kept where that failed."""
+    def forget(self, generation: int) -> None:
+        """What was intended up to that generation is in what save() was given. Kept where that failed."""
         if self._written is not None and self._intents is not None:
-            self._intents.forget(turn)
+            self._intents.forget(generation)
 
     def _write(self, path: Path, content: bytes) -> None:
         self._written = None  # whatever fails: the file may be the old one or the new one

@@ -17,19 +17,24 @@ from resource import RLIMIT_NOFILE, getrlimit
 from typing import NamedTuple
 
 from lowatch import __version__
+from lowatch.app import ports
+from lowatch.app.announcer import Announcer
 from lowatch.app.auditor import Auditor
-from lowatch.app.daemon import Daemon
+from lowatch.app.daemon import Daemon, Meter
+from lowatch.app.finding_tracker import FindingTracker
 from lowatch.app.host_events import AuditorHints
 from lowatch.app.names_follower import NamesFollower, watched_paths
 from lowatch.app.pending_restart import Pending, pending
 from lowatch.app.reload import Reload, describe_config, warn_of_problems
+from lowatch.app.state_saver import StateSaver
 from lowatch.app.supervision import Supervision
 from lowatch.config.settings import Config
 from lowatch.core.audit import Audit
+from lowatch.core.clock import Clock
 from lowatch.core.listeners import Endpoint
 from lowatch.core.liveness import Sign
-from lowatch.core.policy import ports_of
-from lowatch.files.threads import thread_problem
+from lowatch.core.policy import Policy, ports_of
+from lowatch.files.threads import DaemonThreads, Threads, thread_problem
 from lowatch.files.watch import FileWatch
 from lowatch.kernel.host import Host
 from lowatch.kernel.probe import Outcome, Prober
@@ -94,6 +99,23 @@ def run(config: Config, load: Callable[[], Config]) -> int:
     except (ListenError, ControlError) as error:
         raise StartError(str(error)) from None
     return 0
+
+
+def build_daemon(
+    auditor: Auditor,
+    host: ports.Host,
+    resolver: ports.Resolver,
+    policy: Policy,
+    clock: Clock,
+    alerts: ports.AlertSink,
+    store: ports.StateStore,
+    meter: Meter,
+    threads: Threads,
+) -> Daemon:
+    """A daemon that goes on with the findings that the store has."""
+    tracker = FindingTracker(policy, store.load(), clock.now())
+    announcer = Announcer(tracker, alerts, StateSaver(store, threads, clock), clock)
+    return Daemon(auditor, host, resolver, tracker, announcer, clock, meter)
 
 
 class _Sockets(NamedTuple):
@@ -193,8 +215,16 @@ class _Service:
         self._host, self._journal = host, journal
         self._engine, self._views = build_resolver(self._config, policy, host, self._instruments.queries)
         auditor = build_auditor(host, self._views, policy, prober)
-        self._daemon = Daemon(
-            auditor, host, self._views, policy, clock, journal, self._store, self._instruments
+        self._daemon = build_daemon(
+            auditor,
+            host,
+            self._views,
+            policy,
+            clock,
+            journal,
+            self._store,
+            self._instruments,
+            DaemonThreads(),
         )
         prober.tell_late(_late_answers(auditor, self._daemon))
         self._server.routes = self._routes()

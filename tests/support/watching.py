@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -24,8 +24,10 @@ from lowatch.core.lifecycle import (
     Tracked,
 )
 from lowatch.core.policy import ports_of
+from lowatch.files.threads import DaemonThreads
 from lowatch.kernel.host import Host
 from lowatch.resolve.engine import Engine
+from lowatch.wiring.daemon import build_daemon
 
 WANTED_BUFFER, DEFAULT_BUFFER = 4 << 20, 0
 """For Host.follow: what the product asks for, and what the kernel gives by itself."""
@@ -34,8 +36,6 @@ WANTED_BUFFER, DEFAULT_BUFFER = 4 << 20, 0
 @dataclass
 class Observed:
     """What a daemon counts, and what it announces; it remembers nothing across restarts."""
-
-    untold = ()
 
     counts: Counter[str] = field(default_factory=Counter)
     announced: list[Tracked] = field(default_factory=list)
@@ -53,8 +53,11 @@ class Observed:
     def audited(self, seconds: float) -> None:
         self.counts["audits"] += 1
 
-    def hurry(self) -> None:
+    def flush(self) -> None:
         pass
+
+    def undelivered(self) -> Sequence[Tracked]:
+        return ()
 
     def announce(self, tracked: Tracked, now: Now) -> None:
         self.announced.append(tracked)
@@ -62,10 +65,10 @@ class Observed:
     def load(self) -> list[Remembered]:
         return []
 
-    def turn(self) -> int:
+    def end_generation(self) -> int:
         return 0
 
-    def forget(self, turn: int) -> None:
+    def forget(self, generation: int) -> None:
         pass
 
     def save(self, tracked: Mapping[str, Tracked]) -> None:
@@ -81,7 +84,9 @@ async def running(
     with closing(Host(policy.watches)) as host:
         engine = Engine(policy.domains, config.dns, clock)
         auditor = wiring.build_auditor(host, engine, policy)
-        daemon = Daemon(auditor, host, engine, policy, clock, observed, observed, observed)
+        daemon = build_daemon(
+            auditor, host, engine, policy, clock, observed, observed, observed, DaemonThreads()
+        )
         hints = AuditorHints(auditor, observed, daemon.wake)
         host.follow(ports_of(policy.domains), hints, receive_buffer)
         async with asyncio.TaskGroup() as group:

@@ -129,9 +129,9 @@ class Storm:
         return self._waiting
 
     def waiting_findings(self) -> list[Tracked]:
-        """Those; of each subject in order. Another thread may ask: each copy is one step."""
+        """Those; of each subject in order."""
         groups = sorted(self._folded.items(), key=lambda item: _order(item[0]))
-        return [one.tracked for _, waiting in groups for one in list(waiting)]
+        return [one.tracked for _, waiting in groups for one in waiting]
 
     @property
     def due(self) -> float | None:
@@ -151,7 +151,7 @@ class Storm:
             self._due, self._emitted = None, now
         return taken
 
-    def hurry(self, now: float) -> None:
+    def flush(self, now: float) -> None:
         """Nothing more comes: what waits is due."""
         if self._due is not None:
             self._due = now

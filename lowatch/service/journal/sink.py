@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import threading
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -20,7 +19,7 @@ from lowatch.core.lifecycle import (
     Tracked,
 )
 from lowatch.core.limits import JOURNAL_QUEUE, JOURNAL_SUMMARIES
-from lowatch.files.threads import NoThreadError, start_thread
+from lowatch.files.threads import DaemonThreads, NoThreadError, Threads
 from lowatch.report.alert import entry as alert
 from lowatch.report.alert.storm import BURST, Announced, Storm
 from lowatch.report.alert.summary import COUNT, summary_fields
@@ -97,6 +96,7 @@ class JournalSink:
         capacity: int = JOURNAL_QUEUE.value,
         burst: int = BURST,
         intents: Intending | None = None,
+        threads: Threads | None = None,
     ) -> None:
         self._loop = loop
         self._enabled = enabled
@@ -104,33 +104,29 @@ class JournalSink:
         self._capacity = capacity
         self._queue: deque[_Entry] = deque()
         self._storm = Storm(burst)
-        self._moving = threading.Lock()  # findings from the storm to the queue
         self._summary_timer: asyncio.TimerHandle | None = None
         self._socket = JournalSocket(loop, path)
         self._retry_timer: asyncio.TimerHandle | None = None
         self._retry_in = FIRST_RETRY
         self._dropped = 0
-        self._dropped_untold = 0
+        self._dropped_unreported = 0
         self._intents = intents
+        self._threads = threads or DaemonThreads()
         self._intending: asyncio.TimerHandle | None = None
         """Entries are being written down; when that is given up."""
         self._disk_hangs = False
         self._summaries_are_late = False
         """Whether some of what waits to be folded has waited for room."""
 
-    @property
-    def untold(self) -> Sequence[Tracked]:
-        """What was announced, and neither journald nor a stderr of its own has taken. Any thread may ask.
+    def undelivered(self) -> Sequence[Tracked]:
+        """What was announced, and neither journald nor a stderr of its own has taken.
 
         Of each subject in order.
         """
+        queued = chain.from_iterable(entry.findings for entry in self._queue)
         if not self._enabled:
-            queued = [entry.findings for entry in list(self._queue)]
-            return [*log_stream.undelivered(), *chain.from_iterable(queued)]
-        with self._moving:  # else what is in between would be missed
-            folded = self._storm.waiting_findings()
-            queued = [entry.findings for entry in list(self._queue)]
-        waiting = [*chain.from_iterable(queued), *folded]
+            return [*log_stream.undelivered(), *queued]
+        waiting = [*queued, *self._storm.waiting_findings()]
         if self._echo:
             shown_nowhere = set(map(id, log_stream.undelivered()))
             waiting = [one for one in waiting if id(one) in shown_nowhere]
@@ -150,7 +146,7 @@ class JournalSink:
         """Send it, or keep it for later. Never blocks, never raises."""
         if not self._enabled:
             self._queue.append(_Entry(alert.fields(tracked, now), b"", True, (tracked,)))
-            self._flush()
+            self._send_batch()
             return
         if self._echo:
             _show(alert.fields(tracked, now), (tracked,))
@@ -160,18 +156,18 @@ class JournalSink:
         if len(self._queue) < self._capacity and self._storm.admits(tracked, at):
             fields = alert.fields(tracked, now)
             self._queue.append(_Entry(fields, encode(fields), self._echo, (tracked,), at))
-            self._flush()
+            self._send_batch()
         else:
             self._drop(self._storm.fold(Announced(tracked, now), at))
             self._await_summary()
 
-    def hurry(self) -> None:
+    def flush(self) -> None:
         """Nothing more may come: send what can be sent at once, summaries that are not due yet too.
 
-        And no more by itself later: what is `untold` now will be saved as that, and announced once more.
+        And no more by itself later: what is undelivered now will be saved as that, and announced once more.
         """
-        self._storm.hurry(self._loop.time())
-        self._intents = None  # what is told now is saved as that at once
+        self._storm.flush(self._loop.time())
+        self._intents = None  # what is delivered now is saved as that at once
         while self._send_first() or self._summarise():
             pass
         if self._echo:
@@ -179,7 +175,7 @@ class JournalSink:
         self._wait_for_nothing()
 
     def close(self) -> None:
-        """Give up what waits: after hurry(), what the journal did not take at once."""
+        """Give up what waits: after flush(), what the journal did not take at once."""
         self._wait_for_nothing()
         self._socket.close()
         left = self.waiting
@@ -188,7 +184,7 @@ class JournalSink:
             _log.warning("alerts that the journal never took: %d", left)
             self._queue.clear()
             self._storm = Storm()
-        self._tell_dropped()
+        self._report_dropped()
 
     def _wait_for_nothing(self) -> None:
         for timer in (self._retry_timer, self._summary_timer, self._intending):
@@ -211,22 +207,21 @@ class JournalSink:
         """One at a time: each takes a while to write, and the loop has its turn between them."""
         self._summary_timer = None
         self._summarise()
-        self._flush()
+        self._send_batch()
         self._await_summary()
 
     def _summarise(self) -> bool:
         """Whether one was queued."""
-        with self._moving:
-            folded = self._storm.take(self._loop.time()) if self._has_room_for_summary() else ()
-            if not folded:
-                return False
-            fields = summary_fields(folded)
-            findings = tuple(one.tracked for one in folded)
-            if self._summaries_are_late:
-                fields["LOWATCH_FIX"] = ""
-            self._queue.append(_Entry(fields, encode(fields), self._echo, findings, self._loop.time()))
-            self._summaries_are_late &= self._storm.waiting > 0
-            return True
+        folded = self._storm.take(self._loop.time()) if self._has_room_for_summary() else ()
+        if not folded:
+            return False
+        fields = summary_fields(folded)
+        findings = tuple(one.tracked for one in folded)
+        if self._summaries_are_late:
+            fields["LOWATCH_FIX"] = ""
+        self._queue.append(_Entry(fields, encode(fields), self._echo, findings, self._loop.time()))
+        self._summaries_are_late &= self._storm.waiting > 0
+        return True
 
     def _has_room_for_summary(self) -> bool:
         if len(self._queue) < self._capacity + JOURNAL_SUMMARIES.value:
@@ -237,19 +232,19 @@ class JournalSink:
 
     # The queue.
 
-    def _flush(self) -> None:
+    def _send_batch(self) -> None:
         for _ in range(BATCH):
             if not self._send_first():
                 break
         else:
             if self._enabled:
-                self._socket.await_room(self._flush)
+                self._socket.await_room(self._send_batch)
             else:
-                self._loop.call_soon(self._flush)
+                self._loop.call_soon(self._send_batch)
             return
         if not self._queue:
             self._socket.await_nothing()
-            self._tell_dropped()
+            self._report_dropped()
         if self._summary_timer is None:
             self._await_summary()  # there was no room for it
 
@@ -267,7 +262,7 @@ class JournalSink:
         self._let_fix_expire(entry)
         outcome = self._socket.send(entry.datagram)
         if outcome is Outcome.FULL:
-            self._socket.await_room(self._flush)
+            self._socket.await_room(self._send_batch)
             return False
         if outcome is Outcome.ABSENT:
             self._show_waiting()
@@ -293,7 +288,7 @@ class JournalSink:
     # What a start after a kill -9 has to know.
 
     def _is_intended(self, entry: _Entry) -> bool:
-        """Whether it may go: it has been written down. If not, _flush() is called when it has."""
+        """Whether it may go: it has been written down. If not, _send_batch() is called when it has."""
         if self._intents is None or entry.intended in (_ANYWAY, self._intents.generation):
             return True
         if self._disk_hangs:
@@ -313,7 +308,7 @@ class JournalSink:
                 self._loop.call_soon_threadsafe(self._intended, entries, generation)
 
         try:
-            start_thread(work, "intend")
+            self._threads.start(work, "intend")
         except NoThreadError:
             for entry in entries:
                 entry.intended = _ANYWAY
@@ -328,14 +323,16 @@ class JournalSink:
             self._intending = None
         for entry in entries:
             entry.intended = generation
-        if self._intents is not None:  # else hurry() came first, and what it could not send stays untold
-            self._flush()
+        if (
+            self._intents is not None
+        ):  # else flush() came first, and what it could not send stays undelivered
+            self._send_batch()
 
     def _give_disk_up(self) -> None:
         """Until the thread comes back."""
         self._intending = None
         self._disk_hangs = True
-        self._flush()
+        self._send_batch()
 
     def _retry_later(self) -> None:
         if self._retry_timer is None:
@@ -344,13 +341,13 @@ class JournalSink:
 
     def _on_retry(self) -> None:
         self._retry_timer = None
-        self._flush()
+        self._send_batch()
 
     # What stderr is told.
 
     def _drop(self, findings: int) -> None:
         self._dropped += findings
-        self._dropped_untold += findings
+        self._dropped_unreported += findings
 
     def _show_waiting(self) -> None:
         """Those not shown yet are always the newest, so that a long queue costs nothing."""
@@ -359,11 +356,11 @@ class JournalSink:
             _show(entry.fields, entry.findings)
             entry.shown = True
 
-    def _tell_dropped(self) -> None:
-        """Said when the journal reads again: before, it might have been written into the void."""
-        if self._dropped_untold:
-            _log.warning("alerts dropped while the journal took none: %d", self._dropped_untold)
-            self._dropped_untold = 0
+    def _report_dropped(self) -> None:
+        """Reported when the journal reads again: before, nobody might have read that either."""
+        if self._dropped_unreported:
+            _log.warning("alerts dropped while the journal took none: %d", self._dropped_unreported)
+            self._dropped_unreported = 0
 
 
 def stderr_is_journal(environ: Mapping[str, str], descriptor: int = 2) -> bool:

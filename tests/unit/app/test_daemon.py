@@ -8,23 +8,29 @@ from typing import Any
 
 import pytest
 
-from lowatch.app import daemon as daemon_module
-from lowatch.app.daemon import SWEEP_EVERY, Daemon
+from lowatch.app import finding_tracker
+from lowatch.app.auditor import Auditor
+from lowatch.app.daemon import SWEEP_EVERY
+from lowatch.app.ports import Prober
 from lowatch.core.addresses import parse_address
 from lowatch.core.answers import AnswerListener
 from lowatch.core.clock import (
     Now,
 )
+from lowatch.core.known import Unknown
 from lowatch.core.lifecycle import (
     Remembered,
     Tracked,
     stepping,
 )
+from lowatch.core.listeners import Connect, Endpoint
 from lowatch.core.policy import Acknowledgement, Policy
+from lowatch.wiring.daemon import build_daemon
 from tests.support.changed_domains import ChangedDomains
+from tests.support.inline_threads import InlineThreads
 from tests.unit.app.scripted import (
+    ScriptedHost,
     ScriptedResolver,
-    Watch,
     World,
     at,
     holds,
@@ -77,43 +83,56 @@ class PatientResolver(ScriptedResolver):
 class Story:
     """A daemon, and all that the outside sees of it: (seconds since the start, what)."""
 
-    def __init__(self, world: World, policy: Policy, remembered: Sequence[Remembered] = ()) -> None:
+    def __init__(
+        self,
+        world: World,
+        policy: Policy,
+        remembered: Sequence[Remembered] = (),
+        prober: Prober | None = None,
+    ) -> None:
         self.world = world
         self.clock = LoopClock()
-        watch = Watch(world, policy)
-        self.host = watch.host
+        self.host = ScriptedHost(world)
         self.resolver = PatientResolver(world, list(policy.domains))
         self.resolver.asked.set()
-        watch.auditor._resolver = watch.auditor._domains._resolver = self.resolver
-        watch.auditor._clock = watch.auditor._domains._probes._clock = self.clock
-        self.auditor = watch.auditor
+        prober = prober or self._probe
+        self.auditor = Auditor(self.host, self.resolver, prober, policy, self.clock, "web-17")
         self.said: list[tuple[float, str]] = []
         self.fixes: list[tuple[str, ...]] = []
         self.audits: list[float] = []
         self.saved: list[str] = []
+        self.waiting: Sequence[Tracked] = ()
         self._remembered = remembered
-        self.daemon = Daemon(self.auditor, self.host, self.resolver, policy, self.clock, self, self, self)
+        self.daemon = build_daemon(
+            self.auditor, self.host, self.resolver, policy, self.clock, self, self, self, InlineThreads()
+        )
+
+    async def _probe(self, endpoints: Sequence[Endpoint]) -> list[Connect | Unknown]:
+        await asyncio.sleep(0)
+        return [self.world.connect(endpoint) for endpoint in endpoints]
 
     # An AlertSink, a StateStore and a Meter.
 
     dropped = 0
-    untold: Sequence[Tracked] = ()
 
     def announce(self, tracked: Tracked, now: Now) -> None:
         kind = tracked.finding.subject.kind
         self.said.append((round(now.monotonic - START, 3), f"{kind} {tracked.state}"))
         self.fixes.append(tracked.finding.fix)
 
-    def hurry(self) -> None:
+    def flush(self) -> None:
         pass
+
+    def undelivered(self) -> Sequence[Tracked]:
+        return self.waiting
 
     def load(self) -> Sequence[Remembered]:
         return self._remembered
 
-    def turn(self) -> int:
+    def end_generation(self) -> int:
         return 0
 
-    def forget(self, turn: int) -> None:
+    def forget(self, generation: int) -> None:
         pass
 
     def save(self, tracked: Mapping[str, Tracked]) -> None:
@@ -148,11 +167,6 @@ class Story:
 @pytest.fixture(autouse=True)
 def nothing_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """No socket and no thread is to be waited for: time may jump at once."""
-
-    async def at_once(save: Callable[[], None]) -> None:
-        save()
-
-    monkeypatch.setattr(asyncio, "to_thread", at_once)
     monkeypatch.setattr(virtual_time, "_DELIVERY", 0.0)
 
 
@@ -246,7 +260,7 @@ def test_a_poll_that_sees_nothing_new_costs_no_more_than_itself(monkeypatch: pyt
         steps.append(asyncio.get_running_loop().time() - START)
         return stepping(*arguments)
 
-    monkeypatch.setattr(daemon_module, "stepping", noted)
+    monkeypatch.setattr(finding_tracker, "stepping", noted)
     told([(5.0, Story.listener_gone)], 29.0)
     # It came, it went, and it had lasted; between them and the next sweep were a hundred polls.
     assert len(steps) <= 5
@@ -293,7 +307,7 @@ def test_an_acknowledgement_expires_and_it_fires_then() -> None:
 
 def test_what_was_announced_before_a_restart_is_not_announced_again() -> None:
     before = told([(5.0, Story.listener_gone)], 60.0)
-    (tracked,) = before.daemon._tracked.values()
+    (tracked,) = before.daemon.tracked
     remembered = [Remembered(tracked.finding, tracked.since, tracked.announced)]
     after = told([(0.0, Story.listener_gone)], 100.0, remembered=remembered)
     assert after.said == []
@@ -308,7 +322,7 @@ def test_what_waits_for_the_journal_is_saved_as_not_announced() -> None:
     seen: list[bool] = []
 
     def nobody_takes_it(story: Story) -> None:
-        story.untold = [*story.daemon._tracked.values()]
+        story.waiting = [*story.daemon.tracked]
 
     def saved(story: Story) -> None:
         seen.append(story.announced)
@@ -317,7 +331,7 @@ def test_what_waits_for_the_journal_is_saved_as_not_announced() -> None:
         (5.0, Story.listener_gone),
         (24.0, nobody_takes_it),
         (30.0, saved),
-        (40.0, lambda story: setattr(story, "untold", ())),
+        (40.0, lambda story: setattr(story, "waiting", ())),
         (46.0, saved),
     ]
     told(script, 50.0)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pytest
 
 from lowatch.app import local_domains as domains
 from lowatch.core.addresses import Address
+from lowatch.core.known import Unknown
 from lowatch.core.listeners import Connect, Endpoint
 from lowatch.core.liveness import Vital, Vitals
 from tests.unit.app.scripted import World, holds, policy_of, resolves, serves
@@ -28,13 +29,13 @@ async def closest(connect_takes: float, seconds: float) -> Vital:
         held={holds(f"192.0.2.{number}/32") for number in range(ORPHANS)},
         answers={name: resolves(name, address) for name, address in zip(names, addresses, strict=True)},
     )
-    story = Story(world, policy_of(*(serves("80", name) for name in names), hold=0.0))
 
-    async def probe(endpoints: Sequence[Endpoint]) -> list[Connect]:
+    async def probe(endpoints: Sequence[Endpoint]) -> list[Connect | Unknown]:
         await asyncio.sleep(connect_takes)
         return [Connect.TIMED_OUT] * len(endpoints)
 
-    story.auditor._domains._probes._prober = probe
+    policy = policy_of(*(serves("80", name) for name in names), hold=0.0)
+    story = Story(world, policy, prober=probe)
     vitals, loop, looks = Vitals(), asyncio.get_running_loop(), list[Vital]()
     async with asyncio.TaskGroup() as group:
         task = group.create_task(story.daemon.run())
@@ -48,13 +49,8 @@ async def closest(connect_takes: float, seconds: float) -> Vital:
 
 @pytest.fixture(autouse=True)
 def a_slice_for_each_domain(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And no thread to be waited for: time may jump at once."""
-
-    async def at_once(save: Callable[[], None]) -> None:
-        save()
-
+    """And nothing from outside to be waited for: time may jump at once."""
     monkeypatch.setattr(domains, "_SLICE", 1)
-    monkeypatch.setattr(asyncio, "to_thread", at_once)
     monkeypatch.setattr(virtual_time, "_DELIVERY", 0.0)
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lowatch.app.fair_queue import Turns, fewest_first
+from lowatch.app.fair_queue import FairQueue, fewest_first
 
 ITEMS = st.lists(st.tuples(st.sampled_from([None, "a", "b", "c"]), st.integers()))
 Item = tuple[str | None, int]
@@ -20,24 +20,21 @@ def name_of(item: Item) -> str | None:
 def test_one_among_many() -> None:
     items: list[Item] = [("evil", number) for number in range(1000)]
     assert fewest_first([*items, ("www", 0)], name_of, 3) == [("www", 0), ("evil", 0), ("evil", 1)]
-    waiting: Turns[Item] = Turns(name_of)
+    waiting: FairQueue[Item] = FairQueue(name_of)
     waiting.extend(items)
     waiting.extend([("www", 0)])
-    assert waiting.first() == ("www", 0)
+    assert waiting.pop() == ("www", 0)
 
 
 @given(ITEMS, ITEMS)
 def test_each_once_and_those_of_a_name_in_order(first: list[Item], later: list[Item]) -> None:
-    waiting: Turns[Item] = Turns(name_of)
+    waiting: FairQueue[Item] = FairQueue(name_of)
     waiting.extend(first)
-    taken = [waiting.first()] if waiting else []
-    if taken:
-        waiting.pop()
+    taken = [waiting.pop()] if waiting else []
     waiting.extend(later)
     assert Counter([*taken, *waiting]) == Counter([*first, *later])
     while waiting:
-        taken.append(waiting.first())
-        waiting.pop()
+        taken.append(waiting.pop())
     assert Counter(taken) == Counter([*first, *later])
     for name in (None, "a", "b", "c"):
         assert [one for one in taken if one[0] == name] == [
@@ -47,15 +44,14 @@ def test_each_once_and_those_of_a_name_in_order(first: list[Item], later: list[I
 
 @given(ITEMS)
 def test_no_name_has_a_second_turn_while_another_waits_for_its_first(items: list[Item]) -> None:
-    waiting: Turns[Item] = Turns(name_of)
+    waiting: FairQueue[Item] = FairQueue(name_of)
     waiting.extend(items)
     turns: Counter[str | None] = Counter()
     while waiting:
         left = {name for name, _ in waiting}
-        name = waiting.first()[0]
+        name, _ = waiting.pop()
         assert turns[name] == min(turns[one] for one in left)
         turns[name] += 1
-        waiting.pop()
 
 
 @given(ITEMS, st.integers(0, 9))

@@ -306,7 +306,7 @@ async def write_lives(now: Now) -> None:
     lives = [life(f"f{number}.example.com", began) for number in range(3)]
     for one in (*lives, *map(ended, lives)):
         storm.announce(one, now)
-    while sink.untold or storm.untold:
+    while sink.undelivered() or storm.undelivered():
         await asyncio.sleep(0.005)
     sink.close()
     storm.close()

@@ -122,7 +122,7 @@ class Sink:
 
     def close(self) -> None:
         with at_once():
-            self.inner.hurry()
+            self.inner.flush()
             self.inner.close()
 
 

@@ -46,13 +46,13 @@ def test_what_was_intended_is_doubtful_at_the_next_start(tmp_path: Path) -> None
 def test_a_save_covers_what_was_intended_before_it_was_looked_at(tmp_path: Path) -> None:
     store = StateFile(tmp_path)
     store.intend([alarm(1)], store.generation)
-    turn = store.turn()
+    generation = store.end_generation()
     store.intend([alarm(2)], store.generation)
     store.save({"x": alarm(1)})
-    store.forget(turn)
+    store.forget(generation)
     found = {one.finding.subject.domain: one.doubtful for one in StateFile(tmp_path).load()}
     assert found == {"1": False, "2": True}
-    store.forget(store.turn())
+    store.forget(store.end_generation())
     assert files(tmp_path) == ["findings.json"]
 
 
@@ -60,12 +60,12 @@ def test_the_next_start_counts_on(tmp_path: Path) -> None:
     """Else its first save would not forget what the last process had intended."""
     store = StateFile(tmp_path)
     for _ in range(5):
-        store.turn()
+        store.end_generation()
     store.intend([alarm(1)], store.generation)
     again = StateFile(tmp_path)
     assert again.generation > store.generation
     again.save({})
-    again.forget(again.turn())
+    again.forget(again.end_generation())
     assert files(tmp_path) == ["findings.json"]
 
 
@@ -75,7 +75,7 @@ def test_doubt_outlives_another_kill(tmp_path: Path) -> None:
     again = StateFile(tmp_path)
     tracked = revive(again.load(), Now(0.0, 0.0))
     again.save(tracked)
-    again.forget(again.turn())
+    again.forget(again.end_generation())
     (one,) = StateFile(tmp_path).load()
     assert (one.announced, one.doubtful) == (True, True)
 
@@ -106,7 +106,7 @@ def test_it_does_not_grow_without_end(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_without_a_directory_nothing_is_kept() -> None:
     store = StateFile(None)
     store.intend([alarm(1)], store.generation)
-    store.forget(store.turn())
+    store.forget(store.end_generation())
     assert store.load() == []
 
 
@@ -130,7 +130,7 @@ def test_nothing_is_told_before_it_is_written_down(tmp_path: Path) -> None:
         sink.announce(1, 2)
         await asyncio.sleep(0.1)
         assert journald.read() == []
-        assert len(sink.inner.untold) == 2
+        assert len(sink.inner.undelivered()) == 2
         disk.free.set()
         assert await journald.read_until(lambda got: len(got) == 2) == [1, 2]
         assert [one.finding.subject.domain for one in disk.taken] == ["1", "2"]
@@ -183,21 +183,21 @@ def test_what_waited_while_the_state_was_saved_is_written_down_again(tmp_path: P
 
 
 def test_a_disk_that_comes_back_after_the_end_lets_nothing_go_out(tmp_path: Path) -> None:
-    """What could not be sent at the end was saved as untold: the next run says it."""
+    """What could not be sent at the end was saved as undelivered: the next run says it."""
     disk, journald = Disk(), Journald(tmp_path / "socket")
     journald.disappear()
 
     async def scenario() -> None:
         sink = Sink(journald.path, intents=disk)
         sink.announce(1)
-        sink.inner.hurry()
+        sink.inner.flush()
         journald.appear()
         disk.free.set()
         while not disk.taken:
             await asyncio.sleep(0.01)
         await asyncio.sleep(0.1)
         assert journald.read() == []
-        assert len(sink.inner.untold) == 1
+        assert len(sink.inner.undelivered()) == 1
         sink.close()
         journald.disappear()
 
@@ -214,12 +214,12 @@ def test_without_a_journal_all_are_shown_once_they_are_written_down(
             sink.announce(alarm(number), NOW)
         await asyncio.sleep(0.1)
         assert caplog.messages == []
-        assert len(sink.untold) == 300
+        assert len(sink.undelivered()) == 300
         disk.free.set()
         async with asyncio.timeout(60):
             while len(caplog.messages) < 300:
                 await asyncio.sleep(0.01)
-        assert sink.untold == []
+        assert sink.undelivered() == []
         assert len({one.finding.subject.domain for one in disk.taken}) == 300
         sink.close()
 

@@ -146,7 +146,7 @@ def test_the_worst_is_summarised_first_and_what_fires_before_what_is_resolved() 
         (FindingKind.MISSING_VIP, State.FIRING),
     ):
         storm.fold(Announced(alarm(1, kind, state), AT), 0.0)
-    storm.hurry(0.0)
+    storm.flush(0.0)
     kinds = [storm.take(0.0)[0].tracked.finding.subject.kind for _ in range(4)]
     assert kinds == [
         FindingKind.MISSING_VIP,
@@ -183,7 +183,7 @@ def test_what_fires_again_does_not_overtake_its_own_end() -> None:
     for each in announced(*story):
         storm.fold(each, 0.0)
     waiting = storm.waiting_findings()
-    storm.hurry(0.0)
+    storm.flush(0.0)
     taken = []
     while group := storm.take(0.0):
         taken += [each.tracked for each in group]
@@ -200,7 +200,7 @@ def test_nothing_is_remembered_of_what_does_not_wait(monkeypatch: pytest.MonkeyP
     assert [storm.waits(alarm(number).finding.subject) for number in range(100)] == [False] * 97 + [
         True
     ] * 3
-    storm.hurry(0.0)
+    storm.flush(0.0)
     storm.take(0.0)
     assert not storm.waits(alarm(99).finding.subject)
 
@@ -220,7 +220,7 @@ def test_beyond_all_bounds_the_least_severe_goes_first(monkeypatch: pytest.Monke
         )
     ]
     assert lost == [0, 0, 0, 1, 1, 1]
-    storm.hurry(0.0)
+    storm.flush(0.0)
     assert numbers(storm.take(0.0)) == [4, 5, 6]
     assert storm.waiting == 0
 
@@ -247,7 +247,7 @@ def test_none_is_lost_and_no_class_exceeds_the_strictest_rate_limit(
         for each in range(number):
             given_.append(alarm(len(given_) + each, kind, state))
             writer.announce(given_[-1], now)
-    writer.storm.hurry(now)
+    writer.storm.flush(now)
     writer.pass_time(now)
     told = [one for _, one in writer.own] + [one.tracked for _, f in writer.summaries for one in f]
     assert sorted(map(id, told)) == sorted(map(id, given_))

@@ -151,9 +151,9 @@ def test_an_alert_that_is_taken_late_offers_no_fix(
         sink = JournalSink(asyncio.get_running_loop(), path=str(journald.path), burst=1)
         for number in range(3):
             sink.announce(with_fix(number), NOW)
-        sink.hurry()
+        sink.flush()
         journald.appear()
-        sink.hurry()
+        sink.flush()
         sink.close()
         return journald.entries()
 
@@ -181,9 +181,9 @@ def test_a_summary_that_waited_for_room_offers_no_fix(
         sink = JournalSink(asyncio.get_running_loop(), path=str(journald.path), capacity=0)
         for number in range(FOLDED_AT_ONCE + 1):
             sink.announce(with_fix(number), NOW)
-        sink.hurry()
+        sink.flush()
         journald.appear()
-        sink.hurry()
+        sink.flush()
         sink.close()
         return journald.entries()
 
@@ -413,7 +413,7 @@ def test_a_storm_is_folded_before_the_rate_limit_and_names_every_one(journald: J
             while len(entries) < BURST + 3:
                 await asyncio.sleep(0)
                 entries += journald.entries()
-        assert sink.inner.untold == []
+        assert sink.inner.undelivered() == []
         sink.close()
         return entries
 
@@ -430,10 +430,10 @@ def test_what_is_folded_goes_out_when_it_is_hurried(journald: Journald) -> None:
         sink = Sink(journald.path, burst=2)
         sink.announce(1, 2, 3)
         assert journald.read() == [1, 2]
-        assert [int(one.finding.subject.domain or 0) for one in sink.inner.untold] == [3]
-        sink.inner.hurry()
+        assert [int(one.finding.subject.domain or 0) for one in sink.inner.undelivered()] == [3]
+        sink.inner.flush()
         assert journald.read() == [3]
-        assert sink.inner.untold == []
+        assert sink.inner.undelivered() == []
         sink.announce(4)
         sink.close()
         assert journald.read() == [4]
@@ -441,8 +441,8 @@ def test_what_is_folded_goes_out_when_it_is_hurried(journald: Journald) -> None:
     run_async(scenario())
 
 
-def untold(sink: Sink) -> list[int]:
-    return [int(one.finding.subject.domain or 0) for one in sink.inner.untold]
+def undelivered(sink: Sink) -> list[int]:
+    return [int(one.finding.subject.domain or 0) for one in sink.inner.undelivered()]
 
 
 def test_a_stderr_that_is_the_journals_tells_nobody_where_journald_is_absent(journald: Journald) -> None:
@@ -452,55 +452,55 @@ def test_a_stderr_that_is_the_journals_tells_nobody_where_journald_is_absent(jou
         sink = Sink(journald.path)
         journald.disappear()
         sink.announce(1)
-        assert untold(sink) == [1]
+        assert undelivered(sink) == [1]
         journald.appear()
         assert await journald.read_until(bool) == [1]
-        assert untold(sink) == []
+        assert undelivered(sink) == []
         sink.close()
 
     run_async(scenario())
 
 
-def test_what_was_saved_as_untold_at_the_end_is_not_told_after_all(journald: Journald) -> None:
-    """Else the next run says it again: hurry() is the last that is sent."""
+def test_what_was_saved_as_undelivered_at_the_end_is_not_told_after_all(journald: Journald) -> None:
+    """Else the next run says it again: flush() is the last that is sent."""
 
     async def scenario() -> None:
         sink = Sink(journald.path, burst=90)
         sink.announce(*range(100))
-        sink.inner.hurry()
-        saved = untold(sink)
+        sink.inner.flush()
+        saved = undelivered(sink)
         assert saved
         assert journald.read() == list(range(saved[0]))  # there is room again
         await asyncio.sleep(0.1)
         journald.disappear()
         journald.appear()
         await asyncio.sleep(0.1)
-        assert (journald.read(), untold(sink)) == ([], saved)
+        assert (journald.read(), undelivered(sink)) == ([], saved)
         sink.close()
 
     run_async(scenario())
 
 
-def test_untold_is_what_neither_the_journal_nor_another_stderr_has(
+def test_undelivered_is_what_neither_the_journal_nor_another_stderr_has(
     journald: Journald, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def scenario() -> None:
         sink = Sink(journald.path, capacity=20)
         sink.announce(*range(100))
-        assert journald.read() + untold(sink) == list(range(100))
-        waiting = untold(sink)
+        assert journald.read() + undelivered(sink) == list(range(100))
+        waiting = undelivered(sink)
         journald.disappear()
         sink.announce(100)
         while not any("in a storm" in message for message in logged(caplog)):
             await asyncio.sleep(0.01)
-        assert untold(sink) == [*waiting, 100]
+        assert undelivered(sink) == [*waiting, 100]
         journald.appear()
         assert await journald.read_until(lambda got: got[-1:] == [100]) == [*waiting, 100]
-        assert untold(sink) == []
+        assert undelivered(sink) == []
         sink.close()
         echoing = Sink(journald.path, echo=True)
         echoing.announce(*range(50))
-        assert untold(echoing) == []
+        assert undelivered(echoing) == []
         echoing.close()
 
     run_async(scenario())

@@ -95,7 +95,7 @@ def test_a_stopped_journald_stalls_nothing_and_gets_all_in_order_when_it_continu
 
 
 def test_of_a_full_disk_nobody_is_told_and_nothing_stalls(outcome: dict[str, Any]) -> None:
-    assert outcome["full_disk"] == {"untold": 0, "dropped": 0, "answers": True}
+    assert outcome["full_disk"] == {"undelivered": 0, "dropped": 0, "answers": True}
 
 
 def test_every_kind_is_explained_with_its_fields(outcome: dict[str, Any]) -> None:
@@ -120,7 +120,7 @@ async def scenario(process: int) -> dict[str, Any]:
     before = (await arrived(OF_EVERY_KIND + 3))[OF_EVERY_KIND:]
     os.kill(process, signal.SIGSTOP)
     worst = await storm(sink)
-    waited = len(sink.untold)
+    waited = len(sink.undelivered())
     os.kill(process, signal.SIGCONT)
     own = BURST - 2
     number = OF_EVERY_KIND + 3 + 2 * OF_A_KIND + own + -(-(STORM - own) // FOLDED_AT_ONCE)
@@ -162,7 +162,7 @@ async def full_disk(sink: JournalSink) -> dict[str, Any]:
     for number in range(OF_A_KIND, 100):
         sink.announce(alarm(number, FindingKind.WIDE_PREFIX), NOW)
     await taken(sink)
-    return {"untold": len(sink.untold), "dropped": sink.dropped, "answers": True}
+    return {"undelivered": len(sink.undelivered()), "dropped": sink.dropped, "answers": True}
 
 
 async def every_kind() -> None:
@@ -183,7 +183,7 @@ async def every_kind() -> None:
 async def taken(sink: JournalSink) -> None:
     """Until journald has taken all."""
     async with asyncio.timeout(20):
-        while sink.untold:
+        while sink.undelivered():
             await asyncio.sleep(0.005)
     sink.close()
 

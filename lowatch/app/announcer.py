@@ -1,0 +1,64 @@
+"""Announcing what the tracker has for it, and having the state saved as what was delivered changes."""
+
+from __future__ import annotations
+
+import asyncio
+
+from lowatch.core.clock import Clock
+
+from .finding_tracker import FindingTracker
+from .ports import AlertSink
+from .state_saver import SavedState, StateSaver
+
+_AT_ONCE = 32
+"""Announced in one turn; then comes whatever else is due, and the others."""
+_DELIVERED_BY = 5.0
+"""Seconds between looks at whether what waited for the journal is there, and to be saved as delivered."""
+
+
+class Announcer:
+    """Hands announcements to the AlertSink, each domain's in turn. Is the StateSource of its saver."""
+
+    def __init__(self, tracker: FindingTracker, alerts: AlertSink, saver: StateSaver, clock: Clock) -> None:
+        self._tracker = tracker
+        self._alerts = alerts
+        self._saver = saver
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Keep the state saved, until cancelled."""
+        await self._saver.run(self)
+
+    async def announce(self) -> None:
+        """Announce some of what waits, and give way to the loop."""
+        for one in self._tracker.take_unannounced(_AT_ONCE):
+            self._alerts.announce(one, self._clock.now())
+        await asyncio.sleep(0)
+        # Not before all are announced: to list what waits takes long in a storm, and some does until then.
+        if (
+            self._saver.saved_undelivered
+            and not self._tracker.has_unannounced
+            and not self._alerts.undelivered()
+        ):
+            self._saver.save_soon()
+
+    def save_soon(self) -> None:
+        self._saver.save_soon()
+
+    def due(self, turned: float) -> float | None:
+        """When announce() is needed though nothing waits: to see what was delivered. turned: the last turn.
+
+        Both are monotonic seconds.
+        """
+        waits = self._saver.saved_undelivered or self._alerts.undelivered()
+        return turned + _DELIVERED_BY if waits else None
+
+    def finish(self) -> None:
+        """At the end: deliver what can be delivered at once, and save. Blocks for some seconds at most."""
+        self._alerts.flush()
+        self._saver.save_at_last(self.state())
+
+    def state(self) -> SavedState:
+        """An alert waits in the tracker first, and in the sink afterwards: what the sink has is older."""
+        waiting = (*self._alerts.undelivered(), *self._tracker.unannounced())
+        return SavedState(self._tracker.tracked, waiting)

@@ -1,0 +1,134 @@
+"""Saving what is tracked: off the loop, the latest only, and never something older over it.
+
+The loop hands over one immutable value, which says what was so at one moment. The thread reads
+nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple, Protocol
+
+from lowatch.core.clock import Clock
+from lowatch.core.lifecycle import State, Tracked
+from lowatch.files.threads import NoThreadError, Threads
+
+from .ports import StateStore
+
+_GATHER = 0.02
+"""Seconds for what has just been announced to be delivered, and to be saved as delivered."""
+_THREAD_AFTER = 2.0
+"""Seconds until a thread is asked for again, where none could be had."""
+_LAST_SAVE = 5.0
+"""Seconds that the disk gets at the end."""
+_REST = 4
+"""Times as long as it took: no state is saved for more than a fifth of the time."""
+
+
+class SavedState(NamedTuple):
+    """What is to be saved, as of one moment. Nothing in it changes afterwards.
+
+    tracked: by key. undelivered: what was announced, or is to be, and has reached nobody yet; of each
+    subject in order.
+    """
+
+    tracked: Mapping[str, Tracked]
+    undelivered: Sequence[Tracked]
+
+
+class StateSource(Protocol):
+    def state(self) -> SavedState:
+        """As of now. Called on the loop."""
+
+
+class _Handover(NamedTuple):
+    """number: the greatest is the latest. generation: see StateStore."""
+
+    number: int
+    generation: int
+    state: SavedState
+
+
+class StateSaver:
+    """Saves the state whenever that is wanted, and at the end."""
+
+    def __init__(self, store: StateStore, threads: Threads, clock: Clock) -> None:
+        self._store = store
+        self._threads = threads
+        self._clock = clock
+        self._wanted = asyncio.Event()
+        self._handed_over = 0
+        self._writing = threading.Lock()
+        self._written = 0
+        self.saved_undelivered = False
+        """Whether something was undelivered in what was handed over last: to be saved again when it is."""
+
+    def save_soon(self) -> None:
+        self._wanted.set()
+
+    async def run(self, source: StateSource) -> None:
+        """Save the source's state whenever that is wanted, until cancelled."""
+        while True:
+            await self._wanted.wait()
+            began = self._clock.now().monotonic
+            await asyncio.sleep(_GATHER)
+            self._wanted.clear()
+            try:
+                await self._threads.run_blocking(self._write, self._hand_over(source.state()))
+            except NoThreadError:
+                self._wanted.set()  # what is announced meanwhile may be announced again after a crash
+                await asyncio.sleep(_THREAD_AFTER)
+            # 20,000 findings take the interpreter for a fifth of a second: not all the time.
+            await asyncio.sleep((self._clock.now().monotonic - began) * _REST)
+
+    def save_at_last(self, state: SavedState) -> None:
+        """Blocks, for nothing else runs any more; but not longer than _LAST_SAVE if the disk hangs."""
+        handover = self._hand_over(state)
+
+        def save() -> None:
+            self._write(handover)
+
+        self._threads.run_within(_LAST_SAVE, save)
+
+    def _hand_over(self, state: SavedState) -> _Handover:
+        """state: of this moment, as the generation ends with it."""
+        self._handed_over += 1
+        self.saved_undelivered = bool(state.undelivered)
+        return _Handover(self._handed_over, self._store.end_generation(), state)
+
+    def _write(self, handover: _Handover) -> None:
+        """In a thread. One that comes late writes nothing."""
+        with self._writing:
+            if handover.number < self._written:
+                return
+            self._written = handover.number
+            self._store.save(as_delivered(handover.state))
+            self._store.forget(handover.generation)
+
+
+def as_delivered(state: SavedState) -> Mapping[str, Tracked]:
+    """What is tracked, as if only that were announced which was delivered.
+
+    So a process that is killed while alerts wait announces them when it runs again: what fires, and what
+    is resolved of that which was delivered as firing.
+    """
+    tracked, undelivered = state
+    if not undelivered:
+        return tracked
+    delivered = dict(tracked)
+    for one in reversed(undelivered):  # what was before the first that waits is what was delivered
+        key = one.finding.subject.key
+        if one.state is State.RESOLVED:
+            delivered[key] = replace(one, state=State.FIRING, announced=True)
+        elif key in tracked:
+            for other in one.finding.keys_of_any or (key,):  # it would have spoken for all of them
+                if other in tracked:
+                    delivered[other] = replace(
+                        tracked[other], announced=one.doubtful, doubtful=one.doubtful
+                    )
+        else:
+            delivered.pop(key, None)  # it came and went before anything was delivered
+    return delivered
