@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -258,20 +259,26 @@ def test_an_absent_journald_is_looked_for_ever_less_often(journald: Journald) ->
     run_async(scenario())
 
 
-def test_nothing_wakes_the_loop_while_journald_does_not_read(journald: Journald) -> None:
+def test_nothing_wakes_the_loop_while_journald_does_not_read(
+    journald: Journald, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def scenario() -> None:
         sink = Sink(journald.path)
         sink.announce(*range(100))
         woken = 0
-        loop, flush = asyncio.get_running_loop(), sink.inner._flush
+        loop = asyncio.get_running_loop()
+        add_writer = loop.add_writer
 
-        def counted() -> None:
-            nonlocal woken
-            woken += 1
-            flush()
+        def add_counted(file: Any, writable: Callable[[], None]) -> None:
+            def counted() -> None:
+                nonlocal woken
+                woken += 1
+                writable()
 
-        sink.inner._flush = counted  # type: ignore[method-assign]
-        sink.announce(100)  # registers it anew
+            add_writer(file, counted)
+
+        monkeypatch.setattr(loop, "add_writer", add_counted)
+        sink.announce(100)  # registers it again
         woken = 0
         waited = loop.create_future()
         loop.call_later(0.2, waited.set_result, None)
