@@ -1,1 +1,1 @@
-"""The configuration: its schema, its loading, and a reference that a test loads."""
+"""The configuration: settings, schema, loading, and reference.toml, which a test loads."""

@@ -1,4 +1,4 @@
-"""A configuration file as it stands on disk: read, decoded, parsed, and aware of its lines."""
+"""Reads, decodes and parses one configuration file, and finds the lines of its keys."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from lowatch.core.limits import CONFIG_FILE_BYTES, CONFIG_FILES, CONFIG_KEY_PART
 from lowatch.files.regular_file import RefusedFileError, read_pipe, read_regular
 
 from .errors import ConfigError, ConfigErrors, not_utf_8
-from .toml_lines import KeyPath, immoderate_key, key_lines
+from .toml_lines import KeyPath, find_long_key, key_lines
 
-_PATIENCE = 10.0
-"""Seconds that a command whose output is the configuration may take for each piece of it."""
+_PIPE_TIMEOUT = 10.0
+"""Seconds to wait for each piece of a configuration that comes from a pipe."""
 _SYNTAX_PLACE = re.compile(r" \(at (?:line (?P<line>\d+), column \d+|end of document)\)$")
 
 
 class Document:
-    """The parsed table of one file. Lines are looked up only when a mistake asks for them."""
+    """The parsed content of one file. Lines are looked up only to report an error."""
 
     def __init__(self, path: Path, text: str, table: Mapping[str, Any]) -> None:
         self.path = path
@@ -34,20 +34,20 @@ class Document:
         return key_lines(self._text)
 
     def line(self, path: KeyPath) -> int | None:
-        """Where the key stands, counted from 1; None where it is not known for certain."""
+        """The line of a key, counted from 1; None if it is not certain."""
         return self._lines.get(path)
 
 
 def read_document(path: Path, *, pipe: bool = False) -> Document:
-    """Raises ConfigErrors, with one line, for a file that cannot be read or is not TOML.
+    """Read and parse a file. pipe: also accept a FIFO or a terminal, and wait for it.
 
-    pipe: whether a FIFO is welcome, which is waited for.
+    Raises ConfigErrors with one error if the file cannot be read or is not TOML.
     """
     return _parse(path, _decode(path, _read(path, pipe=pipe)))
 
 
 def drop_ins(path: Path) -> list[Path]:
-    """The *.toml in lowatch.d beside this file, sorted by name. Raises ConfigErrors."""
+    """The *.toml files in lowatch.d beside a file, sorted by name. Raises ConfigErrors."""
     directory = path.parent / "lowatch.d"
     try:
         entries = sorted(islice(directory.iterdir(), CONFIG_FILES.value + 1))
@@ -64,7 +64,7 @@ def drop_ins(path: Path) -> list[Path]:
 def _read(path: Path, *, pipe: bool) -> bytes:
     try:
         if pipe:
-            return read_pipe(path, CONFIG_FILE_BYTES, _PATIENCE)
+            return read_pipe(path, CONFIG_FILE_BYTES, _PIPE_TIMEOUT)
         return read_regular(path, CONFIG_FILE_BYTES)
     except RefusedFileError as error:
         raise _rejected(path, f"is {error.strerror}") from None
@@ -85,7 +85,7 @@ def _decode(path: Path, content: bytes) -> str:
 
 
 def _parse(path: Path, text: str) -> Document:
-    _refuse_immoderate(path, text)
+    _refuse_excessive(path, text)
     try:
         return Document(path, text, tomllib.loads(text))
     except RecursionError:
@@ -99,12 +99,12 @@ def _parse(path: Path, text: str) -> Document:
         raise _rejected(path, f"is not valid TOML: {message}", line) from None
 
 
-def _refuse_immoderate(path: Path, text: str) -> None:
-    """What tomllib would take minutes or gigabytes for. Raises ConfigErrors."""
+def _refuse_excessive(path: Path, text: str) -> None:
+    """Raises ConfigErrors for a text that tomllib would take minutes or gigabytes to parse."""
     if sum(map(text.count, "\n,[=")) > CONFIG_VALUES.value:
         CONFIG_VALUES.reached()
         raise _rejected(path, f"has more than {CONFIG_VALUES.value:,} values and lines")
-    line = immoderate_key(text, CONFIG_KEY_PARTS.value)
+    line = find_long_key(text, CONFIG_KEY_PARTS.value)
     if line is not None:
         CONFIG_KEY_PARTS.reached()
         raise _rejected(path, f"a key has more than {CONFIG_KEY_PARTS.value} parts", line)

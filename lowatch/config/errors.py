@@ -1,4 +1,4 @@
-"""What is wrong with a configuration: every mistake at once, one line each."""
+"""The errors in a configuration, which are all reported at once, one line each."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _MESSAGE_LENGTH = 300
 
 @dataclass(frozen=True, slots=True)
 class ConfigError:
-    """One mistake. line: counted from 1, None where it is not known.
+    """One error.
 
-    key: dotted, as in `dns.timeout`; "" for the file itself.
+    line: counted from 1, None if unknown. key: dotted, as in `dns.timeout`; "" for the file itself.
     message: what is wrong, and in parentheses what would be right.
 
-    As text it is one line, whatever the file is called and the message quotes.
+    str() is one line, whatever the file name and the message contain.
     """
 
     file: Path
@@ -33,7 +33,7 @@ class ConfigError:
 
 
 class ErrorList(list[ConfigError]):
-    """The first of them, up to the limit; the others are counted."""
+    """The first errors, up to the limit; further ones are only counted."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class ErrorList(list[ConfigError]):
 
     @property
     def full(self) -> bool:
-        """Whether another one will only be counted: it need not be put into words."""
+        """Whether further errors are only counted, so that they need no message."""
         return len(self) >= CONFIG_ERRORS.value
 
     def append(self, error: ConfigError) -> None:
@@ -53,7 +53,7 @@ class ErrorList(list[ConfigError]):
 
 
 def shortened(message: str) -> str:
-    """A message may quote any amount of what is wrong."""
+    """The message, cut to a reasonable length: it may quote any amount of text."""
     return message if len(message) <= _MESSAGE_LENGTH else f"{message[:_MESSAGE_LENGTH]}..."
 
 
@@ -62,7 +62,7 @@ def not_utf_8(error: UnicodeDecodeError) -> str:
 
 
 class ConfigErrors(Exception):  # noqa: N818  # it carries the errors
-    """A configuration that cannot be used. errors: all its mistakes, in the order of the files."""
+    """The configuration cannot be used. errors: all its errors, in the order of the files."""
 
     def __init__(self, errors: Iterable[ConfigError]) -> None:
         self.errors = tuple(errors)

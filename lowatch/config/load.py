@@ -1,31 +1,38 @@
-"""From files to an effective configuration: read each, merge them in order, check them as one.
+"""Loads the configuration: reads each file, merges them in order, and checks the result.
 
-Nothing here acts on the configuration: loading reads files, and does nothing else.
+Loading has no side effects.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from datetime import datetime
+from glob import escape
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from lowatch.config.domains_from.read import read_names
+from lowatch.core.policy import Acknowledgement, DomainTable, Policy
 
 from .document import drop_ins, read_document
+from .durations import format_duration
 from .errors import ConfigError, ConfigErrors
-from .merge import effective
-from .schema import SCHEMA
-from .settings import Config
-from .table_reader import TableReader
+from .mentions import Mention, merge_mentions
+from .schema import APPENDING, MATCHERS, SCHEMA
+from .settings import Config, DnsSettings, DomainsFrom, WebSettings
+from .table_reader import KeyLocation, Table, TableReader
+from .targets import refuse_service_ports
 
 DEFAULT_PATH = Path("/etc/lowatch/lowatch.toml")
 
 
 def load(path: Path | None = None, wall: float | None = None) -> Config:
-    """The effective configuration of a file and the lowatch.d/*.toml beside it.
+    """The effective configuration of a file and of lowatch.d/*.toml beside it.
 
-    wall: the time by the clock, in seconds, for hints at what is over; None for no hints.
-    path: None for DEFAULT_PATH, which need not exist. Raises ConfigErrors with every mistake; those in
-    the files of [[domains_from]] are the result's `problems` instead.
+    path: None means DEFAULT_PATH, which need not exist. wall: wall-clock seconds, to find settings that
+    have expired (`hints`); None for no hints. Raises ConfigErrors with all errors at once, except those in
+    the files of [[domains_from]], which are the result's `problems`.
     """
     reader = TableReader(SCHEMA)
     errors = reader.errors
@@ -36,7 +43,7 @@ def load(path: Path | None = None, wall: float | None = None) -> Config:
             tables.append(reader.document(read_document(file, pipe=file == path)))
         except ConfigErrors as rejected:
             errors += rejected.errors
-    config = effective(tables, errors, wall)
+    config = _effective(tables, errors, wall)
     if errors:
         in_order = sorted(errors, key=lambda error: _position(error, files))
         if errors.more:
@@ -47,7 +54,7 @@ def load(path: Path | None = None, wall: float | None = None) -> Config:
 
 def _files(path: Path | None, errors: list[ConfigError]) -> list[Path]:
     main = path or DEFAULT_PATH
-    files = [main] if path is not None or _stands(main) else []
+    files = [main] if path is not None or _may_exist(main) else []
     try:
         files += drop_ins(main)
     except ConfigErrors as rejected:
@@ -55,8 +62,8 @@ def _files(path: Path | None, errors: list[ConfigError]) -> list[Path]:
     return files
 
 
-def _stands(path: Path) -> bool:
-    """Whether there is something, if only a thing that reading will have to complain of."""
+def _may_exist(path: Path) -> bool:
+    """False only if there is certainly no file. Reading reports whatever is wrong with the rest."""
     try:
         path.lstat()
     except (FileNotFoundError, NotADirectoryError):
@@ -67,6 +74,117 @@ def _stands(path: Path) -> bool:
 
 
 def _position(error: ConfigError, files: list[Path]) -> tuple[int, int]:
-    """By file, in the order they are read, then by line; what has no line comes first."""
+    """A sort key: by file in the order of reading, then by line. Errors without a line come first."""
     file = files.index(error.file) if error.file in files else len(files)
     return file, error.line or 0
+
+
+class _Setting(NamedTuple):
+    """The effective value of a key, and the location that set it."""
+
+    value: Any
+    location: KeyLocation
+
+
+class _Merged:
+    """The merged tables of all files. settings: by dotted key. lists: the values of APPENDING keys."""
+
+    def __init__(self, tables: Iterable[Table]) -> None:
+        self.settings: dict[str, _Setting] = {}
+        self.lists: dict[str, list[Any]] = {key: [] for key in APPENDING}
+        for table in tables:
+            self._add(table, "")
+
+    def _add(self, table: Table, prefix: str) -> None:
+        for key, value in table.values.items():
+            if isinstance(value, Table):
+                self._add(value, f"{key}.")
+            elif not prefix and key in APPENDING:
+                self.lists[key] += value
+            else:
+                self.settings[prefix + key] = _Setting(value, table.location / key)
+
+    def section(self, name: str) -> dict[str, Any]:
+        """The values of one [table], by key; "" means the top of the file."""
+        prefix = f"{name}." if name else ""
+        return {
+            key.removeprefix(prefix): setting.value
+            for key, setting in self.settings.items()
+            if key.rpartition(".")[0] == name
+        }
+
+
+def _effective(tables: Iterable[Table], errors: list[ConfigError], wall: float | None = None) -> Config:
+    """The configuration of all files. Contradictions are appended to `errors`.
+
+    If there are errors, also earlier ones, the result only serves to find further errors.
+    """
+    merged = _Merged(tables)
+    top = merged.section("")
+    ports = top.pop("ports", Config().ports)
+    domains = merge_mentions(_mentions(merged, errors), ports)
+    domains_from = tuple(map(_domains_from, merged.lists["domains_from"]))
+    policy = Policy(
+        domains=domains,
+        expect=tuple(dict.fromkeys(merged.lists["expect"])),
+        ports=frozenset(ports),
+        acknowledgements=tuple(_acknowledgements(merged.lists["acknowledge"], errors)),
+        **top,
+    )
+    return Config(
+        policy=policy,
+        dns=_dns(merged, errors),
+        web=WebSettings(**merged.section("web")),
+        journal_enabled=merged.section("journal").get("enabled", True),
+        ports=ports,
+        named=domains if domains_from else DomainTable(),
+        domains_from=domains_from,
+        hints=() if wall is None else tuple(_expired(merged.lists["acknowledge"], wall)),
+    )
+
+
+def _domains_from(table: Table) -> DomainsFrom:
+    location = table.location / "path"
+    document = location.document
+    directory = escape(str(document.path.absolute().parent))
+    path = Path(directory) / table.values["path"]
+    return DomainsFrom(str(path), document.path, document.line(location.path), location.key)
+
+
+def _mentions(merged: _Merged, errors: list[ConfigError]) -> Iterator[Mention]:
+    for target in merged.lists["domains"]:
+        yield Mention(target.name, () if target.port is None else (target.port,))
+    for table in merged.lists["domain"]:
+        mention = Mention(**table.values)
+        if mention.ports:
+            try:
+                refuse_service_ports(mention.name)
+            except ValueError as error:
+                errors.append((table.location / "ports").error(str(error)))
+        yield mention
+
+
+def _acknowledgements(tables: Iterable[Table], errors: list[ConfigError]) -> Iterator[Acknowledgement]:
+    for table in tables:
+        if table.keys <= {"until", "reason"}:
+            message = f"would match every finding (give one at least of {', '.join(MATCHERS)})"
+            errors.append(table.location.error(message))
+        yield Acknowledgement(**table.values)
+
+
+def _expired(tables: Iterable[Table], wall: float) -> Iterator[ConfigError]:
+    for table in tables:
+        if table.values["until"] <= wall:
+            last = datetime.fromtimestamp(table.values["until"] - 1).astimezone().date()
+            message = f"expired on {last} and has no effect; remove it, or set another date"
+            yield table.location.error(message)
+
+
+def _dns(merged: _Merged, errors: list[ConfigError]) -> DnsSettings:
+    dns = DnsSettings(**merged.section("dns"))
+    limits = ("dns.min_ttl", "dns.max_ttl")
+    locations = [merged.settings[key].location for key in limits if key in merged.settings]
+    if dns.min_ttl > dns.max_ttl and not any(error.key in limits for error in errors):
+        low, high = format_duration(dns.min_ttl), format_duration(dns.max_ttl)
+        errors.append(locations[-1].error(f"min_ttl {low} is longer than max_ttl {high}"))
+    return dns

@@ -1,4 +1,4 @@
-"""Domains as one place names them, merged into the table of what is checked."""
+"""Merges all mentions of domains into the table of domains to check."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .targets import DomainTarget
 
 
 class Mention(NamedTuple):
-    """One place that names a domain. ports: its own, () where the default ones apply."""
+    """A domain named in one place. ports: its own ports, or () for the default ones."""
 
     name: str
     ports: tuple[Port, ...] = ()
@@ -24,29 +24,29 @@ class Mention(NamedTuple):
 def merge_mentions(
     mentions: Iterable[Mention], default_ports: tuple[Port, ...], onto: DomainTable | None = None
 ) -> DomainTable:
-    """One Domain for each name, with all ports that any mention requires, in the order given.
+    """One domain per name, with the ports of all its mentions, in their order.
 
-    A domain that nobody gave ports of its own has the default ones, any of which will do.
-    onto: what was said before; it stays as it is.
+    A domain without ports of its own gets the default ones, of which one is enough.
+    onto: earlier domains to add to; it is not changed.
     """
     specs = {} if onto is None else dict(onto.specs)
     shared: dict[tuple[bool, tuple[Port, ...]], DomainSpec] = {}
-    for name, also in mentions:
+    for name, added in mentions:
         before = specs.get(name)
-        ports = also
-        if len(also) > 1 or before is not None:
+        ports = added
+        if len(added) > 1 or before is not None:
             own = () if before is None or before.any_of else before.ports
-            ports = tuple(dict.fromkeys(own + also))
-        kind = (is_service_name(name), ports)
-        spec = shared.get(kind)
+            ports = tuple(dict.fromkeys(own + added))
+        key = (is_service_name(name), ports)
+        spec = shared.get(key)
         if spec is None:
-            spec = shared[kind] = spec_of(name, default_ports, ports)
+            spec = shared[key] = spec_of(name, default_ports, ports)
         specs[name] = spec
     return DomainTable(specs)
 
 
 def with_targets(config: Config, targets: Iterable[DomainTarget]) -> Config:
-    """The configuration with these domains in place of its own, those from files included."""
+    """The configuration with these domains in place of all its own, including those from files."""
     mentions = (Mention(target.name, () if target.port is None else (target.port,)) for target in targets)
     domains = merge_mentions(mentions, config.ports)
     return replace(

@@ -1,6 +1,6 @@
-"""Parsers of TOML's own kinds of value, for the schema to use.
+"""Parsers for plain TOML values: strings, booleans, integers, durations, choices.
 
-Each takes any object and raises ValueError with one line: what is wrong (what would be right).
+Each parser takes any object and raises ValueError with one line: what is wrong (and what would be right).
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ Parser = Callable[[object], T]
 
 
 class WrongTypeError(ValueError):
-    """Another type than the key takes. expected: in words; raw: what stands there."""
+    """A value has the wrong type. expected: the right type in words. raw: the value."""
 
     def __init__(self, expected: str, raw: object) -> None:
         super().__init__(f"must be {expected}, not {_type_name(raw)}")
 
 
 def _type_name(raw: object) -> str:
-    """What TOML calls it, with its article."""
+    """TOML's name for the value's type, with its article."""
     names: tuple[tuple[type, str], ...] = (
         (bool, "a boolean"),
         (str, "a string"),
@@ -38,19 +38,22 @@ def _type_name(raw: object) -> str:
 
 
 def string(raw: object, example: str) -> str:
-    """The string itself. example: one or more, quoted, for the message."""
+    """A string. example: one or more quoted examples for the message."""
     if not isinstance(raw, str):
         raise WrongTypeError(f"a string like {example}", raw)
     return raw
 
 
 def boolean(raw: object) -> bool:
+    """True or false."""
     if not isinstance(raw, bool):
         raise WrongTypeError("true or false", raw)
     return raw
 
 
 def integer(lowest: int, highest: int) -> Parser[int]:
+    """A parser for integers from `lowest` to `highest`."""
+
     def parse(raw: object) -> int:
         if isinstance(raw, bool) or not isinstance(raw, int):
             raise WrongTypeError("an integer", raw)
@@ -62,11 +65,11 @@ def integer(lowest: int, highest: int) -> Parser[int]:
 
 
 def duration(*, zero: bool = False) -> Parser[float]:
-    """Seconds. zero: whether "0s" makes sense."""
+    """A parser for durations, which returns seconds. zero: whether "0s" is allowed."""
 
     def parse(raw: object) -> float:
         if not isinstance(raw, str):
-            raise _no_duration(raw)
+            raise _not_a_duration(raw)
         seconds = parse_duration(raw)
         if seconds == 0 and not zero:
             raise ValueError("must be longer than 0s")
@@ -75,7 +78,7 @@ def duration(*, zero: bool = False) -> Parser[float]:
     return parse
 
 
-def _no_duration(raw: object) -> ValueError:
+def _not_a_duration(raw: object) -> ValueError:
     if isinstance(raw, bool) or not isinstance(raw, int | float):
         return WrongTypeError('a string like "30s"', raw)
     guess = format_duration(raw) if 0 < raw < 1e6 else "30s"
@@ -83,6 +86,7 @@ def _no_duration(raw: object) -> ValueError:
 
 
 def one_of(choices: dict[str, T]) -> Parser[T]:
+    """A parser for one of several strings, each of which stands for a value."""
     quoted = " or ".join(f'"{choice}"' for choice in choices)
 
     def parse(raw: object) -> T:

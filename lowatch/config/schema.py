@@ -1,16 +1,16 @@
-"""Every key of the configuration and what it takes. What each one means: reference.toml."""
+"""Every key of the configuration, with the parser of its value. reference.toml explains each key."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from . import scalars, values
-from .table_reader import Section, Sections, Shape, Value, Values
+from .table_reader import KeySpec, Section, Sections, Value, Values
 
 NO_TLS = "TLS and passwords are not supported yet"
 """Why web.config_file and --web.config.file are refused."""
 
-DNS: Mapping[str, Shape] = {
+DNS: Mapping[str, KeySpec] = {
     "nameservers": Values(values.nameserver),
     "timeout": Value(scalars.duration()),
     "max_qps": Value(scalars.integer(1, 1_000_000)),
@@ -19,36 +19,36 @@ DNS: Mapping[str, Shape] = {
     "unknown_after": Value(scalars.duration()),
 }
 
-WEB: Mapping[str, Shape] = {
+WEB: Mapping[str, KeySpec] = {
     "listen": Values(values.listen, may_be_empty=True),
     "telemetry_path": Value(values.telemetry_path),
     "hosts": Values(values.domain_glob, may_be_empty=True),
     "enable_reload": Value(scalars.boolean),
 }
 
-JOURNAL: Mapping[str, Shape] = {"enabled": Value(scalars.boolean)}
+JOURNAL: Mapping[str, KeySpec] = {"enabled": Value(scalars.boolean)}
 
-DOMAIN: Mapping[str, Shape] = {
+DOMAIN: Mapping[str, KeySpec] = {
     "name": Value(values.name),
     "ports": Values(values.port),
 }
 
-MATCHERS: Mapping[str, Shape] = {
+MATCHERS: Mapping[str, KeySpec] = {
     "kind": Value(values.kind),
     "interface": Value(values.interface_glob),
     "address": Value(values.prefix),
     "domain": Value(values.domain_glob),
     "port": Value(values.port),
 }
-"""What an acknowledgement may match a finding by."""
+"""The keys by which an acknowledgement matches findings."""
 
-ACKNOWLEDGE: Mapping[str, Shape] = {
+ACKNOWLEDGE: Mapping[str, KeySpec] = {
     **MATCHERS,
     "until": Value(values.until),
     "reason": Value(values.reason),
 }
 
-SCHEMA: Mapping[str, Shape] = {
+SCHEMA: Mapping[str, KeySpec] = {
     "interfaces": Values(values.interface_glob),
     "ports": Values(values.port),
     "hold": Value(scalars.duration(zero=True)),
@@ -68,4 +68,4 @@ SCHEMA: Mapping[str, Shape] = {
 }
 
 APPENDING = frozenset({"domains", "expect", "domains_from", "domain", "acknowledge"})
-"""A later file adds to these. It overrides the others, key by key within a [table]."""
+"""Keys to which a later file adds. It overrides all other keys, key by key within a [table]."""

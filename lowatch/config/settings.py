@@ -1,4 +1,4 @@
-"""The effective configuration, as values with defaults. What each key means: reference.toml."""
+"""The effective configuration as values with defaults. reference.toml explains each key."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from .sources import Sources
 
 
 class Transport(StrEnum):
-    """UDP asks by TCP only for what does not fit; TCP and TLS (RFC 7858) keep one connection."""
+    """How a nameserver is asked.
+
+    UDP falls back to TCP for responses that do not fit. TCP and TLS (RFC 7858) keep one connection.
+    """
 
     UDP = "udp"
     TCP = "tcp"
@@ -27,9 +30,10 @@ class Transport(StrEnum):
 
 
 class Nameserver(NamedTuple):
-    """host: an IP address, with a %scope where IPv6 needs one.
+    """A nameserver.
 
-    name: which its certificate has to bear, over TLS; "" for its address.
+    host: an IP address, with a %scope if IPv6 needs one.
+    name: the name that its TLS certificate must contain, or "" for its address.
     """
 
     host: str
@@ -38,18 +42,18 @@ class Nameserver(NamedTuple):
     name: str = ""
 
     def __str__(self) -> str:
-        """As it is configured: `192.0.2.53`, `[2001:db8::53]:5353`, `tls://192.0.2.53#dns.example.com`."""
-        place = self.host
+        """As in the configuration: `192.0.2.53`, `[2001:db8::53]:5353`, `tls://192.0.2.53#dns.example.com`."""
+        authority = self.host
         if self.port != self.transport.port:
-            place = f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+            authority = f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
         scheme = "" if self.transport is Transport.UDP else f"{self.transport}://"
-        return f"{scheme}{place}" + (f"#{self.name}" if self.name else "")
+        return f"{scheme}{authority}" + (f"#{self.name}" if self.name else "")
 
 
 class Listen(NamedTuple):
-    """Where the web server listens. host: an IP address or a name, "" for every address.
+    """Where the web server listens.
 
-    port: 0 lets the kernel choose one, which tests like.
+    host: an IP address or a name, "" for all addresses. port: 0 lets the kernel choose, for tests.
     """
 
     host: str
@@ -61,7 +65,7 @@ class Listen(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class DnsSettings:
-    """Durations are seconds. nameservers: None means /etc/resolv.conf, followed as it changes."""
+    """The [dns] table. Durations are seconds. nameservers: None means those in /etc/resolv.conf."""
 
     nameservers: tuple[Nameserver, ...] | None = None
     timeout: float = 2.0
@@ -73,7 +77,7 @@ class DnsSettings:
 
 @dataclass(frozen=True, slots=True)
 class WebSettings:
-    """listen: () for no web server at all. hosts: globs of the names by which browsers may ask."""
+    """The [web] table. listen: () for no web server. hosts: globs of the names that browsers may use."""
 
     listen: tuple[Listen, ...] = (Listen("127.0.0.1", 10048),)
     telemetry_path: str = "/metrics"
@@ -83,10 +87,11 @@ class WebSettings:
 
 @dataclass(frozen=True, slots=True)
 class DomainsFrom:
-    """One [[domains_from]]. path: absolute, perhaps a glob. file, line, key: where it is configured.
+    """One [[domains_from]].
 
-    files: how many it led to. domains: how many they name, each mention counted. A file that an earlier
-    one led to counts there.
+    path: absolute, perhaps a glob. file, line, key: where it is configured.
+    files: how many files it matches, without those that an earlier entry matches. domains: how many domains
+    they name, repeated ones each time.
     """
 
     path: str
@@ -102,17 +107,15 @@ class DomainsFrom:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """ports: the default ports, of the domains that have none of their own.
+    """The whole configuration.
 
-    policy.domains holds them already; they are kept for the domains named on the command line.
-
-    named: the domains that the TOML itself names, where domains_from adds to them.
-    problems: what is wrong with the files of domains_from, the rest of which is in force: the first
-    hundred, and where there are more a last one that says so.
-    hints: what is valid and has no effect, where load() was asked for it.
-    unread: the files, and directories, of which nothing or only a beginning could be read.
-    files: what this was read from, in order; none for the defaults.
-    sources: where they are, to look whether they have changed.
+    ports: the default ports. policy.domains contains them already; domains named on the command line need
+    them. named: the domains in the TOML itself, if domains_from adds others. problems: the errors in the
+    files of domains_from, whose other lines are in effect. Beyond the limit, one last entry has the number
+    of further errors. hints: settings that are valid but have no effect, if load() was asked for them.
+    unread: the files and directories that could not be read, or only in part. files: the TOML files that
+    this was read from, in order; none for the defaults. sources: the files of domains_from, to find out
+    whether they have changed.
     """
 
     policy: Policy = field(default_factory=Policy)

@@ -1,4 +1,4 @@
-"""A configuration as TOML that loads back to an equal one."""
+"""Renders a configuration as TOML, which loads as an equal configuration."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from .settings import Config, DnsSettings, DomainsFrom, WebSettings
 
 
 def render(config: Config) -> str:
-    """The effective configuration, every key with its value, defaults included.
+    """The effective configuration: every key with its value, including defaults.
 
-    Names from files are counted: there may be 100,000 of them.
+    Names from files are only counted, because there may be 100,000.
     """
     domains = config.named if config.domains_from else config.policy.domains
     parts = [
@@ -43,15 +43,16 @@ def _top(config: Config, domains: Iterable[Domain]) -> list[str]:
     ]
 
 
-def _domains_from(one: DomainsFrom) -> list[str]:
+def _domains_from(entry: DomainsFrom) -> list[str]:
     return [
         "[[domains_from]]",
-        f"path = {_string(one.path)}",
-        f"# {counted(one.domains, 'domain')} in {counted(one.files, 'file')}",
+        f"path = {_string(entry.path)}",
+        f"# {counted(entry.domains, 'domain')} in {counted(entry.files, 'file')}",
     ]
 
 
 def counted(number: int, noun: str) -> str:
+    """For example "1 file" or "2 files"."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
@@ -87,13 +88,13 @@ def _dns(dns: DnsSettings) -> list[str]:
 
 
 def _table(name: str, settings: DnsSettings | WebSettings) -> list[str]:
-    """A [table] of a settings class: its fields are the keys. None has no line."""
+    """A [table] whose keys are the fields of a settings class. A value of None has no line."""
     values = ((field.name, getattr(settings, field.name)) for field in fields(settings))
     return [f"[{name}]", *(f"{key} = {_value(value)}" for key, value in values if value is not None)]
 
 
 def _value(value: object) -> str:
-    """A setting's value. A float is a duration in seconds."""
+    """The value of a setting as TOML. A float is a duration in seconds."""
     match value:
         case bool():
             return _boolean(value)
@@ -108,7 +109,7 @@ def _value(value: object) -> str:
 
 
 def _array(values: Iterable[object]) -> str:
-    """On one line, or one line for each where they are many."""
+    """An array on one line, or with one line per element if it is long."""
     texts = [_string(value) for value in values]
     line = f"[{', '.join(texts)}]"
     if len(line) <= 80:
@@ -117,7 +118,7 @@ def _array(values: Iterable[object]) -> str:
 
 
 def _string(value: object) -> str:
-    """A TOML basic string (TOML 1.0, "String"): JSON's, with what a terminal would obey escaped as well."""
+    """A TOML basic string (TOML 1.0, "String"): JSON's, with all unprintable characters escaped too."""
     text = json.dumps(str(value), ensure_ascii=False)
     return text if text.isprintable() else "".join(c if c.isprintable() else _escape(c) for c in text)
 

@@ -1,6 +1,6 @@
-"""Reading tables by a schema: every mistake is collected with its place, what is right is kept.
+"""Reads TOML tables by a schema, and collects all errors with their locations.
 
-The schema is data: for each key a Value, Values, Section or Sections. One reader interprets it.
+The schema is data: a Value, Values, Section or Sections for each key.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """An array of values. may_be_empty: whether [] means something."""
+    """An array of values. may_be_empty: whether [] is allowed."""
 
     parse: Parser[Any]
     may_be_empty: bool = False
@@ -35,34 +35,36 @@ class Values:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A [table]. unsupported: keys that are refused, each with why, unless they are empty ("")."""
+    """A [table]. unsupported: keys that are refused, with the reason, unless their value is ""."""
 
-    keys: Mapping[str, Shape]
+    keys: Mapping[str, KeySpec]
     unsupported: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Sections:
-    """An array of tables: [[domain]]. unsupported: as of a Section."""
+    """An array of tables, such as [[domain]]. unsupported: as in a Section."""
 
-    keys: Mapping[str, Shape]
+    keys: Mapping[str, KeySpec]
     required: tuple[str, ...] = ()
     unsupported: Mapping[str, str] = field(default_factory=dict)
 
 
-Shape = Value | Values | Section | Sections
+KeySpec = Value | Values | Section | Sections
 
 
-class Place(NamedTuple):
+class KeyLocation(NamedTuple):
+    """A key or element in a document, for errors."""
+
     document: Document
     path: KeyPath
 
-    def __truediv__(self, step: str | int) -> Place:
-        return Place(self.document, (*self.path, step))
+    def __truediv__(self, step: str | int) -> KeyLocation:
+        return KeyLocation(self.document, (*self.path, step))
 
     @property
     def key(self) -> str:
-        """As one would point at it: `dns.timeout`, `domains[2]`, `domain[0].ports[1]`; from 0."""
+        """The dotted key with indexes from 0: `dns.timeout`, `domains[2]`, `domain[0].ports[1]`."""
         text = ""
         for step in self.path:
             if isinstance(step, int):
@@ -79,92 +81,92 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The right part of one table. given: all keys it has, the wrong ones too.
+    """The valid part of one table.
 
-    values: what a Value was parsed to, a tuple of such for Values, a Table for a Section, a tuple
-    of Tables for Sections.
+    keys: all keys that are set, also those with errors. values: by key the parsed Value, a tuple of them
+    for Values, a Table for a Section, a tuple of Tables for Sections.
     """
 
-    place: Place
-    given: frozenset[str] = frozenset()
+    location: KeyLocation
+    keys: frozenset[str] = frozenset()
     values: dict[str, Any] = field(default_factory=dict)
 
 
 class TableReader:
-    """Collects errors over the tables it reads. schema: of the whole file, for its hints."""
+    """Reads documents by a schema. errors: those of all documents so far."""
 
-    def __init__(self, schema: Mapping[str, Shape]) -> None:
+    def __init__(self, schema: Mapping[str, KeySpec]) -> None:
         self.errors = ErrorList()
         self._schema = schema
 
     def document(self, document: Document) -> Table:
-        return self._table(Section(self._schema), document.table, Place(document, ()))
+        return self._table(Section(self._schema), document.table, KeyLocation(document, ()))
 
-    def _read(self, shape: Shape, raw: object, place: Place) -> Any:
-        """Raises ValueError where nothing of it can be used."""
-        match shape:
+    def _read(self, spec: KeySpec, raw: object, location: KeyLocation) -> Any:
+        """Raises ValueError if no part of the value is usable."""
+        match spec:
             case Value():
-                return shape.parse(raw)
+                return spec.parse(raw)
             case Values():
-                return tuple(self._values(shape, raw, place))
+                return tuple(self._values(spec, raw, location))
             case Section():
-                return self._table(shape, raw, place)
+                return self._table(spec, raw, location)
             case Sections():
-                return tuple(self._sections(shape, raw, place))
+                return tuple(self._sections(spec, raw, location))
 
-    def _values(self, shape: Values, raw: object, place: Place) -> Iterator[Any]:
+    def _values(self, spec: Values, raw: object, location: KeyLocation) -> Iterator[Any]:
         if not isinstance(raw, list):
             raise WrongTypeError("an array, in [brackets]", raw)
-        if not raw and not shape.may_be_empty:
+        if not raw and not spec.may_be_empty:
             raise ValueError("is empty (name one at least, or leave the key out)")
         for index, element in enumerate(raw):
             try:
-                yield shape.parse(element)
+                yield spec.parse(element)
             except ValueError as error:
-                self.errors.append((place / index).error(str(error)))
+                self.errors.append((location / index).error(str(error)))
 
-    def _sections(self, shape: Sections, raw: object, place: Place) -> Iterator[Table]:
+    def _sections(self, spec: Sections, raw: object, location: KeyLocation) -> Iterator[Table]:
         if not isinstance(raw, list) or not all(isinstance(element, dict) for element in raw):
-            raise WrongTypeError(f"tables, each headed [[{place.key}]]", raw)
+            raise WrongTypeError(f"tables, each headed [[{location.key}]]", raw)
         for index, element in enumerate(raw):
-            table = self._table(Section(shape.keys, shape.unsupported), element, place / index)
-            missing = [key for key in shape.required if key not in table.given]
+            table = self._table(Section(spec.keys, spec.unsupported), element, location / index)
+            missing = [key for key in spec.required if key not in table.keys]
             if missing:
-                self.errors.append(table.place.error(f"lacks {' and '.join(missing)}"))
-            if all(key in table.values for key in shape.required):
+                self.errors.append(table.location.error(f"lacks {' and '.join(missing)}"))
+            if all(key in table.values for key in spec.required):
                 yield table
 
-    def _table(self, shape: Section, raw: object, place: Place) -> Table:
+    def _table(self, spec: Section, raw: object, location: KeyLocation) -> Table:
         if not isinstance(raw, dict):
-            raise WrongTypeError(f"a table, headed [{place.key}]", raw)
-        table = Table(place, frozenset(raw))
+            raise WrongTypeError(f"a table, headed [{location.key}]", raw)
+        table = Table(location, frozenset(raw))
         for key, value in raw.items():
-            if key in shape.unsupported:
+            if key in spec.unsupported:
                 if value != "":
-                    self.errors.append((place / key).error(f"{shape.unsupported[key]}; remove it"))
+                    self.errors.append((location / key).error(f"{spec.unsupported[key]}; remove it"))
                 continue
             try:
-                table.values[key] = self._read(self._shape(shape, key, place), value, place / key)
+                table.values[key] = self._read(self._spec(spec, key, location), value, location / key)
             except ValueError as error:
-                self.errors.append((place / key).error(str(error)))
+                self.errors.append((location / key).error(str(error)))
         return table
 
-    def _shape(self, section: Section, key: str, place: Place) -> Shape:
+    def _spec(self, section: Section, key: str, location: KeyLocation) -> KeySpec:
         if key in section.keys:
             return section.keys[key]
-        raise ValueError(f"unknown key{'' if self.errors.full else self._hint(section, key, place)}")
+        raise ValueError(f"unknown key{'' if self.errors.full else self._hint(section, key, location)}")
 
-    def _hint(self, section: Section, key: str, place: Place) -> str:
-        if place.path and key in self._schema:
-            return f" in {place.key} (write it above the first [table])"
-        for name, shape in self._schema.items():
-            if isinstance(shape, Section | Sections) and key in shape.keys and not place.path:
-                return f" (it belongs in {_header(name, shape)})"
-        import difflib  # noqa: PLC0415  # only a mistake needs it
+    def _hint(self, section: Section, key: str, location: KeyLocation) -> str:
+        if location.path and key in self._schema:
+            return f" in {location.key} (write it above the first [table])"
+        for name, spec in self._schema.items():
+            if isinstance(spec, Section | Sections) and key in spec.keys and not location.path:
+                return f" (it belongs in {_header(name, spec)})"
+        import difflib  # noqa: PLC0415  # only needed after an error
 
         close = difflib.get_close_matches(key, section.keys, n=1)
         return f" (did you mean {close[0]}?)" if close else f" (known: {', '.join(section.keys)})"
 
 
-def _header(name: str, shape: Shape) -> str:
-    return f"[[{name}]]" if isinstance(shape, Sections) else f"[{name}]"
+def _header(name: str, spec: KeySpec) -> str:
+    return f"[[{name}]]" if isinstance(spec, Sections) else f"[{name}]"

@@ -1,4 +1,4 @@
-"""What a person points at: DOMAIN[:PORT[/PROTO]], or for explain ADDRESS[:PORT[/PROTO]] as well."""
+"""Parses targets: DOMAIN[:PORT[/PROTO]], and for explain also ADDRESS[:PORT[/PROTO]]."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PORT_LENGTH = len("65535/tcp")
 
 
 class DomainTarget(NamedTuple):
-    """port: None where none was given, which means the default ports."""
+    """A domain, perhaps with a port. port: None means the default ports."""
 
     name: str
     port: Port | None = None
@@ -26,6 +26,8 @@ class DomainTarget(NamedTuple):
 
 
 class AddressTarget(NamedTuple):
+    """An address, perhaps with a port. port: None means all expected ports."""
+
     address: Address
     port: Port | None = None
 
@@ -42,18 +44,18 @@ def _with_port(text: str, port: Port | None) -> str:
 
 
 def parse_target(text: str) -> DomainTarget:
-    """A domain, with a port or without. Raises ValueError with one clear line."""
+    """A domain, perhaps with a port. Raises ValueError with one line."""
     host, colon, port_text = text.partition(":")
-    if is_plain(host) and host[0] != "_":  # what nearly all are, in a quarter of the time
+    if is_plain(host) and host[0] != "_":  # nearly all targets, in a quarter of the time
         if not colon:
             return DomainTarget(host)
-        with suppress(ValueError):  # the long way will tell
+        with suppress(ValueError):  # the general way reports the error
             return DomainTarget(host, port_of(port_text))
     return _domain_target(*_split(text))
 
 
 def parse_explain_target(text: str) -> ExplainTarget:
-    """A domain or an address, with a port or without. Raises ValueError with one clear line."""
+    """A domain or an address, perhaps with a port. Raises ValueError with one line."""
     host, port = _split(text)
     if not is_address(host):
         return _domain_target(host, port)
@@ -68,13 +70,13 @@ def _domain_target(host: str, port: Port | None) -> DomainTarget:
 
 
 def refuse_service_ports(name: str) -> None:
-    """Raises ValueError where the ports of this domain are not for a person to say."""
+    """Raises ValueError for a service name, whose ports come from SRV records only."""
     if is_service_name(name):
         raise ValueError(f"{name!r} takes its ports from its SRV records (give it none)")
 
 
 def port_of(text: str) -> Port:
-    """As parse_port(), but one object for all who name the same."""
+    """Like parse_port(), but returns the same object for the same text."""
     return _port(text) if len(text) <= _PORT_LENGTH else parse_port(text)
 
 
@@ -82,7 +84,7 @@ _port = lru_cache(maxsize=256)(parse_port)
 
 
 def parse_plain_address(text: str) -> Address:
-    """An address and nothing more: no prefix length, no port, no scope. Raises ValueError."""
+    """An address without prefix length, port or scope. Raises ValueError."""
     if "/" in text:
         raise ValueError(f"{text!r} is a prefix (write one address, without a length)")
     try:
@@ -95,7 +97,7 @@ def parse_plain_address(text: str) -> Address:
 
 
 def _split(text: str) -> tuple[str, Port | None]:
-    """The host as written (with brackets, if any), and the port."""
+    """The host as written, perhaps in brackets, and the port."""
     if "://" in text or is_address(text):
         return text, None
     if "/" in text and _is_prefix(text):

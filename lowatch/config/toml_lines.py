@@ -1,7 +1,7 @@
-"""On which line each key and each array element of a TOML text stands; tomllib does not say.
+"""Finds the line of each key and array element in a TOML text, which tomllib does not report.
 
-It walks text that tomllib has accepted already, so that it need not judge, only count. Where it
-meets something it does not know, it gives up: no line is better than a wrong one.
+The text is known to be valid, because tomllib has parsed it. If the walk meets something unexpected, it
+gives up: no line number is better than a wrong one.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections.abc import Mapping
 
 KeyPath = tuple[str | int, ...]
-"""From the root: names of keys, and indices of array elements. ("domain", 1, "ports", 0)."""
+"""Key names and array indexes from the root: ("domain", 1, "ports", 0)."""
 
 _GAP = re.compile(r"(?:[ \t\n\r]+|#[^\n]*)*")
 _BLANK = re.compile(r"[ \t]*")
@@ -26,7 +26,7 @@ _STRING = (
     r'|"(?>[^"\\\n]+|\\.)*+"'
     r"|'[^'\n]*+'"
 )
-"""Nothing is tried twice: the way back through a string of 12 MB takes a gigabyte."""
+"""Possessive, so that the match never backtracks: that would take a gigabyte for a string of 12 MB."""
 _SCALAR = re.compile(_STRING + r"|[^\[\]{},#\n\"']++", re.DOTALL)
 _WORD = re.compile(
     rf"(?:[A-Za-z0-9_-]++|{_STRING})(?P<dot>[ \t]*+\.[ \t]*+)?|\#[^\n]*+|[^A-Za-z0-9_\"'\#-]++", re.DOTALL
@@ -34,10 +34,10 @@ _WORD = re.compile(
 _MANY_DOTS = re.compile(r"^(?:[^.\n]*+\.){8}", re.MULTILINE)
 
 
-def immoderate_key(text: str, most: int) -> int | None:
-    """The line of the first dotted key of more than so many parts; None where there is none.
+def find_long_key(text: str, most: int) -> int | None:
+    """The line of the first dotted key with more than `most` parts; None if there is none.
 
-    text: TOML, or not. Dots within strings and comments do not count; those of a number are few.
+    text: any text, valid TOML or not. Dots in strings and comments do not count; a number has few dots.
     """
     if not _MANY_DOTS.search(text):
         return None
@@ -50,7 +50,7 @@ def immoderate_key(text: str, most: int) -> int | None:
 
 
 def key_lines(text: str) -> Mapping[KeyPath, int]:
-    """Line numbers from 1. text: valid TOML with LF line ends. Empty where it cannot follow."""
+    """The line of each key, from 1; empty if the walk gave up. text: valid TOML with LF line ends."""
     walk = _Walk(text)
     try:
         walk.document()
@@ -60,16 +60,18 @@ def key_lines(text: str) -> Mapping[KeyPath, int]:
 
 
 class _LostError(Exception):
-    """Something stands here that this walk does not know."""
+    """The walk met something that it does not know."""
 
 
 class _Walk:
+    """One pass over a text, which records the line of each key."""
+
     def __init__(self, text: str) -> None:
         self.lines: dict[KeyPath, int] = {}
         self._text = text
         self._position = 0
         self._newlines = [match.start() for match in re.finditer("\n", text)]
-        self._elements: dict[KeyPath, int] = {}  # how many [[headers]] each array of tables has had
+        self._elements: dict[KeyPath, int] = {}  # the number of [[headers]] so far, per array of tables
 
     def document(self) -> None:
         base: KeyPath = ()
@@ -106,7 +108,7 @@ class _Walk:
         return (*array, index)
 
     def _latest(self, path: KeyPath, line: int) -> KeyPath:
-        """The path itself, or its latest element where it is an array of tables."""
+        """The path itself, or its latest element if it is an array of tables."""
         self.lines.setdefault(path, line)
         count = self._elements.get(path, 0)
         return (*path, count - 1) if count else path
@@ -143,7 +145,7 @@ class _Walk:
             self._pair(path)
 
     def _next_item(self, closing: str) -> bool:
-        """Step over the comma and the gaps; False, and past the bracket, where it closes."""
+        """Skip the comma and gaps. Returns False, after the bracket, if the array or table ends here."""
         self._skip(_GAP)
         if self._peek() == ",":
             self._position += 1

@@ -1,6 +1,6 @@
-"""One parser for each kind of value that lowatch's configuration has, from TOML's to its own.
+"""Parsers for the values of lowatch's own keys: domains, ports, addresses, nameservers, dates...
 
-Each takes any object and raises ValueError with one line: what is wrong (what would be right).
+Each parser takes any object and raises ValueError with one line: what is wrong (and what would be right).
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ _KINDS = [kind.value for kind in FindingKind if kind in DOMAIN_RULES or kind in 
 _INTERFACE_LENGTH = 15  # IFNAMSIZ - 1
 _SCOPE = re.compile(r"[^\s/:\[\]%]{1,15}")
 _TELEMETRY_PATH = re.compile(r"/[!-~]+")
-_UNTIL_YEARS = range(1971, 9999)  # what every time zone can express
+_UNTIL_YEARS = range(1971, 9999)  # representable in every time zone
 
 
 def kind(raw: object) -> str:
-    """The name of a finding kind that a rule judges: no other can be acknowledged."""
+    """The name of a finding kind that has a rule. No other kind can be acknowledged."""
     name = string(raw, '"orphan-vip"')
     if name not in _KINDS:
         known = ", ".join(_KINDS)
@@ -37,7 +37,7 @@ def kind(raw: object) -> str:
 
 
 def interface_glob(raw: object) -> str:
-    """A network interface's name, or a glob of them."""
+    """The name of a network interface, or a glob."""
     glob = string(raw, '"lo" or "dummy*"')
     is_glob = any(character in glob for character in "*?[")
     if ":" in glob:
@@ -61,7 +61,7 @@ def domain(raw: object) -> DomainTarget:
 
 
 def name(raw: object) -> str:
-    """A domain's name alone."""
+    """A domain without a port."""
     target = parse_target(string(raw, '"www.example.com"'))
     if target.port is not None:
         raise ValueError(f'has a port (write name = "{target.name}", ports = ["{target.port}"])')
@@ -77,7 +77,7 @@ def address(raw: object) -> Address:
 
 
 def prefix(raw: object) -> Prefix:
-    """`192.0.2.0/24`, or one address."""
+    """A prefix from `192.0.2.0/24` or a single address."""
     text = string(raw, '"192.0.2.0/24"')
     try:
         network = ipaddress.ip_network(text, strict=False)
@@ -94,10 +94,10 @@ def prefix(raw: object) -> Prefix:
 def nameserver(raw: object) -> Nameserver:
     """`192.0.2.53`, `[2001:db8::53]:5353`, `fe80::53%eth0`, `tcp://ADDRESS`, `tls://ADDRESS#NAME`."""
     text = string(raw, '"192.0.2.53" or "[2001:db8::53]:53"')
-    place, hash_mark, certificate_name = text.partition("#")
-    scheme, separator, authority = place.partition("://")
+    url, hash_mark, certificate_name = text.partition("#")
+    scheme, separator, authority = url.partition("://")
     transport = _transport(text, scheme) if separator else Transport.UDP
-    host, port_text = _host_and_port(authority if separator else place)
+    host, port_text = _host_and_port(authority if separator else url)
     address = _server_address(text, host, transport)
     if hash_mark and transport is not Transport.TLS:
         hint = f"write tls://{address}#{certificate_name}"
@@ -127,7 +127,7 @@ def _server_address(text: str, host: str, transport: Transport) -> str:
 
 
 def _certificate_name(text: str, name: str) -> str:
-    """The name that a nameserver's certificate has to bear; without one, its address (RFC 8310)."""
+    """The name that a nameserver's certificate must contain instead of its address (RFC 8310)."""
     if is_address(name):
         raise ValueError(f"{text!r}: after # comes a name (an address in the certificate needs no #)")
     try:
@@ -153,7 +153,7 @@ def listen(raw: object) -> Listen:
 
 
 def _host_and_port(text: str) -> tuple[str, str | None]:
-    """An IPv6 address needs its brackets only where a port follows."""
+    """The host without brackets, and the port if there is one. IPv6 needs brackets only before a port."""
     bracketed = re.fullmatch(r"\[([^\[\]]*)\](?::(.*))?", text)
     if bracketed:
         return bracketed[1], bracketed[2]
@@ -177,8 +177,8 @@ def reason(raw: object) -> str:
 
 
 def until(raw: object) -> float:
-    """Wall-clock seconds, exclusive. A date means through the end of that day, in local time."""
-    if not isinstance(raw, date):  # datetime is one, too
+    """Wall-clock seconds, exclusive. A date includes the whole day, in local time."""
+    if not isinstance(raw, date):  # datetime is a subclass
         raise WrongTypeError("a date like 2027-01-31, without quotes", raw)
     if raw.year not in _UNTIL_YEARS:
         raise ValueError(f"{raw} is out of range ({_UNTIL_YEARS[0]} to {_UNTIL_YEARS[-1]})")
@@ -190,7 +190,7 @@ def until(raw: object) -> float:
 
 
 def names_path(raw: object) -> str:
-    """A path or a glob, relative to the file that names it."""
+    """A path or a glob. It may be relative to the directory of the configuration file."""
     text = string(raw, '"/etc/lowatch/names.d/*.txt"')
     if not text or "\0" in text:
         raise ValueError(f"{text!r} is not a path")

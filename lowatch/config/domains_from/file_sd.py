@@ -1,9 +1,9 @@
-"""Names as Prometheus has them: the JSON and YAML of its file_sd_config.
+"""Names in Prometheus's file_sd format: what its JSON and YAML have in common.
 
     [{"targets": ["www.example.com:443", "https://api.example.com/health"], "labels": {...}}]
 
-A URL, as the blackbox exporter's targets are, gives its host and the port, which may be its scheme's.
-Labels, and whatever else a group has, are for others.
+Targets of the blackbox exporter are URLs: host and port are taken from them, and a missing port from the
+scheme. Labels and other keys of a group are ignored.
 
 Source: https://prometheus.io/docs/prometheus/latest/configuration/configuration/#file_sd_config
 """
@@ -29,11 +29,11 @@ _URL = re.compile(r"(https?)://(?:[^/?#]*@)?([^/?#]*).*", re.IGNORECASE | re.DOT
 _URL_PORTS = {"http": 80, "https": 443}
 
 Line = Callable[[], int]
-"""Looks up a line, counted from 1: only for a mistake that is going to be shown."""
+"""Looks up a line, counted from 1. Called only for an error that will be shown."""
 
 
 def parse_file_sd_target(text: str) -> Mention:
-    """`HOST`, `HOST:PORT`, or an http or https URL. Raises ValueError with one clear line."""
+    """A target: `HOST`, `HOST:PORT`, or an http or https URL. Raises ValueError with one line."""
     name, port = parse_target(_authority(text) if "://" in text else text)
     return Mention(name, () if port is None else (port,))
 
@@ -46,8 +46,8 @@ def _authority(text: str) -> str:
     return authority if ":" in authority else f"{authority}:{_URL_PORTS[scheme.lower()]}"
 
 
-class Groups:
-    """What the readers of both formats tell of a file's groups."""
+class GroupErrors:
+    """Reports errors in the groups of one file, in either format."""
 
     def __init__(self, file: Path, problems: Problems) -> None:
         self._file = file

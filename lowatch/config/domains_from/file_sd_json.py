@@ -1,4 +1,4 @@
-"""file_sd in JSON, one group at a time: the tree of 100,000 of them would be ten times their text."""
+"""Reads file_sd in JSON, one group at a time: a tree of 100,000 groups takes ten times the file's size."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from lowatch.config.mentions import (
 )
 from lowatch.core.limits import NAMES_GROUP_BYTES
 
-from .file_sd import LIST_OF_GROUPS, Groups, parse_file_sd_target
-from .problems import ImmoderateError, Problems
+from .file_sd import LIST_OF_GROUPS, GroupErrors, parse_file_sd_target
+from .problems import ExcessiveFileError, Problems
 
 _GAP = re.compile(r"[ \t\n\r]*")
 _DECODER = json.JSONDecoder()
@@ -23,21 +23,21 @@ _LONGEST_TOKEN = len(r"\uXXXX\uXXXX")
 
 
 def json_mentions(file: Path, text: str, problems: Problems) -> Iterator[Mention]:
-    """The domains of the targets that are right, up to where the text is no JSON."""
-    groups = Groups(file, problems)
+    """The domains of all valid targets before the first JSON error. Errors are reported to `problems`."""
+    errors = GroupErrors(file, problems)
     try:
         for number, (position, group) in enumerate(_document(text)):
-            yield from _group(number, group, _Place(text, position), groups)
+            yield from _group(number, group, _GroupLines(text, position), errors)
     except json.JSONDecodeError as error:
-        groups.give_up(f"is not valid JSON: {error.msg}", error.lineno)
+        errors.give_up(f"is not valid JSON: {error.msg}", error.lineno)
     except RecursionError:
-        groups.give_up("is nested too deeply")
+        errors.give_up("is nested too deeply")
     except ValueError as error:
-        groups.give_up(str(error))
+        errors.give_up(str(error))
 
 
-class _Place:
-    """Where a group begins, and where each of its targets stands. Asked only where one is wrong."""
+class _GroupLines:
+    """The lines of a group and its targets, computed only to report an error."""
 
     def __init__(self, text: str, position: int) -> None:
         self._text = text
@@ -54,7 +54,7 @@ class _Place:
 
     @cached_property
     def _targets(self) -> list[int]:
-        """Of several "targets" the last one counts, as for json."""
+        """The positions of the targets. The last of several "targets" counts, as in json."""
         found: list[int] = []
         for key, position in _members(self._text, self._position):
             if key == "targets":
@@ -62,29 +62,29 @@ class _Place:
         return found
 
 
-def _group(number: int, group: object, place: _Place, groups: Groups) -> Iterator[Mention]:
+def _group(number: int, group: object, lines: _GroupLines, errors: GroupErrors) -> Iterator[Mention]:
     if not isinstance(group, dict):
-        groups.wrong_group(number, place.line, f'must be a group with "targets", not {_kind(group)}')
+        errors.wrong_group(number, lines.line, f'must be a group with "targets", not {_type_name(group)}')
         return
     targets = group.get("targets")
     if not isinstance(targets, list):
         missing = "targets" not in group
-        message = 'lacks "targets"' if missing else f'"targets" must be a list, not {_kind(targets)}'
-        groups.wrong_group(number, place.line, message)
+        message = 'lacks "targets"' if missing else f'"targets" must be a list, not {_type_name(targets)}'
+        errors.wrong_group(number, lines.line, message)
         return
     for index, raw in enumerate(targets):
         try:
             if not isinstance(raw, str):
-                raise ValueError(f"must be a string, not {_kind(raw)}")  # noqa: TRY004, TRY301  # told as the rest
+                raise ValueError(f"must be a string, not {_type_name(raw)}")  # noqa: TRY004, TRY301  # handled below
             mention = parse_file_sd_target(raw)
         except ValueError as error:
-            groups.wrong_target(number, index, partial(place.line_of_target, index), str(error))
+            errors.wrong_target(number, index, partial(lines.line_of_target, index), str(error))
         else:
             yield mention
 
 
-def _kind(raw: object) -> str:
-    """What JSON calls it, with its article."""
+def _type_name(raw: object) -> str:
+    """JSON's name for the value's type, with its article."""
     if raw is None:
         return "null"
     names: tuple[tuple[type, str], ...] = (
@@ -97,11 +97,11 @@ def _kind(raw: object) -> str:
 
 
 def _document(text: str) -> Iterator[tuple[int, Any]]:
-    """The elements of a text that is one array. Raises ValueError where it is not."""
+    """Position and value of each element of a text that is one array. Raises ValueError if it is not."""
     start = _skip_gap(text, 0)
     if text[start : start + 1] != "[":
         if start < len(text):
-            _DECODER.raw_decode(text, start)  # raises where it is not even JSON
+            _DECODER.raw_decode(text, start)  # raises if it is not JSON at all
         raise ValueError(LIST_OF_GROUPS)
     end = _skip_gap(text, (yield from _elements(text, start, _Window(text).decode)))
     if end != len(text):
@@ -109,31 +109,31 @@ def _document(text: str) -> Iterator[tuple[int, Any]]:
 
 
 class _Window:
-    """Decodes a text a window at a time: json has the interpreter to itself for as long as a value is."""
+    """Decodes a text window by window, because json blocks all threads while it decodes one value."""
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._place(0)
+        self._move_to(0)
 
     def decode(self, position: int) -> tuple[Any, int]:
-        """As JSONDecoder.raw_decode. Raises JSONDecodeError, and ImmoderateError for a larger value."""
+        """Like JSONDecoder.raw_decode. Raises ExcessiveFileError for a value larger than the window."""
         if position >= self._end:
-            self._place(position)
+            self._move_to(position)
         try:
             value, end = _DECODER.raw_decode(self._part, position - self._start)
             if self._start + end < self._end or self._end == len(self._text):
                 return value, self._start + end
-            cut_off = True  # a number, perhaps
+            cut_off = True  # perhaps a number that continues
         except json.JSONDecodeError as error:
             cut_off = error.pos > len(self._part) - _LONGEST_TOKEN or error.msg.startswith("Unterminated")
             if self._end == len(self._text) or not cut_off:
                 raise json.JSONDecodeError(error.msg, self._text, self._start + error.pos) from None
         if position == self._start:
-            raise ImmoderateError(NAMES_GROUP_BYTES, "bytes in one group")
-        self._place(position)
+            raise ExcessiveFileError(NAMES_GROUP_BYTES, "bytes in one group")
+        self._move_to(position)
         return self.decode(position)
 
-    def _place(self, position: int) -> None:
+    def _move_to(self, position: int) -> None:
         self._start, self._end = position, min(position + NAMES_GROUP_BYTES.value, len(self._text))
         self._part = self._text[self._start : self._end]
 
@@ -141,9 +141,9 @@ class _Window:
 def _elements(
     text: str, position: int, decode: Callable[[int], tuple[Any, int]] | None = None
 ) -> Generator[tuple[int, Any], None, int]:
-    """Where each element of the array that begins there stands, and what it is. Returns where it ends.
+    """Position and value of each element of the array at a position. Returns the array's end.
 
-    Raises as `decode`, which is the text's raw_decode where nothing else is given.
+    decode: JSONDecoder.raw_decode for the text by default. Raises what it raises.
     """
     decode = decode or partial(_DECODER.raw_decode, text)
     position = _skip_gap(text, position + 1)
@@ -162,7 +162,7 @@ def _elements(
 
 
 def _members(text: str, position: int) -> Iterator[tuple[str, int]]:
-    """Each key of the object that begins there, and where its value stands. text: known to be valid."""
+    """Each key of the object at a position, and the position of its value. text: known to be valid."""
     while text[position] != "}":
         key, end = _DECODER.raw_decode(text, _skip_gap(text, position + 1))
         value_at = _skip_gap(text, _skip_gap(text, end) + 1)  # past the colon

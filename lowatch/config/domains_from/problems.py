@@ -1,4 +1,4 @@
-"""What is wrong with the files that names come from: the first of it, and how much more there is."""
+"""Collects the problems of files of names: the first ones, and the number of further ones."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from lowatch.config.errors import ConfigError, shortened
 from lowatch.core.limits import NAMES_BAD, NAMES_PROBLEMS, Limit
 
 
-class ImmoderateError(Exception):
-    """More of something in a file than anybody means; it counts. One line, without its subject."""
+class ExcessiveFileError(Exception):
+    """A file exceeds a limit, which is counted as reached. The message lacks the subject."""
 
     def __init__(self, limit: Limit, what: str) -> None:
         limit.reached()
@@ -17,7 +17,7 @@ class ImmoderateError(Exception):
 
 
 class Problems:
-    """Collects them, in order. unread: the files that were given up."""
+    """The problems of all files, in order. unread: the files that could not be read, or only in part."""
 
     def __init__(self) -> None:
         self.unread: list[Path] = []
@@ -30,7 +30,7 @@ class Problems:
 
     @property
     def full(self) -> bool:
-        """Whether another one will only be counted: its line need not be looked up."""
+        """Whether further problems are only counted, so that their lines need not be looked up."""
         return len(self._first) >= NAMES_PROBLEMS.value
 
     def add(self, error: ConfigError) -> None:
@@ -42,27 +42,28 @@ class Problems:
         self._more_from = self._more_from or error.file
 
     def report(self, file: Path, line: int | None, key: str, message: str) -> None:
-        """What is wrong with one line or element. The message may quote any amount of it.
+        """Report a problem of one line or element. The message may be of any length.
 
-        Raises ImmoderateError where that is one too many for the file.
+        Raises ExcessiveFileError if the file has too many problems.
         """
         if file != self._file:
             self._file, self._in_file = file, 0
         self._in_file += 1
         if self._in_file > NAMES_BAD.value:
-            raise ImmoderateError(NAMES_BAD, "problems")
+            raise ExcessiveFileError(NAMES_BAD, "problems")
         self.add(ConfigError(file, line, key, shortened(message)))
 
     def give_up(self, file: Path, message: str, line: int | None = None) -> None:
-        """The file cannot be read, or not from here on."""
+        """Report that the file, or the rest of it, cannot be read."""
         error = ConfigError(file, line, "", shortened(message))
         if self.full and len(self._given_up) < NAMES_PROBLEMS.value:
-            self._given_up.append(error)  # it counts for more than one more bad line
+            self._given_up.append(error)  # more important than another bad line
         else:
             self.add(error)
         self.unread.append(file)
 
     def errors(self) -> tuple[ConfigError, ...]:
+        """The problems to show. Beyond the limit, one entry has the number of further ones."""
         if self._more_from is None:
             return (*self._first, *self._given_up)
         rest = ConfigError(self._more_from, None, "", f"and so on: {self._more} more problems from here")

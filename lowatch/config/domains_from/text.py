@@ -1,4 +1,4 @@
-"""Names as text: one domain on a line, and its ports after it.
+"""Reads names from text: one domain per line, perhaps followed by ports.
 
 www.example.com                 # the default ports
 www.example.com 443/tcp 8443
@@ -28,7 +28,7 @@ _BOM = b"\xef\xbb\xbf"
 
 
 def line_mentions(file: Path, lines: Iterable[bytes], problems: Problems) -> Iterator[Mention]:
-    """The domains of the lines that are right. The others are told, and cost nothing but themselves."""
+    """The domains of all valid lines. Other lines are reported to `problems`."""
     for number, line in enumerate(lines, 1):
         if b"\0" in line:
             problems.give_up(file, "is not UTF-8 text (UTF-16 or binary, perhaps)", number)
@@ -48,7 +48,7 @@ def line_mentions(file: Path, lines: Iterable[bytes], problems: Problems) -> Ite
 
 
 def _mention(text: bytes) -> Mention | None:
-    """None where there is nothing. Raises ValueError with one clear line."""
+    """The domain on a line; None if the line is empty. Raises ValueError with one line."""
     if len(text) > NAMES_LINE_BYTES.value:
         NAMES_LINE_BYTES.reached()
         raise ValueError(f"is longer than {NAMES_LINE_BYTES.value} octets")

@@ -13,7 +13,7 @@ import lowatch.config
 from lowatch.config.load import load
 from lowatch.config.schema import SCHEMA
 from lowatch.config.settings import Config
-from lowatch.config.table_reader import Section, Sections, Shape
+from lowatch.config.table_reader import KeySpec, Section, Sections
 from lowatch.core.findings import FindingKind
 
 REFERENCE = Path(lowatch.config.__file__).parent / "reference.toml"
@@ -24,7 +24,7 @@ def with_examples() -> str:
     return re.sub(r"^#(?=\S)", "", REFERENCE.read_text(), flags=re.MULTILINE)
 
 
-def schema_keys(schema: Mapping[str, Shape], prefix: str = "") -> Iterator[str]:
+def schema_keys(schema: Mapping[str, KeySpec], prefix: str = "") -> Iterator[str]:
     for key, shape in schema.items():
         yield prefix + key
         if isinstance(shape, Section | Sections):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lowatch.config.domains_from.file_sd import Groups, parse_file_sd_target
+from lowatch.config.domains_from.file_sd import GroupErrors, parse_file_sd_target
 from lowatch.config.domains_from.file_sd_json import json_mentions
 from lowatch.config.domains_from.file_sd_yaml import yaml_mentions
 from lowatch.config.domains_from.problems import Problems
@@ -108,7 +108,7 @@ def test_none_at_all(a_yaml: Read) -> None:
 def test_lines_are_looked_up_only_for_what_is_told() -> None:
     """Each look at a text counts its lines from the top."""
     problems = Problems()
-    groups = Groups(FILE, problems)
+    groups = GroupErrors(FILE, problems)
     looked: list[int] = []
     for number in range(NAMES_PROBLEMS.value * 3):
         groups.wrong_target(0, number, lambda: looked.append(1) or 7, "wrong")

@@ -12,7 +12,7 @@ import pytest
 
 from lowatch.config.errors import ConfigErrors
 from lowatch.config.load import load
-from lowatch.config.toml_lines import immoderate_key
+from lowatch.config.toml_lines import find_long_key
 from lowatch.core.limits import CONFIG_ERRORS, CONFIG_FILES, NAMES, YAML_EVENTS
 
 MEMORY = 400 << 20
@@ -99,8 +99,8 @@ def test_the_first_thousand_errors_are_told_and_the_others_counted(tmp_path: Pat
 )
 def test_the_parts_of_a_key_are_counted(key: str, parts: int) -> None:
     dots = "# ........................\n"  # so that it looks at all
-    assert immoderate_key(dots + key, parts) is None
-    assert parts == 1 or immoderate_key(dots + key, parts - 1) == 2
+    assert find_long_key(dots + key, parts) is None
+    assert parts == 1 or find_long_key(dots + key, parts - 1) == 2
 
 
 def test_a_large_good_configuration(tmp_path: Path) -> None:
