@@ -1,8 +1,12 @@
-"""(d) From the start to the first complete audit, and `lowatch check` against a naive shell script."""
+"""(d) From the start to the first complete audit, and what a short command takes beside an interpreter."""
 
 from __future__ import annotations
 
+import compileall
+import os
 import shutil
+import sys
+import sysconfig
 import tempfile
 import time
 from collections.abc import Sequence
@@ -12,6 +16,7 @@ from pathlib import Path
 from lowatch.config.settings import Nameserver
 from tests.support.dns_server import Knot
 from tests.support.netns import Netns
+from tests.support.repository import ROOT
 
 from . import child, report, world
 from .daemon import LOWATCH, configuration, lowatch
@@ -39,7 +44,8 @@ def run(*, quick: bool) -> list[Row]:
             _start(folder, knot.nameserver, DOMAINS, runs, max_qps=_UNPACED),
             _start(folder, knot.nameserver, DOMAINS, 1 if quick else 3),
         ]
-        return [*rows, *(_check(folder, knot.nameserver, count, runs) for count in (1, 100))]
+        rows += [_check(folder, knot.nameserver, count, runs) for count in (1, 100)]
+        return rows + _beside_an_interpreter(folder, knot.nameserver, 3 if quick else 4 * RUNS)
 
 
 def _names(count: int) -> list[str]:
@@ -85,11 +91,47 @@ def _check(folder: Path, nameserver: Nameserver, count: int, runs: int) -> Row:
     return Row(f"(d) {what} / naive script", f"{ratio.median:.2f}")
 
 
+def _beside_an_interpreter(folder: Path, nameserver: Nameserver, runs: int) -> list[Row]:
+    """Short commands against the interpreter itself, or against asyncio, which an audit needs."""
+    file = folder / "one.toml"
+    file.write_text(configuration([], nameserver))
+    audit = ["check", "-c", str(file), "--format", "json", *_names(1)]
+    return [
+        _ratio("lowatch --version", ["--version"], b"lowatch", "pass", 2.0, runs),
+        _ratio("lowatch --help", ["--help"], b"usage:", "pass", 2.0, runs),
+        _ratio("lowatch check, 1 name", audit, b'"verdict": "served"', "import asyncio", 2.5, runs),
+    ]
+
+
+def _ratio(what: str, argv: Sequence[str], says: bytes, statement: str, limit: float, runs: int) -> Row:
+    """Starts both by turns, as an installed package starts: compiled, and not from an editable install."""
+    compileall.compile_dir(ROOT / "lowatch", quiet=1)
+    python = str(Path(sys.executable).resolve())  # the venv's would run what is in its *.pth files
+    path = os.pathsep.join([str(ROOT), sysconfig.get_path("purelib")])
+    command = ["/usr/bin/env", f"PYTHONPATH={path}", python]
+    ours, theirs = [], []
+    for _ in range(runs):
+        ours.append(_seconds([*command, "-m", "lowatch", *argv], says, 1))
+        theirs.append(_timed([*command, "-c", statement])[0])
+    ratio = paired_ratios(ours, theirs)
+    report.line(what, report.milliseconds(summarise(ours)))
+    report.line(f"python -c '{statement}'", report.milliseconds(summarise(theirs)))
+    report.line("ratio, pair by pair", f"{ratio.median:8.2f}      ({ratio.least:.2f} to {ratio.most:.2f})")
+    return report.at_most(f"(d) {what} / python -c '{statement}'", ratio.median, limit, "{:.2f}")
+
+
 def _seconds(command: Sequence[str], says: bytes, times: int) -> float:
-    """Wall time of a command that finds every name served."""
+    """Wall time of a command whose output has `says` that many times: every name is found served."""
+    seconds, said = _timed(command)
+    if said.count(says) != times:
+        raise child.ChildFailedError(
+            f"{says.decode()!r} is {said.count(says)} times in the output, not {times}"
+        )
+    return seconds
+
+
+def _timed(command: Sequence[str]) -> tuple[float, bytes]:
+    """Wall time and standard output."""
     began = time.perf_counter()
     said = child.said(command)
-    seconds = time.perf_counter() - began
-    if said.count(says) != times:
-        raise child.ChildFailedError(f"{said.count(says)} of {times} names are served by what it says")
-    return seconds
+    return time.perf_counter() - began, said
