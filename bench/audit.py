@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from lowatch.app.auditor import Auditor
 from lowatch.app.host_events import AuditorHints
-from lowatch.app.static_resolver import GivenAnswers
+from lowatch.app.static_resolver import StaticResolver
 from lowatch.core.addresses import Address, Port
 from lowatch.core.answers import Answer, RRset, Status
 from lowatch.core.held import Delivery
@@ -75,7 +75,7 @@ class Setting(NamedTuple):
     size: int
     runs: int
     policy: Policy
-    resolver: GivenAnswers
+    resolver: StaticResolver
 
     @classmethod
     def of(cls, count: int, runs: int) -> Setting:
@@ -84,7 +84,7 @@ class Setting(NamedTuple):
             Answer(name, RRset(Status.RESOLVED, (world.address(number),)), RRset(Status.NODATA))
             for number, name in enumerate(names(count))
         ]
-        return cls(count, runs, Policy(domains=domains), GivenAnswers(answers))
+        return cls(count, runs, Policy(domains=domains), StaticResolver(answers))
 
     def auditor(self, host: Host, *, confirm: bool = True) -> Auditor:
         policy = Policy(domains=self.policy.domains, probe=confirm)
@@ -136,7 +136,7 @@ async def _against_peers(setting: Setting) -> list[Row]:
         auditor = setting.auditor(host)
         for _ in range(setting.runs + 1):
             firsts.append(await _first(setting))
-            host.distrust()
+            host.invalidate()
             auditor.mark_all()
             sweeps.append(await _audit(auditor))
             peers.append(_ask_peers(setting))

@@ -23,15 +23,15 @@ from lowatch.core.limits import NAMES_LISTED
 from lowatch.core.listeners import Connect, Endpoint, Sockets
 from lowatch.core.name_outcomes import FollowedNames
 from lowatch.core.policy import Policy
-from lowatch.core.snapshot import DomainView, Problem, Snapshot
+from lowatch.core.snapshot import DomainObservation, Problem, Snapshot
 from lowatch.core.views import unsure
 
 from .absent import AbsentInterfaces
-from .domain_view import (
+from .domain_observation import (
     place,
 )
-from .fix_weighing import FixesWeighed
-from .host_facts import (
+from .fix_surroundings import FixesWeighed
+from .host_observation import (
     Holders,
     ask_arp,
     ask_black_holes,
@@ -152,14 +152,14 @@ class Auditor:
         return self._domains.that_lead_here()
 
     @property
-    def not_well(self) -> bool:
+    def unhealthy(self) -> bool:
         """Whether there are endpoints where a listener that appears, or an accept(), would be news."""
-        return self._domains.not_well
+        return self._domains.unhealthy
 
     @property
-    def not_well_changes(self) -> int:
+    def unhealthy_changes(self) -> int:
         """Grows whenever other endpoints than before are not well."""
-        return self._domains.not_well_changes
+        return self._domains.unhealthy_changes
 
     @property
     def is_sweeping(self) -> bool:
@@ -333,7 +333,7 @@ class _Shown(NamedTuple):
     """The domains as the snapshot shows them: copies, made anew only when a view was replaced."""
 
     version: int
-    views: Mapping[str, DomainView]
+    views: Mapping[str, DomainObservation]
     judged: Mapping[str, DomainJudgement]
     eventful: Mapping[str, DomainJudgement]
 

@@ -172,7 +172,7 @@ class Daemon:
         due = [self._sweep_at, self._tracker.due]
         if self._auditor.marked:
             due.append(self._audit_pace.due)
-        if self._auditor.not_well:
+        if self._auditor.unhealthy:
             due.append(self._poll_pace.due)
         due.append(self._auditor.probes_due)
         due.append(self._announcer.due(self._turned))
@@ -185,11 +185,11 @@ class Daemon:
         now = self._turned = self._clock.now().monotonic
         if now >= self._sweep_at:
             self._sweep_at = now + SWEEP_EVERY
-            self._host.distrust()
+            self._host.invalidate()
             self._auditor.mark_all()
         elif self._host.unsettled:
             self._auditor.mark_all()
-        elif self._poll_pace.due <= now and self._auditor.not_well:
+        elif self._poll_pace.due <= now and self._auditor.unhealthy:
             self._auditor.poll()
             self._poll_pace.polled(now, self._clock.now().monotonic)
         if (due := self._auditor.probes_due) is not None and due <= now:
@@ -207,14 +207,14 @@ class Daemon:
     async def _audit(self) -> None:
         settled = self._settled
         started = self._clock.now().monotonic
-        not_well = self._auditor.not_well_changes
+        unhealthy = self._auditor.unhealthy_changes
         self._follow_ports()
         disputed = self._tracker.in_dispute()
         left_open = self._tracker.orphaned_in(self._resolver.unresolved())
         snapshot, judgement = await self._auditor.audit(disputed, _PATIENCE, left_open)
         ended = self._clock.now().monotonic
         self._meter.audited(ended - started)
-        if self._auditor.not_well_changes != not_well:
+        if self._auditor.unhealthy_changes != unhealthy:
             self._poll_pace.changed(ended)
         await self._latest.replace(snapshot, judgement)
         self.news.set()

@@ -23,13 +23,13 @@ from lowatch.core.known import Unknown
 from lowatch.core.lifecycle import Tracked
 from lowatch.core.listeners import Connect
 from lowatch.core.policy import Domain, Policy, spec_of
-from lowatch.core.snapshot import DomainView, Snapshot
+from lowatch.core.snapshot import DomainObservation, Snapshot
 from lowatch.core.views import addresses_of
 
 from .auditor import Auditor
 from .check import Compare, check
 from .ports import Host, Resolver
-from .static_resolver import GivenAnswers
+from .static_resolver import StaticResolver
 
 _BY_ITSELF = ""
 """The name under which an address is audited that was asked about by itself."""
@@ -96,7 +96,7 @@ async def _explain_address(target: AddressTarget, policy: Policy, bench: Bench) 
     )
     ports = (target.port,) if target.port is not None else tuple(of_names) or bench.default_ports
     alone = policy.narrowed_to({_BY_ITSELF: Domain(_BY_ITSELF, ports, any_of=False)})
-    given = GivenAnswers([_answer(target.address)])
+    given = StaticResolver([_answer(target.address)])
     snapshot, judgement = await bench.auditor(given, alone).audit()
     return replace(
         _explanation(target, audit, (target.address,), names),
@@ -178,7 +178,7 @@ def _holders(held: tuple[Held, ...], address: Address) -> tuple[Held, ...]:
     return exact or tuple(one for one in held if one.prefix.covers(target))
 
 
-def _connects(view: DomainView | None, address: Address) -> dict[Port, Connect]:
+def _connects(view: DomainObservation | None, address: Address) -> dict[Port, Connect]:
     return {
         port.port: port.connect
         for local in (() if view is None else view.local)

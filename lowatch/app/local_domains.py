@@ -19,14 +19,14 @@ from lowatch.core.judgement import DomainJudgement, judge_domain
 from lowatch.core.known import Unknown
 from lowatch.core.listeners import SILENT, Connect, Endpoint, Listener
 from lowatch.core.policy import ports_of
-from lowatch.core.snapshot import DomainView, LocalAnswer, PortView
+from lowatch.core.snapshot import DomainObservation, LocalAddress, PortObservation
 from lowatch.core.verdicts import JudgedEndpoint, Verdict
 from lowatch.core.views import all_given
 
-from .domain_view import Place, build_view, expected_endpoints, place
+from .confirming_connects import Probe, Probes, Served
+from .domain_observation import Place, domain_observation, expected_endpoints, place
 from .look import Look, Seen, here
 from .ports import Host, Prober, Resolver
-from .probe_cache import Probe, Probes, Served
 from .remembered_orphans import Recalled
 from .stable_chunks import Slice, Slices
 from .unhealthy import Unhealthy
@@ -58,7 +58,7 @@ class Domains:
         self._host = host
         self._resolver = resolver
         self._probes = Probes(host, prober, clock)
-        self.views: dict[str, DomainView] = {}
+        self.views: dict[str, DomainObservation] = {}
         self.judged: dict[str, DomainJudgement] = {}
         self.eventful: dict[str, DomainJudgement] = {}
         self.reached: dict[Address, int] = {}
@@ -76,16 +76,16 @@ class Domains:
         """Grows with every slice that was looked at."""
 
     @property
-    def not_well(self) -> bool:
+    def unhealthy(self) -> bool:
         """Whether there are endpoints where a listener that appears, or an accept(), would be news."""
         return bool(self._unhealthy)
 
     @property
-    def not_well_changes(self) -> int:
+    def unhealthy_changes(self) -> int:
         """Grows whenever other endpoints than before are not well."""
         return self._unhealthy.changes
 
-    def _ports_of(self, name: str) -> Iterator[tuple[LocalAnswer, PortView, JudgedEndpoint]]:
+    def _ports_of(self, name: str) -> Iterator[tuple[LocalAddress, PortObservation, JudgedEndpoint]]:
         """What was seen of each endpoint of a domain, and what it came to."""
         ports = ((local, port) for local in self.views[name].local for port in local.ports)
         for (local, port), judged in zip(ports, self.judged[name].endpoints, strict=True):
@@ -324,11 +324,11 @@ class Domains:
         self, names: Iterable[str], probes: Mapping[Endpoint, Probe]
     ) -> Iterator[tuple[str, Endpoint]]:
         for name in names:
-            not_well = frozenset(self._unhealthy.of(name))
-            for judged in self.judged[name].endpoints if not_well else ():
+            unhealthy = frozenset(self._unhealthy.of(name))
+            for judged in self.judged[name].endpoints if unhealthy else ():
                 endpoint = Endpoint(judged.address, judged.port)
                 doubtful = judged.verdict is Verdict.ORPHAN or (
-                    judged.verdict is Verdict.UNKNOWN and judged.listener is None and endpoint in not_well
+                    judged.verdict is Verdict.UNKNOWN and judged.listener is None and endpoint in unhealthy
                 )
                 if doubtful and endpoint not in probes:
                     yield name, endpoint
@@ -344,7 +344,7 @@ class Domains:
         """Replace a domain's view and verdicts, or forget both where it does not lead here."""
         look = seen.look
         domain = look.policy.domains[name]
-        view = build_view(
+        view = domain_observation(
             domain,
             answer,
             seen.places,
@@ -361,7 +361,7 @@ class Domains:
         else:
             self._keep(name, view, judge_domain(domain, view, loopback_up=look.loopback_up))
 
-    def _keep(self, name: str, view: DomainView, judged: DomainJudgement) -> None:
+    def _keep(self, name: str, view: DomainObservation, judged: DomainJudgement) -> None:
         self.version += 1
         self.views[name] = view
         self.judged[name] = judged
@@ -440,7 +440,7 @@ def _portions(answers: Mapping[str, Answer], size: int) -> list[dict[str, Answer
     return portions
 
 
-def _may_get_well(view: PortView, verdict: Verdict) -> bool:
+def _may_get_well(view: PortObservation, verdict: Verdict) -> bool:
     """Whether a listener that appears, or an accept(), would be news; or a connect that is answered."""
     met_silence = view.connect in SILENT or isinstance(view.connect, Unknown)
     return verdict in _NOT_WELL or (view.listener is None and met_silence)

@@ -12,13 +12,13 @@ from lowatch.core.known import Unknown
 from lowatch.core.listeners import Endpoint
 from lowatch.core.policy import Policy
 
-from .domain_view import (
+from .confirming_connects import Served
+from .domain_observation import (
     Place,
 )
-from .host_facts import (
+from .host_observation import (
     Holders,
 )
-from .probe_cache import Served
 
 
 class Look(NamedTuple):

@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterable, Mapping, Set
 from lowatch.core.addresses import Address, is_v4
 from lowatch.core.findings import FindingKind, Subject
 from lowatch.core.judgement import DomainJudgement, Judgement
-from lowatch.core.snapshot import DomainView, Snapshot
+from lowatch.core.snapshot import DomainObservation, Snapshot
 from lowatch.core.verdicts import OrphanKey, Verdict
 
 _STEP = 2_000
@@ -55,7 +55,7 @@ class OrphanValues:
         self._counted = judgement.domains
 
     def _values_of(
-        self, name: str, judged: DomainJudgement, view: DomainView, snapshot: Snapshot
+        self, name: str, judged: DomainJudgement, view: DomainObservation, snapshot: Snapshot
     ) -> dict[OrphanKey, int]:
         undecided = frozenset(address for address, _ in view.undecided)
         found = self._kept(name, undecided, snapshot)

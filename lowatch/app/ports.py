@@ -27,7 +27,7 @@ class Host(Protocol):
     def refresh(self) -> None:
         """Make the tables true where they may not be."""
 
-    def distrust(self) -> None:
+    def invalidate(self) -> None:
         """Dump everything again at the next refresh()."""
 
     @property

@@ -11,7 +11,7 @@ from lowatch.core.answers import Answer, AnswerListener, OtherView, Status
 from lowatch.core.views import all_given, is_unheard, unsure
 
 
-class GivenAnswers:
+class StaticResolver:
     """Implements app.ports.Resolver. stub_addresses: of the host's own resolvers."""
 
     def __init__(self, answers: Iterable[Answer], stub_addresses: Iterable[Address] = ()) -> None:

@@ -11,7 +11,7 @@ from .answers import OtherView
 from .findings import Finding, FindingKind, Subject, Undecided
 from .policy import Domain, Policy
 from .rules import DOMAIN_RULES, HOST_RULES
-from .snapshot import DomainView, Snapshot
+from .snapshot import DomainObservation, Snapshot
 from .verdicts import FINE, JudgedEndpoint, judge_endpoints
 from .views import is_unheard
 
@@ -19,7 +19,7 @@ _NONE: Mapping[str, Any] = MappingProxyType({})
 
 
 class DomainJudgement(NamedTuple):
-    """What one domain's view comes to."""
+    """The verdicts and findings of one domain."""
 
     endpoints: tuple[JudgedEndpoint, ...]
     findings: tuple[Finding, ...]
@@ -38,7 +38,7 @@ class Judgement:
         unsure: Mapping[str, OtherView] = _NONE,
         elsewhere: Set[Address] = frozenset(),
     ) -> None:
-        """unresolved, unsure, elsewhere: as a Snapshot has them; a domain need not have a view for that."""
+        """unresolved, unsure, elsewhere: as a Snapshot has them; a domain need not be observed for that."""
         self.domains = domains
         self._unresolved, self._unsure, self._elsewhere = unresolved, unsure, elsewhere
         self._no_orphans: dict[str, Set[tuple[Address, Port]]] = {}
@@ -103,13 +103,13 @@ class Judgement:
         return is_unheard(other) and subject.address is not None and subject.address not in known
 
 
-def judge_domain(domain: Domain, view: DomainView, *, loopback_up: bool) -> DomainJudgement:
-    endpoints = judge_endpoints(domain, view, loopback_up=loopback_up)
+def judge_domain(domain: Domain, observed: DomainObservation, *, loopback_up: bool) -> DomainJudgement:
+    endpoints = judge_endpoints(domain, observed, loopback_up=loopback_up)
     fine = all(endpoint.verdict in FINE for endpoint in endpoints)
-    if fine and view.is_certain and not view.answer.others:
+    if fine and observed.is_certain and not observed.answer.others:
         return DomainJudgement(endpoints, (), ())  # no rule has anything to say of what is fine
     findings, undecided = _sort_out(
-        outcome for rule in DOMAIN_RULES.values() for outcome in rule(domain, view, endpoints)
+        outcome for rule in DOMAIN_RULES.values() for outcome in rule(domain, observed, endpoints)
     )
     return DomainJudgement(endpoints, findings, undecided)
 
@@ -123,12 +123,12 @@ def judge(
     """Every rule over the whole snapshot.
 
     domains: the judgements of all its domains, where they are at hand (judge_domain is pure: the same
-    view has the same judgement). eventful: those of them that have findings or undecided ones.
+    observed has the same judgement). eventful: those of them that have findings or undecided ones.
     """
     if domains is None:
         domains = {
-            name: judge_domain(policy.domains[name], view, loopback_up=snapshot.loopback_up)
-            for name, view in snapshot.domains.items()
+            name: judge_domain(policy.domains[name], observed, loopback_up=snapshot.loopback_up)
+            for name, observed in snapshot.domains.items()
         }
     telling = (domains if eventful is None else eventful).values()
     findings, undecided = _sort_out(

@@ -23,7 +23,7 @@ class Problem(NamedTuple):
     message: str
 
 
-class PortView(NamedTuple):
+class PortObservation(NamedTuple):
     """One port of one address, as the kernel answered for it.
 
     listener: None means ENOENT: no socket would get the connection.
@@ -37,7 +37,7 @@ class PortView(NamedTuple):
     way_back: bool = True
 
 
-class LocalAnswer(NamedTuple):
+class LocalAddress(NamedTuple):
     """An address that a domain resolves to and that is delivered locally through `interface`.
 
     ports: in the order of the domain's own. away: those that policy rules lead to another host.
@@ -45,7 +45,7 @@ class LocalAnswer(NamedTuple):
 
     address: Address
     interface: str
-    ports: tuple[PortView, ...]
+    ports: tuple[PortObservation, ...]
     held: Held | None = None
     """What holds exactly this address; None where only a wider prefix makes it local."""
     covering: tuple[Held, ...] = ()
@@ -53,7 +53,7 @@ class LocalAnswer(NamedTuple):
     away: tuple[Port, ...] = ()
 
 
-class Aside(NamedTuple):
+class OtherViewAddress(NamedTuple):
     """An address that only other views of a domain give: applications on this host do not get it.
 
     place: the interface through which it is delivered locally; Unknown where that could not be asked.
@@ -63,17 +63,18 @@ class Aside(NamedTuple):
     place: str | Unknown
 
 
-class DomainView(NamedTuple):
+class DomainObservation(NamedTuple):
     """A domain's answer and what the kernel says of each of its addresses that is local.
 
-    undecided: addresses whose locality could not be asked, with the reason. aside: of the other views'
-    addresses, those that are local, or may be. own_name: whether the domain is this host's own name.
+    undecided: addresses whose locality could not be asked, with the reason.
+    in_other_views: of the other views' addresses, those that are local, or may be.
+    own_name: whether the domain is this host's own name.
     """
 
     answer: Answer
-    local: tuple[LocalAnswer, ...] = ()
+    local: tuple[LocalAddress, ...] = ()
     undecided: tuple[tuple[Address, str], ...] = ()
-    aside: tuple[Aside, ...] = ()
+    in_other_views: tuple[OtherViewAddress, ...] = ()
     own_name: bool = False
 
     @property
@@ -113,7 +114,7 @@ class Snapshot:
     black_holes: Known[tuple[BlackHole, ...]] | Unknown
     arp: Known[Arp] | Unknown
     sockets: Known[Sockets] | Unknown
-    domains: Mapping[str, DomainView] = field(default_factory=dict)
+    domains: Mapping[str, DomainObservation] = field(default_factory=dict)
     referenced: frozenset[Address] = frozenset()
     unresolved: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     elsewhere: frozenset[Address] = frozenset()

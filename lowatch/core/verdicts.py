@@ -10,7 +10,7 @@ from .answers import View
 from .known import Unknown
 from .listeners import SILENT, Connect, Listener
 from .policy import Domain
-from .snapshot import DomainView, LocalAnswer, PortView
+from .snapshot import DomainObservation, LocalAddress, PortObservation
 
 
 class Verdict(StrEnum):
@@ -63,7 +63,7 @@ FINE = frozenset({Verdict.SERVED, Verdict.UNUSED, Verdict.REDIRECTED})
 _ANSWERED = frozenset({Verdict.SERVED, Verdict.BACKLOGGED, Verdict.FILTERED, Verdict.REDIRECTED})
 
 
-def judge_port(view: PortView, *, loopback_up: bool) -> Verdict:
+def judge_port(observed: PortObservation, *, loopback_up: bool) -> Verdict:
     """The verdict for one port by itself, before its siblings are considered.
 
     A connect that meets silence is no refusal, and says nothing (docs/decisions.md); but with lo down
@@ -71,52 +71,52 @@ def judge_port(view: PortView, *, loopback_up: bool) -> Verdict:
     facts/kernel.md "Listeners" (the exact lookup agrees with connect()), "Locality" (lo down:
     self-connects time out), inet_diag's rqueue > wqueue for a full accept queue.
     """
-    listener = view.listener
+    listener = observed.listener
     if isinstance(listener, Unknown):
         return Verdict.UNKNOWN
     if listener is None:
-        if isinstance(view.connect, Unknown) or (view.connect in SILENT and loopback_up):
+        if isinstance(observed.connect, Unknown) or (observed.connect in SILENT and loopback_up):
             return Verdict.UNKNOWN
-        return Verdict.REDIRECTED if view.connect is Connect.ACCEPTED else Verdict.ORPHAN
-    if not (loopback_up and view.way_back):
+        return Verdict.REDIRECTED if observed.connect is Connect.ACCEPTED else Verdict.ORPHAN
+    if not (loopback_up and observed.way_back):
         return Verdict.FILTERED
     return Verdict.BACKLOGGED if listener.accept_queue_full else Verdict.SERVED
 
 
-def _unknown_reason(view: PortView) -> str:
-    for observed in (view.listener, view.connect):
-        if isinstance(observed, Unknown):
-            return f"{observed.source}: {observed.reason}"
-    return _silence(view)
+def _unknown_reason(observed: PortObservation) -> str:
+    for answer in (observed.listener, observed.connect):
+        if isinstance(answer, Unknown):
+            return f"{answer.source}: {answer.reason}"
+    return _silence(observed)
 
 
 _NOT_REFUSED = "was not refused: NAT may forward it, or a firewall may drop it"
 
 
-def _silence(view: PortView) -> str:
+def _silence(observed: PortObservation) -> str:
     """Why silence does not tell who serves a port."""
-    if view.connect is Connect.PENDING:
-        return f"connect: {view.connect}"
-    if view.port.protocol == "udp":
+    if observed.connect is Connect.PENDING:
+        return f"connect: {observed.connect}"
+    if observed.port.protocol == "udp":
         return f"connect: no socket, but an empty datagram {_NOT_REFUSED}"
     return f"connect: no socket, but a connect {_NOT_REFUSED}"
 
 
-def any_of(domain: Domain, view: DomainView) -> bool:
+def any_of(domain: Domain, observed: DomainObservation) -> bool:
     """Whether one of its ports will do. What SRV records name is required each, asked for or not."""
-    return domain.any_of and view.answer.services is None
+    return domain.any_of and observed.answer.services is None
 
 
 def judge_address(
-    domain: Domain, view: DomainView, local: LocalAnswer, *, loopback_up: bool
+    domain: Domain, observed: DomainObservation, local: LocalAddress, *, loopback_up: bool
 ) -> list[JudgedEndpoint]:
     """Verdicts for each expected port of a domain at one of its local addresses.
 
     Any-of (the default ports): where one port is answered, its silent siblings are UNUSED; where none
     is and one is UNKNOWN, or led to another host, the whole set is, for that one might serve.
     """
-    judged = [_judge_alone(domain, view, local, port, loopback_up) for port in local.ports]
-    if len(judged) + len(local.away) == 1 or not any_of(domain, view):
+    judged = [_judge_alone(domain, observed, local, port, loopback_up) for port in local.ports]
+    if len(judged) + len(local.away) == 1 or not any_of(domain, observed):
         return judged
     if any(endpoint.verdict in _ANSWERED for endpoint in judged):
         return [
@@ -138,7 +138,11 @@ def judge_address(
 
 
 def _judge_alone(
-    domain: Domain, view: DomainView, local: LocalAnswer, port: PortView, loopback_up: bool
+    domain: Domain,
+    observed: DomainObservation,
+    local: LocalAddress,
+    port: PortObservation,
+    loopback_up: bool,
 ) -> JudgedEndpoint:
     listener = port.listener
     verdict = judge_port(port, loopback_up=loopback_up)
@@ -150,21 +154,23 @@ def _judge_alone(
         verdict,
         None if isinstance(listener, Unknown) else listener,
         _unknown_reason(port) if verdict is Verdict.UNKNOWN else "",
-        view.answer.view,
+        observed.answer.view,
     )
 
 
-def judge_endpoints(domain: Domain, view: DomainView, *, loopback_up: bool) -> tuple[JudgedEndpoint, ...]:
+def judge_endpoints(
+    domain: Domain, observed: DomainObservation, *, loopback_up: bool
+) -> tuple[JudgedEndpoint, ...]:
     """All endpoints of a domain. An UNKNOWN answer makes those of its family UNKNOWN that are not fine.
 
     Whether the domain still leads there is not known then; that it would be served there is.
     """
     endpoints: list[JudgedEndpoint] = []
-    for local in view.local:
-        endpoints += judge_address(domain, view, local, loopback_up=loopback_up)
-    if view.answer.unknown is None:
+    for local in observed.local:
+        endpoints += judge_address(domain, observed, local, loopback_up=loopback_up)
+    if observed.answer.unknown is None:
         return tuple(endpoints)
-    unknowns = view.answer.unknowns
+    unknowns = observed.answer.unknowns
     return tuple(
         endpoint._replace(verdict=Verdict.UNKNOWN, reason=unknowns[family])
         if (family := family_name(endpoint.address)) in unknowns and endpoint.verdict not in FINE

@@ -185,7 +185,7 @@ class Host:
         self._nonlocal_routes.close()
         self._conf_all.close()
 
-    def distrust(self) -> None:
+    def invalidate(self) -> None:
         """Dump everything again at the next refresh()."""
         self._stale = set(_TABLES)
         self._courses.forget()
@@ -383,7 +383,7 @@ class Host:
 
     def _on_lost(self, _reason: str) -> None:
         assert self._hints is not None
-        self.distrust()
+        self.invalidate()
         self._lost = True
         self._hints.overrun()
         self._hints.prefix_touched(None)

@@ -43,7 +43,7 @@ def wire(netns: Netns) -> Iterator[Wire]:
 
 def looked_at(host: Host) -> list[Finding]:
     """What a sweep would find."""
-    host.distrust()
+    host.invalidate()
     host.refresh()
     held = host.held()
     assert isinstance(held, Known)
@@ -113,7 +113,7 @@ def test_which_nics_take_part(netns: Netns, wire: Wire) -> None:
         assert sorted(nics(host)) == ["br0", "eth0", "far0", "mac0"]
         assert nics(host)["eth0"].addresses == (bytes(map(int, HERE.split("."))),)
         netns.ip("link set port0 nomaster")
-        host.distrust()
+        host.invalidate()
         assert "port0" in nics(host)
 
 
@@ -126,7 +126,7 @@ def test_settings_are_read_again(netns: Netns, wire: Wire) -> None:
         assert isinstance(arp, Known)
         assert arp.value.conf_all == ArpSettings(2, 1)
         before = host.generation
-        host.distrust()
+        host.invalidate()
         assert nics(host)["eth0"].own == ArpSettings(8, 2)
         assert host.generation > before
 

@@ -114,11 +114,11 @@ class TestTables:
         generation = host.generation
         netns.ip("addr add 192.0.2.1/32 dev lo")
         assert tables(host) == before
-        host.distrust()
+        host.invalidate()
         assert tables(host) == dumped() != before
         assert host.generation > generation
         generation = host.generation
-        host.distrust()
+        host.invalidate()
         assert tables(host) == dumped()
         assert host.generation == generation, "nothing has changed"
 
@@ -221,7 +221,7 @@ class TestCannotSee:
         """What was known before is not shown as if it were known now."""
         before = tables(host)
         host.close()  # the next question opens the socket anew
-        host.distrust()
+        host.invalidate()
         with no_more_descriptors():
             host.refresh()
             assert isinstance(host.held(), Unknown)

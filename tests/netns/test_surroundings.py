@@ -22,7 +22,7 @@ def host(netns: Netns) -> Iterator[Host]:
 
 
 def around(host: Host) -> Surroundings:
-    host.distrust()
+    host.invalidate()
     host.refresh()
     found = host.surroundings()
     assert isinstance(found, Known), found

@@ -8,7 +8,7 @@ from contextlib import closing
 from typing import NamedTuple
 
 from lowatch.app.auditor import Auditor
-from lowatch.app.static_resolver import GivenAnswers
+from lowatch.app.static_resolver import StaticResolver
 from lowatch.core.addresses import Port, format_address, parse_address
 from lowatch.core.answers import Answer, RRset, Status
 from lowatch.core.clock import (
@@ -45,7 +45,7 @@ def audit(world: World) -> Audits:
         one.name: Domain(one.name, tuple(Port(*port) for port in one.ports), one.any_of)
         for one in world.names
     }
-    given = GivenAnswers(map(answer_of, world.names))  # DNS is not what is tried here
+    given = StaticResolver(map(answer_of, world.names))  # DNS is not what is tried here
     watching = Policy(world.watched, domains)
     with closing(Host(watching.watches)) as host:
         judged, problems = [], []

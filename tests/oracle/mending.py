@@ -12,7 +12,7 @@ from contextlib import closing
 from typing import NamedTuple
 
 from lowatch.app.auditor import Auditor
-from lowatch.app.static_resolver import GivenAnswers
+from lowatch.app.static_resolver import StaticResolver
 from lowatch.core.addresses import Port, parse_address
 from lowatch.core.clock import (
     Now,
@@ -77,7 +77,7 @@ def _audit(one: Host) -> tuple[Finding, ...]:
         name.name: Domain(name.name, tuple(Port(*port) for port in name.ports), name.any_of)
         for name in one.world.names
     }
-    given = GivenAnswers(map(answer_of, one.world.names))
+    given = StaticResolver(map(answer_of, one.world.names))
     policy = Policy(one.world.watched, domains, expect=tuple(map(parse_address, one.expect)))
     with closing(Kernel(policy.watches)) as kernel:
         auditor = Auditor(kernel, given, probe, policy, _Clock(), "oracle")

@@ -12,7 +12,7 @@ from lowatch.core.judgement import Judgement
 from lowatch.core.known import Known
 from lowatch.core.listeners import Connect
 from lowatch.core.policy import Policy
-from lowatch.core.snapshot import DomainView, PortView, Snapshot
+from lowatch.core.snapshot import DomainObservation, PortObservation, Snapshot
 from lowatch.core.verdicts import JudgedEndpoint, Verdict
 from lowatch.core.views import IN_WORDS
 
@@ -79,12 +79,12 @@ def uses(
     concerned: the addresses that matter, by where they lead; what speaks for others may be left out.
     """
     for name, judged in judgement.domains.items():
-        view = snapshot.domains[name]
+        observed = snapshot.domains[name]
         if concerned is None or any(destination(one.address) in concerned for one in judged.endpoints):
-            for endpoint, port in zip(judged.endpoints, _ports(view), strict=True):
+            for endpoint, port in zip(judged.endpoints, _ports(observed), strict=True):
                 if not _is_dead(endpoint, port, loopback_up=snapshot.loopback_up):
                     yield endpoint.address, Use(endpoint)
-        yield from _may_be(name, view)
+        yield from _may_be(name, observed)
     for address in policy.expect:
         yield address, Use("is expected here")
     for finding in judgement.findings if policy.acknowledgements else ():
@@ -101,22 +101,22 @@ def uses(
         )
 
 
-def _ports(view: DomainView) -> Iterator[PortView]:
+def _ports(observed: DomainObservation) -> Iterator[PortObservation]:
     """In the order of judge_endpoints()."""
-    return (port for local in view.local for port in local.ports)
+    return (port for local in observed.local for port in local.ports)
 
 
-def _is_dead(endpoint: JudgedEndpoint, port: PortView, *, loopback_up: bool) -> bool:
+def _is_dead(endpoint: JudgedEndpoint, port: PortObservation, *, loopback_up: bool) -> bool:
     """Whether nobody would miss it: an orphan that a connect confirmed, or what its siblings excuse."""
     if endpoint.verdict is Verdict.ORPHAN:
         return loopback_up and port.connect is Connect.REFUSED
     return endpoint.verdict is Verdict.UNUSED
 
 
-def _may_be(name: str, view: DomainView) -> Iterator[tuple[Address, Use]]:
+def _may_be(name: str, observed: DomainObservation) -> Iterator[tuple[Address, Use]]:
     """Where the domain may be served, for all that is known; for others than applications here, too."""
-    for address, _ in view.undecided:
+    for address, _ in observed.undecided:
         yield address, Use(f"may serve {name}")
-    for address, _ in view.aside:
-        given = (IN_WORDS[one.view] for one in view.answer.others if address in (one.addresses or ()))
+    for address, _ in observed.in_other_views:
+        given = (IN_WORDS[one.view] for one in observed.answer.others if address in (one.addresses or ()))
         yield address, Use(f"is the address of {name} according to {next(given, IN_WORDS[View.DNS])}")

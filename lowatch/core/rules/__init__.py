@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from lowatch.core.findings import Finding, FindingKind, Undecided
 from lowatch.core.policy import Domain, Policy
-from lowatch.core.snapshot import DomainView, Snapshot
+from lowatch.core.snapshot import DomainObservation, Snapshot
 from lowatch.core.verdicts import JudgedEndpoint
 
 from .arp_leak import arp_leak
@@ -23,7 +23,9 @@ from .orphan_vip import orphan_vip
 from .views_disagree import views_disagree
 from .wide_prefix import wide_prefix
 
-DomainRule = Callable[[Domain, DomainView, tuple[JudgedEndpoint, ...]], Iterable[Finding | Undecided]]
+DomainRule = Callable[
+    [Domain, DomainObservation, tuple[JudgedEndpoint, ...]], Iterable[Finding | Undecided]
+]
 HostRule = Callable[[Snapshot, Policy], Iterable[Finding | Undecided]]
 
 DOMAIN_RULES: Mapping[FindingKind, DomainRule] = {

@@ -11,20 +11,20 @@ from collections.abc import Iterable
 from lowatch.core.findings import Finding, FindingKind, Subject, Undecided
 from lowatch.core.listeners import Listener
 from lowatch.core.policy import Domain
-from lowatch.core.snapshot import DomainView
+from lowatch.core.snapshot import DomainObservation
 from lowatch.core.verdicts import JudgedEndpoint, Verdict
 
 from .resolution import resolution_of
 
 
 def backlogged_vip(
-    domain: Domain, view: DomainView, endpoints: tuple[JudgedEndpoint, ...]
+    domain: Domain, observed: DomainObservation, endpoints: tuple[JudgedEndpoint, ...]
 ) -> Iterable[Finding | Undecided]:
-    for family, reason in view.answer.unknowns.items():
+    for family, reason in observed.answer.unknowns.items():
         yield Undecided(FindingKind.BACKLOGGED_VIP, reason, domain=domain.name, family=family)
-    for address, reason in view.undecided:
+    for address, reason in observed.undecided:
         yield Undecided(FindingKind.BACKLOGGED_VIP, reason, domain=domain.name, address=address)
-    resolution = resolution_of(view)
+    resolution = resolution_of(observed)
     for endpoint in endpoints:
         if endpoint.verdict is Verdict.UNKNOWN:
             yield Undecided(

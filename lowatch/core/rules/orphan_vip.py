@@ -11,21 +11,21 @@ from collections.abc import Iterable, Sequence
 from lowatch.core.addresses import Address, Port, format_address, is_loopback, is_v4
 from lowatch.core.findings import Action, Change, Finding, FindingKind, Subject, Undecided
 from lowatch.core.policy import Domain
-from lowatch.core.snapshot import DomainView, LocalAnswer
+from lowatch.core.snapshot import DomainObservation, LocalAddress
 from lowatch.core.verdicts import JudgedEndpoint, Verdict, any_of
 
 from .resolution import Resolution, resolution_of
 
 
 def orphan_vip(
-    domain: Domain, view: DomainView, endpoints: tuple[JudgedEndpoint, ...]
+    domain: Domain, observed: DomainObservation, endpoints: tuple[JudgedEndpoint, ...]
 ) -> Iterable[Finding | Undecided]:
-    for family, reason in view.answer.unknowns.items():
+    for family, reason in observed.answer.unknowns.items():
         yield Undecided(FindingKind.ORPHAN_VIP, reason, domain=domain.name, family=family)
-    for address, reason in view.undecided:
+    for address, reason in observed.undecided:
         yield Undecided(FindingKind.ORPHAN_VIP, reason, domain=domain.name, address=address)
-    by_address = {local.address: local for local in view.local}
-    resolution = resolution_of(view)
+    by_address = {local.address: local for local in observed.local}
+    resolution = resolution_of(observed)
     dead: dict[Address, list[Port]] = {}
     for endpoint in endpoints:
         if endpoint.verdict is Verdict.ORPHAN:
@@ -41,18 +41,18 @@ def orphan_vip(
             )
         elif endpoint.verdict is Verdict.ORPHAN:
             local = by_address[endpoint.address]
-            yield _finding(domain, view, local, endpoint, resolution, dead[endpoint.address])
+            yield _finding(domain, observed, local, endpoint, resolution, dead[endpoint.address])
 
 
 def _finding(
     domain: Domain,
-    view: DomainView,
-    local: LocalAnswer,
+    observed: DomainObservation,
+    local: LocalAddress,
     endpoint: JudgedEndpoint,
     resolution: Resolution,
     dead: Sequence[Port],
 ) -> Finding:
-    siblings = domain.ports if any_of(domain, view) and len(domain.ports) > 1 else ()
+    siblings = domain.ports if any_of(domain, observed) and len(domain.ports) > 1 else ()
     ports = _listed(siblings or (endpoint.port,))
     missing = _listed(siblings, "or") if siblings else _listed(dead, "and")
     change = _change(local)
@@ -66,7 +66,7 @@ def _finding(
     )
 
 
-def _advice(local: LocalAnswer, ports: str, change: Change | None) -> str:
+def _advice(local: LocalAddress, ports: str, change: Change | None) -> str:
     """Somebody relies on the name: to bring its service back comes before everything else."""
     start = f"start the service for {ports} on {format_address(local.address)}"
     if is_loopback(local.address):
@@ -82,7 +82,7 @@ def _listed(ports: Sequence[Port], word: str = "or") -> str:
     return f"{', '.join(first)} {word} {last}" if first else last
 
 
-def _where(local: LocalAnswer) -> str:
+def _where(local: LocalAddress) -> str:
     if local.held is not None and local.held.by == "address":
         return f"which is on {local.interface}"
     if local.held is not None:
@@ -93,7 +93,7 @@ def _where(local: LocalAnswer) -> str:
     return f"which a wider prefix on {local.interface} makes local"
 
 
-def _change(local: LocalAnswer) -> Change | None:
+def _change(local: LocalAddress) -> Change | None:
     """What would take the address away from here, if anything does so alone."""
     if is_loopback(local.address):
         return None  # every host has it: the answer is wrong, not the address

@@ -6,19 +6,19 @@ from collections.abc import Callable, Mapping
 
 from lowatch.core.addresses import Address, Port, format_address
 from lowatch.core.answers import Answer, View
-from lowatch.core.snapshot import DomainView
+from lowatch.core.snapshot import DomainObservation
 from lowatch.core.verdicts import JudgedEndpoint
 from lowatch.core.views import IN_WORDS
 
 Resolution = Callable[[JudgedEndpoint], str]
 
 
-def resolution_of(view: DomainView) -> Resolution:
+def resolution_of(observed: DomainObservation) -> Resolution:
     """As in: www.example.com -> lb.example.net resolves to 192.0.2.10 (stale answer).
 
-    For the endpoints of one view: what they have in common is looked for once.
+    For the endpoints of one domain: what they have in common is looked for once.
     """
-    answer = view.answer
+    answer = observed.answer
     by_record = _first_targets(answer)
     of_address = [(frozenset(one.addresses + one.synthesised), one) for one in (answer.a, answer.aaaa)]
 

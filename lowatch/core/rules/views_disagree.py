@@ -14,7 +14,7 @@ from lowatch.core.answers import Answer, Status, View
 from lowatch.core.findings import Finding, FindingKind, Subject, Undecided
 from lowatch.core.known import Unknown
 from lowatch.core.policy import Domain
-from lowatch.core.snapshot import DomainView
+from lowatch.core.snapshot import DomainObservation
 from lowatch.core.verdicts import JudgedEndpoint
 from lowatch.core.views import IN_WORDS, differing, in_effect, unsure
 
@@ -23,9 +23,9 @@ _LOCALHOST = frozenset({"localhost", "ip6-localhost", "ip6-loopback"})
 
 
 def views_disagree(
-    domain: Domain, view: DomainView, _endpoints: tuple[JudgedEndpoint, ...]
+    domain: Domain, observed: DomainObservation, _endpoints: tuple[JudgedEndpoint, ...]
 ) -> Iterable[Finding | Undecided]:
-    answer = view.answer
+    answer = observed.answer
     if not answer.others:
         return
     other = unsure(answer)
@@ -36,9 +36,9 @@ def views_disagree(
     uncertain = _uncertain(answer)
     for family, reason in uncertain.items():
         yield Undecided(FindingKind.VIEWS_DISAGREE, reason, domain=domain.name, family=family)
-    held, unasked = _places(view)
+    held, unasked = _places(observed)
     for address in _disputed(answer):
-        if family_name(address) in uncertain or _is_customary(view, address):
+        if family_name(address) in uncertain or _is_customary(observed, address):
             continue
         if address in held:
             yield _finding(answer, address, held[address])
@@ -57,11 +57,11 @@ def _uncertain(answer: Answer) -> Mapping[str, str]:
     }
 
 
-def _places(view: DomainView) -> tuple[Mapping[Address, str], Mapping[Address, str]]:
+def _places(observed: DomainObservation) -> tuple[Mapping[Address, str], Mapping[Address, str]]:
     """Of all views' addresses: where those are held that are, and why others could not be asked about."""
-    held = {local.address: local.interface for local in view.local}
-    unasked = dict(view.undecided)
-    for address, place in view.aside:
+    held = {local.address: local.interface for local in observed.local}
+    unasked = dict(observed.undecided)
+    for address, place in observed.in_other_views:
         if isinstance(place, Unknown):
             unasked[address] = f"{place.source}: {place.reason}"
         else:
@@ -75,17 +75,17 @@ def _disputed(answer: Answer) -> Iterable[Address]:
     return {destination(address): address for address in found}.values()
 
 
-def _is_customary(view: DomainView, address: Address) -> bool:
+def _is_customary(observed: DomainObservation, address: Address) -> bool:
     """What hosts have by custom: localhost, and for their own name a loopback address, or all they hold."""
-    given = _given(view.answer)
-    if view.own_name and all(address not in given.get(one, ()) for one in (View.DNS, View.HOSTS)):
+    given = _given(observed.answer)
+    if observed.own_name and all(address not in given.get(one, ()) for one in (View.DNS, View.HOSTS)):
         return True  # nss-myhostname and systemd-resolved give a host all of its addresses
     if not is_loopback(address):
         return False
-    name = view.answer.domain
+    name = observed.answer.domain
     if name in _LOCALHOST or name.endswith(".localhost") or name.startswith("localhost."):
         return True
-    return view.own_name and address not in given.get(View.DNS, ())
+    return observed.own_name and address not in given.get(View.DNS, ())
 
 
 def _given(answer: Answer) -> Mapping[View, tuple[Address, ...]]:

@@ -25,8 +25,8 @@ def wide_prefix(snapshot: Snapshot, policy: Policy) -> Iterable[Finding | Undeci
     # Configured domains whose addresses are local for no other reason than a wider prefix.
     strays = [
         (name, answer.address)
-        for name, view in snapshot.domains.items()
-        for answer in view.local
+        for name, observed in snapshot.domains.items()
+        for answer in observed.local
         if answer.held is None
     ]
     complete = not (snapshot.unresolved or snapshot.crowded or snapshot.unread or policy.left_out)

@@ -14,7 +14,7 @@ from ipaddress import ip_interface
 from typing import Any, TypeVar
 
 from lowatch.app.auditor import Auditor
-from lowatch.app.static_resolver import GivenAnswers
+from lowatch.app.static_resolver import StaticResolver
 from lowatch.core.addresses import (
     Address,
     Port,
@@ -170,7 +170,7 @@ class ScriptedHost:
             self._stale = False
             self.hear()
 
-    def distrust(self) -> None:
+    def invalidate(self) -> None:
         self._stale = True
 
     def links(self) -> Known[tuple[Link, ...]] | Unknown:
@@ -268,7 +268,7 @@ class ScriptedResolver:
         return Counter(answer.status for answer in self._followed().values())
 
     def unsure(self) -> Mapping[str, OtherView]:
-        return GivenAnswers(self._followed().values()).unsure()
+        return StaticResolver(self._followed().values()).unsure()
 
     def unresolved(self) -> Mapping[str, tuple[str, str]]:
         reasons = {name: answer.unknown_reasons for name, answer in self._followed().items()}
@@ -332,7 +332,7 @@ class Watch:
 
     def sweep(self, tracked: Collection[str] = ()) -> tuple[Snapshot, Judgement]:
         """As the daemon does every so often."""
-        self.host.distrust()
+        self.host.invalidate()
         self.auditor.mark_all()
         return self.audit(tracked)
 

@@ -17,7 +17,7 @@ from lowatch.app import local_domains as domains_module
 from lowatch.app.orphan_series import OrphanValues
 from lowatch.core.judgement import Judgement
 from lowatch.core.policy import Policy
-from lowatch.core.snapshot import DomainView, Snapshot
+from lowatch.core.snapshot import DomainObservation, Snapshot
 from lowatch.core.verdicts import OrphanKey, Verdict
 from tests.unit.app.changes import NAMES, Change, beginning, changes, connects, policy
 from tests.unit.app.scripted import Watch, World
@@ -74,7 +74,7 @@ def truth(observed: tuple[Snapshot, Judgement]) -> dict[str, Any]:
     }
 
 
-def without_connects(view: DomainView) -> DomainView:
+def without_connects(view: DomainObservation) -> DomainObservation:
     """What a connect() met is evidence that may be a minute old; the verdicts say what follows from it."""
     local = [
         one._replace(ports=tuple(port._replace(connect=None) for port in one.ports)) for one in view.local

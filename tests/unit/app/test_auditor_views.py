@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from lowatch.app.domain_view import is_own_name
+from lowatch.app.domain_observation import is_own_name
 from lowatch.core.addresses import parse_address
 from lowatch.core.answers import Answer, OtherView, RRset, Status, View
 from lowatch.core.lifecycle import State

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from lowatch.app.auditor import Auditor
 from lowatch.app.check import check
-from lowatch.app.static_resolver import GivenAnswers
+from lowatch.app.static_resolver import StaticResolver
 from lowatch.core.addresses import parse_address
 from lowatch.core.answers import Status
 from lowatch.core.audit import Audit
@@ -28,7 +28,7 @@ class Checked(NamedTuple):
     compared: list[list[str]]
 
 
-def checked(world: World, answers: GivenAnswers, names: list[str]) -> Checked:
+def checked(world: World, answers: StaticResolver, names: list[str]) -> Checked:
     policy = Policy(domains=DomainTable(dict.fromkeys(names, DomainSpec())))
     watch, progress = Watch(world, policy), list[tuple[int, int]]()
     compared: list[list[str]] = []
@@ -49,7 +49,7 @@ def checked(world: World, answers: GivenAnswers, names: list[str]) -> Checked:
 
 def test_progress_counts_each_name_once() -> None:
     world = World({holds("192.0.2.10/32")}, serving={at(VIP): listens(at(VIP))})
-    answers = GivenAnswers([*(resolves(name, ELSEWHERE) for name in NAMES), resolves(WWW, VIP)])
+    answers = StaticResolver([*(resolves(name, ELSEWHERE) for name in NAMES), resolves(WWW, VIP)])
     audit, progress, compared = checked(world, answers, [*NAMES, WWW])
     total = len(NAMES) + 1
     assert progress == [(done, total) for done in range(1, total + 1)]
@@ -63,7 +63,7 @@ def test_progress_counts_each_name_once() -> None:
 
 def test_names_without_an_answer_are_told_in_one_line() -> None:
     """And keep no address from being held for one of them."""
-    answers = GivenAnswers(resolves(name, a="timed out", aaaa="timed out") for name in NAMES)
+    answers = StaticResolver(resolves(name, a="timed out", aaaa="timed out") for name in NAMES)
     audit, _, compared = checked(World({holds("192.0.2.10/32")}), answers, NAMES)
     assert compared == [[]], "nothing would come of it"
     assert [one.message for one in audit.problems] == [
@@ -74,6 +74,6 @@ def test_names_without_an_answer_are_told_in_one_line() -> None:
 
 
 def test_no_names() -> None:
-    audit, progress, _ = checked(World({holds("192.0.2.10/32")}), GivenAnswers([]), [])
+    audit, progress, _ = checked(World({holds("192.0.2.10/32")}), StaticResolver([]), [])
     assert (audit.complete, progress) == (True, [])
     assert [one.finding.subject.key for one in audit.findings] == ["idle-vip/lo/192.0.2.10"]

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from lowatch.app.auditor import Auditor
 from lowatch.app.explain import Bench, explain
 from lowatch.app.ports import Resolver
-from lowatch.app.static_resolver import GivenAnswers
+from lowatch.app.static_resolver import StaticResolver
 from lowatch.config.targets import parse_explain_target
 from lowatch.core.addresses import parse_address, parse_port
 from lowatch.core.answers import Answer, View
@@ -58,7 +58,7 @@ def explained(
     watch = Watch(world, POLICY)
 
     def resolver(policy: Policy) -> Resolver:
-        return GivenAnswers(answer for answer in answers if answer.domain in policy.domains)
+        return StaticResolver(answer for answer in answers if answer.domain in policy.domains)
 
     def auditor(resolver: Resolver, policy: Policy) -> Auditor:
         return Auditor(watch.host, resolver, watch._probe, policy, watch.clock, "web-17")

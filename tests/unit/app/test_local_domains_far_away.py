@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import pytest
 
-from lowatch.app.static_resolver import GivenAnswers
+from lowatch.app.static_resolver import StaticResolver
 from lowatch.core.addresses import Address, Prefix, host_length, parse_address
 from lowatch.core.answers import Answer
 from lowatch.core.policy import DomainSpec, DomainTable, Policy
@@ -17,7 +17,7 @@ NAMES = [f"n{number}.example.com" for number in range(100_000)]
 HERE = ["www.example.com", "shop.example.com"]
 
 
-class CountedAnswers(GivenAnswers):
+class CountedAnswers(StaticResolver):
     """looked_up: how often the answer of some domain was asked for."""
 
     def __init__(self, answers: Iterable[Answer]) -> None:

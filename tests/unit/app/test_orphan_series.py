@@ -12,7 +12,7 @@ from lowatch.core.findings import FindingKind, Subject
 from lowatch.core.judgement import judge
 from lowatch.core.known import Unknown
 from lowatch.core.listeners import Connect
-from lowatch.core.snapshot import DomainView
+from lowatch.core.snapshot import DomainObservation
 from lowatch.core.verdicts import OrphanKey
 from tests.unit.app.scripted import policy_of, serves
 from tests.unit.core.worlds import BLIND, FULL, NGINX, VIP, VIP6, WWW, Served, local, seen, snapshot, view
@@ -27,7 +27,7 @@ class Series:
     def __init__(self) -> None:
         self._orphans = OrphanValues()
 
-    def after(self, **views: DomainView) -> dict[str, int]:
+    def after(self, **views: DomainObservation) -> dict[str, int]:
         named = {{"www": WWW, "shop": SHOP}[name]: one for name, one in views.items()}
         world = snapshot(domains=named)
         self._orphans.update(world, judge(world, POLICY))
@@ -37,7 +37,7 @@ class Series:
         }
 
 
-def www(first: Served, second: Served = NGINX, address: Address = VIP) -> DomainView:
+def www(first: Served, second: Served = NGINX, address: Address = VIP) -> DomainObservation:
     return view(local(address, *seen(("80", first), ("443", second))))
 
 
@@ -54,7 +54,7 @@ def www(first: Served, second: Served = NGINX, address: Address = VIP) -> Domain
     ],
     ids=["orphan", "confirmed", "served", "backlogged", "redirected", "unknown", "undecided"],
 )
-def test_the_first_value(one: DomainView, value: int | None) -> None:
+def test_the_first_value(one: DomainObservation, value: int | None) -> None:
     """What was never known has none."""
     series = Series().after(shop=one)
     assert series == ({} if value is None else {"shop 192.0.2.10 80/tcp": value})

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lowatch.app.static_resolver import GivenAnswers
+from lowatch.app.static_resolver import StaticResolver
 from lowatch.core.addresses import EVERYWHERE, parse_address, parse_port, parse_prefix
 from lowatch.core.answers import NOT_ASKED, Status, View
 from tests.support.aio import run_async
@@ -20,7 +20,7 @@ MAPPED = parse_address("::ffff:192.0.2.1")
 
 
 def test_who_leads_into_a_prefix() -> None:
-    answers = GivenAnswers([resolves("a", ONE), resolves("b", TWO, V6)])
+    answers = StaticResolver([resolves("a", ONE), resolves("b", TWO, V6)])
     inside = {
         "192.0.2.0/24": {"a", "b"},
         "192.0.2.1/32": {"a"},
@@ -34,7 +34,7 @@ def test_who_leads_into_a_prefix() -> None:
 
 def test_found_where_a_connect_would_go_in_any_view() -> None:
     """An event at 192.0.2.1 concerns whoever resolves to ::ffff:192.0.2.1; :: and 0.0.0.0 are this host."""
-    answers = GivenAnswers(
+    answers = StaticResolver(
         [
             resolves("mapped", MAPPED),
             resolves("unspecified", parse_address("0.0.0.0"), parse_address("::")),
@@ -48,7 +48,7 @@ def test_found_where_a_connect_would_go_in_any_view() -> None:
 
 def test_what_else_is_said_of_them() -> None:
     stub = parse_address("127.0.0.53")
-    answers = GivenAnswers(
+    answers = StaticResolver(
         [resolves("a", ONE), resolves("b", ONE, aaaa="SERVFAIL"), offers("_x._tcp.c", ("c", "5222", TWO))],
         [stub],
     )
@@ -74,7 +74,7 @@ class Heard:
 
 
 def test_all_of_them_come_at_once() -> None:
-    answers, heard = GivenAnswers([resolves("a", ONE), resolves("b", TWO)]), Heard()
+    answers, heard = StaticResolver([resolves("a", ONE), resolves("b", TWO)]), Heard()
 
     async def ask() -> None:
         async with asyncio.TaskGroup() as group:
@@ -92,7 +92,7 @@ addresses = st.lists(st.sampled_from([ONE, TWO, V6, MAPPED]), unique=True, max_s
 def test_as_the_tests_own_resolver_has_it(said: dict[str, Any]) -> None:
     """That one looks through all of them each time."""
     made = {name: seen_as(resolves(name, *ours), (View.DNS, also)) for name, (ours, also) in said.items()}
-    plain, answers = ScriptedResolver(World(answers=made), made), GivenAnswers(made.values())
+    plain, answers = ScriptedResolver(World(answers=made), made), StaticResolver(made.values())
     for address in (ONE, TWO, V6, MAPPED):
         assert set(answers.at(address)) == set(plain.at(address))
     assert answers.inside(EVERYWHERE) == plain.inside(EVERYWHERE)

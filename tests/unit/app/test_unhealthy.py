@@ -73,10 +73,10 @@ def test_a_domain_that_is_looked_at_again_and_again_takes_nobodys_turn() -> None
         watch.sweep()
         watch.auditor.mark_domain(names[0])
         watch.audit()
-    changes = watch.auditor.not_well_changes
+    changes = watch.auditor.unhealthy_changes
     polled = [watch.auditor._domains._unhealthy.next() for _ in range(2)]
     assert sorted(polled[0] + polled[1]) == names
-    assert watch.auditor.not_well_changes == changes == len(names)
+    assert watch.auditor.unhealthy_changes == changes == len(names)
 
 
 def test_a_name_recalled_in_an_outage_is_no_news_with_each_look() -> None:
@@ -87,4 +87,4 @@ def test_a_name_recalled_in_an_outage_is_no_news_with_each_look() -> None:
     watch.auditor.recall([Subject(FindingKind.ORPHAN_VIP, "lo", VIP, name, parse_port("80"))])
     for _ in range(5):
         watch.sweep()
-    assert watch.auditor.not_well_changes == 1
+    assert watch.auditor.unhealthy_changes == 1

@@ -18,7 +18,7 @@ from lowatch.core.lifecycle import (
 )
 from lowatch.core.name_outcomes import FollowedNames
 from lowatch.core.policy import Policy
-from lowatch.core.snapshot import Aside, DomainView, Problem, Snapshot
+from lowatch.core.snapshot import DomainObservation, OtherViewAddress, Problem, Snapshot
 from tests.unit.core.worlds import (
     BLIND,
     DEAF,
@@ -71,7 +71,7 @@ def test_findings_as_tracked() -> None:
 UNHEARD = Unknown("connect", "no place left")
 
 
-def unsure(of: Answer) -> DomainView:
+def unsure(of: Answer) -> DomainObservation:
     return view(local(VIP, *seen(("80", NGINX))), of=of)
 
 
@@ -105,7 +105,7 @@ def unsure(of: Answer) -> DomainView:
             [Problem("dns", f"{WWW}: A: old")],
         ),
         (
-            {"domains": {WWW: view(of=BESIDE_DNS)._replace(aside=(Aside(VIP, DEAF),))}},
+            {"domains": {WWW: view(of=BESIDE_DNS)._replace(in_other_views=(OtherViewAddress(VIP, DEAF),))}},
             [Problem("kernel", f"{WWW}: netlink: the receive buffer overran")],
         ),
     ],

@@ -12,7 +12,7 @@ from lowatch.core.answers import Answer, Status
 from lowatch.core.known import Unknown
 from lowatch.core.listeners import Connect, Listener
 from lowatch.core.policy import Domain
-from lowatch.core.snapshot import PortView
+from lowatch.core.snapshot import PortObservation
 from lowatch.core.verdicts import JudgedEndpoint, Verdict, judge_address, judge_endpoints, judge_port
 from tests.unit.core.worlds import (
     BLIND,
@@ -57,7 +57,7 @@ BACKLOGGED, FILTERED, REDIRECTED = Verdict.BACKLOGGED, Verdict.FILTERED, Verdict
 def test_one_port_by_itself(
     listener: Served, connect: Connect | Unknown | None, lo_up: Verdict, lo_down: Verdict
 ) -> None:
-    one = PortView(TCP, listener, connect)
+    one = PortObservation(TCP, listener, connect)
     assert judge_port(one, loopback_up=True) is lo_up
     assert judge_port(one, loopback_up=False) is lo_down
 
@@ -88,11 +88,11 @@ SIBLINGS: dict[tuple[Served, Served], tuple[tuple[Verdict, Verdict], tuple[Verdi
 
 
 def judged(any_of: bool, *serving: Served, lo_up: bool = True) -> list[Verdict]:
-    views = [PortView(Port(80 + i, "tcp"), served) for i, served in enumerate(serving)]
+    views = [PortObservation(Port(80 + i, "tcp"), served) for i, served in enumerate(serving)]
     return [one.verdict for one in at_vip(domain(any_of=any_of), views, lo_up)]
 
 
-def at_vip(of: Domain, views: Sequence[PortView], lo_up: bool = True) -> list[JudgedEndpoint]:
+def at_vip(of: Domain, views: Sequence[PortObservation], lo_up: bool = True) -> list[JudgedEndpoint]:
     there = local(VIP, *views)
     return judge_address(of, view(there), there, loopback_up=lo_up)
 

@@ -13,7 +13,7 @@ from lowatch.core.held import Held, LocalPrefix
 from lowatch.core.known import Known, Unknown
 from lowatch.core.listeners import Connect, Listener, Sockets
 from lowatch.core.policy import Domain
-from lowatch.core.snapshot import DomainView, LocalAnswer, PortView, Snapshot
+from lowatch.core.snapshot import DomainObservation, LocalAddress, PortObservation, Snapshot
 
 WWW = "www.example.com"
 VIP, VIP6 = parse_address("192.0.2.10"), parse_address("2001:db8::10")
@@ -57,25 +57,27 @@ def route(prefix: str, interface: str = "lo", **rest: Any) -> Held:
     return Held(network.address, network.length, interface, "route", table=rest.pop("table", 255), **rest)
 
 
-def seen(*serving: tuple[str, Served] | tuple[str, Served, Connect | Unknown]) -> tuple[PortView, ...]:
+def seen(
+    *serving: tuple[str, Served] | tuple[str, Served, Connect | Unknown],
+) -> tuple[PortObservation, ...]:
     """`seen(("80/tcp", NGINX), ("443/tcp", None, Connect.REFUSED))`."""
-    return tuple(PortView(parse_port(port), *rest) for port, *rest in serving)
+    return tuple(PortObservation(parse_port(port), *rest) for port, *rest in serving)
 
 
-def local(address: Address, *views: PortView, interface: str = "lo", **rest: Any) -> LocalAnswer:
+def local(address: Address, *views: PortObservation, interface: str = "lo", **rest: Any) -> LocalAddress:
     """Held for itself, unless `held` or `covering` says otherwise."""
     if not rest:
         rest = {"held": held(address, interface=interface)}
-    return LocalAnswer(address, interface, views, **rest)
+    return LocalAddress(address, interface, views, **rest)
 
 
 def view(
-    *locals_: LocalAnswer, of: Answer | None = None, undecided: Iterable[tuple[Address, str]] = ()
-) -> DomainView:
+    *locals_: LocalAddress, of: Answer | None = None, undecided: Iterable[tuple[Address, str]] = ()
+) -> DomainObservation:
     """What is known of a domain that resolves to just these addresses (and those undecided)."""
     unsure = tuple(undecided)
     addresses = [one.address for one in locals_] + [address for address, _ in unsure]
-    return DomainView(of or answer(*addresses), locals_, unsure)
+    return DomainObservation(of or answer(*addresses), locals_, unsure)
 
 
 def snapshot(*holding: Held, **rest: Any) -> Snapshot:

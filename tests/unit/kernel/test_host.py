@@ -79,7 +79,7 @@ def host(kernel: Kernel) -> Host:
 
 def look_again(host: Host) -> None:
     """As a sweep does."""
-    host.distrust()
+    host.invalidate()
     host.refresh()
 
 

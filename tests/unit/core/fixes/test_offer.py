@@ -18,7 +18,7 @@ from lowatch.core.known import Known, Unknown
 from lowatch.core.limits import FIXES_WEIGHED
 from lowatch.core.listeners import Connect, Sockets
 from lowatch.core.policy import Acknowledgement, Domain, Policy
-from lowatch.core.snapshot import Aside, DomainView
+from lowatch.core.snapshot import DomainObservation, OtherViewAddress
 from tests.unit.core.worlds import (
     BLIND,
     NGINX,
@@ -75,7 +75,7 @@ def removal(one: Held, *beside: Held, **around: Any) -> str:
     return harm(Change(Action.REMOVE, one), one, *beside, **around)
 
 
-def dead(*addresses: bytes, connect: Any = Connect.REFUSED) -> DomainView:
+def dead(*addresses: bytes, connect: Any = Connect.REFUSED) -> DomainObservation:
     return view(*(local(one, *seen(("80", None, connect), ("443", None, connect))) for one in addresses))  # type: ignore[arg-type]
 
 
@@ -107,23 +107,23 @@ def test_a_dead_address_on_lo() -> None:
         ),
         ({WWW: view(undecided=[(VIP, "overrun")])}, "192.0.2.10 may serve www.example.com"),
         (
-            {WWW: view()._replace(aside=(Aside(VIP, "lo"),))},
+            {WWW: view()._replace(in_other_views=(OtherViewAddress(VIP, "lo"),))},
             "192.0.2.10 is the address of www.example.com according to DNS",
         ),
     ],
 )
-def test_domains_that_speak_for_it(domains: dict[str, DomainView], why: str) -> None:
+def test_domains_that_speak_for_it(domains: dict[str, DomainObservation], why: str) -> None:
     assert removal(held(VIP), domains=domains) == why
 
 
 def test_another_view_speaks_for_it() -> None:
     of = answer()
-    aside = DomainView(
+    beside = DomainObservation(
         of.__class__(WWW, of.a, of.aaaa, View.HOSTS, others=(OtherView(View.DNS, (VIP,)),)),
-        aside=(Aside(VIP, "lo"),),
+        in_other_views=(OtherViewAddress(VIP, "lo"),),
     )
     assert (
-        removal(held(VIP), domains={WWW: aside})
+        removal(held(VIP), domains={WWW: beside})
         == "192.0.2.10 is the address of www.example.com according to DNS"
     )
 

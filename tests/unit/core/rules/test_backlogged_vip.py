@@ -8,7 +8,7 @@ from lowatch.core.findings import Finding, FindingKind, Severity, Subject, Undec
 from lowatch.core.listeners import Listener
 from lowatch.core.policy import Domain
 from lowatch.core.rules.backlogged_vip import backlogged_vip
-from lowatch.core.snapshot import DomainView
+from lowatch.core.snapshot import DomainObservation
 from lowatch.core.verdicts import judge_endpoints
 from tests.unit.core.worlds import (
     BLIND,
@@ -26,7 +26,9 @@ from tests.unit.core.worlds import (
 )
 
 
-def judged(www: DomainView, of: Domain | None = None, lo_up: bool = True) -> list[Finding | Undecided]:
+def judged(
+    www: DomainObservation, of: Domain | None = None, lo_up: bool = True
+) -> list[Finding | Undecided]:
     asked = of or domain(WWW, "80")
     return list(backlogged_vip(asked, www, judge_endpoints(asked, www, loopback_up=lo_up)))
 

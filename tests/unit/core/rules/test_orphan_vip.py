@@ -13,7 +13,7 @@ from lowatch.core.held import Held
 from lowatch.core.listeners import Connect
 from lowatch.core.policy import Domain
 from lowatch.core.rules.orphan_vip import orphan_vip
-from lowatch.core.snapshot import DomainView
+from lowatch.core.snapshot import DomainObservation
 from lowatch.core.verdicts import judge_endpoints
 from tests.unit.core.worlds import (
     BLIND,
@@ -37,7 +37,7 @@ from tests.unit.core.worlds import (
 )
 
 
-def judged(www: DomainView, of: Domain | None = None) -> list[Finding | Undecided]:
+def judged(www: DomainObservation, of: Domain | None = None) -> list[Finding | Undecided]:
     asked = of or domain(WWW, "80")
     return list(orphan_vip(asked, www, judge_endpoints(asked, www, loopback_up=True)))
 

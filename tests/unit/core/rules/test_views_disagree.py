@@ -13,7 +13,7 @@ from lowatch.core.findings import Finding, FindingKind, Severity, Subject, Undec
 from lowatch.core.judgement import judge_domain
 from lowatch.core.known import Unknown
 from lowatch.core.rules.views_disagree import views_disagree
-from lowatch.core.snapshot import Aside, DomainView
+from lowatch.core.snapshot import DomainObservation, OtherViewAddress
 from lowatch.core.views import addresses_of
 from tests.unit.core.worlds import (
     DEAF,
@@ -49,9 +49,9 @@ def judged(
     held = tuple(local(one, *seen(("80", NGINX))) for one in of.addresses if one in set(here))
     aside_ones = [one for one in addresses_of(whole) if one not in of.addresses]
     places: dict[Address, str | Unknown] = dict.fromkeys(here, "lo") | dict.fromkeys(unasked, DEAF)
-    aside = tuple(Aside(one, places[one]) for one in aside_ones if one in places)
+    in_other_views = tuple(OtherViewAddress(one, places[one]) for one in aside_ones if one in places)
     undecided = tuple((one, "netlink: overrun") for one in of.addresses if one in set(unasked))
-    collected = DomainView(whole, held, undecided, aside, own_name)
+    collected = DomainObservation(whole, held, undecided, in_other_views, own_name)
     return list(views_disagree(domain(of.domain), collected, ()))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from lowatch.app.probe_cache import Probe, Probes
+from lowatch.app.confirming_connects import Probe, Probes
 from lowatch.core.addresses import Address
 from lowatch.core.listeners import Connect, Endpoint
 from tests.unit.app.scripted import ScriptedClock, ScriptedHost, World, at

@@ -18,10 +18,10 @@ from lowatch.core.held import Delivery
 from lowatch.core.known import Unknown
 from lowatch.core.listeners import Connect, Endpoint, Listener
 from lowatch.core.policy import Domain
-from lowatch.core.snapshot import Aside, DomainView, LocalAnswer, PortView
+from lowatch.core.snapshot import DomainObservation, LocalAddress, OtherViewAddress, PortObservation
 from lowatch.core.views import addresses_of
 
-from .host_facts import (
+from .host_observation import (
     Holders,
 )
 from .ports import Host
@@ -69,7 +69,7 @@ def is_own_stub(address: Address, port: Port, stub: frozenset[Address]) -> bool:
     return port.number == _DNS_PORT and address in stub
 
 
-def build_view(
+def domain_observation(
     domain: Domain,
     answer: Answer,
     places: Mapping[Address, Place],
@@ -79,12 +79,12 @@ def build_view(
     hostname: str = "",
     no_way_back: Set[Endpoint] = frozenset(),
     led_away: Set[Endpoint] = frozenset(),
-) -> DomainView | None:
+) -> DomainObservation | None:
     """What is known of a domain, or None where it leads here in no view, and may not do so either.
 
     hostname: this host's own, for the names that are customary on it.
     """
-    local: list[LocalAnswer] = []
+    local: list[LocalAddress] = []
     undecided: list[tuple[Address, str]] = []
     for address, expected in answer.expected(domain.ports):
         place = places.get(address)
@@ -94,7 +94,9 @@ def build_view(
             continue
         ports = tuple(
             [
-                PortView(port, listeners[endpoint], probes.get(endpoint), endpoint not in no_way_back)
+                PortObservation(
+                    port, listeners[endpoint], probes.get(endpoint), endpoint not in no_way_back
+                )
                 for port in expected
                 if (endpoint := Endpoint(address, port)) in listeners
             ]
@@ -105,19 +107,19 @@ def build_view(
             away = (
                 tuple(port for port in expected if Endpoint(address, port) in led_away) if led_away else ()
             )
-            local.append(LocalAnswer(address, place, ports, holder, covering, away))
-    aside = _aside(answer, places) if answer.others else ()
-    if not local and not undecided and not aside:
+            local.append(LocalAddress(address, place, ports, holder, covering, away))
+    in_other_views = _in_other_views(answer, places) if answer.others else ()
+    if not local and not undecided and not in_other_views:
         return None
     own_name = bool(answer.others) and is_own_name(domain.name, hostname)
-    return DomainView(answer, tuple(local), tuple(undecided), aside, own_name)
+    return DomainObservation(answer, tuple(local), tuple(undecided), in_other_views, own_name)
 
 
-def _aside(answer: Answer, places: Mapping[Address, Place]) -> tuple[Aside, ...]:
+def _in_other_views(answer: Answer, places: Mapping[Address, Place]) -> tuple[OtherViewAddress, ...]:
     """Of the addresses that applications do not get, those that are local, or may be."""
     given = frozenset(answer.given)
     found = ((one, places.get(one)) for one in addresses_of(answer) if one not in given)
-    return tuple(Aside(address, place) for address, place in found if place is not None)
+    return tuple(OtherViewAddress(address, place) for address, place in found if place is not None)
 
 
 def is_own_name(domain: str, hostname: str) -> bool:
