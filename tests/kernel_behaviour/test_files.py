@@ -51,23 +51,6 @@ def test_a_fifo_without_a_writer_yet_says_nothing(fifo: Path) -> None:
     os.close(descriptor)
 
 
-def test_asyncio_joins_its_threads_and_nobody_joins_a_daemons() -> None:
-    program = """
-import asyncio, sys, threading, time
-def work():
-    time.sleep(1)
-    print("worked", flush=True)
-async def main():
-    if sys.argv[1] == "to_thread":
-        asyncio.get_running_loop().run_in_executor(None, work)
-    else:
-        threading.Thread(target=work, daemon=True).start()
-asyncio.run(main())
-"""
-    assert run_python(program, "to_thread").stdout == "worked\n"
-    assert run_python(program, "daemon").stdout == ""
-
-
 def test_a_full_pipe_makes_its_writer_wait() -> None:
     reading, writing = os.pipe()
     filled = os.write(writing, bytes(65536))
@@ -129,14 +112,3 @@ asyncio.run(main())
     (tmp_path / "link").hardlink_to(directory / "b")
     done = run_python(program, str(directory), str(directory / "a"), str(tmp_path / "link"))
     assert done.stdout == "['a']\n"
-
-
-def test_a_possessive_group_remembers_nothing() -> None:
-    program = """
-import re, resource, sys
-resource.setrlimit(resource.RLIMIT_AS, (200 << 20,) * 2)
-re.match(sys.argv[1], '"' + "a" * 3_000_000 + '"')
-print("matched")
-"""
-    assert run_python(program, r'"(?:[^"\\]|\\.)*+"').stdout == "matched\n"
-    assert "MemoryError" in run_python(program, r'"(?:[^"\\]|\\.)*"').stderr

@@ -1,6 +1,6 @@
 """hosts(5), as glibc's nss_files reads it: what /etc/hosts says of the names that are followed.
 
-Pinned against getaddrinfo in kernel_behaviour/test_name_service.py: an alias is as good as the first name,
+Pinned against getaddrinfo in foreign_behaviour/test_name_service.py: an alias is as good as the first name,
 case does not matter, an address is what inet_pton takes (neither `127.1` nor `fe80::1%eth0`), a name with a
 final dot is another name, and a line that is wrong is passed over. The lines of a name add up where
 host.conf has `multi on`, as Debian's has; otherwise its first line is all.

@@ -1,7 +1,7 @@
 """nsswitch.conf(5): whether /etc/hosts or DNS decides what a name's addresses are, or neither does.
 
 Each service of the `hosts` database in turn says SUCCESS, NOTFOUND, UNAVAIL or TRYAGAIN, and its actions
-say whether the next one is asked. What glibc really does: see kernel_behaviour/test_name_service.py.
+say whether the next one is asked. What glibc really does: see foreign_behaviour/test_name_service.py.
 
 What other services say (sss, ldap, mdns, mymachines...) only getaddrinfo tells; here they know no name.
 nss-resolve(8) is there where systemd-resolved runs, and UNAVAIL where it does not.

@@ -1,4 +1,4 @@
-"""hosts_file. How glibc reads the same lines: kernel_behaviour/test_name_service.py."""
+"""hosts_file. How glibc reads the same lines: foreign_behaviour/test_name_service.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""nsswitch. How glibc reads the same lines: kernel_behaviour/test_name_service.py."""
+"""nsswitch. How glibc reads the same lines: foreign_behaviour/test_name_service.py."""
 
 from __future__ import annotations
 
