@@ -32,13 +32,13 @@ def endpoints_in_order(endpoints: Iterable[JudgedEndpoint]) -> list[JudgedEndpoi
     return sorted(endpoints, key=endpoint_order)
 
 
-def thing(subject: Subject) -> Hashable:
+def group_key(subject: Subject) -> Hashable:
     """The same for all findings that are one thing to a person: of one kind, at one address."""
     kind, interface, address, domain, _, prefixlen = subject
     return kind, interface, address, prefixlen, domain if address is None else None
 
 
-def things(findings: Iterable[Tracked]) -> Counter[tuple[Severity, State]]:
+def count_groups(findings: Iterable[Tracked]) -> Counter[tuple[Severity, State]]:
     """How many things there are of each severity and state: what a person counts."""
     found = {
         (kind, one.state, interface, address, prefixlen, domain if address is None else None)

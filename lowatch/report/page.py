@@ -18,8 +18,8 @@ from lowatch.core.lifecycle import State
 from lowatch.core.name_outcomes import UNSETTLED, name_report
 from lowatch.core.printable import printable
 from lowatch.core.words import rfc3339
-from lowatch.report.alert.digest import Digest, Heap, Told, digest
 
+from .digest import Digest, FindingGroup, GroupSummary, digest
 from .order import names_in_order
 from .phrases import count, duration
 
@@ -75,12 +75,12 @@ def render(audit: Audit | None, *, version: str, telemetry_path: str) -> bytes:
     return "\n".join(lines).encode("utf-8", "replace")
 
 
-def _body(audit: Audit, digested: Digest) -> Iterator[str]:
+def _body(audit: Audit, findings_digest: Digest) -> Iterator[str]:
     state = "Complete" if audit.complete else "Incomplete: something could not be observed"
     yield f"<p>{state}. Audited at {rfc3339(audit.audited_at)}."
-    yield from _counts(audit, digested)
+    yield from _counts(audit, findings_digest)
     yield "<h2>Findings</h2>"
-    yield from _findings(digested.heaps, audit.monotonic)
+    yield from _findings(findings_digest.groups, audit.monotonic)
     yield from _names(audit)
     if audit.problems:
         yield "<h2>What could not be observed</h2>\n<table>\n<tr><th>Source<th>Problem"
@@ -95,9 +95,9 @@ def _text(text: str) -> str:
     return escape(printable(text))
 
 
-def _counts(audit: Audit, digested: Digest) -> Iterator[str]:
+def _counts(audit: Audit, findings_digest: Digest) -> Iterator[str]:
     states: Counter[State] = Counter()
-    for (_, state), number in digested.things.items():
+    for (_, state), number in findings_digest.group_counts.items():
         states[state] += number
     yield "<dl>"
     for name, number in (
@@ -111,18 +111,18 @@ def _counts(audit: Audit, digested: Digest) -> Iterator[str]:
     yield "</dl>"
 
 
-def _findings(heaps: Sequence[Heap], now: float) -> Iterator[str]:
-    if not heaps:
+def _findings(groups: Sequence[FindingGroup], now: float) -> Iterator[str]:
+    if not groups:
         yield "<p>None."
         return
     yield "<table>\n<tr><th>Kind<th>State<th>Where<th>What<th>For"
-    for heap in heaps[:ROWS_SHOWN]:
-        yield _finding(heap.told(), now)
+    for group in groups[:ROWS_SHOWN]:
+        yield _finding(group.summary(), now)
     yield "</table>"
-    yield from _more(len(heaps), "finding")
+    yield from _more(len(groups), "finding")
 
 
-def _finding(one: Told, now: float) -> str:
+def _finding(one: GroupSummary, now: float) -> str:
     names = f": {one.named}" if one.named else ""
     reasons = "<br>".join(map(escape, one.reasons))
     fix = "".join(f"<br>{escape(advice)}" for advice in one.advice)

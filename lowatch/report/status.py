@@ -20,8 +20,8 @@ from lowatch.core.lifecycle import State, Tracked
 from lowatch.core.liveness import Vital
 from lowatch.core.name_outcomes import name_report
 from lowatch.core.words import rfc3339
-from lowatch.report.alert.digest import Digest, digest
 
+from .digest import Digest, digest
 from .json_report import name_row
 from .order import names_in_order
 from .phrases import place
@@ -37,7 +37,7 @@ Members = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Status:
+class DaemonStatus:
     """now, started: wall-clock seconds, when this was taken and when the daemon started.
 
     monotonic: seconds, as `now`: for ages.
@@ -95,12 +95,12 @@ class Status:
         return digest(self.findings, LISTED)
 
 
-def render_json(status: Status) -> bytes:
+def render_json(status: DaemonStatus) -> bytes:
     """Pure ASCII, indented for people."""
     return json.dumps(document(status), indent=2, allow_nan=False).encode("ascii") + b"\n"
 
 
-def document(status: Status) -> Members:
+def document(status: DaemonStatus) -> Members:
     """The object of `lowatch status --format json` and of GET /-/status."""
     return {
         "schema": SCHEMA,
@@ -178,7 +178,7 @@ def _firing(tracked: Tracked) -> Members:
     }
 
 
-def _audit(status: Status, audit: Audit) -> Members:
+def _audit(status: DaemonStatus, audit: Audit) -> Members:
     return {
         "audited_at": rfc3339(audit.audited_at),
         "age_seconds": _seconds(status.monotonic - audit.monotonic),

@@ -42,7 +42,7 @@ from lowatch.kernel.request_socket import NetlinkError
 from lowatch.report.metrics.audit import AuditEncoder
 from lowatch.report.metrics.exposition import Format
 from lowatch.report.metrics.instruments import Instruments
-from lowatch.report.status import Status
+from lowatch.report.status import DaemonStatus
 from lowatch.report.text.status_line import starting_line, status_line, waits_for
 from lowatch.resolve.system.name_service_files import NAME_PATHS
 from lowatch.service.directories import runtime_directory, state_directory
@@ -302,9 +302,9 @@ class _Service:
     def _pending(self) -> tuple[Pending, ...]:
         return pending(self._at_start, self._config, activated=self._activated)
 
-    def _status(self) -> Status:
+    def _status(self) -> DaemonStatus:
         now, instruments = SystemClock().now(), self._instruments
-        return Status(
+        return DaemonStatus(
             version=__version__,
             pid=os.getpid(),
             now=now.wall,

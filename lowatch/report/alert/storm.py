@@ -44,7 +44,7 @@ _NAMES_KEPT = 2 * 5 * BURST
 """More than can have had an entry in the last 30 s."""
 
 
-class Announced(NamedTuple):
+class Announcement(NamedTuple):
     """A finding as it was when it was announced, and when that was."""
 
     tracked: Tracked
@@ -71,7 +71,7 @@ class Storm:
         self._burst = burst
         self._admitted: dict[int, deque[float]] = {}  # when, by class; the last `burst` of each
         self._of_name: dict[str, deque[float]] = {}  # when, by domain; the last few of each
-        self._folded: dict[_Group, deque[Announced]] = {}
+        self._folded: dict[_Group, deque[Announcement]] = {}
         self._subjects: dict[Subject, _Waiting] = {}
         self._waiting = 0
         self._due: float | None = None
@@ -104,7 +104,7 @@ class Storm:
             recent = {name: times for name, times in self._of_name.items() if now < times[-1] + WINDOW}
             self._of_name = recent
 
-    def fold(self, announced: Announced, now: float) -> int:
+    def fold(self, announced: Announcement, now: float) -> int:
         """Keep it for a summary. How many were given up for it: the oldest of the least severity."""
         waiting = self._folded.setdefault(self._count(announced.tracked), deque())
         waiting.append(announced)
@@ -138,7 +138,7 @@ class Storm:
         """Monotonic seconds at which take() gives something. None: nothing waits."""
         return self._due
 
-    def take(self, now: float) -> Sequence[Announced]:
+    def take(self, now: float) -> Sequence[Announcement]:
         """The findings of one summary, of one kind and state, in order; the worst of all first.
 
         Empty where none is due. Call it until it is.
@@ -167,7 +167,7 @@ class Storm:
         self._subjects[subject] = _Waiting(group, number + 1)
         return group
 
-    def _pop(self, group: _Group) -> Announced:
+    def _pop(self, group: _Group) -> Announcement:
         waiting = self._folded[group]
         announced = waiting.popleft()
         self._waiting -= 1

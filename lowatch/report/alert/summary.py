@@ -21,7 +21,7 @@ from lowatch.core.words import rfc3339
 from lowatch.report.phrases import count, place
 
 from .entry import STORM_MESSAGE_ID, ended, fields
-from .storm import Announced
+from .storm import Announcement
 
 FOLDED = "LOWATCH_FOLDED"
 COUNT = "LOWATCH_COUNT"
@@ -31,7 +31,7 @@ _EXAMPLES = 3
 _FIXES = 3
 
 
-def summary_fields(folded: Sequence[Announced]) -> dict[str, str]:
+def summary_fields(folded: Sequence[Announcement]) -> dict[str, str]:
     """The entry's fields, in order. folded: at least one, all of one kind and state."""
     first = folded[0]
     findings = [one.tracked.finding for one in folded]
@@ -58,7 +58,7 @@ def summary_fields(folded: Sequence[Announced]) -> dict[str, str]:
     }
 
 
-def _message(folded: Sequence[Announced], since: str) -> str:
+def _message(folded: Sequence[Announcement], since: str) -> str:
     first = folded[0].tracked
     findings = [one.tracked.finding for one in folded[:_EXAMPLES]]
     places = [place(finding.subject, finding.any_of) for finding in findings]
@@ -72,7 +72,7 @@ def _message(folded: Sequence[Announced], since: str) -> str:
     )
 
 
-def _row(announced: Announced) -> dict[str, Any]:
+def _row(announced: Announcement) -> dict[str, Any]:
     tracked, subject = announced.tracked, announced.tracked.finding.subject
     row = {
         "domain": subject.domain,

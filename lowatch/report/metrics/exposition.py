@@ -39,7 +39,7 @@ def escape(value: str) -> str:
     return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
 
 
-def number(value: float) -> str:
+def format_number(value: float) -> str:
     """As Go's ParseFloat reads it; whole numbers without a fraction."""
     if math.isfinite(value):
         return str(int(value)) if value == int(value) else repr(value)
@@ -81,7 +81,7 @@ def exposition(
     """A family's lines: its header, even where it has no series, and its `(series, value)`."""
     yield header(family, form)
     for name, value in samples:
-        yield f"{name} {number(value)}\n"
+        yield f"{name} {format_number(value)}\n"
 
 
 def encode(lines: Iterable[str]) -> bytes:

@@ -14,7 +14,7 @@ from lowatch.core.findings import Severity
 from lowatch.core.printable import printable
 from lowatch.core.verdicts import Verdict
 from lowatch.core.words import rfc3339
-from lowatch.report.alert.digest import Told, tell
+from lowatch.report.digest import GroupSummary, summarise_groups
 from lowatch.report.phrases import count, listed
 
 from .endpoints import accepted_endpoints, endpoint_lines, verdicts_of_names, words
@@ -33,11 +33,11 @@ def render(audit: Audit, *, colour: bool, width: int) -> str:
     width: columns of the terminal; only what must not be broken (commands, names) exceeds it.
     """
     screen = Screen(colour, width)
-    told = tell(audit.findings)
-    conclusion = screen.paragraph(*_conclusion(audit, told))
+    summaries = summarise_groups(audit.findings)
+    conclusion = screen.paragraph(*_conclusion(audit, summaries))
     sections = [
         conclusion + screen.paragraph(_context(audit), Style.DIM),
-        *finding_lines(told, audit.monotonic, screen),
+        *finding_lines(summaries, audit.monotonic, screen),
         endpoint_lines(audit.endpoints, accepted_endpoints(audit.findings), screen),
         name_lines(audit.names, audit.statuses, audit.monotonic, screen),
         _problem_lines(audit, screen),
@@ -55,9 +55,9 @@ def render_progress(done: int, total: int) -> str:
     return f"[{'#' * part}{'-' * (full - part)}] {done:>{digits},} of {total:,} domains"
 
 
-def _conclusion(audit: Audit, told: Sequence[Told]) -> tuple[str, Style]:
+def _conclusion(audit: Audit, summaries: Sequence[GroupSummary]) -> tuple[str, Style]:
     """It says of the rest of the report nothing that a reader could not find there."""
-    active = [one for one in told if one.active]
+    active = [one for one in summaries if one.active]
     but = list(doubts(audit.statuses, audit.names))
     also = f" {listed(but)}." if but else ""
     if active:
@@ -65,7 +65,7 @@ def _conclusion(audit: Audit, told: Sequence[Told]) -> tuple[str, Style]:
         before = "Nothing urgent: " if audit.complete and worst is Severity.INFO else ""
         after = "" if audit.complete else " The audit is incomplete: there may be more."
         return f"{before}{_verdict_on(active)}{after}{also}", SEVERITY_STYLES[worst]
-    beside = f" besides {count(len(told), 'acknowledged finding')}" if told else ""
+    beside = f" besides {count(len(summaries), 'acknowledged finding')}" if summaries else ""
     if not audit.complete:
         return (
             f"Incomplete: nothing wrong found{beside}, but {_what_is_unknown(audit)}.{also}",
@@ -75,11 +75,11 @@ def _conclusion(audit: Audit, told: Sequence[Told]) -> tuple[str, Style]:
         but.append("no domain is configured or given, so none was checked")
     if but:
         return f"Nothing wrong found{beside}, but {listed(but)}.", Style.YELLOW
-    accepted = f" except for {count(len(told), 'acknowledged finding')}" if told else ""
+    accepted = f" except for {count(len(summaries), 'acknowledged finding')}" if summaries else ""
     return f"All clear{accepted}: {_what_is_clear(audit)}.", Style.GREEN
 
 
-def _verdict_on(active: Sequence[Told]) -> str:
+def _verdict_on(active: Sequence[GroupSummary]) -> str:
     """As in: 1 critical finding: orphan-vip, www.example.com at 192.0.2.10 on lo, 80/tcp."""
     severities = Counter(one.severity for one in active)
     kinds = Counter(one.kind for one in active)

@@ -18,7 +18,7 @@ from lowatch.core.printable import printable
 from lowatch.core.snapshot import Problem
 from lowatch.core.verdicts import JudgedEndpoint, Verdict
 from lowatch.core.words import rfc3339
-from lowatch.report.alert.digest import tell
+from lowatch.report.digest import summarise_groups
 from lowatch.report.phrases import duration, listed
 
 from .explained_answer import COLUMN, INDENT, answer_lines, step
@@ -44,7 +44,7 @@ def render(explanation: Explanation, *, colour: bool, width: int) -> str:
         _heading(explanation, screen),
         [] if answer is None else answer_lines(answer, explanation.monotonic, screen),
         *(_address_lines(one, explanation, screen) for one in explanation.addresses),
-        *finding_lines(tell(explanation.findings), explanation.monotonic, screen),
+        *finding_lines(summarise_groups(explanation.findings), explanation.monotonic, screen),
         [line for problem in explanation.problems for line in _problem_lines(problem, screen)],
         _conclusion(explanation, screen),
     ]

@@ -8,7 +8,7 @@ from itertools import groupby
 from lowatch.core.findings import Severity
 from lowatch.core.lifecycle import State
 from lowatch.core.words import rfc3339
-from lowatch.report.alert.digest import Told
+from lowatch.report.digest import GroupSummary
 from lowatch.report.phrases import duration
 
 from .screen import Cell, Screen, Style
@@ -27,9 +27,9 @@ _INDENT = 4
 _COLUMN = 11
 
 
-def finding_lines(told: Sequence[Told], now: float, screen: Screen) -> Iterator[list[str]]:
+def finding_lines(summaries: Sequence[GroupSummary], now: float, screen: Screen) -> Iterator[list[str]]:
     """A list of lines for each finding, or for a heap of the same kind. now: monotonic seconds."""
-    active = [one for one in told if one.active]
+    active = [one for one in summaries if one.active]
     for _kind, alike in groupby(active, key=lambda one: one.kind):
         each = list(alike)
         in_full = len(each) if len(each) <= FEW else 1
@@ -37,12 +37,12 @@ def finding_lines(told: Sequence[Told], now: float, screen: Screen) -> Iterator[
             yield _in_full(one, now, screen)
         if each[in_full:]:
             yield _in_short(each[in_full:], screen)
-    accepted = [one for one in told if not one.active]
+    accepted = [one for one in summaries if not one.active]
     if accepted:
         yield _accepted(accepted, screen)
 
 
-def _in_full(one: Told, now: float, screen: Screen) -> list[str]:
+def _in_full(one: GroupSummary, now: float, screen: Screen) -> list[str]:
     lines = screen.entry(_heading(one), f"{one.kind}: {one.where}", column=10)
     if one.named:
         lines += screen.entry(_label("names"), one.named, column=_COLUMN, indent=_INDENT)
@@ -52,7 +52,7 @@ def _in_full(one: Told, now: float, screen: Screen) -> list[str]:
     return lines + _fix(one, screen)
 
 
-def _fix(one: Told, screen: Screen) -> list[str]:
+def _fix(one: GroupSummary, screen: Screen) -> list[str]:
     """What to do, the best first; commands are never broken: they are for pasting."""
     lines: list[str] = []
     for advice in one.advice[:_MANY_REASONS]:
@@ -63,7 +63,7 @@ def _fix(one: Told, screen: Screen) -> list[str]:
     return lines
 
 
-def _in_short(rest: Sequence[Told], screen: Screen) -> list[str]:
+def _in_short(rest: Sequence[GroupSummary], screen: Screen) -> list[str]:
     """One line each, of the first."""
     title = f"{rest[0].kind}: {len(rest):,} more (--format json has the reason and the fix of each)"
     lines = screen.entry(_heading(rest[0]), title, column=10)
@@ -74,12 +74,12 @@ def _in_short(rest: Sequence[Told], screen: Screen) -> list[str]:
     return lines + _left_out(rest)
 
 
-def _left_out(every: Sequence[Told]) -> list[str]:
+def _left_out(every: Sequence[GroupSummary]) -> list[str]:
     more = len(every) - MANY_LINES
     return [f"{' ' * _INDENT}and {more:,} more"] if more > 0 else []
 
 
-def _accepted(accepted: Sequence[Told], screen: Screen) -> list[str]:
+def _accepted(accepted: Sequence[GroupSummary], screen: Screen) -> list[str]:
     lines = [screen.paint("Acknowledged", Style.BOLD)]
     column = 4 + max(len(one.kind) for one in accepted)
     for one in accepted[:MANY_LINES]:
@@ -89,7 +89,7 @@ def _accepted(accepted: Sequence[Told], screen: Screen) -> list[str]:
     return lines + _left_out(accepted)
 
 
-def _heading(one: Told) -> Cell:
+def _heading(one: GroupSummary) -> Cell:
     return Cell(one.severity.upper(), SEVERITY_STYLES[one.severity])
 
 
@@ -97,7 +97,7 @@ def _label(text: str) -> Cell:
     return Cell(text, Style.DIM)
 
 
-def _state(one: Told, now: float) -> str:
+def _state(one: GroupSummary, now: float) -> str:
     """`check` has no memory: what it finds it sees for the first time, and `since` says nothing."""
     age = one.age(now)
     if age is not None and age < 1:

@@ -21,7 +21,7 @@ from lowatch.report.reload import (
 )
 from lowatch.report.status import (
     STATES,
-    Status,
+    DaemonStatus,
 )
 
 from .findings import SEVERITY_STYLES
@@ -42,7 +42,7 @@ class _Line(NamedTuple):
     style: Style = Style.PLAIN
 
 
-def render(status: Status, *, colour: bool, width: int) -> str:
+def render(status: DaemonStatus, *, colour: bool, width: int) -> str:
     """What `lowatch status` prints: lines of printable ASCII, with SGR sequences if `colour`.
 
     width: columns of the terminal; only a name that cannot be broken exceeds it.
@@ -59,26 +59,26 @@ def render(status: Status, *, colour: bool, width: int) -> str:
     return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
 
 
-def _conclusion(status: Status) -> tuple[str, Style]:
+def _conclusion(status: DaemonStatus) -> tuple[str, Style]:
     """As in: lowatch 1.0 on web-17 is running: 1 critical finding firing; the last reload failed."""
     host = "" if status.audit is None else f" on {printable(status.audit.host)}"
     state = "stuck" if status.stuck else "running" if status.ready else "starting"
     reasons = list(_reasons(status))
     what = f": {'; '.join(reasons)}." if reasons else ": no problems."
-    if status.stuck or status.digest.things[Severity.CRITICAL, State.FIRING]:
+    if status.stuck or status.digest.group_counts[Severity.CRITICAL, State.FIRING]:
         style = Style.RED
     else:
         style = Style.YELLOW if reasons else Style.GREEN
     return f"lowatch {status.version}{host} is {state}{what}", style
 
 
-def _reasons(status: Status) -> Iterator[str]:
+def _reasons(status: DaemonStatus) -> Iterator[str]:
     """What is not as it should be, the worst first."""
     for vital in status.stuck:
         yield f"no progress from {_overdue(vital)}"
     if not status.ready:
         yield printable(status.waits_for)
-    counts = [(n, s) for s in reversed(Severity) if (n := status.digest.things[s, State.FIRING])]
+    counts = [(n, s) for s in reversed(Severity) if (n := status.digest.group_counts[s, State.FIRING])]
     if counts:
         numbers = listed([f"{number:,} {severity}" for number, severity in counts])
         noun = "finding" if sum(number for number, _ in counts) == 1 else "findings"
@@ -94,7 +94,7 @@ def _reasons(status: Status) -> Iterator[str]:
         yield f"{count(status.journal_dropped, 'alert')} never reached the journal"
 
 
-def _configuration_reasons(status: Status) -> Iterator[str]:
+def _configuration_reasons(status: DaemonStatus) -> Iterator[str]:
     if status.last_reload is not None and status.last_reload.error:
         yield "the last reload failed"
     if status.reload_pending:
@@ -103,7 +103,7 @@ def _configuration_reasons(status: Status) -> Iterator[str]:
         yield f"the configuration has {count(len(status.config_problems), 'problem')}"
 
 
-def _parts(status: Status) -> Iterator[_Line]:
+def _parts(status: DaemonStatus) -> Iterator[_Line]:
     since = f"up {duration(status.now - status.started)}, since {rfc3339(status.started)}"
     yield _Line("process", f"pid {status.pid}, {since}")
     waits = printable(status.waits_for)
@@ -132,7 +132,7 @@ def _overdue(vital: Vital) -> str:
     return f"{printable(vital.part)} for {_interval(vital.silent)} (limit {_interval(vital.limit)})"
 
 
-def _health(status: Status) -> _Line:
+def _health(status: DaemonStatus) -> _Line:
     stuck = status.stuck
     if stuck:
         return _Line("health", f"stuck: {listed([_overdue(vital) for vital in stuck])}", Style.RED)
@@ -140,14 +140,14 @@ def _health(status: Status) -> _Line:
     return _Line("health", f"ok (last progress: {', '.join(parts)} ago)")
 
 
-def _held(status: Status) -> str:
+def _held(status: DaemonStatus) -> str:
     held = status.held_by_interface()
     total = count(sum(held.values()), "address", "addresses")
     each = ", ".join(f"{printable(interface)} {number:,}" for interface, number in held.items())
     return f"{total}: {each}" if each else total
 
 
-def _domains(status: Status) -> str:
+def _domains(status: DaemonStatus) -> str:
     statuses = {} if status.audit is None else status.audit.statuses
     each = ", ".join(f"{statuses[s]:,} {s}" for s in AnswerStatus if statuses.get(s))
     return (
@@ -155,9 +155,9 @@ def _domains(status: Status) -> str:
     )
 
 
-def _findings(status: Status) -> _Line:
+def _findings(status: DaemonStatus) -> _Line:
     """As in: critical: 2 firing, 1 pending; info: 1 acknowledged."""
-    counts = status.digest.things
+    counts = status.digest.group_counts
     each = []
     for severity in reversed(Severity):
         states = [f"{counts[severity, s]:,} {s}" for s in STATES if counts.get((severity, s))]
@@ -167,7 +167,7 @@ def _findings(status: Status) -> _Line:
     return _Line("findings", "; ".join(each) or "none", style)
 
 
-def _audit(status: Status) -> _Line:
+def _audit(status: DaemonStatus) -> _Line:
     audit = status.audit
     if audit is None:
         return _Line("audit", "none yet", Style.YELLOW)
@@ -182,12 +182,12 @@ def _lag(seconds: float | None) -> str:
     return "no lookup yet" if seconds is None else f"lag {_interval(seconds)}"
 
 
-def _netlink(status: Status) -> str:
+def _netlink(status: DaemonStatus) -> str:
     overruns, resyncs = status.netlink_overruns, status.netlink_resyncs
     return f"{count(overruns, 'overrun')}, {count(resyncs, 'resync')}"
 
 
-def _journal(status: Status) -> _Line:
+def _journal(status: DaemonStatus) -> _Line:
     if status.journal_waiting is None:
         return _Line("journal", "disabled, alerts go to stderr")
     text = f"{status.journal_waiting:,} waiting, {status.journal_dropped:,} dropped"
@@ -208,18 +208,18 @@ def _last_reload(last: LastReload | None, now: float) -> _Line:
     )
 
 
-def _configuration(status: Status) -> _Line:
+def _configuration(status: DaemonStatus) -> _Line:
     files = ", ".join(map(printable, status.config_files)) or "no file, using the defaults"
     if not status.config_problems:
         return _Line("config", files)
     return _Line("config", f"{files}: {count(len(status.config_problems), 'problem')}", Style.YELLOW)
 
 
-def _firing_lines(status: Status, screen: Screen) -> list[str]:
+def _firing_lines(status: DaemonStatus, screen: Screen) -> list[str]:
     """A line each, those at one address together."""
-    firing = [heap for heap in status.digest.heaps if heap.states[State.FIRING]]
+    firing = [group for group in status.digest.groups if group.states[State.FIRING]]
     lines = [screen.paint("Firing", Style.BOLD)] if firing else []
-    for one in (heap.told() for heap in firing[:FIRING_SHOWN]):
+    for one in (group.summary() for group in firing[:FIRING_SHOWN]):
         label = Cell(one.severity.upper(), SEVERITY_STYLES[one.severity])
         names = f" ({one.named})" if one.named else ""
         age = one.age(status.monotonic)
@@ -235,7 +235,7 @@ def _name_lines(audit: Audit | None, screen: Screen) -> list[str]:
     return [] if audit is None else name_lines(audit.names, audit.statuses, audit.monotonic, screen)
 
 
-def _observation_problems(status: Status) -> list[str]:
+def _observation_problems(status: DaemonStatus) -> list[str]:
     problems = () if status.audit is None else status.audit.problems
     # Those of the configuration's files have a section of their own.
     return [f"{p.source}: {p.message}" for p in problems if p.message not in status.config_problems]

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from lowatch.core.answers import Status
 from lowatch.core.findings import Severity
 from lowatch.core.lifecycle import State, Tracked
-from lowatch.report.order import things
+from lowatch.report.order import count_groups
 from lowatch.report.phrases import count
 
 
@@ -46,7 +46,7 @@ def _domains(statuses: Mapping[Status, int]) -> str:
 def _findings(tracked: Iterable[Tracked]) -> str:
     states: Counter[State] = Counter()
     severities: Counter[Severity] = Counter()
-    for (severity, state), number in things(tracked).items():
+    for (severity, state), number in count_groups(tracked).items():
         states[state] += number
         if state is State.FIRING:
             severities[severity] += number

@@ -50,7 +50,7 @@ class ControlPages:
     """Where the control socket's routes get what they show. audit: as in Pages. status: as of now."""
 
     audit: Callable[[], Audit | None]
-    status: Callable[[], status.Status]
+    status: Callable[[], status.DaemonStatus]
     reload: Reload
 
 
@@ -101,7 +101,7 @@ def build_control_routes(pages: ControlPages) -> Routes:
     whatever version the client is of, it shows what this daemon has to tell.
     """
 
-    def now(form: str, render: Callable[[status.Status], bytes]) -> Content:
+    def now(form: str, render: Callable[[status.DaemonStatus], bytes]) -> Content:
         """It is another one at every moment."""
 
         def pieces() -> Iterator[bytes] | Awaitable[bytes]:
@@ -118,7 +118,7 @@ def build_control_routes(pages: ControlPages) -> Routes:
         if query["format"] != "text" or width not in _WIDTHS:
             return text(400, "format: json or text; width: 20 to 1000; colour: yes or no")
 
-        def render(shown: status.Status) -> bytes:
+        def render(shown: status.DaemonStatus) -> bytes:
             return status_text.render(shown, colour=colour, width=int(width)).encode("ascii")
 
         return Response(content=now(f"text {width} {colour}", render))

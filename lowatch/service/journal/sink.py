@@ -21,7 +21,7 @@ from lowatch.core.lifecycle import (
 from lowatch.core.limits import JOURNAL_QUEUE, JOURNAL_SUMMARIES
 from lowatch.files.threads import DaemonThreads, NoThreadError, Threads
 from lowatch.report.alert import entry as alert
-from lowatch.report.alert.storm import BURST, Announced, Storm
+from lowatch.report.alert.storm import BURST, Announcement, Storm
 from lowatch.report.alert.summary import COUNT, summary_fields
 from lowatch.service import log_stream
 
@@ -158,7 +158,7 @@ class JournalSink:
             self._queue.append(_Entry(fields, encode(fields), self._echo, (tracked,), at))
             self._send_batch()
         else:
-            self._drop(self._storm.fold(Announced(tracked, now), at))
+            self._drop(self._storm.fold(Announcement(tracked, now), at))
             self._await_summary()
 
     def flush(self) -> None:

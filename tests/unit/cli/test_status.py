@@ -64,7 +64,7 @@ class TestStatus:
         assert meanwhile(controlled.served(), lambda: lowatch(*command)).code == 0
 
     def test_a_daemon_that_fails_at_it(self, lowatch: CommandLine, controlled: Controlled) -> None:
-        def fail() -> status.Status:
+        def fail() -> status.DaemonStatus:
             raise ZeroDivisionError
 
         controlled.pages = replace(controlled.pages, status=fail)

@@ -7,15 +7,15 @@ from lowatch.report.reload import (
     LastReload,
 )
 from lowatch.report.status import (
-    Status,
+    DaemonStatus,
 )
 
 from .audit_worlds import MONOTONIC, NOW, bad_night, clear
 
 
-def well() -> Status:
+def well() -> DaemonStatus:
     """Nothing to do."""
-    return Status(
+    return DaemonStatus(
         version="1.2.3",
         pid=4711,
         now=NOW + 2,
@@ -32,9 +32,9 @@ def well() -> Status:
     )
 
 
-def starting() -> Status:
+def starting() -> DaemonStatus:
     """Two seconds old, without a configuration file, in the foreground."""
-    return Status(
+    return DaemonStatus(
         version="1.2.3",
         pid=4711,
         now=NOW + 2,
@@ -45,9 +45,9 @@ def starting() -> Status:
     )
 
 
-def in_trouble() -> Status:
+def in_trouble() -> DaemonStatus:
     """All that can be wrong at once."""
-    return Status(
+    return DaemonStatus(
         version="1.2.3",
         pid=4711,
         now=NOW + 2,

@@ -7,7 +7,13 @@ import random
 from lowatch.core.answers import Status
 from lowatch.core.findings import FindingKind, Severity
 from lowatch.core.lifecycle import State
-from lowatch.report.order import endpoints_in_order, findings_in_order, held_order, names_in_order, things
+from lowatch.report.order import (
+    count_groups,
+    endpoints_in_order,
+    findings_in_order,
+    held_order,
+    names_in_order,
+)
 from tests.unit.report.audit_worlds import answer, bad_night, held, orphan, tracked
 
 
@@ -40,6 +46,6 @@ def test_endpoints_and_names_go_by_name() -> None:
 
 def test_ten_names_at_one_address_are_one_thing() -> None:
     findings = [orphan(f"n{number}.example", "192.0.2.10", "80/tcp") for number in range(10)]
-    assert things([*findings, orphan("x.example", "192.0.2.11", "80/tcp")]) == {
+    assert count_groups([*findings, orphan("x.example", "192.0.2.11", "80/tcp")]) == {
         (Severity.CRITICAL, State.FIRING): 2
     }

@@ -11,7 +11,7 @@ from lowatch.core.answers import Status as AnswerStatus
 from lowatch.core.lifecycle import State
 from lowatch.core.liveness import Vital
 from lowatch.report.status import (
-    Status,
+    DaemonStatus,
     document,
     render_json,
 )
@@ -24,7 +24,7 @@ from .status_worlds import in_trouble, starting, well
 WORLDS = {"well": well, "starting": starting, "in-trouble": in_trouble}
 
 
-def plain(status: Status, width: int = 80) -> str:
+def plain(status: DaemonStatus, width: int = 80) -> str:
     return render(status, colour=False, width=width)
 
 

@@ -11,7 +11,7 @@ from lowatch.core.audit import Audit
 from lowatch.report.reload import (
     ReloadOutcome,
 )
-from lowatch.report.status import Status
+from lowatch.report.status import DaemonStatus
 from lowatch.service.http.control_socket import control_listening, control_server
 from lowatch.service.http.routes import (
     ControlPages,
@@ -38,10 +38,10 @@ class Controlled:
         self.directory = directory
         self.path = directory / "lowatch.sock"
         self.pages = ControlPages(audit=bad_night, status=self._status, reload=reloaded)
-        self.status: Status = in_trouble()
+        self.status: DaemonStatus = in_trouble()
         self.clients: list[Client] = []
 
-    def _status(self) -> Status:
+    def _status(self) -> DaemonStatus:
         return self.status
 
     async def client(self) -> Client:

@@ -21,7 +21,7 @@ from lowatch.core.lifecycle import (
     Tracked,
 )
 from lowatch.report.alert import entry as alert
-from lowatch.report.alert.storm import Announced
+from lowatch.report.alert.storm import Announcement
 from lowatch.report.alert.summary import COUNT, FOLDED, summary_fields
 from tests.support.repository import ROOT
 
@@ -85,7 +85,7 @@ def test_what_it_shows_may_be_copied(catalog: dict[str, str]) -> None:
 def test_every_field_that_is_named_is_in_every_entry_that_may_need_it(catalog: dict[str, str]) -> None:
     tracked = Tracked(Finding(Subject(FindingKind.IDLE_VIP), "left behind"), State.FIRING, 0.0, 0.0)
     own = alert.fields(tracked, Now(0.0, 0.0)).keys()
-    summary = summary_fields([Announced(tracked, Now(0.0, 0.0))]).keys()
+    summary = summary_fields([Announcement(tracked, Now(0.0, 0.0))]).keys()
     assert summary - own == OWN_ONLY
     for identifier, text in catalog.items():
         there = summary if identifier == alert.STORM_MESSAGE_ID else own

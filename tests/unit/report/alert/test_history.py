@@ -13,7 +13,7 @@ from lowatch.core.clock import (
 from lowatch.core.findings import FindingKind
 from lowatch.core.limits import HISTORY_OPEN
 from lowatch.report.alert.history import Filter, Occurrence
-from lowatch.report.alert.storm import Announced
+from lowatch.report.alert.storm import Announcement
 from lowatch.report.alert.summary import summary_fields
 from lowatch.report.text.history import text_lines
 from tests.unit.report.alert.journal_entries import HOLD, found, life, resolved, stamped, written
@@ -60,8 +60,8 @@ def test_a_storm_and_single_entries_are_paired_whichever_way() -> None:
     ones = [life(number) for number in range(4)]
     ended = [replace(resolved(one), changed=NOW + 100, present=False) for one in ones]
     at = Now(NOW + 100 + HOLD, NOW + 100 + HOLD)
-    folded = summary_fields([Announced(one, Now(NOW, NOW)) for one in ones[1:]])
-    folded_ends = summary_fields([Announced(one, at) for one in ended[:3]])
+    folded = summary_fields([Announcement(one, Now(NOW, NOW)) for one in ones[1:]])
+    folded_ends = summary_fields([Announcement(one, at) for one in ended[:3]])
     entries = [
         written(ones[0], NOW + HOLD),
         stamped(folded, NOW + HOLD),
@@ -91,7 +91,7 @@ def test_what_a_crash_let_be_written_twice_happened_once() -> None:
     assert told(found([once, once])) == [("n1", None)]
     assert told(found([once, once, ended_once])) == [("n1", 100.0)]
     assert told(found([once, ended_once, ended_once])) == [("n1", 100.0)]
-    folded = stamped(summary_fields([Announced(life(1), Now(NOW, NOW))]), NOW + HOLD)
+    folded = stamped(summary_fields([Announcement(life(1), Now(NOW, NOW))]), NOW + HOLD)
     assert told(found([folded, once, ended_once])) == [("n1", 100.0)]
 
 
@@ -101,7 +101,7 @@ def test_two_prefixes_of_one_address_are_two_findings() -> None:
         for length in (16, 24)
     ]
     own = [written(each, NOW + HOLD) for each in wide]
-    folded = stamped(summary_fields([Announced(each, Now(NOW, NOW)) for each in wide]), NOW + HOLD)
+    folded = stamped(summary_fields([Announcement(each, Now(NOW, NOW)) for each in wide]), NOW + HOLD)
     for entries in (own, [folded]):
         ones = found([*entries, written(resolved(wide[0]), NOW + 100 + HOLD)])
         lines = [line.split()[-3:] for line in text_lines(ones)]

@@ -16,7 +16,7 @@ from lowatch.core.lifecycle import (
 )
 from lowatch.core.limits import JOURNAL_BURST_OF_NAME, JOURNAL_FOLDED
 from lowatch.report.alert import entry as alert
-from lowatch.report.alert.storm import BURST, FOLDED_AT_ONCE, WINDOW, Announced, Storm
+from lowatch.report.alert.storm import BURST, FOLDED_AT_ONCE, WINDOW, Announcement, Storm
 from tests.unit.report.audit_worlds import NOW, nth, orphan
 
 AT = Now(monotonic=5000.0, wall=NOW)
@@ -26,11 +26,11 @@ def alarm(number: int, kind: FindingKind = FindingKind.ORPHAN_VIP, state: State 
     return Tracked(Finding(Subject(kind, domain=str(number)), "it is gone"), state, NOW, 0.0)
 
 
-def announced(*alarms: Tracked) -> list[Announced]:
-    return [Announced(each, AT) for each in alarms]
+def announced(*alarms: Tracked) -> list[Announcement]:
+    return [Announcement(each, AT) for each in alarms]
 
 
-def numbers(folded: Iterable[Announced]) -> list[int]:
+def numbers(folded: Iterable[Announcement]) -> list[int]:
     return [int(each.tracked.finding.subject.domain or 0) for each in folded]
 
 
@@ -40,13 +40,13 @@ class Writer:
     def __init__(self) -> None:
         self.storm = Storm()
         self.own: list[tuple[float, Tracked]] = []
-        self.summaries: list[tuple[float, list[Announced]]] = []
+        self.summaries: list[tuple[float, list[Announcement]]] = []
 
     def announce(self, one: Tracked, now: float) -> None:
         if self.storm.admits(one, now):
             self.own.append((now, one))
         else:
-            self.storm.fold(Announced(one, AT), now)
+            self.storm.fold(Announcement(one, AT), now)
         self.pass_time(now)
 
     def pass_time(self, now: float) -> None:
@@ -145,7 +145,7 @@ def test_the_worst_is_summarised_first_and_what_fires_before_what_is_resolved() 
         (FindingKind.WIDE_PREFIX, State.FIRING),
         (FindingKind.MISSING_VIP, State.FIRING),
     ):
-        storm.fold(Announced(alarm(1, kind, state), AT), 0.0)
+        storm.fold(Announcement(alarm(1, kind, state), AT), 0.0)
     storm.flush(0.0)
     kinds = [storm.take(0.0)[0].tracked.finding.subject.kind for _ in range(4)]
     assert kinds == [
@@ -196,7 +196,7 @@ def test_nothing_is_remembered_of_what_does_not_wait(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(JOURNAL_FOLDED, "value", 3)
     storm = Storm()
     for number in range(100):
-        storm.fold(Announced(alarm(number), AT), 0.0)
+        storm.fold(Announcement(alarm(number), AT), 0.0)
     assert [storm.waits(alarm(number).finding.subject) for number in range(100)] == [False] * 97 + [
         True
     ] * 3

@@ -17,7 +17,7 @@ from lowatch.core.lifecycle import (
     Tracked,
 )
 from lowatch.report.alert import entry as alert
-from lowatch.report.alert.storm import FOLDED_AT_ONCE, Announced
+from lowatch.report.alert.storm import FOLDED_AT_ONCE, Announcement
 from lowatch.report.alert.summary import summary_fields
 from tests.unit.report.audit_worlds import NOW, nth, orphan, tracked
 from tests.unit.report.golden import assert_golden
@@ -25,8 +25,8 @@ from tests.unit.report.golden import assert_golden
 AT = Now(monotonic=5000.0, wall=NOW)
 
 
-def announced(*alarms: Tracked) -> list[Announced]:
-    return [Announced(each, AT) for each in alarms]
+def announced(*alarms: Tracked) -> list[Announcement]:
+    return [Announcement(each, AT) for each in alarms]
 
 
 def test_a_summary_has_all_fields_and_those_that_all_share() -> None:

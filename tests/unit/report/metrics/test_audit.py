@@ -20,7 +20,7 @@ from lowatch.core.printable import printable
 from lowatch.core.verdicts import JudgedEndpoint, OrphanKey, Verdict
 from lowatch.report.metrics import families
 from lowatch.report.metrics.audit import AuditEncoder, Rendered, orphan_values, render_audit
-from lowatch.report.metrics.exposition import encode, escape, exposition, number, series
+from lowatch.report.metrics.exposition import encode, escape, exposition, format_number, series
 from lowatch.report.metrics.families import Family
 from tests.unit.report.audit_worlds import (
     accepted,
@@ -388,11 +388,11 @@ class TestText:
         ],
     )
     def test_numbers(self, value: float, text: str) -> None:
-        assert number(value) == text
+        assert format_number(value) == text
 
     @given(st.floats(allow_nan=False))
     def test_a_number_loses_nothing(self, value: float) -> None:
-        assert float(number(value)) == value
+        assert float(format_number(value)) == value
 
     def test_a_family_without_series_still_has_its_header(self) -> None:
         family = Family("a_metric", "gauge", 'A "quoted" \\ help\nof two lines.')

@@ -15,7 +15,7 @@ from lowatch.report.reload import (
 )
 from lowatch.report.status import (
     LISTED,
-    Status,
+    DaemonStatus,
     document,
     render_json,
 )
@@ -41,15 +41,15 @@ DO_NOT = "do not resolve (1 nxdomain, 1 nodata)"
 SGR = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def plain(status: Status, width: int = 80) -> str:
+def plain(status: DaemonStatus, width: int = 80) -> str:
     return render(status, colour=False, width=width)
 
 
-def conclusion(status: Status) -> str:
+def conclusion(status: DaemonStatus) -> str:
     return plain(status, width=1000).splitlines()[0]
 
 
-def part(status: Status, label: str) -> str:
+def part(status: DaemonStatus, label: str) -> str:
     """The line of one part."""
     lines = plain(status, width=1000).splitlines()
     return next(line.removeprefix(label).lstrip() for line in lines if line.startswith(f"{label} "))

@@ -13,7 +13,7 @@ from lowatch.report.metrics.exposition import Format
 from lowatch.report.reload import (
     ReloadOutcome,
 )
-from lowatch.report.status import Status
+from lowatch.report.status import DaemonStatus
 from lowatch.service.http.content import Content
 from lowatch.service.http.routes import (
     ControlPages,
@@ -42,8 +42,8 @@ def metrics(form: Format) -> Content:
     return Content("metrics", form.name, lambda: STORM, lambda: AuditEncoder().pieces(STORM, VALUES, form))
 
 
-def status() -> Status:
-    return Status("1.2.3", 4711, 0.0, 0.0, ("lo",), audit=STORM)
+def status() -> DaemonStatus:
+    return DaemonStatus("1.2.3", 4711, 0.0, 0.0, ("lo",), audit=STORM)
 
 
 async def reload() -> ReloadOutcome:

@@ -16,8 +16,9 @@ from lowatch.core.addresses import Port
 from lowatch.core.findings import FindingKind, Severity
 from lowatch.core.lifecycle import State, Tracked
 from lowatch.core.printable import printable
-from lowatch.report.order import finding_order, thing
-from lowatch.report.phrases import count, first_few, place
+
+from .order import finding_order, group_key
+from .phrases import count, first_few, place
 
 _MANY_REASONS = 3
 _LOOKED_AT = 200
@@ -26,7 +27,7 @@ _PORT = re.compile(r"\b[0-9]+/(?:tcp|udp)\b")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class GroupSummary:
     """What is to be read of one thing. All texts are printable.
 
     states: how many findings are in each, those that fire first. where, named: with the only name in
@@ -64,7 +65,7 @@ class Told:
         return ", ".join(f"{number:,} {state}" for state, number in self.states.items())
 
 
-class Heap:
+class FindingGroup:
     """The findings of one thing, as they come: at least one, in their order."""
 
     __slots__ = ("earliest", "first", "names", "ports", "present", "states")
@@ -94,12 +95,12 @@ class Heap:
     def severity(self) -> Severity:
         return self.first[0].finding.severity
 
-    def told(self) -> Told:
+    def summary(self) -> GroupSummary:
         assert self.earliest is not None
         findings, several = [one.finding for one in self.first], len(self.names) > 1
         subject = findings[0].subject
         named = [printable(name) for name in islice(self.names, 3)] if several else []
-        return Told(
+        return GroupSummary(
             kind=subject.kind,
             severity=self.severity,
             states=self.states,
@@ -117,38 +118,38 @@ class Heap:
 
 
 class Digest(NamedTuple):
-    """heaps: in order, the worst first; what somebody has accepted comes last.
+    """groups: in order, the worst first; what somebody has accepted comes last.
 
     findings, things: how many of each severity and state. firing: the first that fire.
     """
 
-    heaps: Sequence[Heap]
+    groups: Sequence[FindingGroup]
     findings: Counter[tuple[Severity, State]]
-    things: Counter[tuple[Severity, State]]
+    group_counts: Counter[tuple[Severity, State]]
     firing: Sequence[Tracked]
 
 
 def digest(findings: Iterable[Tracked], firing: int = 0) -> Digest:
     """firing: how many of those are wanted. Of 100,000 findings it takes half a second."""
-    heaps: dict[Hashable, Heap] = {}
+    groups: dict[Hashable, FindingGroup] = {}
     counts: Counter[tuple[Severity, State]] = Counter()
     first: list[Tracked] = []
     for tracked in sorted(findings, key=finding_order):
         accepted = tracked.state not in (State.FIRING, State.PENDING)
-        alike = (thing(tracked.finding.subject), accepted, tracked.acknowledged_because)
-        if (heap := heaps.get(alike)) is None:
-            heap = heaps[alike] = Heap()
-        heap.add(tracked)
+        alike = (group_key(tracked.finding.subject), accepted, tracked.acknowledged_because)
+        if (group := groups.get(alike)) is None:
+            group = groups[alike] = FindingGroup()
+        group.add(tracked)
         counts[tracked.finding.severity, tracked.state] += 1
         if len(first) < firing and tracked.state is State.FIRING:
             first.append(tracked)
-    things = Counter((heap.severity, state) for heap in heaps.values() for state in heap.states)
-    return Digest(list(heaps.values()), counts, things, first)
+    group_counts = Counter((group.severity, state) for group in groups.values() for state in group.states)
+    return Digest(list(groups.values()), counts, group_counts, first)
 
 
-def tell(findings: Iterable[Tracked]) -> list[Told]:
+def summarise_groups(findings: Iterable[Tracked]) -> list[GroupSummary]:
     """All of it, in order."""
-    return [heap.told() for heap in digest(findings).heaps]
+    return [group.summary() for group in digest(findings).groups]
 
 
 def _reasons(few: Iterable[Tracked]) -> tuple[str, ...]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from lowatch.core.findings import Severity
 from lowatch.core.lifecycle import State
-from lowatch.report.alert.digest import digest, tell
+from lowatch.report.digest import digest, summarise_groups
 from tests.unit.report.audit_worlds import MONOTONIC, NOW, orphan
 
 
 def test_names_and_ports_at_one_address_are_told_as_one() -> None:
-    [told] = tell(
+    [told] = summarise_groups(
         orphan(f"n{name}.example.com", "192.0.2.10", port)
         for name in range(5)
         for port in ("80/tcp", "443/tcp")
@@ -21,7 +21,7 @@ def test_names_and_ports_at_one_address_are_told_as_one() -> None:
 
 
 def test_states_that_differ_are_counted() -> None:
-    [told] = tell(
+    [told] = summarise_groups(
         [
             orphan("a.example.com", "192.0.2.10", "80/tcp"),
             orphan("b.example.com", "192.0.2.10", "80/tcp", state=State.PENDING),
@@ -33,13 +33,13 @@ def test_states_that_differ_are_counted() -> None:
 
 def test_what_is_acknowledged_is_a_thing_of_its_own() -> None:
     accepted = orphan("a.example.com", "192.0.2.10", "80/tcp", state=State.ACKNOWLEDGED, because="known")
-    active, passive = tell([orphan("b.example.com", "192.0.2.10", "80/tcp"), accepted])
+    active, passive = summarise_groups([orphan("b.example.com", "192.0.2.10", "80/tcp"), accepted])
     assert (active.active, passive.active) == (True, False)
     assert passive.acknowledged_because == "known"
 
 
 def test_the_earliest_says_since_when() -> None:
-    [told] = tell(
+    [told] = summarise_groups(
         orphan("a.example.com", "192.0.2.10", port, since=NOW - age)
         for port, age in (("80", 5), ("81", 60))
     )
@@ -51,4 +51,4 @@ def test_only_the_first_that_fire_are_asked_for() -> None:
     findings = [orphan(f"n{number}.example", f"192.0.2.{number}", "80/tcp") for number in range(5)]
     summary = digest(findings, firing=2)
     assert len(summary.firing) == 2
-    assert summary.things == summary.findings == {(Severity.CRITICAL, State.FIRING): 5}
+    assert summary.group_counts == summary.findings == {(Severity.CRITICAL, State.FIRING): 5}
