@@ -1,4 +1,4 @@
-"""What opening, waiting and being killed rely on: docs/internals/files.md."""
+"""What opening, waiting and being killed rely on: docs/internals/service.md."""
 
 from __future__ import annotations
 

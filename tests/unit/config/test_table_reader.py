@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lowatch.config.document import Document
 from lowatch.config.scalars import boolean, integer
-from lowatch.config.table_reader import Place, Section, Sections, Table, TableReader, Value, Values
+from lowatch.config.table_reader import KeyLocation, Section, Sections, Table, TableReader, Value, Values
 
 NUMBER = Value(integer(1, 10))
 SCHEMA = {
@@ -66,7 +66,7 @@ def test_the_wrong_shape_is_told() -> None:
     assert read("numbers = []")[1] == ["f:1: numbers: is empty (name one at least, or leave the key out)"]
 
 
-def test_a_place_reads_as_one_would_point_at_it() -> None:
-    place = Place(Document(Path("f"), "", {}), ())
-    assert (place / "domain" / 0 / "ports" / 1).key == "domain[0].ports[1]"
-    assert (place / "dns" / "odd key").key == "dns.'odd key'"
+def test_a_location_reads_as_one_would_point_at_it() -> None:
+    location = KeyLocation(Document(Path("f"), "", {}), ())
+    assert (location / "domain" / 0 / "ports" / 1).key == "domain[0].ports[1]"
+    assert (location / "dns" / "odd key").key == "dns.'odd key'"
