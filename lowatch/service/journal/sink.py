@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, islice, takewhile
@@ -25,9 +25,7 @@ from lowatch.report.alert.storm import BURST, Announcement, Storm
 from lowatch.report.alert.summary import COUNT, summary_fields
 from lowatch.service import log_stream
 
-from .socket import JOURNAL_SOCKET, JournalSocket, Outcome, encode
-
-__all__ = ["JOURNAL_SOCKET", "JournalSink", "encode", "stderr_is_journal"]
+from .socket import JournalSocket, Outcome, encode
 
 _log = logging.getLogger(__name__)
 _alerts = logging.getLogger("lowatch.alert")
@@ -74,6 +72,19 @@ class Intending(Protocol):
         """Blocks."""
 
 
+class Journal(Protocol):
+    """journald, as a JournalSocket reaches it. Nothing blocks."""
+
+    def send(self, datagram: bytes) -> Outcome: ...
+
+    def await_room(self, writable: Callable[[], None]) -> None:
+        """Have the loop call that as soon as there may be room, until await_nothing()."""
+
+    def await_nothing(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
 class JournalSink:
     """An AlertSink: entries go out in order, and what journald does not take waits.
 
@@ -92,7 +103,7 @@ class JournalSink:
         *,
         enabled: bool = True,
         echo: bool = False,
-        path: str = JOURNAL_SOCKET,
+        socket: Journal | None = None,
         capacity: int = JOURNAL_QUEUE.value,
         burst: int = BURST,
         intents: Intending | None = None,
@@ -105,7 +116,7 @@ class JournalSink:
         self._queue: deque[_Entry] = deque()
         self._storm = Storm(burst)
         self._summary_timer: asyncio.TimerHandle | None = None
-        self._socket = JournalSocket(loop, path)
+        self._socket = socket or JournalSocket(loop)
         self._retry_timer: asyncio.TimerHandle | None = None
         self._retry_in = FIRST_RETRY
         self._dropped = 0

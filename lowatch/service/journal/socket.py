@@ -36,9 +36,9 @@ class Outcome(Enum):
 
 
 class JournalSocket:
-    """Connected when it is first needed, and anew where journald was restarted."""
+    """Connected when it is first needed, and again where journald was restarted."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, path: str) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, path: str = JOURNAL_SOCKET) -> None:
         self._loop = loop
         self._path = path
         self._socket: socket.socket | None = None

@@ -30,8 +30,8 @@ from lowatch.core.lifecycle import (
 )
 from lowatch.core.limits import HISTORY_LINE_BYTES
 from lowatch.report.alert import entry as alert
-from lowatch.service.journal.sink import JOURNAL_SOCKET, JournalSink, encode
-from lowatch.service.journal.socket import JournalSocket
+from lowatch.service.journal.sink import JournalSink
+from lowatch.service.journal.socket import JOURNAL_SOCKET, JournalSocket, encode
 from tests.support.netns import as_ordinary_user
 from tests.unit.cli.conftest import CommandLine, Result
 from tests.unit.service.real_journald import arrived, journald, told_beside_journald

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from lowatch.core.clock import (
     Now,
@@ -20,6 +21,7 @@ from lowatch.core.lifecycle import (
     Tracked,
 )
 from lowatch.service.journal.sink import JournalSink
+from lowatch.service.journal.socket import JournalSocket
 
 NOW = Now(monotonic=5000.0, wall=1795403527.0)
 
@@ -108,12 +110,17 @@ class Journald:
         return found
 
 
+def journal_sink(path: Path, **options: Any) -> JournalSink:
+    """On the running loop, with journald's socket at that path."""
+    loop = asyncio.get_running_loop()
+    return JournalSink(loop, socket=JournalSocket(loop, str(path)), **options)
+
+
 class Sink:
     """A JournalSink on the running loop whose every call is timed."""
 
-    def __init__(self, path: Path, **options: bool | int) -> None:
-        loop = asyncio.get_running_loop()
-        self.inner = JournalSink(loop, path=str(path), **options)  # type: ignore[arg-type]
+    def __init__(self, path: Path, **options: Any) -> None:
+        self.inner = journal_sink(path, **options)
 
     def announce(self, *numbers: int) -> None:
         for number in numbers:

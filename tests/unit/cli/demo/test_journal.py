@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from lowatch.cli.demo.journal import decode, journal
-from lowatch.service.journal.sink import encode
+from lowatch.service.journal.socket import encode
 from tests.support.aio import run_async
 
 FIELDS = {"MESSAGE": "two\nlines = one entry", "PRIORITY": "3", "LOWATCH_FIX": ""}

@@ -17,9 +17,8 @@ from lowatch.core.lifecycle import Tracked
 from lowatch.core.limits import JOURNAL_FOLDED, JOURNAL_QUEUE, JOURNAL_SUMMARIES
 from lowatch.report.alert import entry as alert
 from lowatch.report.alert.storm import BURST, FOLDED_AT_ONCE
-from lowatch.service.journal.sink import JournalSink
 from tests.support.aio import run_async
-from tests.unit.service.fake_journald import AT_ONCE, NOW, Journald, Sink, alarm, numbers
+from tests.unit.service.fake_journald import AT_ONCE, NOW, Journald, Sink, alarm, journal_sink, numbers
 
 
 @pytest.fixture
@@ -149,7 +148,7 @@ def test_an_alert_that_is_taken_late_offers_no_fix(
     journald.disappear()
 
     async def scenario() -> list[dict[str, str]]:
-        sink = JournalSink(asyncio.get_running_loop(), path=str(journald.path), burst=1)
+        sink = journal_sink(journald.path, burst=1)
         for number in range(3):
             sink.announce(with_fix(number), NOW)
         sink.flush()
@@ -179,7 +178,7 @@ def test_a_summary_that_waited_for_room_offers_no_fix(
     journald.disappear()
 
     async def scenario() -> list[dict[str, str]]:
-        sink = JournalSink(asyncio.get_running_loop(), path=str(journald.path), capacity=0)
+        sink = journal_sink(journald.path, capacity=0)
         for number in range(FOLDED_AT_ONCE + 1):
             sink.announce(with_fix(number), NOW)
         sink.flush()
@@ -522,7 +521,7 @@ def test_the_loop_has_its_turn_in_the_greatest_of_storms(journald: Journald) -> 
     """
 
     async def scenario() -> float:
-        sink = JournalSink(asyncio.get_running_loop(), path=str(journald.path))
+        sink = journal_sink(journald.path)
         worst, announced, seen = 0.0, 0, 0
         while seen < 100_000:
             started = time.thread_time()
