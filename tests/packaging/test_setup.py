@@ -25,6 +25,7 @@ exit {code}
 def setup(tree: Path, code: int) -> subprocess.CompletedProcess[str]:
     """As after a .venv was made, whose pip says all that and ends so."""
     shutil.copytree(ROOT / "scripts", tree / "scripts")
+    (tree / "lowatch").mkdir()
     python = tree / ".venv/bin/python"
     python.parent.mkdir(parents=True)
     python.write_text(PIP.format(code=code))
