@@ -29,7 +29,7 @@ def test_what_is_right_is_kept_beside_what_is_wrong() -> None:
     assert table.values["number"] == 3
     assert table.values["numbers"] == (1, 2)
     assert table.values["table"].values == {}
-    assert table.values["table"].given == {"flag"}
+    assert table.values["table"].keys == {"flag"}
     assert errors == [
         "f:2: numbers[1]: must be from 1 to 10",
         "f:4: table.flag: must be true or false, not an integer",

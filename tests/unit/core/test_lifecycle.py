@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from lowatch.app.finding_tracker import as_told
+from lowatch.app.state_saver import SavedState, as_delivered
 from lowatch.core.findings import Finding
 from lowatch.core.judgement import Judgement
 from lowatch.core.lifecycle import (
@@ -324,8 +324,8 @@ class TestInDoubt:
     def test_while_it_waits_to_be_told_again_it_is_in_doubt(self) -> None:
         after, announcements = step(revive(self.DOUBTFUL, at(0)), SHOWS, at(1), PLAIN)
         assert not after[KEY].doubtful
-        assert as_told(after, announcements)[KEY].doubtful
-        assert as_told(after, announcements)[KEY].announced
+        assert as_delivered(SavedState(after, announcements))[KEY].doubtful
+        assert as_delivered(SavedState(after, announcements))[KEY].announced
 
 
 def test_several_findings_live_each_their_own_life() -> None:
