@@ -130,6 +130,8 @@ def _targets(one: Host, opened: Sequence[Opened]) -> Iterator[Target]:
     held = [str(holding.exact) for holding in one.world.holdings if holding.exact is not None]
     yield from (Target(address, *port) for address in held for port in ports)
     for socket in opened:
+        if (socket.spec.protocol, socket.spec.state) == ("tcp", "bound"):
+            continue  # it takes no connection, and whom a wildcard serves at its port is nobody's to expect
         address = whom(socket.spec.address)
         yield Target(str(address), socket.spec.port, socket.spec.protocol)
 
