@@ -12,7 +12,7 @@ from lowatch.core.fixes.ground import Ground
 from lowatch.core.fixes.offer import _Scales
 from lowatch.core.fixes.uses import Uses
 from lowatch.kernel.host import Host
-from lowatch.kernel.input_devices import LOOPBACK_INDEX, Arrivals
+from lowatch.kernel.input_devices import LOOPBACK_INDEX, InputDevices
 from tests.oracle import mending
 from tests.oracle.generate import generate
 from tests.oracle.trial import trial
@@ -35,7 +35,7 @@ def test_a_world_can_be_replayed() -> None:
 @pytest.mark.parametrize(
     ("what", "wrong", "told"),
     [
-        ((Arrivals, "device"), lambda *_: LOOPBACK_INDEX, "lowatch says"),
+        ((InputDevices, "device"), lambda *_: LOOPBACK_INDEX, "lowatch says"),
         ((Host, "may_be_local"), lambda *_: False, "lowatch says not local; a client met"),
         ((Host, "loopback_up"), lambda *_: True, "a client met: silence"),
     ],
