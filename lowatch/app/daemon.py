@@ -80,7 +80,7 @@ class Daemon:
         self._in_passing: asyncio.TimerHandle | None = None
         self._poll_pace = PollPace()
         self._audit_pace = AuditPace()
-        self._sweep_at = float("-inf")
+        self._sweep_at = self._audited_at = float("-inf")
 
     def sign(self) -> Sign:
         """A sweep makes a turn, whatever else happens; a long one shows that it goes on."""
@@ -177,7 +177,7 @@ class Daemon:
         due.append(self._auditor.probes_due)
         due.append(self._announcer.due(self._turned))
         if self._host.unsettled:
-            due.append(self._turned + _SOON)
+            due.append(self._audited_at + _SOON)
         return max(self._audit_pace.due, min(one for one in due if one is not None))
 
     async def _turn(self) -> None:
@@ -187,13 +187,13 @@ class Daemon:
             self._sweep_at = now + SWEEP_EVERY
             self._host.invalidate()
             self._auditor.mark_all()
-        elif self._host.unsettled:
-            self._auditor.mark_all()
         elif self._poll_pace.due <= now and self._auditor.unhealthy:
             self._auditor.poll()
             self._poll_pace.polled(now, self._clock.now().monotonic)
         if (due := self._auditor.probes_due) is not None and due <= now:
             await self._auditor.probe_again()
+        if self._host.unsettled and self._audited_at + _SOON <= now:
+            self._auditor.mark_all()
         if self._auditor.marked and self._audit_pace.due <= now:
             await self._audit()
             await self._confirm_and_move()
@@ -206,7 +206,9 @@ class Daemon:
 
     async def _audit(self) -> None:
         settled = self._settled
-        started = self._clock.now().monotonic
+        started = self._audited_at = self._clock.now().monotonic
+        if self._host.unsettled:  # rows that are missing now may appear, anywhere
+            self._auditor.mark_all()
         unhealthy = self._auditor.unhealthy_changes
         self._follow_ports()
         disputed = self._tracker.in_dispute()

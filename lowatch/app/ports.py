@@ -198,8 +198,8 @@ class StateStore(Protocol):
         What is delivered from now on is not part of that state, and belongs to the next generation.
         """
 
-    def save(self, tracked: Mapping[str, Tracked]) -> None:
-        """Write atomically, which blocks. A failure is logged once, and not fatal."""
+    def save(self, tracked: Mapping[str, Tracked]) -> bool:
+        """Write atomically, which blocks; whether it is written. A failure is logged once, and not fatal."""
 
     def forget(self, generation: int) -> None:
         """What was delivered up to that generation is part of what was saved. Blocks."""

@@ -22,6 +22,8 @@ _GATHER = 0.02
 """Seconds for what has just been announced to be delivered, and to be saved as delivered."""
 _THREAD_AFTER = 2.0
 """Seconds until a thread is asked for again, where none could be had."""
+_DISK_AFTER = 10.0
+"""Seconds until a state that could not be written is written again: the disk may have room by then."""
 _LAST_SAVE = 5.0
 """Seconds that the disk gets at the end."""
 _REST = 4
@@ -77,7 +79,9 @@ class StateSaver:
             await asyncio.sleep(_GATHER)
             self._wanted.clear()
             try:
-                await self._threads.run_blocking(self._write, self._hand_over(source.state()))
+                if not await self._threads.run_blocking(self._write, self._hand_over(source.state())):
+                    self._wanted.set()
+                    await asyncio.sleep(_DISK_AFTER)
             except NoThreadError:
                 self._wanted.set()  # what is announced meanwhile may be announced again after a crash
                 await asyncio.sleep(_THREAD_AFTER)
@@ -99,14 +103,15 @@ class StateSaver:
         self.saved_undelivered = bool(state.undelivered)
         return _Handover(self._handed_over, self._store.end_generation(), state)
 
-    def _write(self, handover: _Handover) -> None:
-        """In a thread. One that comes late writes nothing."""
+    def _write(self, handover: _Handover) -> bool:
+        """In a thread; whether this or something later is written. One that comes late writes nothing."""
         with self._writing:
             if handover.number < self._written:
-                return
+                return True
             self._written = handover.number
-            self._store.save(as_delivered(handover.state))
+            saved = self._store.save(as_delivered(handover.state))
             self._store.forget(handover.generation)
+            return saved
 
 
 def as_delivered(state: SavedState) -> Mapping[str, Tracked]:

@@ -110,17 +110,20 @@ class StateFile:
         self._written = content
         return findings
 
-    def save(self, tracked: Mapping[str, Tracked]) -> None:
-        """Write atomically, where anything changed. A failure is logged once, until one succeeds.
+    def save(self, tracked: Mapping[str, Tracked]) -> bool:
+        """Write atomically, where anything changed; whether that is done. Without a directory, nothing is to be done.
+
+        A failure is logged once, until one succeeds.
 
         Blocks for as long as fsync() takes, so a daemon calls it in a thread; one at a time saves.
         """
         if self._directory is None:
-            return
+            return True
         content = _render(tracked)
         with self._saving:
             if content != self._written:
                 self._write(self._directory / "findings.json", content)
+            return not self._failing
 
     def forget(self, generation: int) -> None:
         """What was intended up to that generation is in what save() was given. Kept where that failed."""

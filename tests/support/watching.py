@@ -71,8 +71,8 @@ class Observed:
     def forget(self, generation: int) -> None:
         pass
 
-    def save(self, tracked: Mapping[str, Tracked]) -> None:
-        pass
+    def save(self, tracked: Mapping[str, Tracked]) -> bool:
+        return True
 
 
 @asynccontextmanager

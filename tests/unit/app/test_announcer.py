@@ -61,8 +61,9 @@ class Disk:
     def end_generation(self) -> int:
         return 0
 
-    def save(self, tracked: Mapping[str, Tracked]) -> None:
+    def save(self, tracked: Mapping[str, Tracked]) -> bool:
         self.saved = tracked
+        return True
 
     def forget(self, generation: int) -> None:
         self.intended = {}

@@ -135,9 +135,10 @@ class Story:
     def forget(self, generation: int) -> None:
         pass
 
-    def save(self, tracked: Mapping[str, Tracked]) -> None:
+    def save(self, tracked: Mapping[str, Tracked]) -> bool:
         self.saved = sorted(tracked)
         self.announced = any(one.announced for one in tracked.values())
+        return True
 
     def audited(self, _seconds: float) -> None:
         self.audits.append(round(self.clock.now().monotonic - START, 3))
@@ -202,6 +203,18 @@ def test_idle_means_idle() -> None:
     assert story.audits == [SWEEP_EVERY * n for n in range(11)]
     assert story.said == []
     assert story.clock.looks < 200
+
+
+def test_a_table_that_keeps_changing_is_looked_at_now_and_then() -> None:
+    """Also where a listener is polled for at the same time."""
+
+    def unsettled(value: bool) -> Callable[[Story], None]:
+        return lambda story: setattr(story.host, "unsettled", value)
+
+    story = told([(5.0, Story.listener_gone), (31.0, unsettled(True)), (61.0, unsettled(False))], 100.0)
+    looks = [at for at in story.audits if 31.0 < at < 61.0]
+    assert 100 <= len(looks) <= 130, "every quarter of a second"
+    assert story.said == [(25.0, "orphan-vip firing")]
 
 
 def test_it_speaks_when_the_hold_is_over() -> None:

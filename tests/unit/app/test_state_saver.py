@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -41,9 +42,10 @@ class Disk:
         self.generation += 1
         return self.generation
 
-    def save(self, tracked: Mapping[str, Tracked]) -> None:
+    def save(self, tracked: Mapping[str, Tracked]) -> bool:
         self.saved.append(tracked)
         self.events.append("save")
+        return True
 
     def forget(self, generation: int) -> None:
         self.events.append(f"forget {generation}")
@@ -117,11 +119,11 @@ def test_one_write_at_a_time_and_in_order() -> None:
     writing, go_on = threading.Event(), threading.Event()
 
     class SlowDisk(Disk):
-        def save(self, tracked: Mapping[str, Tracked]) -> None:
+        def save(self, tracked: Mapping[str, Tracked]) -> bool:
             if not writing.is_set():
                 writing.set()
                 assert go_on.wait(60)
-            super().save(tracked)
+            return super().save(tracked)
 
     disk, threads = SlowDisk(), HeldThreads()
     saver = StateSaver(disk, threads, LoopClock())
@@ -204,13 +206,34 @@ def test_without_a_thread_it_is_saved_later() -> None:
     assert [len(saved) for saved in disk.saved] == [1]
 
 
+def test_what_could_not_be_written_is_written_as_soon_as_the_disk_has_room() -> None:
+    """Nothing else changes meanwhile: whoever is killed an hour later must be remembered all the same."""
+
+    class FullDisk(Disk):
+        def save(self, tracked: Mapping[str, Tracked]) -> bool:
+            return asyncio.get_running_loop().time() > 1_060.0 and super().save(tracked)
+
+    disk, source = FullDisk(), Source()
+
+    async def scenario() -> None:
+        saver = StateSaver(disk, InlineThreads(), LoopClock())
+        source.now = 1
+        saver.save_soon()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(300.0):
+                await saver.run(source)
+
+    run_virtually(scenario())
+    assert [len(saved) for saved in disk.saved] == [1]
+
+
 def test_a_disk_that_hangs_is_not_waited_for_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(state_saver, "_LAST_SAVE", 0.05)
     back = threading.Event()
 
     class HangingDisk(Disk):
-        def save(self, tracked: Mapping[str, Tracked]) -> None:
-            assert back.wait(60)
+        def save(self, tracked: Mapping[str, Tracked]) -> bool:
+            return back.wait(60)
 
     StateSaver(HangingDisk(), DaemonThreads(), LoopClock()).save_at_last(state(0))
     assert not back.is_set()
