@@ -199,7 +199,7 @@ class StateStore(Protocol):
         """
 
     def save(self, tracked: Mapping[str, Tracked]) -> bool:
-        """Write atomically, which blocks; whether it is written. A failure is logged once, and not fatal."""
+        """Write atomically, which blocks. Returns whether it is written; a failure is logged once."""
 
     def forget(self, generation: int) -> None:
         """What was delivered up to that generation is part of what was saved. Blocks."""

@@ -111,7 +111,7 @@ class StateFile:
         return findings
 
     def save(self, tracked: Mapping[str, Tracked]) -> bool:
-        """Write atomically, where anything changed; whether that is done. Without a directory, nothing is to be done.
+        """Write atomically, where anything changed; whether the file has it now. Without a directory: True.
 
         A failure is logged once, until one succeeds.
 
