@@ -17,7 +17,7 @@ from lowatch.core.findings import FindingKind, Subject
 from lowatch.core.held import may_hold_ipv6
 from lowatch.core.lifecycle import Tracked
 from lowatch.core.listeners import Endpoint
-from lowatch.core.liveness import Sign
+from lowatch.core.liveness import Heartbeat
 from lowatch.core.policy import Policy, ports_of
 from lowatch.core.verdicts import OrphanKey
 
@@ -75,16 +75,16 @@ class Daemon:
         self._ports = ports_of(tracker.policy.domains)
         self._ports_followed: frozenset[Port] = frozenset()
         self._woken = asyncio.Event()
-        self.news = asyncio.Event()
-        """Set when `ready`, `held`, `tracked` may be others; for whoever tells people to clear."""
+        self._changed = asyncio.Event()
         self._in_passing: asyncio.TimerHandle | None = None
         self._poll_pace = PollPace()
         self._audit_pace = AuditPace()
         self._sweep_at = self._audited_at = float("-inf")
 
-    def sign(self) -> Sign:
+    def heartbeats(self) -> Iterable[Heartbeat]:
         """A sweep makes a turn, whatever else happens; a long one shows that it goes on."""
-        return Sign("audits", True, self._turns + self._auditor.progress, SWEEP_EVERY + STUCK_AFTER)
+        progress = self._turns + self._auditor.progress
+        return [Heartbeat("audits", True, progress, SWEEP_EVERY + STUCK_AFTER)]
 
     @property
     def held(self) -> int | None:
@@ -95,6 +95,11 @@ class Daemon:
     def tracked(self) -> Iterable[Tracked]:
         """The findings, the resolved ones too that may come back."""
         return self._tracker.tracked.values()
+
+    async def change(self) -> None:
+        """Return as soon as `ready`, `held` or `tracked` may be different from what they are now."""
+        self._changed.clear()
+        await self._changed.wait()
 
     def wake(self) -> None:
         """Something was marked in the auditor: look at it as soon as the pace allows."""
@@ -219,7 +224,7 @@ class Daemon:
         if self._auditor.unhealthy_changes != unhealthy:
             self._poll_pace.changed(ended)
         await self._latest.replace(snapshot, judgement)
-        self.news.set()
+        self._changed.set()
         self._resolver.follow_ipv6(idle=not may_hold_ipv6(snapshot.held))
         self._ready = self._ready or (settled and not self._auditor.is_sweeping)
 
@@ -253,7 +258,7 @@ class Daemon:
         moved = await with_breaks(self._tracker.steps(judgement, self._clock.now(), confirmed))
         if moved.findings:
             self._latest.findings_changed()
-            self.news.set()
+            self._changed.set()
         if moved.to_save:
             self._announcer.save_soon()
 

@@ -1,123 +1,126 @@
-"""What the service manager hears of the daemon: that it is ready, how it stands, and that it lives."""
+"""Telling the service manager that the daemon is ready, what its status is, and that it makes progress."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Protocol
 
-from lowatch.core.liveness import Sign, Vital, Vitals
+from lowatch.core.clock import Clock
+from lowatch.core.liveness import Beating, Liveness, LivenessMonitor
 
 from .limits_log import LimitsLog
 
 _log = logging.getLogger(__name__)
 
 LOOK_EVERY = 5.0
-"""Seconds, at most, between looks at the vitals: several within the tightest limit."""
+"""Seconds, at most, between looks at the heartbeats: several within the tightest limit."""
 _APART = 0.25
-"""Seconds, at least, between two of them, whatever news there is."""
+"""Seconds, at least, between two looks, however often the daemon changes."""
 _START_GOES_ON = 60
-"""Seconds that a start may take from now on, as long as the parts live: many names take their time."""
+"""Seconds that a start may take from now on, as long as the parts make progress: many names take long."""
 
 
-class Watched(Protocol):
+class Supervised(Protocol):
     """The daemon, as its supervision sees it."""
-
-    news: asyncio.Event
 
     @property
     def ready(self) -> bool: ...
 
+    async def change(self) -> None:
+        """Return as soon as `ready` or the status line may be different from what they were at the call."""
+
+
+class StatusLine(Protocol):
+    def line(self) -> str:
+        """The daemon's status, in one line."""
+
 
 class Notifier(Protocol):
-    """The service manager, told without ever waiting for it."""
+    """Tells the service manager, and never waits for it."""
 
     @property
     def wanted(self) -> bool:
-        """Whether there is one that wants to know anything."""
+        """Whether there is a service manager that wants to be told."""
 
-    def tell(self, **assignments: str) -> None:
+    def notify(self, **assignments: str) -> None:
         """sd_notify(3). STATUS=... is one line."""
 
 
 class Supervision:
-    """watchdog: seconds within which the manager wants a sign; None where it does not.
-
-    signs: of all parts. status: one line. now: monotonic seconds.
-    """
+    """watchdog: seconds within which the manager wants a keep-alive ping; None where it wants none."""
 
     def __init__(
         self,
         notifier: Notifier,
         watchdog: float | None,
-        daemon: Watched,
-        signs: Callable[[], Iterable[Sign]],
-        status: Callable[[], str],
-        now: Callable[[], float],
+        daemon: Supervised,
+        parts: Sequence[Beating],
+        monitor: LivenessMonitor,
+        status: StatusLine,
+        clock: Clock,
     ) -> None:
         self._notifier = notifier
         self._every = min(LOOK_EVERY, (watchdog or LOOK_EVERY * 3) / 3)
         self._daemon = daemon
-        self._signs = signs
+        self._parts = parts
+        self._monitor = monitor
         self._status = status
-        self._now = now
-        self._vitals = Vitals()
+        self._clock = clock
         self._limits = LimitsLog()
         self._ready = False
-        self._told = ""
+        self._status_sent = ""
         self._stuck: set[str] = set()
 
-    @property
-    def vitals(self) -> tuple[Vital, ...]:
-        """As of the last look."""
-        return self._vitals.latest
-
     async def run(self) -> None:
-        """Until cancelled; then the manager knows that it is stopping."""
-        news = self._daemon.news
+        """Until cancelled; then the manager is told that the daemon is stopping."""
         try:
             while True:
-                news.clear()
-                self._look()
                 looked = self._now()
+                self._look(looked)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(self._every):
-                        await news.wait()
+                        await self._daemon.change()
                         await asyncio.sleep(looked + _APART - self._now())
         finally:
-            self._notifier.tell(STOPPING="1", STATUS="stopping")
+            self._notifier.notify(STOPPING="1", STATUS="stopping")
 
-    def _look(self) -> None:
-        self._limits.look(self._now())
-        stuck = [vital for vital in self._vitals.look(self._signs(), self._now()) if vital.stuck]
+    def _look(self, now: float) -> None:
+        self._limits.look(now)
+        heartbeats = [one for part in self._parts for one in part.heartbeats()]
+        stuck = [one for one in self._monitor.look(heartbeats, now) if one.stuck]
         self._log_stuck(stuck)
         if not self._notifier.wanted:
             return
         if stuck:
             # SIGABRT at once: then the journal has where each thread was (faulthandler).
-            self._told = ""
-            tell = {"WATCHDOG": "trigger", "STATUS": "; ".join(map(str, stuck))}
+            self._status_sent = ""
+            assignments = {"WATCHDOG": "trigger", "STATUS": "; ".join(map(str, stuck))}
         else:
-            tell = {"WATCHDOG": "1"} | self._news()
-        self._notifier.tell(**tell)
+            assignments = {"WATCHDOG": "1"} | self._changes()
+        self._notifier.notify(**assignments)
 
-    def _news(self) -> dict[str, str]:
-        tell = {}
+    def _changes(self) -> dict[str, str]:
+        """What the manager has not been told yet."""
+        assignments = {}
         if not self._ready and self._daemon.ready:
             self._ready = True
-            tell["READY"] = "1"
+            assignments["READY"] = "1"
         elif not self._ready:
-            tell["EXTEND_TIMEOUT_USEC"] = str(_START_GOES_ON * 1_000_000)
-        status = self._status()
-        if status != self._told:
-            self._told = tell["STATUS"] = status
-        return tell
+            assignments["EXTEND_TIMEOUT_USEC"] = str(_START_GOES_ON * 1_000_000)
+        line = self._status.line()
+        if line != self._status_sent:
+            self._status_sent = assignments["STATUS"] = line
+        return assignments
 
-    def _log_stuck(self, stuck: list[Vital]) -> None:
-        """Each once, for as long as it lasts: without a service manager nobody ends it."""
-        for vital in stuck:
-            if vital.part not in self._stuck:
-                _log.critical("%s", vital)
-        self._stuck = {vital.part for vital in stuck}
+    def _log_stuck(self, stuck: Iterable[Liveness]) -> None:
+        """Each once, for as long as it lasts: without a service manager nothing ends it."""
+        for one in stuck:
+            if one.part not in self._stuck:
+                _log.critical("%s", one)
+        self._stuck = {one.part for one in stuck}
+
+    def _now(self) -> float:
+        return self._clock.now().monotonic

@@ -13,7 +13,7 @@ import select
 import socket
 from collections.abc import Callable, Sequence
 
-from lowatch.core.liveness import Sign
+from lowatch.core.liveness import Heartbeat
 from lowatch.wire.netlink import MalformedMessageError, Span, spans
 
 from .filters import attach
@@ -93,13 +93,13 @@ class EventSocket:
             self._socket.close()
             self._socket = None
 
-    def sign(self, part: str) -> Sign:
+    def heartbeat(self, part: str) -> Heartbeat:
         """The reader's progress. It is busy while poll(2) reports events that wait to be read."""
         if self._socket is None:
-            return Sign(part, self._reopening is None, self._drains, STUCK_AFTER)
+            return Heartbeat(part, self._reopening is None, self._drains, STUCK_AFTER)
         poller = select.poll()
         poller.register(self._socket, select.POLLIN)
-        return Sign(part, bool(poller.poll(0)), self._drains, STUCK_AFTER)
+        return Heartbeat(part, bool(poller.poll(0)), self._drains, STUCK_AFTER)
 
     def _drain(self) -> None:
         self._drains += 1

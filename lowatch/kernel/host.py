@@ -11,7 +11,7 @@ from lowatch.core.fixes.surroundings import Surroundings
 from lowatch.core.held import Course, Delivery, Held, Link, LocalRoute
 from lowatch.core.known import Known, Unknown
 from lowatch.core.listeners import Endpoint, Listener, Sockets
-from lowatch.core.liveness import Sign
+from lowatch.core.liveness import Heartbeat
 from lowatch.wire.inet_diag import (
     GROUP_TCP6_DESTROY,
     GROUP_TCP_DESTROY,
@@ -169,10 +169,10 @@ class Host:
         if self._closed is not None:
             self._closed.replace_filter(closed_socket_filter(ports))
 
-    def signs(self) -> list[Sign]:
+    def heartbeats(self) -> list[Heartbeat]:
         """Of who reads the kernel's events; none before follow()."""
         return [
-            events.sign(part)
+            events.heartbeat(part)
             for part, events in zip(("route events", "socket events"), self._events, strict=False)
         ]
 

@@ -17,7 +17,7 @@ from lowatch.core.answers import Status as AnswerStatus
 from lowatch.core.audit import Audit
 from lowatch.core.findings import Severity
 from lowatch.core.lifecycle import State, Tracked
-from lowatch.core.liveness import Vital
+from lowatch.core.liveness import Liveness
 from lowatch.core.name_outcomes import name_report
 from lowatch.core.words import rfc3339
 
@@ -50,7 +50,7 @@ class DaemonStatus:
     last_reload: None where there was none since the start.
     reload_pending: the keys that take a restart to be in force, each with a line for people.
     config_files: none for the defaults. config_problems: what is wrong with files of names, one line each.
-    vitals: of every part whose silence would mean that the daemon does not do its work.
+    liveness: of every part whose silence would mean that the daemon does not do its work.
     """
 
     version: str
@@ -70,7 +70,7 @@ class DaemonStatus:
     reload_pending: Mapping[str, str] = field(default_factory=dict)
     config_files: Sequence[str] = ()
     config_problems: Sequence[str] = ()
-    vitals: Sequence[Vital] = ()
+    liveness: Sequence[Liveness] = ()
     monotonic: float = 0.0
 
     @property
@@ -78,8 +78,8 @@ class DaemonStatus:
         return not self.waits_for
 
     @property
-    def stuck(self) -> list[Vital]:
-        return [vital for vital in self.vitals if vital.stuck]
+    def stuck(self) -> list[Liveness]:
+        return [one for one in self.liveness if one.stuck]
 
     @property
     def findings(self) -> Sequence[Tracked]:
@@ -113,7 +113,7 @@ def document(status: DaemonStatus) -> Members:
         "ready": status.ready,
         "waits_for": status.waits_for or None,
         "healthy": not status.stuck,
-        "vitals": [_vital(vital) for vital in status.vitals],
+        "vitals": [_liveness_row(one) for one in status.liveness],
         "interfaces": list(status.interfaces),
         "held": dict(status.held_by_interface()),
         "domains": _domains(status.audit),
@@ -140,12 +140,12 @@ def document(status: DaemonStatus) -> Members:
     }
 
 
-def _vital(vital: Vital) -> Members:
+def _liveness_row(liveness: Liveness) -> Members:
     return {
-        "part": vital.part,
-        "silent_seconds": _seconds(vital.silent),
-        "limit_seconds": vital.limit,
-        "stuck": vital.stuck,
+        "part": liveness.part,
+        "silent_seconds": _seconds(liveness.silent),
+        "limit_seconds": liveness.limit,
+        "stuck": liveness.stuck,
     }
 
 

@@ -15,7 +15,7 @@ from lowatch.core.answers import Answer, AnswerListener, OtherView, RRset, Statu
 from lowatch.core.clock import (
     Clock,
 )
-from lowatch.core.liveness import Sign
+from lowatch.core.liveness import Heartbeat
 from lowatch.resolve.records.answer_book import Answers
 from lowatch.resolve.records.name_table import Names
 from lowatch.resolve.records.srv import Target
@@ -193,13 +193,13 @@ class Engine:
         """How many A and AAAA have never been asked for."""
         return self._names.unasked
 
-    def sign(self) -> Sign:
+    def heartbeats(self) -> list[Heartbeat]:
         """Each question ends within a few timeouts, and what is due is asked for as max_qps allows."""
         session = self._session
         limit = STUCK_AFTER + self._source.timeout * _TIMEOUTS
         if session is None:
-            return Sign("resolver", True, 0, limit)
-        return Sign("resolver", session.busy, session.progress, limit)
+            return [Heartbeat("resolver", True, 0, limit)]
+        return [Heartbeat("resolver", session.busy, session.progress, limit)]
 
     def _now(self) -> float:
         return self._clock.now().monotonic

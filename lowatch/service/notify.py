@@ -1,7 +1,8 @@
-"""What the service manager is told (sd_notify(3)), without ever waiting for it.
+"""Notifying the service manager (sd_notify(3)) without ever waiting for it.
 
-Its own datagram socket, and not systemd.daemon.notify, which blocks holding the interpreter once the
-manager's queue is full. What is not taken now is kept, the latest of each kind, and sent with the next.
+This uses a datagram socket of its own, and not systemd.daemon.notify, which blocks while it holds the
+interpreter lock once the manager's queue is full. What could not be sent is kept, the latest of each kind,
+and sent with the next notification.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from collections.abc import Mapping
 _log = logging.getLogger(__name__)
 
 _LIVELINESS = frozenset({"WATCHDOG", "EXTEND_TIMEOUT_USEC"})
-"""Is worth nothing later."""
+"""Assignments that are worth nothing later."""
 
 
 class Notifier:
-    """address: $NOTIFY_SOCKET; "" where no service manager wants to know anything."""
+    """address: $NOTIFY_SOCKET; "" where no service manager wants to be notified."""
 
     def __init__(self, address: str) -> None:
         self._address = "\0" + address[1:] if address.startswith("@") else address
@@ -29,7 +30,7 @@ class Notifier:
     def wanted(self) -> bool:
         return bool(self._address)
 
-    def tell(self, **assignments: str) -> None:
+    def notify(self, **assignments: str) -> None:
         """Send these, and what could not be sent before. STATUS=... is one line."""
         if not self._address:
             return
@@ -40,12 +41,12 @@ class Notifier:
                 sender.sendto(message.encode("utf-8", "backslashreplace"), self._address)
         except OSError as error:
             self._waiting = {name: v for name, v in self._waiting.items() if name not in _LIVELINESS}
-            self._tell_failure(error)
+            self._log_failure(error)
         else:
             self._waiting.clear()
             self._failing = False
 
-    def _tell_failure(self, error: OSError) -> None:
+    def _log_failure(self, error: OSError) -> None:
         """Once, until it works again."""
         if not self._failing and not isinstance(error, BlockingIOError):
             _log.warning("cannot notify the service manager: %s, continuing", error.strerror)
@@ -53,7 +54,7 @@ class Notifier:
 
 
 def watchdog_interval(environ: Mapping[str, str]) -> float | None:
-    """Seconds within which the manager wants a sign of life; None where it does not."""
+    """Seconds within which the manager wants a keep-alive ping; None where it wants none."""
     if environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
         return None
     text = environ.get("WATCHDOG_USEC", "")

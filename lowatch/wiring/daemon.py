@@ -32,7 +32,7 @@ from lowatch.config.settings import Config
 from lowatch.core.audit import Audit
 from lowatch.core.clock import Clock
 from lowatch.core.listeners import Endpoint
-from lowatch.core.liveness import Sign
+from lowatch.core.liveness import LivenessMonitor
 from lowatch.core.policy import Policy, ports_of
 from lowatch.files.threads import DaemonThreads, Threads, thread_problem
 from lowatch.files.watch import FileWatch
@@ -228,14 +228,16 @@ class _Service:
         )
         prober.tell_late(_late_answers(auditor, self._daemon))
         self._server.routes = self._routes()
+        self._monitor = LivenessMonitor()
         self._names = NamesFollower(lambda: self._config, self._take)
         self._supervision = Supervision(
             Notifier(os.environ.get("NOTIFY_SOCKET", "")),
             watchdog_interval(os.environ),
             self._daemon,
-            self._signs,
-            self._status_line,
-            lambda: clock.now().monotonic,
+            [self._daemon, self._engine, host],
+            self._monitor,
+            self,
+            clock,
         )
         warn_of_problems(self._config)
         self._instruments.config_loaded(clock.now().wall)
@@ -246,10 +248,7 @@ class _Service:
         except NetlinkError as error:
             raise StartError(f"netlink: {error}") from None
 
-    def _signs(self) -> list[Sign]:
-        return [self._daemon.sign(), self._engine.sign(), *self._host.signs()]
-
-    def _status_line(self) -> str:
+    def line(self) -> str:
         daemon, statuses = self._daemon, self._views.statuses
         if not daemon.ready:
             return starting_line(statuses, self._engine.unasked)
@@ -323,7 +322,7 @@ class _Service:
             reload_pending={one.key: str(one) for one in self._pending()},
             config_files=tuple(map(str, self._config.files)),
             config_problems=tuple(map(str, self._config.problems)),
-            vitals=self._supervision.vitals,
+            liveness=self._monitor.latest,
         )
 
     def _metrics(self, form: Format) -> Content:

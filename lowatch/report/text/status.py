@@ -12,7 +12,7 @@ from lowatch.core.answers import Status as AnswerStatus
 from lowatch.core.audit import Audit
 from lowatch.core.findings import Severity
 from lowatch.core.lifecycle import State
-from lowatch.core.liveness import Vital
+from lowatch.core.liveness import Liveness
 from lowatch.core.printable import printable
 from lowatch.core.words import rfc3339
 from lowatch.report.phrases import count, duration, listed
@@ -74,8 +74,8 @@ def _conclusion(status: DaemonStatus) -> tuple[str, Style]:
 
 def _reasons(status: DaemonStatus) -> Iterator[str]:
     """What is not as it should be, the worst first."""
-    for vital in status.stuck:
-        yield f"no progress from {_overdue(vital)}"
+    for one in status.stuck:
+        yield f"no progress from {_overdue(one)}"
     if not status.ready:
         yield printable(status.waits_for)
     counts = [(n, s) for s in reversed(Severity) if (n := status.digest.group_counts[s, State.FIRING])]
@@ -108,7 +108,7 @@ def _parts(status: DaemonStatus) -> Iterator[_Line]:
     yield _Line("process", f"pid {status.pid}, {since}")
     waits = printable(status.waits_for)
     yield _Line("state", "ready") if status.ready else _Line("state", f"starting: {waits}", Style.YELLOW)
-    if status.vitals:
+    if status.liveness:
         yield _health(status)
     yield _Line("watches", ", ".join(map(printable, status.interfaces)) or "no interface")
     yield _Line("held", _held(status))
@@ -128,15 +128,17 @@ def _part_lines(part: _Line, screen: Screen) -> list[str]:
     return screen.entry(Cell(part.label, part.style or Style.DIM), part.text, column=_COLUMN)
 
 
-def _overdue(vital: Vital) -> str:
-    return f"{printable(vital.part)} for {_interval(vital.silent)} (limit {_interval(vital.limit)})"
+def _overdue(liveness: Liveness) -> str:
+    return (
+        f"{printable(liveness.part)} for {_interval(liveness.silent)} (limit {_interval(liveness.limit)})"
+    )
 
 
 def _health(status: DaemonStatus) -> _Line:
     stuck = status.stuck
     if stuck:
-        return _Line("health", f"stuck: {listed([_overdue(vital) for vital in stuck])}", Style.RED)
-    parts = [f"{printable(vital.part)} {_interval(vital.silent)}" for vital in status.vitals]
+        return _Line("health", f"stuck: {listed([_overdue(one) for one in stuck])}", Style.RED)
+    parts = [f"{printable(one.part)} {_interval(one.silent)}" for one in status.liveness]
     return _Line("health", f"ok (last progress: {', '.join(parts)} ago)")
 
 

@@ -12,24 +12,31 @@ from pathlib import Path
 import pytest
 
 from lowatch.app.supervision import Supervision
-from lowatch.core.liveness import Sign
+from lowatch.core.liveness import Heartbeat, LivenessMonitor
 from lowatch.service.notify import Notifier
 from tests.support.aio import run_async
-from tests.unit.resolve.virtual_time import run_virtually
+from tests.unit.resolve.virtual_time import LoopClock, run_virtually
 
 
 class Parts:
     """A daemon, its resolver, and what they say of themselves."""
 
     def __init__(self) -> None:
-        self.news = asyncio.Event()
+        self.changed = asyncio.Event()
         self.ready = False
         self.status = "starting"
         self.progress = 0
         self.busy = False
 
-    def signs(self) -> list[Sign]:
-        return [Sign("resolver", self.busy, self.progress, 30.0)]
+    async def change(self) -> None:
+        self.changed.clear()
+        await self.changed.wait()
+
+    def line(self) -> str:
+        return self.status
+
+    def heartbeats(self) -> list[Heartbeat]:
+        return [Heartbeat("resolver", self.busy, self.progress, 30.0)]
 
 
 class Manager:
@@ -52,21 +59,21 @@ def manager(tmp_path: Path) -> Iterator[Manager]:
         yield found
 
 
-Story = Callable[[Parts, Supervision], Awaitable[None]]
+Story = Callable[[Parts, LivenessMonitor], Awaitable[None]]
 
 
 async def supervised(manager: Manager, story: Story, watchdog: float | None = 30.0) -> None:
-    parts, loop = Parts(), asyncio.get_running_loop()
+    parts, monitor = Parts(), LivenessMonitor()
     notifier = Notifier(manager.socket.getsockname())
-    supervision = Supervision(notifier, watchdog, parts, parts.signs, lambda: parts.status, loop.time)
+    supervision = Supervision(notifier, watchdog, parts, [parts], monitor, parts, LoopClock())
     async with asyncio.TaskGroup() as group:
         task = group.create_task(supervision.run())
-        await story(parts, supervision)
+        await story(parts, monitor)
         task.cancel()
 
 
 def test_a_start_that_takes_its_time(manager: Manager) -> None:
-    async def story(parts: Parts, _supervision: Supervision) -> None:
+    async def story(parts: Parts, _monitor: LivenessMonitor) -> None:
         await asyncio.sleep(11)
         assert manager.heard() == [
             {"WATCHDOG=1", "EXTEND_TIMEOUT_USEC=60000000", "STATUS=starting"},
@@ -74,7 +81,7 @@ def test_a_start_that_takes_its_time(manager: Manager) -> None:
             {"WATCHDOG=1", "EXTEND_TIMEOUT_USEC=60000000"},
         ]
         parts.ready, parts.status = True, "all is well"
-        parts.news.set()
+        parts.changed.set()
         await asyncio.sleep(1)
         assert manager.heard() == [{"WATCHDOG=1", "READY=1", "STATUS=all is well"}]
 
@@ -82,10 +89,10 @@ def test_a_start_that_takes_its_time(manager: Manager) -> None:
 
 
 def test_news_is_told_soon_and_no_faster_than_it_can_be_read(manager: Manager) -> None:
-    async def story(parts: Parts, _supervision: Supervision) -> None:
+    async def story(parts: Parts, _monitor: LivenessMonitor) -> None:
         for number in range(100):
             parts.status = str(number)
-            parts.news.set()
+            parts.changed.set()
             await asyncio.sleep(0.01)
         await asyncio.sleep(0.3)
         heard = manager.heard()
@@ -96,7 +103,7 @@ def test_news_is_told_soon_and_no_faster_than_it_can_be_read(manager: Manager) -
 
 
 def test_a_short_watchdog_is_fed_in_time(manager: Manager) -> None:
-    async def story(_parts: Parts, _supervision: Supervision) -> None:
+    async def story(_parts: Parts, _monitor: LivenessMonitor) -> None:
         for _ in range(10):
             await asyncio.sleep(2)
             assert len(manager.heard()) >= 2
@@ -105,7 +112,7 @@ def test_a_short_watchdog_is_fed_in_time(manager: Manager) -> None:
 
 
 def test_a_stuck_part_trips_the_watchdog(manager: Manager, caplog: pytest.LogCaptureFixture) -> None:
-    async def story(parts: Parts, supervision: Supervision) -> None:
+    async def story(parts: Parts, monitor: LivenessMonitor) -> None:
         parts.busy = True
         await asyncio.sleep(30)
         assert all("WATCHDOG=1" in message for message in manager.heard())
@@ -113,7 +120,7 @@ def test_a_stuck_part_trips_the_watchdog(manager: Manager, caplog: pytest.LogCap
         said = "resolver: no progress for 35 s (limit 30 s)"
         assert {"WATCHDOG=trigger", f"STATUS={said}"} in manager.heard()
         assert [record.getMessage() for record in caplog.records] == [said]
-        assert supervision.vitals[0].stuck
+        assert monitor.latest[0].stuck
 
         parts.progress += 1  # and should it live after all, then so does the daemon
         await asyncio.sleep(5)
@@ -124,7 +131,7 @@ def test_a_stuck_part_trips_the_watchdog(manager: Manager, caplog: pytest.LogCap
 
 
 def test_the_manager_is_told_of_the_end(manager: Manager) -> None:
-    async def story(_parts: Parts, _supervision: Supervision) -> None:
+    async def story(_parts: Parts, _monitor: LivenessMonitor) -> None:
         await asyncio.sleep(0)
 
     run_async(supervised(manager, story))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lowatch.core.liveness import Vital
+from lowatch.core.liveness import Liveness
 from lowatch.report.reload import (
     LastReload,
 )
@@ -28,7 +28,7 @@ def well() -> DaemonStatus:
         journal_waiting=0,
         last_reload=LastReload(NOW - 60, monotonic=MONOTONIC - 60),
         config_files=("/etc/lowatch/lowatch.toml",),
-        vitals=(Vital("loop", 0.01, 2.0), Vital("resolver", 1.2, 30.0)),
+        liveness=(Liveness("loop", 0.01, 2.0), Liveness("resolver", 1.2, 30.0)),
     )
 
 
@@ -72,5 +72,9 @@ def in_trouble() -> DaemonStatus:
         },
         config_files=("/etc/lowatch/lowatch.toml", "/etc/lowatch/lowatch.d/10-names.toml"),
         config_problems=("/etc/lowatch/names.txt:3: 'www..example.com' is no domain",),
-        vitals=(Vital("loop", 0.01, 2.0), Vital("resolver", 45.0, 30.0), Vital("netlink", 3.0, 60.0)),
+        liveness=(
+            Liveness("loop", 0.01, 2.0),
+            Liveness("resolver", 45.0, 30.0),
+            Liveness("netlink", 3.0, 60.0),
+        ),
     )

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from lowatch.core.answers import Status as AnswerStatus
 from lowatch.core.lifecycle import State
-from lowatch.core.liveness import Vital
+from lowatch.core.liveness import Liveness
 from lowatch.report.status import (
     DaemonStatus,
     document,
@@ -47,5 +47,5 @@ class TestJson:
 
     @given(st.floats(0, 1e9), st.floats(0, 1e6))
     def test_it_is_always_json(self, age: float, limit: float) -> None:
-        status = replace(well(), vitals=[Vital("loop", age, limit)], dns_lag=age, audit_seconds=limit)
+        status = replace(well(), liveness=[Liveness("loop", age, limit)], dns_lag=age, audit_seconds=limit)
         assert json.loads(render_json(status))["healthy"] == (age <= limit)

@@ -30,28 +30,28 @@ def heard(manager: socket.socket) -> list[set[str]]:
 
 
 def test_it_is_told(manager: socket.socket) -> None:
-    Notifier(manager.getsockname()).tell(READY="1", STATUS="all is well")
+    Notifier(manager.getsockname()).notify(READY="1", STATUS="all is well")
     assert heard(manager) == [{"READY=1", "STATUS=all is well"}]
 
 
 def test_an_abstract_address() -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(f"\0lowatch-test-{os.getpid()}")
-        Notifier(f"@lowatch-test-{os.getpid()}").tell(READY="1")
+        Notifier(f"@lowatch-test-{os.getpid()}").notify(READY="1")
         assert manager.recv(100) == b"READY=1"
 
 
 def test_what_a_full_queue_does_not_take_comes_with_the_next(manager: socket.socket) -> None:
     notifier = Notifier(manager.getsockname())
     for number in range(1000):  # net.unix.max_dgram_qlen is 10 to 512
-        notifier.tell(STATUS=str(number))
-    notifier.tell(READY="1", WATCHDOG="1")
+        notifier.notify(STATUS=str(number))
+    notifier.notify(READY="1", WATCHDOG="1")
     taken = heard(manager)
     assert len(taken) < 1000
 
-    notifier.tell(STOPPING="1")
+    notifier.notify(STOPPING="1")
     assert heard(manager) == [{"STATUS=999", "READY=1", "STOPPING=1"}]
-    notifier.tell(WATCHDOG="1")
+    notifier.notify(WATCHDOG="1")
     assert heard(manager) == [{"WATCHDOG=1"}]
 
 
@@ -61,8 +61,8 @@ def test_a_manager_that_is_gone_is_said_once(
     path = Path(manager.getsockname())
     notifier = Notifier(str(path))
     path.unlink()
-    notifier.tell(STATUS="one")
-    notifier.tell(STATUS="two")
+    notifier.notify(STATUS="one")
+    notifier.notify(STATUS="two")
     assert [record.getMessage() for record in caplog.records] == [
         "cannot notify the service manager: No such file or directory, continuing"
     ]
@@ -71,7 +71,7 @@ def test_a_manager_that_is_gone_is_said_once(
 def test_without_a_manager_nobody_is_told() -> None:
     notifier = Notifier("")
     assert not notifier.wanted
-    notifier.tell(READY="1")
+    notifier.notify(READY="1")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lowatch.core.liveness import Vital
+from lowatch.core.liveness import Liveness
 from lowatch.core.snapshot import Problem
 from lowatch.report.reload import (
     LastReload,
@@ -97,15 +97,15 @@ class TestConclusion:
         assert conclusion(changed) == f"lowatch 1.2.3 on web-17 is running: {said}."
 
     def test_who_is_stuck(self) -> None:
-        stuck = replace(well(), vitals=[Vital("loop", 0.1, 2.0), Vital("netlink", 61.0, 60.0)])
+        stuck = replace(well(), liveness=[Liveness("loop", 0.1, 2.0), Liveness("netlink", 61.0, 60.0)])
         said = "no progress from netlink for 1 min 1 s (limit 1 min)"
         assert conclusion(stuck) == f"lowatch 1.2.3 on web-17 is stuck: {said}."
         assert render(stuck, colour=True, width=200).startswith("\x1b[1;31m")
 
 
 def test_a_limit_that_is_just_kept() -> None:
-    assert not Vital("loop", 2.0, 2.0).stuck
-    assert Vital("loop", 2.001, 2.0).stuck
+    assert not Liveness("loop", 2.0, 2.0).stuck
+    assert Liveness("loop", 2.001, 2.0).stuck
 
 
 class TestParts:
@@ -118,7 +118,7 @@ class TestParts:
             config_problems=[evil],
             last_reload=LastReload(NOW, evil),
             waits_for=evil,
-            vitals=[Vital(evil, 1.0, 0.5)],
+            liveness=[Liveness(evil, 1.0, 0.5)],
             audit=audit([orphan(evil, "192.0.2.10", "80/tcp")], problems=[Problem(evil, evil)]),
         )
         assert set(plain(status)) <= {"\n", *map(chr, range(32, 127))}

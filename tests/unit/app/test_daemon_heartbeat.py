@@ -1,4 +1,4 @@
-"""The audits' sign of life: however long one takes, it is at work; and one that hangs is not."""
+"""The audits' heartbeat: however long one takes, it is at work; and one that hangs is not."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lowatch.app import local_domains as domains
 from lowatch.core.addresses import Address
 from lowatch.core.known import Unknown
 from lowatch.core.listeners import Connect, Endpoint
-from lowatch.core.liveness import Vital, Vitals
+from lowatch.core.liveness import Liveness, LivenessMonitor
 from tests.unit.app.scripted import World, holds, policy_of, resolves, serves
 from tests.unit.app.test_daemon import Story
 from tests.unit.resolve import virtual_time
@@ -21,7 +21,7 @@ ORPHANS = 100
 LOOK_EVERY = 5.0
 
 
-async def closest(connect_takes: float, seconds: float) -> Vital:
+async def closest(connect_takes: float, seconds: float) -> Liveness:
     """Of all looks at a host of orphans, behind a firewall that drops, the one closest to its limit."""
     names = [f"n{number}.example.com" for number in range(ORPHANS)]
     addresses = [Address(bytes([192, 0, 2, number])) for number in range(ORPHANS)]
@@ -36,15 +36,15 @@ async def closest(connect_takes: float, seconds: float) -> Vital:
 
     policy = policy_of(*(serves("80", name) for name in names), hold=0.0)
     story = Story(world, policy, prober=probe)
-    vitals, loop, looks = Vitals(), asyncio.get_running_loop(), list[Vital]()
+    monitor, loop, looks = LivenessMonitor(), asyncio.get_running_loop(), list[Liveness]()
     async with asyncio.TaskGroup() as group:
         task = group.create_task(story.daemon.run())
         end = loop.time() + seconds
         while loop.time() < end:
-            looks += vitals.look([story.daemon.sign()], loop.time())
+            looks += monitor.look(story.daemon.heartbeats(), loop.time())
             await asyncio.sleep(LOOK_EVERY)
         task.cancel()
-    return max(looks, key=lambda vital: vital.silent - vital.limit)
+    return max(looks, key=lambda liveness: liveness.silent - liveness.limit)
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""The resolver's sign of life: it is never taken for stuck while it waits, and always when it is."""
+"""The resolver's heartbeat: it is never taken for stuck while it waits, and always when it is."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lowatch.config.settings import DnsSettings, Nameserver
-from lowatch.core.liveness import Vital, Vitals
+from lowatch.core.liveness import Liveness, LivenessMonitor
 from lowatch.resolve.engine import Engine
 from lowatch.resolve.lookup import Lookup, Lookups
 from tests.support.changed_domains import ChangedDomains
@@ -20,15 +20,15 @@ from tests.unit.resolve.virtual_time import LoopClock, run_virtually
 LOOK_EVERY = 5.0
 
 
-async def longest_silence(engine: Engine, seconds: float) -> Vital:
+async def longest_silence(engine: Engine, seconds: float) -> Liveness:
     """The one look of all in that time that came closest to its limit."""
-    vitals, loop = Vitals(), asyncio.get_running_loop()
+    monitor, loop = LivenessMonitor(), asyncio.get_running_loop()
     looks = []
     end = loop.time() + seconds
     while loop.time() < end:
-        looks += vitals.look([engine.sign()], loop.time())
+        looks += monitor.look(engine.heartbeats(), loop.time())
         await asyncio.sleep(LOOK_EVERY)
-    return max(looks, key=lambda vital: vital.silent - vital.limit)
+    return max(looks, key=lambda liveness: liveness.silent - liveness.limit)
 
 
 def nobody(_query: Query) -> Iterable[bytes]:
