@@ -15,10 +15,10 @@ def run_async(coroutine: Coroutine[Any, Any, T], timeout: float = 10.0) -> T:
     That is: not done after `timeout` seconds (shows every task's stack), a task left behind (which
     asyncio.run cancels), an error reported to the loop's exception handler (which only logs it).
     """
-    return asyncio.run(_settled(coroutine, timeout), debug=False)
+    return asyncio.run(settled(coroutine, timeout), debug=False)
 
 
-async def _settled(coroutine: Coroutine[Any, Any, T], timeout: float) -> T:
+async def settled(coroutine: Coroutine[Any, Any, T], timeout: float) -> T:
     reported: list[str] = []
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _, context: reported.append(repr(context)))

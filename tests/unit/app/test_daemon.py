@@ -26,8 +26,10 @@ from lowatch.core.lifecycle import (
 from lowatch.core.listeners import Connect, Endpoint
 from lowatch.core.policy import Acknowledgement, Policy
 from lowatch.wiring.daemon import build_daemon
+from tests.support import virtual_time
 from tests.support.changed_domains import ChangedDomains
 from tests.support.inline_threads import InlineThreads
+from tests.support.virtual_time import run_virtually
 from tests.unit.app.scripted import (
     ScriptedHost,
     ScriptedResolver,
@@ -40,8 +42,6 @@ from tests.unit.app.scripted import (
     resolves,
     serves,
 )
-from tests.unit.resolve import virtual_time
-from tests.unit.resolve.virtual_time import run_virtually
 
 WWW, SHOP = "www.example.com", "shop.example.com"
 VIP, ELSEWHERE = parse_address("192.0.2.10"), parse_address("198.51.100.7")

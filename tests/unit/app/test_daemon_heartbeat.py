@@ -12,10 +12,10 @@ from lowatch.core.addresses import Address
 from lowatch.core.known import Unknown
 from lowatch.core.listeners import Connect, Endpoint
 from lowatch.core.liveness import Liveness, LivenessMonitor
+from tests.support import virtual_time
+from tests.support.virtual_time import run_virtually
 from tests.unit.app.scripted import World, holds, policy_of, resolves, serves
 from tests.unit.app.test_daemon import Story
-from tests.unit.resolve import virtual_time
-from tests.unit.resolve.virtual_time import run_virtually
 
 ORPHANS = 100
 LOOK_EVERY = 5.0

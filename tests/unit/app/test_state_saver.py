@@ -20,7 +20,7 @@ from lowatch.core.lifecycle import Remembered, State, Tracked
 from lowatch.files.threads import DaemonThreads, NoThreadError
 from tests.support.aio import run_async
 from tests.support.inline_threads import InlineThreads
-from tests.unit.resolve.virtual_time import LoopClock, run_virtually
+from tests.support.virtual_time import LoopClock, run_virtually
 
 FIRING = Tracked(Finding(Subject(FindingKind.ORPHAN_VIP), "dead"), State.FIRING, 5.0, 1.0, announced=True)
 RESOLVED = replace(FIRING, state=State.RESOLVED, present=False)

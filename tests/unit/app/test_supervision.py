@@ -15,7 +15,7 @@ from lowatch.app.supervision import Supervision
 from lowatch.core.liveness import Heartbeat, LivenessMonitor
 from lowatch.service.notify import Notifier
 from tests.support.aio import run_async
-from tests.unit.resolve.virtual_time import LoopClock, run_virtually
+from tests.support.virtual_time import LoopClock, run_virtually
 
 
 class Parts:

@@ -12,7 +12,7 @@ from lowatch.core.addresses import PrefixSet
 from lowatch.core.answers import Answer, RRset
 from lowatch.resolve.engine import Engine
 from tests.support.dns_server import Query, ScriptedServer, respond
-from tests.unit.resolve.virtual_time import LoopClock
+from tests.support.virtual_time import LoopClock
 
 WWW = "www.example.com"
 ADDRESS = "192.0.2.10"

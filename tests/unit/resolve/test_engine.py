@@ -20,8 +20,8 @@ from lowatch.resolve.upstream.response_reader import Reader
 from lowatch.resolve.upstream.udp import Environment
 from tests.support.changed_domains import ChangedDomains
 from tests.support.dns_server import Query, ScriptedServer, free_port, respond, soa
+from tests.support.virtual_time import LoopClock, run_virtually
 from tests.unit.resolve.asking import ADDRESS, WWW, Counts, address_only, running
-from tests.unit.resolve.virtual_time import LoopClock, run_virtually
 
 
 class Zone:

@@ -14,8 +14,8 @@ from lowatch.resolve.engine import Engine
 from lowatch.resolve.lookup import Lookup, Lookups
 from tests.support.changed_domains import ChangedDomains
 from tests.support.dns_server import Query, ScriptedServer, respond, soa
+from tests.support.virtual_time import LoopClock, run_virtually
 from tests.unit.resolve.asking import WWW, address_only, running
-from tests.unit.resolve.virtual_time import LoopClock, run_virtually
 
 LOOK_EVERY = 5.0
 

@@ -14,8 +14,8 @@ from lowatch.core.addresses import format_address
 from lowatch.core.answers import RRset, Status
 from tests.support.dns_messages import ASKED, PRIVATE, pointer, record, response
 from tests.support.dns_server import Query, ScriptedServer, framed, free_port, respond, soa
+from tests.support.virtual_time import run_virtually
 from tests.unit.resolve.asking import ADDRESS, WWW, address_only, ask, running
-from tests.unit.resolve.virtual_time import run_virtually
 
 Script = Callable[[Query], Iterable[bytes]]
 OverTcp = Callable[[Query], "bytes | list[bytes] | None"]

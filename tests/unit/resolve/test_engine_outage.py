@@ -12,8 +12,8 @@ import pytest
 from lowatch.config.settings import Nameserver
 from lowatch.core.answers import Status
 from tests.support.dns_server import Query, ScriptedServer, respond, soa
+from tests.support.virtual_time import run_virtually
 from tests.unit.resolve.asking import ADDRESS, WWW, running
-from tests.unit.resolve.virtual_time import run_virtually
 
 
 def lasting(query: Query, ttl: int = 60) -> list[bytes]:

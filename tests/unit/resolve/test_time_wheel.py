@@ -19,7 +19,7 @@ from lowatch.resolve.upstream.rate_limit import (
     SMALL_BURST,
     RateLimit,
 )
-from tests.unit.resolve.virtual_time import run_virtually
+from tests.support.virtual_time import run_virtually
 
 
 class Bell:

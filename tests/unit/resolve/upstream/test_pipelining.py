@@ -25,7 +25,7 @@ from tests.support.streams import (
     name_of,
     names,
 )
-from tests.unit.resolve.virtual_time import run_virtually
+from tests.support.virtual_time import run_virtually
 
 CLOSED, SILENT = False, True
 

@@ -24,7 +24,7 @@ from tests.support.streams import (
     asking,
     names,
 )
-from tests.unit.resolve.virtual_time import run_virtually
+from tests.support.virtual_time import run_virtually
 
 
 def answering(connection: Connection, query: bytes) -> None:

@@ -19,7 +19,7 @@ from tests.support.streams import (
     asking,
     names,
 )
-from tests.unit.resolve.virtual_time import run_virtually
+from tests.support.virtual_time import run_virtually
 
 FORGED = "203.0.113.66"
 

@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 from lowatch.core.clock import (
     Now,
 )
-from tests.support.aio import _settled
+
+from .aio import settled
 
 T = TypeVar("T")
 
@@ -57,4 +58,4 @@ class LoopClock:
 def run_virtually(coroutine: Coroutine[Any, Any, T], timeout: float = 1e6) -> T:
     """As run_async; `timeout` is in virtual seconds, and the clock starts at 1000."""
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        return runner.run(_settled(coroutine, timeout))
+        return runner.run(settled(coroutine, timeout))
