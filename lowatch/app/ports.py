@@ -1,4 +1,4 @@
-"""What the application needs of the outside world. Adapters are built in wiring.py, nowhere else."""
+"""What the application needs of the outside world. wiring/ builds the adapters, nobody else does."""
 
 from __future__ import annotations
 

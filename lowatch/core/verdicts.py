@@ -68,7 +68,7 @@ def judge_port(observed: PortObservation, *, loopback_up: bool) -> Verdict:
 
     A connect that meets silence is no refusal, and says nothing (docs/decisions.md); but with lo down
     nothing else is to be expected, unless NAT leads away from this host. Sources:
-    facts/kernel.md "Listeners" (the exact lookup agrees with connect()), "Locality" (lo down:
+    docs/internals/kernel.md (the exact lookup agrees with connect()), (lo down:
     self-connects time out), inet_diag's rqueue > wqueue for a full accept queue.
     """
     listener = observed.listener

@@ -33,7 +33,7 @@ class Locality:
     """RTM_GETROUTE with RTM_F_FIB_MATCH: the matched FIB entry itself, its prefix and its device.
 
     Local means rtm_type RTN_LOCAL. The reported table is not asked: 254 or 255 depends on whether
-    policy rules exist (facts/kernel.md).
+    policy rules exist (docs/internals/kernel.md).
     """
 
     def __init__(

@@ -178,7 +178,7 @@ def _finding(tracked: Tracked) -> Row:
         "protocol": None if subject.port is None else subject.port.protocol,
         "since": rfc3339(tracked.since),
         "message": finding.message,
-        # Accepted on purpose (cases.md 12): advice to remove it would be wrong.
+        # Accepted on purpose (docs/internals/cases.md 12): advice to remove it would be wrong.
         "fix": [] if tracked.state is State.ACKNOWLEDGED else list(finding.fix),
         "advice": None if tracked.state is State.ACKNOWLEDGED else finding.advice or None,
     }

@@ -137,7 +137,7 @@ class World:
     def devices_of(self, address: str) -> frozenset[str]:
         """Through which devices it may be local: of the longest prefix that covers it, as routing picks.
 
-        A holding of exactly this address counts as well (CONTRACT.md: on a watched interface it counts
+        A holding of exactly this address counts as well (on a watched interface it counts
         even where another one holds it too).
         """
         covering = [

@@ -1,7 +1,7 @@
 """The demo's story, told from inside its namespace.
 
 Every line it prints was just observed; it fails where something is not as it should be. Run it
-through demo.py: it lays an empty /run over the host's.
+through command.py: it lays an empty /run over the host's.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """arp-leak: an IPv4 VIP is held where no ARP is spoken, and a NIC gives it away all the same.
 
 By answering requests for it (arp_ignore), or by naming it as the sender of its own (arp_announce). LVS
-direct routing wants 1 and 2. Sources: facts/kernel.md "ARP", facts/cases.md 14-17, core/arp.py.
+direct routing wants 1 and 2. Sources: docs/internals/kernel.md (ARP), docs/internals/cases.md
+14 to 17, core/arp.py.
 
 Not looked at, for it cannot be seen without privileges or is no matter of these settings: filters
 (arptables, nft), arp_filter, and arp_announce = 2 on a NIC without any address, which then takes lo's.

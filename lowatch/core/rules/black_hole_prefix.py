@@ -1,8 +1,8 @@
 """black-hole-prefix: an IPv6 prefix on a watched interface swallows what is meant for its neighbours.
 
-Source: facts/kernel.md "Locality": an IPv6 /64 on lo adds a unicast route through lo; connects to the
-neighbours time out. Unlike IPv4's, it makes none of them local. On an interface behind which neighbours
-may be, the same route is what leads to them.
+Source: docs/internals/kernel.md (What is local): an IPv6 /64 on lo adds a unicast route through lo, so
+connects to the neighbours time out. Unlike IPv4's, it makes none of them local. On an interface
+behind which neighbours may be, the same route is what leads to them.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """holder-down: a watched interface that has addresses is administratively down.
 
-Source: facts/kernel.md "Locality": with lo down, IPv4 addresses and routes stay, connects from the host
-itself time out, and remote clients still reach the VIP. (kube-ipvs0 works while down: do not watch it
-for this, or acknowledge it.)
+Source: docs/internals/kernel.md (What is local): with lo down, IPv4 addresses and routes stay, connects
+from the host itself time out, and remote clients still reach the VIP. (kube-ipvs0 works while
+down: do not watch it for this, or acknowledge it.)
 """
 
 from __future__ import annotations

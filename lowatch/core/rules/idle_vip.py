@@ -1,6 +1,6 @@
 """idle-vip: an address is held that no known domain resolves to and that no socket serves.
 
-Source: facts/cases.md 6 (addresses that pile up over configuration reloads).
+Source: docs/internals/cases.md 6 (addresses that pile up over configuration reloads).
 """
 
 from __future__ import annotations

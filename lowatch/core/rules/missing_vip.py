@@ -1,4 +1,4 @@
-"""missing-vip: an address that is expected here is not held. Source: facts/cases.md 22 (seesaw#25)."""
+"""missing-vip: an address that is expected here is not held. Source: docs/internals/cases.md 22."""
 
 from __future__ import annotations
 

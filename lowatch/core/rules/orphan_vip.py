@@ -1,6 +1,6 @@
 """orphan-vip: a domain resolves to an address delivered locally, and nothing serves an expected port.
 
-Sources: facts/cases.md 1, 2, 4, 8-11; on Linux a locally delivered address short-circuits into the host
+Sources: docs/internals/cases.md 1, 2, 4, 8-11; on Linux a locally delivered address leads into the host
 whatever the rest of the network says (RTN_LOCAL, ip-route(8)).
 """
 

@@ -1,6 +1,6 @@
 """views-disagree: /etc/hosts or getaddrinfo and DNS have different addresses, and one of them is held here.
 
-Sources: facts/dns.md "Semantics" (applications ask getaddrinfo, and that /etc/hosts first; whoever looks
+Sources: docs/internals/names.md (applications ask getaddrinfo, and that /etc/hosts first; whoever looks
 with dig sees something else); RFC 6761 6.3 (localhost names); hosts(5) as Debian's installer writes it
 (127.0.1.1 for the host's own name), nss-myhostname(8).
 """

@@ -1,7 +1,7 @@
 """wide-prefix: a prefix on a watched interface makes other addresses than its own local.
 
-Sources: facts/kernel.md "Locality" (an IPv4 /24 on lo makes all of it local; AnyIP routes), cases.md 18
-and 19 (on purpose: acknowledge it).
+Sources: docs/internals/kernel.md (an IPv4 /24 on lo makes all of it local; AnyIP routes),
+docs/internals/cases.md 18 and 19 (on purpose: acknowledge it).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A series that has left the audit has left the exposition. There may be 100,000 of them, so they are
 encoded straight from the audit: prometheus_client would keep an object and a lock for each. What
-counts for as long as the daemon lives is in metrics_instruments.py.
+counts for as long as the daemon lives is in instruments.py.
 """
 
 from __future__ import annotations

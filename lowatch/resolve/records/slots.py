@@ -1,6 +1,6 @@
 """What DNS has said of each name and type, in arrays: some 60 octets where an object takes 300.
 
-A slot is one name's A or AAAA. What a slot is in is a State, as state.py knows it; here it is taken
+A slot is one name's A or AAAA. What a slot is in is a State, as slot_state.py knows it; here it is taken
 apart for keeping, and put together when an outcome is out of the ordinary. What few slots have (a
 chain, a reason, a rotation) stands in dicts by slot.
 """

@@ -46,7 +46,7 @@ class Order(NamedTuple):
     failed: Decider
 
     def decider(self, dns: Answer) -> Decider:
-        """dns: what DNS says. An answer that was good once stands, stale or not: see state.py."""
+        """dns: what DNS says. An answer that was good once stands, stale or not: records/slot_state.py."""
         if dns.addresses:
             return self.found
         return self.denied if dns.status in (Status.NXDOMAIN, Status.NODATA) else self.failed

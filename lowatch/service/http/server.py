@@ -1,14 +1,14 @@
 """An HTTP/1.1 server on the running loop: no thread, and no client that can hurt another.
 
 Everything served is in memory, so the only thing that takes time is the client. Each connection is
-a task that waits for it under deadlines (http_connection.py). Places are few (Limits): a connection
+a task that waits for it under deadlines (connection.py). Places are few (Limits): a connection
 without a request in progress gives its place to a newcomer, the longest idle first; then a request
 whose client has stopped reading, the longest first; and requests in progress, probes aside, can never
 have all places. So neither 500 silent clients nor 128 that stopped reading keep a scraper out, and
 no number of scrapers keeps a health probe out.
 
 One request at a time is begun in a turn of the loop, however many come at once: a page takes a
-millisecond, and probes wait for one of them. Long pages are made in pieces (http_content.py).
+millisecond, and probes wait for one of them. Long pages are made in pieces (content.py).
 """
 
 from __future__ import annotations

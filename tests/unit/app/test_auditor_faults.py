@@ -165,7 +165,7 @@ def test_idle_addresses_while_sockets_cannot_be_listed() -> None:
 
 
 def test_a_socket_that_one_dump_missed_still_speaks_for_its_address() -> None:
-    """A dump under churn may miss a stable socket (facts/kernel.md)."""
+    """A dump under churn may miss a stable socket (docs/internals/kernel.md)."""
     story = Story(World(held={holds("192.0.2.77/32")}), Policy(hold=0.0))
     story.world.bound = frozenset({parse_address("192.0.2.77")})
     story.look()

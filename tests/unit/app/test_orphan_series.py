@@ -139,7 +139,7 @@ REVIVED = Subject(FindingKind.ORPHAN_VIP, "lo", VIP, WWW, Port(80, "tcp"))
 
 
 def test_what_the_last_run_knew_stays_until_something_is_known() -> None:
-    """A restart while DNS is dead must not resolve an alert on the series (cases.md 23)."""
+    """A restart while DNS is dead must not resolve an alert on the series (docs/internals/cases.md 23)."""
     values = OrphanValues([REVIVED, Subject(FindingKind.HOLDER_DOWN, "lo")])
     key = OrphanKey("lo", VIP, WWW, Port(80, "tcp"))
     assert values.values == {key: 1}

@@ -144,7 +144,7 @@ INTERRUPTED_ROW = message(20, b"row!", flags=NLM_F_DUMP_INTR)
 def test_interrupted_dump_is_asked_again(
     monkeypatch: pytest.MonkeyPatch, said: list[Said], used: list[bytes], asked: int
 ) -> None:
-    """A bounded number of times: under churn nearly all carry the mark (facts/kernel.md)."""
+    """A bounded number of times: under churn nearly all carry the mark (docs/internals/kernel.md)."""
     asker, sockets = asking(monkeypatch, said)
     found = asker.dump(b"dump")
     assert [one.data for one in found] == used

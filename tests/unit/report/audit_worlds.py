@@ -145,7 +145,7 @@ def clear() -> Audit:
 
 
 def one_orphan() -> Audit:
-    """The canonical case (facts/cases.md 1): the VIP stayed, the service did not."""
+    """The canonical case (docs/internals/cases.md 1): the VIP stayed, the service did not."""
     return audit(
         findings=[
             orphan("www.example.com", "192.0.2.10", port, siblings=True) for port in ("80/tcp", "443/tcp")

@@ -35,7 +35,7 @@ WORLDS = {
     "unresolved": unresolved,
 }
 
-# CONTRACT.md, "`check --format json` and the API", in its order; "reason" is an addition.
+# A promise to users, in its order; "reason" is an addition.
 MEMBERS = [
     "schema",
     "host",

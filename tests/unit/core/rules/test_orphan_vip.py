@@ -51,7 +51,7 @@ def test_the_canonical_case() -> None:
         "80/tcp: requests from this host fail"
     )
     assert finding.proposed == Change(Action.REMOVE, held(VIP))
-    assert not finding.fix  # which is for fixes.py to offer
+    assert not finding.fix  # which is for core/fixes/offer.py to offer
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from tests.unit.report.golden import assert_golden
 
 AT = Now(monotonic=MONOTONIC, wall=NOW)
 
-# CONTRACT.md, "Journal": "Fields, always all of them".
+# A promise to users: all fields, always.
 CONTRACT_FIELDS = [
     "MESSAGE",
     "MESSAGE_ID",

@@ -92,7 +92,7 @@ def test_golden(world: Callable[[], Audit]) -> None:
 
 
 def test_the_families_are_the_contracts() -> None:
-    """CONTRACT.md, "Metrics": alerts and dashboards hang on each of these."""
+    """A promise to users: alerts and dashboards depend on each of these."""
     assert {family.name: family.labels for family in EVERY_FAMILY if family.labels} == {
         "lo_orphan_vip": ("interface", "address", "domain", "port", "protocol"),
         "lowatch_finding": ("kind", "severity", "state", "interface", "address", "domain"),

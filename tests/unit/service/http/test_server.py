@@ -349,7 +349,7 @@ def test_routes_can_be_replaced_while_serving() -> None:
 
 
 def test_curl_agrees() -> None:
-    """A client by other hands: http_clients.py might share the server's mistakes."""
+    """A client by other hands: tests/unit/service/http_clients.py might share the server's mistakes."""
 
     async def scenario() -> bytes:
         async with serving({"/big": {"GET": big}}) as served:

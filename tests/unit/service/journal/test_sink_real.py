@@ -28,7 +28,7 @@ from tests.unit.service.real_journald import DIRECTORY, arrived, explained, jour
 
 NOW = Now(monotonic=5000.0, wall=1795403527.0)
 STORM = 2000
-"""Alerts while journald is stopped: far more than its socket takes (facts/service.md: 743)."""
+"""Alerts while journald is stopped: far more than its socket takes (743 when that was measured)."""
 OF_EVERY_KIND = 2 * len(FindingKind) + 2
 """Entries that `every_kind` leaves, before the rest."""
 OF_A_KIND = 5
