@@ -26,8 +26,9 @@ _DISK_AFTER = 10.0
 """Seconds until a state that could not be written is written again: the disk may have room by then."""
 _LAST_SAVE = 5.0
 """Seconds that the disk gets at the end."""
-_REST = 4
-"""Times as long as it took: no state is saved for more than a fifth of the time."""
+_REST, _REST_AT_MOST = 4, 5.0
+"""Times as long as a save took, so that saving takes a fifth of the time at most; and seconds: a save that
+took long waited for a disk that hung."""
 
 
 class SavedState(NamedTuple):
@@ -86,7 +87,8 @@ class StateSaver:
                 self._wanted.set()  # what is announced meanwhile may be announced again after a crash
                 await asyncio.sleep(_THREAD_AFTER)
             # 20,000 findings take the interpreter for a fifth of a second: not all the time.
-            await asyncio.sleep((self._clock.now().monotonic - began) * _REST)
+            took = self._clock.now().monotonic - began
+            await asyncio.sleep(min(took * _REST, _REST_AT_MOST))
 
     def save_at_last(self, state: SavedState) -> None:
         """Blocks, for nothing else runs any more; but not longer than _LAST_SAVE if the disk hangs."""

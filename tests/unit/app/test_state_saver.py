@@ -227,6 +227,26 @@ def test_what_could_not_be_written_is_written_as_soon_as_the_disk_has_room() -> 
     assert [len(saved) for saved in disk.saved] == [1]
 
 
+def test_after_a_disk_that_hung_for_long_the_next_state_is_saved_soon() -> None:
+    class SlowThreads(InlineThreads):
+        async def run_blocking(self, function: Any, /, *args: Any, **kwargs: Any) -> Any:
+            await asyncio.sleep(600.0)
+            return function(*args, **kwargs)
+
+    disk, source = Disk(), Source()
+
+    async def scenario() -> None:
+        saver = StateSaver(disk, SlowThreads(), LoopClock())
+        saver.save_soon()
+        asyncio.get_running_loop().call_later(300.0, saver.save_soon)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(1_220.0):
+                await saver.run(source)
+
+    run_virtually(scenario())
+    assert len(disk.saved) == 2
+
+
 def test_a_disk_that_hangs_is_not_waited_for_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(state_saver, "_LAST_SAVE", 0.05)
     back = threading.Event()
