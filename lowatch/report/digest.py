@@ -1,6 +1,6 @@
-"""Findings as a person counts them: those of one kind at one address are one thing, whatever the names.
+"""Groups findings as a person counts them: those of one kind at one address are one, whatever the names.
 
-There may be 100,000 of them: of each thing only a few are looked at closely.
+There may be 100,000 findings, so the texts of only a few are read in each group.
 """
 
 from __future__ import annotations
@@ -21,18 +21,19 @@ from .order import finding_order, group_key
 from .phrases import count, first_few, place
 
 _MANY_REASONS = 3
-_LOOKED_AT = 200
-"""Findings of one thing whose texts are read: they differ in names and ports, as a rule."""
+_MAX_READ = 200
+"""Findings of a group whose texts are read. As a rule they differ only in names and ports."""
 _PORT = re.compile(r"\b[0-9]+/(?:tcp|udp)\b")
 
 
 @dataclass(frozen=True, slots=True)
 class GroupSummary:
-    """What is to be read of one thing. All texts are printable.
+    """What reports show about a group. All texts but `names` are printable.
 
-    states: how many findings are in each, those that fire first. where, named: with the only name in
-    `where`; of several the first and a count in `named`. names: as they are, and not printable, where
-    there are several. since: of the earliest. began: its monotonic seconds, None where not known.
+    states: the number of findings per state, firing first. where: the subject, with the domain if there is
+    only one. named: the first of several domains, and the number of the others. names: all of several
+    domains. since: when the earliest finding showed, in wall-clock seconds. began: the same in monotonic
+    seconds, None if unknown. present: whether any of them is there now.
     """
 
     kind: FindingKind
@@ -54,19 +55,19 @@ class GroupSummary:
         return bool(self.states[State.FIRING] or self.states[State.PENDING])
 
     def age(self, now: float) -> float | None:
-        """Seconds since it first showed; None where only the wall clock could tell. now: monotonic."""
+        """Seconds since the earliest finding showed; None if unknown. now: monotonic seconds."""
         return None if self.began is None else now - self.began
 
     @property
     def state(self) -> str:
-        """As in "firing", or "2 firing, 1 pending" where they differ."""
+        """For example "firing", or "2 firing, 1 pending" if the states differ."""
         if len(self.states) == 1:
             return next(iter(self.states)).value
         return ", ".join(f"{number:,} {state}" for state, number in self.states.items())
 
 
 class FindingGroup:
-    """The findings of one thing, as they come: at least one, in their order."""
+    """The findings of one group, at least one, in their order."""
 
     __slots__ = ("earliest", "first", "names", "ports", "present", "states")
 
@@ -80,7 +81,7 @@ class FindingGroup:
 
     def add(self, tracked: Tracked) -> None:
         subject = tracked.finding.subject
-        if len(self.first) < _LOOKED_AT:
+        if len(self.first) < _MAX_READ:
             self.first.append(tracked)
         self.states[tracked.state] += 1
         if subject.domain:
@@ -96,8 +97,9 @@ class FindingGroup:
         return self.first[0].finding.severity
 
     def summary(self) -> GroupSummary:
+        """What reports show about the group."""
         assert self.earliest is not None
-        findings, several = [one.finding for one in self.first], len(self.names) > 1
+        findings, several = [tracked.finding for tracked in self.first], len(self.names) > 1
         subject = findings[0].subject
         named = [printable(name) for name in islice(self.names, 3)] if several else []
         return GroupSummary(
@@ -111,8 +113,8 @@ class FindingGroup:
             began=self.earliest.began,
             present=self.present,
             reasons=_reasons(self.first),
-            fixes=_once(command for finding in findings for command in finding.fix),
-            advice=_once(finding.advice for finding in findings if finding.advice),
+            fixes=_distinct(command for finding in findings for command in finding.fix),
+            advice=_distinct(finding.advice for finding in findings if finding.advice),
             acknowledged_because=printable(self.first[0].acknowledged_because),
         )
 
@@ -148,21 +150,21 @@ def digest(findings: Iterable[Tracked], firing: int = 0) -> Digest:
 
 
 def summarise_groups(findings: Iterable[Tracked]) -> list[GroupSummary]:
-    """All of it, in order."""
+    """The summaries of all groups, the worst first."""
     return [group.summary() for group in digest(findings).groups]
 
 
 def _reasons(few: Iterable[Tracked]) -> tuple[str, ...]:
-    """One will do where they differ in nothing but the name and the port."""
+    """The messages, but only one of those that differ just in name and port."""
     reasons: dict[str, str] = {}
     for finding in (tracked.finding for tracked in few):
-        alike = _PORT.sub("", finding.message).replace(finding.subject.domain or "\0", "")
-        reasons.setdefault(alike, finding.message)
+        key = _PORT.sub("", finding.message).replace(finding.subject.domain or "\0", "")
+        reasons.setdefault(key, finding.message)
     shown = [printable(message) for message in list(reasons.values())[:_MANY_REASONS]]
     if len(reasons) > len(shown):
         shown.append(f"and {count(len(reasons) - len(shown), 'more reason')}: see --format json")
     return tuple(shown)
 
 
-def _once(texts: Iterable[str]) -> tuple[str, ...]:
+def _distinct(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(map(printable, dict.fromkeys(texts)))

@@ -1,7 +1,7 @@
 """An audit as JSON, schema 1: `check --format json`, /api/v1/audit and /api/v1/findings.
 
-Members come in the contract's order, a member that does not apply is null, and times are RFC 3339.
-Lists have one row per line, so that `grep` and `diff` are of use on them. The text is pure ASCII.
+Members have a fixed order, one that does not apply is null, and times are RFC 3339. Lists have one row per
+line, for `grep` and `diff`. The text is ASCII.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ SCHEMA = 1
 Row = dict[str, Any]
 T = TypeVar("T")
 _ROWS = 100
-"""In a piece: a row takes 10 us."""
+"""Rows per piece; a row takes 10 us."""
 
 
 def render_audit(audit: Audit) -> bytes:
-    """The contract's object. `summary` has the kinds that occur: it adds up to `findings`."""
+    """The whole audit. `summary` has the kinds that occur, and adds up to the number of `findings`."""
     return b"".join(audit_pieces(audit))
 
 
 def render_findings(audit: Audit) -> bytes:
-    """{"schema": 1, "findings": [...]}: the same rows as in render_audit."""
+    """{"schema": 1, "findings": [...]} with the same rows as render_audit()."""
     return b"".join(findings_pieces(audit))
 
 
 def audit_pieces(audit: Audit) -> Iterator[bytes]:
-    """render_audit in pieces (pieces.py)."""
+    """render_audit() in pieces (pieces.py)."""
     yield b"{\n"
     yield from _members(
         {
@@ -66,13 +66,13 @@ def audit_pieces(audit: Audit) -> Iterator[bytes]:
         "names",
         names_in_order(audit.names),
         None,
-        lambda one: name_row(name_report(one, audit.monotonic), audit.source(one.domain)),
+        lambda answer: name_row(name_report(answer, audit.monotonic), audit.source(answer.domain)),
         last=True,
     )
 
 
 def findings_pieces(audit: Audit) -> Iterator[bytes]:
-    """render_findings in pieces."""
+    """render_findings() in pieces."""
     yield b"{\n"
     yield from _members({"schema": SCHEMA})
     yield from _rows("findings", audit.findings, finding_order, _finding, last=True)
@@ -91,7 +91,7 @@ def _rows(
     *,
     last: bool = False,
 ) -> Iterator[bytes]:
-    """A member that is a list, a row a line. order: None where they are to stay as they are."""
+    """A member that is a list, with one row per line. order: the sort key; None keeps the order."""
     in_order = iter(items) if order is None else (yield from sort(items, order))
     before = f'"{name}": [\n'
     empty = True
@@ -105,7 +105,7 @@ def _after(last: bool) -> str:
     return "\n}\n" if last else ",\n"
 
 
-# No `indent`: with it, CPython leaves its C encoder and takes ten times as long.
+# Without `indent`, because CPython then uses its C encoder, which is ten times as fast.
 _ENCODER = json.JSONEncoder(ensure_ascii=True, allow_nan=False)
 
 
@@ -114,7 +114,7 @@ def _problem(problem: Problem) -> Row:
 
 
 def name_row(report: NameReport, source: NameSource) -> Row:
-    """An addition: of each name that does not simply resolve elsewhere."""
+    """A row of `names`."""
     return {
         "name": report.name,
         "status": report.status.value,
@@ -141,7 +141,7 @@ def _held(held: Held, uptime: float) -> Row:
 
 
 def _endpoint(endpoint: JudgedEndpoint) -> Row:
-    """`reason`, why the verdict is "unknown", is an addition to the contract's members."""
+    """A row of `endpoints`. reason: why the verdict is "unknown"."""
     return {
         "domain": endpoint.domain,
         "address": format_address(endpoint.address),
@@ -178,7 +178,7 @@ def _finding(tracked: Tracked) -> Row:
         "protocol": None if subject.port is None else subject.port.protocol,
         "since": rfc3339(tracked.since),
         "message": finding.message,
-        # Accepted on purpose (docs/internals/cases.md 12): advice to remove it would be wrong.
+        # An acknowledged finding is intended, so its fix would be wrong (docs/internals/cases.md 12).
         "fix": [] if tracked.state is State.ACKNOWLEDGED else list(finding.fix),
         "advice": None if tracked.state is State.ACKNOWLEDGED else finding.advice or None,
     }

@@ -1,4 +1,4 @@
-"""The order in which a report lists things: the same for the same audit, and the worst first."""
+"""How reports sort and group what they list. The order is always the same, and the worst comes first."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _STATES = (State.FIRING, State.PENDING, State.ACKNOWLEDGED, State.RESOLVED)
 
 
 def findings_in_order(findings: Iterable[Tracked]) -> list[Tracked]:
-    """As sorted() has it; where a thread sorts many, others get their turn."""
+    """Findings sorted by finding_order(), in steps that let other threads run in between."""
     steps = sort(findings, finding_order)
     while True:
         try:
@@ -33,17 +33,17 @@ def endpoints_in_order(endpoints: Iterable[JudgedEndpoint]) -> list[JudgedEndpoi
 
 
 def group_key(subject: Subject) -> Hashable:
-    """The same for all findings that are one thing to a person: of one kind, at one address."""
+    """Equal for findings that a person counts as one: those of one kind at one address."""
     kind, interface, address, domain, _, prefixlen = subject
     return kind, interface, address, prefixlen, domain if address is None else None
 
 
 def count_groups(findings: Iterable[Tracked]) -> Counter[tuple[Severity, State]]:
-    """How many things there are of each severity and state: what a person counts."""
+    """The number of groups (see group_key) per severity and state."""
     found = {
-        (kind, one.state, interface, address, prefixlen, domain if address is None else None)
-        for one in findings
-        for kind, interface, address, domain, _, prefixlen in (one.finding.subject,)  # as thing() has it
+        (kind, tracked.state, interface, address, prefixlen, domain if address is None else None)
+        for tracked in findings
+        for kind, interface, address, domain, _, prefixlen in (tracked.finding.subject,)  # as group_key()
     }
     kinds = Counter((kind, state) for kind, state, *_ in found)
     return sum((Counter({(kind.severity, state): n}) for (kind, state), n in kinds.items()), Counter())
@@ -54,23 +54,23 @@ def names_in_order(answers: Iterable[Answer]) -> list[Answer]:
 
 
 def _number(address: Address | None) -> tuple[int, bytes]:
-    """Sorts IPv4 before IPv6, and 192.0.2.9 before 192.0.2.10; what has no address comes first."""
+    """A sort key: no address, then IPv4, then IPv6, each by number (192.0.2.9 before 192.0.2.10)."""
     return (0, b"") if address is None else (len(address), bytes(address))
 
 
 def endpoint_order(endpoint: JudgedEndpoint) -> tuple[object, ...]:
-    """By domain, address, port and view."""
+    """A sort key: by domain, address, port and view."""
     return (endpoint.domain, *_number(endpoint.address), endpoint.port, endpoint.view)
 
 
 def held_order(held: Held) -> tuple[object, ...]:
-    """By interface, then IPv4 before IPv6, then by number."""
-    where = (held.interface, *_number(held.address), held.prefixlen)
-    return (*where, held.by, held.label or "", held.table or 0)
+    """A sort key: by interface, then IPv4 before IPv6, then by number."""
+    prefix = (*_number(held.address), held.prefixlen)
+    return (held.interface, *prefix, held.by, held.label or "", held.table or 0)
 
 
 def finding_order(tracked: Tracked) -> tuple[object, ...]:
-    """Those nobody has accepted yet before the others, then by severity, kind and place."""
+    """A sort key: acknowledged and resolved ones last, then by severity, kind, state and subject."""
     subject = tracked.finding.subject
     return (
         tracked.state in (State.ACKNOWLEDGED, State.RESOLVED),

@@ -1,7 +1,7 @@
-"""The status page: one screen of HTML that tells an operator how this host stands.
+"""The status page: the state of this host as one HTML page.
 
-It loads nothing, runs nothing and is of no use to a page that frames it: the policy sent with it
-says so, and allows its one style sheet by hash.
+It loads nothing, runs no script and cannot be framed. The policy that is sent with it enforces this, and
+allows its one style sheet by hash.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ CONTENT_SECURITY_POLICY = (
 
 
 def render(audit: Audit | None, *, version: str, telemetry_path: str) -> bytes:
-    """The page, in UTF-8. audit: None before the first."""
+    """The page in UTF-8. audit: None before the first."""
     host = "" if audit is None else f" on {_text(audit.host)}"
     lines = [
         '<!DOCTYPE html>\n<html lang="en">\n<meta charset="utf-8">',
@@ -91,7 +91,7 @@ def _body(audit: Audit, findings_digest: Digest) -> Iterator[str]:
 
 
 def _text(text: str) -> str:
-    """Whatever somebody named or wrote: nothing of it is markup, or turns the line around."""
+    """Text from outside, escaped: it contains no markup and no bidirectional controls."""
     return escape(printable(text))
 
 
@@ -134,12 +134,12 @@ def _finding(one: GroupSummary, now: float) -> str:
 
 
 def _names(audit: Audit) -> Iterator[str]:
-    """Those that do not resolve: where there are none, there is no section."""
-    doubtful = [one for one in names_in_order(audit.names) if one.status is not Status.RESOLVED]
-    if not doubtful:
+    """The section of names that do not resolve, if there are any."""
+    unresolved = [answer for answer in names_in_order(audit.names) if answer.status is not Status.RESOLVED]
+    if not unresolved:
         return
     yield "<h2>Unresolved domains</h2>\n<table>\n<tr><th>Domain<th>Status<th>Why<th>For"
-    for report in (name_report(one, audit.monotonic) for one in doubtful[:ROWS_SHOWN]):
+    for report in (name_report(answer, audit.monotonic) for answer in unresolved[:ROWS_SHOWN]):
         age = "" if report.age is None else duration(report.age)
         yield f"<tr><td>{_text(report.name)}<td>{report.status}<td>{_text(report.reason)}<td>{age}"
     yield "</table>"

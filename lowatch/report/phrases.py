@@ -1,4 +1,4 @@
-"""How values are written for people: times, counts, places; nothing that a terminal would obey."""
+"""Durations, counts, lists and the subjects of findings as text for people, in printable characters."""
 
 from __future__ import annotations
 
@@ -38,15 +38,18 @@ def listed(words: Sequence[str]) -> str:
 
 
 def first_few(words: Sequence[str], few: int = 3, total: int = 0) -> str:
-    """The first of many: "a, b, c and 997 more". total: of how many, where words are but the first."""
+    """The first of many: "a, b, c and 997 more".
+
+    total: the number of all, if `words` has only the first.
+    """
     more = max(total, len(words)) - few
     return listed([*words[:few], f"{more:,} more"] if more > 0 else words)
 
 
 def place(subject: Subject, ports: Sequence[Port] = ()) -> str:
-    """Where a finding is: "www.example.com at 192.0.2.10 on lo, 80/tcp".
+    """The subject of a finding: "www.example.com at 192.0.2.10 on lo, 80/tcp".
 
-    ports: more than the subject's own, where several findings are told as one.
+    ports: the ports of several findings that are shown as one, in place of the subject's own.
     """
     address = "" if subject.address is None else format_address(subject.address)
     if address and subject.prefixlen is not None:

@@ -1,6 +1,6 @@
-"""Long texts in pieces, so that whoever sends one can do something else between two of them.
+"""Long texts rendered in pieces, so that the event loop can run between two of them.
 
-A piece takes a millisecond or two to make. An empty one is a pause: nothing is to be sent.
+A piece takes a millisecond or two. An empty piece is a pause with nothing to send.
 """
 
 from __future__ import annotations
@@ -14,18 +14,21 @@ T = TypeVar("T")
 
 PAUSE = b""
 SLICE = 500
-"""Rows or lines."""
+"""Rows or lines per piece."""
 
 
 def slices(items: Iterable[T], size: int = SLICE) -> Iterator[list[T]]:
-    """The same in lists of that size, the last one shorter."""
+    """The items in lists of `size`; the last list may be shorter."""
     rest = iter(items)
     while some := list(islice(rest, size)):
         yield some
 
 
 def sort(items: Iterable[T], key: Callable[[T], Any] | None = None) -> Generator[bytes, None, Iterator[T]]:
-    """Returns what sorted() would, which takes 0.2 s at once for 100,000."""
+    """Sorts in steps: sorted() alone takes 0.2 s for 100,000 items.
+
+    Yields pauses, returns the sorted items.
+    """
     runs = []
     for some in slices(items):
         runs.append(sorted(some, key=key))  # type: ignore[type-var, arg-type]

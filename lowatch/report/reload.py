@@ -1,4 +1,4 @@
-"""What a reload came to, for whoever asked for it."""
+"""The outcome of a reload."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 
 class ReloadOutcome(NamedTuple):
-    """error: "", or what is wrong with the configuration, one error per line.
+    """The answer to a request to reload.
 
-    pending: a line for each key that takes a restart.
+    error: the errors in the configuration, one per line; "" if it was loaded. pending: a line for each key
+    whose new value needs a restart.
     """
 
     error: str = ""
@@ -16,9 +17,10 @@ class ReloadOutcome(NamedTuple):
 
 
 class LastReload(NamedTuple):
-    """at: wall-clock seconds. error: "" where it succeeded, else what was wrong, one error per line.
+    """The most recent reload.
 
-    monotonic: seconds, as `at`.
+    at: wall-clock seconds. monotonic: the same moment in monotonic seconds. error: the errors, one per
+    line; "" if it succeeded.
     """
 
     at: float

@@ -1,7 +1,7 @@
-"""How the daemon itself stands, as `lowatch status` shows it: values, and their JSON, schema 1.
+"""The daemon's status, which `lowatch status` shows: its values, and their JSON (schema 1).
 
-Members come in a fixed order, one that does not apply is null, times are RFC 3339, and only additions
-change a schema number's meaning. Lists are cut at LISTED: /api/v1/audit has the whole of them.
+Members have a fixed order, one that does not apply is null, and times are RFC 3339. Schema 1 changes only
+by addition. Lists have at most LISTED entries; /api/v1/audit has all of them.
 """
 
 from __future__ import annotations
@@ -38,19 +38,20 @@ Members = dict[str, Any]
 
 @dataclass(frozen=True)
 class DaemonStatus:
-    """now, started: wall-clock seconds, when this was taken and when the daemon started.
+    """The daemon's status at one moment.
 
-    monotonic: seconds, as `now`: for ages.
-
-    waits_for: "" once it is ready, before that what the first full audit waits for, in a few words.
-    interfaces: names or globs, as configured. audit: the last one, with the problems of files of names;
-    None before the first. audit_seconds: how long it took.
-    dns_lag: seconds by which the last lookups were late; None where there was none yet.
-    journal_waiting: alerts that journald has not taken yet; None where journal.enabled is false.
-    last_reload: None where there was none since the start.
-    reload_pending: the keys that take a restart to be in force, each with a line for people.
-    config_files: none for the defaults. config_problems: what is wrong with files of names, one line each.
-    liveness: of every part whose silence would mean that the daemon does not do its work.
+    now, started: wall-clock seconds of this moment, and of the daemon's start.
+    monotonic: this moment in monotonic seconds, to compute ages.
+    interfaces: names or globs, as configured.
+    audit: the last one, including the problems of files of names; None before the first.
+    audit_seconds: its duration.
+    waits_for: what the first full audit waits for, in a few words; "" once the daemon is ready.
+    dns_lag: seconds by which the most recent lookups started late; None before the first.
+    journal_waiting: alerts that journald has not accepted yet; None if journal.enabled is false.
+    last_reload: None if there was none since the start.
+    reload_pending: the keys whose new value needs a restart, each with a line for people.
+    config_files: none for the defaults. config_problems: the problems of files of names, one line each.
+    liveness: the progress of every part that must not be stuck.
     """
 
     version: str
@@ -87,16 +88,16 @@ class DaemonStatus:
 
     def held_by_interface(self) -> Mapping[str, int]:
         held = () if self.audit is None else self.audit.held
-        return dict(sorted(Counter(one.interface for one in held).items()))
+        return dict(sorted(Counter(each.interface for each in held).items()))
 
     @cached_property
     def digest(self) -> Digest:
-        """Of the findings."""
+        """The digest of the findings."""
         return digest(self.findings, LISTED)
 
 
 def render_json(status: DaemonStatus) -> bytes:
-    """Pure ASCII, indented for people."""
+    """The document as ASCII, indented for people."""
     return json.dumps(document(status), indent=2, allow_nan=False).encode("ascii") + b"\n"
 
 
@@ -155,18 +156,18 @@ def _domains(audit: Audit | None) -> Members:
 
 
 def _names(audit: Audit | None) -> list[Members]:
-    """Of those that do not resolve, the first: as /api/v1/audit has them."""
+    """The first names that do not resolve, with the members of /api/v1/audit."""
     names = () if audit is None else audit.names
-    doubtful = [one for one in names_in_order(names) if one.status is not AnswerStatus.RESOLVED]
+    unresolved = [answer for answer in names_in_order(names) if answer.status is not AnswerStatus.RESOLVED]
     return [
-        name_row(name_report(one, audit.monotonic), audit.source(one.domain))
-        for one in doubtful[:LISTED]
+        name_row(name_report(answer, audit.monotonic), audit.source(answer.domain))
+        for answer in unresolved[:LISTED]
         if audit
     ]
 
 
 def _firing(tracked: Tracked) -> Members:
-    """Of the members that /api/v1/findings has, those that tell what and where."""
+    """A firing finding, with the most important members of /api/v1/findings."""
     finding = tracked.finding
     return {
         "kind": finding.subject.kind.value,
@@ -194,5 +195,5 @@ def _last_reload(last: LastReload) -> Members:
 
 
 def _seconds(seconds: float | None) -> float | None:
-    """To the millisecond, and never below zero: the wall clock may have been set back."""
+    """Seconds rounded to milliseconds, and at least 0: the wall clock may have been set back."""
     return None if seconds is None else round(max(0.0, seconds), 3)

@@ -96,7 +96,7 @@ def test_a_panel_is_well_formed(panel: dict[str, Any]) -> None:
 def test_a_panel_asks_the_chosen_hosts_for_metrics_that_there_are(
     panel: dict[str, Any],
 ) -> None:
-    of_lowatch = (*families.OF_AN_AUDIT, *families.OF_THE_DAEMON, *families.OF_THE_PROCESS)
+    of_lowatch = (*families.AUDIT_FAMILIES, *families.DAEMON_FAMILIES, *families.PROCESS_FAMILIES)
     known = {family.name for family in of_lowatch} | {"up", "ALERTS_FOR_STATE"}
     for target in panel["targets"]:
         selectors = re.findall(r"(\w+)\{(.*?)\}", target["expr"])
@@ -127,6 +127,6 @@ def test_every_metric_of_the_daemon_is_on_it() -> None:
     """Those that tell something over time; a new one is not forgotten here."""
     asked = " ".join(target["expr"] for panel in SHOWING for target in panel["targets"])
     elsewhere = {"process_virtual_memory_bytes"}
-    every_family = (*families.OF_AN_AUDIT, *families.OF_THE_DAEMON, *families.OF_THE_PROCESS)
+    every_family = (*families.AUDIT_FAMILIES, *families.DAEMON_FAMILIES, *families.PROCESS_FAMILIES)
     missing = {family.name for family in every_family if family.name not in asked}
     assert missing == elsewhere

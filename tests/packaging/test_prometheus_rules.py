@@ -119,7 +119,7 @@ def test_the_runbook_knows_every_kind_of_finding_and_no_other() -> None:
 
 @pytest.mark.parametrize("rule", EVERY_RULE, ids=lambda rule: rule.get("alert", rule.get("record")))
 def test_a_rule_asks_for_metrics_that_there_are(rule: dict[str, Any]) -> None:
-    every = (*families.OF_AN_AUDIT, *families.OF_THE_DAEMON, *families.OF_THE_PROCESS)
+    every = (*families.AUDIT_FAMILIES, *families.DAEMON_FAMILIES, *families.PROCESS_FAMILIES)
     known = {family.name for family in every} | set(RECORDED)
     named = re.findall(r"\b((?:vip:)?lo(?:watch)?_[a-z_:]+)", rule["expr"])
     assert named or "up{" in rule["expr"]

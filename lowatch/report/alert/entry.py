@@ -1,9 +1,19 @@
-"""The journal entry of a finding that fires or is resolved: the contract's fields, always all."""
+"""The journal entries of findings that fire or are resolved: one for a finding, or one for many in a storm.
+
+Every entry has all fields. The entry of a storm has the values that all its findings share, and "" where
+they differ. It has two more fields: LOWATCH_COUNT, and LOWATCH_FOLDED, which has each finding as one line
+of JSON, without the members that do not apply:
+
+    {"domain": "www.example.com", "address": "192.0.2.10", "interface": "lo", "port": 80,
+     "protocol": "tcp", "since": "2026-11-23T03:12:07Z", "until": "2026-11-23T03:14:07Z"}
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any, NamedTuple
 
 from lowatch.core.addresses import format_address
 from lowatch.core.clock import (
@@ -16,12 +26,12 @@ from lowatch.core.lifecycle import (
 )
 from lowatch.core.printable import printable
 from lowatch.core.words import rfc3339
-from lowatch.report.phrases import duration, place
+from lowatch.report.phrases import count, duration, place
 
 IDENTIFIER = "lowatch"
 
-# Drawn at random once, and fixed for ever: the message catalog, and other people's filters and
-# scripts, know the entries by them. A new kind draws its own (`systemd-id128 new`).
+# Random and fixed: the message catalog and other people's filters refer to them. A new kind gets a new one
+# (`systemd-id128 new`).
 MESSAGE_IDS = {
     FindingKind.ORPHAN_VIP: "4d771e5f7e5549d7acd09ec71434267f",
     FindingKind.BACKLOGGED_VIP: "f85b97f86305414ba2a3e73406455443",
@@ -35,21 +45,28 @@ MESSAGE_IDS = {
 }
 RESOLVED_MESSAGE_ID = "707c596f9d52464b81132f2ecac58b59"
 STORM_MESSAGE_ID = "88b2a03df0d94ddb8a942501853b2e88"
-"""Of an entry that stands for many: see alert_summary."""
+"""The id of an entry that stands for many findings."""
 
 # syslog levels (sd-daemon(3)): err, warning, info; and notice for good news.
 _PRIORITIES = {Severity.CRITICAL: 3, Severity.WARNING: 4, Severity.INFO: 6}
 _RESOLVED_PRIORITY = 5
 
 
-def fields(tracked: Tracked, now: Now) -> dict[str, str]:
-    """The entry's fields, in order.
+class Announcement(NamedTuple):
+    """A finding, as it was when it was announced, and the time of the announcement."""
 
-    One that does not apply is "": `journalctl -x` would print the bare name of a missing field.
-    The first port of an any-of set stands for all: MESSAGE names them, LOWATCH_PORT is the first.
-    Values are as the finding has them, except in MESSAGE and LOWATCH_REASON, which are one line of
-    printable ASCII. Additions to the contract's: LOWATCH_UNTIL, when it went; and LOWATCH_PREFIXLEN, of a
-    finding about a whole prefix, which else could not be told from another with the same address.
+    tracked: Tracked
+    now: Now
+
+
+def fields(tracked: Tracked, now: Now) -> dict[str, str]:
+    """The fields of a finding's entry, in order.
+
+    A field that does not apply is "", because `journalctl -x` prints the bare name of a missing field.
+    The entry of an any-of set has all its ports in MESSAGE, and the first one in LOWATCH_PORT.
+    MESSAGE and LOWATCH_REASON are one line of printable ASCII; other values are the finding's, unchanged.
+    LOWATCH_UNTIL is when the finding went. LOWATCH_PREFIXLEN distinguishes findings about prefixes with the
+    same address.
     """
     finding, subject = tracked.finding, tracked.finding.subject
     resolved = tracked.state is State.RESOLVED
@@ -75,18 +92,18 @@ def fields(tracked: Tracked, now: Now) -> dict[str, str]:
 
 
 def without_fix(entry: Mapping[str, str], tracked: Tracked) -> dict[str, str]:
-    """A firing entry that goes out late: what was harmless when it was made may not be so now."""
-    told = replace(tracked, finding=tracked.finding.without_fix())
-    return {**entry, "MESSAGE": _firing_message(told), "LOWATCH_FIX": ""}
+    """A firing entry that is sent late, without its fix, which may no longer be harmless."""
+    late = replace(tracked, finding=tracked.finding.without_fix())
+    return {**entry, "MESSAGE": _firing_message(late), "LOWATCH_FIX": ""}
 
 
 def priority(tracked: Tracked) -> int:
-    """The syslog level of its entry."""
+    """The syslog level of a finding's entry."""
     return _RESOLVED_PRIORITY if tracked.state is State.RESOLVED else _PRIORITIES[tracked.finding.severity]
 
 
 def ended(tracked: Tracked, now: Now) -> float:
-    """Wall-clock seconds at which a resolved finding went, which was known for sure a hold later."""
+    """The wall-clock seconds at which a resolved finding went, which is a hold before it was resolved."""
     gone_for = 0.0 if tracked.present else now.monotonic - tracked.changed
     return now.wall - gone_for
 
@@ -96,17 +113,17 @@ def _reason(tracked: Tracked) -> str:
 
 
 def _firing_message(tracked: Tracked) -> str:
-    """What, where and why (the rule's own words), since when, and what to do."""
+    """The kind, the rule's own message, the start, and the fix."""
     kind = tracked.finding.subject.kind
     line = f"{kind}: {_reason(tracked)}; {tracked.state} since {rfc3339(tracked.since)}"
     advice, fix = printable(tracked.finding.advice), "; ".join(map(printable, tracked.finding.fix))
     separator = " " if advice.endswith(":") else "; "
-    remedy = separator.join(filter(None, (advice, fix)))
-    return f"{line}; fix: {remedy}" if remedy else line
+    instructions = separator.join(filter(None, (advice, fix)))
+    return f"{line}; fix: {instructions}" if instructions else line
 
 
 def _resolved_message(tracked: Tracked, now: Now) -> str:
-    """How long it lasted, and what it had been. It ended when it went, not when that was sure."""
+    """The kind, the subject, the duration up to when the finding went, and what it was."""
     end = now.monotonic if tracked.present else tracked.changed
     if tracked.began is None:
         lasted = f"began at {rfc3339(tracked.since)}"
@@ -114,3 +131,77 @@ def _resolved_message(tracked: Tracked, now: Now) -> str:
         lasted = f"after {duration(end - tracked.began)}"
     kind, where = tracked.finding.subject.kind, place(tracked.finding.subject, tracked.finding.any_of)
     return f"resolved: {kind}, {where}, {lasted}; it was: {_reason(tracked)}"
+
+
+FOLDED = "LOWATCH_FOLDED"
+
+
+COUNT = "LOWATCH_COUNT"
+
+
+_PLACE = ("interface", "address", "prefixlen", "domain", "port", "protocol")
+
+
+_EXAMPLES = 3
+
+
+_FIXES = 3
+
+
+def summary_fields(folded: Sequence[Announcement]) -> dict[str, str]:
+    """The fields of a storm's entry, in order.
+
+    folded: at least one announcement, all of one kind and state.
+    """
+    first = folded[0]
+    findings = [one.tracked.finding for one in folded]
+    earliest = min(folded, key=lambda one: one.tracked.since)
+    latest = max(folded, key=lambda one: ended(*one))
+    rows = [_row(one) for one in folded]
+    differing = {
+        f"LOWATCH_{name.upper()}": "" for name in _PLACE if len({row.get(name) for row in rows}) > 1
+    }
+    fixes = list(dict.fromkeys("; ".join(finding.fix) for finding in findings if finding.fix))
+    since = rfc3339(earliest.tracked.since)
+    return {
+        **fields(*first),
+        **differing,
+        "MESSAGE": _message(folded, since),
+        "MESSAGE_ID": STORM_MESSAGE_ID,
+        "LOWATCH_SINCE": since,
+        "LOWATCH_UNTIL": fields(*latest)["LOWATCH_UNTIL"],
+        "LOWATCH_REASON": f"{count(len(folded), 'finding')} folded into one entry, to stay below "
+        "journald's rate limit",
+        "LOWATCH_FIX": "; ".join(fixes) if len(fixes) <= _FIXES else "",
+        COUNT: str(len(folded)),
+        FOLDED: "\n".join(map(json.dumps, rows)),
+    }
+
+
+def _message(folded: Sequence[Announcement], since: str) -> str:
+    first = folded[0].tracked
+    findings = [one.tracked.finding for one in folded[:_EXAMPLES]]
+    places = [place(finding.subject, finding.any_of) for finding in findings]
+    if len(folded) > _EXAMPLES:
+        places.append(f"{len(folded) - _EXAMPLES:,} more")
+    resolved = "resolved: " if first.state is State.RESOLVED else ""
+    tail = "" if resolved else f"; firing since {since}"
+    return (
+        f"{resolved}{first.finding.subject.kind}, storm of {count(len(folded), 'more finding')}: "
+        f"{'; '.join(places)}{tail}; list them with lowatch history"
+    )
+
+
+def _row(announced: Announcement) -> dict[str, Any]:
+    tracked, subject = announced.tracked, announced.tracked.finding.subject
+    row = {
+        "domain": subject.domain,
+        "address": None if subject.address is None else format_address(subject.address),
+        "prefixlen": subject.prefixlen,
+        "interface": subject.interface,
+        "port": None if subject.port is None else subject.port.number,
+        "protocol": None if subject.port is None else subject.port.protocol,
+        "since": rfc3339(tracked.since),
+        "until": rfc3339(ended(*announced)) if tracked.state is State.RESOLVED else None,
+    }
+    return {name: value for name, value in row.items() if value is not None}

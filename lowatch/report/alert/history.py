@@ -1,9 +1,9 @@
-"""What the journal remembers: when each finding fired, and how long it lasted.
+"""Reads the history of findings from journal entries: when each fired, and how long it lasted.
 
-Entries come newest first. That way an end is met before its beginning, and only those wait in memory
-whose beginning lies still further back: as many as were alive at one time.
+Entries are read newest first. So the end of a finding comes before its start, and only findings whose start
+has not been read yet are in memory: as many as were firing at the same time.
 
-Anyone may write to the journal: a value here is text of whatever length and content until it is shown.
+Anyone can write to the journal, so values are text of any length and content, to be escaped when shown.
 """
 
 from __future__ import annotations
@@ -17,8 +17,12 @@ from typing import Any, NamedTuple
 
 from lowatch.core.limits import HISTORY_OPEN
 
-from .entry import MESSAGE_IDS, RESOLVED_MESSAGE_ID, STORM_MESSAGE_ID
-from .summary import FOLDED
+from .entry import (
+    FOLDED,
+    MESSAGE_IDS,
+    RESOLVED_MESSAGE_ID,
+    STORM_MESSAGE_ID,
+)
 
 FIELDS = (
     "MESSAGE_ID",
@@ -42,14 +46,14 @@ FIELDS = (
     FOLDED,
     "_HOSTNAME",
 )
-"""The fields of an entry that are looked at."""
+"""The fields of an entry that are read."""
 
 ENTRY_IDS = (*MESSAGE_IDS.values(), RESOLVED_MESSAGE_ID)
-"""MESSAGE_IDs of entries that stand for one finding; STORM_MESSAGE_ID for many."""
+"""The MESSAGE_IDs of entries for one finding. STORM_MESSAGE_ID is that of an entry for many."""
 
 
 class Filter(NamedTuple):
-    """Which findings are wanted; "" is any. domain, address: as lowatch itself writes them."""
+    """The findings to show; "" means any. domain, address: as lowatch writes them."""
 
     kind: str = ""
     domain: str = ""
@@ -58,16 +62,16 @@ class Filter(NamedTuple):
 
 _ANY = Filter()
 _ROW = ("domain", "address", "prefixlen", "interface", "port", "protocol", "since", "until")
-"""Of a line of a summary: see alert_summary."""
+"""The members of a line in LOWATCH_FOLDED (see entry.py)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
     """One time that a finding fired.
 
-    since, until: wall-clock seconds at which it showed and went; until None: no end is recorded.
-    fired, resolved: when it was written that it did, None where no such entry was met.
-    folded: whether it was written in a storm's summary, which has no reason for each.
+    since, until: the wall-clock seconds when it showed and when it went; until is None if no end is
+    recorded. fired, resolved: the times of its entries, None if there is no such entry. folded: whether it
+    comes from a storm's summary, which has no reasons.
     """
 
     host: str
@@ -95,29 +99,29 @@ _Key = tuple[object, ...]
 
 
 class _Event(NamedTuple):
-    """An occurrence of which one end is known: it fired, or it was resolved."""
+    """An occurrence from one entry, which has only its start or only its end."""
 
     occurrence: Occurrence
     resolved: bool
 
     @property
     def key(self) -> _Key:
-        """The same for both ends: what and where, and since when."""
-        one = self.occurrence
-        where = (one.interface, one.address, one.prefixlen, one.domain, one.port, one.protocol)
-        return (one.host, one.kind, *where, int(one.since))
+        """Equal for the start and the end of the same occurrence."""
+        it = self.occurrence
+        subject = (it.interface, it.address, it.prefixlen, it.domain, it.port, it.protocol)
+        return (it.host, it.kind, *subject, int(it.since))
 
 
 class Unreadable(NamedTuple):
-    """An entry, or a line of a summary, that is none of lowatch's."""
+    """An entry, or a line of a summary, that lowatch did not write."""
 
 
 def occurrences(
     entries: Iterable[Mapping[str, Any]], wanted: Filter = _ANY
 ) -> Iterator[Occurrence | Unreadable]:
-    """entries: as `journalctl --reverse --output=json` has them. Newest firing first, as they come.
+    """The occurrences in entries of `journalctl --reverse --output=json`, newest start first.
 
-    In the end come those whose firing is older than all entries.
+    Occurrences whose start is older than all entries come last.
     """
     open_ends: dict[_Key, Occurrence] = {}
     shown: OrderedDict[_Key, None] = OrderedDict()
@@ -125,11 +129,11 @@ def occurrences(
         if isinstance(event, Unreadable):
             yield event
             continue
-        key, one = event.key, event.occurrence
-        if not _is_wanted(one, wanted) or key in shown or (event.resolved and key in open_ends):
-            continue  # written twice: the process was killed before it had saved that it was told
+        key, occurrence = event.key, event.occurrence
+        if not _is_wanted(occurrence, wanted) or key in shown or (event.resolved and key in open_ends):
+            continue  # a duplicate: the process was killed before it saved that it had sent the entry
         if event.resolved and len(open_ends) < HISTORY_OPEN.value:
-            open_ends[key] = one
+            open_ends[key] = occurrence
             continue
         if not event.resolved:
             shown[key] = None
@@ -137,8 +141,8 @@ def occurrences(
                 HISTORY_OPEN.reached()
                 shown.popitem(last=False)
             ended = open_ends.pop(key, None)
-            one = one if ended is None else _joined(one, ended)
-        yield one
+            occurrence = occurrence if ended is None else _joined(occurrence, ended)
+        yield occurrence
     yield from open_ends.values()
 
 
@@ -146,11 +150,11 @@ def _joined(fired: Occurrence, ended: Occurrence) -> Occurrence:
     return replace(fired, until=ended.until, resolved=ended.resolved, reason=fired.reason or ended.reason)
 
 
-def _is_wanted(one: Occurrence, wanted: Filter) -> bool:
+def _is_wanted(occurrence: Occurrence, wanted: Filter) -> bool:
     return (
-        wanted.kind in ("", one.kind)
-        and wanted.domain in ("", one.domain)
-        and wanted.address in ("", one.address)
+        wanted.kind in ("", occurrence.kind)
+        and wanted.domain in ("", occurrence.domain)
+        and wanted.address in ("", occurrence.address)
     )
 
 
@@ -161,7 +165,7 @@ def _events(entry: Mapping[str, Any]) -> Iterator[_Event | Unreadable]:
     if written is None or not (resolved or fields["LOWATCH_STATE"] == "firing"):
         yield Unreadable()
     elif fields["MESSAGE_ID"] == STORM_MESSAGE_ID:
-        # As it was written, so backwards: of what came and went twice, the last time is met first.
+        # Backwards, as the entries: the last occurrence of a finding must come first.
         for line in reversed(fields[FOLDED].splitlines()):
             row = _row(line)
             yield Unreadable() if row is None else _event({**fields, **row}, written, resolved, folded=True)
@@ -170,7 +174,7 @@ def _events(entry: Mapping[str, Any]) -> Iterator[_Event | Unreadable]:
 
 
 def _row(line: str) -> Mapping[str, str] | None:
-    """A line of a summary as the fields of an entry of its own."""
+    """The fields that a line of a summary stands for; None if it is unreadable."""
     try:
         row = json.loads(line)
     except (ValueError, RecursionError):
@@ -194,7 +198,7 @@ def _event(
     if since is None or not fields["LOWATCH_KIND"]:
         return Unreadable()
     if until is None:
-        until = written  # before there was such a field
+        until = written  # old entries lack LOWATCH_UNTIL
     occurrence = Occurrence(
         host=fields["_HOSTNAME"],
         kind=fields["LOWATCH_KIND"],
@@ -216,10 +220,10 @@ def _event(
 
 
 def _text(value: Any) -> str:
-    """A field as `journalctl --output=json` has it, of which the first counts where there are several.
+    """The text of a field in `journalctl --output=json`; the first one if there are several.
 
-    systemd.journal-export-formats: text; or, where it is not UTF-8 or not printable, an array of its
-    octets; or an array of either, where the field occurs more than once; or null where it is too large.
+    A field is text, an array of its bytes if it is not printable UTF-8, an array of either if it occurs
+    more than once, or null if it is too large (https://systemd.io/JOURNAL_EXPORT_FORMATS).
     """
     match value:
         case str():

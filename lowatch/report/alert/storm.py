@@ -1,17 +1,17 @@
-"""What of a storm of alerts is written as entries of their own, and what is folded into summaries.
+"""Decides which alerts of a storm get journal entries of their own, and folds the others into summaries.
 
-journald drops what a unit writes beyond RateLimitBurst messages in RateLimitIntervalSec, counted for
-each class of priorities by itself (journald.conf(5); journald-rate-limit.c: emerg to crit, err, warning,
-notice and info, debug). The default is 10,000 in 30 s; it was 1,000 up to v235, many hosts have kept
-that, and our own log lines count as well. So in any 30 s
+journald drops a unit's messages beyond RateLimitBurst in RateLimitIntervalSec, counted per class of
+priorities (journald.conf(5); journald-rate-limit.c: emerg to crit, err, warning, notice and info, debug).
+The default is 10,000 in 30 s. It was 1,000 up to v235, many hosts have kept that, and lowatch's log lines
+count too. So in any 30 s
 
-- the first 200 alerts of each class are entries of their own: one class never uses up another's; but of
-  one name only the first 32: whoever owns a name chooses how many addresses it has;
-- the rest waits, half a second at first and then five, and goes out as summaries, one for each kind and
-  state, of up to 250 findings each, which name every one of them. A hundred thousand orphans are thus
-  600 entries.
+- the first 200 alerts of each class are entries of their own, but only the first 32 of one name, because
+the
+  owner of a name chooses how many addresses it has;
+- the others wait, at first half a second and then five, and are sent as summaries. A summary has up to 250
+  findings of one kind and state, and names each. A hundred thousand orphans are 600 entries.
 
-Nothing here looks at a clock: `now` is monotonic seconds.
+`now` is monotonic seconds everywhere.
 """
 
 from __future__ import annotations
@@ -20,9 +20,6 @@ from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from lowatch.core.clock import (
-    Now,
-)
 from lowatch.core.findings import FindingKind, Subject
 from lowatch.core.lifecycle import (
     State,
@@ -30,29 +27,27 @@ from lowatch.core.lifecycle import (
 )
 from lowatch.core.limits import JOURNAL_BURST, JOURNAL_BURST_OF_NAME, JOURNAL_FOLDED
 
-from .entry import priority
+from .entry import (
+    Announcement,
+    priority,
+)
 
 WINDOW = 30.0
 BURST = JOURNAL_BURST.value
 FOLDED_AT_ONCE = 250
-"""In one summary: 2 ms of the loop's time, and some 40 KiB, which a datagram to journald holds."""
-_GATHER = 0.5
-_EVERY = 5.0
+"""Findings in one summary: 2 ms of the loop's time, and some 40 KiB, which fit a datagram to journald."""
+_FIRST_DELAY = 0.5
+"""Seconds from the first folded alert of a storm to its first summary."""
+_INTERVAL = 5.0
+"""Seconds between the summaries of a storm."""
 
-_CLASSES = (0, 0, 0, 1, 2, 3, 3, 4)  # of each priority: journald's priority_map
+_CLASSES = (0, 0, 0, 1, 2, 3, 3, 4)  # the class of each priority (journald's priority_map)
 _NAMES_KEPT = 2 * 5 * BURST
-"""More than can have had an entry in the last 30 s."""
-
-
-class Announcement(NamedTuple):
-    """A finding as it was when it was announced, and when that was."""
-
-    tracked: Tracked
-    now: Now
+"""Names whose entries are counted: more than can have had an entry in the last 30 s."""
 
 
 class _Group(NamedTuple):
-    """What one summary may stand for. turn: how often they ended and fired again while they waited."""
+    """The alerts that may share a summary. turn: how often a finding has fired again while it waited."""
 
     turn: int
     kind: FindingKind
@@ -60,17 +55,19 @@ class _Group(NamedTuple):
 
 
 class _Waiting(NamedTuple):
-    """Of one subject: the group of its last finding that waits, and how many wait."""
+    """The waiting alerts of one subject: the group of the last one, and their number."""
 
     last: _Group
     number: int
 
 
 class Storm:
+    """Admits alerts as entries of their own up to the limits, and folds the others."""
+
     def __init__(self, burst: int = BURST) -> None:
         self._burst = burst
-        self._admitted: dict[int, deque[float]] = {}  # when, by class; the last `burst` of each
-        self._of_name: dict[str, deque[float]] = {}  # when, by domain; the last few of each
+        self._admitted: dict[int, deque[float]] = {}  # times of the last `burst` entries, by class
+        self._of_name: dict[str, deque[float]] = {}  # times of the last few entries, by domain
         self._folded: dict[_Group, deque[Announcement]] = {}
         self._subjects: dict[Subject, _Waiting] = {}
         self._waiting = 0
@@ -78,9 +75,9 @@ class Storm:
         self._emitted = float("-inf")
 
     def admits(self, tracked: Tracked, now: float) -> bool:
-        """Whether this is an entry of its own, which then counts. If not, fold() it.
+        """Whether an alert gets an entry of its own, which is counted. If not, call fold().
 
-        What resolves a finding that waits to be summarised waits behind it.
+        An alert about a subject that waits for a summary has to wait behind it.
         """
         if self.waits(tracked.finding.subject):
             return False
@@ -99,20 +96,23 @@ class Storm:
         return True
 
     def _forget_names(self, now: float) -> None:
-        """Of which nothing was written for a while; looked for where there are many."""
+        """Forget names without a recent entry, if there are many names."""
         if len(self._of_name) > _NAMES_KEPT:
             recent = {name: times for name, times in self._of_name.items() if now < times[-1] + WINDOW}
             self._of_name = recent
 
     def fold(self, announced: Announcement, now: float) -> int:
-        """Keep it for a summary. How many were given up for it: the oldest of the least severity."""
+        """Keep an alert for a summary.
+
+        Returns how many alerts had to be dropped: the least severe, oldest.
+        """
         waiting = self._folded.setdefault(self._count(announced.tracked), deque())
         waiting.append(announced)
         self._waiting += 1
         if len(waiting) >= FOLDED_AT_ONCE:
             self._due = now
         elif self._due is None:
-            self._due = max(now + _GATHER, self._emitted + _EVERY)
+            self._due = max(now + _FIRST_DELAY, self._emitted + _INTERVAL)
         if self._waiting <= JOURNAL_FOLDED.value:
             return 0
         JOURNAL_FOLDED.reached()
@@ -120,28 +120,28 @@ class Storm:
         return 1
 
     def waits(self, subject: Subject) -> bool:
-        """Whether some finding of it waits to be summarised."""
+        """Whether an alert about the subject waits for a summary."""
         return subject in self._subjects
 
     @property
     def waiting(self) -> int:
-        """Findings that no summary has been made of yet."""
+        """The number of alerts that wait for a summary."""
         return self._waiting
 
     def waiting_findings(self) -> list[Tracked]:
-        """Those; of each subject in order."""
+        """The findings that wait for a summary; the alerts of one subject are in order."""
         groups = sorted(self._folded.items(), key=lambda item: _order(item[0]))
-        return [one.tracked for _, waiting in groups for one in waiting]
+        return [announcement.tracked for _, waiting in groups for announcement in waiting]
 
     @property
     def due(self) -> float | None:
-        """Monotonic seconds at which take() gives something. None: nothing waits."""
+        """The monotonic seconds from which take() returns something; None if nothing waits."""
         return self._due
 
     def take(self, now: float) -> Sequence[Announcement]:
-        """The findings of one summary, of one kind and state, in order; the worst of all first.
+        """The alerts of the next summary, all of one kind and state, in order. The worst group comes first.
 
-        Empty where none is due. Call it until it is.
+        Empty if no summary is due. Call it repeatedly until then.
         """
         if self._due is None or now < self._due:
             return ()
@@ -152,12 +152,15 @@ class Storm:
         return taken
 
     def flush(self, now: float) -> None:
-        """Nothing more comes: what waits is due."""
+        """Make all summaries due now."""
         if self._due is not None:
             self._due = now
 
     def _count(self, tracked: Tracked) -> _Group:
-        """One more of its subject waits, in this group: behind the others of that subject."""
+        """Count another waiting alert of its subject.
+
+        Returns its group, which is behind the earlier ones.
+        """
         subject, state = tracked.finding.subject, tracked.state
         turn, number = 0, 0
         if before := self._subjects.get(subject):
@@ -185,10 +188,10 @@ def _is_full(admitted: deque[float], now: float) -> bool:
 
 
 def _order(group: _Group) -> tuple[int, bool, int]:
-    """In each turn what fires before what is resolved, and the worst first."""
+    """A sort key: by turn, then firing before resolved, then the worst first."""
     return group.turn, group.state is State.RESOLVED, -group.kind.severity.rank
 
 
 def _dispensable(group: _Group) -> tuple[bool, int, int]:
-    """The greatest is given up first: what is resolved, the least severe, the oldest."""
+    """A sort key whose greatest value is dropped first: resolved, the least severe, the oldest."""
     return group.state is State.RESOLVED, -group.kind.severity.rank, -group.turn

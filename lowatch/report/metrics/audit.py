@@ -1,8 +1,8 @@
-"""An audit as metrics: a series for each endpoint, finding and held address, and no more.
+"""The metrics of an audit: series for its endpoints, findings, held addresses and domains.
 
-A series that has left the audit has left the exposition. There may be 100,000 of them, so they are
-encoded straight from the audit: prometheus_client would keep an object and a lock for each. What
-counts for as long as the daemon lives is in instruments.py.
+A series disappears with what it is about. There may be 100,000 series, so they are encoded directly from
+the audit: prometheus_client would keep an object and a lock for each. instruments.py has the metrics that
+last as long as the daemon.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from .families import (
     Family,
 )
 
-# Exported from the start, so that an alert can tell zero from no data.
+# Exported from the start, so that alerts can distinguish zero from no data.
 USUAL_SOURCES = (
     "config", "connect", "dns", "getaddrinfo", "host", "hosts", "kernel", "netlink", "sock_diag", "sysctl"
 )  # fmt: skip
@@ -47,17 +47,17 @@ _STATES = (State.PENDING, State.FIRING, State.ACKNOWLEDGED)
 
 
 class Rendered(NamedTuple):
-    """An audit's exposition. dropped: how many series the caps left out of it."""
+    """The exposition of an audit. dropped: the number of series that the caps left out."""
 
     body: bytes
     dropped: int
 
 
 def orphan_values(endpoints: Iterable[JudgedEndpoint]) -> dict[OrphanKey, int]:
-    """lo_orphan_vip of each endpoint whose verdict is known: 1 orphaned, 0 otherwise.
+    """The values of lo_orphan_vip for all endpoints with a known verdict: 1 orphaned, 0 otherwise.
 
-    UNKNOWN has no value of its own: the daemon keeps the last one it knew, `check` shows none. Where two
-    have the same labels (an endpoint that is seen in two views of its name), 1 wins.
+    An UNKNOWN endpoint has no value: the daemon keeps the last known one, `check` shows none. If two
+    endpoints have the same labels (the same endpoint in two views), 1 wins.
     """
     values: dict[OrphanKey, int] = {}
     for endpoint in endpoints:
@@ -68,10 +68,10 @@ def orphan_values(endpoints: Iterable[JudgedEndpoint]) -> dict[OrphanKey, int]:
 
 
 class AuditEncoder:
-    """Encodes audit after audit, and remembers what series are called for as long as they exist.
+    """Encodes one audit after another, and caches the text of each orphan series while it exists.
 
-    With 10,000 endpoints that saves two thirds of a scrape's time, for 250 bytes each.
-    orphan_cap, finding_cap: how many series of lo_orphan_vip and lowatch_finding there may be.
+    For 10,000 endpoints the cache saves two thirds of a scrape's time, and takes 250 bytes each.
+    orphan_cap, finding_cap: the largest number of series of lo_orphan_vip and lowatch_finding.
     """
 
     def __init__(
@@ -82,18 +82,18 @@ class AuditEncoder:
         self._names: dict[OrphanKey, str] = {}
         self._in_order: list[OrphanKey] = []
         self.dropped = 0
-        """How many series the caps left out of the last exposition that was made to its end."""
+        """The number of series that the caps left out of the last complete exposition."""
 
     def render(self, audit: Audit, orphans: Mapping[OrphanKey, int]) -> Rendered:
-        """The whole of it at once."""
+        """The whole exposition at once."""
         return Rendered(b"".join(self.pieces(audit, orphans)), self.dropped)
 
     def pieces(
         self, audit: Audit, orphans: Mapping[OrphanKey, int], form: Format = Format.TEXT
     ) -> Iterator[bytes]:
-        """The families that an audit gives, sorted, in UTF-8, in pieces (pieces.py). One at a time.
+        """The families of an audit, sorted, in UTF-8, in pieces (pieces.py). One exposition at a time.
 
-        orphans: values of lo_orphan_vip, which must stay as they are until the last piece.
+        orphans: the values of lo_orphan_vip, which must not change until the last piece.
         """
         orphans_dropped = yield from self._orphan_lines(orphans, form)
         ORPHAN_SERIES.reached(orphans_dropped)
@@ -116,9 +116,9 @@ class AuditEncoder:
         self.dropped = orphans_dropped + findings_dropped + acknowledged_dropped + statuses_dropped
 
     def _orphan_lines(self, orphans: Mapping[OrphanKey, int], form: Format) -> Generator[bytes, None, int]:
-        """Returns how many were left out: those of value 0 first."""
+        """Returns the number of series left out, which are those with value 0 first."""
         yield encode([header(LO_ORPHAN_VIP, form)])
-        yield from self._name(orphans)
+        yield from self._update_names(orphans)
         ones = 0
         for values in slices(orphans.values()):
             ones += sum(values)
@@ -134,19 +134,19 @@ class AuditEncoder:
             yield encode(lines)
         return max(0, len(orphans) - self._orphan_cap)
 
-    def _name(self, orphans: Iterable[OrphanKey]) -> Iterator[bytes]:
-        """Have names for exactly these, and their order. They are sorted only where there are others."""
+    def _update_names(self, orphans: Iterable[OrphanKey]) -> Iterator[bytes]:
+        """Cache the names and the order of exactly these series. They are sorted only after a change."""
         known, self._names = self._names, {}
         in_order, self._in_order = self._in_order, []
-        others = False
+        new = False
         for keys in slices(orphans):
             for key in keys:
                 name = known.get(key)
                 if name is None:
-                    name, others = _orphan_series(key), True
+                    name, new = _orphan_series(key), True
                 self._names[key] = name
             yield PAUSE
-        if others or len(in_order) != len(self._names):
+        if new or len(in_order) != len(self._names):
             in_order = []
             for keys in slices((yield from sort(self._names, self._names.__getitem__))):
                 in_order += keys
@@ -155,7 +155,7 @@ class AuditEncoder:
 
 
 def render_audit(audit: Audit) -> Rendered:
-    """One audit by itself, as AuditEncoder.render: for `check`, which has no next one."""
+    """The exposition of a single audit, for `check`."""
     return AuditEncoder().render(audit, orphan_values(audit.endpoints))
 
 
@@ -163,12 +163,12 @@ _ORPHAN = template(LO_ORPHAN_VIP)
 
 
 def _orphan_series(key: OrphanKey) -> str:
-    place = (escape(_shown(key.interface)), format_address(key.address), escape(key.domain))
-    return _ORPHAN % (*place, key.port.number, key.port.protocol)
+    labels = (escape(_shown(key.interface)), format_address(key.address), escape(key.domain))
+    return _ORPHAN % (*labels, key.port.number, key.port.protocol)
 
 
 def _finding_lines(findings: Iterable[Tracked], cap: int, form: Format) -> Generator[bytes, None, int]:
-    """Returns how many were left out. Findings that differ in a port or a prefix alone share a series."""
+    """Returns the number of series left out. Findings that differ only in port or prefix share a series."""
     ranked = (
         (finding_order(tracked), _finding_series(tracked))
         if tracked.finding.subject.kind is not FindingKind.ORPHAN_VIP and tracked.state in _STATES
@@ -180,53 +180,55 @@ def _finding_lines(findings: Iterable[Tracked], cap: int, form: Format) -> Gener
 
 def _finding_series(tracked: Tracked) -> str:
     finding, subject = tracked.finding, tracked.finding.subject
-    return series(FINDING, subject.kind, finding.severity, tracked.state, *_place(subject))
+    return series(FINDING, subject.kind, finding.severity, tracked.state, *_labels(subject))
 
 
-def _place(subject: Subject) -> tuple[str, str, str]:
-    """The labels interface, address, domain."""
+def _labels(subject: Subject) -> tuple[str, str, str]:
+    """The values of the labels interface, address and domain."""
     address = "" if subject.address is None else format_address(subject.address)
     return _shown(subject.interface or ""), address, subject.domain or ""
 
 
 def _shown(interface: str) -> str:
-    """As a label has it: its name, but for what a terminal or a page would obey."""
+    """An interface's name as a label's value, without characters that a terminal interprets."""
     return interface if interface.isprintable() else printable(interface)
 
 
 def _acknowledged_lines(findings: Collection[Tracked], form: Format) -> Generator[bytes, None, int]:
-    """Returns how many were left out. Findings that differ in a port or a prefix alone share a series.
+    """Returns the number of series left out. Findings that differ only in port or prefix share a series.
 
-    That is there only while all of them are acknowledged: an alert leaves out whatever it names.
+    The series exists only while all of them are acknowledged, because alerts leave out what it names.
     """
     accepted: list[Tracked] = []
     for some in slices(findings):
         accepted += [tracked for tracked in some if tracked.state is State.ACKNOWLEDGED]
         yield PAUSE
-    about = set(map(_about, accepted))
-    for some in slices(findings if about else ()):
-        about.difference_update(_about(one) for one in some if one.state in (State.PENDING, State.FIRING))
+    keys = set(map(_series_key, accepted))
+    for some in slices(findings if keys else ()):
+        keys.difference_update(
+            _series_key(tracked) for tracked in some if tracked.state in (State.PENDING, State.FIRING)
+        )
         yield PAUSE
     ranked = (
         (
-            finding_order(one),
-            series(FINDING_ACKNOWLEDGED, one.finding.subject.kind, *_place(one.finding.subject)),
+            finding_order(tracked),
+            series(FINDING_ACKNOWLEDGED, tracked.finding.subject.kind, *_labels(tracked.finding.subject)),
         )
-        if _about(one) in about
+        if _series_key(tracked) in keys
         else None
-        for one in accepted
+        for tracked in accepted
     )
     return (yield from _capped(FINDING_ACKNOWLEDGED, ranked, ACKNOWLEDGED_SERIES.value, form))
 
 
-def _about(tracked: Tracked) -> tuple[object, ...]:
-    """What two findings have in common that share a series."""
+def _series_key(tracked: Tracked) -> tuple[object, ...]:
+    """Equal for findings that share a series of lowatch_finding_acknowledged."""
     subject = tracked.finding.subject
     return subject.kind, subject.interface, subject.address, subject.domain
 
 
 def _domain_status_lines(audit: Audit, form: Format) -> Generator[bytes, None, int]:
-    """Returns how many were left out; what is left out of audit.names already counts, too."""
+    """Returns the number of series left out, including names that audit.names leaves out already."""
     ranked = (
         ((UNSETTLED.index(status), answer.domain), series(DOMAIN_STATUS, answer.domain, status))
         if (status := answer.status) is not Status.RESOLVED
@@ -241,17 +243,17 @@ def _domain_status_lines(audit: Audit, form: Format) -> Generator[bytes, None, i
 def _capped(
     family: Family, ranked: Iterable[tuple[object, str] | None], cap: int, form: Format
 ) -> Generator[bytes, None, int]:
-    """A family whose series are all 1: those that rank first. Returns how many others there are.
+    """The lines of a family whose series all have value 1, up to `cap`. Returns the number of other series.
 
-    ranked: the rank and the series of each; None where there is nothing to show.
+    ranked: rank and series, of which the lowest ranks are kept; None is skipped.
     """
     seen: set[str] = set()
     first: list[tuple[object, str]] = []
     for some in slices(ranked):
-        for one in some:
-            if one is not None and one[1] not in seen:
-                seen.add(one[1])
-                first.append(one)
+        for entry in some:
+            if entry is not None and entry[1] not in seen:
+                seen.add(entry[1])
+                first.append(entry)
         first = sorted(first)[:cap]
         yield PAUSE
     yield encode(exposition(family, [(name, 1) for name in sorted(name for _, name in first)], form))
@@ -259,20 +261,22 @@ def _capped(
 
 
 def _count_problems(audit: Audit) -> Iterator[tuple[str, int]]:
-    """The usual sources, absent ones too: an alert can tell zero from no data."""
+    """Problems by source, including the usual sources without any."""
     counts = Counter(problem.source for problem in audit.problems)
     for source in sorted({*USUAL_SOURCES, *counts}):
         yield series(PROBLEMS, source), counts[source]
 
 
 def _count_findings(findings: Iterable[Tracked], form: Format) -> Iterator[bytes]:
-    """Every kind in every state, absent ones too: an alert can tell zero from no data."""
+    """Findings by kind and state, including combinations without any: alerts see zero, not no data."""
     counts: Counter[tuple[FindingKind, State]] = Counter()
     for some in slices(findings):
         counts.update((tracked.finding.subject.kind, tracked.state) for tracked in some)
         yield PAUSE
-    places = product(FindingKind, _STATES)
-    samples = [(series(FINDINGS, kind, state), counts[kind, state]) for kind, state in places]
+    samples = [
+        (series(FINDINGS, kind, state), counts[kind, state])
+        for kind, state in product(FindingKind, _STATES)
+    ]
     yield encode(exposition(FINDINGS, samples, form))
 
 
@@ -281,9 +285,9 @@ def _count_held(audit: Audit, form: Format) -> Iterator[bytes]:
     for some in slices(audit.held):
         counts.update((held.interface, family_name(held.address)) for held in some)
         yield PAUSE
-    places = product(sorted({interface for interface, _ in counts}), ("ipv4", "ipv6"))
+    keys = product(sorted({interface for interface, _ in counts}), ("ipv4", "ipv6"))
     samples = [
-        (series(HELD_ADDRESSES, _shown(name), family), counts[name, family]) for name, family in places
+        (series(HELD_ADDRESSES, _shown(name), family), counts[name, family]) for name, family in keys
     ]
     yield encode(exposition(HELD_ADDRESSES, samples, form))
 

@@ -15,7 +15,7 @@ from .families import Family
 
 
 class Format(Enum):
-    """Series and values are written in the same way in both; headers are not, nor is the end."""
+    """An exposition format. They differ in headers and in the end, not in series and values."""
 
     TEXT = "text/plain; version=0.0.4; charset=utf-8"
     OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -26,21 +26,21 @@ class Format(Enum):
 
     @property
     def end(self) -> str:
-        """What the last line has to be."""
+        """The last line that the format requires."""
         return "# EOF\n" if self is Format.OPENMETRICS else ""
 
 
 _UNITS = ("seconds", "bytes")
-"""Base units, which end the name of whatever has one."""
+"""Base units; the name of a metric with a unit ends with it."""
 
 
 def escape(value: str) -> str:
-    """A label's value, as it stands between its quotes."""
+    """A label's value, escaped for its place between quotes."""
     return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
 
 
 def format_number(value: float) -> str:
-    """As Go's ParseFloat reads it; whole numbers without a fraction."""
+    """A number for Go's ParseFloat. Whole numbers have no fraction."""
     if math.isfinite(value):
         return str(int(value)) if value == int(value) else repr(value)
     return "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"
@@ -48,23 +48,23 @@ def format_number(value: float) -> str:
 
 @cache
 def template(family: Family) -> str:
-    """`name{label="%s",...}`, to be filled with escaped values; the bare name without labels."""
+    """`name{label="%s",...}` for escaped values; the bare name if the family has no labels."""
     return labelled(family.name, dict.fromkeys(family.labels, "%s"))
 
 
 def labelled(name: str, labels: Mapping[str, str]) -> str:
-    """`name{label="value",...}` of values that are escaped already."""
+    """`name{label="value",...}` from values that are escaped already."""
     inside = ",".join(f'{label}="{value}"' for label, value in labels.items())
     return f"{name}{{{inside}}}" if inside else name
 
 
 def series(family: Family, *values: str) -> str:
-    """One of the family's series: a value for each of its labels, in their order."""
+    """One series of a family. values: one for each label, in their order."""
     return template(family) % tuple(map(escape, values))
 
 
 def header(family: Family, form: Format = Format.TEXT) -> str:
-    """The HELP and TYPE lines, and in OpenMetrics UNIT. There a counter's family lacks the `_total`."""
+    """The HELP and TYPE lines, and UNIT in OpenMetrics, where a counter's family name lacks `_total`."""
     name = family.name
     text = family.help.replace("\\", r"\\").replace("\n", r"\n")
     unit = ""
@@ -78,12 +78,12 @@ def header(family: Family, form: Format = Format.TEXT) -> str:
 def exposition(
     family: Family, samples: Iterable[tuple[str, float]], form: Format = Format.TEXT
 ) -> Iterator[str]:
-    """A family's lines: its header, even where it has no series, and its `(series, value)`."""
+    """The lines of a family: its header, even without samples, and its samples (series, value)."""
     yield header(family, form)
     for name, value in samples:
         yield f"{name} {format_number(value)}\n"
 
 
 def encode(lines: Iterable[str]) -> bytes:
-    """UTF-8. What is none (interfaces may be named by any bytes) becomes a question mark."""
+    """The lines in UTF-8. Other bytes, which an interface's name may contain, become question marks."""
     return "".join(lines).encode("utf-8", "replace")

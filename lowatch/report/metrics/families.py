@@ -1,4 +1,4 @@
-"""The metric families, named once. Names and labels are a contract: other people's alerts use them.
+"""All metric families. Names and labels never change, because other people's alerts use them.
 
 Conventions: https://prometheus.io/docs/practices/naming/ (base units, `_total` on counters only,
 timestamps rather than ages).
@@ -129,7 +129,7 @@ BUILD_INFO = Family(
     ("version", "python", "dnspython", "pyroute2"),
 )
 
-# The names every Prometheus client library exports for its process:
+# The metrics that every Prometheus client library exports for its process:
 # https://prometheus.io/docs/instrumenting/writing_clientlibs/#process-metrics
 PROCESS_CPU = Family("process_cpu_seconds_total", "counter", "User and system CPU time spent.")
 PROCESS_RESIDENT = Family("process_resident_memory_bytes", "gauge", "Resident memory size in bytes.")
@@ -138,7 +138,7 @@ PROCESS_START = Family("process_start_time_seconds", "gauge", "Unix time when th
 PROCESS_OPEN_FDS = Family("process_open_fds", "gauge", "Open file descriptors.")
 PROCESS_MAX_FDS = Family("process_max_fds", "gauge", "Limit on open file descriptors.")
 
-OF_AN_AUDIT = (
+AUDIT_FAMILIES = (
     LO_ORPHAN_VIP,
     FINDING,
     FINDINGS,
@@ -150,7 +150,7 @@ OF_AN_AUDIT = (
     PROBLEMS,
     LAST_AUDIT_TIMESTAMP,
 )
-OF_THE_DAEMON = (
+DAEMON_FAMILIES = (
     DNS_QUERIES,
     DNS_QUERY_DURATION,
     DNS_LAG,
@@ -169,7 +169,7 @@ OF_THE_DAEMON = (
     LIMIT_REACHED,
     BUILD_INFO,
 )
-OF_THE_PROCESS = (
+PROCESS_FAMILIES = (
     PROCESS_CPU,
     PROCESS_RESIDENT,
     PROCESS_VIRTUAL,

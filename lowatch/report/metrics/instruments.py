@@ -1,4 +1,4 @@
-"""What the daemon counts for as long as it lives, and the whole of what a scrape is answered."""
+"""The daemon's own metrics, and the part of a scrape's response that follows the audit's."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from prometheus_client.metrics_core import Metric
 from lowatch.core.limits import LIMITS, Limit
 
 from . import families
-from .dns import QueryMeter
 from .exposition import Format, encode, escape, exposition, labelled, series
 from .families import Family
-from .histogram import LoopMeter
+from .meters import (
+    LoopMeter,
+    QueryMeter,
+)
 
 NETLINK_GROUPS = ("link", "address", "route", "rule", "nexthop", "destroy")
 
@@ -22,7 +24,7 @@ _AUDIT_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 
 
 
 class Build(NamedTuple):
-    """The labels of lowatch_build_info. "" for a library that is not there."""
+    """The labels of lowatch_build_info. A library that is not installed has ""."""
 
     version: str
     python: str = ""
@@ -31,9 +33,9 @@ class Build(NamedTuple):
 
 
 class ProcessUsage(NamedTuple):
-    """What the kernel says of this process. None: it could not be read, and has no series.
+    """The kernel's figures for this process. None: not readable, so there is no series.
 
-    cpu_seconds: user and system. started: Unix time. resident, virtual: bytes.
+    cpu_seconds: user and system time. started: Unix time. resident, virtual: bytes.
     """
 
     cpu_seconds: float | None = None
@@ -47,8 +49,8 @@ class ProcessUsage(NamedTuple):
 class Instruments:
     """The daemon's counters and histograms, in a registry of their own.
 
-    queries: the resolver's. loop: the event loop's. limits: the process's bounds, which count for
-    themselves.
+    queries: the resolver's meter. loop: the event loop's meter. limits: count by themselves how often they
+    were reached.
     """
 
     def __init__(self, build: Build, limits: Sequence[Limit] = LIMITS) -> None:
@@ -64,14 +66,14 @@ class Instruments:
         self._resyncs = self._counter(families.NETLINK_RESYNCS)
         self.overruns = self.resyncs = 0
         self.audit_seconds: float | None = None
-        """How long the last audit took."""
+        """The duration of the last audit."""
         self._audits = self._counter(families.AUDITS)
         self._audit_duration = self._histogram(families.AUDIT_DURATION, _AUDIT_BUCKETS)
         self._reload_successful = self._gauge(families.CONFIG_RELOAD_SUCCESSFUL)
         self._reload_timestamp = self._gauge(families.CONFIG_RELOAD_TIMESTAMP)
         self._series_dropped = self._counter(families.SERIES_DROPPED)
         self.reload_pending: Sequence[str] = ()
-        """The keys that take a restart."""
+        """The configuration keys whose new value needs a restart."""
         self._gauge(families.BUILD_INFO).labels(*build).set(1)
 
     def netlink_event(self, group: str, count: int = 1) -> None:
@@ -87,13 +89,13 @@ class Instruments:
         self.resyncs += 1
 
     def audited(self, seconds: float) -> None:
-        """An audit was made, and took that long."""
+        """An audit ended, after some seconds."""
         self._audits.inc()
         self.audit_seconds = seconds
         self._audit_duration.observe(seconds)
 
     def config_loaded(self, wall: float) -> None:
-        """At the start, and whenever a reload succeeds. wall: Unix time."""
+        """The configuration was loaded, at the start or by a reload. wall: Unix time."""
         self._reload_successful.set(1)
         self._reload_timestamp.set(wall)
 
@@ -109,9 +111,9 @@ class Instruments:
         series_dropped: int = 0,
         journal_dropped: int = 0,
     ) -> bytes:
-        """What comes behind the audit's families (AuditEncoder), to the end.
+        """The response to a scrape after the audit's families (AuditEncoder).
 
-        series_dropped: by this scrape. journal_dropped: so far, in all.
+        series_dropped: the series that this scrape left out. journal_dropped: the total of entries so far.
         """
         self._series_dropped.inc(series_dropped)
         journal, reached = families.JOURNAL_DROPPED, families.LIMIT_REACHED
@@ -139,11 +141,11 @@ class Instruments:
         return Histogram(family.name, family.help, registry=self._registry, buckets=buckets)
 
 
-_BY_NAME = {family.name: family for family in families.OF_THE_DAEMON}
+_BY_NAME = {family.name: family for family in families.DAEMON_FAMILIES}
 
 
 def _collected(metrics: Iterable[Metric], form: Format) -> Iterator[str]:
-    """The `_created` that prometheus_client puts beside each counter is noise."""
+    """The lines of prometheus_client's metrics, without the `_created` that it adds to each counter."""
     for metric in metrics:
         family = _BY_NAME[metric.name + "_total" if metric.type == "counter" else metric.name]
         samples = (
@@ -155,6 +157,6 @@ def _collected(metrics: Iterable[Metric], form: Format) -> Iterator[str]:
 
 
 def _process(usage: ProcessUsage, form: Format) -> Iterator[str]:
-    for family, value in zip(families.OF_THE_PROCESS, usage, strict=True):
+    for family, value in zip(families.PROCESS_FAMILIES, usage, strict=True):
         if value is not None:
             yield from exposition(family, [(family.name, value)], form)

@@ -21,8 +21,15 @@ from lowatch.core.lifecycle import (
 from lowatch.core.limits import JOURNAL_QUEUE, JOURNAL_SUMMARIES
 from lowatch.files.threads import DaemonThreads, NoThreadError, Threads
 from lowatch.report.alert import entry as alert
-from lowatch.report.alert.storm import BURST, Announcement, Storm
-from lowatch.report.alert.summary import COUNT, summary_fields
+from lowatch.report.alert.entry import (
+    COUNT,
+    Announcement,
+    summary_fields,
+)
+from lowatch.report.alert.storm import (
+    BURST,
+    Storm,
+)
 from lowatch.service import log_stream
 
 from .socket import JournalSocket, Outcome, encode

@@ -21,8 +21,12 @@ from lowatch.core.lifecycle import (
     Tracked,
 )
 from lowatch.report.alert import entry as alert
-from lowatch.report.alert.storm import Announcement
-from lowatch.report.alert.summary import COUNT, FOLDED, summary_fields
+from lowatch.report.alert.entry import (
+    COUNT,
+    FOLDED,
+    Announcement,
+    summary_fields,
+)
 from tests.support.repository import ROOT
 
 CATALOG = ROOT / "packaging/catalog/lowatch.catalog"

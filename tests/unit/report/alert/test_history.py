@@ -12,9 +12,11 @@ from lowatch.core.clock import (
 )
 from lowatch.core.findings import FindingKind
 from lowatch.core.limits import HISTORY_OPEN
+from lowatch.report.alert.entry import (
+    Announcement,
+    summary_fields,
+)
 from lowatch.report.alert.history import Filter, Occurrence
-from lowatch.report.alert.storm import Announcement
-from lowatch.report.alert.summary import summary_fields
 from lowatch.report.text.history import text_lines
 from tests.unit.report.alert.journal_entries import HOLD, found, life, resolved, stamped, written
 from tests.unit.report.audit_worlds import NOW, tracked

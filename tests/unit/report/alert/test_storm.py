@@ -16,7 +16,15 @@ from lowatch.core.lifecycle import (
 )
 from lowatch.core.limits import JOURNAL_BURST_OF_NAME, JOURNAL_FOLDED
 from lowatch.report.alert import entry as alert
-from lowatch.report.alert.storm import BURST, FOLDED_AT_ONCE, WINDOW, Announcement, Storm
+from lowatch.report.alert.entry import (
+    Announcement,
+)
+from lowatch.report.alert.storm import (
+    BURST,
+    FOLDED_AT_ONCE,
+    WINDOW,
+    Storm,
+)
 from tests.unit.report.audit_worlds import NOW, nth, orphan
 
 AT = Now(monotonic=5000.0, wall=NOW)

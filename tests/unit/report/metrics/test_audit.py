@@ -37,7 +37,7 @@ from tests.unit.report.audit_worlds import (
 )
 from tests.unit.report.golden import assert_golden
 
-EVERY_FAMILY = (*families.OF_AN_AUDIT, *families.OF_THE_DAEMON, *families.OF_THE_PROCESS)
+EVERY_FAMILY = (*families.AUDIT_FAMILIES, *families.DAEMON_FAMILIES, *families.PROCESS_FAMILIES)
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 

@@ -17,8 +17,13 @@ from lowatch.core.lifecycle import (
     Tracked,
 )
 from lowatch.report.alert import entry as alert
-from lowatch.report.alert.storm import FOLDED_AT_ONCE, Announcement
-from lowatch.report.alert.summary import summary_fields
+from lowatch.report.alert.entry import (
+    Announcement,
+    summary_fields,
+)
+from lowatch.report.alert.storm import (
+    FOLDED_AT_ONCE,
+)
 from tests.unit.report.audit_worlds import NOW, nth, orphan, tracked
 from tests.unit.report.golden import assert_golden
 

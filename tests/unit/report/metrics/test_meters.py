@@ -1,4 +1,4 @@
-"""What the resolver's queries come to, as metrics."""
+"""Meters, compared with prometheus_client's own instruments."""
 
 from __future__ import annotations
 
@@ -68,3 +68,18 @@ def test_a_mismatch_of_the_parsers_is_counted() -> None:
     assert scraped(instruments)[key(families.DNS_PARSER_MISMATCHES)] == 0
     instruments.queries.on_mismatch()
     assert scraped(instruments)[key(families.DNS_PARSER_MISMATCHES)] == 1
+
+
+def test_a_histogram_is_as_prometheus_client_writes_it() -> None:
+    instruments = Instruments(Build("1"))
+    registry = CollectorRegistry()
+    buckets = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+    theirs = Histogram(families.AUDIT_DURATION.name, "Time.", registry=registry, buckets=buckets)
+    for seconds in (0.0004, 0.001, 0.3, 0.3, 99.0):
+        instruments.audited(seconds)
+        theirs.observe(seconds)
+    found = {each: value for each, value in scraped(instruments).items() if "duration" in each[0]}
+    expected = samples(generate_latest(registry))
+    assert {each: found[each] for each in expected if not each[0].endswith("_created")} == {
+        each: value for each, value in expected.items() if not each[0].endswith("_created")
+    }
