@@ -22,7 +22,7 @@ class Status(StrEnum):
     STALE = "stale"
     """The last good answer, kept because a newer one could not be had."""
     UNKNOWN = "unknown"
-    """Never answered, or stale for longer than `unknown_after`."""
+    """Never answered, or stale for longer than the configured time."""
 
 
 class View(StrEnum):

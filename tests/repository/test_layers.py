@@ -1,8 +1,9 @@
-"""Every external package that lowatch imports is in one of import-linter's contracts."""
+"""import-linter's contracts: complete, and drawn as they are in docs/internals/architecture.md."""
 
 from __future__ import annotations
 
 import ast
+import re
 import sys
 import tomllib
 
@@ -28,3 +29,28 @@ def test_every_external_package_is_allowed_in_named_places_only() -> None:
     protected = {name for contract in CONTRACTS for name in contract.get("protected_modules", ())}
     assert external <= protected
     assert protected - sys.stdlib_module_names <= external
+
+
+def test_the_layers_are_drawn_as_they_are() -> None:
+    page = (ROOT / "docs/internals/architecture.md").read_text()
+    [drawing] = re.findall(r"## The layers\n.*?```\n(.*?)```", page, re.DOTALL)
+    drawn = [re.split(r"  +", line.strip())[0] for line in drawing.splitlines()]
+    [layers] = [contract["layers"] for contract in CONTRACTS if contract["type"] == "layers"]
+    assert drawn == layers
+
+
+def test_every_package_is_in_the_table_for_contributors() -> None:
+    table = re.findall(r"^\| `lowatch/(\w+)` \|", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    packages = {file.parent.name for file in (ROOT / "lowatch").glob("*/__init__.py")}
+    assert set(table) == packages
+    assert len(table) == len(packages)
+
+
+def test_every_directory_of_tests_is_in_the_table_for_contributors() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text().split("\n## Tests")[1]
+    rows = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `tests/")]
+    named = [name for row in rows for name in re.findall(r"`tests/(\w+)`", row)]
+    data = {"config", "golden"}
+    found = {file.relative_to(ROOT / "tests").parts[0] for file in (ROOT / "tests").glob("*/**/*.py")}
+    directories = found - data
+    assert sorted(named) == sorted(directories)
