@@ -53,7 +53,7 @@ def test_connect_waits_for_a_place_in_the_backlog_as_long_as_so_sndtimeo(tmp_pat
         second.settimeout(10)
         with pytest.raises(BlockingIOError):
             second.connect(str(path))
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 5
         second.settimeout(None)
         second.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 0, 100_000))
         began = time.monotonic()

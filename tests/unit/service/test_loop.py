@@ -8,6 +8,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from lowatch.service.loop import metered_loop
+from tests.support.waiting import quickest
 
 
 def turns_of(scene: Coroutine[Any, Any, None]) -> list[float]:
@@ -28,15 +29,14 @@ def test_a_hold_is_seen_whoever_it_is() -> None:
             loop.call_soon(time.sleep, 0.01)
         await asyncio.sleep(0)
 
-    assert len([turn for turn in turns_of(scene()) if turn >= 0.1]) == 2
+    assert quickest(lambda: len([turn for turn in turns_of(scene()) if turn >= 0.1]), 3) == 2
 
 
 def test_waiting_is_no_hold() -> None:
     async def scene() -> None:
         await asyncio.sleep(0.2)
 
-    # Of three, for the machine may be busy with something else.
-    assert min(max(turns_of(scene())) for _ in range(3)) < 0.1
+    assert quickest(lambda: max(turns_of(scene())), 0.1) < 0.1
 
 
 def test_a_turn_costs_next_to_nothing() -> None:
