@@ -13,13 +13,11 @@ import pytest
 from lowatch.config.settings import DnsSettings, Nameserver
 from lowatch.core.addresses import format_address
 from lowatch.core.answers import Answer, Status
-from lowatch.core.clock import (
-    Now,
-)
 from lowatch.resolve.engine import Engine
 from tests.support.aio import run_async
 from tests.support.dns_server import Knot
 from tests.support.netns import Netns
+from tests.support.virtual_time import LoopClock
 
 ZONES = {
     "example.com": """
@@ -39,11 +37,6 @@ loop2   CNAME loop
     + "\n".join(f"many A 10.0.{n // 250}.{n % 250}" for n in range(1000)),
     "example.net": "www 30 A 198.51.100.1",
 }
-
-
-class LoopClock:
-    def now(self) -> Now:
-        return Now(asyncio.get_running_loop().time(), 0.0)
 
 
 class Watched:

@@ -12,15 +12,13 @@ import pytest
 from lowatch.config.settings import DnsSettings, Nameserver
 from lowatch.core.addresses import Port, format_address, parse_address, parse_prefix
 from lowatch.core.answers import Answer, Status
-from lowatch.core.clock import (
-    Now,
-)
 from lowatch.resolve.engine import Engine
 from tests.support.aio import run_async
 from tests.support.changed_domains import ChangedDomains
 from tests.support.dns_server import Knot, Query, ScriptedServer, respond
 from tests.support.netns import Netns
 from tests.support.unbound import Unbound
+from tests.support.virtual_time import LoopClock
 
 ZONE = """
 a            A    192.0.2.10
@@ -34,11 +32,6 @@ _lost._udp   SRV  0 5 53 nobody
 _y._tcp.wild SRV  0 5 80 any.wild
 """
 WELL_KNOWN = "ipv4only.arpa"
-
-
-class LoopClock:
-    def now(self) -> Now:
-        return Now(asyncio.get_running_loop().time(), 0.0)
 
 
 @asynccontextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from contextlib import closing
 from typing import NamedTuple
 
@@ -11,13 +10,11 @@ from lowatch.app.auditor import Auditor
 from lowatch.app.static_resolver import StaticResolver
 from lowatch.core.addresses import Port, format_address, parse_address
 from lowatch.core.answers import Answer, RRset, Status
-from lowatch.core.clock import (
-    Now,
-)
 from lowatch.core.policy import Domain, Policy
 from lowatch.core.verdicts import JudgedEndpoint
 from lowatch.kernel.host import Host
 from lowatch.kernel.probe import probe
+from lowatch.wiring import SystemClock
 
 from .clients import Target
 from .world import Named, World
@@ -34,11 +31,6 @@ class Audits(NamedTuple):
     problems: tuple[str, ...]
 
 
-class _Clock:
-    def now(self) -> Now:
-        return Now(time.monotonic(), time.time())
-
-
 def audit(world: World) -> Audits:
     """Two audits, inside the world that is staged now."""
     domains = {
@@ -50,7 +42,7 @@ def audit(world: World) -> Audits:
     with closing(Host(watching.watches)) as host:
         judged, problems = [], []
         for policy in (watching, Policy(world.watched, domains, probe=False)):
-            auditor = Auditor(host, given, probe, policy, _Clock(), "oracle")
+            auditor = Auditor(host, given, probe, policy, SystemClock(), "oracle")
             snapshot, judgement = asyncio.run(auditor.audit())
             endpoints = [e for one in judgement.domains.values() for e in one.endpoints]
             judged.append({(e.domain, _target(e)): e for e in endpoints})

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import subprocess
-import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
@@ -14,13 +13,11 @@ from typing import NamedTuple
 from lowatch.app.auditor import Auditor
 from lowatch.app.static_resolver import StaticResolver
 from lowatch.core.addresses import Port, parse_address
-from lowatch.core.clock import (
-    Now,
-)
 from lowatch.core.findings import Finding, FindingKind
 from lowatch.core.policy import Domain, Policy
 from lowatch.kernel.host import Host as Kernel
 from lowatch.kernel.probe import probe
+from lowatch.wiring import SystemClock
 
 from .audits import answer_of
 from .clients import Met, Target, meet
@@ -35,11 +32,6 @@ class Printed(NamedTuple):
 
     finding: Finding
     command: str
-
-
-class _Clock:
-    def now(self) -> Now:
-        return Now(time.monotonic(), time.time())
 
 
 def try_fixes(one: Host, told: Counter[str] | None = None) -> list[str]:
@@ -80,7 +72,7 @@ def _audit(one: Host) -> tuple[Finding, ...]:
     given = StaticResolver(map(answer_of, one.world.names))
     policy = Policy(one.world.watched, domains, expect=tuple(map(parse_address, one.expect)))
     with closing(Kernel(policy.watches)) as kernel:
-        auditor = Auditor(kernel, given, probe, policy, _Clock(), "oracle")
+        auditor = Auditor(kernel, given, probe, policy, SystemClock(), "oracle")
         _, judgement = asyncio.run(auditor.audit())
         return judgement.findings
 

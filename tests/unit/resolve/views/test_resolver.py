@@ -13,9 +13,6 @@ import pytest
 
 from lowatch.core.addresses import Address, Prefix, parse_address, parse_port, parse_prefix
 from lowatch.core.answers import Answer, OtherView, RRset, Service, Status, View
-from lowatch.core.clock import (
-    Now,
-)
 from lowatch.resolve.records.srv import Target
 from lowatch.resolve.system.getaddrinfo import LookupThread, Seen
 from lowatch.resolve.system.name_service_files import HOSTS_READ_AT_ONCE, NamePaths
@@ -23,6 +20,7 @@ from lowatch.resolve.views.resolver import Views
 from tests.support.aio import run_async
 from tests.support.descriptors import no_descriptor_left
 from tests.support.name_service import no_lookup_left
+from tests.support.virtual_time import LoopClock
 from tests.unit.resolve.given_dns import GivenDns, failing, resolved, rrset
 
 WWW, API, SRV = "www.example.com", "api.example.com", "_http._tcp.example.com"
@@ -32,11 +30,6 @@ AGAIN = "differs from DNS: asking both again"
 
 def addresses(*texts: str) -> tuple[Address, ...]:
     return tuple(sorted(map(parse_address, texts)))
-
-
-class LoopClock:
-    def now(self) -> Now:
-        return Now(asyncio.get_running_loop().time(), 0.0, 0.0)
 
 
 class Etc:
