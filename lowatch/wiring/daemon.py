@@ -46,11 +46,15 @@ from lowatch.report.status import DaemonStatus
 from lowatch.report.text.status_line import starting_line, status_line, waits_for
 from lowatch.resolve.system.name_service_files import NAME_PATHS
 from lowatch.service.directories import runtime_directory, state_directory
-from lowatch.service.http.activation import passed_on
-from lowatch.service.http.connection import Limits
+from lowatch.service.http.activation import passed_sockets
+from lowatch.service.http.connection import ClientLimits
 from lowatch.service.http.content import Content, Encodings
-from lowatch.service.http.control_socket import LIMITS as CONTROL_LIMITS
-from lowatch.service.http.control_socket import ControlError, control_listening, control_server
+from lowatch.service.http.control_socket import (
+    CONTROL_LIMITS,
+    ControlError,
+    control_listening,
+    control_server,
+)
 from lowatch.service.http.guard import Hosts
 from lowatch.service.http.listen import ListenError, bound_to, listening
 from lowatch.service.http.message import Routes
@@ -134,7 +138,7 @@ def _listening(config: Config) -> Iterator[_Sockets]:
     """
     with (
         control_listening(runtime_directory(os.environ)) as control,
-        passed_on(os.environ) as passed,
+        passed_sockets(os.environ) as passed,
         listening(() if passed else config.web.listen) as opened,
     ):
         yield _Sockets(passed or opened, control, bool(passed))
@@ -157,7 +161,9 @@ class _Service:
         if self._shares != ALL:
             _log.warning("RLIMIT_NOFILE is low, so there are at most %s", self._shares)
         encodings = Encodings()
-        self._server = HttpServer({}, replace(Limits(), **self._shares.web._asdict()), encodings=encodings)
+        self._server = HttpServer(
+            {}, replace(ClientLimits(), **self._shares.web._asdict()), encodings=encodings
+        )
         self._reload = Reload(load, lambda: self._config, self._take_anew, self._pending, self._instruments)
         self._control = control_server(
             build_control_routes(ControlPages(self._audit, self._status, self._reload.now)),

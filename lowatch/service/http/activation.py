@@ -1,4 +1,4 @@
-"""Sockets that systemd opened for the web pages, and passed on (sd_listen_fds(3))."""
+"""Sockets for the web server that systemd passes to the daemon (sd_listen_fds(3))."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _NUMBER = re.compile("[0-9]{1,9}")
 WEB = "web"
 """FileDescriptorName= in lowatch.socket."""
 _UNNAMED = ("", "unknown", "lowatch.socket")
-"""What systemd calls a socket whose unit gives it no name: all that such a unit can be for is the web."""
+"""Names of a socket whose unit does not name it. Such a socket is for the web server too."""
 
 
 @contextmanager
-def passed_on(environ: Mapping[str, str]) -> Iterator[list[socket.socket]]:
-    """Non-blocking, listening, and closed at the end. Empty where none was passed. Raises ListenError."""
+def passed_sockets(environ: Mapping[str, str]) -> Iterator[list[socket.socket]]:
+    """A context with the passed sockets: listening, non-blocking, perhaps none. Raises ListenError."""
     with ExitStack() as stack:
         yield [
             stack.enter_context(found)
@@ -34,17 +34,17 @@ def passed_on(environ: Mapping[str, str]) -> Iterator[list[socket.socket]]:
 
 def _descriptors(environ: Mapping[str, str]) -> Iterator[tuple[int, str]]:
     if environ.get("LISTEN_PID") != str(os.getpid()):
-        return  # they were meant for our parent
+        return  # they are for our parent process
     text = environ.get("LISTEN_FDS", "")
     if not _NUMBER.fullmatch(text):
         return
     names = environ.get("LISTEN_FDNAMES", "").split(":")
-    for place in range(int(text)):  # the first that is none ends it, whatever number it says
-        yield _FIRST + place, names[place] if place < len(names) else ""
+    for index in range(int(text)):  # adopting one that does not exist raises, so a huge number is harmless
+        yield _FIRST + index, names[index] if index < len(names) else ""
 
 
 def _adopt(descriptor: int, name: str) -> socket.socket | None:
-    """None where it is not for the web. Raises ListenError."""
+    """The socket; None if it is not for the web server. Raises ListenError."""
     try:
         if name != WEB and name not in _UNNAMED:
             os.close(descriptor)

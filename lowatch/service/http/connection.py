@@ -1,6 +1,6 @@
-"""One client's connection: h11 says what the octets mean, deadlines say how long they may take.
+"""One client's connection: h11 parses HTTP/1.1, and deadlines limit how long the client may take.
 
-A client that breaks the protocol, is too slow or goes away ends its own connection, no other.
+A client that violates the protocol, is too slow or disconnects ends only its own connection.
 """
 
 from __future__ import annotations
@@ -31,32 +31,32 @@ from .message import Request, Response, http_date
 
 _LINGER_SECONDS = 1.0
 _LINGER_CHUNKS = 16
-_RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # struct linger: on, for no time
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # struct linger: on, 0 s
 
 
-class Met(NamedTuple):
-    """Where it is counted that one of the Limits was met."""
+class CountedLimits(NamedTuple):
+    """The limits of core/limits.py that count how often a server reached its ClientLimits."""
 
     connections: Limit = WEB_CONNECTIONS
     requests: Limit = WEB_REQUESTS
     unsent_bytes: Limit = WEB_UNSENT_BYTES
 
 
-_OF_THE_WEB = Met()
+_WEB_LIMITS = CountedLimits()
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """What clients may take.
+class ClientLimits:
+    """What the clients of a server may use.
 
-    connections: open at once. A new one beyond that takes the place of the longest idle.
-    requests: in progress at once, health probes aside; fewer than `connections`, so that a place
-        for a probe can always be had.
-    unsent_bytes: of responses that are made or that their clients have not taken yet, all together.
-    head_bytes, body_bytes: of a request. A body is of no use here: it is read and ignored.
-    head_seconds: from a connection's start to the first octet, and from there to a request's end.
-    idle_seconds: between requests. More than the usual scrape interval: scrapers stay connected.
-    write_seconds: for the client to take a whole response.
+    connections: open at once. Another one replaces the longest idle.
+    requests: in progress at once, without health probes; fewer than `connections`, so that a probe can
+        always connect.
+    unsent_bytes: of all responses that are being rendered, or that their clients have not received yet.
+    head_bytes, body_bytes: of a request. A body is read and ignored.
+    head_seconds: from a connection's start to the first byte, and from there to the end of the request.
+    idle_seconds: between requests. It exceeds the usual scrape interval, so that scrapers stay connected.
+    write_seconds: for the client to receive a whole response.
     """
 
     connections: int = WEB_CONNECTIONS.value
@@ -67,48 +67,50 @@ class Limits:
     head_seconds: float = 5.0
     idle_seconds: float = 120.0
     write_seconds: float = 30.0
-    met: Met = _OF_THE_WEB
+    counted: CountedLimits = _WEB_LIMITS
 
 
 class BadRequestError(Exception):
-    """The request gets this status and no other answer, and the connection must end."""
+    """The request is answered with an error status, and then the connection must be closed."""
 
     def __init__(self, status: int) -> None:
         super().__init__(status)
         self.status = status
 
 
-async def connect(accepted: socket.socket, limits: Limits) -> Connection:
-    """Take over an accepted socket."""
+async def connect(accepted: socket.socket, limits: ClientLimits) -> Connection:
+    """The connection of an accepted socket, which it owns from now on."""
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(limit=CHUNK)
     protocol = asyncio.StreamReaderProtocol(reader)
     transport, _ = await loop.connect_accepted_socket(lambda: protocol, accepted)
-    # With this, drain() returns when the kernel has all: its deadline is one on the client.
+    # So that drain() returns only when the kernel has everything, and its deadline applies to the client.
     transport.set_write_buffer_limits(high=0)
     return Connection(reader, asyncio.StreamWriter(transport, protocol, reader, loop), limits)
 
 
 class Connection:
-    """Requests come out of it, one at a time, and their responses go into it.
+    """Reads requests one at a time, and writes their responses.
 
-    All that waits raises OSError when the connection breaks, and TimeoutError (which is one) when
-    the client is too slow.
+    All coroutines raise OSError if the connection breaks, and TimeoutError (a subclass) if the client is
+    too slow.
     """
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, limits: Limits) -> None:
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, limits: ClientLimits
+    ) -> None:
         self._reader = reader
         self._writer = writer
         self._limits = limits
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.head_bytes)
-        self._patience = limits.head_seconds
+        self._timeout = limits.head_seconds
         self.waits_since = math.inf
-        """Since when the client has not taken what it is being sent, in monotonic seconds."""
+        """The monotonic seconds since which the client has not received what is being sent."""
 
     async def next_request(self) -> Request | None:
-        """The next one, read to its end; None where no more will come. Raises BadRequestError."""
+        """The next complete request; None if the client has ended. Raises BadRequestError."""
         if not self._unread:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(self._timeout):
                 await self._read()
         try:
             async with asyncio.timeout(self._limits.head_seconds):
@@ -121,7 +123,7 @@ class Connection:
             raise BadRequestError(error.error_status_hint) from error
 
     async def respond(self, request: Request | None, response: Response) -> None:
-        """request: what it answers; None for one that was not understood, and is the last."""
+        """Send a response. request: None for a request that could not be parsed, which is the last one."""
         head = h11.Response(
             status_code=response.status,
             reason=HTTPStatus(response.status).phrase,
@@ -138,18 +140,18 @@ class Connection:
             self.waits_since = math.inf
 
     def reuse(self) -> bool:
-        """Whether another request may come: both sides are done with the last one and agree."""
+        """Prepare for another request. Returns False if the connection must be closed instead."""
         if self._http.states != {h11.CLIENT: h11.DONE, h11.SERVER: h11.DONE}:
             return False
         self._http.start_next_cycle()
-        self._patience = self._limits.idle_seconds
+        self._timeout = self._limits.idle_seconds
         return True
 
     async def close(self) -> None:
-        """End it, so that the client gets our last response.
+        """Close the connection so that the client still receives the last response.
 
-        A socket closed with input unread resets the connection, and a reset overtakes the
-        response. Then we end our side only, and for a moment read what still comes.
+        A socket that is closed with unread input resets the connection, and the reset overtakes the
+        response. In that case our side is shut down first, and input is read for a moment.
         """
         async with asyncio.timeout(_LINGER_SECONDS):
             if self._unread or self._http.their_state in (h11.ERROR, h11.SEND_BODY):
@@ -161,11 +163,11 @@ class Connection:
             await self._writer.wait_closed()
 
     def abort(self) -> None:
-        """End it now, whatever is in flight. After close() it does nothing."""
+        """Close the connection at once. After close() it does nothing."""
         transport = self._writer.transport
         if transport.get_write_buffer_size():
-            # A response cut short. Without a reset the kernel would go on offering what it has of
-            # it, for minutes, to a client that takes nothing.
+            # An incomplete response. Without a reset the kernel would keep it for minutes for a client
+            # that does not read.
             transport.get_extra_info("socket").setsockopt(
                 socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE
             )
@@ -173,7 +175,7 @@ class Connection:
 
     @property
     def _unread(self) -> bool:
-        """Whether octets have come that no event has consumed: the client pipelines."""
+        """Whether there is input that no event has consumed, because the client pipelines."""
         data, _closed = self._http.trailing_data
         return bool(data)
 
@@ -194,7 +196,7 @@ class Connection:
                 self._invite_body()
                 await self._read()
             elif isinstance(event, h11.Request):
-                request = _understand(event)
+                request = _parse_request(event)
             elif isinstance(event, h11.Data):
                 ignored += len(event.data)
                 if ignored > self._limits.body_bytes:
@@ -206,16 +208,16 @@ class Connection:
                 return None
 
     def _invite_body(self) -> None:
-        """RFC 9110, 10.1.1: a client that expects 100-continue sends no body before it has it."""
+        """Send 100 Continue to a client that waits for it before it sends a body (RFC 9110, 10.1.1)."""
         if self._http.they_are_waiting_for_100_continue:
             go_on = h11.InformationalResponse(status_code=100, headers=[])
             self._writer.write(self._http.send(go_on) or b"")
 
 
-def _understand(event: h11.Request) -> Request:
-    """RFC 9112, 3.2: the target is a path, or a whole URL (absolute-form), or nothing we have.
+def _parse_request(event: h11.Request) -> Request:
+    """The request.
 
-    With a whole URL, the Host header is ignored.
+    Its target is a path or a URL, whose host then replaces the Host header (RFC 9112, 3.2).
     """
     target = event.target.decode("ascii", "replace")
     _scheme, is_absolute, rest = target.partition("://")
@@ -233,7 +235,7 @@ def _understand(event: h11.Request) -> Request:
 
 
 def _chunks(response: Response) -> Iterator[bytes]:
-    """At least one."""
+    """The response's body in at least one chunk."""
     if response.front is not None:
         yield from response.front.chunks
     yield response.body[:CHUNK]

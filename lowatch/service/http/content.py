@@ -1,8 +1,8 @@
-"""Long contents, rendered and compressed once for all who ask for them at about the same time.
+"""Long contents, rendered and compressed once for all clients that ask at about the same time.
 
-A hundred scrapers of 100,000 series cost one rendering and one compression, and the memory of one. Both are
-made in pieces, between which the loop runs: health probes, alerts and the kernel's events wait for a
-millisecond or two at most.
+A hundred scrapers of 100,000 series cost the time and memory of one. Content is rendered and compressed in
+pieces, between which the loop runs: health probes, alerts and kernel events wait for a millisecond or two
+at most.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from lowatch.core.limits import WEB_KEPT_BYTES
 from lowatch.files.threads import NoThreadError, in_thread
 
 CHUNK = 32 * 1024
-"""Bytes that are handed to the kernel at once."""
+"""Bytes that are passed to the kernel at once."""
 
-_ROWS_AT_ONCE = 500
-"""What the loop can do without: a row takes 20 us."""
+_ROWS_ON_LOOP = 500
+"""Rows that the loop renders itself; a row takes 20 us. More are rendered in a thread."""
 
-# RFC 1952, 2.3: no name, no time, XFL 4 for the fastest algorithm, an unknown system.
+# RFC 1952, 2.3: no name, no time, XFL 4 (fastest algorithm), unknown system.
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x04\xff"
 _GZIP_TRAILER = struct.Struct("<II")  # CRC-32, and the length modulo 2**32
 _RAW = -zlib.MAX_WBITS  # zlib.h, deflateInit2: neither header nor trailer
@@ -33,14 +33,13 @@ _RAW = -zlib.MAX_WBITS  # zlib.h, deflateInit2: neither header nor trailer
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Content:
-    """What a route shows, however long it is.
+    """What a route shows, of any length.
 
-    name: there is one rendering of a name at a time. form: which of its forms this is.
-    state: what there is to show now, the same object for as long as that is the same.
-    pieces: renders it (report/pieces.py), or has it rendered off the loop; it is called right after
-    state(), and goes by what is then.
-    tail: what comes behind, for each response; short, and called when the pieces are there.
-    lasting: whether the state ever stays the same, so that what was made may be kept.
+    name: only one rendering per name runs at a time. form: the format, of which a name may have several.
+    state: returns what to show now; the same object while it does not change.
+    pieces: renders the state in pieces (report/pieces.py) or in a thread; called right after state().
+    tail: returns the short end of each response; called after the pieces are rendered.
+    lasting: whether the state may stay the same, so that keeping a rendering makes sense.
     """
 
     name: str
@@ -52,9 +51,9 @@ class Content:
 
 
 class Encoded:
-    """A content without its tail, gzipped or not: chunks that any number of responses send.
+    """A rendered content without its tail, perhaps gzipped, as chunks that any number of responses share.
 
-    state: what it shows. began: when it was looked at, in monotonic seconds. size: bytes of all chunks.
+    state: what it shows. began: the monotonic seconds when the state was read. size: bytes of all chunks.
     """
 
     def __init__(self, state: object, began: float, *, gzip: bool) -> None:
@@ -67,7 +66,7 @@ class Encoded:
         self._length = 0
 
     async def make(self, pieces: Iterator[bytes]) -> None:
-        """The loop runs after each piece."""
+        """Encode the pieces. The loop runs after each of them."""
         deflate = zlib.compressobj(level=1, wbits=_RAW) if self.gzip else None
         waiting = bytearray(_GZIP_HEADER if self.gzip else b"")
         for piece in pieces:
@@ -81,12 +80,12 @@ class Encoded:
                 self._add(waiting)
             await asyncio.sleep(0)
         if deflate is not None:
-            # To a byte's end, with more blocks to come (zlib.h): so any tail can follow.
+            # A full flush ends on a byte boundary without a last block (zlib.h), so any tail can follow.
             waiting += deflate.flush(zlib.Z_FULL_FLUSH)
         self._add(waiting)
 
     def end(self, tail: bytes) -> bytes:
-        """What has to follow the chunks, so that `tail` stands behind their content."""
+        """The bytes to send after the chunks, which encode `tail`."""
         if not self.gzip:
             return tail
         deflate = zlib.compressobj(level=1, wbits=_RAW)
@@ -101,7 +100,7 @@ class Encoded:
 
 
 async def gzipped(body: bytes) -> tuple[Encoded, bytes]:
-    """A body of one response alone: its chunks, and what has to follow them."""
+    """The gzipped body of a single response: its chunks, and the bytes to send after them."""
     encoded = Encoded(None, 0.0, gzip=True)
     await encoded.make(_slices(body))
     return encoded, encoded.end(b"")
@@ -112,8 +111,8 @@ def _slices(body: bytes) -> Iterator[bytes]:
 
 
 def rendered(render: Callable[[], bytes], rows: int) -> Iterator[bytes] | Awaitable[bytes]:
-    """For Content.pieces: by a thread where the text is made of many rows, and a thread can be had."""
-    return iter((render(),)) if rows <= _ROWS_AT_ONCE else _in_thread(render)
+    """For Content.pieces: a rendering as one piece, made in a thread if it has many rows."""
+    return iter((render(),)) if rows <= _ROWS_ON_LOOP else _in_thread(render)
 
 
 async def _in_thread(render: Callable[[], bytes]) -> bytes:
@@ -124,9 +123,10 @@ async def _in_thread(render: Callable[[], bytes]) -> bytes:
 
 
 class Encodings:
-    """kept_bytes: an encoding up to that size is kept until there is a newer one of its content.
+    """The current encodings of all contents.
 
-    A larger one lives while somebody is being sent it.
+    kept_bytes: an encoding up to this size is kept until it is replaced. A larger one exists only while it
+    is being sent.
     """
 
     def __init__(self, kept_bytes: int = WEB_KEPT_BYTES.value) -> None:
@@ -138,31 +138,31 @@ class Encodings:
 
     @property
     def size(self) -> int:
-        """Bytes of all that are being made, sent or kept."""
+        """The bytes of all encodings that are being made, sent or kept."""
         return sum(encoded.size for encoded in self._alive)
 
     async def encode(self, content: Content, *, gzip: bool) -> tuple[Encoded, bytes]:
-        """The content, not older than this call, and what has to follow its chunks.
+        """The content, as of this call or later, and the bytes to send after its chunks.
 
-        Those who come while one is made of an older state all share the next. Each has a turn of the loop.
+        Callers that arrive while an older state is being encoded share the next encoding.
         """
-        asked, wanted = time.monotonic(), content.state()
+        requested_at, wanted = time.monotonic(), content.state()
         key = content.name, content.form, gzip
         async with self._locks[content.name]:
             encoded = self._latest.get(key)
-            if encoded is None or (encoded.began < asked and encoded.state is not wanted):
+            if encoded is None or (encoded.began < requested_at and encoded.state is not wanted):
                 self._kept.pop(key, None)
                 encoded = await self._make(content, gzip=gzip)
                 self._latest[key] = encoded
                 if content.lasting and encoded.size <= self._kept_bytes:
                     self._kept[key] = encoded
             end = encoded.end(content.tail())
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # the tails of many callers take several turns of the loop
         return encoded, end
 
     async def _make(self, content: Content, *, gzip: bool) -> Encoded:
         encoded = Encoded(content.state(), time.monotonic(), gzip=gzip)
-        self._alive.add(encoded)  # from its first byte on
+        self._alive.add(encoded)  # counted from its first byte on
         pieces = content.pieces()
         await encoded.make(_slices(await pieces) if isinstance(pieces, Awaitable) else pieces)
         return encoded

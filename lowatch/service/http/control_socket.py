@@ -1,7 +1,7 @@
-"""The control socket: `lowatch status` and `lowatch reload` ask the daemon over it, as curl could.
+"""The control socket, over which `lowatch status` and `lowatch reload` ask the daemon.
 
-It speaks HTTP/1.1 like the web server, but has a server of its own: clients of the one take no place
-from clients of the other. Whoever the socket's mode lets in may reload; there is no other gate.
+It speaks HTTP/1.1, but has its own server, so that clients of the web server and of the socket do not
+compete for connections. The socket's mode decides who may reload; there is no other check.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 
 from lowatch.core.limits import CONTROL_CONNECTIONS, CONTROL_REQUESTS
 
-from .connection import Limits, Met
+from .connection import ClientLimits, CountedLimits
 from .content import Encodings
 from .message import Routes
 from .routes import STATUS_PATH
@@ -31,30 +31,30 @@ SOCKET_NAME = "lowatch.sock"
 MODE = 0o660
 LOCK_NAME = "lowatch.lock"
 _LOCK_MODE = 0o600
-LIMITS = Limits(
+CONTROL_LIMITS = ClientLimits(
     connections=CONTROL_CONNECTIONS.value,
     requests=CONTROL_REQUESTS.value,
-    met=Met(CONTROL_CONNECTIONS, CONTROL_REQUESTS),
+    counted=CountedLimits(CONTROL_CONNECTIONS, CONTROL_REQUESTS),
 )
 _BACKLOG = 128
 
 
 class ControlError(Exception):
-    """One line: "control socket /run/lowatch/lowatch.sock: another lowatch (pid 4711) serves it"."""
+    """The message is one line: "control socket .../lowatch.sock: another lowatch (pid 4711) serves it"."""
 
 
 def control_server(
-    routes: Routes, encodings: Encodings | None = None, limits: Limits = LIMITS
+    routes: Routes, encodings: Encodings | None = None, limits: ClientLimits = CONTROL_LIMITS
 ) -> HttpServer:
-    """What serves the control socket. The status is told even while reloads have every place."""
+    """The server of the control socket. It answers status requests even while reloads use all places."""
     return HttpServer(routes, limits, probes={STATUS_PATH}, encodings=encodings, name="control socket")
 
 
 @contextmanager
 def control_listening(directory: Path | None) -> Iterator[list[socket.socket]]:
-    """The socket in `directory`, non-blocking and listening; gone at the end. None without a directory.
+    """A context with the listening, non-blocking socket in `directory`; no socket without a directory.
 
-    One that a killed daemon left is replaced. Raises ControlError, also where another daemon has it.
+    A socket left by a killed daemon is replaced. Raises ControlError, also if another daemon serves it.
     """
     if directory is None:
         yield []
@@ -72,19 +72,20 @@ def control_listening(directory: Path | None) -> Iterator[list[socket.socket]]:
 
 
 def _claim(directory: Path, stack: ExitStack) -> None:
-    """Nobody else may claim it until the end, be it by SIGKILL: the kernel keeps the lock, and ends it.
+    """Lock the directory against other daemons. Raises BlockingIOError if another one holds the lock.
 
-    So what lies there is stale for certain, and of two daemons that start at once one gives way: to
-    try whether somebody answers would tell neither. Raises BlockingIOError where another has it.
+    The kernel releases the lock when the process ends, even by SIGKILL. So an existing socket is certainly
+    stale, and only one of two daemons that start at once wins. Connecting to the socket would prove
+    neither.
 
-    flock(2) asks for no more than an open descriptor, and whoever may read a file, or a directory, can
-    get one. So the lock is on a file that nobody but us can open, in a directory that nobody but us can
-    put one into. The file stays: to remove it would let two daemons lock two files of one name.
+    Everyone who may read a file or directory can lock it with flock(2). So the lock is on a file that only
+    we can open, in a directory where only we can create files. The file is never removed: otherwise two
+    daemons could lock two files of the same name.
     """
     held = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     stack.callback(os.close, held)
     _refuse_others(os.fstat(held), "its directory", stat.S_IWOTH)
-    # O_NONBLOCK: a FIFO would be waited for.
+    # O_NONBLOCK: opening a FIFO would block.
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     lock = os.open(LOCK_NAME, flags, _LOCK_MODE, dir_fd=held)
     stack.callback(os.close, lock)
@@ -92,12 +93,12 @@ def _claim(directory: Path, stack: ExitStack) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise FileExistsError(errno.EEXIST, f"{LOCK_NAME} beside it is not a regular file")
     _refuse_others(status, f"{LOCK_NAME} beside it", 0o077)
-    os.fchmod(lock, _LOCK_MODE)  # the umask may have taken even our own rights away
+    os.fchmod(lock, _LOCK_MODE)  # the umask may have removed even our own rights
     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _refuse_others(status: os.stat_result, what: str, rights: int) -> None:
-    """Raises PermissionError where somebody else, root aside, owns it, or has one of these rights."""
+    """Raises PermissionError if another user (except root) owns the file, or has one of the rights."""
     if status.st_uid not in (os.geteuid(), 0):
         raise PermissionError(errno.EPERM, f"{what} belongs to uid {status.st_uid}, not to {os.geteuid()}")
     if status.st_mode & rights:
@@ -106,10 +107,10 @@ def _refuse_others(status: os.stat_result, what: str, rights: int) -> None:
 
 
 def _listen(path: Path, stack: ExitStack) -> socket.socket:
-    """The file never has a laxer mode than MODE, and nobody can connect before it has that one."""
+    """The listening socket. Its file never has a laxer mode than MODE, and nobody can connect earlier."""
     _remove_stale(path)
     listener = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK))
-    os.fchmod(listener.fileno(), MODE)  # bind() gives it to the file, less the umask
+    os.fchmod(listener.fileno(), MODE)  # bind() applies it to the file, less the umask
     listener.bind(str(path))
     stack.callback(_remove, path)
     path.chmod(MODE)  # the unit's umask is 0077
@@ -129,18 +130,21 @@ def _remove_stale(path: Path) -> None:
 
 
 def _remove(path: Path) -> None:
-    with suppress(OSError):  # systemd, or whoever, may have removed the directory
+    with suppress(OSError):  # systemd may have removed the directory
         path.unlink()
 
 
 def _pid(path: Path) -> str:
-    """As in " (pid 4711)"; "" where it cannot be known. unix(7), SO_PEERCRED: who called listen()."""
+    """For example " (pid 4711)"; "" if unknown.
+
+    SO_PEERCRED has the process that called listen() (unix(7)).
+    """
     credentials = struct.Struct("iII")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as peer:
         try:
             peer.connect(str(path))
-            told = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, credentials.size)
+            packed = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, credentials.size)
         except OSError:
             return ""
-    pid, _uid, _gid = credentials.unpack(told)
-    return f" (pid {pid})" if pid else ""  # 0: of another PID namespace
+    pid, _uid, _gid = credentials.unpack(packed)
+    return f" (pid {pid})" if pid else ""  # 0: a process in another PID namespace

@@ -1,8 +1,8 @@
-"""What a web page of somebody else may have an operator's browser do: nothing.
+"""Protects the pages from other web pages in an operator's browser.
 
-A page whose name is made to resolve to this host (DNS rebinding) reads what the browser can reach, as if it
-were of its own site; only the Host header still tells. And any page may send a POST, though it cannot read
-the answer; Origin has its site. Other clients are in nobody else's hands: no check is for them.
+With DNS rebinding, a page whose name resolves to this host can read whatever the browser can reach; only
+the Host header reveals it. Any page can send a POST, without reading the response; Origin has its site.
+Other clients are not under a page's control, so they are not checked.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from fnmatch import fnmatchcase
 from .message import Handler, Request, Response, text
 
 _MARKS = ("origin", "referer", "accept-language")
-"""Headers that browsers send and scrapers do not. A page can leave out the first two, not the third."""
+"""Headers that browsers send and scrapers do not. A page can suppress the first two, but not the third."""
 
 
 class Hosts:
-    """names: of this host. globs: of web.hosts."""
+    """The names by which browsers may ask. names: this host's own. globs: those in web.hosts."""
 
     def __init__(self, names: Iterable[str] = (), globs: Iterable[str] = ()) -> None:
         self._names = frozenset(map(_plain, names))
         self._globs = tuple(globs)
 
     def own(self, request: Request) -> bool:
-        """Whether it asks for us by an address, or by a name that no stranger can have resolve to us.
+        """Whether the Host is an address, or a name that an attacker cannot make resolve to this host.
 
-        Those are localhost, names without a dot (a public one has one), and the given ones.
+        Those are localhost, names without a dot (public names have one), and the known names.
         """
         name = _host(request.host)
         return (
-            "." not in name  # "", of a client older than HTTP/1.1, included
+            "." not in name  # including "" from a client older than HTTP/1.1
             or name.endswith(".localhost")
             or name in self._names
             or any(fnmatchcase(name, glob) for glob in self._globs)
@@ -39,17 +39,17 @@ class Hosts:
         )
 
     def guard(self, handler: Handler) -> Handler:
-        """For what an audit has found: whoever asks must do so by a name of ours."""
+        """For the results of audits: every client must use a name of this host."""
         return lambda request: handler(request) if self.own(request) else _misdirected(request)
 
     def guard_from_browsers(self, handler: Handler) -> Handler:
-        """For metrics: a scraper may find us by whatever name its service discovery has."""
+        """For metrics: only browsers must use a name of this host; scrapers may know another name."""
         return lambda request: (
             _misdirected(request) if is_browser(request) and not self.own(request) else handler(request)
         )
 
     def guard_changes(self, handler: Handler) -> Handler:
-        """For what changes something: no page but ours may ask for it."""
+        """For requests that change something: no page of another site may send them."""
 
         def refused() -> Response:
             return text(403, "A web page of another site may not do that")
@@ -58,7 +58,7 @@ class Hosts:
 
 
 def is_browser(request: Request) -> bool:
-    """Whether it looks like one. One that hides all of this is no usual one."""
+    """Whether a request looks like a browser's. A usual browser does not hide all of these signs."""
     headers = request.headers
     return (
         headers.get("user-agent", "").startswith("Mozilla/")
@@ -68,7 +68,7 @@ def is_browser(request: Request) -> bool:
 
 
 def _is_same_site(request: Request) -> bool:
-    """By Fetch Metadata, where the browser sends it, Origin and Referer. curl sends none of them."""
+    """Whether Fetch Metadata, Origin and Referer allow a request. curl sends none of them."""
     if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
         return False
     for name in ("origin", "referer"):
@@ -79,7 +79,7 @@ def _is_same_site(request: Request) -> bool:
 
 
 def _misdirected(request: Request) -> Response:
-    """RFC 9110, 15.5.20."""
+    """A 421 response (RFC 9110, 15.5.20)."""
     name = _host(request.host)[:255]
     return text(
         421, f"{name!r} is not known as a name of this host: use its address, or add it to web.hosts"
@@ -87,12 +87,12 @@ def _misdirected(request: Request) -> Response:
 
 
 def _authority(url: str) -> str:
-    """HOST:PORT of an absolute URL, or of an origin; "" of "null"."""
+    """HOST:PORT of an absolute URL or an origin; "" for "null"."""
     return url.lower().partition("://")[2].partition("/")[0]
 
 
 def _host(authority: str) -> str:
-    """Without its port and brackets."""
+    """The host without port and brackets, in lower case."""
     if authority.startswith("["):
         return authority[1:].partition("]")[0].lower()
     return _plain(authority.partition(":")[0])

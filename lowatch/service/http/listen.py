@@ -1,4 +1,4 @@
-"""Where the web server listens: the sockets are bound before anything else starts."""
+"""Opens the web server's listening sockets, before anything else starts."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from lowatch.config.settings import Listen
 
 _BACKLOG = 128
 _SEND_BUFFER = 128 * 1024
-"""Bytes, of which the kernel makes twice as many (socket(7)); connections inherit it. Without it a client
-that reads nothing has up to 4 MiB of kernel memory (tcp_wmem), which counts for MemoryMax= as ours does."""
+"""Bytes, which the kernel doubles (socket(7)); connections inherit it. Without this, a client that does not
+read takes up to 4 MiB of kernel memory (tcp_wmem), which counts towards MemoryMax=."""
 _NO_SUCH_FAMILY = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
 
 
 class ListenError(Exception):
-    """One line: "web: cannot listen on 127.0.0.1:10048: Address already in use"."""
+    """The message is one line: "web: cannot listen on 127.0.0.1:10048: Address already in use"."""
 
 
 @contextmanager
 def listening(places: Sequence[Listen]) -> Iterator[list[socket.socket]]:
-    """Non-blocking sockets, bound and listening, and closed at the end. Raises ListenError.
+    """A context with listening, non-blocking sockets. Raises ListenError.
 
-    A name is looked up here and now, and may block: give addresses, or what /etc/hosts knows.
+    A name is looked up at once, which may block: use addresses, or names in /etc/hosts.
     """
     with ExitStack() as stack:
         sockets = []
@@ -39,21 +39,21 @@ def listening(places: Sequence[Listen]) -> Iterator[list[socket.socket]]:
 
 
 def describe(place: Listen) -> str:
-    """As in the configuration: 127.0.0.1:10048, [::1]:10048, :10048."""
+    """The form that the configuration uses: 127.0.0.1:10048, [::1]:10048, :10048."""
     host = f"[{place.host}]" if ":" in place.host else place.host
     return f"{host}:{place.port}"
 
 
 def bound_to(listener: socket.socket) -> str:
-    """Where a socket listens, whoever opened it: 127.0.0.1:10048, [::]:10048, /run/lowatch/web.sock."""
+    """Where a socket listens: 127.0.0.1:10048, [::]:10048, /run/lowatch/web.sock."""
     address = listener.getsockname()
     return describe(Listen(*address[:2])) if isinstance(address, tuple) else str(address)
 
 
 def _listen_on(place: Listen, stack: ExitStack) -> list[socket.socket]:
-    """A socket for each address of the host. Raises OSError.
+    """One socket for each address of the host. Raises OSError.
 
-    For every address ("") one family will do: hosts without IPv6, or without IPv4, exist.
+    For all addresses ("") one family is enough, because a host may lack IPv6 or IPv4.
     """
     found = socket.getaddrinfo(
         place.host or None, place.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -80,7 +80,7 @@ def _bind(
     listener = stack.enter_context(socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK))
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if family == socket.AF_INET6:
-        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)  # IPv4 has its own
+        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)  # IPv4 has its own socket
     listener.bind(address)
     set_up_connections(listener)
     listener.listen(_BACKLOG)
@@ -88,10 +88,10 @@ def _bind(
 
 
 def set_up_connections(listener: socket.socket) -> None:
-    """How much of what its connections send the kernel keeps for them, and that it does so at once."""
+    """Set the options that connections inherit: a small send buffer, and no delay."""
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
     if listener.family != socket.AF_UNIX:
-        # A response is written in pieces. Without this the second one waits for the client's delayed
-        # acknowledgement of the first, 40 ms (RFC 896, RFC 1122 4.2.3.2). asyncio sets it on sockets
-        # that name their protocol, which accepted ones do not. Linux has them inherit it.
+        # A response is written in pieces. Without TCP_NODELAY the second one waits for the client's delayed
+        # acknowledgement of the first, 40 ms (RFC 896, RFC 1122 4.2.3.2). asyncio sets it only on sockets
+        # that know their protocol, which accepted ones do not. On Linux they inherit it.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

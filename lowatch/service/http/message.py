@@ -1,4 +1,4 @@
-"""Requests and responses, as handlers see them: whole, in memory, with nothing of the wire."""
+"""Requests and responses as handlers see them: complete, in memory, without protocol details."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ Headers = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """method: as sent. path: as sent, without the query. headers: by name in lower case.
+    """A request.
 
-    host: whom it is for, HOST or HOST:PORT; "" where it does not say.
+    method, path: as sent; the path is without the query. headers: by lower-case name. host: HOST or
+    HOST:PORT, "" if there is none.
     """
 
     method: str
@@ -27,7 +28,7 @@ class Request:
 
     @property
     def takes_gzip(self) -> bool:
-        """RFC 9110, 12.5.3: named, and not with a weight of zero."""
+        """Whether Accept-Encoding names gzip with a weight above zero (RFC 9110, 12.5.3)."""
         for coding in self.headers.get("accept-encoding", "").lower().split(","):
             name, _, weight = coding.partition(";")
             if name.strip() in ("gzip", "x-gzip"):
@@ -36,7 +37,7 @@ class Request:
 
     @property
     def takes_openmetrics(self) -> bool:
-        """Whether OpenMetrics 1.0 is named, and wanted at least as much as the text format."""
+        """Whether Accept names OpenMetrics 1.0 with at least the weight of the text format."""
         return 0 < _weight(self, _OPENMETRICS, "1.0.0") >= _weight(self, _TEXT, "0.0.4")
 
 
@@ -45,9 +46,9 @@ _TEXT = "text/plain"
 
 
 def _weight(request: Request, media_type: str, version: str) -> float:
-    """RFC 9110, 12.5.1: of a media type that is named, in that version or in any; else 0.
+    """The weight of a media type in Accept (RFC 9110, 12.5.1), with this version or without one; else 0.
 
-    Ranges such as */* are of no interest here: where nothing better is named, text it is.
+    Ranges such as */* do not count, because the text format is the default.
     """
     weight = 0.0
     for media_range in request.headers.get("accept", "").lower().split(","):
@@ -59,7 +60,7 @@ def _weight(request: Request, media_type: str, version: str) -> float:
 
 
 def _number(text: str) -> float:
-    """A weight that is none counts as zero."""
+    """The number in a text; an invalid weight counts as zero."""
     try:
         return float(text)
     except ValueError:
@@ -68,9 +69,10 @@ def _number(text: str) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """headers: beside Content-Type, Content-Length, Date and what the connection itself needs.
+    """A response.
 
-    content: stands before the body, and may be long. front: the same, as the server has encoded it.
+    headers: in addition to Content-Type, Content-Length, Date and those of the connection.
+    content: comes before the body, and may be long. front: the content after the server has encoded it.
     """
 
     status: int = 200
@@ -87,17 +89,17 @@ class Response:
 
 Handler = Callable[[Request], Response | Awaitable[Response]]
 Routes = Mapping[str, Mapping[str, Handler]]
-"""Path -> method -> handler. What answers GET answers HEAD."""
+"""Path -> method -> handler. The handler for GET also answers HEAD."""
 
 
 def text(status: int, line: str = "", *headers: tuple[str, str]) -> Response:
-    """One line for a person: the status's own phrase where nothing better is said."""
+    """A response of one line, by default the phrase of its status."""
     body = f"{line or HTTPStatus(status).phrase}\n".encode("utf-8", "replace")
     return Response(status, body, headers=headers)
 
 
 def find_handler(routes: Routes, request: Request) -> Handler | Response:
-    """Who answers, or the 404 or 405 that says why nobody does."""
+    """The handler of a request, or a 404 or 405 response."""
     methods = routes.get(request.path)
     if methods is None:
         return text(404)
@@ -114,7 +116,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 def http_date(wall: float) -> str:
-    """RFC 9110's IMF-fixdate, in English whatever the locale."""
+    """The IMF-fixdate of RFC 9110, 5.6.7, which is in English whatever the locale."""
     t = time.gmtime(wall)
     clock = f"{t.tm_hour:02}:{t.tm_min:02}:{t.tm_sec:02}"
     day = f"{t.tm_mday:02} {_MONTHS[t.tm_mon - 1]} {t.tm_year:04}"

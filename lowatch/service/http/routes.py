@@ -1,4 +1,4 @@
-"""What the daemon's two servers answer, path by path: web and control. All of it is in memory."""
+"""The routes of the daemon's two servers, web and control. Everything they show is in memory."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ _WIDTHS = frozenset(map(str, range(20, 1001)))
 
 
 Reload = Callable[[], Awaitable[ReloadOutcome]]
-"""Loads the configuration again."""
+"""Reloads the configuration."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """Where the routes get what they show.
+    """What the web server's routes show.
 
-    audit: the last one, None before the first. ready: whether a full one has been made.
-    hosts: the names of this host. metrics: the exposition in a format. version: lowatch's own.
-    reload: None where reloading over HTTP is not enabled.
+    audit: the last one, None before the first. ready: whether a full audit has been made.
+    metrics: the exposition in a format. version: lowatch's. hosts: the names of this host.
+    reload: None if reloading over HTTP is not enabled.
     """
 
     audit: Callable[[], Audit | None]
@@ -47,7 +47,7 @@ class Pages:
 
 @dataclass(frozen=True, slots=True)
 class ControlPages:
-    """Where the control socket's routes get what they show. audit: as in Pages. status: as of now."""
+    """What the control socket's routes show. audit: as in Pages. status: the current one."""
 
     audit: Callable[[], Audit | None]
     status: Callable[[], status.DaemonStatus]
@@ -55,7 +55,10 @@ class ControlPages:
 
 
 def build_routes(pages: Pages, telemetry_path: str) -> Routes:
-    """Make them anew when the configuration changes, and hand them to HttpServer.routes."""
+    """The routes of the web server.
+
+    Build them again after a change of configuration (HttpServer.routes).
+    """
 
     def render_page() -> Iterator[bytes] | Awaitable[bytes]:
         audit = pages.audit()
@@ -90,19 +93,19 @@ def build_routes(pages: Pages, telemetry_path: str) -> Routes:
         "/-/ready": {"GET": ready},
         "/-/reload": {"POST": reload},
         **{path: {"GET": hosts.guard(show)} for path, show in _api(pages.audit).items()},
-        telemetry_path: {"GET": hosts.guard_from_browsers(metrics)},  # last: "/" is the status page's, too
+        telemetry_path: {"GET": hosts.guard_from_browsers(metrics)},  # last, because it may be "/"
     }
 
 
 def build_control_routes(pages: ControlPages) -> Routes:
-    """Those of the control socket; made once.
+    """The routes of the control socket.
 
-    /-/status gives JSON, and with ?format=text&width=80&colour=yes what a terminal is to show: so
-    whatever version the client is of, it shows what this daemon has to tell.
+    /-/status returns JSON, or with ?format=text&width=80&colour=yes text for a terminal. So a client of
+    another version shows what this daemon reports.
     """
 
-    def now(form: str, render: Callable[[status.DaemonStatus], bytes]) -> Content:
-        """It is another one at every moment."""
+    def current_status(form: str, render: Callable[[status.DaemonStatus], bytes]) -> Content:
+        """The status, which is different at every request."""
 
         def pieces() -> Iterator[bytes] | Awaitable[bytes]:
             shown = pages.status()
@@ -113,7 +116,8 @@ def build_control_routes(pages: ControlPages) -> Routes:
     def show_status(request: Request) -> Response:
         query = {name: values[-1] for name, values in parse_qs(request.query).items()}
         if query.get("format", "json") == "json":
-            return Response(content=now("json", status.render_json), content_type="application/json")
+            content = current_status("json", status.render_json)
+            return Response(content=content, content_type="application/json")
         width, colour = query.get("width", "80"), query.get("colour") == "yes"
         if query["format"] != "text" or width not in _WIDTHS:
             return text(400, "format: json or text; width: 20 to 1000; colour: yes or no")
@@ -121,7 +125,7 @@ def build_control_routes(pages: ControlPages) -> Routes:
         def render(shown: status.DaemonStatus) -> bytes:
             return status_text.render(shown, colour=colour, width=int(width)).encode("ascii")
 
-        return Response(content=now(f"text {width} {colour}", render))
+        return Response(content=current_status(f"text {width} {colour}", render))
 
     return {
         STATUS_PATH: {"GET": show_status},
@@ -131,7 +135,7 @@ def build_control_routes(pages: ControlPages) -> Routes:
 
 
 def _reloading(reload: Reload) -> Handler:
-    """Answers when it is done, with every error where there are any, and with what it left as it was."""
+    """A handler that responds after the reload, with all errors, or with the keys that need a restart."""
 
     async def answer(_request: Request) -> Response:
         error, pending = await reload()
@@ -141,7 +145,7 @@ def _reloading(reload: Reload) -> Handler:
 
 
 def _api(audit: Callable[[], Audit | None]) -> Mapping[str, Handler]:
-    """What answers a GET of each path."""
+    """The handlers of the API by path, for GET."""
     return {
         "/api/v1/audit": _json("audit", audit, json_report.audit_pieces),
         "/api/v1/findings": _json("findings", audit, json_report.findings_pieces),

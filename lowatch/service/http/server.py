@@ -1,14 +1,13 @@
-"""An HTTP/1.1 server on the running loop: no thread, and no client that can hurt another.
+"""An HTTP/1.1 server on the running loop, without threads. No client can harm another.
 
-Everything served is in memory, so the only thing that takes time is the client. Each connection is
-a task that waits for it under deadlines (connection.py). Places are few (Limits): a connection
-without a request in progress gives its place to a newcomer, the longest idle first; then a request
-whose client has stopped reading, the longest first; and requests in progress, probes aside, can never
-have all places. So neither 500 silent clients nor 128 that stopped reading keep a scraper out, and
-no number of scrapers keeps a health probe out.
+Everything served is in memory, so only the clients take time. Each connection is a task that waits for its
+client with deadlines (connection.py). The number of connections is limited (ClientLimits). A new connection
+replaces the longest idle one, or else the one whose client has not read its response for the longest time.
+Requests in progress, without probes, never use all connections. So neither 500 silent clients nor 128 that
+stopped reading keep a scraper out, and no number of scrapers keeps a health probe out.
 
-One request at a time is begun in a turn of the loop, however many come at once: a page takes a
-millisecond, and probes wait for one of them. Long pages are made in pieces (content.py).
+Each turn of the loop starts one request at most: a page takes a millisecond, and probes wait for one page
+only. Long pages are rendered in pieces (content.py).
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from collections.abc import Awaitable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
-from .connection import BadRequestError, Connection, Limits, connect
+from .connection import BadRequestError, ClientLimits, Connection, connect
 from .content import Encodings, gzipped
 from .message import Headers, Request, Response, Routes, find_handler, text
 
@@ -31,29 +30,33 @@ _log = logging.getLogger(__name__)
 PROBES = frozenset({"/-/healthy", "/-/ready"})
 
 _ACCEPT_PAUSE = 1.0
-"""Seconds to leave a listener alone when there is no descriptor or memory for a connection."""
-_ROOM_AFTER = 0.02
-"""Seconds instead, where a connection was ended to make room."""
-_EPISODE_ENDS = 60.0
-"""Seconds without another such failure, after which the next is news again."""
+"""Seconds without accepting connections, when there is no descriptor or memory for one."""
+_ACCEPT_PAUSE_AFTER_EVICTION = 0.02
+"""Seconds instead, if another connection was closed to make room."""
+_LOG_AGAIN_AFTER = 60.0
+"""Seconds without a failure to accept, after which the next one is logged again."""
 _STALLED_AFTER = 1.0
-"""Seconds without taking a chunk, after which a client may lose its place. Whoever reads is quicker."""
-_WORTH_COMPRESSING = 1024
-"""Bytes. Below, a response fits one segment anyway."""
+"""Seconds without receiving a chunk, after which a client may be disconnected.
+
+Clients that read are faster.
+"""
+_MIN_COMPRESSED = 1024
+"""Bytes. A smaller response fits one segment anyway, and is not compressed."""
 _RETRY_AFTER = ("Retry-After", "1")
 
 
 class HttpServer:
-    """routes: may be replaced by others at any time (a reload may move the telemetry path).
+    """Serves routes on any number of listening sockets.
 
-    probes: paths that are answered however many requests are in progress; keep them small.
-    encodings: of long contents, which servers may share. name: what the log calls it.
+    routes: may be replaced at any time, since a reload may change the telemetry path.
+    probes: paths that are answered even while all requests are in use; their responses must be small.
+    encodings: of long contents; servers may share them. name: for log messages.
     """
 
     def __init__(
         self,
         routes: Routes,
-        limits: Limits | None = None,
+        limits: ClientLimits | None = None,
         *,
         probes: Container[str] = PROBES,
         encodings: Encodings | None = None,
@@ -61,24 +64,24 @@ class HttpServer:
     ) -> None:
         self.routes = routes
         self._name = name
-        self._limits = limits or Limits()
+        self._limits = limits or ClientLimits()
         self._probes = probes
         self._encodings = encodings or Encodings()
         self._idle: dict[asyncio.Task[None], None] = {}
-        """Conversations with no request in progress, the longest idle first."""
+        """Connections without a request in progress, the longest idle first."""
         self._busy: dict[asyncio.Task[None], Connection] = {}
-        """Those that have one, with their places."""
+        """Connections with a request in progress."""
         self._unsent = 0
-        """Bytes of responses, beside what is shared."""
+        """Bytes of responses that are not shared."""
         self._turn = asyncio.Lock()
         self._pauses: dict[socket.socket, asyncio.TimerHandle] = {}
-        self._short_at = -math.inf
-        """When a connection could not be accepted for want of means, in monotonic seconds."""
+        self._failed_at = -math.inf
+        """The monotonic seconds when a connection last could not be accepted."""
 
     async def serve(self, listeners: Sequence[socket.socket]) -> None:
-        """Serve until cancelled; then every connection is closed at once.
+        """Serve until cancelled; then all connections are closed at once.
 
-        listeners: non-blocking and listening (http_listen.listening); they stay open.
+        listeners: listening and non-blocking (see listen.py); they stay open.
         """
         async with asyncio.TaskGroup() as conversations:
             with self._accepting(listeners, conversations):
@@ -100,17 +103,17 @@ class HttpServer:
                 pause.cancel()
 
     def _accept(self, listener: socket.socket, conversations: asyncio.TaskGroup) -> None:
-        """One per turn of the loop, so that a storm of connections leaves room for other work."""
+        """Accept one connection per turn of the loop, so that many at once do not block other work."""
         try:
             accepted, _peer = listener.accept()
         except (BlockingIOError, ConnectionAbortedError):
-            return  # whoever it was has gone
+            return  # the client has disconnected already
         except OSError as error:
             self._pause(listener, conversations, error)
             return
         self._pauses.pop(listener, None)
         if len(self._idle) + len(self._busy) >= self._limits.connections:
-            self._limits.met.connections.reached()
+            self._limits.counted.connections.reached()
             self._evict()
         conversation = conversations.create_task(self._converse(accepted))
         self._idle[conversation] = None
@@ -119,12 +122,13 @@ class HttpServer:
         conversation.add_done_callback(lambda _: accepted.close())
 
     def _pause(self, listener: socket.socket, conversations: asyncio.TaskGroup, error: OSError) -> None:
-        """No descriptor or memory for it: it stays in the backlog, and would wake us for ever."""
+        """Stop accepting for a moment: the connection in the backlog would wake the loop endlessly."""
         now = time.monotonic()
-        if now - self._short_at > _EPISODE_ENDS:
+        if now - self._failed_at > _LOG_AGAIN_AFTER:
             _log.warning("%s: cannot accept connections: %s, trying again", self._name, error.strerror)
-        self._short_at = now
-        pause = _ROOM_AFTER if self._evict() or self._end_stalled() else _ACCEPT_PAUSE
+        self._failed_at = now
+        evicted = self._evict() or self._end_stalled()
+        pause = _ACCEPT_PAUSE_AFTER_EVICTION if evicted else _ACCEPT_PAUSE
         loop = asyncio.get_running_loop()
         loop.remove_reader(listener)
         self._pauses[listener] = loop.call_later(
@@ -132,7 +136,7 @@ class HttpServer:
         )
 
     def _evict(self) -> bool:
-        """End the longest idle conversation, if there is one."""
+        """Close the longest idle connection. Returns False if there is none."""
         longest_idle = next(iter(self._idle), None)
         if longest_idle is None:
             return False
@@ -144,18 +148,21 @@ class HttpServer:
         self._idle.pop(conversation, None)
 
     def _refusal(self) -> Response | None:
-        """Why there is no place for another request; None where there is one."""
+        """A 503 response if another request exceeds a limit; None if it does not."""
         if len(self._busy) >= self._limits.requests:
-            met, why = self._limits.met.requests, "Too many requests"
+            limit, why = self._limits.counted.requests, "Too many requests"
         elif self._unsent + self._encodings.size >= self._limits.unsent_bytes:
-            met, why = self._limits.met.unsent_bytes, "Too many responses are not taken"
+            limit, why = self._limits.counted.unsent_bytes, "Too many responses are not taken"
         else:
             return None
-        met.reached()
+        limit.reached()
         return None if self._end_stalled() else text(503, why, _RETRY_AFTER)
 
     def _end_stalled(self) -> bool:
-        """End the request whose client has taken nothing for the longest time, if that is long enough."""
+        """Close the connection whose client has not read for the longest time.
+
+        Returns False if all read.
+        """
         if not self._busy:
             return False
         conversation, connection = min(self._busy.items(), key=lambda each: each[1].waits_since)
@@ -167,7 +174,7 @@ class HttpServer:
 
     @contextmanager
     def _in_progress(self, connection: Connection) -> Iterator[None]:
-        """The conversation that runs this has a request, and keeps its place meanwhile."""
+        """While this context lasts, the current task's connection has a request in progress."""
         conversation = asyncio.current_task()
         assert conversation is not None
         del self._idle[conversation]
@@ -196,7 +203,7 @@ class HttpServer:
                 await self._answer(connection, request)
                 if not connection.reuse():
                     return
-                await asyncio.sleep(0)  # a client that pipelines must not keep the loop
+                await asyncio.sleep(0)  # a client that pipelines must not block the loop
         except BadRequestError as error:
             await connection.respond(None, text(error.status))
 
@@ -241,11 +248,11 @@ class HttpServer:
         return text(500)
 
     async def _encoded(self, request: Request, response: Response) -> Response:
-        """With its content as chunks, and gzipped for a client that takes it, where that pays."""
+        """The response with its content encoded as chunks, and gzipped if the client accepts that."""
         gzip = request.takes_gzip
         if response.content is not None:
             front, end = await self._encodings.encode(response.content, gzip=gzip)
-        elif gzip and len(response.body) > _WORTH_COMPRESSING:
+        elif gzip and len(response.body) > _MIN_COMPRESSED:
             front, end = await gzipped(response.body)
         else:
             return response
@@ -256,6 +263,6 @@ class HttpServer:
 
 
 def _varying(headers: Headers, name: str) -> Headers:
-    """With that name among those of Vary."""
+    """The headers with a name added to Vary."""
     names = [value for header, value in headers if header == "Vary"]
     return (*(pair for pair in headers if pair[0] != "Vary"), ("Vary", ", ".join((*names, name))))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 from lowatch.config.settings import Listen
-from lowatch.service.http.connection import Limits
+from lowatch.service.http.connection import ClientLimits
 from lowatch.service.http.listen import listening
 from lowatch.service.http.message import Request, Response, Routes, text
 from lowatch.service.http.server import HttpServer
@@ -18,7 +18,7 @@ from lowatch.service.http.server import HttpServer
 PATIENCE = 5.0
 """Seconds after which a test has failed; nothing is expected to take them."""
 
-QUICK = Limits(head_seconds=0.2, idle_seconds=0.3, write_seconds=0.4)
+QUICK = ClientLimits(head_seconds=0.2, idle_seconds=0.3, write_seconds=0.4)
 
 
 class Answer(NamedTuple):
@@ -115,7 +115,7 @@ class Served:
 
 @asynccontextmanager
 async def serving(
-    routes: Routes, limits: Limits | None = None, *, send_buffer: int = 0
+    routes: Routes, limits: ClientLimits | None = None, *, send_buffer: int = 0
 ) -> AsyncIterator[Served]:
     """A server on a port of its own. At the end it must close at once; and so do the clients.
 

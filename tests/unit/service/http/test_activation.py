@@ -15,14 +15,14 @@ import pytest
 
 CHILD = """
 import json, logging, os, sys
-from lowatch.service.http.activation import passed_on
+from lowatch.service.http.activation import passed_sockets
 from lowatch.service.http.listen import ListenError
 logging.basicConfig(stream=sys.stdout, format="%(message)s")
 environ = dict(os.environ)
 if environ.pop("OURS"):
     environ["LISTEN_PID"] = str(os.getpid())
 try:
-    with passed_on(environ) as sockets:
+    with passed_sockets(environ) as sockets:
         rows = [[s.fileno(), s.getsockname()[1], s.getblocking(), s.get_inheritable()] for s in sockets]
         print(json.dumps(rows))
 except ListenError as error:

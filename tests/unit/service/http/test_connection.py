@@ -8,19 +8,19 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from lowatch.service.http.connection import BadRequestError, Connection, Limits, connect
+from lowatch.service.http.connection import BadRequestError, ClientLimits, Connection, connect
 from lowatch.service.http.message import text
 from tests.support.aio import run_async
 
 Act = Callable[[Connection, socket.socket], Awaitable[None]]
 
 
-def with_connection(act: Act, limits: Limits | None = None) -> None:
+def with_connection(act: Act, limits: ClientLimits | None = None) -> None:
     async def run() -> None:
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         theirs.setblocking(False)
-        connection = await connect(ours, limits or Limits())
+        connection = await connect(ours, limits or ClientLimits())
         try:
             await act(connection, theirs)
         finally:
@@ -86,4 +86,4 @@ def test_what_is_no_request_has_a_status(octets: bytes, status: int) -> None:
             await connection.next_request()
         assert caught.value.status == status
 
-    with_connection(act, Limits(head_bytes=1000, body_bytes=10, head_seconds=0.3))
+    with_connection(act, ClientLimits(head_bytes=1000, body_bytes=10, head_seconds=0.3))

@@ -19,7 +19,7 @@ from lowatch.core.limits import WEB_REQUESTS, WEB_UNSENT_BYTES
 from lowatch.files.threads import NoThreadError
 from lowatch.service.http import content as http_content
 from lowatch.service.http import server as http
-from lowatch.service.http.connection import Limits
+from lowatch.service.http.connection import ClientLimits
 from lowatch.service.http.content import Content, Encoded, Encodings, rendered
 from lowatch.service.http.message import Request, Response, Routes, text
 from tests.support.aio import run_async
@@ -279,7 +279,7 @@ class TestClientsThatStopReading:
     def soon(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(http, "_STALLED_AFTER", 0.2)
 
-    def answered(self, limits: Limits, stuck: int) -> Answer:
+    def answered(self, limits: ClientLimits, stuck: int) -> Answer:
         """What a newcomer gets, where so many have long stopped reading."""
         shown = Shown(pieces=200)  # 9 MB, more than the kernel buffers
 
@@ -301,12 +301,12 @@ class TestClientsThatStopReading:
 
     def test_where_all_places_are_taken(self) -> None:
         before = WEB_REQUESTS.times
-        assert self.answered(Limits(connections=10, requests=4), 4).status == 200
+        assert self.answered(ClientLimits(connections=10, requests=4), 4).status == 200
         assert WEB_REQUESTS.times > before
 
     def test_where_there_is_too_much_that_nobody_takes(self) -> None:
         before = WEB_UNSENT_BYTES.times
-        assert self.answered(Limits(unsent_bytes=20 << 20), 3).status == 200
+        assert self.answered(ClientLimits(unsent_bytes=20 << 20), 3).status == 200
         assert WEB_UNSENT_BYTES.times > before
 
     def test_before_that_one_is_told_to_come_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -314,7 +314,7 @@ class TestClientsThatStopReading:
         shown = Shown(pieces=200)
 
         async def scenario() -> Answer:
-            async with serving(shown.routes(), Limits(connections=10, requests=2)) as served:
+            async with serving(shown.routes(), ClientLimits(connections=10, requests=2)) as served:
                 for _ in range(2):
                     client = await served.client(receive_buffer=4096)
                     client.writer.transport.pause_reading()  # type: ignore[attr-defined]

@@ -14,7 +14,7 @@ from lowatch.report.reload import (
     ReloadOutcome,
 )
 from lowatch.report.text import status as status_text
-from lowatch.service.http.control_socket import LIMITS
+from lowatch.service.http.control_socket import CONTROL_LIMITS
 from tests.support.aio import run_async
 from tests.unit.report.audit_worlds import bad_night
 from tests.unit.service.control_clients import Controlled, no_audit
@@ -91,7 +91,7 @@ def test_anything_else_is_refused(controlled: Controlled, path: str, method: str
 def test_silent_peers_keep_nobody_out(controlled: Controlled) -> None:
     async def scenario() -> None:
         async with controlled.served():
-            silent = [await controlled.client() for _ in range(3 * LIMITS.connections)]
+            silent = [await controlled.client() for _ in range(3 * CONTROL_LIMITS.connections)]
             async with asyncio.timeout(PATIENCE):
                 assert (await controlled.get("/-/status")).status == 200
             await silent[0].closed_gently()  # the longest idle gave its place away
@@ -113,13 +113,15 @@ def test_the_status_is_told_while_reloads_hang(controlled: Controlled) -> None:
         async with controlled.served(), asyncio.TaskGroup() as reloads:
             waiting = [
                 reloads.create_task(controlled.get("/-/reload", method="POST"))
-                for _ in range(LIMITS.requests + 1)
+                for _ in range(CONTROL_LIMITS.requests + 1)
             ]
             [refused], _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             assert refused.result().status == 503
             assert (await controlled.get("/-/status")).status == 200
             ended.set()
-            assert [task.result().status for task in waiting if await task].count(200) == LIMITS.requests
+            assert [task.result().status for task in waiting if await task].count(
+                200
+            ) == CONTROL_LIMITS.requests
 
     run_async(scenario())
 
@@ -128,7 +130,7 @@ def test_a_huge_request_is_refused(controlled: Controlled) -> None:
     async def scenario() -> None:
         async with controlled.served():
             client = await controlled.client()
-            await client.send("GET /", "x" * (LIMITS.head_bytes * 2))
+            await client.send("GET /", "x" * (CONTROL_LIMITS.head_bytes * 2))
             assert (await client.answer()).status == 431
             await client.closed()
 
@@ -140,7 +142,7 @@ def test_clients_of_the_web_take_no_place_from_it_and_the_reverse(controlled: Co
         async with controlled.served(), serving(ROUTES) as web:
             of_the_web = [await web.client() for _ in range(150)]
             before = await controlled.client()
-            for _ in range(LIMITS.connections - 1):
+            for _ in range(CONTROL_LIMITS.connections - 1):
                 await controlled.client()
             assert (await before.get("/-/status")).status == 200
             assert (await of_the_web[-1].get("/hello")).status == 200

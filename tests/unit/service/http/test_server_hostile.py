@@ -20,7 +20,7 @@ import pytest
 
 from lowatch.config.settings import Listen
 from lowatch.service.http import server as http
-from lowatch.service.http.connection import Limits
+from lowatch.service.http.connection import ClientLimits
 from lowatch.service.http.listen import listening
 from lowatch.service.http.message import Request, Response, Routes
 from tests.support.aio import run_async
@@ -194,7 +194,7 @@ class TestPlaces:
         """All at once in the backlog: each accepted before the one it displaces has ended."""
 
         async def scenario() -> None:
-            async with serving(ROUTES, Limits(connections=10, requests=9)) as served:
+            async with serving(ROUTES, ClientLimits(connections=10, requests=9)) as served:
                 burst = [socket.create_connection(("127.0.0.1", served.port)) for _ in range(100)]
                 for each in burst:
                     client = Client(*await asyncio.open_connection(sock=each))
@@ -224,7 +224,7 @@ class TestPlaces:
         run_async(scenario())
 
     def test_when_every_request_is_stuck_probes_are_still_answered(self) -> None:
-        limits = Limits(connections=6, requests=4)
+        limits = ClientLimits(connections=6, requests=4)
 
         async def scenario() -> None:
             async with serving(WITH_BIG, limits) as served:
@@ -251,7 +251,7 @@ class TestPlaces:
 
     def test_a_place_is_free_again_when_its_client_has_gone(self) -> None:
         async def scenario() -> None:
-            async with serving(WITH_BIG, Limits(connections=4, requests=2)) as served:
+            async with serving(WITH_BIG, ClientLimits(connections=4, requests=2)) as served:
                 for _ in range(5):
                     for client in await stuck_clients(served, 2):
                         await client.close()
@@ -263,7 +263,7 @@ class TestPlaces:
         run_async(scenario())
 
     def test_responses_not_taken_are_bounded_in_memory(self) -> None:
-        limits = Limits(unsent_bytes=len(BIG) + 1)
+        limits = ClientLimits(unsent_bytes=len(BIG) + 1)
 
         async def scenario() -> None:
             async with serving(WITH_BIG, limits) as served:
@@ -275,7 +275,7 @@ class TestPlaces:
 
     def test_pipelined_probes_that_nobody_reads_keep_nobody_out(self) -> None:
         async def scenario() -> None:
-            async with serving(ROUTES, Limits(connections=4, requests=3)) as served:
+            async with serving(ROUTES, ClientLimits(connections=4, requests=3)) as served:
                 for _ in range(4):
                     client = await served.client(receive_buffer=4096)
                     client.writer.transport.pause_reading()  # type: ignore[attr-defined]
@@ -342,7 +342,7 @@ class TestDescriptors:
                 for _ in range(2):
                     await shortage(served)
                     assert len(caplog.records) == 1
-                monkeypatch.setattr(http, "_EPISODE_ENDS", 0.0)
+                monkeypatch.setattr(http, "_LOG_AGAIN_AFTER", 0.0)
                 await shortage(served)
                 assert len(caplog.records) > 1
 
