@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from pathlib import Path
+from random import Random
 
 from lowatch.config.settings import DnsSettings, Nameserver
 from lowatch.core.addresses import Address, Port, Prefix, PrefixSet
@@ -16,13 +17,13 @@ from lowatch.core.clock import (
     Clock,
 )
 from lowatch.core.liveness import Heartbeat
-from lowatch.resolve.records.answer_book import Answers
-from lowatch.resolve.records.name_table import Names
+from lowatch.resolve.records.answer_book import AnswerBook
+from lowatch.resolve.records.name_table import NameTable
 from lowatch.resolve.records.srv import Target
 from lowatch.resolve.system.nameservers import NameserverSource
 from lowatch.resolve.system.resolv_conf import RESOLV_CONF
-from lowatch.resolve.upstream.channel import Environment, QueryObserver
-from lowatch.resolve.upstream.response_reader import Reader
+from lowatch.resolve.upstream.channel import ChannelFactory, QueryObserver
+from lowatch.resolve.upstream.socket_channels import SocketChannels
 
 from .session import Session
 
@@ -44,7 +45,7 @@ class _Unobserved:
 
 
 class Engine:
-    """Keeps an Answer per domain: the application's Resolver, as far as DNS goes."""
+    """Keeps an Answer per domain: the application's Resolver for the DNS view alone."""
 
     def __init__(
         self,
@@ -56,42 +57,53 @@ class Engine:
         *,
         spread: bool = False,
         local: Callable[[], PrefixSet | None] = PrefixSet,
+        channels: ChannelFactory | None = None,
+        random: Random | None = None,
     ) -> None:
         """domains: lower case A-labels without a trailing dot, asked for as they are (FQDNs).
 
-        spread: whether to be as gentle as who stays, or as fast as who wants to know now.
-        local: see Answers.
+        spread: whether to send in small bursts, as a daemon does, or as fast as max_qps allows.
+        local: see AnswerBook. channels: over sockets, unless others are given. random: spreads the load.
         """
         self._spread = spread
-        self._names = Names()
-        self._answers = Answers(self._names, local)
+        self._names = NameTable()
+        self._answers = AnswerBook(self._names, local)
         self._resolv_conf = resolv_conf
         self._source = NameserverSource(settings, resolv_conf)
         self._clock = clock
         self._observer = observer or _Unobserved()
-        self._reader = Reader(self._observer)
+        self._channels = channels or SocketChannels(clock, self._observer)
+        self._random = random or Random()  # noqa: S311 - spreads the load, guards no secret
         self._session: Session | None = None
         self._ipv6_idle = False
-        self.answer = self._answers.answer
-        self.targets = self._answers.targets
-        self.target = self._answers.target
-        self.target_names = self._answers.target_names
-        self.at = self._answers.at
-        self.inside = self._answers.inside
-        self.unresolved = self._answers.unresolved
-        self.crowded = self._answers.crowded
-        self.not_resolved = self._answers.not_resolved
         self.replace_domains(domains)
 
-    answer: Callable[[str], Answer]
-    targets: Callable[[str], tuple[RRset, list[Target]]]
-    target: Callable[[str], Answer]
-    target_names: Callable[[str], list[str]]
-    at: Callable[[Address], Collection[str]]
-    inside: Callable[[Iterable[Prefix]], set[str]]
-    unresolved: Callable[[], Mapping[str, tuple[str, str]]]
-    crowded: Callable[[], Mapping[str, int]]
-    not_resolved: Callable[[], Sequence[str]]
+    def answer(self, domain: str) -> Answer:
+        return self._answers.answer(domain)
+
+    def targets(self, domain: str) -> tuple[RRset, list[Target]]:
+        return self._answers.targets(domain)
+
+    def target(self, name: str) -> Answer:
+        return self._answers.target(name)
+
+    def target_names(self, domain: str) -> list[str]:
+        return self._answers.target_names(domain)
+
+    def at(self, address: Address) -> Collection[str]:
+        return self._answers.at(address)
+
+    def inside(self, prefixes: Iterable[Prefix]) -> set[str]:
+        return self._answers.inside(prefixes)
+
+    def unresolved(self) -> Mapping[str, tuple[str, str]]:
+        return self._answers.unresolved()
+
+    def crowded(self) -> Mapping[str, int]:
+        return self._answers.crowded()
+
+    def not_resolved(self) -> Sequence[str]:
+        return self._answers.not_resolved()
 
     @property
     def statuses(self) -> Mapping[Status, int]:
@@ -129,17 +141,17 @@ class Engine:
 
     async def run(self, listener: AnswerListener) -> None:
         """Resolve until cancelled; then no socket and no timer is left, and it may be run again."""
-        environment = Environment(
-            self._now,
+        session = Session(
+            self._names,
+            self._answers,
+            self._source,
+            self._channels,
+            self._clock,
             self._observer,
-            self._reader,
-            done=_nobody_asked,
-            renewed=_nobody_asked,
-            batch_over=_nobody_asked,
+            listener,
+            self._random,
             spread=self._spread,
         )
-        names, answers = self._names, self._answers
-        session = Session(names, answers, self._source, environment, listener, self._suspended)
         self._session = session
         session.follow_ipv6(idle=self._ipv6_idle)
         try:
@@ -200,15 +212,3 @@ class Engine:
         if session is None:
             return [Heartbeat("resolver", True, 0, limit)]
         return [Heartbeat("resolver", session.busy, session.progress, limit)]
-
-    def _now(self) -> float:
-        return self._clock.now().monotonic
-
-    def _suspended(self) -> float:
-        """How much the clock that counts a suspend is ahead of the one that does not."""
-        now = self._clock.now()
-        return now.uptime - now.monotonic
-
-
-def _nobody_asked(*_ended: object) -> None:
-    raise AssertionError("a session answers for itself")

@@ -6,15 +6,15 @@ what it takes to go on after that (a Trail) is made only when it is needed.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
-from typing import Protocol
-
+from lowatch.resolve.records.name_table import NameTable
+from lowatch.resolve.records.slot_state import LookupOutcome
+from lowatch.resolve.records.slots import name_number
 from lowatch.resolve.upstream.channel import Channel
+from lowatch.resolve.upstream.upstreams import Upstreams
 from lowatch.wire.dns import (
     MAX_CHAIN,
-    Kind,
     Reply,
+    ReplyKind,
     RRType,
     encode_question,
     failure,
@@ -22,45 +22,27 @@ from lowatch.wire.dns import (
     loop_reason,
 )
 
-Ended = Callable[["Lookup", Reply, str, float], None]
-"""ended(lookup, reply, server, now). reply: never an ALIAS. server: as configured, "" if none knew."""
-
-
-class Servers(Protocol):
-    """Whom to ask, as Upstreams knows."""
-
-    @property
-    def attempts(self) -> int: ...
-
-    @property
-    def steady(self) -> Channel | None: ...
-
-    def first(self, now: float) -> Channel | None: ...
-
-    def candidates(self, now: float) -> list[Channel]: ...
-
-    def nobody(self) -> Reply: ...
-
 
 class Lookup:
-    """slot, name: whose it is; name is what Names.questions has. known, sent: see asking.Asked.
+    """A slot being asked for: an upstream Question.
 
-    question: what is asked now, of an alias's target perhaps.
+    slot, name: whose it is; name is the object in NameTable.questions. section: what is asked now,
+    perhaps about an alias's target. known, sent: see Question.
     """
 
-    __slots__ = ("known", "name", "question", "sent", "slot", "trail")
+    __slots__ = ("known", "name", "section", "sent", "slot", "trail")
 
-    def __init__(self, slot: int, name: bytes, question: bytes, known: bytes) -> None:
+    def __init__(self, slot: int, name: bytes, section: bytes, known: bytes) -> None:
         self.slot = slot
         self.name = name
-        self.question = question
+        self.section = section
         self.known = known
         self.sent = 0.0
         self.trail: _Trail | None = None
 
 
 class _Trail:
-    """Whom to ask next, who failed and how, and how much of the chain is known.
+    """The servers left to ask, how the others failed, and the part of the chain that is known.
 
     Each server is asked once a round. A second round asks only those that were silent: one that
     refused, or failed to find out, would do so again.
@@ -84,77 +66,76 @@ class _Trail:
 
 
 class Lookups:
-    """All that are under way. Calls `ended` once for each, never from within `start`."""
+    """Takes lookups from server to server. Keeps none of them: what is under way is in the channels."""
 
-    def __init__(self, text_of: Callable[[int], str], ended: Ended) -> None:
-        """text_of(slot): the name of a slot, lower case."""
-        self.upstreams: Servers
-        self._text_of = text_of
-        self._ended = ended
-        self.under_way = 0
+    def __init__(self, upstreams: Upstreams, names: NameTable) -> None:
+        self._upstreams = upstreams
+        self._names = names
 
-    def start(self, lookups: list[Lookup], now: float) -> None:
-        """All of one server, as long as one is beyond doubt; else each of whoever is the first then."""
-        self.under_way += len(lookups)
-        channel = self.upstreams.steady
+    def start(self, lookups: list[Lookup], now: float) -> list[Lookup]:
+        """Ask the steady server, if there is one; else the first one for each lookup.
+
+        Returns the lookups for which there is nobody to ask.
+        """
+        channel = self._upstreams.steady
         if channel is not None:
             channel.ask_all(lookups, now)
-            return
+            return []
+        unasked = []
         for lookup in lookups:
-            channel = self.upstreams.first(now)
+            channel = self._upstreams.first(now)
             if channel is not None:
                 channel.ask(lookup, now)
             else:
-                reply = self.upstreams.nobody()
-                asyncio.get_running_loop().call_soon(self._end, lookup, reply, "", now)
+                unasked.append(lookup)
+        return unasked
 
-    def done(self, channel: Channel, asked: Lookup, reply: Reply, now: float) -> None:
-        """How a question ended that was put to a channel: an Environment's `done`."""
-        if reply.kind is Kind.FAILURE:
-            self._go_on(channel, asked, reply, now)
-        elif reply.kind is Kind.ALIAS or asked.trail is not None:
-            self._advance(channel, asked, reply, now)
-        else:
-            self._end(asked, reply, channel.name, now)
+    def advance(self, channel: Channel, lookup: Lookup, reply: Reply, now: float) -> LookupOutcome | None:
+        """How the lookup ends with this reply; None if another question had to be asked."""
+        if reply.kind is ReplyKind.FAILURE:
+            return self._ask_next(channel, lookup, reply, now)
+        if reply.kind is ReplyKind.ALIAS or lookup.trail is not None:
+            return self._follow_chain(channel, lookup, reply, now)
+        return LookupOutcome(reply, channel.name)
 
-    def _end(self, lookup: Lookup, reply: Reply, server: str, now: float) -> None:
-        self.under_way -= 1
-        self._ended(lookup, reply, server, now)
-
-    def _go_on(self, channel: Channel, lookup: Lookup, reply: Reply, now: float) -> None:
+    def _ask_next(self, channel: Channel, lookup: Lookup, reply: Reply, now: float) -> LookupOutcome | None:
         """That server did not know: ask the next one, or give up."""
         trail = lookup.trail
         if trail is None:
-            others = [one for one in self.upstreams.candidates(now) if one is not channel]
-            trail = lookup.trail = _Trail(others, self.upstreams.attempts, None)
+            trail = lookup.trail = self._trail(channel, None, now)
         trail.failures[channel.name] = reply
         if reply.rcode == "TIMEOUT":
             trail.silent.append(channel)
         following = trail.next()
-        if following is not None:
-            following.ask(lookup, now)
-        else:
-            self._end(lookup, _all_failed(trail), "", now)
+        if following is None:
+            return LookupOutcome(_all_failed(trail))
+        following.ask(lookup, now)
+        return None
 
-    def _advance(self, channel: Channel, lookup: Lookup, reply: Reply, now: float) -> None:
-        """Take in an answer to some part of the chain: the end, or one more stretch."""
+    def _follow_chain(
+        self, channel: Channel, lookup: Lookup, reply: Reply, now: float
+    ) -> LookupOutcome | None:
+        """The reply covers a part of the chain: its end, or one more stretch."""
         so_far = lookup.trail.so_far if lookup.trail is not None else None
         if so_far is not None:
-            reply = _joined(self._text_of(lookup.slot), so_far, reply)
-        if reply.kind is not Kind.ALIAS:
-            self._end(lookup, reply, channel.name, now)
-            return
+            reply = _joined(self._names.text_of(name_number(lookup.slot)), so_far, reply)
+        if reply.kind is not ReplyKind.ALIAS:
+            return LookupOutcome(reply, channel.name)
         lookup.known = b""
-        rrtype = RRType(int.from_bytes(lookup.question[-4:-2], "big"))
-        lookup.question = encode_question(reply.chain[-1], rrtype)
+        rrtype = RRType(int.from_bytes(lookup.section[-4:-2], "big"))
+        lookup.section = encode_question(reply.chain[-1], rrtype)
         # The server that knew the first part most likely knows the rest.
-        others = [one for one in self.upstreams.candidates(now) if one is not channel]
-        lookup.trail = _Trail(others, self.upstreams.attempts, reply)
+        lookup.trail = self._trail(channel, reply, now)
         channel.ask(lookup, now)
+        return None
+
+    def _trail(self, asked: Channel, so_far: Reply | None, now: float) -> _Trail:
+        others = [channel for channel in self._upstreams.candidates(now) if channel is not asked]
+        return _Trail(others, self._upstreams.attempts, so_far)
 
 
 def _all_failed(trail: _Trail) -> Reply:
-    """Say of each server how, in an order that stays the same."""
+    """A failure that says how each server failed, in an order that stays the same."""
     failures = trail.failures
     reason = "; ".join(f"{server}: {failures[server].reason}" for server in sorted(failures))
     if trail.so_far is not None:
@@ -164,7 +145,7 @@ def _all_failed(trail: _Trail) -> Reply:
 
 
 def _joined(name: str, so_far: Reply, reply: Reply) -> Reply:
-    """Two stretches of the chain that starts at `name` as one, or a FAILURE where it goes wrong."""
+    """Two stretches of the chain that starts at `name` as one, or a FAILURE if it loops or is too long."""
     repeated = next((target for target in reply.chain if target in (name, *so_far.chain)), None)
     if repeated is not None:
         return failure(reply.rcode, loop_reason(repeated))

@@ -5,23 +5,24 @@ from __future__ import annotations
 import asyncio
 import logging
 from array import array
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from itertools import islice
-from random import random
+from random import Random
 
 from lowatch.config.settings import DnsSettings
 from lowatch.core.addresses import Address
 from lowatch.core.answers import AnswerListener
+from lowatch.core.clock import Clock, Now
 from lowatch.core.limits import DNS_LOOKUPS
-from lowatch.resolve.records.answer_book import Answers
-from lowatch.resolve.records.name_table import Names, question_of
-from lowatch.resolve.records.slot_state import Outcome, renewed_due, update
+from lowatch.resolve.records.answer_book import AnswerBook
+from lowatch.resolve.records.name_table import NameTable, question_of
+from lowatch.resolve.records.slot_state import LookupOutcome, renewed_due, update
 from lowatch.resolve.records.slots import NEVER
 from lowatch.resolve.system.nameservers import NameserverSource
-from lowatch.resolve.upstream.channel import Channel, Environment
-from lowatch.resolve.upstream.pool import Upstreams
-from lowatch.wire.dns import Kind, Reply
+from lowatch.resolve.upstream.channel import Channel, ChannelFactory, QueryObserver
+from lowatch.resolve.upstream.upstreams import Upstreams
+from lowatch.wire.dns import Reply, ReplyKind
 
 from .lookup import Lookup, Lookups
 from .time_wheel import Bucket, Waiting, Wheel
@@ -46,41 +47,42 @@ _SUSPENDED = 10.0
 
 
 class Session:
-    """Asks for each slot when it is due, from `start` to `close`.
+    """Asks for each slot when it is due, from `start` to `close`. The ReplySink of all its channels.
 
-    The listener is called by the loop, never from within a callback of ours: it may raise or
-    call back as it likes. slept: seconds that the system was suspended for, in all.
+    The listener is called by the loop, never from within a callback of ours: it may raise or call back
+    as it likes. random: spreads the load, guards no secret. spread: see RateLimit.
     """
 
     def __init__(
         self,
-        names: Names,
-        answers: Answers,
+        names: NameTable,
+        answers: AnswerBook,
         source: NameserverSource,
-        environment: Environment,
+        channels: ChannelFactory,
+        clock: Clock,
+        observer: QueryObserver,
         listener: AnswerListener,
-        slept: Callable[[], float],
+        random: Random,
+        *,
+        spread: bool,
     ) -> None:
         self._names = names
         self._slots = names.slots
         self._questions, self._answered = names.questions, names.slots.answered
         self._answers = answers
         self._source = source
-        self._now = environment.now
-        self._observer = environment.observer
+        self._clock = clock
+        self._observer = observer
         self._listener = listener
-        self._slept = slept
-        self._slept_before = slept()
+        self._random = random
+        self._suspended = _suspended(clock.now())
         self._loop = asyncio.get_running_loop()
         self._waiting = Waiting(self._slots.due)
-        self._wheel = Wheel(self._slots.due, self._on_due, environment.now)
-        self._lookups = Lookups(self._text_of, self._on_ended)
-        answering = replace(
-            environment, done=self._on_reply, renewed=self._on_renewed, batch_over=self._fill
-        )
-        self._upstreams = Upstreams(answering, self._on_recovery)
-        self._lookups.upstreams = self._upstreams
-        self._refreshed = environment.now()
+        self._wheel = Wheel(self._slots.due, self, clock)
+        self._upstreams = Upstreams(channels, self, spread=spread)
+        self._lookups = Lookups(self._upstreams, names)
+        self._under_way = 0
+        self._refreshed = self._now()
         self._seeing: asyncio.TimerHandle | None = None
         self._seen = 0
         self._filling = False
@@ -93,11 +95,11 @@ class Session:
     @property
     def busy(self) -> bool:
         """Whether something is due, waits its turn, or is being asked for."""
-        return self._wheel.overdue() or bool(self._waiting) or self._lookups.under_way > 0
+        return self._wheel.overdue() or bool(self._waiting) or self._under_way > 0
 
     def start(self) -> None:
         """Ask for everything that was never asked for, or was being asked for when the last one ended."""
-        self._upstreams.replace(self._source.current, self._source.settings)
+        self._upstreams.replace(self._source.current, self._source.settings, self._now())
         self._apply_settings()
         due = self._slots.due
         at_once = array("I")
@@ -118,7 +120,7 @@ class Session:
         self._upstreams.close()
 
     def add(self, numbers: Iterable[int]) -> None:
-        """Names that have come to be followed."""
+        """Ask for names that are followed from now on."""
         slots = [slot for number in numbers for slot in self._names.slots_of(number)]
         self._ask_at_once(sorted(slots, key=lambda slot: slot & 1))  # each A before any AAAA
 
@@ -162,8 +164,10 @@ class Session:
 
     def _use_nameservers(self) -> None:
         """Ask other nameservers: at once for what the last ones failed, in time for all the rest."""
-        self._upstreams.replace(self._source.current, self._source.settings)
-        self._ask_at_once(slot for slot in self._names.slots_with_failures() if self._is_idle(slot))
+        self._upstreams.replace(self._source.current, self._source.settings, self._now())
+        self._ask_at_once(
+            slot for slot in self._names.slots_with_failures(self._random) if self._is_idle(slot)
+        )
         self._spread(self._names.all_slots())
 
     def _watch_outage(self) -> None:
@@ -176,16 +180,18 @@ class Session:
         self._seeing = None
         if self._upstreams.outage:
             self._seen += 1
-            failing = (slot for slot in self._names.slots_with_failures() if self._is_idle(slot))
+            failing = (
+                slot for slot in self._names.slots_with_failures(self._random) if self._is_idle(slot)
+            )
             self._ask_at_once(islice(failing, SEE_BY))
             self._watch_outage()
         else:
             self._seen = 0
 
-    def _on_recovery(self) -> None:
+    def on_recovery(self) -> None:
         """A server is back: what failed without it is asked again before its back-off is over."""
         self._seen = 0
-        self._spread(self._names.slots_with_failures())
+        self._spread(self._names.slots_with_failures(self._random))
 
     def _spread(self, slots: Iterable[int]) -> None:
         """Ask again for these, as fast as half the server's pace: what is due anyway has its turn too."""
@@ -204,13 +210,14 @@ class Session:
         self._waiting.put_at_once(slots, self._now())
         self._fill_soon()
 
-    def _on_due(self, buckets: list[Bucket]) -> None:
+    def on_due(self, buckets: list[Bucket]) -> None:
         for bucket in buckets:
             self._waiting.put(bucket)
         if self._now() - self._refreshed >= REFRESH_INTERVAL:
             self.refresh()
-        slept, self._slept_before = self._slept() - self._slept_before, self._slept()
-        if slept > _SUSPENDED:
+        suspended = _suspended(self._clock.now())
+        before, self._suspended = self._suspended, suspended
+        if suspended - before > _SUSPENDED:
             self._spread(self._names.all_slots())  # what was answered before it may be hours old
         self._fill()
 
@@ -225,62 +232,74 @@ class Session:
         if self._closed:
             return
         now, known = self._now(), self._slots.known
-        while (room := DNS_LOOKUPS.value - self._lookups.under_way) > 0:
+        while (room := DNS_LOOKUPS.value - self._under_way) > 0:
             taken = self._waiting.take(room, now)
             if taken is None:
                 return
             second, slots = taken
             self._observer.on_lag(now - second, len(slots))
             names = [self._questions[slot >> 1] for slot in slots]
-            questions = [
+            sections = [
                 question_of(slot, name) if slot & 1 else name
                 for slot, name in zip(slots, names, strict=True)
             ]
-            self._lookups.start([*map(Lookup, slots, names, questions, known(slots))], now)
+            self._start([*map(Lookup, slots, names, sections, known(slots))], now)
         DNS_LOOKUPS.reached()
 
-    # What came of it.
+    def _start(self, lookups: list[Lookup], now: float) -> None:
+        self._under_way += len(lookups)
+        for unasked in self._lookups.start(lookups, now):
+            outcome = LookupOutcome(self._upstreams.nobody())
+            self._loop.call_soon(self._end, unasked, outcome, now)
 
-    def _on_renewed(self, asked: Lookup, ttl: int, now: float) -> None:
-        """Nearly always it is what was known already: all that is left to do is to ask again in time."""
-        slot = asked.slot
-        self._lookups.under_way -= 1
+    # What came of it: the session as a ReplySink.
+
+    def on_renewed(self, lookup: Lookup, ttl: int, now: float) -> None:
+        """Nearly always the answer is what was known: all that is left to do is to ask again in time."""
+        slot = lookup.slot
+        self._under_way -= 1
         self.progress += 1
-        if self._questions[slot >> 1] is asked.name:  # else it is no longer followed
+        if self._questions[slot >> 1] is lookup.name:  # else it is no longer followed
             self._answered[slot] = now
             settings = self._settings[0]
             if slot & 1 and self.ipv6_idle:
                 settings = self._settings_of(slot, self._slots.addresses_of(slot))
-            self._wheel.add(slot, renewed_due(ttl, settings, now, random()))  # noqa: S311 - no secret
+            self._wheel.add(slot, renewed_due(ttl, settings, now, self._random.random()))
 
-    def _on_reply(self, channel: Channel, asked: Lookup, reply: Reply, now: float) -> None:
-        known = asked.trail is None and self._questions[asked.slot >> 1] is asked.name
-        if known and self._slots.renew(asked.slot, reply, now):
-            self._on_renewed(asked, reply.ttl, now)
+    def on_reply(self, channel: Channel, lookup: Lookup, reply: Reply, now: float) -> None:
+        known = lookup.trail is None and self._questions[lookup.slot >> 1] is lookup.name
+        if known and self._slots.renew(lookup.slot, reply, now):
+            self.on_renewed(lookup, reply.ttl, now)
             self._fill_soon()
-        else:
-            self.progress += 1  # the lookup may go on for long, server by server
-            self._lookups.done(channel, asked, reply, now)
+            return
+        self.progress += 1  # the lookup may go on for long, server by server
+        outcome = self._lookups.advance(channel, lookup, reply, now)
+        if outcome is not None:
+            self._end(lookup, outcome, now)
 
-    def _on_ended(self, lookup: Lookup, reply: Reply, server: str, now: float) -> None:
+    def on_batch_over(self) -> None:
+        self._fill()
+
+    def _end(self, lookup: Lookup, outcome: LookupOutcome, now: float) -> None:
+        self._under_way -= 1
         if self._closed:
             return
         self.progress += 1
         if self._questions[lookup.slot >> 1] is lookup.name:
             try:
-                self._record(lookup.slot, Outcome(reply, server), now)
+                self._record(lookup.slot, outcome, now)
             except Exception:  # one name's fault must not keep the others from being asked for
-                _log.exception("%s: its answer could not be taken, continuing", self._text_of(lookup.slot))
-        if reply.kind is Kind.FAILURE:
+                name = self._names.text_of(lookup.slot >> 1)
+                _log.exception("%s: its answer could not be taken, continuing", name)
+        if outcome.reply.kind is ReplyKind.FAILURE:
             self._watch_outage()
         self._fill_soon()
 
-    def _record(self, slot: int, outcome: Outcome, now: float) -> None:
-        jitter = random()  # noqa: S311 - spreads the load, guards no secret
+    def _record(self, slot: int, outcome: LookupOutcome, now: float) -> None:
         before = self._slots.load(slot)
         outcome = self._answers.bounded(slot, outcome, before.rrset.addresses)
         settings = self._settings_of(slot, outcome.reply.addresses or before.rrset.addresses)
-        after, due = update(before, outcome, now, settings, jitter)
+        after, due = update(before, outcome, now, settings, self._random.random())
         self._slots.store(slot, after)
         self._wheel.add(slot, due)
         if after.rrset is not before.rrset:
@@ -291,5 +310,10 @@ class Session:
                 self._loop.call_soon(self._listener.answer_changed, self._names.text_of(number))
         self._names.note_asked(slot)
 
-    def _text_of(self, slot: int) -> str:
-        return self._names.text_of(slot >> 1)
+    def _now(self) -> float:
+        return self._clock.now().monotonic
+
+
+def _suspended(now: Now) -> float:
+    """Seconds by which the clock that counts a suspend is ahead of the one that does not."""
+    return now.uptime - now.monotonic

@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 from array import array
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from heapq import heappop, heappush
 from math import ceil
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
+from lowatch.core.clock import Clock
 from lowatch.resolve.records.slots import NEVER
 
 
@@ -29,19 +30,22 @@ class Bucket(NamedTuple):
 _EARLY = 0.01
 
 
-class Wheel:
-    """Calls `fire` with the slots of each bucket that has become due: never early, up to 1 s late.
+class DueListener(Protocol):
+    def on_due(self, buckets: list[Bucket]) -> None:
+        """These buckets have become due: never early, up to 1 s late."""
 
-    due: each slot's second, kept by the caller's arrays. A slot is moved by adding it again; its
-    place in the old bucket is then void, which is for whoever takes it out to see (Waiting).
+
+class Wheel:
+    """Tells its listener of each bucket that has become due.
+
+    due: each slot's second, in the caller's array. A slot is moved by adding it again; its place in the
+    old bucket is then void, which Waiting notices when it takes the slot out.
     """
 
-    def __init__(
-        self, due: array[int], fire: Callable[[list[Bucket]], None], now: Callable[[], float]
-    ) -> None:
+    def __init__(self, due: array[int], listener: DueListener, clock: Clock) -> None:
         self._due = due
-        self._fire = fire
-        self._now = now
+        self._listener = listener
+        self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._buckets: dict[int, array[int]] = {}
         self._order: list[int] = []
@@ -61,7 +65,7 @@ class Wheel:
 
     def overdue(self) -> bool:
         """Whether a bucket should have been taken a second ago and more."""
-        return bool(self._order) and self._order[0] + 1 < self._now()
+        return bool(self._order) and self._order[0] + 1 < self._clock.now().monotonic
 
     def close(self) -> None:
         """Forget everything; safe to call twice."""
@@ -75,7 +79,9 @@ class Wheel:
             return
         self._disarm()
         self._timer_second = self._order[0]
-        self._timer = self._loop.call_later(max(0, self._timer_second - self._now()), self._ring)
+        self._timer = self._loop.call_later(
+            max(0, self._timer_second - self._clock.now().monotonic), self._ring
+        )
 
     def _disarm(self) -> None:
         if self._timer is not None:
@@ -84,14 +90,14 @@ class Wheel:
 
     def _ring(self) -> None:
         self._timer = None
-        reached = self._now() + _EARLY
+        reached = self._clock.now().monotonic + _EARLY
         reached_buckets = []
         while self._order and self._order[0] <= reached:
             second = heappop(self._order)
             reached_buckets.append(Bucket(second, self._buckets.pop(second)))
         self._arm()
         if reached_buckets:
-            self._fire(reached_buckets)
+            self._listener.on_due(reached_buckets)
 
 
 class Waiting:

@@ -36,7 +36,7 @@ class RRType(IntEnum):
     SRV = 33
 
 
-class Kind(StrEnum):
+class ReplyKind(StrEnum):
     """What a response comes to. NXDOMAIN, NODATA and failure are never merged (RFC 9499)."""
 
     ADDRESSES = "addresses"
@@ -57,7 +57,7 @@ class Reply(NamedTuple):
     reason: one line, for a FAILURE; "" otherwise.
     """
 
-    kind: Kind
+    kind: ReplyKind
     rcode: str
     addresses: tuple[Address, ...] = ()
     chain: tuple[str, ...] = ()
@@ -66,7 +66,7 @@ class Reply(NamedTuple):
 
 
 def failure(rcode: str, reason: str) -> Reply:
-    return Reply(Kind.FAILURE, rcode, reason=reason)
+    return Reply(ReplyKind.FAILURE, rcode, reason=reason)
 
 
 def service_record(port: int, target: str) -> Address:

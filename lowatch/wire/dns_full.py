@@ -20,7 +20,7 @@ import dns.rrset
 
 from lowatch.core.addresses import Address, parse_address
 
-from .dns import MAX_CHAIN, MAX_TTL, Kind, Reply, failure, length_reason, loop_reason, service_record
+from .dns import MAX_CHAIN, MAX_TTL, Reply, ReplyKind, failure, length_reason, loop_reason, service_record
 
 _IN = dns.rdataclass.IN
 _MAX_POINTERS = 16  # of compression, in one name: dnspython 2.9's own limit
@@ -61,9 +61,9 @@ def _read(message: dns.message.Message) -> Reply:
     ttl = min(ttl, rrset.ttl)
     if rrtype == dns.rdatatype.SRV:
         addresses = sorted({record for rdata in rrset for record in _service(rdata)})
-        kind = Kind.ADDRESSES if addresses else Kind.NODATA
+        kind = ReplyKind.ADDRESSES if addresses else ReplyKind.NODATA
     else:
-        addresses, kind = sorted(parse_address(rdata.address) for rdata in rrset), Kind.ADDRESSES
+        addresses, kind = sorted(parse_address(rdata.address) for rdata in rrset), ReplyKind.ADDRESSES
     return Reply(kind, rcode, tuple(addresses), _targets(names), ttl)
 
 
@@ -83,13 +83,13 @@ def _read_end(message: dns.message.Message, rcode: str, names: list[dns.name.Nam
     soa = _soa_for(message, names[-1])
     negative_ttl = min(ttl, soa.ttl, soa[0].minimum) if soa else 0
     if rcode == "NXDOMAIN":
-        return Reply(Kind.NXDOMAIN, rcode, chain=chain, ttl=negative_ttl)
+        return Reply(ReplyKind.NXDOMAIN, rcode, chain=chain, ttl=negative_ttl)
     if soa is None and chain:
         # An authoritative server stops at the border of its zones and leaves the rest to us.
-        return Reply(Kind.ALIAS, rcode, chain=chain, ttl=ttl)
+        return Reply(ReplyKind.ALIAS, rcode, chain=chain, ttl=ttl)
     if soa is None and any(rrset.rdtype == dns.rdatatype.NS for rrset in message.authority):
         return failure(rcode, "a referral: it resolves only the zones it serves itself")
-    return Reply(Kind.NODATA, rcode, chain=chain, ttl=negative_ttl)
+    return Reply(ReplyKind.NODATA, rcode, chain=chain, ttl=negative_ttl)
 
 
 def _find(

@@ -24,8 +24,8 @@ from .dns import (
     HEADER_LENGTH,
     MAX_CHAIN,
     MAX_TTL,
-    Kind,
     Reply,
+    ReplyKind,
     RRType,
     failure,
     is_truncated,
@@ -164,17 +164,19 @@ def _read_large(message: bytes, question: bytes) -> Reply:
     addresses, chain, ttl, pos = _read_answer(message, question, answers, services=services)
     if message[3] & _RCODE or is_truncated(message) or not addresses or pos > len(message):
         raise _UnusualError
-    return Reply(Kind.ADDRESSES, _RCODES[0], addresses, chain, ttl)
+    return Reply(ReplyKind.ADDRESSES, _RCODES[0], addresses, chain, ttl)
 
 
-def _kind(rcode: str, addresses: tuple[Address, ...], chain: tuple[str, ...], authorities: int) -> Kind:
+def _kind(
+    rcode: str, addresses: tuple[Address, ...], chain: tuple[str, ...], authorities: int
+) -> ReplyKind:
     """RFC 2308, 2.1 and 2.2; without an SOA only a chain is beyond doubt."""
     if addresses and rcode == "NOERROR" and not authorities:
-        return Kind.ADDRESSES
+        return ReplyKind.ADDRESSES
     if authorities and not addresses:
-        return Kind.NODATA if rcode == "NOERROR" else Kind.NXDOMAIN
+        return ReplyKind.NODATA if rcode == "NOERROR" else ReplyKind.NXDOMAIN
     if chain and rcode == "NOERROR" and not addresses:
-        return Kind.ALIAS
+        return ReplyKind.ALIAS
     raise _UnusualError
 
 

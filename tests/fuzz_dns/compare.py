@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from lowatch.resolve.upstream.response_reader import Reader
-from lowatch.wire.dns import Kind, Reply, RRType, repeats_question
+from lowatch.resolve.upstream.response_reader import ResponseReader
+from lowatch.wire.dns import Reply, ReplyKind, RRType, repeats_question
 from lowatch.wire.dns_full import parse_full
 from lowatch.wire.dns_lean import renewed_ttl
 
@@ -22,9 +22,9 @@ class _Never:
         raise AssertionError("it compares nothing itself")
 
 
-def _unchecking_reader() -> Reader:
+def _unchecking_reader() -> ResponseReader:
     """It remembers denials over all messages, and never asks dnspython: that is done here."""
-    return Reader(_Never(), draw=lambda: 0.5)
+    return ResponseReader(_Never(), draw=lambda: 0.5)
 
 
 @dataclass(slots=True)
@@ -40,7 +40,7 @@ class Account:
     slowest: float = 0.0
     renewed: int = 0
     wrong: list[str] = field(default_factory=list)
-    reader: Reader = field(default_factory=_unchecking_reader)
+    reader: ResponseReader = field(default_factory=_unchecking_reader)
 
     def take(self, seeds: Iterable[Seed]) -> None:
         for seed in seeds:
@@ -81,7 +81,7 @@ class Account:
         ttl = renewed_ttl(seed.message, seed.question, known)
         if ttl is not None:
             self.renewed += 1
-            if full != Reply(Kind.ADDRESSES, "NOERROR", (known,), (), ttl):
+            if full != Reply(ReplyKind.ADDRESSES, "NOERROR", (known,), (), ttl):
                 self._note(seed, f"\n  renewed for {ttl} s\n  full {full}")
 
     def _note(self, seed: Seed, what: str) -> None:

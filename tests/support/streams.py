@@ -8,6 +8,7 @@ async with StreamServer(lambda connection, query: connection.reply(address_for(q
 from __future__ import annotations
 
 import asyncio
+import random
 import socket
 import struct
 from collections.abc import AsyncIterator, Callable
@@ -17,15 +18,12 @@ from typing import Self
 
 from lowatch.config.settings import Nameserver, Transport
 from lowatch.core.addresses import format_address
-from lowatch.resolve.upstream.channel import Asked, Channel, Environment, Pace
-from lowatch.resolve.upstream.health import Health
-from lowatch.resolve.upstream.rate_limit import (
-    RateLimit,
-)
-from lowatch.resolve.upstream.response_reader import Reader
-from lowatch.resolve.upstream.stream import StreamChannel
+from lowatch.resolve.upstream.channel import Channel, ChannelContext, Pace
+from lowatch.resolve.upstream.response_reader import ResponseReader
+from lowatch.resolve.upstream.stream_channel import Fallback, StreamChannel
 from lowatch.wire.dns import Reply, RRType, encode_question
 from tests.support.dns_server import framed
+from tests.support.virtual_time import LoopClock
 
 ADDRESS = "192.0.2.10"
 _HEADER = 12
@@ -138,16 +136,16 @@ class StreamServer:
 
 @dataclass(eq=False)
 class Question:
-    """An Asked. replies: how it ended: once, if all is well."""
+    """An upstream Question. replies: how it ended: once, if all is well."""
 
     name: str
     sent: float = 0.0
-    question: bytes = b""
+    section: bytes = b""
     known: bytes = b""
     replies: list[Reply] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.question = encode_question(self.name, RRType.A)
+        self.section = encode_question(self.name, RRType.A)
 
     @property
     def text(self) -> str:
@@ -167,16 +165,16 @@ class AskingChannel:
         server: Nameserver,
         timeout: float = 2.0,
         max_qps: int = 10_000,
-        health: Health | None = None,
-        limit: RateLimit | None = None,
+        fallback: Fallback | None = None,
     ) -> None:
         self.ended: list[str] = []
         self.observed: list[tuple[str, float]] = []
+        self.recoveries = 0
         self.on_end: Callable[[Question], object] = lambda question: None
         self._progress = asyncio.Event()
-        now = asyncio.get_running_loop().time
-        environment = Environment(now, self, Reader(self), self._done, _not_renewed, _not_renewed)
-        self.channel = StreamChannel(server, Pace(timeout, max_qps), environment, health, limit)
+        context = ChannelContext(LoopClock(), self, ResponseReader(self), random.SystemRandom())
+        self.channel = StreamChannel(server, Pace(timeout, max_qps), self, context, fallback)
+        self.reports_as: Channel = self.channel
 
     def put(self, *names: str) -> list[Question]:
         """Ask, and do not wait."""
@@ -198,27 +196,32 @@ class AskingChannel:
             self._progress.clear()
             await self._progress.wait()
 
-    def _done(self, channel: Channel, asked: Asked, reply: Reply, now: float) -> None:
-        assert channel is self.channel
-        assert isinstance(asked, Question)
-        asked.replies.append(reply)
-        assert len(asked.replies) == 1
-        self.ended.append(asked.name)
+    def on_reply(self, channel: Channel, question: Question, reply: Reply, now: float) -> None:
+        assert channel is self.reports_as
+        assert isinstance(question, Question)
+        question.replies.append(reply)
+        assert len(question.replies) == 1
+        self.ended.append(question.name)
         self._progress.set()
-        self.on_end(asked)
+        self.on_end(question)
+
+    def on_renewed(self, question: Question, ttl: int, now: float) -> None:
+        raise AssertionError("a StreamChannel takes no short way")
+
+    def on_batch_over(self) -> None:
+        raise AssertionError("a StreamChannel takes no short way")
+
+    def on_recovery(self) -> None:
+        self.recoveries += 1
 
     def on_query(self, rcode: str, seconds: float) -> None:
         self.observed.append((rcode, seconds))
 
-    def on_lag(self, seconds: float) -> None:
+    def on_lag(self, seconds: float, count: int) -> None:
         raise AssertionError("a channel has no schedule")
 
     def on_mismatch(self) -> None:
         raise AssertionError("the lean parser differs from dnspython")
-
-
-def _not_renewed(*_: object) -> None:
-    raise AssertionError("a StreamChannel takes no short way")
 
 
 @asynccontextmanager

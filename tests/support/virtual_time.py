@@ -49,10 +49,13 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 class LoopClock:
-    """A Clock that tells the running loop's time, virtual or not."""
+    """A Clock that tells the running loop's time, virtual or not. suspended: seconds, in all."""
+
+    suspended = 0.0
 
     def now(self) -> Now:
-        return Now(monotonic=asyncio.get_running_loop().time(), wall=0.0)
+        monotonic = asyncio.get_running_loop().time()
+        return Now(monotonic, wall=0.0, uptime=monotonic + self.suspended)
 
 
 def run_virtually(coroutine: Coroutine[Any, Any, T], timeout: float = 1e6) -> T:

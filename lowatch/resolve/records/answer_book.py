@@ -22,22 +22,22 @@ from lowatch.core.limits import (
 from . import dns64
 from .address_index import AddressIndex
 from .crowd import looked_at, targets_looked_at
-from .name_table import Names
-from .slot_state import Outcome, State
+from .name_table import NameTable
+from .slot_state import LookupOutcome, SlotState
 from .slots import UNKNOWN_CODE
 from .srv import Target, bounded, ports_and_targets, service_answer
 
 _HAS_NO_A = (Status.NODATA, Status.NXDOMAIN)
 
 
-class Answers:
-    """names: whose Answers; its configured names are the domains.
+class AnswerBook:
+    """Makes the Answers of some names; the configured names among them are the domains.
 
     A number's Answer hangs on its own slots, and on those of the targets of its SRV records. local: what
     this host has, None where that is not known.
     """
 
-    def __init__(self, names: Names, local: Callable[[], PrefixSet | None] = PrefixSet) -> None:
+    def __init__(self, names: NameTable, local: Callable[[], PrefixSet | None] = PrefixSet) -> None:
         self._names = names
         self._local = local
         self._slots = names.slots
@@ -185,7 +185,7 @@ class Answers:
         for number in gone:
             self._release(number)
 
-    def bounded(self, slot: int, outcome: Outcome, known: Collection[Address]) -> Outcome:
+    def bounded(self, slot: int, outcome: LookupOutcome, known: Collection[Address]) -> LookupOutcome:
         """With no more of its addresses, or SRV records, than are looked at. known: those of before."""
         found = outcome.reply.addresses
         if self._names.is_service(slot >> 1):
@@ -202,8 +202,11 @@ class Answers:
         reply = outcome.reply._replace(addresses=kept)
         return outcome._replace(reply=reply, more=len(found) - len(kept))
 
-    def changed(self, slot: int, before: State, after: State) -> tuple[list[int], list[int]]:
-        """The RRset of a slot is another. Whose Answers are, and the names to be asked for now: numbers."""
+    def changed(self, slot: int, before: SlotState, after: SlotState) -> tuple[list[int], list[int]]:
+        """The RRset of a slot was replaced.
+
+        Returns the numbers of the domains whose Answer changed, and of the names to ask for now.
+        """
         number = slot >> 1
         self._note_crowd(slot, after.rrset.more)
         if self._names.is_service(number):
@@ -255,7 +258,7 @@ class Answers:
     # Keeping up.
 
     def _touch(self, numbers: Iterable[int]) -> list[int]:
-        """The domains whose Answer these names' slots are part of; those Answers are made anew."""
+        """The domains whose Answer these names' slots are part of; those Answers are made again."""
         touched = [one for number in numbers for one in (number, *self._dependants.get(number, ()))]
         for one in touched:
             self._made.pop(one, None)

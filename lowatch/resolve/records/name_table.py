@@ -8,16 +8,16 @@ its SRV records), slot 2n + 1 its AAAA (which an SRV name has not).
 from __future__ import annotations
 
 import asyncio
-import random
 from array import array
 from collections.abc import Collection, Iterable, Iterator
 from itertools import chain
+from random import Random
 from typing import NamedTuple
 
 from lowatch.core.policy import is_service_name
 from lowatch.wire.dns import RRType, encode_name
 
-from .slot_state import State
+from .slot_state import SlotState
 from .slots import NEVER, Slots
 
 _A, _AAAA, _SRV = (rrtype.to_bytes(2, "big") + b"\0\1" for rrtype in (RRType.A, RRType.AAAA, RRType.SRV))
@@ -42,7 +42,7 @@ class Configured(NamedTuple):
     gone: list[int]
 
 
-class Names:
+class NameTable:
     """slots: what is known of each. all_asked: set while each slot has been asked for once or more.
 
     questions: by number, the question section for slot 2n; the same object for as long as the name is
@@ -124,7 +124,7 @@ class Names:
             self.note_asked(slot)
         for slot in (2 * number, 2 * number + 1):
             self.slots.due[slot] = NEVER
-            self.slots.store(slot, State())
+            self.slots.store(slot, SlotState())
         del self._numbers[self._texts[number]]
         self._texts[number], self.questions[number], self._flags[number] = "", b"", 0
         self._free.append(number)
@@ -160,8 +160,8 @@ class Names:
         self._flags.append(0)
         return len(self._texts) - 1
 
-    def slots_with_failures(self) -> Iterable[int]:
-        """Those whose last lookup failed, from a random one on, so that each has its turn."""
+    def slots_with_failures(self, random: Random) -> Iterable[int]:
+        """The slots whose last lookup failed, starting at a random one, so that each has its turn."""
         count = len(self.slots)
-        first = random.randrange(count) if count else 0  # noqa: S311 - guards no secret
+        first = random.randrange(count) if count else 0
         return (slot for slot in chain(range(first, count), range(first)) if self.slots.has_failed(slot))

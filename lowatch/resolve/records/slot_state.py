@@ -22,7 +22,7 @@ from typing import NamedTuple
 from lowatch.config.settings import DnsSettings
 from lowatch.core.addresses import Address
 from lowatch.core.answers import NOT_ASKED, RRset, Status
-from lowatch.wire.dns import Kind, Reply
+from lowatch.wire.dns import Reply, ReplyKind
 
 from .rotation import STEADY, Rotation, combine
 
@@ -31,10 +31,10 @@ JITTER = 0.05
 PAST_TTL = 1.0
 ROTATION_TTLS = 3
 
-_NEGATIVE = {Kind.NXDOMAIN: Status.NXDOMAIN, Kind.NODATA: Status.NODATA}
+_NEGATIVE = {ReplyKind.NXDOMAIN: Status.NXDOMAIN, ReplyKind.NODATA: Status.NODATA}
 
 
-class Outcome(NamedTuple):
+class LookupOutcome(NamedTuple):
     """A lookup's end. reply: never an ALIAS, its chain followed. server: as configured, or "".
 
     more: how many addresses the server gave beside the reply's: see crowd.
@@ -45,7 +45,7 @@ class Outcome(NamedTuple):
     more: int = 0
 
 
-class State(NamedTuple):
+class SlotState(NamedTuple):
     """Of one name and type. failures, denials: how many in a row. answered: when it last was."""
 
     rrset: RRset = NOT_ASKED
@@ -56,15 +56,15 @@ class State(NamedTuple):
 
 
 def update(
-    state: State, outcome: Outcome, now: float, settings: DnsSettings, jitter: float
-) -> tuple[State, float]:
+    state: SlotState, outcome: LookupOutcome, now: float, settings: DnsSettings, jitter: float
+) -> tuple[SlotState, float]:
     """The state after `outcome`, and when to ask next (monotonic seconds, as `now`).
 
     jitter: from [0, 1). The RRset stays the same object where only its TTL was renewed.
     """
-    if outcome.reply.kind is Kind.FAILURE:
+    if outcome.reply.kind is ReplyKind.FAILURE:
         after, wait = _failed(state, outcome.reply.reason, now, settings)
-    elif outcome.reply.kind is Kind.ADDRESSES:
+    elif outcome.reply.kind is ReplyKind.ADDRESSES:
         after, wait = _answered(state, outcome, now, settings)
     else:
         after, wait = _denied(state, outcome, settings)
@@ -78,7 +78,9 @@ def renewed_due(ttl: int, settings: DnsSettings, now: float, jitter: float) -> f
     return now + wait + JITTER * jitter * wait
 
 
-def _answered(state: State, outcome: Outcome, now: float, settings: DnsSettings) -> tuple[State, float]:
+def _answered(
+    state: SlotState, outcome: LookupOutcome, now: float, settings: DnsSettings
+) -> tuple[SlotState, float]:
     reply, wait = outcome.reply, _wait(outcome.reply.ttl, settings)
     rotation, addresses = combine(
         state.rotation,
@@ -89,18 +91,18 @@ def _answered(state: State, outcome: Outcome, now: float, settings: DnsSettings)
         window=ROTATION_TTLS * wait * (1 + JITTER),
     )
     rrset = _rrset(state.rrset, Status.RESOLVED, addresses, outcome)
-    return State(rrset, answered=now, rotation=rotation), wait
+    return SlotState(rrset, answered=now, rotation=rotation), wait
 
 
-def _denied(state: State, outcome: Outcome, settings: DnsSettings) -> tuple[State, float]:
+def _denied(state: SlotState, outcome: LookupOutcome, settings: DnsSettings) -> tuple[SlotState, float]:
     reply = outcome.reply
     if state.rrset.addresses and state.denials == 0:
         return state._replace(failures=0, denials=1), _wait(0, settings)
     rrset = _rrset(state.rrset, _NEGATIVE[reply.kind], (), outcome)
-    return State(rrset, denials=state.denials + 1), _wait(reply.ttl, settings)
+    return SlotState(rrset, denials=state.denials + 1), _wait(reply.ttl, settings)
 
 
-def _failed(state: State, reason: str, now: float, settings: DnsSettings) -> tuple[State, float]:
+def _failed(state: SlotState, reason: str, now: float, settings: DnsSettings) -> tuple[SlotState, float]:
     before = state.rrset
     since = now if before.stale_since is None else before.stale_since
     left = since + settings.unknown_after - now
@@ -122,7 +124,7 @@ def _wait(ttl: int, settings: DnsSettings) -> float:
     return min(max(ttl, settings.min_ttl), settings.max_ttl) + PAST_TTL
 
 
-def _rrset(before: RRset, status: Status, addresses: tuple[Address, ...], outcome: Outcome) -> RRset:
+def _rrset(before: RRset, status: Status, addresses: tuple[Address, ...], outcome: LookupOutcome) -> RRset:
     """What a good answer makes of `before`: that itself where it reads the same."""
     reply, more = outcome.reply, outcome.more
     known = (before.status, before.addresses, before.chain, before.more)

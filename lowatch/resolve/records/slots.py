@@ -1,6 +1,6 @@
 """What DNS has said of each name and type, in arrays: some 60 octets where an object takes 300.
 
-A slot is one name's A or AAAA. What a slot is in is a State, as slot_state.py knows it; here it is taken
+A slot is one name's A or AAAA, and is in a SlotState. That is taken
 apart for keeping, and put together when an outcome is out of the ordinary. What few slots have (a
 chain, a reason, a rotation) stands in dicts by slot.
 """
@@ -15,15 +15,46 @@ from typing import NamedTuple, TypeVar
 from lowatch.core.addresses import V4_LENGTH, V6_LENGTH, Address
 from lowatch.core.answers import NOT_ASKED, RRset, Status, worse
 from lowatch.resolve.upstream.response_reader import DENIED
-from lowatch.wire.dns import Kind, Reply
+from lowatch.wire.dns import Reply, ReplyKind
 
 from .rotation import STEADY, Rotation
-from .slot_state import State
+from .slot_state import SlotState
 
 T = TypeVar("T")
 
 NEVER = 0xFFFFFFFF
 """As a due time: being asked for, or not followed."""
+
+
+def name_number(slot: int) -> int:
+    """The number of the name that a slot belongs to."""
+    return slot >> 1
+
+
+def is_aaaa(slot: int) -> bool:
+    """Whether a slot is its name's AAAA; the other one is the A, or of an SRV name the SRV records."""
+    return bool(slot & 1)
+
+
+def a_slot(number: int) -> int:
+    """The slot of a name's A, or of an SRV name's SRV records."""
+    return 2 * number
+
+
+def aaaa_slot(number: int) -> int:
+    """The slot of a name's AAAA."""
+    return 2 * number + 1
+
+
+def both_slots(number: int) -> tuple[int, int]:
+    """The slots of a name: its A and its AAAA."""
+    return 2 * number, 2 * number + 1
+
+
+def other_slot(slot: int) -> int:
+    """The other slot of the same name."""
+    return slot ^ 1
+
 
 _STATUSES = tuple(Status)
 _CODES = {status: code for code, status in enumerate(_STATUSES)}
@@ -86,7 +117,7 @@ class Slots:
         self.answered.append(0.0)
         self._server.append(0)
         self._addresses.append(b"")
-        self.store(len(self.due) - 1, State())
+        self.store(len(self.due) - 1, SlotState())
 
     def status_of(self, slot: int) -> Status:
         return _STATUSES[self.status[slot]]
@@ -141,13 +172,13 @@ class Slots:
                 self.answered[slot] = now
                 return True
             return False
-        return plain == _PLAIN_NODATA and reply.kind is Kind.NODATA and not reply.chain
+        return plain == _PLAIN_NODATA and reply.kind is ReplyKind.NODATA and not reply.chain
 
-    def load(self, slot: int) -> State:
+    def load(self, slot: int) -> SlotState:
         rare = self._rare.get(slot, _ORDINARY)
         status = self.status_of(slot)
         if status is Status.UNKNOWN and rare is _ORDINARY:
-            return State()
+            return SlotState()
         rrset = RRset(
             status,
             self.addresses_of(slot),
@@ -159,9 +190,9 @@ class Slots:
             more=rare.more,
         )
         counts = self._failures[slot], self._denials[slot]
-        return State(rrset, *counts, answered=self.answered[slot], rotation=rare.rotation)
+        return SlotState(rrset, *counts, answered=self.answered[slot], rotation=rare.rotation)
 
-    def store(self, slot: int, state: State) -> None:
+    def store(self, slot: int, state: SlotState) -> None:
         rrset = state.rrset
         self.status[slot] = _CODES[rrset.status]
         self._failures[slot] = min(state.failures, _COUNT_LIMIT)
@@ -175,7 +206,7 @@ class Slots:
         _keep(self._rare, slot, None if rrset is NOT_ASKED or rare == _ORDINARY else rare)
         self._plain[slot] = self._plainness(slot, state)
 
-    def _plainness(self, slot: int, state: State) -> int:
+    def _plainness(self, slot: int, state: SlotState) -> int:
         rrset = state.rrset
         if slot in self._rare or slot in self._chains or slot in self._records or state.failures:
             return _NOT_PLAIN

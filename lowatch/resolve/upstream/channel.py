@@ -1,26 +1,29 @@
-"""Between those who have questions and the channels that put them to nameservers."""
+"""A channel asks one nameserver; a ReplySink is told how each question ended."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
 from typing import Any, NamedTuple, Protocol
 
 from lowatch.config.settings import Nameserver
+from lowatch.core.clock import Clock
 from lowatch.wire.dns import Reply
 
 from .health import Health
-from .response_reader import MismatchObserver, Reader
+from .response_reader import MismatchObserver, ResponseReader
 
 
-class Asked(Protocol):
+class Question(Protocol):
     """A question under way.
 
-    question: as encode_question makes it. sent: monotonic seconds, written by the channel that sends it.
-    known: its answer so far, where that is one A record and no more, or reader.DENIED; else b"".
+    section: its question section, as encode_question makes it. sent: monotonic seconds, written by the
+    channel that sends it. known: the answer so far if that is a single A record, or response_reader.DENIED
+    if the name is known to have no such record; otherwise b"".
     """
 
-    question: bytes
+    section: bytes
     sent: float
     known: bytes
 
@@ -34,58 +37,42 @@ class Channel(Protocol):
 
     @property
     def load(self) -> int:
-        """How many questions it has been asked that have not ended."""
+        """The number of questions that have not ended."""
 
-    def ask(self, asked: Asked, now: float) -> None:
-        """Queue a question; Environment.done is called for it once, later, never within this call.
+    def ask(self, question: Question, now: float) -> None:
+        """Queue a question. The sink is told of its end once, later, never from within this call."""
 
-        Or Environment.renewed, where the reply says no more than that the answer is still `known`.
-        """
+    def ask_all(self, questions: Sequence[Question], now: float) -> None:
+        """Queue several questions."""
 
-    def ask_all(self, questions: Sequence[Asked], now: float) -> None:
-        """Queue several."""
+    def close(self) -> list[Question]:
+        """Stop, and leave no socket, timer or task. Returns the questions whose end was not reported."""
 
-    def close(self) -> list[Asked]:
-        """Stop, leave no socket, timer or task, and tell nobody: returns what a reply was owed to."""
+
+class ReplySink(Protocol):
+    """Told how questions ended, by the channels that asked them. now: monotonic seconds."""
+
+    def on_reply(self, channel: Channel, question: Any, reply: Reply, now: float) -> None:
+        """The question has ended, with a reply or a failure."""
+
+    def on_renewed(self, question: Any, ttl: int, now: float) -> None:
+        """The question has ended: its `known` answer still holds, for another `ttl` seconds."""
+
+    def on_batch_over(self) -> None:
+        """All replies that had arrived were reported; there is room for as many new questions."""
+
+    def on_recovery(self) -> None:
+        """A server that had been given up replies again. The reply itself follows."""
 
 
 class QueryObserver(MismatchObserver, Protocol):
-    """Told of each query's end, for the metrics."""
+    """Counts queries, for the metrics."""
 
     def on_query(self, rcode: str, seconds: float) -> None:
-        """rcode: as in Reply. seconds: from sending to the reply, over TCP too where it had to."""
+        """A query ended. rcode: as in Reply. seconds: from sending to the reply, TCP included."""
 
     def on_lag(self, seconds: float, count: int) -> None:
-        """As many lookups began that many seconds after they were due."""
-
-
-Done = Callable[[Channel, Any, Reply, float], None]
-"""done(channel, asked, reply, now): how a question put to that channel's nameserver ended."""
-
-
-Renewed = Callable[[Any, int, float], None]
-"""renewed(asked, ttl, now): its answer is what is known, and good for another `ttl` seconds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Environment:
-    """What a channel needs of its surroundings.
-
-    now: monotonic seconds. batch_over: called when all replies that had come were taken, and there is room
-    for as many questions. spread: whether to send in small bursts.
-    """
-
-    now: Callable[[], float]
-    observer: QueryObserver
-    reader: Reader
-    done: Done
-    renewed: Renewed
-    batch_over: Callable[[], None]
-    spread: bool = False
-
-    def answering(self, done: Done) -> Environment:
-        """The same surroundings, where somebody else is told of what ends."""
-        return replace(self, done=done)
+        """`count` lookups began `seconds` after they were due."""
 
 
 class Pace(NamedTuple):
@@ -94,3 +81,20 @@ class Pace(NamedTuple):
     timeout: float
     max_qps: int
     spread: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelContext:
+    """What all channels of an engine share. random: draws ids and letter case; must be unpredictable."""
+
+    clock: Clock
+    observer: QueryObserver
+    reader: ResponseReader
+    random: Random
+
+
+class ChannelFactory(Protocol):
+    """Opens channels: over sockets, or to simulated nameservers."""
+
+    def open(self, server: Nameserver, pace: Pace, sink: ReplySink) -> Channel:
+        """A channel to that server. It opens its sockets when there is something to ask."""

@@ -12,15 +12,13 @@ A server that was replaced by one that does not echo falls silent then; silence 
 
 from __future__ import annotations
 
-import random
 from enum import Enum
+from random import Random
 
 _LETTERS = bytes(0x20 if chr(octet).isascii() and chr(octet).isalpha() else 0 for octet in range(256))
-_random = random.SystemRandom()
-
 
 FOLDS_FOR = 3600.0
-"""Seconds: whoever made it seem so, once, should not have won for ever."""
+"""Seconds: a forger who made it seem so once has not won permanently."""
 
 
 class Echo(Enum):
@@ -31,13 +29,13 @@ class Echo(Enum):
     FOLDS = "it does not"
 
 
-def mix_case(question: bytes) -> bytes:
-    """The question with the case of each letter at random.
+def mix_case(question: bytes, random: Random) -> bytes:
+    """The question section with the case of each letter at random.
 
     Octets of length are below the letters (63 at most), and those of type and class are no letters.
     """
     letters = int.from_bytes(question.translate(_LETTERS), "big")
-    flipped = letters & _random.getrandbits(8 * len(question))
+    flipped = letters & random.getrandbits(8 * len(question))
     return (int.from_bytes(question, "big") ^ flipped).to_bytes(len(question), "big")
 
 

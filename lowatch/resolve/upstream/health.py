@@ -13,7 +13,6 @@ else was replied to since. An ICMP refusal leaves no doubt, and counts for three
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 COOLDOWN = 5.0
 COOLDOWN_LIMIT = 60.0
@@ -25,10 +24,10 @@ class Health:
     """All times are monotonic seconds.
 
     unanswered: queries in a row. heard: when it last replied to anything. reason: why the last query was
-    unanswered, one line. on_recovery: called when one that had been given up replies.
+    unanswered, one line.
     """
 
-    __slots__ = ("_rests", "heard", "on_recovery", "reason", "shunned_until", "unanswered")
+    __slots__ = ("_rests", "heard", "reason", "shunned_until", "unanswered")
 
     def __init__(self) -> None:
         self._rests = 0
@@ -36,17 +35,18 @@ class Health:
         self.heard = 0.0
         self.shunned_until = 0.0
         self.reason = ""
-        self.on_recovery: Callable[[], None] | None = None
 
-    def note_reply(self) -> None:
-        """Any reply will do; a SERVFAIL says something of the name, not of the server."""
+    def note_reply(self) -> bool:
+        """The server replied. Returns whether it had been given up before.
+
+        Any reply counts: a SERVFAIL is about the name, not about the server.
+        """
         if not self.unanswered:
-            return
+            return False
         recovered = self.given_up
         self._rests = self.unanswered = 0
         self.shunned_until = 0.0
-        if recovered and self.on_recovery is not None:
-            self.on_recovery()
+        return recovered
 
     def note_silence(
         self,

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from lowatch.core.limits import DNS_DENIALS_KEPT, DNS_FULL_BYTES, DNS_FULL_RECORDS, Limit
-from lowatch.wire.dns import Kind, Reply, failure, repeats_question
+from lowatch.wire.dns import Reply, ReplyKind, failure, repeats_question
 from lowatch.wire.dns_lean import (
     count_records,
     denial_key,
@@ -42,7 +42,7 @@ class MismatchObserver(Protocol):
         """The lean parser and dnspython differed about a response. At most once."""
 
 
-class Reader:
+class ResponseReader:
     """draw: a number from [0, 1), which decides what is checked."""
 
     def __init__(self, observer: MismatchObserver, draw: Callable[[], float] = random.random) -> None:
@@ -65,7 +65,7 @@ class Reader:
         if not repeats_question(message, question):
             return None
         denial = self._denials.get(denial_key(message, question.lower()) or b"")
-        return denial.ttl if denial is not None and denial.kind is Kind.NODATA else None
+        return denial.ttl if denial is not None and denial.kind is ReplyKind.NODATA else None
 
     def read(self, message: bytes, question: bytes) -> Reply:
         """What a response comes to of which `repeats_question` holds. Never raises."""

@@ -6,7 +6,7 @@ import asyncio
 import os
 import socket
 import ssl
-from collections.abc import Callable
+from typing import Protocol
 
 from lowatch.config.settings import Nameserver
 from lowatch.wire.dns import Reply, failure
@@ -25,27 +25,32 @@ _CHUNKS_AT_ONCE = 16  # then the loop's other readers have their turn
 CLOSED = "the server closed the connection before its reply was complete"
 
 
+class ConnectionOwner(Protocol):
+    """Told what happens to a connection, never from within its constructor, put() or close()."""
+
+    def on_open(self) -> None:
+        """Messages may be put."""
+
+    def on_messages(self, messages: list[bytes]) -> None:
+        """These messages arrived."""
+
+    def on_lost(self, why: Reply) -> None:
+        """It could not be opened, or ended by itself. why: a failure. Called at most once."""
+
+
 class StreamConnection:
     """Connects at once, by callbacks of the loop alone, without a task.
 
-    on_open(), then on_messages(messages) for what arrives; on_lost(failure) at most once, when it
-    could not be opened, or ends by itself. None of them is called from within the constructor,
-    put() or close(). timeout: seconds for connecting, and again for the TLS handshake.
+    timeout: seconds for connecting, and again for the TLS handshake.
     """
 
     def __init__(
-        self,
-        server: Nameserver,
-        timeout: float,
-        tls: TlsClient | None,
-        on_open: Callable[[], None],
-        on_messages: Callable[[list[bytes]], None],
-        on_lost: Callable[[Reply], None],
+        self, server: Nameserver, timeout: float, tls: TlsClient | None, owner: ConnectionOwner
     ) -> None:
         self.is_open = False
         self._timeout = timeout
         self._tls = tls
-        self._on_open, self._on_messages, self._on_lost = on_open, on_messages, on_lost
+        self._owner = owner
         self._loop = asyncio.get_running_loop()
         self._framing = Framing()
         self._outgoing = bytearray()
@@ -124,7 +129,7 @@ class StreamConnection:
         self._deadline.cancel()
         self.is_open = True
         self._loop.add_reader(sock, self._read, sock)
-        self._on_open()
+        self._owner.on_open()
 
     # Messages.
 
@@ -161,7 +166,7 @@ class StreamConnection:
                 return
             messages = self._framing.feed(octets)
             if messages:
-                self._on_messages(messages)
+                self._owner.on_messages(messages)
             if self._socket is not sock:  # what they said ended its use
                 return
             if self._tls is None and len(octets) < _CHUNK:
@@ -184,7 +189,7 @@ class StreamConnection:
 
     def _end(self, why: Reply) -> None:
         self.close()
-        self._on_lost(why)
+        self._owner.on_lost(why)
 
 
 def _connect(server: Nameserver) -> socket.socket:

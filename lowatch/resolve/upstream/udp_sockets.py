@@ -1,16 +1,16 @@
-"""Connected UDP sockets towards one nameserver: one in use, older ones until their replies came."""
+"""Connected UDP sockets to one nameserver: the current one, and older ones that still expect replies."""
 
 from __future__ import annotations
 
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Callable
+from typing import Protocol
 
 from lowatch.config.settings import Nameserver
 
 QUERIES_PER_PORT = 32
-"""After so many the source port changes, for servers off the host: a forger must guess it anew."""
+"""After so many the source port changes, for servers off the host: a forger has to guess it again."""
 
 
 def socket_address(server: Nameserver) -> tuple[int, tuple[object, ...]]:
@@ -25,25 +25,26 @@ def socket_address(server: Nameserver) -> tuple[int, tuple[object, ...]]:
 
 
 def is_on_this_host(server: Nameserver) -> bool:
-    """Whether only who is on this host could forge its replies."""
+    """Whether only processes on this host could forge its replies."""
     return ipaddress.ip_address(server.host.partition("%")[0]).is_loopback
 
 
+class SocketOwner(Protocol):
+    """Sends and receives by the sockets."""
+
+    def on_readable(self, sock: socket.socket) -> None:
+        """A datagram or an ICMP error has arrived on the socket."""
+
+    def sockets_in_use(self) -> set[socket.socket]:
+        """The sockets on which replies are still expected; older ones not among them are closed."""
+
+
 class UdpSockets:
-    """on_readable(socket): when a datagram, or an ICMP error, has come for it.
+    """The sockets of one UdpChannel, their owner."""
 
-    in_use: the sockets by which replies are still expected; the others are closed in time.
-    """
-
-    def __init__(
-        self,
-        server: Nameserver,
-        on_readable: Callable[[socket.socket], None],
-        in_use: Callable[[], set[socket.socket]],
-    ) -> None:
+    def __init__(self, server: Nameserver, owner: SocketOwner) -> None:
         self._server = server
-        self._on_readable = on_readable
-        self._in_use = in_use
+        self._owner = owner
         self._loop = asyncio.get_running_loop()
         self._keeps_port = is_on_this_host(server)
         self._current: socket.socket | None = None
@@ -51,7 +52,7 @@ class UdpSockets:
         self._older: list[socket.socket] = []
 
     def take(self, count: int) -> tuple[socket.socket, int]:
-        """A socket for up to `count` queries, and for how many. Raises OSError."""
+        """A socket, and how many of `count` queries may be sent by it. Raises OSError."""
         if self._current is None or not self._left:
             self.renew()
             self._current = self._open()
@@ -69,7 +70,7 @@ class UdpSockets:
             self._current = None
         self._left = 0
         if self._older:
-            in_use = self._in_use()
+            in_use = self._owner.sockets_in_use()
             for sock in [sock for sock in self._older if sock not in in_use]:
                 self._older.remove(sock)
                 self._close(sock)
@@ -88,7 +89,7 @@ class UdpSockets:
         except OSError:
             sock.close()
             raise
-        self._loop.add_reader(sock, self._on_readable, sock)
+        self._loop.add_reader(sock, self._owner.on_readable, sock)
         return sock
 
     def _close(self, sock: socket.socket) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from lowatch.config.settings import DnsSettings, Nameserver
 from lowatch.core.addresses import PrefixSet
 from lowatch.core.answers import Answer, RRset
+from lowatch.core.clock import Clock
 from lowatch.resolve.engine import Engine
 from tests.support.dns_server import Query, ScriptedServer, respond
 from tests.support.virtual_time import LoopClock
@@ -68,13 +69,15 @@ async def running(
     domains: Iterable[str] = (WWW,),
     resolv_conf: Path | None = None,
     local: Callable[[], PrefixSet | None] = PrefixSet,
+    clock: Clock | None = None,
     **settings: float,
 ) -> AsyncIterator[Asking]:
     """An engine that has asked for each domain once. With resolv_conf, that names the servers."""
     names = tuple(s.nameserver if isinstance(s, ScriptedServer) else s for s in servers)
     dns = DnsSettings(None if resolv_conf else names, **settings)  # type: ignore[arg-type]
     counts = Counts()
-    engine = Engine(domains, dns, LoopClock(), counts, resolv_conf or Path("/nowhere"), local=local)
+    clock, path = clock or LoopClock(), resolv_conf or Path("/nowhere")
+    engine = Engine(domains, dns, clock, counts, path, local=local)
     asking = Asking(engine, counts)
     async with asyncio.TaskGroup() as tasks:
         task = tasks.create_task(engine.run(asking))

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,9 +16,10 @@ from lowatch.core.addresses import PrefixSet, format_address, parse_address, par
 from lowatch.core.answers import NOT_ASKED, RRset, Status
 from lowatch.resolve.engine import Engine
 from lowatch.resolve.system.resolv_conf import Nameservers
-from lowatch.resolve.upstream.pool import Upstreams
-from lowatch.resolve.upstream.response_reader import Reader
-from lowatch.resolve.upstream.udp import Environment
+from lowatch.resolve.upstream.channel import Channel
+from lowatch.resolve.upstream.socket_channels import SocketChannels
+from lowatch.resolve.upstream.upstreams import Upstreams
+from lowatch.wire.dns import Reply
 from tests.support.changed_domains import ChangedDomains
 from tests.support.dns_server import Query, ScriptedServer, free_port, respond, soa
 from tests.support.virtual_time import LoopClock, run_virtually
@@ -283,21 +285,32 @@ def test_a_silent_server_is_spared_and_tried_again_by_one_query() -> None:
     run_virtually(scenario())
 
 
-def _unheard(*ended: object) -> None:
-    """A test that asks nothing is told nothing."""
+class Unheard:
+    """A ReplySink of a test that asks nothing."""
+
+    def on_reply(self, channel: Channel, question: Any, reply: Reply, now: float) -> None:
+        raise AssertionError
+
+    def on_renewed(self, question: Any, ttl: int, now: float) -> None:
+        raise AssertionError
+
+    def on_batch_over(self) -> None:
+        raise AssertionError
+
+    def on_recovery(self) -> None:
+        raise AssertionError
 
 
 def test_rotate_takes_turns() -> None:
     async def scenario() -> None:
         counts = Counts()
-        environment = Environment(lambda: 1000.0, counts, Reader(counts), _unheard, _unheard, _unheard)
-        upstreams = Upstreams(environment, lambda: None)
+        upstreams = Upstreams(SocketChannels(LoopClock(), counts), Unheard(), spread=False)
         assert upstreams.candidates(1000.0) == []
         servers = tuple(Nameserver(f"127.0.0.{n}") for n in range(1, 4))
-        upstreams.replace(Nameservers(servers, rotate=True), DnsSettings())
+        upstreams.replace(Nameservers(servers, rotate=True), DnsSettings(), 1000.0)
         firsts = [channel.server for _ in range(6) if (channel := upstreams.first(1000.0))]
         assert Counter(firsts) == dict.fromkeys(servers, 2)
-        upstreams.replace(Nameservers(servers), DnsSettings())
+        upstreams.replace(Nameservers(servers), DnsSettings(), 1000.0)
         assert [channel.server for channel in upstreams.candidates(1000.0)] == list(servers)
         upstreams.close()
 

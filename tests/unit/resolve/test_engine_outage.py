@@ -7,12 +7,10 @@ from collections import Counter
 from collections.abc import Iterable
 from itertools import pairwise
 
-import pytest
-
 from lowatch.config.settings import Nameserver
 from lowatch.core.answers import Status
 from tests.support.dns_server import Query, ScriptedServer, respond, soa
-from tests.support.virtual_time import run_virtually
+from tests.support.virtual_time import LoopClock, run_virtually
 from tests.unit.resolve.asking import ADDRESS, WWW, running
 
 
@@ -126,10 +124,9 @@ def test_a_name_whose_own_servers_are_dead_takes_no_other_along() -> None:
     run_virtually(scenario())
 
 
-def test_a_suspend_makes_everything_due_at_the_usual_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_suspend_makes_everything_due_at_the_usual_pace() -> None:
     async def scenario() -> None:
-        slept = 0.0
-        monkeypatch.setattr("lowatch.resolve.engine.Engine._suspended", lambda _: slept)
+        clock = LoopClock()
         script = Server()
 
         def long_lived(query: Query) -> Iterable[bytes]:
@@ -137,10 +134,11 @@ def test_a_suspend_makes_everything_due_at_the_usual_pace(monkeypatch: pytest.Mo
             return lasting(query, ttl=20 if query.name == "short.test" else 3000)
 
         names = [*domains(300), "short.test"]
-        async with ScriptedServer(long_lived) as server, running(server, domains=names, max_qps=100):
+        options = {"domains": names, "max_qps": 100, "clock": clock}
+        async with ScriptedServer(long_lived) as server, running(server, **options):
             await asyncio.sleep(30)
             script.times.clear()
-            slept = 8 * 3600.0
+            clock.suspended = 8 * 3600.0
             await asyncio.sleep(25 + 301 * 2 / 50)
             assert len(script.times) >= 300
             assert script.most_in_a_second() <= 100

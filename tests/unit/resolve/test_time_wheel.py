@@ -19,7 +19,7 @@ from lowatch.resolve.upstream.rate_limit import (
     SMALL_BURST,
     RateLimit,
 )
-from tests.support.virtual_time import run_virtually
+from tests.support.virtual_time import LoopClock, run_virtually
 
 
 class Bell:
@@ -30,9 +30,9 @@ class Bell:
         self.due = array("I", [NEVER] * slots)
         self.rung: list[tuple[float, list[int]]] = []
         self.waiting = Waiting(self.due)
-        self.wheel = Wheel(self.due, self._ring, self.loop.time)
+        self.wheel = Wheel(self.due, self, LoopClock())
 
-    def _ring(self, buckets: list[Bucket]) -> None:
+    def on_due(self, buckets: list[Bucket]) -> None:
         for bucket in buckets:
             self.waiting.put(bucket)
         now, taken = self.loop.time(), []
@@ -86,11 +86,12 @@ def test_a_slot_may_be_added_from_within() -> None:
         loop = asyncio.get_running_loop()
         times = []
 
-        def again(_buckets: list[Bucket]) -> None:
-            times.append(loop.time())
-            wheel.add(0, loop.time() + 7)
+        class Again:
+            def on_due(self, _buckets: list[Bucket]) -> None:
+                times.append(loop.time())
+                wheel.add(0, loop.time() + 7)
 
-        wheel = Wheel(array("I", [NEVER]), again, loop.time)
+        wheel = Wheel(array("I", [NEVER]), Again(), LoopClock())
         wheel.add(0, 1007.0)
         await asyncio.sleep(22)
         wheel.close()

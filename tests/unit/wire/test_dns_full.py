@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lowatch.core.addresses import parse_address
-from lowatch.wire.dns import Kind
+from lowatch.wire.dns import ReplyKind
 from lowatch.wire.dns_full import _longest_chain_of_pointers, parse_full
 from tests.support.dns_messages import ASKED, CNAME, PRIVATE, TXT, A, name, pointer, record, response
 
@@ -35,7 +35,7 @@ def test_a_chain_of_sixteen_pointers_is_followed() -> None:
 
 def test_a_chain_of_seventeen_is_malformed() -> None:
     reply = parse_full(through(pointers(16)))
-    assert (reply.kind, reply.rcode) == (Kind.FAILURE, "MALFORMED")
+    assert (reply.kind, reply.rcode) == (ReplyKind.FAILURE, "MALFORMED")
     assert reply.reason == "malformed response: a name of more than 16 pointers"
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lowatch.core.addresses import parse_address
-from lowatch.wire.dns import MAX_CHAIN, Kind, Reply, RRType
+from lowatch.wire.dns import MAX_CHAIN, Reply, ReplyKind, RRType
 from lowatch.wire.dns_full import parse_full
 from lowatch.wire.dns_lean import parse_lean
 from tests.support.dns_messages import QUESTION, WWW, query
@@ -31,15 +31,15 @@ A_10 = (parse_address("192.0.2.10"),)
 REPLIES = {
     "one address": (
         respond(query(), f"{WWW}. 60 IN A 192.0.2.10"),
-        Reply(Kind.ADDRESSES, "NOERROR", A_10, (), 60),
+        Reply(ReplyKind.ADDRESSES, "NOERROR", A_10, (), 60),
     ),
     "several, sorted": (
         respond(query(), f"{WWW}. 60 IN A 192.0.2.200", f"{WWW}. 60 IN A 192.0.2.10"),
-        Reply(Kind.ADDRESSES, "NOERROR", (*A_10, parse_address("192.0.2.200")), (), 60),
+        Reply(ReplyKind.ADDRESSES, "NOERROR", (*A_10, parse_address("192.0.2.200")), (), 60),
     ),
     "AAAA": (
         respond(query(rrtype=RRType.AAAA), f"{WWW}. 7 IN AAAA 2001:db8::1"),
-        Reply(Kind.ADDRESSES, "NOERROR", (parse_address("2001:db8::1"),), (), 7),
+        Reply(ReplyKind.ADDRESSES, "NOERROR", (parse_address("2001:db8::1"),), (), 7),
     ),
     "a chain has its minimum as TTL, and is lower case": (
         respond(
@@ -48,35 +48,35 @@ REPLIES = {
             "edge.cdn.test. 30 IN CNAME pop.cdn.test.",
             "pop.cdn.test. 40 IN A 192.0.2.10",
         ),
-        Reply(Kind.ADDRESSES, "NOERROR", A_10, ("edge.cdn.test", "pop.cdn.test"), 30),
+        Reply(ReplyKind.ADDRESSES, "NOERROR", A_10, ("edge.cdn.test", "pop.cdn.test"), 30),
     ),
     "records out of order": (
         respond(query(), "b.test. 9 IN A 192.0.2.10", f"{WWW}. 50 IN CNAME b.test."),
-        Reply(Kind.ADDRESSES, "NOERROR", A_10, ("b.test",), 9),
+        Reply(ReplyKind.ADDRESSES, "NOERROR", A_10, ("b.test",), 9),
     ),
     "addresses of another name": (
         respond(query(), "other.test. 60 IN A 192.0.2.66", authority=[soa("example.com.")]),
-        Reply(Kind.NODATA, "NOERROR", ttl=60),
+        Reply(ReplyKind.NODATA, "NOERROR", ttl=60),
     ),
     "the longest chain": (
         respond(query(), *cnames(WWW, *CHAIN[:16]), f"{CHAIN[15]}. 60 IN A 192.0.2.10"),
-        Reply(Kind.ADDRESSES, "NOERROR", A_10, CHAIN[:16], 60),
+        Reply(ReplyKind.ADDRESSES, "NOERROR", A_10, CHAIN[:16], 60),
     ),
     "too long a chain": (
         respond(query(), *cnames(WWW, *CHAIN[:17]), f"{CHAIN[16]}. 60 IN A 192.0.2.10"),
-        Reply(Kind.FAILURE, "NOERROR", reason="a chain of more than 16 CNAMEs"),
+        Reply(ReplyKind.FAILURE, "NOERROR", reason="a chain of more than 16 CNAMEs"),
     ),
     "a loop": (
         respond(query(), *cnames(WWW, "a.test", "b.test", "a.test")),
-        Reply(Kind.FAILURE, "NOERROR", reason="CNAME loop at a.test"),
+        Reply(ReplyKind.FAILURE, "NOERROR", reason="CNAME loop at a.test"),
     ),
     "a loop of one": (
         respond(query(), *cnames(WWW, WWW)),
-        Reply(Kind.FAILURE, "NOERROR", reason=f"CNAME loop at {WWW}"),
+        Reply(ReplyKind.FAILURE, "NOERROR", reason=f"CNAME loop at {WWW}"),
     ),
     "NXDOMAIN": (
         respond(query(), rcode="NXDOMAIN", authority=[soa("example.com.", ttl=900, minimum=30)]),
-        Reply(Kind.NXDOMAIN, "NXDOMAIN", ttl=30),
+        Reply(ReplyKind.NXDOMAIN, "NXDOMAIN", ttl=30),
     ),
     "NXDOMAIN of an alias's target": (
         respond(
@@ -85,59 +85,61 @@ REPLIES = {
             rcode="NXDOMAIN",
             authority=[soa("test.", ttl=40, minimum=300)],
         ),
-        Reply(Kind.NXDOMAIN, "NXDOMAIN", chain=("gone.test",), ttl=20),
+        Reply(ReplyKind.NXDOMAIN, "NXDOMAIN", chain=("gone.test",), ttl=20),
     ),
     "NXDOMAIN without a SOA": (
         respond(query(), rcode="NXDOMAIN"),
-        Reply(Kind.NXDOMAIN, "NXDOMAIN", ttl=0),
+        Reply(ReplyKind.NXDOMAIN, "NXDOMAIN", ttl=0),
     ),
     "NXDOMAIN with an address": (
         respond(query(), f"{WWW}. 60 IN A 192.0.2.10", rcode="NXDOMAIN"),
-        Reply(Kind.FAILURE, "MALFORMED", reason="malformed response: NXDOMAIN, with addresses"),
+        Reply(ReplyKind.FAILURE, "MALFORMED", reason="malformed response: NXDOMAIN, with addresses"),
     ),
     "NODATA": (
         respond(query(), authority=[soa("example.com.", ttl=30, minimum=900)]),
-        Reply(Kind.NODATA, "NOERROR", ttl=30),
+        Reply(ReplyKind.NODATA, "NOERROR", ttl=30),
     ),
     "NODATA of an alias's target": (
         respond(query(), f"{WWW}. 20 IN CNAME v6.test.", authority=[soa("test.")]),
-        Reply(Kind.NODATA, "NOERROR", chain=("v6.test",), ttl=20),
+        Reply(ReplyKind.NODATA, "NOERROR", chain=("v6.test",), ttl=20),
     ),
     "NODATA of type 3, without anything": (
         respond(query()),
-        Reply(Kind.NODATA, "NOERROR", ttl=0),
+        Reply(ReplyKind.NODATA, "NOERROR", ttl=0),
     ),
     "a chain cut short": (
         respond(query(), f"{WWW}. 20 IN CNAME www.other.test."),
-        Reply(Kind.ALIAS, "NOERROR", chain=("www.other.test",), ttl=20),
+        Reply(ReplyKind.ALIAS, "NOERROR", chain=("www.other.test",), ttl=20),
     ),
     "a chain cut short, with a SOA that is not the target's": (
         respond(query(), f"{WWW}. 20 IN CNAME www.other.test.", authority=[soa("example.com.")]),
-        Reply(Kind.ALIAS, "NOERROR", chain=("www.other.test",), ttl=20),
+        Reply(ReplyKind.ALIAS, "NOERROR", chain=("www.other.test",), ttl=20),
     ),
     "a referral": (
         respond(query(), authority=["com. 60 IN NS a.gtld-servers.net."]),
-        Reply(Kind.FAILURE, "NOERROR", reason="a referral: it resolves only the zones it serves itself"),
+        Reply(
+            ReplyKind.FAILURE, "NOERROR", reason="a referral: it resolves only the zones it serves itself"
+        ),
     ),
     "SERVFAIL": (
         respond(query(), rcode="SERVFAIL"),
-        Reply(Kind.FAILURE, "SERVFAIL", reason="SERVFAIL"),
+        Reply(ReplyKind.FAILURE, "SERVFAIL", reason="SERVFAIL"),
     ),
     "SERVFAIL, bogus": (
         respond(query(), rcode="SERVFAIL", extended_error=(6, "no\nmatching DS")),
-        Reply(Kind.FAILURE, "SERVFAIL", reason="SERVFAIL (EDE 6 DNSSEC BOGUS: no matching DS)"),
+        Reply(ReplyKind.FAILURE, "SERVFAIL", reason="SERVFAIL (EDE 6 DNSSEC BOGUS: no matching DS)"),
     ),
     "an extended error yet to be named": (
         respond(query(), rcode="SERVFAIL", extended_error=(49152, "")),
-        Reply(Kind.FAILURE, "SERVFAIL", reason="SERVFAIL (EDE 49152)"),
+        Reply(ReplyKind.FAILURE, "SERVFAIL", reason="SERVFAIL (EDE 49152)"),
     ),
     "REFUSED": (
         respond(query(), rcode="REFUSED"),
-        Reply(Kind.FAILURE, "REFUSED", reason="REFUSED"),
+        Reply(ReplyKind.FAILURE, "REFUSED", reason="REFUSED"),
     ),
     "an RCODE whose four low bits say NOERROR": (
         respond(query(), rcode="BADVERS"),
-        Reply(Kind.FAILURE, "BADVERS", reason="BADVERS"),
+        Reply(ReplyKind.FAILURE, "BADVERS", reason="BADVERS"),
     ),
 }
 
@@ -180,7 +182,7 @@ def test_a_ttl_with_its_top_bit_set_reads_as_0(ttl: int, read_as: int) -> None:
 
 def test_trailing_octets_are_malformed() -> None:
     reply = parse_full(respond(query(), f"{WWW}. 60 IN A 192.0.2.10") + b"x")
-    assert (reply.kind, reply.rcode) == (Kind.FAILURE, "MALFORMED")
+    assert (reply.kind, reply.rcode) == (ReplyKind.FAILURE, "MALFORMED")
     assert reply.reason.startswith("malformed response: ")
 
 
@@ -194,12 +196,12 @@ def test_damage_never_raises_and_invents_no_address(case: str, data: st.DataObje
     damaged = bytes(message[: data.draw(st.integers(0, len(message)))])
     reply = parse_full(damaged)
     assert reply.reason.isprintable()
-    assert bool(reply.reason) == (reply.kind is Kind.FAILURE)
+    assert bool(reply.reason) == (reply.kind is ReplyKind.FAILURE)
     for address in reply.addresses:
         assert address in damaged
-    assert (reply.kind is Kind.ADDRESSES) == bool(reply.addresses)
+    assert (reply.kind is ReplyKind.ADDRESSES) == bool(reply.addresses)
 
 
 def test_dnspython_reads_a_truncated_answer_without_complaint() -> None:
     """Foreign behaviour: were is_truncated not asked first, it would pass for NODATA."""
-    assert parse_full(respond(query(), truncated=True)).kind is Kind.NODATA
+    assert parse_full(respond(query(), truncated=True)).kind is ReplyKind.NODATA

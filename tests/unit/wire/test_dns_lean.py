@@ -8,7 +8,7 @@ import random
 import pytest
 
 from lowatch.core.addresses import parse_address
-from lowatch.wire.dns import MAX_CHAIN, Kind, Reply, RRType, encode_question
+from lowatch.wire.dns import MAX_CHAIN, Reply, ReplyKind, RRType, encode_question
 from lowatch.wire.dns_full import parse_full
 from lowatch.wire.dns_lean import parse_lean
 from tests.fuzz_dns.compare import Account
@@ -193,7 +193,7 @@ def test_an_address_of_ipv6() -> None:
     question = encode_question(WWW, RRType.AAAA)
     octets = parse_address("2001:db8::1")
     message = response([record(ASKED, AAAA, octets)], question=question)
-    assert parse_lean(message, question) == Reply(Kind.ADDRESSES, "NOERROR", (octets,), (), 60)
+    assert parse_lean(message, question) == Reply(ReplyKind.ADDRESSES, "NOERROR", (octets,), (), 60)
 
 
 # Real servers' messages, as they are and damaged.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from random import SystemRandom
 
 import dns.message
 import dns.name
@@ -12,12 +13,14 @@ from hypothesis import strategies as st
 
 from lowatch.core.limits import DNS_DENIALS_KEPT
 from lowatch.resolve.upstream.dns0x20 import mix_case
-from lowatch.resolve.upstream.response_reader import Reader
+from lowatch.resolve.upstream.response_reader import ResponseReader
 from lowatch.wire import dns_lean
-from lowatch.wire.dns import Kind, RRType, encode_query, encode_question
+from lowatch.wire.dns import ReplyKind, RRType, encode_query, encode_question
 from lowatch.wire.dns_full import parse_full
 from lowatch.wire.dns_lean import denial_key, is_shareable, parse_lean
 from tests.support.dns_server import Query, respond, soa
+
+RANDOM = SystemRandom()
 
 LABELS = st.sampled_from(["a", "b", "ab", "ba", "com", "example", "a-b"])
 NAMES = st.lists(LABELS, min_size=1, max_size=4).map(".".join)
@@ -32,7 +35,7 @@ class _Silent:
 def denial(name: str, zone: str, rrtype: RRType, ttl: int, rcode: str) -> tuple[bytes, bytes]:
     """A response by dnspython, and the question it is to. The SOA's mname and rname are in the zone."""
     question = encode_question(name, rrtype)
-    query = Query(encode_query(mix_case(question), 7), name, rrtype.name, "udp", ("127.0.0.1", 53))
+    query = Query(encode_query(mix_case(question, RANDOM), 7), name, rrtype.name, "udp", ("127.0.0.1", 53))
     record = soa(f"{zone}." if zone else ".", ttl=ttl, minimum=ttl)
     return respond(query, authority=[record.replace("..", ".")], rcode=rcode), question
 
@@ -45,7 +48,7 @@ DENIALS = st.tuples(NAMES, ZONES, st.sampled_from(RRType), st.integers(0, 3), RC
 def test_what_is_remembered_is_what_reading_it_would_say(
     denials: list[tuple[str, str, RRType, int, str]],
 ) -> None:
-    reader = Reader(_Silent(), draw=lambda: 0.5)
+    reader = ResponseReader(_Silent(), draw=lambda: 0.5)
     for one in denials:
         message, question = denial(*one)
         assert reader.read(message, question) == parse_full(message)
@@ -66,10 +69,10 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
 
 
 def test_one_name_of_a_zone_is_read_for_all_with_labels_of_its_length(reads: list[bytes]) -> None:
-    reader = Reader(_Silent(), draw=lambda: 0.5)
+    reader = ResponseReader(_Silent(), draw=lambda: 0.5)
     for name in ("www.example.com", "api.example.com", "ftp.example.com", "mail.example.com"):
         message, question = denial(name, "example.com", RRType.AAAA, 60, "NOERROR")
-        assert reader.read(message, question).kind is Kind.NODATA
+        assert reader.read(message, question).kind is ReplyKind.NODATA
     assert len(reads) == 2
 
 
@@ -96,7 +99,7 @@ def test_what_has_an_answer_is_no_denial() -> None:
 
 def test_the_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(DNS_DENIALS_KEPT, "value", 8)
-    reader = Reader(_Silent(), draw=lambda: 0.5)
+    reader = ResponseReader(_Silent(), draw=lambda: 0.5)
     for ttl in range(100):
         message, question = denial("www.example.com", "example.com", RRType.AAAA, ttl, "NOERROR")
         assert reader.read(message, question).ttl == ttl

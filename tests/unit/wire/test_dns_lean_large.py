@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lowatch.resolve.upstream.response_reader import Reader
-from lowatch.wire.dns import Kind, RRType, encode_question
+from lowatch.resolve.upstream.response_reader import ResponseReader
+from lowatch.wire.dns import ReplyKind, RRType, encode_question
 from lowatch.wire.dns_full import parse_full
 from lowatch.wire.dns_lean import parse_large
 from tests.support.dns_messages import (
@@ -75,7 +75,7 @@ BAD = {
 @pytest.mark.parametrize("case", BAD)
 def test_what_has_no_plain_answer_is_malformed(case: str) -> None:
     reply = parse_large(BAD[case], QUESTION)
-    assert (reply.kind, reply.rcode) == (Kind.FAILURE, "MALFORMED")
+    assert (reply.kind, reply.rcode) == (ReplyKind.FAILURE, "MALFORMED")
     assert reply.reason.startswith("a response too large to be read, and not plain: ")
 
 
@@ -83,10 +83,10 @@ def test_a_reader_reads_4000_records_and_2400_services_without_dnspython(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("lowatch.wire.dns_full.parse_full", None)
-    reader = Reader(Counts(), lambda: 0.0)  # to check each, if it may
+    reader = ResponseReader(Counts(), lambda: 0.0)  # to check each, if it may
     found = reader.read(response([address(number) for number in range(4000)]), QUESTION)
-    assert (found.kind, len(found.addresses)) == (Kind.ADDRESSES, 4000)
+    assert (found.kind, len(found.addresses)) == (ReplyKind.ADDRESSES, 4000)
     found = reader.read(response([service(n) for n in range(2400)], question=SERVICE), SERVICE)
-    assert (found.kind, len(found.addresses)) == (Kind.ADDRESSES, 2400)
+    assert (found.kind, len(found.addresses)) == (ReplyKind.ADDRESSES, 2400)
     others = response([service(1)], (), [address(number) for number in range(4000)], question=SERVICE)
     assert len(reader.read(others, SERVICE).addresses) == 1

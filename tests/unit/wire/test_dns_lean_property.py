@@ -8,7 +8,7 @@ from typing import NamedTuple
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from lowatch.wire.dns import Kind
+from lowatch.wire.dns import ReplyKind
 from lowatch.wire.dns_full import parse_full
 from lowatch.wire.dns_lean import parse_lean
 from tests.support.dns_messages import AAAA, BODY, CNAME, NS, QUESTION, RRSIG, SOA, WWW, A, opt, response
@@ -181,5 +181,5 @@ responses = st.builds(
 def test_what_servers_usually_say_it_takes(message: bytes) -> None:
     reply = parse_lean(message, QUESTION)
     assert reply is not None
-    assert reply.kind is not Kind.FAILURE
+    assert reply.kind is not ReplyKind.FAILURE
     assert reply == parse_full(message)

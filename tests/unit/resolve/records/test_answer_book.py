@@ -11,11 +11,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from lowatch.config.settings import DnsSettings
 from lowatch.core.addresses import Address, Port, destination, parse_address, parse_prefix
 from lowatch.core.answers import Answer, Status
-from lowatch.resolve.records.answer_book import Answers
-from lowatch.resolve.records.name_table import Names
-from lowatch.resolve.records.slot_state import Outcome, update
+from lowatch.resolve.records.answer_book import AnswerBook
+from lowatch.resolve.records.name_table import NameTable
+from lowatch.resolve.records.slot_state import LookupOutcome, update
 from lowatch.resolve.records.slots import NEVER
-from lowatch.wire.dns import Kind, Reply, failure, service_record
+from lowatch.wire.dns import Reply, ReplyKind, failure, service_record
 
 HOSTS = ("a.test", "b.test", "c.test")
 SERVICES = ("_x._tcp.test", "_y._udp.test")
@@ -29,19 +29,21 @@ V6 = [
 PREFIXES = [parse_prefix(text) for text in ("192.0.2.0/24", "192.0.2.10", "2001:db8::/32", "64:ff9b::/96")]
 SETTINGS = DnsSettings(unknown_after=50.0)
 
-DENIALS = st.sampled_from([Reply(Kind.NODATA, "NOERROR", ttl=60), Reply(Kind.NXDOMAIN, "NXDOMAIN", ttl=60)])
+DENIALS = st.sampled_from(
+    [Reply(ReplyKind.NODATA, "NOERROR", ttl=60), Reply(ReplyKind.NXDOMAIN, "NXDOMAIN", ttl=60)]
+)
 FAILURES = st.just(failure("SERVFAIL", "SERVFAIL"))
 
 
 def found(addresses: list[Address]) -> st.SearchStrategy[Reply]:
     some = st.lists(st.sampled_from(addresses), min_size=1, max_size=2, unique=True)
-    return some.map(lambda each: Reply(Kind.ADDRESSES, "NOERROR", tuple(sorted(each)), ttl=60))
+    return some.map(lambda each: Reply(ReplyKind.ADDRESSES, "NOERROR", tuple(sorted(each)), ttl=60))
 
 
 RECORDS = [service_record(port, target) for port in (443, 8443) for target in TARGETS]
 WELL_KNOWN_REPLIES = [
-    Reply(Kind.ADDRESSES, "NOERROR", (parse_address("64:ff9b::c000:aa"),), ttl=60),
-    Reply(Kind.NODATA, "NOERROR", ttl=60),
+    Reply(ReplyKind.ADDRESSES, "NOERROR", (parse_address("64:ff9b::c000:aa"),), ttl=60),
+    Reply(ReplyKind.NODATA, "NOERROR", ttl=60),
 ]
 
 
@@ -50,8 +52,8 @@ class Book(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.names = Names()
-        self.answers = Answers(self.names)
+        self.names = NameTable()
+        self.answers = AnswerBook(self.names)
         self.domains: set[str] = set()
         self.now = 1000.0
         self.given: dict[str, Answer] = {}
@@ -90,7 +92,7 @@ class Book(RuleBasedStateMachine):
             return
         slot = 2 * number + family
         before = self.names.slots.load(slot)
-        after, _ = update(before, Outcome(reply, "192.0.2.53"), self.now, SETTINGS, 0.0)
+        after, _ = update(before, LookupOutcome(reply, "192.0.2.53"), self.now, SETTINGS, 0.0)
         self.names.slots.store(slot, after)
         self.names.note_asked(slot)
         if after.rrset is before.rrset:
@@ -184,12 +186,12 @@ TestBook = Book.TestCase
 def test_a_service_has_the_ports_of_its_records_at_its_targets_addresses() -> None:
     book = Book()
     book.configure({"_x._tcp.test"})
-    book.srv("_x._tcp.test", Reply(Kind.ADDRESSES, "NOERROR", tuple(RECORDS[:2]), ttl=60))
+    book.srv("_x._tcp.test", Reply(ReplyKind.ADDRESSES, "NOERROR", tuple(RECORDS[:2]), ttl=60))
     assert not book.names.all_asked.is_set()  # the targets have yet to be asked for
-    book.a("a.test", Reply(Kind.ADDRESSES, "NOERROR", (V4[0],), ttl=60))
-    book.a("t.test", Reply(Kind.ADDRESSES, "NOERROR", (V4[1],), ttl=30))
+    book.a("a.test", Reply(ReplyKind.ADDRESSES, "NOERROR", (V4[0],), ttl=60))
+    book.a("t.test", Reply(ReplyKind.ADDRESSES, "NOERROR", (V4[1],), ttl=30))
     for name in ("a.test", "t.test"):
-        book.aaaa(name, Reply(Kind.NODATA, "NOERROR", ttl=60))
+        book.aaaa(name, Reply(ReplyKind.NODATA, "NOERROR", ttl=60))
     assert book.names.all_asked.is_set()
     answer = book.answers.answer("_x._tcp.test")
     assert (answer.status, answer.addresses) == (Status.RESOLVED, (V4[0], V4[1]))
@@ -206,7 +208,7 @@ def test_a_target_that_is_a_service_itself_is_none() -> None:
     book = Book()
     book.configure({"_x._tcp.test"})
     records = (service_record(8193, "_bcd._tcp.evil"), service_record(443, "a.test"))
-    book.srv("_x._tcp.test", Reply(Kind.ADDRESSES, "NOERROR", tuple(sorted(records)), ttl=60))
+    book.srv("_x._tcp.test", Reply(ReplyKind.ADDRESSES, "NOERROR", tuple(sorted(records)), ttl=60))
     assert book.names.number_of("_bcd._tcp.evil") is None
     services = book.answers.answer("_x._tcp.test").services or ()
     assert [service.target for service in services] == ["a.test"]

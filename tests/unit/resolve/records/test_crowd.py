@@ -28,11 +28,11 @@ from lowatch.core.limits import (
     ADDRESSES_PER_TARGET,
     TARGETS_PER_SERVICE,
 )
-from lowatch.resolve.records.answer_book import Answers
+from lowatch.resolve.records.answer_book import AnswerBook
 from lowatch.resolve.records.crowd import inside, looked_at, targets_looked_at
-from lowatch.resolve.records.name_table import Names
-from lowatch.resolve.records.slot_state import Outcome, update
-from lowatch.wire.dns import Kind, Reply, service_record
+from lowatch.resolve.records.name_table import NameTable
+from lowatch.resolve.records.slot_state import LookupOutcome, update
+from lowatch.wire.dns import Reply, ReplyKind, service_record
 
 MOST, HERE = ADDRESSES_PER_NAME.value, ADDRESSES_HERE_PER_NAME.value
 LOOPBACK = PrefixSet([LOOPBACK_V4, LOOPBACK_V6])
@@ -128,8 +128,8 @@ class Book:
     """Names and what is said of them."""
 
     def __init__(self, *domains: str) -> None:
-        self.names = Names()
-        self.answers = Answers(self.names, lambda: LOOPBACK)
+        self.names = NameTable()
+        self.answers = AnswerBook(self.names, lambda: LOOPBACK)
         self.answers.added(self.names.configure(dict.fromkeys(domains)).added)
 
     def take(self, name: str, found: tuple[Address, ...]) -> list[int]:
@@ -137,8 +137,8 @@ class Book:
         assert number is not None
         slot = 2 * number + (len(found) > 0 and len(found[0]) == 16)
         before = self.names.slots.load(slot)
-        kind = Kind.ADDRESSES if found else Kind.NODATA
-        outcome = Outcome(Reply(kind, "NOERROR", tuple(sorted(found)), ttl=60), "192.0.2.53")
+        kind = ReplyKind.ADDRESSES if found else ReplyKind.NODATA
+        outcome = LookupOutcome(Reply(kind, "NOERROR", tuple(sorted(found)), ttl=60), "192.0.2.53")
         bounded = self.answers.bounded(slot, outcome, before.rrset.addresses)
         after, _ = update(before, bounded, 1000.0, DnsSettings(), 0.0)
         self.names.slots.store(slot, after)

@@ -11,20 +11,20 @@ from hypothesis import strategies as st
 from lowatch.config.settings import DnsSettings
 from lowatch.core.addresses import Address, parse_address
 from lowatch.core.answers import RRset, Status
-from lowatch.resolve.records.slot_state import BACKOFF_LIMIT, JITTER, Outcome, State, update
-from lowatch.wire.dns import Kind, Reply, failure
+from lowatch.resolve.records.slot_state import BACKOFF_LIMIT, JITTER, LookupOutcome, SlotState, update
+from lowatch.wire.dns import Reply, ReplyKind, failure
 
 SETTINGS = DnsSettings(min_ttl=5.0, max_ttl=3600.0, unknown_after=3600.0)
 ONE, TWO = parse_address("192.0.2.1"), parse_address("192.0.2.2")
 
 
-def good(*addresses: Address, ttl: int = 60) -> Outcome:
-    return Outcome(Reply(Kind.ADDRESSES, "NOERROR", addresses or (ONE,), (), ttl), "192.0.2.53")
+def good(*addresses: Address, ttl: int = 60) -> LookupOutcome:
+    return LookupOutcome(Reply(ReplyKind.ADDRESSES, "NOERROR", addresses or (ONE,), (), ttl), "192.0.2.53")
 
 
-NXDOMAIN = Outcome(Reply(Kind.NXDOMAIN, "NXDOMAIN", ttl=60), "192.0.2.53")
-NODATA = Outcome(Reply(Kind.NODATA, "NOERROR", ttl=60), "192.0.2.53")
-FAILURE = Outcome(failure("SERVFAIL", "192.0.2.53: SERVFAIL"))
+NXDOMAIN = LookupOutcome(Reply(ReplyKind.NXDOMAIN, "NXDOMAIN", ttl=60), "192.0.2.53")
+NODATA = LookupOutcome(Reply(ReplyKind.NODATA, "NOERROR", ttl=60), "192.0.2.53")
+FAILURE = LookupOutcome(failure("SERVFAIL", "192.0.2.53: SERVFAIL"))
 
 
 class Story:
@@ -32,11 +32,11 @@ class Story:
 
     def __init__(self, settings: DnsSettings = SETTINGS) -> None:
         self.settings = settings
-        self.state = State()
+        self.state = SlotState()
         self.now = 1000.0
         self.waited = 0.0
 
-    def tell(self, *outcomes: Outcome) -> RRset:
+    def tell(self, *outcomes: LookupOutcome) -> RRset:
         for outcome in outcomes:
             self.state, due = update(self.state, outcome, self.now, self.settings, 0.0)
             self.waited = due - self.now
@@ -77,7 +77,7 @@ class Story:
     ],
 )
 def test_table(
-    outcomes: Sequence[Outcome], status: Status, addresses: Sequence[Address], waited: float
+    outcomes: Sequence[LookupOutcome], status: Status, addresses: Sequence[Address], waited: float
 ) -> None:
     story = Story()
     rrset = story.tell(*outcomes)
@@ -126,7 +126,7 @@ def test_the_same_failure_again_is_no_change() -> None:
 def test_an_alias_that_moves_is_a_change() -> None:
     story = Story()
     before = story.tell(good())
-    via = Outcome(Reply(Kind.ADDRESSES, "NOERROR", (ONE,), ("cdn.test",), 60), "192.0.2.53")
+    via = LookupOutcome(Reply(ReplyKind.ADDRESSES, "NOERROR", (ONE,), ("cdn.test",), 60), "192.0.2.53")
     assert story.tell(via).chain == ("cdn.test",)
     assert story.state.rrset is not before
 
@@ -150,33 +150,33 @@ JITTERS = st.floats(0, 1, exclude_max=True)
 
 
 @given(st.lists(st.tuples(OUTCOMES, JITTERS), max_size=30))
-def test_whatever_comes(story: list[tuple[Outcome, float]]) -> None:
-    state, now, denied = State(), 1000.0, False
+def test_whatever_comes(story: list[tuple[LookupOutcome, float]]) -> None:
+    state, now, denied = SlotState(), 1000.0, False
     for outcome, jitter in story:
         before = state.rrset
         state, due = update(state, outcome, now, SETTINGS, jitter)
         rrset, kind = state.rrset, outcome.reply.kind
         least, most = _wait_bounds(outcome, denied=denied, had=bool(before.addresses))
         assert now + least - 1e-6 <= due <= now + most * (1 + JITTER) + 1e-6
-        if kind is Kind.FAILURE:
+        if kind is ReplyKind.FAILURE:
             assert rrset.addresses == before.addresses
             assert rrset.status in (Status.STALE, Status.UNKNOWN)
-        elif kind is Kind.ADDRESSES:
+        elif kind is ReplyKind.ADDRESSES:
             assert set(outcome.reply.addresses) <= set(rrset.addresses)
             assert rrset.status is Status.RESOLVED
         elif before.addresses and not denied:
             assert rrset is before
         else:
             assert (rrset.addresses, rrset.status) == ((), Status(kind.value))
-        denied = kind in (Kind.NXDOMAIN, Kind.NODATA) or (denied and kind is Kind.FAILURE)
+        denied = kind in (ReplyKind.NXDOMAIN, ReplyKind.NODATA) or (denied and kind is ReplyKind.FAILURE)
         now = due
 
 
-def _wait_bounds(outcome: Outcome, *, denied: bool, had: bool) -> tuple[float, float]:
+def _wait_bounds(outcome: LookupOutcome, *, denied: bool, had: bool) -> tuple[float, float]:
     """Seconds until the next query, before jitter."""
-    if outcome.reply.kind is Kind.FAILURE:
+    if outcome.reply.kind is ReplyKind.FAILURE:
         return 1.0, BACKOFF_LIMIT
     clamped = min(max(outcome.reply.ttl, SETTINGS.min_ttl), SETTINGS.max_ttl)
-    if outcome.reply.kind is not Kind.ADDRESSES and had and not denied:
+    if outcome.reply.kind is not ReplyKind.ADDRESSES and had and not denied:
         clamped = SETTINGS.min_ttl
     return clamped + 1, clamped + 1

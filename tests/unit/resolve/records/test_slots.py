@@ -10,9 +10,9 @@ from lowatch.config.settings import DnsSettings
 from lowatch.core.addresses import Address
 from lowatch.core.answers import NOT_ASKED, RRset, Status
 from lowatch.resolve.records.rotation import STEADY, Rotation
-from lowatch.resolve.records.slot_state import Outcome, State, renewed_due, update
+from lowatch.resolve.records.slot_state import LookupOutcome, SlotState, renewed_due, update
 from lowatch.resolve.records.slots import NEVER, Slots
-from lowatch.wire.dns import Kind, Reply, failure, service_record
+from lowatch.wire.dns import Reply, ReplyKind, failure, service_record
 
 SETTINGS = DnsSettings()
 V4 = st.binary(min_size=4, max_size=4).map(Address)
@@ -25,9 +25,9 @@ def replies(address: st.SearchStrategy[Address]) -> st.SearchStrategy[Reply]:
     chains = st.lists(NAMES, max_size=2, unique=True).map(tuple)
     some = st.lists(address, min_size=1, max_size=3, unique=True).map(lambda each: tuple(sorted(each)))
     return st.one_of(
-        st.builds(Reply, st.just(Kind.ADDRESSES), st.just("NOERROR"), some, chains, TTLS),
-        st.builds(Reply, st.just(Kind.NODATA), st.just("NOERROR"), st.just(()), chains, TTLS),
-        st.builds(Reply, st.just(Kind.NXDOMAIN), st.just("NXDOMAIN"), st.just(()), chains, TTLS),
+        st.builds(Reply, st.just(ReplyKind.ADDRESSES), st.just("NOERROR"), some, chains, TTLS),
+        st.builds(Reply, st.just(ReplyKind.NODATA), st.just("NOERROR"), st.just(()), chains, TTLS),
+        st.builds(Reply, st.just(ReplyKind.NXDOMAIN), st.just("NXDOMAIN"), st.just(()), chains, TTLS),
         st.sampled_from(["SERVFAIL", "TIMEOUT"]).map(lambda rcode: failure(rcode, f"it says {rcode}")),
     )
 
@@ -45,14 +45,14 @@ def rrsets(address: st.SearchStrategy[Address]) -> st.SearchStrategy[RRset]:
     ).filter(lambda rrset: rrset.status is not Status.UNKNOWN or rrset.reason)
 
 
-def states(address: st.SearchStrategy[Address]) -> st.SearchStrategy[State]:
+def states(address: st.SearchStrategy[Address]) -> st.SearchStrategy[SlotState]:
     rotations = st.builds(Rotation, st.lists(st.tuples(address, st.floats(0, 9)), max_size=2).map(tuple))
     counts = st.integers(0, 255)
-    return st.builds(State, rrsets(address), counts, counts, st.floats(0, 1e6), rotations)
+    return st.builds(SlotState, rrsets(address), counts, counts, st.floats(0, 1e6), rotations)
 
 
 @given(states(V4), states(V6))
-def test_what_is_stored_is_loaded(a: State, aaaa: State) -> None:
+def test_what_is_stored_is_loaded(a: SlotState, aaaa: SlotState) -> None:
     slots = Slots()
     slots.grow()
     slots.grow()
@@ -68,7 +68,7 @@ def test_what_is_stored_is_loaded(a: State, aaaa: State) -> None:
 def test_a_new_slot_was_never_asked_for() -> None:
     slots = Slots()
     slots.grow()
-    assert slots.load(0) == State()
+    assert slots.load(0) == SlotState()
     assert slots.load(0).rrset is NOT_ASKED
     assert slots.unknown_because(0) == "not asked yet"
     assert slots.due[0] == NEVER
@@ -78,10 +78,10 @@ def test_records_of_services_are_kept_as_they_are() -> None:
     records = (service_record(443, "a.test"), service_record(8443, "b.test"))
     slots = Slots()
     slots.grow()
-    slots.store(0, State(RRset(Status.RESOLVED, records)))
+    slots.store(0, SlotState(RRset(Status.RESOLVED, records)))
     assert slots.load(0).rrset.addresses == records
-    slots.store(0, State())
-    assert slots.load(0) == State()
+    slots.store(0, SlotState())
+    assert slots.load(0) == SlotState()
 
 
 @given(st.lists(replies(V4), max_size=8), st.data())
@@ -91,27 +91,27 @@ def test_renewing_is_what_the_long_way_comes_to(outcomes: list[Reply], data: st.
     slots.grow()
     now = 100.0
     for reply in outcomes:
-        state, _ = update(slots.load(0), Outcome(reply, "192.0.2.53"), now, SETTINGS, 0.0)
+        state, _ = update(slots.load(0), LookupOutcome(reply, "192.0.2.53"), now, SETTINGS, 0.0)
         slots.store(0, state)
         now += data.draw(st.floats(0, 500))
         again = data.draw(st.sampled_from(outcomes))
         before = slots.load(0)
-        after, due = update(before, Outcome(again, "192.0.2.53"), now, SETTINGS, 0.5)
+        after, due = update(before, LookupOutcome(again, "192.0.2.53"), now, SETTINGS, 0.5)
         if slots.renew(0, again, now):
             assert renewed_due(again.ttl, SETTINGS, now, 0.5) == due
             assert after.rrset is before.rrset
             assert slots.load(0) == after._replace(denials=before.denials)
 
 
-@pytest.mark.parametrize("kind", [Kind.ADDRESSES, Kind.NODATA])
-def test_what_is_said_again_is_renewed(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [ReplyKind.ADDRESSES, ReplyKind.NODATA])
+def test_what_is_said_again_is_renewed(kind: ReplyKind) -> None:
     """Were it not, every reply would go the long way, and nothing else would show it."""
-    addresses = (Address(b"abcd"),) if kind is Kind.ADDRESSES else ()
+    addresses = (Address(b"abcd"),) if kind is ReplyKind.ADDRESSES else ()
     reply = Reply(kind, "NOERROR", addresses, ttl=60)
     slots = Slots()
     slots.grow()
     assert not slots.renew(0, reply, 100.0)
-    state, _ = update(slots.load(0), Outcome(reply), 100.0, SETTINGS, 0.0)
+    state, _ = update(slots.load(0), LookupOutcome(reply), 100.0, SETTINGS, 0.0)
     slots.store(0, state)
     assert slots.renew(0, reply._replace(ttl=30), 161.0)
     assert slots.load(0).rotation == STEADY

@@ -10,14 +10,14 @@ import pytest
 
 from lowatch.core.addresses import parse_address
 from lowatch.resolve.upstream import response_reader as reader_module
-from lowatch.resolve.upstream.response_reader import CHECKED_ONE_IN, Reader
+from lowatch.resolve.upstream.response_reader import CHECKED_ONE_IN, ResponseReader
 from lowatch.wire import dns_full
-from lowatch.wire.dns import Kind, Reply
+from lowatch.wire.dns import Reply, ReplyKind
 from tests.support.dns_messages import ASKED, QUESTION, A, record, response
 from tests.unit.resolve.asking import Counts
 
 COMMON = response([record(ASKED, A, b"\xc0\0\2\x0a")])
-RIGHT = Reply(Kind.ADDRESSES, "NOERROR", (parse_address("192.0.2.10"),), (), 60)
+RIGHT = Reply(ReplyKind.ADDRESSES, "NOERROR", (parse_address("192.0.2.10"),), (), 60)
 WRONG = RIGHT._replace(addresses=(parse_address("203.0.113.66"),))
 UNUSUAL = response(rcode=2)
 
@@ -44,13 +44,13 @@ def lean_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_is_common_never_reaches_dnspython(full: list[bytes]) -> None:
-    reader = Reader(Counts(), lambda: UNCHECKED)
+    reader = ResponseReader(Counts(), lambda: UNCHECKED)
     assert reader.read(COMMON, QUESTION) == RIGHT
     assert full == []
 
 
 def test_what_is_unusual_does(full: list[bytes]) -> None:
-    reader = Reader(Counts(), lambda: UNCHECKED)
+    reader = ResponseReader(Counts(), lambda: UNCHECKED)
     assert reader.read(UNUSUAL, QUESTION).rcode == "SERVFAIL"
     assert full == [UNUSUAL]
 
@@ -58,7 +58,7 @@ def test_what_is_unusual_does(full: list[bytes]) -> None:
 def test_about_one_in_a_thousand_is_checked(full: list[bytes]) -> None:
     """(pytest-randomly seeds `random`.) Of 20, fewer than 3 or more than 50 come once in 10^6 runs."""
     counts = Counts()
-    reader = Reader(counts)
+    reader = ResponseReader(counts)
     for _ in range(20 * CHECKED_ONE_IN):
         assert reader.read(COMMON, QUESTION) == RIGHT
     assert 3 <= len(full) <= 50
@@ -70,7 +70,7 @@ def test_at_a_mismatch_dnspython_is_believed_from_then_on(
     full: list[bytes], caplog: pytest.LogCaptureFixture
 ) -> None:
     counts, draws = Counts(), iter([UNCHECKED, CHECKING])
-    reader = Reader(counts, lambda: next(draws))
+    reader = ResponseReader(counts, lambda: next(draws))
     assert reader.read(COMMON, QUESTION) == WRONG  # this once, nobody looked
     with caplog.at_level(logging.WARNING):
         assert [reader.read(COMMON, QUESTION) for _ in range(3)] == [RIGHT] * 3
@@ -88,7 +88,7 @@ def test_at_a_mismatch_dnspython_is_believed_from_then_on(
 def test_a_long_message_is_logged_in_part(caplog: pytest.LogCaptureFixture) -> None:
     message = response([record(ASKED, A, b"\xc0\0\2\x0a")] * 500)
     with caplog.at_level(logging.WARNING):
-        Reader(Counts(), lambda: CHECKING).read(message, QUESTION)
+        ResponseReader(Counts(), lambda: CHECKING).read(message, QUESTION)
     assert len(caplog.text) < 3000
     assert caplog.records[0].getMessage().endswith("...")
 
@@ -97,10 +97,10 @@ def test_without_dnspython_what_is_common_is_read_all_the_same(monkeypatch: pyte
     """Its files may be being replaced at the very moment when it is first needed."""
     monkeypatch.setitem(sys.modules, "lowatch.wire.dns_full", None)
     counts = Counts()
-    reader = Reader(counts, lambda: CHECKING)
+    reader = ResponseReader(counts, lambda: CHECKING)
     assert reader.read(COMMON, QUESTION) == RIGHT
     unread = reader.read(UNUSUAL, QUESTION)
-    assert (unread.kind, unread.rcode) == (Kind.FAILURE, "MALFORMED")
+    assert (unread.kind, unread.rcode) == (ReplyKind.FAILURE, "MALFORMED")
     assert unread.reason.startswith("cannot be read without dnspython: ")
     assert counts.mismatches == 0
 
@@ -109,8 +109,8 @@ def test_dnspython_is_imported_by_the_first_message_that_needs_it() -> None:
     program = f"""
 import sys
 from lowatch.wiring import daemon
-from lowatch.resolve.upstream.response_reader import Reader
-reader = Reader(None, lambda: {UNCHECKED})
+from lowatch.resolve.upstream.response_reader import ResponseReader
+reader = ResponseReader(None, lambda: {UNCHECKED})
 assert reader.read({COMMON!r}, {QUESTION!r}).rcode == "NOERROR"
 assert "dns" not in sys.modules
 assert reader.read({UNUSUAL!r}, {QUESTION!r}).rcode == "SERVFAIL"

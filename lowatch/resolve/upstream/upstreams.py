@@ -1,30 +1,27 @@
-"""The nameservers in use, and in which order to ask them."""
+"""The nameservers in use, and the order in which to ask them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from lowatch.config.settings import DnsSettings, Nameserver, Transport
+from lowatch.config.settings import DnsSettings
 from lowatch.resolve.system.resolv_conf import Nameservers
 from lowatch.wire.dns import Reply, failure
 
-from .channel import Channel, Environment, Pace
-from .stream import StreamChannel
-from .udp import UdpChannel
+from .channel import Channel, ChannelFactory, Pace, ReplySink
 
-SENT_TO_SEE = 16
+PROBES_IN_FLIGHT = 16
 """Queries at a time to a server that has been given up. All others fail at once: an outage of the only
-server would otherwise keep every name waiting for its own timeout. Some more than the few names whose own
-servers are dead, which may be what gave it up."""
+server would otherwise keep every name waiting for its own timeout. Enough that the few names whose own
+servers are dead, which may be why it was given up, do not take all places."""
 
 
 class Upstreams:
     """A Channel per nameserver."""
 
-    def __init__(self, environment: Environment, on_recovery: Callable[[], None]) -> None:
-        """on_recovery: called when a server replies that had been given up."""
-        self._environment = environment
-        self._on_recovery = on_recovery
+    def __init__(self, channels: ChannelFactory, sink: ReplySink, *, spread: bool) -> None:
+        """spread: see RateLimit."""
+        self._factory = channels
+        self._sink = sink
+        self._spread = spread
         self._nameservers = Nameservers()
         self._pace: Pace | None = None
         self._channels: tuple[Channel, ...] = ()
@@ -35,19 +32,20 @@ class Upstreams:
         """How often a silent server is asked before a lookup fails."""
         return self._nameservers.attempts
 
-    def replace(self, nameservers: Nameservers, settings: DnsSettings) -> None:
-        """Ask these from now on. One that stays keeps its channel; what the others owed fails."""
-        pace = Pace(nameservers.timeout or settings.timeout, settings.max_qps, self._environment.spread)
+    def replace(self, nameservers: Nameservers, settings: DnsSettings, now: float) -> None:
+        """Ask these servers from now on. Servers that stay keep their channel; questions to others fail."""
+        pace = Pace(nameservers.timeout or settings.timeout, settings.max_qps, self._spread)
         kept = {channel.server: channel for channel in self._channels if pace == self._pace}
         before = self._channels
         self._nameservers, self._pace = nameservers, pace
         self._channels = tuple(
-            kept.get(server) or self._open(server, pace) for server in nameservers.servers
+            kept.get(server) or self._factory.open(server, pace, self._sink)
+            for server in nameservers.servers
         )
         gone = failure("UNREACHABLE", "no longer a nameserver")
         for channel in set(before).difference(self._channels):
-            for asked in channel.close():
-                self._environment.done(channel, asked, gone, self._environment.now())
+            for question in channel.close():
+                self._sink.on_reply(channel, question, gone, now)
 
     @property
     def outage(self) -> bool:
@@ -56,14 +54,17 @@ class Upstreams:
 
     @property
     def steady(self) -> Channel | None:
-        """The one that first() will be for now: no turns are taken, and it has left nothing unanswered."""
+        """The channel that first() keeps returning for now; None if there may be another each time.
+
+        That is: servers are not rotated, and the first one has left nothing unanswered.
+        """
         if self._nameservers.rotate or not self._channels:
             return None
         channel = self._channels[0]
         return None if channel.health.unanswered else channel
 
     def first(self, now: float) -> Channel | None:
-        """Whom to ask first: the first of candidates()."""
+        """The server to ask first: the first of candidates()."""
         channels = self._channels
         if self._nameservers.rotate and channels:
             self._turn = (self._turn + 1) % len(channels)
@@ -74,15 +75,15 @@ class Upstreams:
         return next(iter(self.candidates(now)), None)
 
     def candidates(self, now: float) -> list[Channel]:
-        """Whom to ask, first to last; those that were silent of late only where all were."""
-        well = [channel for channel in self._channels if channel.health.admits(now)]
-        return well or sorted(
-            (c for c in self._channels if not c.health.given_up or c.load < SENT_TO_SEE),
+        """The servers to ask, in order; those that were silent recently only if all were."""
+        healthy = [channel for channel in self._channels if channel.health.admits(now)]
+        return healthy or sorted(
+            (c for c in self._channels if not c.health.given_up or c.load < PROBES_IN_FLIGHT),
             key=lambda channel: channel.health.shunned_until,
         )
 
     def nobody(self) -> Reply:
-        """Why there is nobody to ask."""
+        """The failure of a lookup for which there is no server to ask."""
         if not self._channels:
             return failure("UNREACHABLE", "no nameserver is known")
         reasons = sorted(f"{channel.name}: {channel.health.reason}" for channel in self._channels)
@@ -92,9 +93,3 @@ class Upstreams:
         for channel in self._channels:
             channel.close()
         self._channels = ()
-
-    def _open(self, server: Nameserver, pace: Pace) -> Channel:
-        kind = UdpChannel if server.transport is Transport.UDP else StreamChannel
-        channel: Channel = kind(server, pace, self._environment)
-        channel.health.on_recovery = self._on_recovery
-        return channel

@@ -28,41 +28,39 @@ from lowatch.wire.dns import (
     repeats_question,
 )
 
-from .channel import Asked, Channel, Environment, Pace
+from .channel import ChannelContext, Pace, Question, ReplySink
 from .dns0x20 import FOLDS_FOR, Echo, after_reply, mix_case
 from .health import Health
 from .rate_limit import (
     RateLimit,
 )
 from .response_reader import READING
-from .stream import StreamChannel
+from .stream_channel import Fallback, StreamChannel
 from .udp_sockets import UdpSockets, is_on_this_host
 
 _DATAGRAM = 4096  # more than EDNS 1232 offers, to see it where a server sends more all the same
 _DATAGRAMS_AT_ONCE = 128  # then the loop's other readers have their turn
 
-_InFlight = tuple[Asked, socket.socket, bytes]
+_InFlight = tuple[Question, socket.socket, bytes]
 """Who asked, by which socket, and the question as it was sent."""
 
 
 class UdpChannel:
     """Asks one nameserver, at its pace, with at most DNS_IN_FLIGHT queries under way."""
 
-    def __init__(self, server: Nameserver, pace: Pace, environment: Environment) -> None:
+    def __init__(self, server: Nameserver, pace: Pace, sink: ReplySink, context: ChannelContext) -> None:
         self.server = server
         self.name = str(server)
         self.health = Health()
         self.pace = pace
-        self._environment = environment
-        self._done = environment.done
-        self._renewed = environment.renewed
-        self._read = environment.reader.read
-        self._renewed_ttl = environment.reader.renewed_ttl
-        self._on_query = environment.observer.on_query
+        self._sink = sink
+        self._context = context
+        self._clock, self._observer = context.clock, context.observer
+        self._reader, self._random = context.reader, context.random
         self._loop = asyncio.get_running_loop()
         self._limit = RateLimit(pace.max_qps, spread=pace.spread)
-        self._sockets = UdpSockets(server, self._on_readable, self._sockets_in_use)
-        self._backlog: deque[Asked] = deque()
+        self._sockets = UdpSockets(server, self)
+        self._backlog: deque[Question] = deque()
         self._in_flight: dict[bytes, _InFlight] = {}  # by id, in the order of their deadlines
         self._mixes_case = not is_on_this_host(server)
         self._echo = Echo.UNTRIED if self._mixes_case else Echo.FOLDS
@@ -77,23 +75,23 @@ class UdpChannel:
         by_tcp = 0 if self._stream is None else self._stream.load
         return len(self._backlog) + len(self._in_flight) + by_tcp
 
-    def ask(self, asked: Asked, now: float) -> None:
-        self.ask_all((asked,), now)
+    def ask(self, question: Question, now: float) -> None:
+        self.ask_all((question,), now)
 
-    def ask_all(self, questions: Sequence[Asked], now: float) -> None:
+    def ask_all(self, questions: Sequence[Question], now: float) -> None:
         if self._closed:
             gone = failure("UNREACHABLE", "no longer a nameserver")
-            for asked in questions:
-                self._loop.call_soon(self._done, self, asked, gone, now)
+            for question in questions:
+                self._loop.call_soon(self._sink.on_reply, self, question, gone, now)
             return
         if self.health.unanswered:
             self.health.note_asked(now, self.pace.timeout)
         self._backlog.extend(questions)
         self._send_backlog()
 
-    def close(self) -> list[Asked]:
+    def close(self) -> list[Question]:
         self._closed = True
-        owed = [asked for asked, _, _ in self._in_flight.values()]
+        owed = [question for question, _, _ in self._in_flight.values()]
         owed += self._backlog
         if self._stream is not None:
             owed += self._stream.close()
@@ -115,7 +113,7 @@ class UdpChannel:
             DNS_IN_FLIGHT.reached()
         if self._pause is not None or room <= 0:
             return
-        now = self._environment.now()
+        now = self._clock.now().monotonic
         budget = self._limit.budget(now)
         count = min(room, budget)
         if count > 0:
@@ -145,23 +143,24 @@ class UdpChannel:
 
     def _send_by(self, sock: socket.socket, count: int, now: float) -> None:
         """Raises OSError where the next one cannot be sent; it is in the backlog still."""
-        backlog, in_flight, folds = self._backlog, self._in_flight, self._echo is Echo.FOLDS
+        backlog, in_flight, random = self._backlog, self._in_flight, self._random
+        folds = self._echo is Echo.FOLDS
         for ident in self._fresh_idents(count):
-            asked = backlog[0]
-            asked.sent = now
-            question = asked.question if folds else mix_case(asked.question)
+            question = backlog[0]
+            question.sent = now
+            section = question.section if folds else mix_case(question.section, random)
             try:  # noqa: SIM105 - contextlib.suppress would cost a tenth of the whole query
-                sock.send(ident + QUERY_HEADER + question + QUERY_END)
+                sock.send(ident + QUERY_HEADER + section + QUERY_END)
             except BlockingIOError:
-                pass  # as good as lost on the way: the deadline sees to it
-            in_flight[ident] = asked, sock, question
+                pass  # the same as lost on the way: the deadline ends it
+            in_flight[ident] = question, sock, section
             del backlog[0]
 
     def _fresh_idents(self, count: int) -> list[bytes]:
         """As many ids, two random octets each, that no query in flight has."""
         fresh: list[bytes] = []
         while len(fresh) < count:
-            octets = os.urandom(2 * (count - len(fresh)))
+            octets = self._random.randbytes(2 * (count - len(fresh)))
             drawn = {octets[at : at + 2] for at in range(0, len(octets), 2)}
             fresh += drawn.difference(self._in_flight, fresh)
         return fresh
@@ -169,16 +168,22 @@ class UdpChannel:
     def _fail_unsent(self, error: OSError) -> None:
         """What keeps one query from being sent would keep the others from it, too."""
         unsent, self._backlog = list(self._backlog), deque()
-        now = self._environment.now()
-        for asked in unsent:
-            asked.sent = now
+        now = self._clock.now().monotonic
+        for question in unsent:
+            question.sent = now
         self._end_all(unsent, _unreachable(error))
         self._fail_all(error)
 
     # How a query may end: a reply, a longer one by TCP, a refusal, silence.
 
-    def _on_readable(self, sock: socket.socket) -> None:
-        now, receive, take, expected = self._environment.now(), sock.recv, self._take, len(self._in_flight)
+    def on_readable(self, sock: socket.socket) -> None:
+        """Take all datagrams that have arrived, then send as many queries as there is room for."""
+        now, receive, take, expected = (
+            self._clock.now().monotonic,
+            sock.recv,
+            self._take,
+            len(self._in_flight),
+        )
         until = self._loop.time() + READING
         for _ in range(_DATAGRAMS_AT_ONCE):
             if self._loop.time() > until:
@@ -196,59 +201,55 @@ class UdpChannel:
         if len(self._in_flight) < expected:
             self.health.heard = now
         self._send_backlog()
-        self._environment.batch_over()
+        self._sink.on_batch_over()
 
     def _take(self, sock: socket.socket, message: bytes, now: float) -> None:
         ident = message[:2]
         in_flight = self._in_flight.get(ident)
         if in_flight is None:
             return  # late, or forged
-        asked, via, question = in_flight
+        question, via, section = in_flight
         if via is not sock:
             return
-        if asked.known and not self.health.unanswered:
-            ttl = self._renewed_ttl(message, question, asked.known)
+        if question.known and not self.health.unanswered:
+            ttl = self._reader.renewed_ttl(message, section, question.known)
             if ttl is not None:
                 del self._in_flight[ident]
-                self._on_query("NOERROR", now - asked.sent)
-                self._renewed(asked, ttl, now)
+                self._observer.on_query("NOERROR", now - question.sent)
+                self._sink.on_renewed(question, ttl, now)
                 return
-        if not repeats_question(message, question) or self._echo is Echo.UNTRIED:
-            replied = message[HEADER_LENGTH : HEADER_LENGTH + len(question)]
-            echo, ours = after_reply(self._echo, question, replied)
+        if not repeats_question(message, section) or self._echo is Echo.UNTRIED:
+            replied = message[HEADER_LENGTH : HEADER_LENGTH + len(section)]
+            echo, ours = after_reply(self._echo, section, replied)
             if not ours or not repeats_question(message, replied):
                 return
             self._echo, self._echo_since = echo, now
         del self._in_flight[ident]
+        if self.health.unanswered and self.health.note_reply():
+            self._sink.on_recovery()
         if message[2] & TC:
-            self.health.note_reply()
-            self._ask_by_tcp(asked, now)
+            self._ask_by_tcp(question, now)
             return
-        if self.health.unanswered:
-            self.health.note_reply()
-        reply = self._read(message, asked.question)
-        self._on_query(reply.rcode, now - asked.sent)
-        self._done(self, asked, reply, now)
+        reply = self._reader.read(message, question.section)
+        self._observer.on_query(reply.rcode, now - question.sent)
+        self._sink.on_reply(self, question, reply, now)
 
-    def _ask_by_tcp(self, asked: Asked, now: float) -> None:
+    def _ask_by_tcp(self, question: Question, now: float) -> None:
         if self._stream is None:
-            environment = self._environment.answering(self._on_stream_end)
-            self._stream = StreamChannel(self.server, self.pace, environment, self.health, self._limit)
-        self._stream.ask(asked, now)
-
-    def _on_stream_end(self, _stream: Channel, asked: Asked, reply: Reply, now: float) -> None:
-        self._done(self, asked, reply, now)
+            fallback = Fallback(self, self._limit)
+            self._stream = StreamChannel(self.server, self.pace, self._sink, self._context, fallback)
+        self._stream.ask(question, now)
 
     def _fail_all(self, error: OSError) -> None:
         """What one query met, the others in flight would."""
-        in_flight = [asked for asked, _, _ in self._in_flight.values()]
+        in_flight = [question for question, _, _ in self._in_flight.values()]
         self._in_flight.clear()
         self._sockets.renew()  # the source address or the route may be what has gone
         self._end_all(in_flight, _unreachable(error))
 
     def _expire(self) -> None:
         self._deadline = None
-        now = self._environment.now()
+        now = self._clock.now().monotonic
         sent_before = now - self.pace.timeout
         silent = list(takewhile(lambda one: one[1][0].sent <= sent_before, self._in_flight.items()))
         for ident, _ in silent:
@@ -258,7 +259,7 @@ class UdpChannel:
             if self._echo is Echo.ECHOES:
                 self._echo = Echo.UNTRIED
         self._end_all(
-            [asked for _, (asked, _, _) in silent],
+            [question for _, (question, _, _) in silent],
             failure("TIMEOUT", f"no reply within {self.pace.timeout:g} s"),
         )
         self._watch_deadline(now)
@@ -268,26 +269,27 @@ class UdpChannel:
     def _give_up_backlog(self, now: float) -> None:
         """What is waiting would only wait for nothing."""
         unsent, self._backlog = self._backlog, deque()
-        for asked in unsent:
-            self._done(self, asked, failure("UNREACHABLE", self.health.reason), now)
+        for question in unsent:
+            self._sink.on_reply(self, question, failure("UNREACHABLE", self.health.reason), now)
 
-    def _end_all(self, unanswered: list[Asked], reply: Reply) -> None:
-        now = self._environment.now()
-        for asked in unanswered:
+    def _end_all(self, unanswered: list[Question], reply: Reply) -> None:
+        now = self._clock.now().monotonic
+        for question in unanswered:
             refused = reply.rcode == "UNREACHABLE"
-            self.health.note_silence(now, reply.reason, sent=asked.sent, refused=refused)
-            self._on_query(reply.rcode, now - asked.sent)
-            self._done(self, asked, reply, now)
+            self.health.note_silence(now, reply.reason, sent=question.sent, refused=refused)
+            self._observer.on_query(reply.rcode, now - question.sent)
+            self._sink.on_reply(self, question, reply, now)
         self._send_backlog()
 
     def _watch_deadline(self, now: float) -> None:
         """One timer, for the query that was sent first; one that ended since costs nothing more."""
         if self._deadline is None and self._in_flight and not self._closed:
-            asked, _, _ = next(iter(self._in_flight.values()))
-            wait = asked.sent + self.pace.timeout - now
+            question, _, _ = next(iter(self._in_flight.values()))
+            wait = question.sent + self.pace.timeout - now
             self._deadline = self._loop.call_later(max(0, wait), self._expire)
 
-    def _sockets_in_use(self) -> set[socket.socket]:
+    def sockets_in_use(self) -> set[socket.socket]:
+        """The sockets on which replies are still expected."""
         return {sock for _, sock, _ in self._in_flight.values()}
 
 

@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from lowatch.config.settings import Nameserver, Transport
-from lowatch.resolve.upstream.health import Health
 from lowatch.resolve.upstream.rate_limit import (
     RateLimit,
 )
+from lowatch.resolve.upstream.stream_channel import Fallback
 from tests.support.dns_server import free_port
 from tests.support.netns import Netns
 from tests.support.streams import (
@@ -220,11 +220,14 @@ def test_it_fetches_for_a_udp_channel() -> None:
 
     async def scenario() -> None:
         loop = asyncio.get_running_loop()
-        health, limit = Health(), RateLimit(10)
+        limit = RateLimit(10)
         limit.take(loop.time(), 9)
         async with StreamServer(answering) as server:
             udp = server.nameserver._replace(transport=Transport.UDP)
-            asked = AskingChannel(udp, health=health, limit=limit)
+            by_udp = AskingChannel(udp).channel
+            health = by_udp.health
+            asked = AskingChannel(udp, fallback=Fallback(by_udp, limit))
+            asked.reports_as = by_udp
             assert asked.channel.name == f"127.0.0.1:{udp.port}"
             assert asked.channel.health is health
             questions = [Question("a.test", sent=loop.time() - 0.5), Question("b.test", sent=loop.time())]

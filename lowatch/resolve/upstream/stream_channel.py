@@ -12,6 +12,7 @@ import asyncio
 from collections import deque
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
+from typing import NamedTuple
 
 from lowatch.config.settings import Nameserver, Transport
 from lowatch.wire.dns import (
@@ -24,7 +25,7 @@ from lowatch.wire.dns import (
     repeats_question,
 )
 
-from .channel import Asked, Environment, Pace
+from .channel import Channel, ChannelContext, Pace, Question, ReplySink
 from .health import Health
 from .pipelining import Pipelining, Verdict, judge_loss
 from .rate_limit import (
@@ -53,38 +54,47 @@ class _Query:
     sent: when it was put last, monotonic seconds. turn: counts up with each that is put.
     """
 
-    __slots__ = ("asked", "puts", "sent", "turn")
+    __slots__ = ("puts", "question", "sent", "turn")
 
-    def __init__(self, asked: Asked) -> None:
-        self.asked = asked
+    def __init__(self, question: Question) -> None:
+        self.question = question
         self.puts = 0
         self.sent = 0.0
         self.turn = 0
 
 
-class StreamChannel:
-    """A Channel. It speaks TLS where the server's transport says so, else plain TCP.
+class Fallback(NamedTuple):
+    """The UDP channel whose truncated answers a StreamChannel fetches, and the rate limit they share."""
 
-    health, limit: those of the UDP channel whose truncated answers this one fetches. Its questions have
-    been sent before, so `sent` stays what it is; and what TCP comes to is for that one to note.
+    channel: Channel
+    limit: RateLimit
+
+
+class StreamChannel:
+    """A Channel. It speaks TLS if the server's transport says so, else plain TCP.
+
+    fallback: replies are reported in the name of its UDP channel. Those questions have been sent before, so
+    `sent` stays as it is; and the UDP channel alone judges the server's health.
     """
 
     def __init__(
         self,
         server: Nameserver,
         pace: Pace,
-        environment: Environment,
-        health: Health | None = None,
-        limit: RateLimit | None = None,
+        sink: ReplySink,
+        context: ChannelContext,
+        fallback: Fallback | None = None,
     ) -> None:
         self.server = server
         self.name = str(server)
         self.pace = pace
-        self.health = health or Health()
-        self._is_fallback = health is not None
-        self._environment = environment
+        self.health = fallback.channel.health if fallback else Health()
+        self._is_fallback = fallback is not None
+        self._reports_as: Channel = fallback.channel if fallback else self
+        self._sink = sink
+        self._clock, self._observer, self._reader = context.clock, context.observer, context.reader
         self._loop = asyncio.get_running_loop()
-        self._limit = limit or RateLimit(pace.max_qps, spread=pace.spread)
+        self._limit = fallback.limit if fallback else RateLimit(pace.max_qps, spread=pace.spread)
         self._pipelining = Pipelining()
         self._tls = TlsClient(server) if server.transport is Transport.TLS else None
         self._via = "TLS" if self._tls else "TCP"
@@ -114,24 +124,24 @@ class StreamChannel:
         """How many questions it has been asked that have not ended."""
         return len(self._in_flight) + len(self._backlog)
 
-    def ask(self, asked: Asked, now: float) -> None:
-        self.ask_all((asked,), now)
+    def ask(self, question: Question, now: float) -> None:
+        self.ask_all((question,), now)
 
-    def ask_all(self, questions: Sequence[Asked], now: float) -> None:
-        for asked in questions:
+    def ask_all(self, questions: Sequence[Question], now: float) -> None:
+        for question in questions:
             if self._closed:
-                self._loop.call_soon(self._environment.done, self, asked, _GONE, now)
+                self._loop.call_soon(self._sink.on_reply, self._reports_as, question, _GONE, now)
                 continue
             if not self._is_fallback:
                 self.health.note_asked(now, self.pace.timeout)
-                asked.sent = now
-            self._backlog.append(_Query(asked))
+                question.sent = now
+            self._backlog.append(_Query(question))
         self._put_backlog(now)
 
-    def close(self) -> list[Asked]:
+    def close(self) -> list[Question]:
         """Stop, leave no socket and no timer, and tell nobody: returns what a reply was owed to."""
         self._closed = True
-        owed = [query.asked for query in (*self._in_flight.values(), *self._backlog)]
+        owed = [query.question for query in (*self._in_flight.values(), *self._backlog)]
         self._in_flight.clear()
         self._backlog.clear()
         self._disconnect()
@@ -160,16 +170,14 @@ class StreamChannel:
 
     def _go_on(self) -> None:
         self._pause = None
-        self._put_backlog(self._environment.now())
+        self._put_backlog(self._clock.now().monotonic)
 
     def _connect(self) -> None:
         self._is_fresh = True
-        self._connection = StreamConnection(
-            self.server, self.pace.timeout, self._tls, self._on_open, self._on_messages, self._on_lost
-        )
+        self._connection = StreamConnection(self.server, self.pace.timeout, self._tls, self)
 
-    def _on_open(self) -> None:
-        self._put_backlog(self._environment.now())
+    def on_open(self) -> None:
+        self._put_backlog(self._clock.now().monotonic)
 
     def _put(self, connection: StreamConnection, query: _Query, now: float) -> None:
         ident = (self._ident + 1) & 0xFFFF
@@ -177,20 +185,20 @@ class StreamChannel:
             ident = (ident + 1) & 0xFFFF
         self._ident = ident  # in turn: nobody else can write into the stream
         if not (self._is_fallback or query.puts):
-            query.asked.sent = now
+            query.question.sent = now
         self._turn += 1
         query.turn = self._turn
         query.puts += 1
         query.sent = self._last_put = now
         self._is_fresh = False
         self._in_flight[ident] = query
-        connection.put(encode_query(query.asked.question, ident))
+        connection.put(encode_query(query.question.section, ident))
         self._watch(now + self.pace.timeout, now)
 
     # What arrives.
 
-    def _on_messages(self, messages: list[bytes]) -> None:
-        now = self._environment.now()
+    def on_messages(self, messages: list[bytes]) -> None:
+        now = self._clock.now().monotonic
         connection = self._connection
         for message in messages:
             self._on_message(message, now)
@@ -201,7 +209,7 @@ class StreamChannel:
     def _on_message(self, message: bytes, now: float) -> None:
         ident = ident_of(message)
         query = self._in_flight.get(ident)
-        if query is None or not repeats_question(message, query.asked.question):
+        if query is None or not repeats_question(message, query.question.section):
             self._strays += 1
             if len(message) < HEADER_LENGTH or self._strays > _STRAYS:  # out of step
                 self._sort_out(self._stray(), now)
@@ -210,7 +218,7 @@ class StreamChannel:
         if is_truncated(message):
             reply = failure("MALFORMED", f"over {self._via}: a truncated reply")
         else:
-            reply = self._environment.reader.read(message, query.asked.question)
+            reply = self._reader.read(message, query.question.section)
         self._finish(query, reply, now)
 
     def _note_answer(self, ident: int, query: _Query, now: float) -> None:
@@ -227,9 +235,9 @@ class StreamChannel:
 
     # What does not.
 
-    def _on_lost(self, why: Reply) -> None:
+    def on_lost(self, why: Reply) -> None:
         """The connection could not be opened, or ended by itself."""
-        now = self._environment.now()
+        now = self._clock.now().monotonic
         if self._in_flight:
             self._sort_out(self._stray() if self._strays and not self._answered else why, now)
             return
@@ -313,12 +321,13 @@ class StreamChannel:
     def _finish(self, query: _Query, reply: Reply, now: float, *, refused: bool = False) -> None:
         if not self._is_fallback:
             if reply.rcode in _SILENT:
-                self.health.note_silence(now, reply.reason, sent=query.asked.sent, refused=refused)
+                self.health.note_silence(now, reply.reason, sent=query.question.sent, refused=refused)
             else:
                 self.health.heard = now
-                self.health.note_reply()
-        self._environment.observer.on_query(reply.rcode, now - query.asked.sent)
-        self._environment.done(self, query.asked, reply, now)
+                if self.health.note_reply():
+                    self._sink.on_recovery()
+        self._observer.on_query(reply.rcode, now - query.question.sent)
+        self._sink.on_reply(self._reports_as, query.question, reply, now)
 
     # The one timer of an open connection.
 
@@ -333,7 +342,7 @@ class StreamChannel:
 
     def _look(self) -> None:
         self._timer = None
-        now = self._environment.now()
+        now = self._clock.now().monotonic
         if self._in_flight:
             self._expire(now)
         elif now - self._last_put >= IDLE:
