@@ -1,0 +1,64 @@
+"""SRV records and their targets' addresses, as one answer."""
+
+from __future__ import annotations
+
+from lowatch.core.addresses import Address, Port, parse_address
+from lowatch.core.answers import RRset, Service, Status
+from lowatch.core.limits import ADDRESSES_PER_TARGET
+from lowatch.resolve.records.srv import Target, bounded, ports_and_targets, service_answer
+from lowatch.wire.dns import service_record
+
+NAME = "_http._tcp.example.com"
+HTTP = Port(80, "tcp")
+VIP, NEXT = parse_address("192.0.2.10"), parse_address("192.0.2.11")
+NODATA = RRset(Status.NODATA, ttl=30)
+
+
+def resolved(*addresses: Address, **rest: object) -> RRset:
+    return RRset(Status.RESOLVED, addresses, ttl=60, **rest)  # type: ignore[arg-type]
+
+
+SRV = resolved(service_record(80, "a.example.com"), service_record(80, "b.example.com"))
+
+
+def test_the_protocol_is_the_names() -> None:
+    records = [service_record(53, "a.example.com"), service_record(53, "_x._tcp.example.com")]
+    assert ports_and_targets("_dns._udp.example.com", records) == [(Port(53, "udp"), "a.example.com")]
+
+
+def test_addresses_of_all_targets_are_taken_together() -> None:
+    targets = [
+        Target("a.example.com", HTTP, resolved(NEXT), NODATA),
+        Target("b.example.com", HTTP, resolved(VIP, NEXT), NODATA),
+    ]
+    answer = service_answer(NAME, SRV, targets)
+    assert answer.addresses == (VIP, NEXT)
+    assert answer.a.ttl == 60
+    assert answer.services == (
+        Service("a.example.com", HTTP, (NEXT,)),
+        Service("b.example.com", HTTP, (VIP, NEXT)),
+    )
+
+
+def test_it_is_as_uncertain_as_the_least_certain_target() -> None:
+    lost = RRset(Status.UNKNOWN, reason="timeout")
+    targets = [
+        Target("a.example.com", HTTP, resolved(VIP), NODATA),
+        Target("b.example.com", HTTP, lost, NODATA),
+    ]
+    answer = service_answer(NAME, SRV, targets)
+    assert answer.a.status is Status.UNKNOWN
+    assert answer.a.reason == "b.example.com: timeout"
+    assert answer.addresses == (VIP,)
+
+
+def test_or_as_the_srv_record_itself() -> None:
+    answer = service_answer(NAME, RRset(Status.STALE, reason="SERVFAIL", stale_since=1.0), [])
+    assert (answer.a.status, answer.a.reason) == (Status.STALE, "SRV: SERVFAIL")
+
+
+def test_a_target_has_no_more_addresses_than_it_may() -> None:
+    many = resolved(*(Address(bytes([192, 0, 2, n])) for n in range(ADDRESSES_PER_TARGET.value + 3)))
+    less = bounded(many)
+    assert (len(less.addresses), less.more) == (ADDRESSES_PER_TARGET.value, 3)
+    assert bounded(less) is less
