@@ -210,12 +210,12 @@ async def _split(setting: Setting) -> None:
 
 
 class _Woken:
-    """What AuditorHints calls, turned into something to wait for."""
+    """The daemon that AuditorHints wakes: something to wait for."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
 
-    def __call__(self) -> None:
+    def wake(self) -> None:
         self._event.set()
 
     async def wait(self) -> None:
@@ -231,7 +231,7 @@ async def _incremental(setting: Setting, lo: world.Lo) -> list[Row]:
     taken: dict[str, list[Cost]] = {}
     with closing(Host(setting.policy.watches)) as host, ExitStack() as stack:
         auditor, woken = setting.auditor(host), _Woken()
-        host.follow([Port(world.PORT, "tcp")], AuditorHints(auditor, Instruments(Build("bench")), woken))
+        host.follow([Port(world.PORT, "tcp")], AuditorHints(auditor, woken, Instruments(Build("bench"))))
 
         async def audit(after: str) -> None:
             taken.setdefault(after, []).append(await _audit(auditor))

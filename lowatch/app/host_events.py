@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Protocol
 
 from lowatch.core.addresses import Address, Prefix
+from lowatch.core.known import Unknown
+from lowatch.core.listeners import Connect, Endpoint
 
 from .auditor import Auditor
 
@@ -18,24 +19,45 @@ class EventMeter(Protocol):
     def netlink_resync(self) -> None: ...
 
 
-class AuditorHints:
-    """Implements kernel.host.Hints: marks, counts, and wakes the daemon."""
+class Waking(Protocol):
+    """The daemon."""
 
-    def __init__(self, auditor: Auditor, meter: EventMeter, wake: Callable[[], None]) -> None:
+    def wake(self) -> None:
+        """Something was marked in the auditor."""
+
+
+class AuditorHints:
+    """Marks in the auditor, counts, and wakes the daemon.
+
+    Implements Hints of kernel/host.py and LateAnswers of kernel/probe.py.
+    """
+
+    def __init__(self, auditor: Auditor, daemon: Waking, meter: EventMeter) -> None:
         self._auditor = auditor
-        self._wake = wake
-        self.event = meter.netlink_event
-        self.overrun = meter.netlink_overrun
-        self.resync = meter.netlink_resync
+        self._daemon = daemon
+        self._meter = meter
+
+    def event(self, group: str) -> None:
+        self._meter.netlink_event(group)
+
+    def overrun(self) -> None:
+        self._meter.netlink_overrun()
+
+    def resync(self) -> None:
+        self._meter.netlink_resync()
 
     def prefix_touched(self, prefix: Prefix | None) -> None:
         self._auditor.mark_prefix(prefix)
-        self._wake()
+        self._daemon.wake()
 
     def socket_closed(self, address: Address, port: int) -> None:
         self._auditor.mark_socket(address, port)
-        self._wake()
+        self._daemon.wake()
 
     def everything_touched(self) -> None:
         self._auditor.mark_all()
-        self._wake()
+        self._daemon.wake()
+
+    def connect_answered(self, endpoint: Endpoint, outcome: Connect | Unknown) -> None:
+        self._auditor.connect_answered(endpoint, outcome)
+        self._daemon.wake()

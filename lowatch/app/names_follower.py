@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from lowatch.config.domains_from.read import read_names
 from lowatch.config.settings import Config
+from lowatch.core.clock import Clock
 from lowatch.core.policy import DomainTable
-from lowatch.files.threads import NoThreadError, in_thread
+from lowatch.files.threads import NoThreadError, Threads
 
+from .config_in_force import ConfigInForce
 from .settling_files import SETTLED_AFTER, Settling
 
 READ_WITHIN = 4.0
@@ -31,17 +31,18 @@ _log = logging.getLogger("lowatch")
 
 
 class NamesFollower:
-    """current: the configuration in force. take(config): puts another one in force."""
+    """Replaces the configuration in force by one with the names that its files have now."""
 
-    def __init__(self, current: Callable[[], Config], take: Callable[[Config], None]) -> None:
-        self._current = current
-        self._take = take
+    def __init__(self, config: ConfigInForce, threads: Threads, clock: Clock) -> None:
+        self._config = config
+        self._threads = threads
+        self._clock = clock
         self._look = asyncio.Event()
         self._unread: frozenset[Path] = frozenset()
         self._settling = Settling()
 
-    def look(self) -> None:
-        """Something may have changed."""
+    def files_changed(self) -> None:
+        """A file may have changed: look soon."""
         self._look.set()
 
     async def run(self) -> None:
@@ -65,14 +66,14 @@ class NamesFollower:
         return self._look.is_set()
 
     async def _look_again(self, *, retry: bool) -> None:
-        before = self._current()
-        if not retry and not await in_thread(before.sources.changed):
+        before = self._config.current
+        if not retry and not await self._threads.run_blocking(before.sources.changed):
             return
         restless = await self._settle(before)
-        began = time.monotonic()
-        after = await in_thread(read_names, before)
-        took = time.monotonic() - began
-        if self._current() is not before:
+        began = self._now()
+        after = await self._threads.run_blocking(read_names, before)
+        took = self._now() - began
+        if self._config.current is not before:
             self._look.set()  # a reload came first: what it has read may be older than this
             return
         self._take_over(before, after, restless)
@@ -95,18 +96,21 @@ class NamesFollower:
         _warn_of_new(before, after)
         if after.policy.domains != before.policy.domains or after.problems != before.problems:
             _log.info("names read again: %d domains", len(after.policy.domains))
-        self._take(after)
+        self._config.replace(after)
 
     async def _settle(self, config: Config) -> frozenset[Path]:
         """Until all files have settled or, at the latest, READ_WITHIN; those that have not."""
-        began = time.monotonic()
-        self._settling.look(await in_thread(config.sources.look), began)
+        began = self._now()
+        self._settling.look(await self._threads.run_blocking(config.sources.look), began)
         while True:
             await asyncio.sleep(SETTLED_AFTER)
-            now = time.monotonic()
-            restless = self._settling.look(await in_thread(config.sources.look), now)
+            now = self._now()
+            restless = self._settling.look(await self._threads.run_blocking(config.sources.look), now)
             if not restless or now - began >= READ_WITHIN:
                 return restless
+
+    def _now(self) -> float:
+        return self._clock.now().monotonic
 
 
 def _with_names_of(before: Config, after: Config, lost: frozenset[Path]) -> Config:
@@ -136,10 +140,3 @@ def _warn_of_new(before: Config, after: Config) -> None:
 
 def _listed(paths: frozenset[Path]) -> str:
     return ", ".join(sorted(map(str, paths)))
-
-
-def watched_paths(config: Config) -> Iterator[Path]:
-    """What to watch for the names' sake: the files, and where others may come to match."""
-    if config.sources:
-        yield from config.sources.files
-        yield from config.sources.directories()

@@ -4,44 +4,58 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from time import monotonic, time
+from collections.abc import Sequence
+from typing import Protocol
 
 from lowatch.config.errors import ConfigErrors
 from lowatch.config.settings import Config
-from lowatch.files.threads import NoThreadError, in_thread
-from lowatch.report.metrics.instruments import Instruments
+from lowatch.core.clock import Clock
+from lowatch.files.threads import NoThreadError, Threads
 from lowatch.report.phrases import count
 from lowatch.report.reload import (
     LastReload,
     ReloadOutcome,
 )
 
-from .names_follower import lost_files
-from .pending_restart import Pending
+from .config_in_force import ConfigInForce
+from .names_follower import NamesFollower, lost_files
 
 _log = logging.getLogger("lowatch")
 
 
-class Reload:
-    """load: reads the configuration again. current, take: the one in force. One reload at a time.
+class ConfigLoader(Protocol):
+    def load(self) -> Config:
+        """Read the configuration again. Raises ConfigErrors. Blocks."""
 
-    left: what a restart has to put into force, as things are now.
-    """
+
+class ReloadMeter(Protocol):
+    """reload_pending: the keys that take a restart."""
+
+    reload_pending: Sequence[str]
+
+    def config_loaded(self, wall: float) -> None: ...
+
+    def config_refused(self) -> None: ...
+
+
+class Reload:
+    """Loads the configuration again when that is requested, one reload at a time."""
 
     def __init__(
         self,
-        load: Callable[[], Config],
-        current: Callable[[], Config],
-        take: Callable[[Config], None],
-        left: Callable[[], tuple[Pending, ...]],
-        instruments: Instruments,
+        loader: ConfigLoader,
+        config: ConfigInForce,
+        names: NamesFollower,
+        meter: ReloadMeter,
+        threads: Threads,
+        clock: Clock,
     ) -> None:
-        self._load = load
-        self._current = current
-        self._take = take
-        self._left = left
-        self._instruments = instruments
+        self._loader = loader
+        self._config = config
+        self._names = names
+        self._meter = meter
+        self._threads = threads
+        self._clock = clock
         self._requested = asyncio.Event()
         self._following: asyncio.Future[ReloadOutcome] | None = None
         """What the next one comes to, which has not begun; None while nobody wants it."""
@@ -69,21 +83,29 @@ class Reload:
             outcome, self._following = self._following, None
             assert outcome is not None
             error = await self._attempt()
-            self.last = LastReload(time(), error, monotonic())
+            now = self._clock.now()
+            self.last = LastReload(now.wall, error, now.monotonic)
             if error:
-                self._instruments.config_refused()
+                self._meter.config_refused()
             else:
-                self._instruments.config_loaded(self.last.at)
-            left = self._left()
-            self._instruments.reload_pending = [one.key for one in left]
-            outcome.set_result(ReloadOutcome(error, tuple(map(str, left))))
+                self._meter.config_loaded(now.wall)
+            pending = self._config.pending_restart()
+            self._meter.reload_pending = [one.key for one in pending]
+            outcome.set_result(ReloadOutcome(error, tuple(map(str, pending))))
+
+    async def request_whenever(self, hangup: asyncio.Event) -> None:
+        """Request one each time that the event is set, until cancelled: for SIGHUP."""
+        while True:
+            await hangup.wait()
+            hangup.clear()
+            self.request()
 
     async def _attempt(self) -> str:
         try:
-            config = await in_thread(self._load)  # 100,000 names take a moment
-            before = self._current()
-            _refuse_lost_names(before, config)
-            self._take(config)
+            config = await self._threads.run_blocking(self._loader.load)  # 100,000 names take a moment
+            _refuse_lost_names(self._config.current, config)
+            self._config.replace(config)
+            self._names.files_changed()  # one of its files of names may have changed since it was read
         except ConfigErrors as errors:
             _log.error("reload failed, keeping the previous configuration")
             for one in errors.errors:
@@ -95,8 +117,8 @@ class Reload:
         except Exception as error:
             _log.exception("reload failed, keeping the previous configuration")
             return f"{type(error).__name__}: {error}"
-        for left in self._left():
-            _log.warning("%s", left)
+        for pending in self._config.pending_restart():
+            _log.warning("%s", pending)
         warn_of_problems(config)
         _log.info("configuration reloaded: %s", describe_config(config))
         return ""

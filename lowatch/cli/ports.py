@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from lowatch.app.reload import ConfigLoader
 from lowatch.config.settings import Config
 from lowatch.config.targets import ExplainTarget
 from lowatch.core.audit import Audit
@@ -23,7 +24,7 @@ class Wiring(Protocol):
 
     def check(self, config: Config, progress: Progress | None) -> Audit: ...
 
-    def run(self, config: Config, load: Callable[[], Config]) -> int:
-        """Until SIGTERM; the exit code. load: reads the configuration again, for SIGHUP."""
+    def run(self, config: Config, loader: ConfigLoader) -> int:
+        """Until SIGTERM; the exit code. loader: for a reload."""
 
     def explain(self, config: Config, target: ExplainTarget) -> Explanation: ...

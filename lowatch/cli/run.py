@@ -54,21 +54,8 @@ def define(parser: Parser) -> None:
 
 
 def run(arguments: argparse.Namespace, environment: Environment) -> int:
-    override = _override(arguments)
-
-    def read(wall: float | None = None) -> Config:
-        config = load(arguments.config, wall)
-        return replace(config, web=override(config.web))
-
-    def read_again() -> Config:
-        """A pipe has been read to its end, and may hang for ever: only files can be read again."""
-        path: Path | None = arguments.config
-        if path is not None and path.exists() and not path.is_file():
-            message = "is not a regular file: it cannot be read again"
-            raise ConfigErrors([ConfigError(path, None, "", message)])
-        return read()
-
-    config = read(time.time())
+    source = _Source(arguments.config, _override(arguments))
+    config = source.read(time.time())
     if arguments.config_check:
         refuse_problems(config)
         report_valid(config, environment)
@@ -76,9 +63,29 @@ def run(arguments: argparse.Namespace, environment: Environment) -> int:
         return OK
     wiring = environment.wiring()
     try:
-        return wiring.run(config, read_again)
+        return wiring.run(config, source)
     except wiring.StartError as error:
         raise CommandError(FAILURE, [f"lowatch: {error}"]) from None
+
+
+class _Source:
+    """Where the configuration comes from: a file, and the command line. path: None for the default."""
+
+    def __init__(self, path: Path | None, override: Callable[[WebSettings], WebSettings]) -> None:
+        self._path = path
+        self._override = override
+
+    def read(self, wall: float | None = None) -> Config:
+        config = load(self._path, wall)
+        return replace(config, web=self._override(config.web))
+
+    def load(self) -> Config:
+        """Only a regular file can be read again: a pipe has been read to its end, and may block forever."""
+        path = self._path
+        if path is not None and path.exists() and not path.is_file():
+            message = "is not a regular file: it cannot be read again"
+            raise ConfigErrors([ConfigError(path, None, "", message)])
+        return self.read()
 
 
 def _override(arguments: argparse.Namespace) -> Callable[[WebSettings], WebSettings]:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from lowatch.core.limits import WATCHED_FILES
 
@@ -67,18 +68,21 @@ class _Scan:
     rounds: int = 0
 
 
+class FilesListener(Protocol):
+    def files_changed(self) -> None:
+        """Some files may have changed."""
+
+
 class FileWatch:
-    """Calls changed() on the loop soon after the content at some paths may have changed.
+    """Tells its listeners, on the loop, soon after the content at some paths may have changed.
 
     A path may be a file or a directory (whose files count), may be reached through symbolic links, and
     need not exist yet. The watch lasts from open() to close(), which leaves no descriptor and no timer.
     """
 
-    def __init__(
-        self, paths: Iterable[Path], changed: Callable[[], None], poll_every: float = POLL_EVERY
-    ) -> None:
+    def __init__(self, paths: Iterable[Path], poll_every: float = POLL_EVERY) -> None:
         self._paths = tuple(paths)
-        self._changed = changed
+        self._listeners: Sequence[FilesListener] = ()
         self._poll_every = poll_every
         self._inotify: Inotify | None = None
         self._names: dict[int, frozenset[bytes] | None] = {}
@@ -89,12 +93,13 @@ class FileWatch:
         self._poll_timer: asyncio.TimerHandle | None = None
         self._scan = _Scan()
 
-    def open(self) -> None:
-        """Report changes from now on; if inotify is not available, by polling only.
+    def open(self, *listeners: FilesListener) -> None:
+        """Tell these of changes from now on; if inotify is not available, by polling only.
 
-        Many paths are watched only after a scan. changed() is called then, because they may have changed
-        meanwhile.
+        Many paths are watched only after a scan. The listeners are told then, because the files may have
+        changed meanwhile.
         """
+        self._listeners = listeners
         self._loop = asyncio.get_running_loop()
         self._schedule_poll()
         if self._are_many:
@@ -104,7 +109,7 @@ class FileWatch:
             self._seen = fingerprints(self._paths)
 
     def replace_paths(self, paths: Iterable[Path]) -> None:
-        """Watch other paths from now on. If they are many, changed() is called once they are watched."""
+        """Watch other paths from now on. If they are many, the listeners are told once they are watched."""
         before, self._paths = self._paths, tuple(paths)
         if self._poll_timer is None:
             return
@@ -152,7 +157,7 @@ class FileWatch:
             self._notify()
 
     def _notify(self) -> None:
-        """Watch before calling changed(): a change in between is then reported once more."""
+        """Watch before telling the listeners: a change in between is then reported once more."""
         if self._notify_timer is not None:
             self._notify_timer.cancel()
         self._notify_timer = None
@@ -161,7 +166,11 @@ class FileWatch:
             return
         self._set_watches()
         self._seen = fingerprints(self._paths)
-        self._changed()
+        self._tell()
+
+    def _tell(self) -> None:
+        for listener in self._listeners:
+            listener.files_changed()
 
     def _poll(self) -> None:
         self._schedule_poll()
@@ -217,7 +226,7 @@ class FileWatch:
         notify = scan.notify or seen != self._seen
         scan.notify, self._seen = False, seen
         if notify:
-            self._changed()
+            self._tell()
 
     # Watches.
 

@@ -18,6 +18,7 @@ import os
 import socket
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from typing import Protocol
 
 from lowatch.core.addresses import V4_LENGTH, format_address
 from lowatch.core.known import Unknown
@@ -54,13 +55,18 @@ async def probe(endpoints: Sequence[Endpoint]) -> list[Outcome]:
     return results
 
 
+class LateAnswers(Protocol):
+    def connect_answered(self, endpoint: Endpoint, outcome: Outcome) -> None:
+        """What a connect met after the moment for which it was waited: an answer, or nothing."""
+
+
 class Prober:
     """Waits a moment, and goes on in the background where there is no answer by then."""
 
     def __init__(self, at_once: int = PROBES.value) -> None:
         """at_once: how many connects may be under way."""
         self._at_once = at_once
-        self._late: Callable[[Endpoint, Outcome], None] = lambda *_: None
+        self._late: LateAnswers | None = None
         self._open: set[_Attempt] = set()
         self._silent: set[Endpoint] = set()
         """Those without an answer within the moment, the last time: nobody waits for them again."""
@@ -69,7 +75,7 @@ class Prober:
         """What a connect to each endpoint meets, in order; PENDING where that is told later."""
         return await self.meet(endpoints, _MOMENT)
 
-    def tell_late(self, late: Callable[[Endpoint, Outcome], None]) -> None:
+    def tell_late(self, late: LateAnswers) -> None:
         """Whom to tell of an answer that came after the moment, or that none came."""
         self._late = late
 
@@ -129,7 +135,8 @@ class Prober:
                 KERNEL_ANSWERS_KEPT.reached()
                 self._silent.clear()  # each is waited for once more
             self._silent.add(attempt.endpoint)
-        self._late(attempt.endpoint, outcome)
+        if self._late is not None:
+            self._late.connect_answered(attempt.endpoint, outcome)
 
 
 class _Attempt:

@@ -10,27 +10,30 @@ import asyncio
 import selectors
 import time
 from collections.abc import Callable
+from typing import Protocol
 
-Observe = Callable[[float], None]
-"""Is given the seconds that each turn took."""
+
+class TurnMeter(Protocol):
+    def on_turn(self, seconds: float) -> None:
+        """A turn of the loop took that long."""
 
 
 class _MeteredSelector(selectors.EpollSelector):
     """Between one call of select() and the next the loop runs what was ready. Takes 0.5 us a turn."""
 
-    def __init__(self, observe: Observe) -> None:
+    def __init__(self, meter: TurnMeter) -> None:
         super().__init__()
-        self._observe = observe
+        self._meter = meter
         self._returned: float | None = None
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if self._returned is not None:
-            self._observe(time.monotonic() - self._returned)
+            self._meter.on_turn(time.monotonic() - self._returned)
         ready = super().select(timeout)
         self._returned = time.monotonic()
         return ready
 
 
-def metered_loop(observe: Observe) -> Callable[[], asyncio.AbstractEventLoop]:
+def metered_loop(meter: TurnMeter) -> Callable[[], asyncio.AbstractEventLoop]:
     """A loop_factory for asyncio.Runner."""
-    return lambda: asyncio.SelectorEventLoop(_MeteredSelector(observe))
+    return lambda: asyncio.SelectorEventLoop(_MeteredSelector(meter))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from lowatch.config.settings import Config
+from lowatch.service.memory import collect_rarely
 
-from .build import StartError, SystemClock, build_auditor, build_resolver, collect_rarely, opened_host
+from .build import StartError, SystemClock, build_auditor, build_resolver, opened_host
 from .check import check, explain
 
 __all__ = [
@@ -22,8 +23,12 @@ __all__ = [
 ]
 
 
-def run(config: Config, load: Callable[[], Config]) -> int:
-    """The daemon: see daemon.run."""
-    from . import daemon  # noqa: PLC0415  # a third of the imports, which `check` does without
+if TYPE_CHECKING:
+    from lowatch.app.reload import ConfigLoader
 
-    return daemon.run(config, load)
+
+def run(config: Config, loader: ConfigLoader) -> int:
+    """The daemon: see service.run."""
+    from . import service  # noqa: PLC0415  # a third of the imports, which `check` does without
+
+    return service.run(config, loader)

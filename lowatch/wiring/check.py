@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 from lowatch.app.check import Progress
 from lowatch.app.check import check as check_once
 from lowatch.app.ports import Resolver
+from lowatch.app.shown_audit import with_problems
 from lowatch.config.settings import Config
 from lowatch.config.targets import ExplainTarget
 from lowatch.core.audit import Audit
 from lowatch.resolve.views.resolver import Views
+from lowatch.service.memory import collect_rarely
 
-from .build import SystemClock, build_auditor, build_resolver, collect_rarely, opened_host, with_problems
+from .build import SystemClock, build_auditor, build_resolver, opened_host
 
 if TYPE_CHECKING:
     from lowatch.core.explanation import Explanation

@@ -34,18 +34,14 @@ async def main():
     engine = Engine(domains, DnsSettings(), SystemClock())
     views = Views(engine, domains, SystemClock(), lambda: everywhere)
 
-    def files_changed():
-        engine.files_changed()
-        views.files_changed()
-
     class Printer:
         def answer_changed(self, domain):
             answer = views.answer(domain)
             others = {other.view: texts(other.addresses) for other in answer.others}
             print(json.dumps([domain, answer.view, texts(answer.addresses), others]), flush=True)
 
-    watch = FileWatch([HOSTS, NSSWITCH_CONF, HOST_CONF, RESOLV_CONF], files_changed, 3600)
-    watch.open()
+    watch = FileWatch([HOSTS, NSSWITCH_CONF, HOST_CONF, RESOLV_CONF], 3600)
+    watch.open(engine, views)
     try:
         async with asyncio.timeout(20):
             await views.run(Printer())

@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from typing import Protocol
 
 from .content import Content, Encoded
 
@@ -88,8 +89,14 @@ class Response:
 
 
 Handler = Callable[[Request], Response | Awaitable[Response]]
-Routes = Mapping[str, Mapping[str, Handler]]
-"""Path -> method -> handler. The handler for GET also answers HEAD."""
+Methods = Mapping[str, Handler]
+"""The handlers of one path, by method. The handler for GET also answers HEAD."""
+
+
+class Routes(Protocol):
+    """The handlers of each path; a mapping will do."""
+
+    def get(self, path: str, /) -> Methods | None: ...
 
 
 def text(status: int, line: str = "", *headers: tuple[str, str]) -> Response:

@@ -48,7 +48,7 @@ _RETRY_AFTER = ("Retry-After", "1")
 class HttpServer:
     """Serves routes on any number of listening sockets.
 
-    routes: may be replaced at any time, since a reload may change the telemetry path.
+    routes: looked up for each request, since a reload may change the telemetry path.
     probes: paths that are answered even while all requests are in use; their responses must be small.
     encodings: of long contents; servers may share them. name: for log messages.
     """
@@ -62,7 +62,7 @@ class HttpServer:
         encodings: Encodings | None = None,
         name: str = "web",
     ) -> None:
-        self.routes = routes
+        self._routes = routes
         self._name = name
         self._limits = limits or ClientLimits()
         self._probes = probes
@@ -229,7 +229,7 @@ class HttpServer:
         return await self._finished(request, begun)
 
     def _begin(self, request: Request) -> Response | Awaitable[Response]:
-        found = find_handler(self.routes, request)
+        found = find_handler(self._routes, request)
         if isinstance(found, Response):
             return found
         try:

@@ -10,13 +10,15 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from tests.unit.resolve.virtual_time import LoopClock
 
 from lowatch.app import names_follower as module
 from lowatch.app.names_follower import NamesFollower
 from lowatch.config.load import load
 from lowatch.config.settings import Config
-from lowatch.files.threads import thread_problem
+from lowatch.files.threads import DaemonThreads, thread_problem
 from tests.support.aio import run_async
+from tests.unit.app.config_users import in_force
 
 
 class Names:
@@ -27,15 +29,19 @@ class Names:
         self.folder.mkdir()
         self._main = directory / "lowatch.toml"
         self._main.write_text('[[domains_from]]\npath = "names.d/*.txt"\n')
-        self.config: Config
-        self.follower = NamesFollower(lambda: self.config, self._take)
+        self._in_force = in_force(load(None))
+        self._follow()
 
-    def _take(self, config: Config) -> None:
-        self.config = config
+    @property
+    def config(self) -> Config:
+        return self._in_force.current
+
+    def _follow(self) -> None:
+        self.follower = NamesFollower(self._in_force, DaemonThreads(), LoopClock())
 
     def write(self, file: str, text: str) -> None:
         (self.folder / file).write_text(text)
-        self.follower.look()
+        self.follower.files_changed()
 
     async def until(self, *domains: str) -> None:
         async with asyncio.timeout(60):
@@ -44,7 +50,8 @@ class Names:
 
     @asynccontextmanager
     async def followed(self) -> AsyncIterator[None]:
-        self.config = load(self._main)
+        self._in_force = in_force(load(self._main))
+        self._follow()
         async with asyncio.TaskGroup() as tasks:
             following = tasks.create_task(self.follower.run())
             yield

@@ -9,18 +9,22 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from threading import Event
 
+from tests.unit.resolve.virtual_time import LoopClock
+
 from lowatch import __version__
-from lowatch.app.pending_restart import Pending, pending
+from lowatch.app.names_follower import NamesFollower
 from lowatch.app.reload import Reload
 from lowatch.config.errors import ConfigError, ConfigErrors
 from lowatch.config.load import load
 from lowatch.config.settings import Config, Listen
+from lowatch.files.threads import DaemonThreads
 from lowatch.report.metrics.instruments import Build, Instruments
 from lowatch.report.reload import (
     ReloadOutcome,
 )
 from lowatch.wiring.versions import build
 from tests.support.aio import run_async
+from tests.unit.app.config_users import ConfigUser, in_force
 
 
 class Files:
@@ -42,27 +46,32 @@ class Files:
         return self.config
 
 
-class Taken:
-    def __init__(self, files: Files) -> None:
-        self.config = files.config
-        self.takes = 0
+class Scene:
+    """A reload, what it reads, and the configuration that it puts into force."""
 
-    def take(self, config: Config) -> None:
-        self.config = config
-        self.takes += 1
+    def __init__(self) -> None:
+        self.files = Files()
+        self.user = ConfigUser()
+        self.instruments = Instruments(Build("1.0"))
+        clock, threads = LoopClock(), DaemonThreads()
+        self.config = in_force(self.files.config, self.user)
+        names = NamesFollower(self.config, threads, clock)
+        self.reload = Reload(self.files, self.config, names, self.instruments, threads, clock)
+
+    @property
+    def takes(self) -> int:
+        return len(self.user.policies)
 
 
-Story = Callable[[Files, Taken, Reload], Awaitable[None]]
+Story = Callable[[Files, Scene, Reload], Awaitable[None]]
 
 
 def told(story: Story) -> None:
     async def scenario() -> None:
-        files = Files()
-        taken = Taken(files)
-        reload = Reload(files.load, lambda: taken.config, taken.take, lambda: (), Instruments(Build("1.0")))
+        scene = Scene()
         async with asyncio.TaskGroup() as group:
-            task = group.create_task(reload.run())
-            await story(files, taken, reload)
+            task = group.create_task(scene.reload.run())
+            await story(scene.files, scene, scene.reload)
             task.cancel()
 
     run_async(scenario())
@@ -74,16 +83,16 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 def test_it_tells_what_came_of_it() -> None:
-    async def story(files: Files, taken: Taken, reload: Reload) -> None:
+    async def story(files: Files, scene: Scene, reload: Reload) -> None:
         files.config = replace(files.config)
         assert await reload.now() == ReloadOutcome()
-        assert taken.config is files.config
+        assert scene.config.current is files.config
         assert reload.last is not None
         assert reload.last.error == ""
 
         files.error = "hold: 'soon' is not a duration"
         assert files.error in (await reload.now()).error
-        assert taken.takes == 1
+        assert scene.takes == 1
         assert files.error in reload.last.error
 
     told(story)
@@ -92,7 +101,7 @@ def test_it_tells_what_came_of_it() -> None:
 def test_those_who_ask_meanwhile_share_the_next_one() -> None:
     """A hundred of them, by all three ways: the one under way may have read what has changed since."""
 
-    async def story(files: Files, taken: Taken, reload: Reload) -> None:
+    async def story(files: Files, scene: Scene, reload: Reload) -> None:
         files.slow = True
         reload.request()
         await until(lambda: files.loads == 1)
@@ -103,13 +112,13 @@ def test_those_who_ask_meanwhile_share_the_next_one() -> None:
             assert not any(one.done() for one in asking)
             files.read.set()
         assert [one.result() for one in asking] == [ReloadOutcome()] * 100
-        assert (files.loads, taken.takes) == (2, 2)
+        assert (files.loads, scene.takes) == (2, 2)
 
     told(story)
 
 
 def test_one_who_goes_away_takes_nobody_along() -> None:
-    async def story(files: Files, _taken: Taken, reload: Reload) -> None:
+    async def story(files: Files, _scene: Scene, reload: Reload) -> None:
         files.slow = True
         async with asyncio.TaskGroup() as group:
             impatient = group.create_task(reload.now())
@@ -124,57 +133,35 @@ def test_one_who_goes_away_takes_nobody_along() -> None:
     told(story)
 
 
-class TestPending:
-    START = load(None)
+def test_what_takes_a_restart_is_told_until_it_is_as_it_was() -> None:
+    async def story(files: Files, scene: Scene, reload: Reload) -> None:
+        start = files.config
+        said = "web.listen needs a restart: running with 127.0.0.1:10048, configured [::1]:1"
+        files.config = replace(start, web=replace(start.web, listen=(Listen("::1", 1),)))
+        assert await reload.now() == ReloadOutcome(pending=(said,))
+        assert scene.instruments.reload_pending == ["web.listen"]
+        files.error = "hold: 'soon' is not a duration"
+        assert (await reload.now()).pending == (said,)
+        files.error, files.config = "", start
+        assert await reload.now() == ReloadOutcome()
+        assert scene.instruments.reload_pending == []
 
-    def changed(self, **web: object) -> Config:
-        return replace(self.START, web=replace(self.START.web, **web))  # type: ignore[arg-type]
-
-    def test_nothing_as_long_as_nothing_has_changed(self) -> None:
-        assert pending(self.START, replace(self.START), activated=False) == ()
-
-    def test_what_takes_no_restart(self) -> None:
-        after = self.changed(telemetry_path="/other", enable_reload=True)
-        assert pending(self.START, after, activated=False) == ()
-
-    def test_where_the_pages_are(self) -> None:
-        after = self.changed(listen=(Listen("::1", 1), Listen("", 2)))
-        [one] = pending(self.START, after, activated=False)
-        assert one == Pending("web.listen", "127.0.0.1:10048", "[::1]:1, :2")
-        assert (
-            str(one) == "web.listen needs a restart: running with 127.0.0.1:10048, configured [::1]:1, :2"
-        )
-        assert pending(after, self.changed(listen=()), activated=False)[0].configured == "nowhere"
-
-    def test_sockets_of_systemd_take_the_place_of_web_listen_after_a_restart_as_well(self) -> None:
-        assert pending(self.START, self.changed(listen=()), activated=True) == ()
-
-    def test_the_journal(self) -> None:
-        [one] = pending(self.START, replace(self.START, journal_enabled=False), activated=True)
-        assert str(one) == "journal.enabled needs a restart: running with true, configured false"
+    told(story)
 
 
-def test_what_it_left_is_told_until_it_is_as_it_was() -> None:
-    left: tuple[Pending, ...] = (Pending("web.listen", "a", "b"),)
-    instruments = Instruments(Build("1.0"))
-
-    async def scenario() -> None:
-        nonlocal left
-        files = Files()
-        reload = Reload(files.load, lambda: files.config, lambda _: None, lambda: left, instruments)
+def test_each_hangup_is_a_request() -> None:
+    async def story(files: Files, scene: Scene, reload: Reload) -> None:
+        hangup = asyncio.Event()
         async with asyncio.TaskGroup() as group:
-            task = group.create_task(reload.run())
-            said = "web.listen needs a restart: running with a, configured b"
-            assert await reload.now() == ReloadOutcome(pending=(said,))
-            assert instruments.reload_pending == ["web.listen"]
-            files.error = "hold: 'soon' is not a duration"
-            assert (await reload.now()).pending == (said,)
-            files.error, left = "", ()
-            assert await reload.now() == ReloadOutcome()
-            assert instruments.reload_pending == []
+            task = group.create_task(reload.request_whenever(hangup))
+            hangup.set()
+            await until(lambda: scene.takes == 1)
+            hangup.set()
+            await until(lambda: scene.takes == 2)
+            assert files.loads == 2
             task.cancel()
 
-    run_async(scenario())
+    told(story)
 
 
 def test_what_it_is_made_of() -> None:

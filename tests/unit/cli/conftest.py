@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from lowatch.app.reload import ConfigLoader
 from lowatch.cli import config as config_command
 from lowatch.cli.environment import Environment
 from lowatch.cli.main import main
@@ -44,7 +45,7 @@ class FakeWiring:
     steps: tuple[tuple[int, int], ...] = ()
     config: Config | None = None
     target: ExplainTarget | None = None
-    load: Callable[[], Config] | None = None
+    loader: ConfigLoader | None = None
 
     StartError = FakeStartError
 
@@ -56,8 +57,8 @@ class FakeWiring:
         self._raise()
         return self.audit
 
-    def run(self, config: Config, load: Callable[[], Config]) -> int:
-        self.config, self.load = config, load
+    def run(self, config: Config, loader: ConfigLoader) -> int:
+        self.config, self.loader = config, loader
         self._raise()
         return self.code
 

@@ -17,6 +17,7 @@ from lowatch.report.reload import (
 from tests.support.aio import run_async
 from tests.unit.cli.conftest import CommandLine, Result
 from tests.unit.service.control_clients import Controlled
+from tests.unit.service.given_pages import GivenReload
 
 
 @pytest.fixture
@@ -53,14 +54,14 @@ class TestReload:
             assert 0 < done_at <= time.monotonic()
             return result
 
-        controlled.pages = replace(controlled.pages, reload=slow)
+        controlled.pages = replace(controlled.pages, reload=GivenReload(slow))
         assert meanwhile(controlled.served(), command) == (0, "", "")
 
     def test_what_takes_a_restart_is_told(self, lowatch: CommandLine, controlled: Controlled) -> None:
         async def leave() -> ReloadOutcome:
             return ReloadOutcome(pending=("web.listen takes a restart", "journal.enabled takes a restart"))
 
-        controlled.pages = replace(controlled.pages, reload=leave)
+        controlled.pages = replace(controlled.pages, reload=GivenReload(leave))
         said = "lowatch: web.listen takes a restart\nlowatch: journal.enabled takes a restart\n"
         assert meanwhile(controlled.served(), lambda: lowatch("reload")) == (0, "", said)
 
@@ -68,7 +69,7 @@ class TestReload:
         async def refuse() -> ReloadOutcome:
             return ReloadOutcome("lowatch.toml:3: ports: 70000\nlowatch.toml:9: hold: 'zw\u00f6lf'")
 
-        controlled.pages = replace(controlled.pages, reload=refuse)
+        controlled.pages = replace(controlled.pages, reload=GivenReload(refuse))
         code, stdout, stderr = meanwhile(controlled.served(), lambda: lowatch("reload"))
         assert (code, stdout) == (1, "")
         assert stderr.splitlines() == [
@@ -81,7 +82,7 @@ class TestReload:
         async def hang() -> ReloadOutcome:
             return await asyncio.get_running_loop().create_future()
 
-        controlled.pages = replace(controlled.pages, reload=hang)
+        controlled.pages = replace(controlled.pages, reload=GivenReload(hang))
         done = meanwhile(controlled.served(), lambda: lowatch("reload", "--timeout", "0.1"))
         hangs = "no answer within 0.1 s: the daemon hangs, or is very busy"
         assert done == (3, "", f"lowatch: {controlled.path}: {hangs}\n")

@@ -27,12 +27,12 @@ def test_it_can_read_the_configuration_anew(lowatch: CommandLine, config_file: W
     lowatch("run", "-c", path)
     assert lowatch.wiring.config is not None
     assert lowatch.wiring.config.policy.hold == 60.0
-    assert lowatch.wiring.load is not None
+    assert lowatch.wiring.loader is not None
     path.write_text('hold = "2m"')
-    assert lowatch.wiring.load().policy.hold == 120.0
+    assert lowatch.wiring.loader.load().policy.hold == 120.0
     path.write_text("hold = 2")
     with pytest.raises(ConfigErrors):
-        lowatch.wiring.load()
+        lowatch.wiring.loader.load()
 
 
 def test_bad_configuration(lowatch: CommandLine, config_file: WriteConfig) -> None:
@@ -68,8 +68,8 @@ class TestOverrides:
             "[::1]:10049",
             "--web.telemetry-path=/lowatch",
         )
-        assert lowatch.wiring.load is not None
-        for config in (lowatch.wiring.config, lowatch.wiring.load()):
+        assert lowatch.wiring.loader is not None
+        for config in (lowatch.wiring.config, lowatch.wiring.loader.load()):
             assert config is not None
             assert config.web.listen == (Listen("", 10048), Listen("::1", 10049))
             assert config.web.telemetry_path == "/lowatch"

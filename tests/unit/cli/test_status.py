@@ -37,7 +37,7 @@ def meanwhile(server: AbstractAsyncContextManager[None], command: Callable[[], R
 
 class TestStatus:
     def test_text_is_the_default(self, lowatch: CommandLine, controlled: Controlled) -> None:
-        expected = status_text.render(controlled.status, colour=False, width=100)
+        expected = status_text.render(controlled.shown, colour=False, width=100)
         assert meanwhile(controlled.served(), lambda: lowatch("status")) == (0, expected, "")
 
     def test_a_terminal_gets_its_colours_and_its_width(
@@ -45,18 +45,18 @@ class TestStatus:
     ) -> None:
         terminal = {"stdout_is_terminal": True, "columns": 70}
         shown = meanwhile(controlled.served(), lambda: lowatch("status", **terminal)).stdout
-        assert shown == status_text.render(controlled.status, colour=True, width=70)
+        assert shown == status_text.render(controlled.shown, colour=True, width=70)
 
     @pytest.mark.parametrize(("columns", "width"), [(1, 20), (5000, 1000)])
     def test_a_terminal_of_any_size(
         self, lowatch: CommandLine, controlled: Controlled, columns: int, width: int
     ) -> None:
         shown = meanwhile(controlled.served(), lambda: lowatch("status", columns=columns))
-        assert shown == (0, status_text.render(controlled.status, colour=False, width=width), "")
+        assert shown == (0, status_text.render(controlled.shown, colour=False, width=width), "")
 
     def test_json(self, lowatch: CommandLine, controlled: Controlled) -> None:
         code, stdout, _ = meanwhile(controlled.served(), lambda: lowatch("status", "--format", "json"))
-        assert (code, json.loads(stdout)) == (0, status.document(controlled.status))
+        assert (code, json.loads(stdout)) == (0, status.document(controlled.shown))
 
     def test_the_socket_is_named(self, lowatch: CommandLine, controlled: Controlled) -> None:
         lowatch.variables.clear()
@@ -64,10 +64,11 @@ class TestStatus:
         assert meanwhile(controlled.served(), lambda: lowatch(*command)).code == 0
 
     def test_a_daemon_that_fails_at_it(self, lowatch: CommandLine, controlled: Controlled) -> None:
-        def fail() -> status.DaemonStatus:
-            raise ZeroDivisionError
+        class Failing:
+            def status(self) -> status.DaemonStatus:
+                raise ZeroDivisionError
 
-        controlled.pages = replace(controlled.pages, status=fail)
+        controlled.pages = replace(controlled.pages, statuses=Failing())
         done = meanwhile(controlled.served(), lambda: lowatch("status"))
         assert (done.code, done.stdout) == (3, "")
         assert "lowatch: no status: Internal Server Error\n" in done.stderr

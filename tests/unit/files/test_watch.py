@@ -30,7 +30,7 @@ class Told:
         self.times: list[float] = []
         self._event = asyncio.Event()
 
-    def __call__(self) -> None:
+    def files_changed(self) -> None:
         self.times.append(asyncio.get_running_loop().time())
         self._event.set()
 
@@ -47,8 +47,8 @@ class Told:
 @asynccontextmanager
 async def watching(*paths: Path, poll_every: float = NEVER) -> AsyncIterator[Told]:
     told = Told()
-    watch = FileWatch(paths, told, poll_every)
-    watch.open()
+    watch = FileWatch(paths, poll_every)
+    watch.open(told)
     try:
         yield told
     finally:
@@ -370,8 +370,9 @@ Path("/proc/sys/user", sys.argv[1]).write_text("0")
 path = Path(sys.argv[2])
 async def main():
     told = asyncio.Event()
-    watch = FileWatch([path], told.set, 0.03)
-    watch.open()
+    told.files_changed = told.set
+    watch = FileWatch([path], 0.03)
+    watch.open(told)
     await asyncio.sleep(0.1)
     path.write_text("new")
     async with asyncio.timeout(5):
@@ -410,8 +411,8 @@ def test_where_the_kernels_limits_are_met_the_poll_does_it_all(
 def test_paths_may_be_replaced(tmp_path: Path) -> None:
     async def scenario() -> None:
         told = Told()
-        watch = FileWatch([tmp_path / "one"], told, NEVER)
-        watch.open()
+        watch = FileWatch([tmp_path / "one"], NEVER)
+        watch.open(told)
         try:
             watch.replace_paths([tmp_path / "two"])
             (tmp_path / "one").write_text("not any more")

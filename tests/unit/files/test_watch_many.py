@@ -23,7 +23,7 @@ class Told:
     def __init__(self) -> None:
         self._event = asyncio.Event()
 
-    def __call__(self) -> None:
+    def files_changed(self) -> None:
         self._event.set()
 
     async def once_more(self) -> None:
@@ -35,8 +35,8 @@ class Told:
 @asynccontextmanager
 async def watching(*paths: Path, poll_every: float = NEVER) -> AsyncIterator[tuple[FileWatch, Told]]:
     told = Told()
-    watch = FileWatch(paths, told, poll_every)
-    watch.open()
+    watch = FileWatch(paths, poll_every)
+    watch.open(told)
     await told.once_more()
     try:
         yield watch, told

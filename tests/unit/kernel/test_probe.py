@@ -68,11 +68,16 @@ def test_a_link_local_address_without_its_link(netns: Netns) -> None:
 def test_late_answers_are_told(netns: Netns) -> None:
     netns.nft(SILENT)
     told: list[tuple[Endpoint, Outcome]] = []
+
+    class Listener:
+        def connect_answered(self, endpoint: Endpoint, outcome: Outcome) -> None:
+            told.append((endpoint, outcome))
+
     slow, fast = to("127.0.0.1", 81), to("127.0.0.1", 79)
 
     async def live() -> list[Outcome]:
         prober = Prober()
-        prober.tell_late(lambda *answer: told.append(answer))
+        prober.tell_late(Listener())
         met = await prober([slow, fast])
         async with asyncio.timeout(10):
             while not told:

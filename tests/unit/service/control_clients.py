@@ -7,10 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from lowatch.core.audit import Audit
-from lowatch.report.reload import (
-    ReloadOutcome,
-)
 from lowatch.report.status import DaemonStatus
 from lowatch.service.http.control_socket import control_listening, control_server
 from lowatch.service.http.routes import (
@@ -19,16 +15,9 @@ from lowatch.service.http.routes import (
 )
 from tests.unit.report.audit_worlds import bad_night
 from tests.unit.report.status_worlds import in_trouble
+from tests.unit.service.given_pages import GivenAudits, GivenReload, reloaded
 
 from .http_clients import Answer, Client
-
-
-async def reloaded() -> ReloadOutcome:
-    return ReloadOutcome()
-
-
-def no_audit() -> Audit | None:
-    return None
 
 
 class Controlled:
@@ -37,12 +26,13 @@ class Controlled:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.path = directory / "lowatch.sock"
-        self.pages = ControlPages(audit=bad_night, status=self._status, reload=reloaded)
-        self.status: DaemonStatus = in_trouble()
+        self.pages = ControlPages(GivenAudits(bad_night()), self, GivenReload(reloaded))
+        self.shown: DaemonStatus = in_trouble()
         self.clients: list[Client] = []
 
-    def _status(self) -> DaemonStatus:
-        return self.status
+    def status(self) -> DaemonStatus:
+        """Is what the pages show."""
+        return self.shown
 
     async def client(self) -> Client:
         made = Client(*await asyncio.open_unix_connection(self.path))

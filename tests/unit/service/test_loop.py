@@ -11,9 +11,16 @@ from lowatch.service.loop import metered_loop
 from tests.support.waiting import quickest
 
 
+class Turns(list[float]):
+    """A TurnMeter: the seconds that each turn took."""
+
+    def on_turn(self, seconds: float) -> None:
+        self.append(seconds)
+
+
 def turns_of(scene: Coroutine[Any, Any, None]) -> list[float]:
-    turns: list[float] = []
-    with asyncio.Runner(loop_factory=metered_loop(turns.append)) as runner:
+    turns = Turns()
+    with asyncio.Runner(loop_factory=metered_loop(turns)) as runner:
         runner.run(scene)
     return turns
 

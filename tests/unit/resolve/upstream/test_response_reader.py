@@ -108,7 +108,7 @@ def test_without_dnspython_what_is_common_is_read_all_the_same(monkeypatch: pyte
 def test_dnspython_is_imported_by_the_first_message_that_needs_it() -> None:
     program = f"""
 import sys
-from lowatch.wiring import daemon
+from lowatch.wiring import service
 from lowatch.resolve.upstream.response_reader import ResponseReader
 reader = ResponseReader(None, lambda: {UNCHECKED})
 assert reader.read({COMMON!r}, {QUESTION!r}).rcode == "NOERROR"

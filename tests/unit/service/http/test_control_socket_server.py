@@ -17,7 +17,8 @@ from lowatch.report.text import status as status_text
 from lowatch.service.http.control_socket import CONTROL_LIMITS
 from tests.support.aio import run_async
 from tests.unit.report.audit_worlds import bad_night
-from tests.unit.service.control_clients import Controlled, no_audit
+from tests.unit.service.control_clients import Controlled
+from tests.unit.service.given_pages import GivenAudits, GivenReload
 from tests.unit.service.http_clients import PATIENCE, ROUTES, Answer, serving
 
 
@@ -38,7 +39,7 @@ def ask(controlled: Controlled, path: str, method: str = "GET") -> Answer:
 def test_the_status_as_json(controlled: Controlled, path: str) -> None:
     answer = ask(controlled, path)
     assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
-    assert answer.body == status.render_json(controlled.status)
+    assert answer.body == status.render_json(controlled.shown)
     assert json.loads(answer.body)["schema"] == 1
 
 
@@ -48,7 +49,7 @@ def test_the_status_as_json(controlled: Controlled, path: str) -> None:
 def test_the_status_as_text(controlled: Controlled, query: str, colour: bool, width: int) -> None:
     answer = ask(controlled, f"/-/status?format=text{query}")
     assert answer.status == 200
-    assert answer.body.decode() == status_text.render(controlled.status, colour=colour, width=width)
+    assert answer.body.decode() == status_text.render(controlled.shown, colour=colour, width=width)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +62,7 @@ def test_a_query_that_makes_no_sense(controlled: Controlled, query: str) -> None
 def test_the_audit_and_the_findings_as_on_the_web(controlled: Controlled) -> None:
     assert ask(controlled, "/api/v1/audit").body == json_report.render_audit(bad_night())
     assert ask(controlled, "/api/v1/findings").body == json_report.render_findings(bad_night())
-    controlled.pages = replace(controlled.pages, audit=no_audit)
+    controlled.pages = replace(controlled.pages, audits=GivenAudits(None))
     assert ask(controlled, "/api/v1/audit").status == 503
 
 
@@ -70,7 +71,7 @@ def test_reload_fails_with_every_error(controlled: Controlled) -> None:
         return ReloadOutcome("lowatch.toml:3: ports: 70000\nlowatch.toml:9: hold: 'soon'")
 
     assert ask(controlled, "/-/reload", "POST")[::2] == (200, b"Reloaded\n")
-    controlled.pages = replace(controlled.pages, reload=refused)
+    controlled.pages = replace(controlled.pages, reload=GivenReload(refused))
     answer = ask(controlled, "/-/reload", "POST")
     assert (answer.status, answer.body.count(b"\n")) == (500, 2)
 
@@ -107,7 +108,7 @@ def test_the_status_is_told_while_reloads_hang(controlled: Controlled) -> None:
         await ended.wait()
         return ReloadOutcome()
 
-    controlled.pages = replace(controlled.pages, reload=hang)
+    controlled.pages = replace(controlled.pages, reload=GivenReload(hang))
 
     async def scenario() -> None:
         async with controlled.served(), asyncio.TaskGroup() as reloads:

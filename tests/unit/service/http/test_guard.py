@@ -9,15 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lowatch.report.reload import (
-    ReloadOutcome,
-)
 from lowatch.service.http.guard import Hosts, is_browser
 from lowatch.service.http.message import Request, Response, find_handler
 from lowatch.service.http.routes import (
     build_routes,
 )
 from tests.support.aio import run_async
+from tests.unit.service.given_pages import GivenReload, reloaded
 from tests.unit.service.http.test_routes import PAGES
 
 HOSTS = Hosts(("web1.example.com", "127.0.0.1"), ("lowatch.example.net", "*.corp.example.net"))
@@ -38,14 +36,10 @@ PROMETHEUS = {
 }
 
 
-async def reload() -> ReloadOutcome:
-    return ReloadOutcome()
-
-
 def status(path: str, host: str, headers: dict[str, str] | None = None, method: str = "GET") -> int:
     async def answer() -> Response:
         request = Request(method, path, headers=headers or {}, host=host)
-        pages = replace(PAGES, hosts=HOSTS, reload=reload)
+        pages = replace(PAGES, hosts=HOSTS, reload=GivenReload(reloaded))
         found = find_handler(build_routes(pages, "/metrics"), request)
         assert not isinstance(found, Response)
         response = found(request)

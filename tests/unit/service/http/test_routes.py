@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from lowatch.core.audit import Audit
 from lowatch.report import json_report
 from lowatch.report.metrics.exposition import Format
 from lowatch.report.reload import (
@@ -21,11 +20,7 @@ from lowatch.service.http.routes import (
 from lowatch.service.http.server import PROBES
 from tests.support.aio import run_async
 from tests.unit.report.audit_worlds import bad_night
-
-
-def before_the_first_audit() -> Audit | None:
-    return None
-
+from tests.unit.service.given_pages import GivenAudits, GivenMetrics, GivenReload
 
 WORLD = bad_night()
 
@@ -34,8 +29,8 @@ def metrics(form: Format) -> Content:
     return Content("metrics", form.name, bad_night, lambda: iter([b"a 1\n"]), form.end.encode)
 
 
-PAGES = Pages(audit=lambda: WORLD, ready=lambda: True, metrics=metrics, version="1.2.3")
-STARTING = replace(PAGES, audit=before_the_first_audit, ready=lambda: False)
+PAGES = Pages(audits=GivenAudits(WORLD), metrics=GivenMetrics(metrics), version="1.2.3")
+STARTING = replace(PAGES, audits=GivenAudits(None, ready=False))
 
 
 def ask(
@@ -141,7 +136,7 @@ class TestReload:
             reloads += 1
             return ReloadOutcome()
 
-        response = ask(replace(PAGES, reload=reload), "/-/reload", "POST")
+        response = ask(replace(PAGES, reload=GivenReload(reload)), "/-/reload", "POST")
         assert (response.status, response.body) == (200, b"Reloaded\n")
         assert reloads == 1
 
@@ -149,7 +144,7 @@ class TestReload:
         async def reload() -> ReloadOutcome:
             return ReloadOutcome(pending=("web.listen takes a restart", "journal.enabled takes a restart"))
 
-        response = ask(replace(PAGES, reload=reload), "/-/reload", "POST")
+        response = ask(replace(PAGES, reload=GivenReload(reload)), "/-/reload", "POST")
         said = b"Reloaded\nweb.listen takes a restart\njournal.enabled takes a restart\n"
         assert (response.status, response.body) == (200, said)
 
@@ -157,7 +152,7 @@ class TestReload:
         async def reload() -> ReloadOutcome:
             return ReloadOutcome("lowatch.toml:3: ports: 70000\nlowatch.toml:9: hold: 'soon'")
 
-        response = ask(replace(PAGES, reload=reload), "/-/reload", "POST")
+        response = ask(replace(PAGES, reload=GivenReload(reload)), "/-/reload", "POST")
         assert response.status == 500
         assert response.body.decode().splitlines() == [
             "lowatch.toml:3: ports: 70000",

@@ -340,10 +340,11 @@ def test_a_handler_that_fails_is_logged_and_the_connection_goes_on(
 
 def test_routes_can_be_replaced_while_serving() -> None:
     async def scenario() -> None:
-        async with serving(ROUTES) as served:
+        routes = dict(ROUTES)
+        async with serving(routes) as served:
             client = await served.client()
             assert (await client.get("/moved")).status == 404
-            served.server.routes = {"/moved": {"GET": hello}}
+            routes["/moved"] = {"GET": hello}
             assert (await client.get("/moved")).status == 200
 
     run_async(scenario())

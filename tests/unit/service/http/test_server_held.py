@@ -10,9 +10,6 @@ from lowatch.core.findings import FindingKind
 from lowatch.core.verdicts import Verdict
 from lowatch.report.metrics.audit import AuditEncoder, orphan_values
 from lowatch.report.metrics.exposition import Format
-from lowatch.report.reload import (
-    ReloadOutcome,
-)
 from lowatch.report.status import DaemonStatus
 from lowatch.service.http.content import Content
 from lowatch.service.http.routes import (
@@ -23,7 +20,9 @@ from lowatch.service.http.routes import (
 )
 from lowatch.service.loop import metered_loop
 from tests.unit.report.audit_worlds import audit, endpoint, tracked
+from tests.unit.service.given_pages import GivenAudits, GivenMetrics, GivenReload, reloaded
 from tests.unit.service.http_clients import serving
+from tests.unit.service.test_loop import Turns
 
 MANY = 20_000
 PLACES = [(f"n{number}.example.com", f"10.0.{number >> 8}.{number & 255}") for number in range(MANY)]
@@ -42,17 +41,15 @@ def metrics(form: Format) -> Content:
     return Content("metrics", form.name, lambda: STORM, lambda: AuditEncoder().pieces(STORM, VALUES, form))
 
 
-def status() -> DaemonStatus:
-    return DaemonStatus("1.2.3", 4711, 0.0, 0.0, ("lo",), audit=STORM)
+class GivenStatus:
+    def status(self) -> DaemonStatus:
+        return DaemonStatus("1.2.3", 4711, 0.0, 0.0, ("lo",), audit=STORM)
 
 
-async def reload() -> ReloadOutcome:
-    return ReloadOutcome()
-
-
+AUDITS = GivenAudits(STORM)
 ROUTES = {
-    **build_routes(Pages(lambda: STORM, lambda: True, metrics, "1.2.3"), "/metrics"),
-    **build_control_routes(ControlPages(lambda: STORM, status, reload)),
+    **build_routes(Pages(AUDITS, GivenMetrics(metrics), "1.2.3"), "/metrics"),
+    **build_control_routes(ControlPages(AUDITS, GivenStatus(), GivenReload(reloaded))),
 }
 
 
@@ -62,7 +59,7 @@ ROUTES = {
 )
 def test_the_loop_has_its_turns(path: str) -> None:
     def longest_turn() -> float:
-        turns: list[float] = []
+        turns = Turns()
 
         async def scenario() -> None:
             async with serving(ROUTES) as served:
@@ -73,7 +70,7 @@ def test_the_loop_has_its_turns(path: str) -> None:
                     head = await client.reader.readuntil(b"\r\n\r\n")
                 assert head.startswith(b"HTTP/1.1 200 ")
 
-        with asyncio.Runner(loop_factory=metered_loop(turns.append)) as runner:
+        with asyncio.Runner(loop_factory=metered_loop(turns)) as runner:
             runner.run(scenario())
         return max(turns)
 

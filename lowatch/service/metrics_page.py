@@ -1,0 +1,64 @@
+"""What a scrape is answered: the audit's series, and behind them the daemon's counters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Protocol
+
+from lowatch.core.audit import Audit
+from lowatch.core.verdicts import OrphanKey
+from lowatch.report.metrics.audit import AuditEncoder
+from lowatch.report.metrics.exposition import Format
+from lowatch.report.metrics.instruments import Instruments
+
+from .http.content import Content
+from .process import Process
+
+
+class Orphans(Protocol):
+    """The daemon, as the metrics show it."""
+
+    @property
+    def audit(self) -> Audit | None: ...
+
+    @property
+    def orphans(self) -> Mapping[OrphanKey, int]: ...
+
+
+class Dropping(Protocol):
+    @property
+    def dropped(self) -> int:
+        """Alerts that the journal's sink gave up."""
+
+
+class MetricsPage:
+    """An audit is rendered once for all who ask; the counters are each scrape's own."""
+
+    def __init__(
+        self, daemon: Orphans, instruments: Instruments, process: Process, alerts: Dropping
+    ) -> None:
+        self._daemon = daemon
+        self._instruments = instruments
+        self._process = process
+        self._alerts = alerts
+        self._encoder = AuditEncoder()
+
+    def content(self, form: Format) -> Content:
+        def audit() -> Audit | None:
+            return self._daemon.audit
+
+        def pieces() -> Iterator[bytes]:
+            audit = self._daemon.audit
+            if audit is None:
+                return iter(())
+            return self._encoder.pieces(audit, dict(self._daemon.orphans), form)
+
+        def counters() -> bytes:
+            return self._instruments.scrape(
+                self._process.usage(),
+                form,
+                series_dropped=self._encoder.dropped,
+                journal_dropped=self._alerts.dropped,
+            )
+
+        return Content("metrics", form.name, audit, pieces, counters)
