@@ -159,7 +159,7 @@ def test_the_watchdogs_abort_shows_where_it_was(
         daemon.signal(signal.SIGABRT)
         assert daemon.wait() == -signal.SIGABRT
         assert "Fatal Python error: Aborted" in daemon.log
-        assert "/lowatch/wiring/daemon.py" in daemon.log
+        assert "/lowatch/wiring/service.py" in daemon.log
 
 
 def test_the_web_socket_may_be_passed_on(netns: Netns, knot: Knot, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from lowatch.config.load import load
 from lowatch.config.settings import Config
 from lowatch.files.threads import DaemonThreads, thread_problem
 from tests.support.aio import run_async
+from tests.support.virtual_time import LoopClock
 from tests.unit.app.config_users import in_force
 
 

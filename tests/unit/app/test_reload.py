@@ -24,6 +24,7 @@ from lowatch.report.reload import (
 )
 from lowatch.wiring.versions import build
 from tests.support.aio import run_async
+from tests.support.virtual_time import LoopClock
 from tests.unit.app.config_users import ConfigUser, in_force
 
 
