@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from tests.unit.resolve.virtual_time import LoopClock
 
 from lowatch.app import names_follower as module
 from lowatch.app.names_follower import NamesFollower

@@ -9,8 +9,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from threading import Event
 
-from tests.unit.resolve.virtual_time import LoopClock
-
 from lowatch import __version__
 from lowatch.app.names_follower import NamesFollower
 from lowatch.app.reload import Reload
