@@ -19,7 +19,7 @@ from lowatch.core.findings import Subject
 from lowatch.core.held import BlackHole, LocalPrefix
 from lowatch.core.judgement import DomainJudgement, Judgement, judge
 from lowatch.core.known import Known, Unknown
-from lowatch.core.limits import NAMES_LISTED
+from lowatch.core.limits.names import NAMES_LISTED
 from lowatch.core.listeners import Connect, Endpoint, Sockets
 from lowatch.core.name_outcomes import FollowedNames
 from lowatch.core.policy import Policy

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from lowatch.core.limits import LIMITS, Limit
+from lowatch.core.limits.limit import Limit
+from lowatch.core.limits.table import LIMITS
 
 _log = logging.getLogger("lowatch")
 

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TextIO
 
-from lowatch.core.limits import LOG_QUEUE_BYTES
+from lowatch.core.limits.alerts import LOG_QUEUE_BYTES
 from lowatch.core.printable import printable
 
 from .environment import Environment

@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from lowatch.core.limits import CONFIG_FILE_BYTES, CONFIG_FILES, CONFIG_KEY_PARTS, CONFIG_VALUES
+from lowatch.core.limits.config import CONFIG_FILE_BYTES, CONFIG_FILES, CONFIG_KEY_PARTS, CONFIG_VALUES
 from lowatch.files.regular_file import RefusedFileError, read_pipe, read_regular
 
 from .errors import ConfigError, ConfigErrors, not_utf_8

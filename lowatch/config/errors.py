@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lowatch.core.limits import CONFIG_ERRORS
+from lowatch.core.limits.config import CONFIG_ERRORS
 from lowatch.core.printable import printable
 
 _MESSAGE_LENGTH = 300

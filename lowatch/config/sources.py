@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from lowatch.core.limits import NAMES_FILES
+from lowatch.core.limits.config import NAMES_FILES
 
 _SYMLINKS_LIMIT = 40
 """As in path_resolution(7)."""

@@ -15,7 +15,7 @@ from contextlib import suppress
 from functools import partial
 from typing import ParamSpec, Protocol, TypeVar
 
-from lowatch.core.limits import THREADS
+from lowatch.core.limits.files import THREADS
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from lowatch.core.limits import WATCHED_FILES
+from lowatch.core.limits.files import WATCHED_FILES
 
 from .inotify import (
     IN_ATTRIB,

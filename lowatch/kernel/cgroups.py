@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from lowatch.core.limits import CGROUPS
+from lowatch.core.limits.kernel import CGROUPS
 
 _UNIT_SUFFIXES = (".service", ".socket", ".scope", ".mount", ".swap")
 _ROOTS = (Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup"))

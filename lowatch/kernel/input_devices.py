@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from lowatch.core.addresses import Address
 from lowatch.core.held import Delivery
-from lowatch.core.limits import KERNEL_ANSWERS_KEPT
+from lowatch.core.limits.kernel import KERNEL_ANSWERS_KEPT
 
 LOOPBACK_INDEX = 1
 """lo is the first device of every network namespace (LOOPBACK_IFINDEX, include/net/flow.h)."""

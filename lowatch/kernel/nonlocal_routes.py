@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from lowatch.core.addresses import Prefix
 from lowatch.core.fixes.surroundings import Route, RouteKind
 from lowatch.core.known import Known, Unknown
-from lowatch.core.limits import ROUTES_LISTED
+from lowatch.core.limits.kernel import ROUTES_LISTED
 from lowatch.wire.netlink import MalformedMessageError
 from lowatch.wire.rtnetlink import (
     AF_INET,

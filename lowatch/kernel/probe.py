@@ -22,7 +22,7 @@ from typing import Protocol
 
 from lowatch.core.addresses import V4_LENGTH, format_address
 from lowatch.core.known import Unknown
-from lowatch.core.limits import KERNEL_ANSWERS_KEPT, PROBES
+from lowatch.core.limits.kernel import KERNEL_ANSWERS_KEPT, PROBES
 from lowatch.core.listeners import Connect, Endpoint
 
 _AT_ONCE = 64

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
-from lowatch.core.limits import KERNEL_ANSWERS_KEPT
+from lowatch.core.limits.kernel import KERNEL_ANSWERS_KEPT
 
 from .request_socket import NetlinkError, RequestSocket, batches
 

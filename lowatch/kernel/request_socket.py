@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from lowatch.core.known import Unknown
-from lowatch.core.limits import Limit
+from lowatch.core.limits.limit import Limit
 from lowatch.wire.netlink import (
     HEADER,
     NLM_F_DUMP_INTR,

@@ -14,7 +14,7 @@ from lowatch.config.settings import DnsSettings
 from lowatch.core.addresses import Address
 from lowatch.core.answers import AnswerListener
 from lowatch.core.clock import Clock, Now
-from lowatch.core.limits import DNS_LOOKUPS
+from lowatch.core.limits.names import DNS_LOOKUPS
 from lowatch.resolve.records.answer_book import AnswerBook
 from lowatch.resolve.records.name_table import NameTable, question_of
 from lowatch.resolve.records.slot_state import LookupOutcome, renewed_due, update

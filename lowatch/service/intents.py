@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from lowatch.core.limits import INTENT_BYTES
+from lowatch.core.limits.files import INTENT_BYTES
 from lowatch.files.regular_file import read_regular
 
 _log = logging.getLogger(__name__)

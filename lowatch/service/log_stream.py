@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from lowatch.core.lifecycle import Tracked
-from lowatch.core.limits import LOG_QUEUE_BYTES
+from lowatch.core.limits.alerts import LOG_QUEUE_BYTES
 
 FINDINGS = "findings"
 """The attribute of a record that has the findings it announces."""

@@ -22,7 +22,7 @@ from typing import Any
 from lowatch.core.addresses import Port, format_address, host_length, parse_address, parse_port
 from lowatch.core.findings import Finding, FindingKind, Subject
 from lowatch.core.lifecycle import Remembered, Tracked
-from lowatch.core.limits import STATE_FILE_BYTES, STATE_VALUES
+from lowatch.core.limits.files import STATE_FILE_BYTES, STATE_VALUES
 from lowatch.files.regular_file import RefusedFileError, read_regular
 
 from .intents import Intents

@@ -5,13 +5,8 @@ from __future__ import annotations
 from resource import RLIM_INFINITY
 from typing import NamedTuple
 
-from lowatch.core.limits import (
-    CONTROL_CONNECTIONS,
-    CONTROL_REQUESTS,
-    PROBES,
-    WEB_CONNECTIONS,
-    WEB_REQUESTS,
-)
+from lowatch.core.limits.http import CONTROL_CONNECTIONS, CONTROL_REQUESTS, WEB_CONNECTIONS, WEB_REQUESTS
+from lowatch.core.limits.kernel import PROBES
 
 RESERVED = 32
 """For all that has no share: 17 that are always open, a nameserver's sockets, files being read or saved."""
@@ -39,7 +34,7 @@ class Shares(NamedTuple):
 
 
 def shares(descriptors: int) -> Shares:
-    """descriptors: RLIMIT_NOFILE, or RLIM_INFINITY. From 720 on, all have what core/limits.py says."""
+    """descriptors: RLIMIT_NOFILE, or RLIM_INFINITY. From 720 on, all have what core/limits/ says."""
     if descriptors == RLIM_INFINITY:
         return ALL
     left = descriptors - RESERVED

@@ -10,7 +10,7 @@ import pytest
 from lowatch.core.addresses import format_address, parse_address, parse_prefix
 from lowatch.core.fixes.surroundings import Route, Surroundings
 from lowatch.core.known import Known, Unknown
-from lowatch.core.limits import ROUTES_LISTED
+from lowatch.core.limits.kernel import ROUTES_LISTED
 from lowatch.kernel.host import Host
 from tests.support.netns import Netns
 

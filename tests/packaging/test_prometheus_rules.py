@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from lowatch.core import limits
 from lowatch.core.findings import FindingKind, Severity
+from lowatch.core.limits.table import LIMITS
 from lowatch.report.metrics import families
 from tests.support.prometheus import MIXIN, jsonnet
 from tests.support.repository import ROOT
@@ -138,7 +138,7 @@ def test_the_example_for_alertmanager_is_valid_and_names_alerts_that_there_are()
 
 
 def test_no_limit_at_which_something_is_lost_goes_unreported() -> None:
-    lossless = {limit.name for limit in limits.LIMITS if limit.lossless}
+    lossless = {limit.name for limit in LIMITS if limit.lossless}
     [excluded] = re.findall(r'limit!~"([^"]+)"', RULES.read_text())
     assert set(excluded.split("|")) <= lossless
 

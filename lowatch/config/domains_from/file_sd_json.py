@@ -12,7 +12,7 @@ from typing import Any
 from lowatch.config.mentions import (
     Mention,
 )
-from lowatch.core.limits import NAMES_GROUP_BYTES
+from lowatch.core.limits.config import NAMES_GROUP_BYTES
 
 from .file_sd import LIST_OF_GROUPS, GroupErrors, parse_file_sd_target
 from .problems import ExcessiveFileError, Problems

@@ -14,7 +14,7 @@ import yaml  # type: ignore[import-untyped]
 from lowatch.config.mentions import (
     Mention,
 )
-from lowatch.core.limits import YAML_DEPTH, YAML_EVENTS
+from lowatch.core.limits.config import YAML_DEPTH, YAML_EVENTS
 
 from .file_sd import LIST_OF_GROUPS, GroupErrors, Line, parse_file_sd_target
 from .problems import ExcessiveFileError, Problems

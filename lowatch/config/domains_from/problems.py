@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from lowatch.config.errors import ConfigError, shortened
-from lowatch.core.limits import NAMES_BAD, NAMES_PROBLEMS, Limit
+from lowatch.core.limits.config import NAMES_BAD, NAMES_PROBLEMS
+from lowatch.core.limits.limit import Limit
 
 
 class ExcessiveFileError(Exception):

@@ -19,7 +19,7 @@ from lowatch.config.mentions import (
 )
 from lowatch.config.settings import Config, DomainsFrom
 from lowatch.config.sources import Sources, fingerprint, fixed_part, matching
-from lowatch.core.limits import NAMES, NAMES_FILE_BYTES, NAMES_FILES, NAMES_LINES
+from lowatch.core.limits.config import NAMES, NAMES_FILE_BYTES, NAMES_FILES, NAMES_LINES
 from lowatch.files.regular_file import RefusedFileError, open_regular, read_whole, too_large
 
 from .problems import ExcessiveFileError, Problems

@@ -20,7 +20,7 @@ from lowatch.config.targets import (
     port_of,
     refuse_service_ports,
 )
-from lowatch.core.limits import NAMES_LINE_BYTES
+from lowatch.core.limits.config import NAMES_LINE_BYTES
 
 from .problems import Problems
 

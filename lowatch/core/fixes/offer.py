@@ -14,7 +14,7 @@ from lowatch.core.findings import Action, Change, Finding
 from lowatch.core.held import Held
 from lowatch.core.judgement import Judgement
 from lowatch.core.known import Unknown
-from lowatch.core.limits import FIXES_WEIGHED
+from lowatch.core.limits.kernel import FIXES_WEIGHED
 from lowatch.core.policy import Policy
 from lowatch.core.snapshot import Snapshot
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from lowatch.core.limits import HISTORY_OPEN
+from lowatch.core.limits.alerts import HISTORY_OPEN
 
 from .entry import (
     FOLDED,

@@ -25,7 +25,7 @@ from lowatch.core.lifecycle import (
     State,
     Tracked,
 )
-from lowatch.core.limits import JOURNAL_BURST, JOURNAL_BURST_OF_NAME, JOURNAL_FOLDED
+from lowatch.core.limits.alerts import JOURNAL_BURST, JOURNAL_BURST_OF_NAME, JOURNAL_FOLDED
 
 from .entry import (
     Announcement,

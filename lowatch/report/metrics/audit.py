@@ -17,7 +17,12 @@ from lowatch.core.answers import Status
 from lowatch.core.audit import Audit
 from lowatch.core.findings import FindingKind, Subject
 from lowatch.core.lifecycle import State, Tracked
-from lowatch.core.limits import ACKNOWLEDGED_SERIES, DOMAIN_STATUS_SERIES, FINDING_SERIES, ORPHAN_SERIES
+from lowatch.core.limits.alerts import (
+    ACKNOWLEDGED_SERIES,
+    DOMAIN_STATUS_SERIES,
+    FINDING_SERIES,
+    ORPHAN_SERIES,
+)
 from lowatch.core.name_outcomes import UNSETTLED
 from lowatch.core.printable import printable
 from lowatch.core.verdicts import JudgedEndpoint, OrphanKey, Verdict

@@ -8,7 +8,8 @@ from typing import NamedTuple
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.metrics_core import Metric
 
-from lowatch.core.limits import LIMITS, Limit
+from lowatch.core.limits.limit import Limit
+from lowatch.core.limits.table import LIMITS
 
 from . import families
 from .exposition import Format, encode, escape, exposition, labelled, series

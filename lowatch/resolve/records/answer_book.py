@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from lowatch.core.addresses import EVERYWHERE, Address, Port, Prefix, PrefixSet, destination
 from lowatch.core.answers import NOT_ASKED, Answer, RRset, Status, worse
-from lowatch.core.limits import (
+from lowatch.core.limits.names import (
     ADDRESSES_HERE_PER_NAME,
     ADDRESSES_PER_NAME,
     DNS_ANSWERS_KEPT,

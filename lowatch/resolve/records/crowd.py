@@ -10,7 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterator
 
 from lowatch.core.addresses import LOOPBACK_V4, LOOPBACK_V6, Address, Prefix, PrefixSet
-from lowatch.core.limits import ADDRESSES_HERE_PER_NAME, ADDRESSES_PER_NAME, TARGETS_PER_SERVICE
+from lowatch.core.limits.names import ADDRESSES_HERE_PER_NAME, ADDRESSES_PER_NAME, TARGETS_PER_SERVICE
 
 
 def looked_at(

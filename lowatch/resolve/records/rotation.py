@@ -19,7 +19,7 @@ from collections.abc import Set
 from typing import NamedTuple
 
 from lowatch.core.addresses import Address
-from lowatch.core.limits import ADDRESSES_HERE_PER_NAME
+from lowatch.core.limits.names import ADDRESSES_HERE_PER_NAME
 
 RETURN, PROVEN, MOST = 2, 3, 8
 

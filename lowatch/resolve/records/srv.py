@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from lowatch.core.addresses import Address, Port
 from lowatch.core.answers import Answer, RRset, Service, Status, worse
-from lowatch.core.limits import ADDRESSES_PER_SERVICE, ADDRESSES_PER_TARGET
+from lowatch.core.limits.names import ADDRESSES_PER_SERVICE, ADDRESSES_PER_TARGET
 from lowatch.core.policy import is_service_name
 from lowatch.wire.dns import parse_service_record
 

@@ -17,7 +17,7 @@ from threading import Thread
 from typing import NamedTuple
 
 from lowatch.core.addresses import Address, parse_address
-from lowatch.core.limits import ADDRESSES_PER_NAME
+from lowatch.core.limits.names import ADDRESSES_PER_NAME
 
 _PATIENCE_AT_CLOSE = 1.0
 """Seconds for an idle thread to end, which takes it microseconds."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from lowatch.config.settings import Nameserver
-from lowatch.core.limits import HOSTS_FILE_BYTES, RESOLVER_FILE_BYTES
+from lowatch.core.limits.files import HOSTS_FILE_BYTES, RESOLVER_FILE_BYTES
 from lowatch.files.fingerprint import (
     _ABSENT,
     UNREAD,

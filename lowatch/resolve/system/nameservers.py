@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lowatch.config.settings import DnsSettings
-from lowatch.core.limits import RESOLVER_FILE_BYTES
+from lowatch.core.limits.files import RESOLVER_FILE_BYTES
 from lowatch.files.fingerprint import (
     UNREAD,
     fingerprint,

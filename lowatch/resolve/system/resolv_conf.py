@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lowatch.config.settings import Nameserver
 from lowatch.core.addresses import Address, parse_address
-from lowatch.core.limits import NAMESERVERS
+from lowatch.core.limits.names import NAMESERVERS
 
 RESOLV_CONF = Path("/etc/resolv.conf")
 

@@ -11,7 +11,8 @@ import random
 from collections.abc import Callable
 from typing import Protocol
 
-from lowatch.core.limits import DNS_DENIALS_KEPT, DNS_FULL_BYTES, DNS_FULL_RECORDS, Limit
+from lowatch.core.limits.limit import Limit
+from lowatch.core.limits.names import DNS_DENIALS_KEPT, DNS_FULL_BYTES, DNS_FULL_RECORDS
 from lowatch.wire.dns import Reply, ReplyKind, failure, repeats_question
 from lowatch.wire.dns_lean import (
     count_records,

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from itertools import takewhile
 
 from lowatch.config.settings import Nameserver
-from lowatch.core.limits import DNS_IN_FLIGHT
+from lowatch.core.limits.names import DNS_IN_FLIGHT
 from lowatch.wire.dns import (
     HEADER_LENGTH,
     QUERY_END,

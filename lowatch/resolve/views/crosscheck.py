@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Collection
 from typing import Protocol
 
-from lowatch.core.limits import GETADDRINFO_THREADS
+from lowatch.core.limits.names import GETADDRINFO_THREADS
 from lowatch.resolve.system.getaddrinfo import Looked, LookupThread, Seen
 
 from .crosscheck_schedule import CrossCheckSchedule

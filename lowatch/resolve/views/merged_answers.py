@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from lowatch.core.addresses import Address, Prefix
 from lowatch.core.answers import Answer, OtherView, RRset, Status, View
-from lowatch.core.limits import DNS_ANSWERS_KEPT
+from lowatch.core.limits.names import DNS_ANSWERS_KEPT
 from lowatch.core.policy import is_service_name
 from lowatch.resolve.records.srv import Target
 from lowatch.resolve.records.srv_targets import ServiceTargets

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping
 
 from lowatch.core.addresses import Address, Prefix, destination
-from lowatch.core.limits import GETADDRINFO_DIFFERENCES
+from lowatch.core.limits.names import GETADDRINFO_DIFFERENCES
 from lowatch.resolve.records.address_index import AddressIndex
 from lowatch.resolve.system.getaddrinfo import Seen
 

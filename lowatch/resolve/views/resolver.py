@@ -14,7 +14,7 @@ from lowatch.core.answers import Answer, AnswerListener, OtherView, Status
 from lowatch.core.clock import (
     Clock,
 )
-from lowatch.core.limits import GETADDRINFO_CHECKED
+from lowatch.core.limits.names import GETADDRINFO_CHECKED
 from lowatch.core.policy import is_service_name
 from lowatch.files.threads import NoThreadError, in_thread
 from lowatch.resolve.system.getaddrinfo import LookupThread, Seen

@@ -17,14 +17,14 @@ from typing import NamedTuple
 
 import h11
 
-from lowatch.core.limits import (
+from lowatch.core.limits.http import (
     WEB_BODY_BYTES,
     WEB_CONNECTIONS,
     WEB_HEAD_BYTES,
     WEB_REQUESTS,
     WEB_UNSENT_BYTES,
-    Limit,
 )
+from lowatch.core.limits.limit import Limit
 
 from .content import CHUNK
 from .message import Request, Response, http_date
@@ -35,7 +35,7 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # struct linger: on, 0 s
 
 
 class CountedLimits(NamedTuple):
-    """The limits of core/limits.py that count how often a server reached its ClientLimits."""
+    """The limits of core/limits/ that count how often a server reached its ClientLimits."""
 
     connections: Limit = WEB_CONNECTIONS
     requests: Limit = WEB_REQUESTS

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from weakref import WeakSet, WeakValueDictionary
 
-from lowatch.core.limits import WEB_KEPT_BYTES
+from lowatch.core.limits.http import WEB_KEPT_BYTES
 from lowatch.files.threads import NoThreadError, in_thread
 
 CHUNK = 32 * 1024

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from lowatch.core.limits import CONTROL_CONNECTIONS, CONTROL_REQUESTS
+from lowatch.core.limits.http import CONTROL_CONNECTIONS, CONTROL_REQUESTS
 
 from .connection import ClientLimits, CountedLimits
 from .content import Encodings

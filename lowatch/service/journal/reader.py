@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, Any, NamedTuple
 
-from lowatch.core.limits import HISTORY_LINE_BYTES
+from lowatch.core.limits.alerts import HISTORY_LINE_BYTES
 from lowatch.report.alert.entry import STORM_MESSAGE_ID
 from lowatch.report.alert.history import ENTRY_IDS, FIELDS, Filter
 

@@ -18,7 +18,7 @@ from lowatch.core.clock import (
 from lowatch.core.lifecycle import (
     Tracked,
 )
-from lowatch.core.limits import JOURNAL_QUEUE, JOURNAL_SUMMARIES
+from lowatch.core.limits.alerts import JOURNAL_QUEUE, JOURNAL_SUMMARIES
 from lowatch.files.threads import DaemonThreads, NoThreadError, Threads
 from lowatch.report.alert import entry as alert
 from lowatch.report.alert.entry import (

@@ -3,7 +3,7 @@ import logging
 import pytest
 
 from lowatch.app.limits_log import TOLD_EVERY, LimitsLog
-from lowatch.core.limits import Limit
+from lowatch.core.limits.limit import Limit
 
 
 def limit(name: str = "carts", *, lossless: bool = False) -> Limit:

@@ -28,7 +28,7 @@ from lowatch.core.lifecycle import (
     State,
     Tracked,
 )
-from lowatch.core.limits import HISTORY_LINE_BYTES
+from lowatch.core.limits.alerts import HISTORY_LINE_BYTES
 from lowatch.report.alert import entry as alert
 from lowatch.service.journal.sink import JournalSink
 from lowatch.service.journal.socket import JOURNAL_SOCKET, JournalSocket, encode

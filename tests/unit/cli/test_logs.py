@@ -13,7 +13,7 @@ import pytest
 
 from lowatch.cli.environment import Environment
 from lowatch.cli.logs import logging_to
-from lowatch.core.limits import LOG_QUEUE_BYTES
+from lowatch.core.limits.alerts import LOG_QUEUE_BYTES
 
 LONG = "x" * 1000
 LINES = 4 * LOG_QUEUE_BYTES.value // len(LONG)

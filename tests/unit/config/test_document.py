@@ -11,7 +11,7 @@ from lowatch.config import load as load_module
 from lowatch.config.errors import ConfigErrors
 from lowatch.config.load import load
 from lowatch.config.settings import Config
-from lowatch.core.limits import CONFIG_FILE_BYTES
+from lowatch.core.limits.config import CONFIG_FILE_BYTES
 
 
 @pytest.fixture

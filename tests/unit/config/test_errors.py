@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lowatch.config.errors import ConfigError, ConfigErrors, ErrorList, not_utf_8, shortened
-from lowatch.core.limits import CONFIG_ERRORS
+from lowatch.core.limits.config import CONFIG_ERRORS
 
 FILE = Path("/etc/lowatch/lowatch.toml")
 

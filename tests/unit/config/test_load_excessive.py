@@ -13,7 +13,7 @@ import pytest
 from lowatch.config.errors import ConfigErrors
 from lowatch.config.load import load
 from lowatch.config.toml_lines import find_long_key
-from lowatch.core.limits import CONFIG_ERRORS, CONFIG_FILES, NAMES, YAML_EVENTS
+from lowatch.core.limits.config import CONFIG_ERRORS, CONFIG_FILES, NAMES, YAML_EVENTS
 
 MEMORY = 400 << 20
 """Bytes of address space: what a heap of a hundred MiB takes, and not a GiB."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lowatch.config.sources import Sources, all_matching, fingerprint, matching
-from lowatch.core.limits import NAMES_FILES
+from lowatch.core.limits.config import NAMES_FILES
 
 OLD = 1_000_000_000 * 1_000_000_000  # nanoseconds: no two changes of a test seem to be simultaneous
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lowatch.core.limits import Limit
+from lowatch.core.limits.limit import Limit
 from lowatch.files.regular_file import RefusedFileError, open_regular, read_pipe, read_regular
 
 

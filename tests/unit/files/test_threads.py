@@ -11,7 +11,7 @@ from threading import Event
 
 import pytest
 
-from lowatch.core.limits import THREADS
+from lowatch.core.limits.files import THREADS
 from lowatch.files.threads import NoThreadError, in_thread, thread_problem
 from tests.support.aio import run_async
 

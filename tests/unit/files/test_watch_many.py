@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lowatch.core.limits import WATCHED_FILES
+from lowatch.core.limits.files import WATCHED_FILES
 from lowatch.files.places import fingerprints, places_of_many
 from lowatch.files.watch import FileWatch
 from tests.support.aio import run_async

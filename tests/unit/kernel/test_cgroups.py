@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lowatch.core.limits import CGROUPS
+from lowatch.core.limits.kernel import CGROUPS
 from lowatch.kernel.cgroups import CgroupUnits
 
 APP = "user.slice/user-1000.slice/user@1000.service/app.slice/nginx.service"

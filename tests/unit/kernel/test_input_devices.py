@@ -6,7 +6,7 @@ import pytest
 
 from lowatch.core.addresses import Address
 from lowatch.core.held import Delivery
-from lowatch.core.limits import KERNEL_ANSWERS_KEPT
+from lowatch.core.limits.kernel import KERNEL_ANSWERS_KEPT
 from lowatch.kernel.input_devices import LOOPBACK_INDEX, InputDevices
 
 

@@ -9,7 +9,7 @@ import pytest
 from lowatch.core.addresses import parse_address, parse_prefix
 from lowatch.core.fixes.surroundings import Route
 from lowatch.core.known import Known, Unknown
-from lowatch.core.limits import ROUTES_LISTED
+from lowatch.core.limits.kernel import ROUTES_LISTED
 from lowatch.kernel.nonlocal_routes import NonlocalRoutes
 from tests.support.netns import Netns
 

@@ -10,7 +10,7 @@ import pytest
 
 from lowatch.core.addresses import Port, parse_address
 from lowatch.core.known import Unknown
-from lowatch.core.limits import PROBES
+from lowatch.core.limits.kernel import PROBES
 from lowatch.core.listeners import Connect, Endpoint
 from lowatch.kernel import probe as module
 from lowatch.kernel.probe import Outcome, Prober, probe

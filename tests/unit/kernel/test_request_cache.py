@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lowatch.core.known import Unknown
-from lowatch.core.limits import KERNEL_ANSWERS_KEPT
+from lowatch.core.limits.kernel import KERNEL_ANSWERS_KEPT
 from lowatch.kernel.request_cache import RequestCache
 from lowatch.kernel.request_socket import NetlinkError, RequestSocket, batches, unknown
 

@@ -18,7 +18,7 @@ from lowatch.core.lifecycle import (
     Tracked,
     revive,
 )
-from lowatch.core.limits import INTENT_BYTES
+from lowatch.core.limits.files import INTENT_BYTES
 from lowatch.service.journal import sink as journal
 from lowatch.service.journal.sink import JournalSink
 from lowatch.service.state_file import StateFile

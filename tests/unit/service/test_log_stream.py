@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import pytest
 
 from lowatch.core.findings import FindingKind
-from lowatch.core.limits import LOG_QUEUE_BYTES
+from lowatch.core.limits.alerts import LOG_QUEUE_BYTES
 from lowatch.service import log_stream
 from lowatch.service.log_stream import FINDINGS, StderrHandler
 from tests.support.waiting import eventually

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lowatch.core.limits import DNS_DENIALS_KEPT
+from lowatch.core.limits.names import DNS_DENIALS_KEPT
 from lowatch.resolve.upstream.dns0x20 import mix_case
 from lowatch.resolve.upstream.response_reader import ResponseReader
 from lowatch.wire import dns_lean

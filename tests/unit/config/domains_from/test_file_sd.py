@@ -17,7 +17,7 @@ from lowatch.config.mentions import (
     Mention,
 )
 from lowatch.core.addresses import Port
-from lowatch.core.limits import NAMES_PROBLEMS
+from lowatch.core.limits.config import NAMES_PROBLEMS
 
 FILE = Path("targets")
 HTTP, HTTPS, ALTERNATE = Port(80, "tcp"), Port(443, "tcp"), Port(8443, "tcp")

@@ -8,7 +8,7 @@ import pytest
 
 from lowatch.config.load import load
 from lowatch.config.settings import Config
-from lowatch.core.limits import NAMES_FILES, NAMES_PROBLEMS
+from lowatch.core.limits.config import NAMES_FILES, NAMES_PROBLEMS
 
 
 @pytest.fixture

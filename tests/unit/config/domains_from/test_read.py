@@ -23,7 +23,7 @@ from lowatch.config.targets import (
     DomainTarget,
 )
 from lowatch.core.addresses import Port
-from lowatch.core.limits import NAMES_FILE_BYTES
+from lowatch.core.limits.config import NAMES_FILE_BYTES
 from lowatch.core.policy import Domain
 
 HTTPS, ALTERNATE = Port(443, "tcp"), Port(8443, "tcp")

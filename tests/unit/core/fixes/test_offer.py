@@ -15,7 +15,7 @@ from lowatch.core.fixes.surroundings import Route, Surroundings
 from lowatch.core.held import Held, Link
 from lowatch.core.judgement import Judgement, judge
 from lowatch.core.known import Known, Unknown
-from lowatch.core.limits import FIXES_WEIGHED
+from lowatch.core.limits.kernel import FIXES_WEIGHED
 from lowatch.core.listeners import Connect, Sockets
 from lowatch.core.policy import Acknowledgement, Domain, Policy
 from lowatch.core.snapshot import DomainObservation, OtherViewAddress

@@ -11,7 +11,7 @@ from lowatch.core.clock import (
     Now,
 )
 from lowatch.core.findings import FindingKind
-from lowatch.core.limits import HISTORY_OPEN
+from lowatch.core.limits.alerts import HISTORY_OPEN
 from lowatch.report.alert.entry import (
     Announcement,
     summary_fields,

@@ -14,7 +14,7 @@ from lowatch.core.lifecycle import (
     State,
     Tracked,
 )
-from lowatch.core.limits import JOURNAL_BURST_OF_NAME, JOURNAL_FOLDED
+from lowatch.core.limits.alerts import JOURNAL_BURST_OF_NAME, JOURNAL_FOLDED
 from lowatch.report.alert import entry as alert
 from lowatch.report.alert.entry import (
     Announcement,

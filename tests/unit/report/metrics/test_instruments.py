@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from prometheus_client import REGISTRY, generate_latest
 
-from lowatch.core.limits import Limit
+from lowatch.core.limits.limit import Limit
 from lowatch.report.metrics import families
 from lowatch.report.metrics.audit import AuditEncoder, orphan_values
 from lowatch.report.metrics.instruments import NETLINK_GROUPS, Build, Instruments, ProcessUsage

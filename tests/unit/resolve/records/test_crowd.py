@@ -21,7 +21,7 @@ from lowatch.core.addresses import (
     parse_prefix,
 )
 from lowatch.core.answers import Status
-from lowatch.core.limits import (
+from lowatch.core.limits.names import (
     ADDRESSES_HERE_PER_NAME,
     ADDRESSES_PER_NAME,
     ADDRESSES_PER_SERVICE,

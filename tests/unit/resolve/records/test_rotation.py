@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lowatch.core.addresses import Address
-from lowatch.core.limits import ADDRESSES_HERE_PER_NAME
+from lowatch.core.limits.names import ADDRESSES_HERE_PER_NAME
 from lowatch.resolve.records.rotation import STEADY, Rotation, combine
 
 TTL = 60.0

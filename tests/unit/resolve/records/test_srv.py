@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from lowatch.core.addresses import Address, Port, parse_address
 from lowatch.core.answers import RRset, Service, Status
-from lowatch.core.limits import ADDRESSES_PER_TARGET
+from lowatch.core.limits.names import (
+    ADDRESSES_PER_TARGET,
+)
 from lowatch.resolve.records.srv import Target, bounded, ports_and_targets, service_answer
 from lowatch.wire.dns import service_record
 

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from lowatch.config.settings import DnsSettings, Nameserver
 from lowatch.core.addresses import parse_address
-from lowatch.core.limits import NAMESERVERS
+from lowatch.core.limits.names import (
+    NAMESERVERS,
+)
 from lowatch.resolve.system.nameservers import NameserverSource
 from lowatch.resolve.system.resolv_conf import parse_resolv_conf
 

@@ -10,7 +10,9 @@ from contextlib import asynccontextmanager
 import pytest
 
 from lowatch.core.addresses import parse_address
-from lowatch.core.limits import GETADDRINFO_THREADS
+from lowatch.core.limits.names import (
+    GETADDRINFO_THREADS,
+)
 from lowatch.resolve.system.getaddrinfo import LookupThread, Seen
 from lowatch.resolve.views import crosscheck
 from lowatch.resolve.views.crosscheck import CrossCheck

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lowatch.core.limits import WEB_REQUESTS, WEB_UNSENT_BYTES
+from lowatch.core.limits.http import WEB_REQUESTS, WEB_UNSENT_BYTES
 from lowatch.files.threads import NoThreadError
 from lowatch.service.http import content as http_content
 from lowatch.service.http import server as http

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from lowatch.core.lifecycle import Tracked
-from lowatch.core.limits import JOURNAL_FOLDED, JOURNAL_QUEUE, JOURNAL_SUMMARIES
+from lowatch.core.limits.alerts import JOURNAL_FOLDED, JOURNAL_QUEUE, JOURNAL_SUMMARIES
 from lowatch.report.alert import entry as alert
 from lowatch.report.alert.storm import BURST, FOLDED_AT_ONCE
 from tests.support.aio import run_async

@@ -1,23 +1,25 @@
-"""The table of bounds, and its page."""
+"""All limits, and their page."""
 
 import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from lowatch.core import limits
-from lowatch.core.limits import LIMITS, Limit
+from lowatch.core.limits import alerts, config, files, http, kernel, names
+from lowatch.core.limits.limit import Limit
+from lowatch.core.limits.table import LIMITS
 from tests.support.repository import ROOT
 from tests.unit.report.golden import assert_golden
 
 SOURCES = list((ROOT / "lowatch").rglob("*.py"))
+ROOMS = (alerts, config, files, http, kernel, names)
 PAGE = ROOT / "docs" / "limits.md"
 HEAD = """# Limits
 
 Everything that others can make grow has a bound. What lies beyond it is counted in
-`lowatch_limit_reached_total{limit}` and reported in the log, at most once in ten minutes for each
-limit; limits where nothing is lost but time (*) are only counted. Up to its bound, what something
-costs grows linearly with it. The table is `lowatch/core/limits.py`, and a test keeps this page like it
+`lowatch_limit_reached_total{limit}` and reported in the log, at most once in ten minutes for each limit;
+limits where nothing is lost but time (*) are only counted. Up to its bound, what something costs grows
+linearly with it. The tables are in `lowatch/core/limits/`, and a test keeps this page equal to them
 (`LOWATCH_GOLDEN=write` rewrites it).
 
 | limit | value | of what | beyond it | why this number | configuration |
@@ -38,17 +40,17 @@ def test_the_page_has_every_limit() -> None:
 
 
 def test_each_is_met_somewhere() -> None:
-    code = [path.read_text() for path in SOURCES if path.name != "limits.py"]
-    constants = [name for name, value in vars(limits).items() if isinstance(value, Limit)]
+    code = [path.read_text() for path in SOURCES if path.parent.name != "limits"]
+    constants = [name for room in ROOMS for name, value in vars(room).items() if isinstance(value, Limit)]
     assert len(constants) == len(LIMITS)
     unused = [name for name in constants if not any(re.search(rf"\b{name}\b", text) for text in code)]
     assert unused == []
 
 
 def test_names_are_unique_and_fit_for_a_label() -> None:
-    names = [limit.name for limit in LIMITS]
-    assert len(set(names)) == len(names)
-    assert [name for name in names if not re.fullmatch("[a-z][a-z0-9_]*", name)] == []
+    labels = [limit.name for limit in LIMITS]
+    assert len(set(labels)) == len(labels)
+    assert [name for name in labels if not re.fullmatch("[a-z][a-z0-9_]*", name)] == []
 
 
 @pytest.mark.parametrize("limit", LIMITS, ids=lambda limit: limit.name)

@@ -1,0 +1,56 @@
+"""The limits of other files, and of the threads that read and write files."""
+
+from __future__ import annotations
+
+from .limit import Limit
+
+WATCHED_FILES = Limit(
+    "watched_files",
+    64,
+    "files that are watched one by one",
+    "their directories are watched instead; writes through another path are noticed within ten seconds",
+    "each takes 3 path lookups and an inotify watch; 64 take the loop a millisecond",
+    lossless=True,
+)
+STATE_FILE_BYTES = Limit(
+    "state_file_bytes",
+    64 << 20,
+    "bytes of the state file",
+    "it is set aside as damaged, and all findings start as new ones",
+    "100,000 findings of 500 bytes",
+)
+STATE_VALUES = Limit(
+    "state_values",
+    5_000_000,
+    "values in the state file: its commas and opening brackets",
+    "it is set aside as damaged, and all findings start as new ones",
+    "200,000 findings of 20; a file of brackets takes 20 times its size to read",
+)
+INTENT_BYTES = Limit(
+    "intent_bytes",
+    64 << 20,
+    "bytes of alerts that are being sent and not yet saved as sent",
+    "they are not written down: after a kill -9 an alert may be sent twice, or not be resolved",
+    "200,000 alerts of 300 bytes, as many as may wait for journald",
+)
+THREADS = Limit(
+    "threads",
+    8,
+    "threads that read and write files",
+    "work that needs another one is postponed",
+    "names, reload, state, hosts and watched files have one each; only a file system that hangs needs more",
+)
+HOSTS_FILE_BYTES = Limit(
+    "hosts_file_bytes",
+    64 << 20,
+    "bytes of /etc/hosts",
+    "the file is unknown",
+    "a blocklist of a million names has 30 MiB",
+)
+RESOLVER_FILE_BYTES = Limit(
+    "resolver_file_bytes",
+    64 << 10,
+    "bytes of resolv.conf, nsswitch.conf and host.conf",
+    "the file is unknown",
+    "they have a few lines; glibc reads them line by line at each change",
+)
