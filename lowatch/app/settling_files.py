@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from lowatch.config.sources import Fingerprint, Stamp
+from lowatch.config.sources import States
+from lowatch.files.fingerprint import Fingerprint
 
 SETTLED_AFTER = 1.0
 """Seconds for which a file must stay as it is before it is taken at its word: many are written in place."""
@@ -17,11 +18,11 @@ TAKEN_AFTER = 15.0
 class _Seen(NamedTuple):
     """stamp: how the file stood. changed: when that was new. restless: since when; None: it has settled."""
 
-    stamp: Stamp | None
+    stamp: Fingerprint
     changed: float
     restless: float | None
 
-    def looked_at(self, stamp: Stamp | None, now: float) -> _Seen:
+    def looked_at(self, stamp: Fingerprint, now: float) -> _Seen:
         if stamp != self.stamp:
             return _Seen(stamp, now, now if self.restless is None else self.restless)
         if now - self.changed >= SETTLED_AFTER:
@@ -35,7 +36,7 @@ class Settling:
     def __init__(self) -> None:
         self._seen: dict[Path, _Seen] | None = None
 
-    def look(self, stands: Fingerprint, now: float) -> frozenset[Path]:
+    def look(self, stands: States, now: float) -> frozenset[Path]:
         """The files that have not been seen to stay as they are, and are not restless for too long.
 
         What is there at the first look has settled; what is new at a later one has just been made.

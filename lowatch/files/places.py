@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from .fingerprint import Fingerprint, fingerprint_with_entries
+
 _MAX_LINKS = 40  # MAXSYMLINKS of <linux/namei.h>
 _ANY = None
-
-Fingerprint = tuple[object, ...]
 
 
 class Places(NamedTuple):
@@ -70,7 +70,7 @@ def fingerprints(paths: Iterable[Path]) -> dict[Path, Fingerprint]:
     all_paths = dict.fromkeys(paths)
     parents = {path.parent for path in all_paths}
     directories = {path for path in parents if path in all_paths and _is(path, stat.S_ISDIR)}
-    return {path: fingerprint(path) for path in all_paths if path.parent not in directories}
+    return {path: fingerprint_with_entries(path) for path in all_paths if path.parent not in directories}
 
 
 def _follow(path: Path, names: dict[Path, set[bytes] | None]) -> Path | None:
@@ -116,22 +116,3 @@ def _add(names: dict[Path, set[bytes] | None], directory: Path, name: str) -> No
     known = names.setdefault(directory, set())
     if known is not None:
         known.add(os.fsencode(name))
-
-
-def fingerprint(path: Path) -> Fingerprint:
-    """Differs when the file does, or any file in the directory; () for what is not there."""
-    try:
-        if _is(path, stat.S_ISDIR):
-            with os.scandir(path) as entries:
-                return tuple(sorted((entry.name, *_fingerprint(entry.stat)) for entry in entries))
-        return _fingerprint(path.stat)
-    except OSError:
-        return ()
-
-
-def _fingerprint(stat_it: Callable[[], os.stat_result]) -> tuple[int, ...]:
-    try:
-        status = stat_it()
-    except OSError:
-        return ()
-    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)

@@ -17,6 +17,7 @@ from typing import Protocol
 
 from lowatch.core.limits.files import WATCHED_FILES
 
+from .fingerprint import Fingerprint
 from .inotify import (
     IN_ATTRIB,
     IN_CLOSE_WRITE,
@@ -31,7 +32,7 @@ from .inotify import (
     Event,
     Inotify,
 )
-from .places import Fingerprint, Places, fingerprints, places_of, places_of_many
+from .places import Places, fingerprints, places_of, places_of_many
 from .threads import NoThreadError, start_thread
 
 _log = logging.getLogger(__name__)

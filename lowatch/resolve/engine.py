@@ -20,6 +20,7 @@ from lowatch.core.liveness import Heartbeat
 from lowatch.resolve.records.answer_book import AnswerBook
 from lowatch.resolve.records.name_table import NameTable
 from lowatch.resolve.records.srv import Target
+from lowatch.resolve.system.file_system import HOST_FILE_SYSTEM, FileSystem
 from lowatch.resolve.system.nameservers import NameserverSource
 from lowatch.resolve.system.resolv_conf import RESOLV_CONF
 from lowatch.resolve.upstream.channel import ChannelFactory, QueryObserver
@@ -58,18 +59,20 @@ class Engine:
         spread: bool = False,
         local: Callable[[], PrefixSet | None] = PrefixSet,
         channels: ChannelFactory | None = None,
+        files: FileSystem = HOST_FILE_SYSTEM,
         random: Random | None = None,
     ) -> None:
         """domains: lower case A-labels without a trailing dot, asked for as they are (FQDNs).
 
         spread: whether to send in small bursts, as a daemon does, or as fast as max_qps allows.
-        local: see AnswerBook. channels: over sockets, unless others are given. random: spreads the load.
+        local: see AnswerBook. channels: over sockets, unless others are given. files: where resolv_conf is.
+        random: spreads the load.
         """
         self._spread = spread
         self._names = NameTable()
         self._answers = AnswerBook(self._names, local)
-        self._resolv_conf = resolv_conf
-        self._source = NameserverSource(settings, resolv_conf)
+        self._resolv_conf, self._files = resolv_conf, files
+        self._source = NameserverSource(settings, resolv_conf, files)
         self._clock = clock
         self._observer = observer or _Unobserved()
         self._channels = channels or SocketChannels(clock, self._observer)
@@ -177,7 +180,7 @@ class Engine:
 
     def replace_settings(self, settings: DnsSettings) -> None:
         """Ask by these from now on; every answer is kept."""
-        self._source = NameserverSource(settings, self._resolv_conf)
+        self._source = NameserverSource(settings, self._resolv_conf, self._files)
         if self._session is not None:
             self._session.replace_source(self._source)
 

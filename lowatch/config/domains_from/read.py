@@ -18,7 +18,7 @@ from lowatch.config.mentions import (
     merge_mentions,
 )
 from lowatch.config.settings import Config, DomainsFrom
-from lowatch.config.sources import Sources, fingerprint, fixed_part, matching
+from lowatch.config.sources import Sources, fixed_part, matching, states
 from lowatch.core.limits.config import NAMES, NAMES_FILE_BYTES, NAMES_FILES, NAMES_LINES
 from lowatch.files.regular_file import RefusedFileError, open_regular, read_whole, too_large
 
@@ -56,7 +56,7 @@ class _Reading:
         self._found = [(entry, matching(entry.path)) for entry in domains_from]
         patterns = tuple(entry.path for entry in domains_from)
         files = dict.fromkeys(file for _, files in self._found for file in files)
-        self.sources = Sources(patterns, fingerprint(files))  # before they are read: see changed()
+        self.sources = Sources(patterns, states(files))  # before they are read: see changed()
 
     def mentions(self) -> Iterator[Mention]:
         done: set[Path] = set()

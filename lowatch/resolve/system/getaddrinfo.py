@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from queue import SimpleQueue
 from threading import Thread
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from lowatch.core.addresses import Address, parse_address
 from lowatch.core.limits.names import ADDRESSES_PER_NAME
@@ -72,6 +72,22 @@ def absolute_names() -> None:
     os.environ["LOCALDOMAIN"] = ""
     for variable in _OF_THIS_PROCESS:
         os.environ.pop(variable, None)
+
+
+class AddressLookups(Protocol):
+    """Asks the C library, one name at a time: in a thread, or simulated."""
+
+    def another(self) -> AddressLookups:
+        """One more like this, independent of it."""
+
+    async def idle(self) -> None:
+        """Wait until it may be asked. Giving up on an answer does not end the lookup."""
+
+    def ask(self, name: str) -> asyncio.Future[Looked]:
+        """Ask while it is idle. A caller that no longer wants the answer may cancel the future."""
+
+    def close(self) -> None:
+        """Let it end, without waiting for a lookup under way."""
 
 
 _Questions = SimpleQueue[tuple[str, asyncio.Future[Looked]] | None]

@@ -7,22 +7,24 @@ from pathlib import Path
 
 from lowatch.config.settings import DnsSettings
 from lowatch.core.limits.files import RESOLVER_FILE_BYTES
-from lowatch.files.fingerprint import (
-    UNREAD,
-    fingerprint,
-    fingerprint_read,
-)
-from lowatch.files.regular_file import open_regular, read_whole
+from lowatch.files.fingerprint import UNREAD
 
+from .file_system import HOST_FILE_SYSTEM, FileSystem
 from .resolv_conf import RESOLV_CONF, Nameservers, parse_resolv_conf
 
 
 class NameserverSource:
     """The configured nameservers, or the system's, read again when resolv.conf has changed."""
 
-    def __init__(self, settings: DnsSettings, resolv_conf: Path = RESOLV_CONF) -> None:
+    def __init__(
+        self,
+        settings: DnsSettings,
+        resolv_conf: Path = RESOLV_CONF,
+        files: FileSystem = HOST_FILE_SYSTEM,
+    ) -> None:
         self.settings = settings
         self._path = resolv_conf
+        self._files = files
         self._seen = UNREAD
         self.current = Nameservers()
         self.refresh()
@@ -39,21 +41,18 @@ class NameserverSource:
             servers = tuple(dict.fromkeys(self.settings.nameservers))
             problems = () if servers else ("dns.nameservers: names no nameserver",)
             self.current = Nameservers(servers, problems=problems)
-        elif fingerprint(self._path) != self._seen:
+        elif self._files.fingerprint(self._path) != self._seen:
             found = self._read()
             if not found.servers and before.servers:
-                # Caught while it is being replaced, perhaps: ask whoever was to be asked until now.
+                # Perhaps it is being replaced just now: ask the nameservers of before.
                 found = replace(before, problems=(*found.problems, "still using the previous nameservers"))
             self.current = found
         return self.current != before
 
     def _read(self) -> Nameservers:
-        self._seen = fingerprint(self._path)
         try:
-            with open_regular(self._path, RESOLVER_FILE_BYTES) as file:
-                self._seen = fingerprint_read(file)
-                text = read_whole(file, RESOLVER_FILE_BYTES).decode(errors="replace")
+            text, self._seen = self._files.read_small(self._path, RESOLVER_FILE_BYTES)
         except OSError as error:
-            self._seen = UNREAD  # again next time: it is the same file where only a descriptor was wanting
+            self._seen = UNREAD  # read it again: its fingerprint may stay the same
             return Nameservers(problems=(f"{self._path}: {error.strerror}: no nameserver is known",))
         return parse_resolv_conf(text, str(self._path))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 from typing import Protocol
 
 from lowatch.core.limits.names import GETADDRINFO_THREADS
-from lowatch.resolve.system.getaddrinfo import Looked, LookupThread, Seen
+from lowatch.resolve.system.getaddrinfo import AddressLookups, Looked, LookupThread, Seen
 
 from .crosscheck_schedule import CrossCheckSchedule
 
@@ -44,12 +44,12 @@ class CrossCheck:
         schedule: CrossCheckSchedule,
         now: Callable[[], float],
         audience: Audience,
-        thread: LookupThread | None = None,
+        thread: AddressLookups | None = None,
     ) -> None:
         self._schedule = schedule
         self._now = now
         self._audience = audience
-        self._thread = thread or LookupThread()
+        self._thread: AddressLookups = thread or LookupThread()
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
@@ -90,7 +90,7 @@ class CrossCheck:
                 thread.close()
 
     async def _ask_in_turn(
-        self, thread: LookupThread, waiting: deque[str], unanswered: dict[str, None]
+        self, thread: AddressLookups, waiting: deque[str], unanswered: dict[str, None]
     ) -> None:
         while waiting:
             name = waiting.popleft()
@@ -107,7 +107,7 @@ class CrossCheck:
             pass
         self._woken.clear()
 
-    async def _ask(self, name: str, thread: LookupThread) -> Looked:
+    async def _ask(self, name: str, thread: AddressLookups) -> Looked:
         """Cancelled, it leaves the thread at its work."""
         await thread.idle()
         refusal = self._audience.refusal()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-import random
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from random import Random
 from typing import Protocol
 
 from lowatch.config.settings import Nameserver
@@ -17,7 +17,8 @@ from lowatch.core.clock import (
 from lowatch.core.limits.names import GETADDRINFO_CHECKED
 from lowatch.core.policy import is_service_name
 from lowatch.files.threads import NoThreadError, in_thread
-from lowatch.resolve.system.getaddrinfo import LookupThread, Seen
+from lowatch.resolve.system.file_system import HOST_FILE_SYSTEM, FileSystem
+from lowatch.resolve.system.getaddrinfo import AddressLookups, LookupThread, Seen
 from lowatch.resolve.system.name_service_files import NAME_PATHS, NameFiles, NameFilesSource, NamePaths
 from lowatch.resolve.system.nsswitch import NameServiceSwitch
 
@@ -89,12 +90,18 @@ class Views:
         clock: Clock,
         local: Callable[[], Collection[Prefix] | None] = tuple,
         paths: NamePaths = NAME_PATHS,
-        lookups: LookupThread | None = None,
+        lookups: AddressLookups | None = None,
+        files: FileSystem = HOST_FILE_SYSTEM,
+        random: Random | None = None,
     ) -> None:
-        """domains: those that `dns` follows. local: Host.local_prefixes. lookups: who asks getaddrinfo."""
+        """domains: those that `dns` follows. local: Host.local_prefixes. lookups: ask getaddrinfo.
+
+        files: where `paths` are. random: spreads the load.
+        """
         self._dns = dns
         self._clock = clock
-        self._source = NameFilesSource(paths)
+        self._random = random or Random()  # noqa: S311 - spreads the load, guards no secret
+        self._source = NameFilesSource(paths, files)
         self._answers = ComposedAnswers(dns, Rules(hosts_path=paths.hosts))
         self._files = NameFiles()
         self._reread = True
@@ -221,7 +228,7 @@ class Views:
         """domains: kept as they are if they can be, for there may be 100,000 of them."""
         self._followed = domains if isinstance(domains, Mapping | frozenset) else frozenset(domains)
         self._answers.follow(self._followed)
-        phase = random.random()  # noqa: S311 - spreads the load, guards no secret
+        phase = self._random.random()
         self._schedule.replace_domains(self._followed, phase)
         self._schedule.ask_all_soon(self._now())
         self._crosscheck.wake()

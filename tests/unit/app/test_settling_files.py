@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lowatch.app.settling_files import SETTLED_AFTER, TAKEN_AFTER, Settling
-from lowatch.config.sources import Stamp
+from lowatch.files.fingerprint import Stamp
 
 A, B = Path("/names.d/a"), Path("/names.d/b")
 

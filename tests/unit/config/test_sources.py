@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lowatch.config.sources import Sources, all_matching, fingerprint, matching
+from lowatch.config.sources import Sources, all_matching, matching, states
 from lowatch.core.limits.config import NAMES_FILES
 
 OLD = 1_000_000_000 * 1_000_000_000  # nanoseconds: no two changes of a test seem to be simultaneous
@@ -26,7 +26,7 @@ def place(tmp_path: Path) -> Path:
 
 def sources(*patterns: Path | str) -> Sources:
     texts = tuple(map(str, patterns))
-    return Sources(texts, fingerprint(all_matching(texts)))
+    return Sources(texts, states(all_matching(texts)))
 
 
 class TestMatching:

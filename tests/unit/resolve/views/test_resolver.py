@@ -14,8 +14,9 @@ import pytest
 from lowatch.core.addresses import Address, Prefix, parse_address, parse_port, parse_prefix
 from lowatch.core.answers import Answer, OtherView, RRset, Service, Status, View
 from lowatch.resolve.records.srv import Target
+from lowatch.resolve.system.file_system import READ_AT_ONCE
 from lowatch.resolve.system.getaddrinfo import LookupThread, Seen
-from lowatch.resolve.system.name_service_files import HOSTS_READ_AT_ONCE, NamePaths
+from lowatch.resolve.system.name_service_files import NamePaths
 from lowatch.resolve.views.resolver import Views
 from tests.support.aio import run_async
 from tests.support.descriptors import no_descriptor_left
@@ -289,7 +290,7 @@ def test_domains_may_be_replaced(etc: Etc) -> None:
 def test_a_large_hosts_file_does_not_hold_the_loop(etc: Etc) -> None:
     line = "0.0.0.0 ad.tracker.example.net\n"
     etc.hosts.write_text(line * 300_000 + f"192.0.2.1 {WWW}\n")
-    assert etc.hosts.stat().st_size > HOSTS_READ_AT_ONCE
+    assert etc.hosts.stat().st_size > READ_AT_ONCE
 
     async def scenario() -> None:
         loop = asyncio.get_running_loop()
