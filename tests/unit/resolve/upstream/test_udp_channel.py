@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 
 from lowatch.config.settings import Nameserver
-from lowatch.core.limits import DNS_IN_FLIGHT
+from lowatch.core.limits.names import DNS_IN_FLIGHT
 from lowatch.resolve.upstream.channel import Channel, Pace
 from lowatch.resolve.upstream.socket_channels import SocketChannels
 from lowatch.wire.dns import Reply
