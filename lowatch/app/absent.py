@@ -25,5 +25,5 @@ class AbsentInterfaces:
         present = {link.name for link in links.value}
         absent = frozenset(name for name in policy.interfaces if not _GLOB & set(name)) - present
         for name in sorted(absent - self._told):
-            _log.warning("interface %s does not exist, continuing: it may come", name)
+            _log.warning("interface %s does not exist, continuing: it may appear later", name)
         self._told = absent

@@ -57,7 +57,9 @@ class NamesFollower:
                 await asyncio.sleep(_THREAD_AFTER)
                 self._look.set()
             except Exception:  # whatever a file does to its reader, ten thousand daemons go on
-                _log.exception("names could not be read again, keeping those there are, continuing")
+                _log.exception(
+                    "domain files could not be read again, keeping the current domains, continuing"
+                )
 
     async def _touched(self, patience: float | None) -> bool:
         with suppress(TimeoutError):
@@ -89,13 +91,13 @@ class NamesFollower:
         """
         lost = lost_files(before, after)
         if lost and lost != self._unread:
-            _log.warning("%s: cannot be read now, keeping the names, continuing", _listed(lost))
+            _log.warning("%s: cannot be read now, keeping its domains, continuing", _listed(lost))
         self._unread = lost
         if lost or restless:
             after = _with_names_of(before, after, lost)
         _warn_of_new(before, after)
         if after.policy.domains != before.policy.domains or after.problems != before.problems:
-            _log.info("names read again: %d domains", len(after.policy.domains))
+            _log.info("domain files read again: %d domains", len(after.policy.domains))
         self._config.replace(after)
 
     async def _settle(self, config: Config) -> frozenset[Path]:

@@ -131,7 +131,7 @@ def add_logging(parser: argparse.ArgumentParser) -> None:
 
     SUPPRESS, so that a command's own default does not undo what stands before its name.
     """
-    levels = {"--log.level": "how much to log on stderr", "--log-level": argparse.SUPPRESS}
+    levels = {"--log.level": "log level on stderr", "--log-level": argparse.SUPPRESS}
     for name, help_text in levels.items():
         parser.add_argument(
             name,
@@ -146,7 +146,7 @@ def add_logging(parser: argparse.ArgumentParser) -> None:
         dest="log_format",
         choices=LOG_FORMATS,
         default=argparse.SUPPRESS,
-        help="how log lines read; default: text",
+        help="log format; default: text",
     )
 
 
@@ -161,5 +161,5 @@ def add_config(parser: argparse.ArgumentParser) -> None:
         "--config.file",
         type=Path,
         metavar="FILE",
-        help="the configuration; default: /etc/lowatch/lowatch.toml, where there is one",
+        help="configuration file; default: /etc/lowatch/lowatch.toml, if it exists",
     )

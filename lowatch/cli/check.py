@@ -34,9 +34,9 @@ FORMATS = ("text", "json", "prometheus")
 def define(parser: Parser) -> None:
     parser.runs(
         check,
-        "Audits this host once, with the daemon's own engine. No privileges needed. "
+        "Audits this host once, as the daemon does. Needs no privileges. "
         "Exit code: 0 nothing at or above --fail-on, 1 findings, 2 usage or configuration, "
-        "3 nothing found, but the audit was incomplete, or a name given here does not resolve.",
+        "3 nothing found, but the audit was incomplete or a domain given here does not resolve.",
     )
     add_config(parser)
     parser.add_argument("--format", choices=FORMATS, default="text", help="default: text")
@@ -45,7 +45,7 @@ def define(parser: Parser) -> None:
         type=str,
         choices=[severity.value for severity in Severity],
         default=Severity.WARNING.value,
-        help="the least severity that counts for the exit code; default: warning",
+        help="lowest severity that makes the exit code 1; default: warning",
     )
     parser.add_argument(
         "names",

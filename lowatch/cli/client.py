@@ -49,7 +49,7 @@ def add_socket(parser: argparse.ArgumentParser, *, timeout: float) -> None:
         type=seconds,
         default=timeout,
         metavar="SECONDS",
-        help="how long to wait for the daemon in all; default: %(default)g",
+        help="how long to wait for the daemon; default: %(default)g",
     )
 
 
@@ -73,9 +73,9 @@ def ask(arguments: argparse.Namespace, environment: Environment, method: str, ta
     except PermissionError:
         why = f"{path}: permission denied: {_who_may(path)}"
     except (TimeoutError, BlockingIOError):
-        why = f"{path}: no answer within {arguments.timeout:g} s: the daemon hangs, or is very busy"
+        why = f"{path}: no answer within {arguments.timeout:g} s: the daemon is stuck or very busy"
     except (ConnectionError, h11.RemoteProtocolError):
-        why = f"{path}: the connection ended without an answer: the daemon has ended, or is not lowatch"
+        why = f"{path}: connection closed without an answer: the daemon stopped, or is not lowatch"
     except OSError as error:
         why = f"{path}: {error.strerror or error}"
     raise CommandError(NOT_RUNNING, [f"lowatch: {why}"])
@@ -132,14 +132,14 @@ def _left(deadline: float) -> float:
 
 
 def _who_may(path: Path) -> str:
-    """Whom the mode of the socket, or of its directory, lets in, as far as it can be seen."""
+    """Who may use the socket by its mode, or by that of its directory, as far as it can be seen."""
     for what, way_in in ((path, stat.S_IWGRP), (path.parent, stat.S_IXGRP)):
         with suppress(OSError):
             status = what.stat()
             if status.st_mode & way_in and (group := _group(status.st_gid)):
-                members = f"for members of the group {group}"
-                return f"it is for root, and {members} (mode {stat.S_IMODE(status.st_mode):04o})"
-    return "its directory does not let you in; try as root"
+                allowed = f"only root and members of the group {group} may use it"
+                return f"{allowed} (mode {stat.S_IMODE(status.st_mode):04o})"
+    return "no permission for its directory (try as root)"
 
 
 def _group(gid: int) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 COMMANDS = {
-    "check": ("check", "one audit, now"),
-    "run": ("run", "the daemon"),
-    "explain": ("explain", "why a verdict is what it is"),
+    "check": ("check", "audit this host once"),
+    "run": ("run", "run the daemon in the foreground"),
+    "explain": ("explain", "show why a domain or an address has its verdict"),
     "config": ("config", "check or show the configuration"),
-    "history": ("history", "what fired, and for how long"),
+    "history": ("history", "list past alerts from the journal"),
     "status": ("status", "show the daemon's status"),
-    "reload": ("reload", "have the running daemon read its configuration again"),
-    "demo": ("demo.command", "show it all in a throwaway network namespace"),
+    "reload": ("reload", "reload the daemon's configuration"),
+    "demo": ("demo.command", "show lowatch at work in a throwaway network namespace"),
 }
 """By name: the module of lowatch.cli that has the command's define(), and its summary for the help.
 
@@ -22,8 +22,8 @@ usage: lowatch [-h] [--version] [--log.level {debug,info,warn,error}]
                [--log.format {text,logfmt,json}]
                COMMAND ...
 
-Finds virtual IPs left behind on lo: domains that resolve into this host, with
-nobody serving them.
+Finds virtual IPs left behind on lo: domains that resolve to this host although
+nothing here serves them.
 
 commands:
 %s
@@ -32,9 +32,9 @@ options:
   -h, --help            show this help message and exit
   --version             show program's version number and exit
   --log.level {debug,info,warn,error}
-                        how much to log on stderr
+                        log level on stderr
   --log.format {text,logfmt,json}
-                        how log lines read; default: text
+                        log format; default: text
 """
 
 

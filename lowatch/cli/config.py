@@ -17,10 +17,10 @@ from .exit_codes import OK
 
 def define(parser: Parser) -> None:
     verbs = parser.add_commands("check|show")
-    check_parser = verbs.add_parser("check", help="all errors, with file, line and key")
+    check_parser = verbs.add_parser("check", help="report all errors, with file, line and key")
     check_parser.runs(check, "Reports all errors in the configuration at once, with file, line and key.")
-    show_parser = verbs.add_parser("show", help="the effective configuration")
-    show_parser.runs(show, "Shows the configuration that results from all files, as TOML.")
+    show_parser = verbs.add_parser("show", help="show the effective configuration")
+    show_parser.runs(show, "Shows the configuration merged from all files, as TOML.")
     add_config(check_parser)
     add_config(show_parser)
 

@@ -16,8 +16,8 @@ from .exit_codes import FAILURE, OK, USAGE
 def define(parser: Parser) -> None:
     parser.runs(
         explain,
-        "The chain of evidence for a domain or an address: answers, local route, "
-        "listener, probe, verdict, and the fix.",
+        "Shows the evidence for a domain or an address: answers, local route, listener, "
+        "probe, verdict and fix.",
     )
     add_config(parser)
     parser.add_argument("target", metavar="DOMAIN|ADDRESS[:PORT[/PROTO]]")

@@ -12,6 +12,7 @@ from lowatch.config.domain_names import parse_domain
 from lowatch.core.addresses import format_address, parse_address
 from lowatch.core.findings import FindingKind
 from lowatch.report.alert.history import Filter, Occurrence, Unreadable, occurrences
+from lowatch.report.phrases import count
 from lowatch.report.text.history import WIDE, json_lines, last_line, text_lines
 from lowatch.service.journal.reader import HistoryError, Query, TimeError, entries
 
@@ -28,9 +29,9 @@ _LINES_AT_ONCE = 100
 def define(parser: Parser) -> None:
     parser.runs(
         history,
-        "Reads from the journal when findings fired and were resolved, newest first. Shows "
-        "what lowatch.service, root and you wrote; entries of others are unverified. Exit code: 0 read, "
-        "2 usage, 3 the journal could not be read, or not all of it.",
+        "Lists past alerts from the journal, newest first: when each finding fired and was resolved. "
+        "Only entries by lowatch.service, root and yourself are trusted. Exit code: 0 read, "
+        "2 usage, 3 the journal could not be read completely.",
     )
     # journalctl's relative times begin with a minus, as in `--since -1h`.
     parser._negative_number_matcher = re.compile(r"-\d")  # noqa: SLF001  # argparse has no public way
@@ -39,18 +40,18 @@ def define(parser: Parser) -> None:
             f"--{option}",
             default="",
             metavar="TIME",
-            help="as journalctl has it: -1h, yesterday, '2026-11-25 03:00' (local time); or as shown here",
+            help="a time as journalctl takes it (-1h, yesterday, '2026-11-25 03:00') or as printed here",
         )
     parser.add_argument("--kind", choices=[kind.value for kind in FindingKind], default="", metavar="KIND")
     parser.add_argument("--domain", default="", metavar="NAME")
     parser.add_argument("--address", default="", metavar="ADDRESS")
     parser.add_argument("--format", choices=_FORMATS, default="text", help="default: text")
-    parser.add_argument("-n", "--lines", type=_count, metavar="COUNT", help="the last COUNT only")
+    parser.add_argument("-n", "--lines", type=_count, metavar="COUNT", help="only the last COUNT alerts")
     parser.add_argument(
-        "--unit", default=_UNIT, metavar="UNIT", help=f"what lowatch runs as; default: {_UNIT}"
+        "--unit", default=_UNIT, metavar="UNIT", help=f"systemd unit that lowatch runs as; default: {_UNIT}"
     )
     parser.add_argument(
-        "--any-writer", action="store_true", help="also what other users wrote, who may have made it up"
+        "--any-writer", action="store_true", help="include entries of other users, which may be forged"
     )
     parser.add_argument("--directory", "-D", metavar="DIR", help="read the journal files in this directory")
     parser.add_argument("--file", action="append", default=[], metavar="GLOB", help="read these files")
@@ -58,7 +59,7 @@ def define(parser: Parser) -> None:
 
 def _count(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text)):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of 1 or more")
     return int(text)
 
 
@@ -85,7 +86,8 @@ def _show(query: Query, arguments: argparse.Namespace, environment: Environment)
         while some := list(islice(lines, _LINES_AT_ONCE)):
             environment.write("".join(f"{line}\n" for line in some))
     if reading.unreadable:
-        environment.tell(f"lowatch: entries of which nothing could be made: {reading.unreadable}, ignoring")
+        ignored = count(reading.unreadable, "unreadable entry", "unreadable entries")
+        environment.tell(f"lowatch: {ignored} ignored")
     if reading.error is not None:
         raise reading.error
     if arguments.format == "text":

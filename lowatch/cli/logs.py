@@ -114,7 +114,7 @@ class _JournalStream(logging.Handler):
                 return
             self._waiting.popleft()
             if not self._waiting and self._dropped:
-                self._keep(b"<4>log lines dropped while the journal took none: %d\n" % self._dropped)
+                self._keep(b"<4>log lines dropped while the journal accepted none: %d\n" % self._dropped)
                 self._dropped = 0
 
 

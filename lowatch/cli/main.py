@@ -65,6 +65,6 @@ def _reported(error: Exception) -> tuple[int, Iterable[str]]:
 
     text = "".join(traceback.format_exception(error))
     return INTERNAL, [
-        "lowatch: this is a bug of lowatch; please report it with what follows",
+        "lowatch: this is a bug in lowatch; please report it with the following",
         *text.splitlines(),
     ]

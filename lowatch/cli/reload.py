@@ -17,9 +17,9 @@ _REFUSED = "lowatch: not reloaded, keeping the previous configuration:"
 def define(parser: Parser) -> None:
     parser.runs(
         reload,
-        "Has the running daemon read its configuration again, and waits until that is in "
-        "force. A key that takes a restart is a line on stderr. Exit codes: 0 it is in force, 1 it was "
-        "refused, keeping the previous one, 3 the daemon is not running or does not answer.",
+        "Reloads the configuration of the running daemon and waits until it takes effect. Keys "
+        "that need a restart are reported on stderr. Exit code: 0 reloaded, 1 refused (the previous "
+        "configuration stays in effect), 3 the daemon is not running or does not answer.",
     )
     add_socket(parser, timeout=_PATIENCE)
 

@@ -28,8 +28,8 @@ def define(parser: Parser) -> None:
     """The dotted options are those that every Prometheus exporter has."""
     parser.runs(
         run,
-        "Audits this host as long as it runs, in the foreground. SIGHUP reloads the "
-        "configuration, SIGTERM ends it. The --web options override the configuration.",
+        "Watches this host continuously, in the foreground. SIGHUP reloads the configuration, "
+        "SIGTERM stops it. The --web options override the configuration.",
         log_level="info",
         is_daemon=True,
     )
@@ -38,17 +38,17 @@ def define(parser: Parser) -> None:
         "--config.check",
         dest="config_check",
         action="store_true",
-        help="check the configuration, and do not start",
+        help="check the configuration and exit",
     )
     parser.add_argument(
         "--web.listen-address",
         dest="listen",
         action="append",
         metavar="HOST:PORT",
-        help="where to serve the metrics; may be repeated",
+        help="address to serve metrics on; may be repeated",
     )
     parser.add_argument(
-        "--web.telemetry-path", dest="telemetry_path", metavar="PATH", help="the path of the metrics"
+        "--web.telemetry-path", dest="telemetry_path", metavar="PATH", help="path of the metrics"
     )
     parser.add_argument("--web.config.file", dest="web_config", help=argparse.SUPPRESS)
 

@@ -17,8 +17,7 @@ _NARROWEST, _WIDEST = 20, 1000  # what the daemon takes
 def define(parser: Parser) -> None:
     parser.runs(
         status,
-        "Shows the status of the running daemon. Exit codes: 0 it answered, "
-        "3 it is not running or does not answer.",
+        "Shows the daemon's status. Exit code: 0 it answered, 3 it is not running or does not answer.",
     )
     parser.add_argument("--format", choices=("text", "json"), default="text")
     add_socket(parser, timeout=_PATIENCE)

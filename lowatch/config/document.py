@@ -69,7 +69,7 @@ def _read(path: Path, *, pipe: bool) -> bytes:
     except RefusedFileError as error:
         raise _rejected(path, f"is {error.strerror}") from None
     except FileNotFoundError:
-        raise _rejected(path, "there is no such file") from None
+        raise _rejected(path, "no such file") from None
     except OSError as error:
         raise _rejected(path, f"cannot be read: {error.strerror}") from None
 

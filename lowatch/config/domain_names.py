@@ -43,7 +43,7 @@ def parse_domain(text: str) -> str:
 def _normalise(text: str) -> str:
     _refuse_other_things(text)
     if "*" in text:
-        raise ValueError(f"{text!r} is a wildcard, which cannot be resolved (name each domain)")
+        raise ValueError(f"{text!r} is a wildcard, which cannot be resolved (list each domain)")
     return _join(text, [_encode_label(text, label) for label in _labels(text)])
 
 
@@ -62,9 +62,9 @@ def _refuse_other_things(text: str) -> None:
         hint = f" (write only {host!r})" if host else ""
         raise ValueError(f"{text!r} is a URL, not a domain{hint}")
     if is_address(text):
-        raise ValueError(f"{text!r} is an address, not a domain (name what resolves to it)")
+        raise ValueError(f"{text!r} is an address, not a domain (give the domain that resolves to it)")
     if re.search(r"\s", text):
-        raise ValueError(f"{text!r} has white space in it")
+        raise ValueError(f"{text!r} contains white space")
     if len(text) > NAME_LENGTH + 1:
         raise ValueError(_too_long(text))
 
@@ -97,7 +97,7 @@ def _encode_label(name: str, label: str) -> str:
             " hyphens inside it, and underscores"
         )
     if len(encoded) > LABEL_LENGTH:
-        raise ValueError(f"the label {encoded!r} has {len(encoded)} octets (at most {LABEL_LENGTH})")
+        raise ValueError(f"the label {encoded!r} has {len(encoded)} characters (at most {LABEL_LENGTH})")
     return encoded
 
 
@@ -114,7 +114,7 @@ def _glob_label(glob: str, label: str) -> str:
     if not any(character in label for character in "*?[]"):
         return _encode_label(glob, label)
     if not _GLOB_LABEL.fullmatch(label.lower()):
-        raise ValueError(f"{glob!r} is not a usable glob: {label!r} can match no label")
+        raise ValueError(f"{glob!r} is not a valid glob: {label!r} cannot match any label")
     return label.lower()
 
 
@@ -129,4 +129,4 @@ def _join(text: str, labels: list[str]) -> str:
 
 def _too_long(name: str) -> str:
     shown = name if len(name) <= 40 else f"{name[:40]}..."
-    return f"{shown!r} has {len(name)} octets (a name has at most {NAME_LENGTH})"
+    return f"{shown!r} has {len(name)} characters (at most {NAME_LENGTH})"

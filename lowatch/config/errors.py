@@ -58,7 +58,7 @@ def shortened(message: str) -> str:
 
 
 def not_utf_8(error: UnicodeDecodeError) -> str:
-    return f"is not UTF-8: octet 0x{error.object[error.start]:02x} (save it as UTF-8)"
+    return f"is not UTF-8: byte 0x{error.object[error.start]:02x} (save it as UTF-8)"
 
 
 class ConfigErrors(Exception):  # noqa: N818  # it carries the errors

@@ -167,7 +167,7 @@ def _mentions(merged: _Merged, errors: list[ConfigError]) -> Iterator[Mention]:
 def _acknowledgements(tables: Iterable[Table], errors: list[ConfigError]) -> Iterator[Acknowledgement]:
     for table in tables:
         if table.keys <= {"until", "reason"}:
-            message = f"would match every finding (give one at least of {', '.join(MATCHERS)})"
+            message = f"would match every finding (give at least one of {', '.join(MATCHERS)})"
             errors.append(table.location.error(message))
         yield Acknowledgement(**table.values)
 
@@ -176,7 +176,7 @@ def _expired(tables: Iterable[Table], wall: float) -> Iterator[ConfigError]:
     for table in tables:
         if table.values["until"] <= wall:
             last = datetime.fromtimestamp(table.values["until"] - 1).astimezone().date()
-            message = f"expired on {last} and has no effect; remove it, or set another date"
+            message = f"expired on {last} and has no effect; remove it or set a later date"
             yield table.location.error(message)
 
 

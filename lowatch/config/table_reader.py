@@ -118,7 +118,7 @@ class TableReader:
         if not isinstance(raw, list):
             raise WrongTypeError("an array, in [brackets]", raw)
         if not raw and not spec.may_be_empty:
-            raise ValueError("is empty (name one at least, or leave the key out)")
+            raise ValueError("is empty (give at least one, or remove the key)")
         for index, element in enumerate(raw):
             try:
                 yield spec.parse(element)

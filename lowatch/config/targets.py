@@ -90,7 +90,7 @@ def parse_plain_address(text: str) -> Address:
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
-        raise ValueError(f"{text!r} is no IPv4 or IPv6 address") from None
+        raise ValueError(f"{text!r} is not an IPv4 or IPv6 address") from None
     if "%" in text:
         raise ValueError(f"{text!r} has a scope (write the address alone)")
     return Address(address.packed)
@@ -101,7 +101,7 @@ def _split(text: str) -> tuple[str, Port | None]:
     if "://" in text or is_address(text):
         return text, None
     if "/" in text and _is_prefix(text):
-        raise ValueError(f"{text!r} is a prefix (name one address or domain)")
+        raise ValueError(f"{text!r} is a prefix (give one address or domain)")
     host, colon, port = text.rpartition(":")
     if not colon:
         if "/" in text:

@@ -44,9 +44,9 @@ def interface_glob(raw: object) -> str:
         name = glob.partition(":")[0]
         raise ValueError(f"{glob!r} is an address label; name the interface (perhaps {name!r})")
     if not glob or glob in (".", "..") or re.search(r"[\s/]", glob):
-        raise ValueError(f"{glob!r} can be no interface's name")
+        raise ValueError(f"{glob!r} is not a valid interface name")
     if not is_glob and len(glob.encode()) > _INTERFACE_LENGTH:
-        raise ValueError(f"{glob!r} is too long for an interface ({_INTERFACE_LENGTH} octets)")
+        raise ValueError(f"{glob!r} is too long for an interface (at most {_INTERFACE_LENGTH} bytes)")
     if re.search(r"\[(?!!?[^\]]+\])", glob):
         raise ValueError(f"{glob!r} has a [ that is never closed")
     return glob
@@ -111,7 +111,7 @@ def _transport(text: str, scheme: str) -> Transport:
     try:
         return Transport(scheme.lower())
     except ValueError:
-        raise ValueError(f"{text!r}: a nameserver is asked by udp, tcp or tls, not by {scheme!r}") from None
+        raise ValueError(f"{text!r}: unknown transport {scheme!r} (udp, tcp or tls)") from None
 
 
 def _server_address(text: str, host: str, transport: Transport) -> str:
@@ -122,7 +122,7 @@ def _server_address(text: str, host: str, transport: Transport) -> str:
         raise ValueError(f"{text!r}: a nameserver is an IP address, with a port or without{hint}") from None
     scope = host.partition("%")[2]
     if scope and not _SCOPE.fullmatch(scope):
-        raise ValueError(f"{text!r}: {scope!r} can be no interface's name")
+        raise ValueError(f"{text!r}: {scope!r} is not a valid interface name")
     return str(address)
 
 
@@ -148,7 +148,7 @@ def listen(raw: object) -> Listen:
         return Listen(str(ipaddress.ip_address(host)), number)
     except ValueError:
         if text.startswith("["):
-            raise ValueError(f"{text!r}: {host!r} is no IPv6 address") from None
+            raise ValueError(f"{text!r}: {host!r} is not an IPv6 address") from None
         return Listen(parse_domain(host) if host else "", number)
 
 
@@ -202,7 +202,7 @@ def names_path(raw: object) -> str:
 def telemetry_path(raw: object) -> str:
     text = string(raw, '"/metrics"')
     if not _TELEMETRY_PATH.fullmatch(text) or re.search(r"[?#%]", text):
-        raise ValueError(f"{text!r} is not a path of its own (write it like /metrics)")
+        raise ValueError(f"{text!r} is not a valid path (write it like /metrics)")
     if text.startswith(("/-/", "/api/")):
-        raise ValueError(f"{text!r} is taken: /-/ and /api/ are lowatch's own")
+        raise ValueError(f"{text!r} is reserved: /-/ and /api/ belong to lowatch")
     return text

@@ -45,7 +45,7 @@ def _crowds(crowded: Mapping[str, int]) -> Iterator[Problem]:
     for _, names in _group((name, None) for name in crowded):
         up_to = "up to " if names.many else ""
         most = max(crowded.values())
-        yield Problem("dns", f"{names}: {up_to}{most:,} addresses or SRV records more than are looked at")
+        yield Problem("dns", f"{names}: {up_to}{most:,} addresses or SRV records over the limit")
 
 
 def not_compared(snapshot: Snapshot) -> Iterator[Problem]:
@@ -110,14 +110,17 @@ def stale(snapshot: Snapshot, now: float) -> Iterator[Problem]:
         oldest[rrset.reason] = min(oldest.get(rrset.reason, now), since)
     for reason, names in _group((name, rrset.reason) for name, rrset in answers):
         up_to = "up to " if names.many else ""
-        yield Problem("dns", f"{names}: kept from {up_to}{elapsed(now - oldest[reason])} ago: {reason}")
+        yield Problem(
+            "dns",
+            f"{names}: using the answer from {up_to}{elapsed(now - oldest[reason])} ago: {reason}",
+        )
     others = (
         (name, (other.view, other.reason))
         for name, other in _unsure(snapshot)
         if other.addresses is not None
     )
     for (view, reason), names in _group(others):
-        yield Problem(_SOURCES[view], f"{names}: kept from before: {reason}")
+        yield Problem(_SOURCES[view], f"{names}: using the previous answer: {reason}")
 
 
 class _Names(NamedTuple):

@@ -83,7 +83,7 @@ class DomainObservation(NamedTuple):
         return not self.undecided and self.answer.unknown is None
 
 
-NOT_LOOKED_AT = Unknown("netlink", "the surroundings were not looked at")
+NOT_LOOKED_AT = Unknown("netlink", "the surroundings were not observed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,5 +131,5 @@ class Snapshot:
     def overlooked(self) -> str:
         """Why a name may lead to an address that nobody looked at; "" where none does."""
         if self.crowded:
-            return f"{next(iter(self.crowded))} has more addresses than are looked at"
+            return f"{next(iter(self.crowded))} has more addresses than the limit"
         return self.unread[0] if self.unread else ""

@@ -73,7 +73,7 @@ def read_pipe(path: Path, limit: Limit, patience: float) -> bytes:
                 return content
             if len(content) > limit.value:
                 raise too_large(limit)
-        raise RefusedFileError(errno.ETIMEDOUT, f"a pipe into which nobody wrote for {patience:g} s")
+        raise RefusedFileError(errno.ETIMEDOUT, f"a pipe that nobody wrote to for {patience:g} s")
     finally:
         os.close(descriptor)
 

@@ -90,7 +90,7 @@ def start_thread(work: Callable[[], None], name: str) -> threading.Thread:
     refusal = ""
     if len(_alive) >= THREADS.value:
         THREADS.reached()
-        refusal = f"{len(_alive)} threads wait for files already"
+        refusal = f"{len(_alive)} threads are already waiting for files"
     else:
         _alive.add(thread)
         try:
@@ -99,7 +99,7 @@ def start_thread(work: Callable[[], None], name: str) -> threading.Thread:
             _alive.discard(thread)
             refusal = f"no thread: {error} (the host's limit on processes, or on memory)"
     if refusal and not _refusal:
-        _log.warning("%s; files are read and state is saved later, continuing", refusal)
+        _log.warning("%s; reading files and saving state later, continuing", refusal)
     elif _refusal and not refusal:
         _log.info("threads can be started again")
     _refusal = refusal

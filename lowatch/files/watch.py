@@ -240,7 +240,7 @@ class FileWatch:
         except OSError as error:
             self._close_inotify()
             if not self._limited:
-                every = f"looking every {self._poll_every:g} s instead"
+                every = f"polling every {self._poll_every:g} s instead"
                 _log.warning("inotify: %s; %s, continuing", error.strerror, every)
             self._limited = True
         else:

@@ -327,7 +327,7 @@ class Host:
         if self._failure is not None:
             return self._failure
         if self._interrupted:
-            return Unknown("netlink", f"{', '.join(sorted(self._interrupted))} were changing all the time")
+            return Unknown("netlink", f"{', '.join(sorted(self._interrupted))} kept changing")
         routes, sockets = self._nonlocal_routes.all(self._tables.name_of), self.sockets()
         if isinstance(routes, Unknown):
             return routes

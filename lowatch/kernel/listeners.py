@@ -106,7 +106,7 @@ class Listeners:
             if kind == NLMSG_ERROR:
                 return self._refusal(error_code(reply, span), endpoint.port.protocol)
             if kind != SOCK_DIAG_BY_FAMILY:
-                return Unknown("sock_diag", "a reply that is no socket")
+                return Unknown("sock_diag", "a reply that is not a socket")
             found = parse_socket(reply, start, end)
         except MalformedMessageError as error:
             return Unknown("sock_diag", f"unreadable reply: {error}")

@@ -75,7 +75,7 @@ class NonlocalRoutes:
             datagrams = self._socket.dump(dump_routes(0, family, kind, table), ROUTES_LISTED)
             for data, messages, interrupted in datagrams:
                 if interrupted:
-                    raise NetlinkError("they were changing all the time")
+                    raise NetlinkError("they kept changing")
                 for span in messages:
                     if span.type != RTM_NEWROUTE:
                         continue

@@ -105,7 +105,7 @@ class Prober:
         """What came at once: nearly always all of it."""
         if len(self._open) >= self._at_once:
             PROBES.reached()
-            return Unknown("connect", f"{self._at_once} others wait for an answer")
+            return Unknown("connect", f"{self._at_once} other connects are pending")
         try:
             attempt = _Attempt(endpoint, self._finish)
         except OSError as error:

@@ -161,7 +161,7 @@ class RequestSocket:
             count += len(datagram.spans)
             if at_most is not None and count > at_most.value:
                 at_most.reached()
-                raise NetlinkError(f"there are more than {at_most.value:,}")
+                raise NetlinkError(f"more than {at_most.value:,}")
 
     def _open(self) -> socket.socket:
         if self._socket is None:

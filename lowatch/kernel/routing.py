@@ -106,4 +106,4 @@ def read_route(sequence: int, reply: bytes) -> RouteMessage | Unknown | None:
         route = parse_route(reply, start, end) if kind == RTM_NEWROUTE else None
     except MalformedMessageError as error:
         return Unknown("netlink", f"unreadable reply: {error}")
-    return route or Unknown("netlink", "a reply that is no route")
+    return route or Unknown("netlink", "a reply that is not a route")

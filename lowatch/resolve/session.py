@@ -290,7 +290,7 @@ class Session:
                 self._record(lookup.slot, outcome, now)
             except Exception:  # one name's fault must not keep the others from being asked for
                 name = self._names.text_of(lookup.slot >> 1)
-                _log.exception("%s: its answer could not be taken, continuing", name)
+                _log.exception("%s: its answer could not be processed, continuing", name)
         if outcome.reply.kind is ReplyKind.FAILURE:
             self._watch_outage()
         self._fill_soon()

@@ -125,7 +125,7 @@ class StderrHandler(logging.Handler):
                 self._changed.notify_all()
 
     def _tell_dropped(self) -> None:
-        text = f"log lines dropped while nobody read them: {self._dropped}"
+        text = f"log lines dropped while stderr was not read: {self._dropped}"
         record = logging.LogRecord("lowatch", logging.WARNING, __file__, 0, text, None, None)
         self._dropped = 0
         self._keep(_Line((self.format(record) + "\n").encode("utf-8", "backslashreplace"), ()))

@@ -81,7 +81,7 @@ class StateFile:
             try:
                 one = _parse_record(json.loads(line))
             except (ValueError, RecursionError) as error:
-                _log.warning("a line of what was about to be told is damaged: %s, ignoring", error)
+                _log.warning("a line of the pending-alerts file is damaged: %s, ignoring", error)
                 continue
             if one is not None:
                 yield one._replace(announced=True, doubtful=True)
@@ -181,7 +181,7 @@ def _parse(content: bytes) -> list[Remembered]:
         case {"schema": schema, "findings": list() as records} if schema == SCHEMA:
             parsed = [_parse_record(record) for record in records]
             return [remembered for remembered in parsed if remembered is not None]
-    raise ValueError(f"it is not of schema {SCHEMA}")
+    raise ValueError(f"it does not have schema {SCHEMA}")
 
 
 def _parse_record(record: Any) -> Remembered | None:
@@ -214,7 +214,7 @@ def _parse_record(record: Any) -> Remembered | None:
             any_of = tuple(map(parse_port, record.get("any_of", ())))  # an addition
             finding = Finding(subject, message, tuple(fix), any_of)
             return Remembered(finding, float(since), announced, record.get("doubtful") is True)
-    raise ValueError(f"the record {json.dumps(record):.200} is not sound")
+    raise ValueError(f"the record {json.dumps(record):.200} is not valid")
 
 
 def _is_time(since: float) -> bool:
@@ -230,7 +230,7 @@ def _check_prefix(subject: Subject) -> None:
     if length is None:
         return
     if isinstance(length, bool) or address is None or not 0 <= length <= host_length(address):
-        raise ValueError(f"{length} is not a prefix length here")
+        raise ValueError(f"{length} is not a valid prefix length")
 
 
 def _temporary(path: Path) -> Path:
@@ -265,6 +265,6 @@ def _set_aside(path: Path, reason: str) -> None:
     try:
         path.replace(aside)
     except OSError as error:
-        _log.warning("the state file %s is damaged (%s), and stays: %s", path, reason, error)
+        _log.warning("the state file %s is damaged (%s) and cannot be set aside: %s", path, reason, error)
         return
     _log.warning("the state file %s is damaged: %s; kept as %s", path, reason, aside)

@@ -214,7 +214,7 @@ def _journal(config: Config, store: StateFile) -> JournalSink:
 def _descriptor_shares() -> Shares:
     found = shares(getrlimit(RLIMIT_NOFILE)[0])
     if found != ALL:
-        _log.warning("RLIMIT_NOFILE is low, so there are at most %s", found)
+        _log.warning("RLIMIT_NOFILE is low; allowing at most %s", found)
     return found
 
 

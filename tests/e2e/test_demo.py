@@ -33,7 +33,7 @@ STORY = re.compile(
     lowatch\ check .* 192\.0\.2\.10 .* echo\ \$\?\s+1\n .*
     lo_orphan_vip\{.*\}\ 0\n .*
     MESSAGE .* LOWATCH_STATE=resolved .*
-    All\ as\ it\ should\ be
+    All\ as\ expected
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -42,7 +42,7 @@ STORY = re.compile(
 def shape(text: str) -> list[str]:
     """The words of it, without what differs from run to run: numbers, times, the host's name."""
     numbers = re.sub(r"[0-9][0-9.:TZ-]*( ms| s)?\b", "#", text)
-    return re.sub(r"\S+, #; names:", "HOST, #; names:", numbers).split()
+    return re.sub(r"\S+, #: # domain", "HOST, #: # domain", numbers).split()
 
 
 @pytest.fixture
@@ -139,7 +139,7 @@ def test_stopped_anywhere_it_leaves_nothing(
     os.killpg(demo.pid, number)  # as Ctrl-C does
     _, stderr = demo.communicate(timeout=DEADLINE)
     assert demo.returncode == 128 + number
-    assert stderr == f"lowatch demo: stopped by {number.name}; everything is gone again\n"
+    assert stderr == f"lowatch demo: stopped by {number.name}; everything has been removed\n"
     assert list(temporary.iterdir()) == []
 
 
@@ -167,5 +167,5 @@ def test_a_daemon_that_ends_early_is_a_failure(start: Start, temporary: Path) ->
             os.kill(pid, signal.SIGKILL)
     _, stderr = demo.communicate(timeout=DEADLINE)
     assert demo.returncode == 1
-    assert stderr.startswith("lowatch demo: not as it should be: lowatch run ended before ")
+    assert stderr.startswith("lowatch demo: failed: lowatch run exited before ")
     assert list(temporary.iterdir()) == []

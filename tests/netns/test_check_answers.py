@@ -54,7 +54,7 @@ def test_of_4000_addresses_the_one_that_is_held_is_found_and_the_rest_is_told(
             assert seen.report["complete"] is False
             message = seen.report["problems"][0]["message"]
             assert message.startswith(f"{name}: ")
-            assert message.endswith("addresses or SRV records more than are looked at")
+            assert message.endswith("addresses or SRV records over the limit")
             if name.startswith("many"):
                 assert [row["address"] for row in seen.findings("orphan-vip")] == ["203.0.113.200"] * 2
                 assert seen.findings("idle-vip") == []

@@ -186,7 +186,7 @@ def test_one_that_is_stopped_is_said_to_be(daemon: Daemon) -> None:
 def test_a_second_one_knows_the_first(daemon: Daemon) -> None:
     second = lowatch("run", "-c", str(daemon.file))
     assert second.returncode not in (0, 2)
-    assert f"another lowatch (pid {daemon.pid}) serves it" in second.stderr
+    assert f"another lowatch (pid {daemon.pid}) is using it" in second.stderr
 
 
 def test_a_killed_one_is_replaced(daemon: Daemon) -> None:

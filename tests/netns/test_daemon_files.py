@@ -43,9 +43,9 @@ def test_names_come_and_go_with_their_files(held: Netns, tmp_path: Path) -> None
     tables = f'[[domains_from]]\npath = "{folder}/*.txt"\n[[domains_from]]\npath = "sd.json"'
     with Knot(ZONE) as knot, Daemon(tmp_path, configuration(knot, SOON, tables=tables)) as daemon:
         assert domains(daemon) == {WWW}
-        daemon.until_logged(f"{tmp_path}/sd.json: there is no such file, continuing")
+        daemon.until_logged(f"{tmp_path}/sd.json: no such file, continuing")
         problems = [one["message"] for one in daemon.audit()["problems"] if one["source"] == "config"]
-        assert problems == [f"{tmp_path}/sd.json: there is no such file"]
+        assert problems == [f"{tmp_path}/sd.json: no such file"]
         assert not daemon.audit()["complete"]
 
         (tmp_path / "sd.json").write_text(f'[{{"targets": ["{API}:443"]}}]')
@@ -68,7 +68,7 @@ def test_a_file_of_names_that_cannot_be_read_keeps_its_names(held: Netns, tmp_pa
         assert domains(daemon) == {WWW, API}
         names.unlink()
         os.mkfifo(names)
-        daemon.until(lambda: "cannot be read now, keeping the names" in daemon.log)
+        daemon.until(lambda: "cannot be read now, keeping its domains" in daemon.log)
         assert domains(daemon) == {WWW, API}
         daemon.signal(signal.SIGHUP)
         daemon.until(lambda: "reload failed" in daemon.log)

@@ -57,4 +57,4 @@ def test_one_hostile_zone_costs_no_other_name_its_alert(netns: Netns, tmp_path: 
         status = Path(f"/proc/{daemon.pid}/status").read_text()
         assert int(status.partition("VmHWM:")[2].split()[0]) / 1024 < 200
         problems = daemon.audit()["problems"]
-        assert any("addresses or SRV records more than are looked at" in one["message"] for one in problems)
+        assert any("addresses or SRV records over the limit" in one["message"] for one in problems)

@@ -86,7 +86,7 @@ def test_ready_when_each_name_has_been_asked_once(netns: Netns, knot: Knot, tmp_
     knot.pause()
     with Daemon(tmp_path, settings(knot, WWW), ready=False) as daemon:
         assert daemon.get("/-/healthy").status == 200
-        assert daemon.get("/-/ready") == (503, "Not ready: the first full audit is not done\n")
+        assert daemon.get("/-/ready") == (503, "Not ready: waiting for the first full audit\n")
         assert daemon.metric('lowatch_domains{status="unknown"}') == 1
         knot.resume()
         daemon.until(lambda: daemon.get("/-/ready").status == 200)
@@ -169,7 +169,7 @@ def test_reload_of_a_file_that_has_gone(netns: Netns, knot: Knot, tmp_path: Path
         daemon.file.unlink()
         daemon.signal(signal.SIGHUP)
         daemon.until(lambda: daemon.metric(RELOADED) == 0)
-        daemon.until_logged(f"{daemon.file}: there is no such file")
+        daemon.until_logged(f"{daemon.file}: no such file")
         assert daemon.orphan(WWW) == 1
 
 

@@ -25,7 +25,7 @@ _WAYS = (
 def define(parser: Parser) -> None:
     parser.runs(
         main,
-        "A throwaway network namespace with its own DNS server, a VIP on lo and a "
+        "Creates a throwaway network namespace with its own DNS server, a VIP on lo and a "
         "service that stops: shows the finding, the metric and the journal line, and leaves "
         "nothing behind. Needs root or unprivileged user namespaces.",
     )

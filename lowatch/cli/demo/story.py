@@ -65,7 +65,9 @@ class Story:
         await self._stop_watching()
 
     async def _set_the_stage(self) -> None:
-        self._tell.scene("A host holds a virtual IP on lo. A name resolves to it, and is served:")
+        self._tell.scene(
+            "A host has a virtual IP on lo. A domain resolves to it, and a web server serves it:"
+        )
         stage.hide_run()
         stage.resolve_by("127.0.0.1")
         self._entries = await self._stack.enter_async_context(journal(stage.JOURNAL_SOCKET))
@@ -82,7 +84,7 @@ class Story:
         self._tell.seen(f"GET http://{VIP}/", f"{status}")
 
     async def _start_watching(self) -> None:
-        self._tell.scene("lowatch watches, and exports a series for the name:")
+        self._tell.scene("lowatch watches the domain and exports a metric for it:")
         self._config.write_text(CONFIG)
         log = self._stack.enter_context(self._log.open("wb"))
         began = time.monotonic()
@@ -94,7 +96,7 @@ class Story:
         await self._until_orphan_vip_is(0)
 
     async def _kill_the_service(self) -> None:
-        self._tell.scene("The web server dies. Its address stays, and still takes all connections:")
+        self._tell.scene("The web server dies. Its address stays on lo, so connections still end up here:")
         self._tell.seen(f"$ kill -9 {self._service.pid}")
         began = time.monotonic()
         self._service.kill()
@@ -103,26 +105,28 @@ class Story:
         try:
             await stage.get(VIP, PORT, "/")
         except ConnectionRefusedError:
-            self._tell.seen(f"GET http://{VIP}/", "refused, though another host may serve it")
+            self._tell.seen(f"GET http://{VIP}/", "refused, although another host may serve it")
         else:
-            raise stage.DemoError("the web server was killed, and yet something answers")
+            raise stage.DemoError("the web server was killed, but something still answers")
 
     async def _get_the_alert(self) -> None:
-        self._tell.scene("It has lasted for the hold time (1 s here): the journal gets an alert.")
+        self._tell.scene(
+            "After the hold time (1 s here) the finding fires, and the alert goes to the journal:"
+        )
         await self._until_journal_has("firing", Style.RED)
 
     async def _check_by_hand(self) -> None:
-        self._tell.scene("An audit by hand says why, and how to fix it:")
+        self._tell.scene("`lowatch check` shows the cause and the fix:")
         self._tell.seen("$ lowatch check -c lowatch.toml")
         command = stage.python("lowatch", "check", "-c", str(self._config))
         code, output = await stage.run(command, columns=self._tell.quoted_width)
         self._tell.quoted(output)
         self._tell.seen("$ echo $?", str(code))
         if code != 1 or "orphan-vip" not in output:
-            raise stage.DemoError(f"lowatch check ended with {code}, not with 1 and an orphan-vip")
+            raise stage.DemoError(f"lowatch check exited with {code}, not with 1 and an orphan-vip")
 
     async def _bring_it_back(self) -> None:
-        self._tell.scene("The web server is back:")
+        self._tell.scene("The web server comes back, and the finding is resolved:")
         await self._start_service()
         began = time.monotonic()
         await self._until_orphan_vip_is(0)
@@ -133,7 +137,7 @@ class Story:
         self._daemon.terminate()
         code = await stage.ended(self._daemon)
         if code:
-            raise stage.DemoError(f"lowatch run ended with {code} at SIGTERM")
+            raise stage.DemoError(f"lowatch run exited with {code} on SIGTERM")
 
     async def _start_service(self) -> None:
         self._service = await self._stack.enter_async_context(
@@ -196,13 +200,13 @@ class Story:
             async with asyncio.timeout(PATIENCE):
                 while not await holds():
                     if self._daemon.poll() is not None:
-                        raise self._daemon_failed(f"lowatch run ended before {what}")
+                        raise self._daemon_failed(f"lowatch run exited before {what}")
         except TimeoutError:
-            raise self._daemon_failed(f"waited {PATIENCE:.0f} s in vain until {what}") from None
+            raise self._daemon_failed(f"not within {PATIENCE:.0f} s: {what}") from None
 
     def _daemon_failed(self, what: str) -> stage.DemoError:
         said = self._log.read_text(errors="replace").splitlines()[-_LOG_LINES:]
-        return stage.DemoError("\n".join([f"{what}; its last words:", *said] if said else [what]))
+        return stage.DemoError("\n".join([f"{what}; end of its log:", *said] if said else [what]))
 
 
 async def _play(tell: Narrator) -> None:
@@ -223,16 +227,16 @@ def main() -> int:
     signal.signal(signal.SIGTERM, on_sigterm)
     tell = narrator()
     began = time.monotonic()
-    tell.title("lowatch demo: in a network namespace of its own; nothing outside is touched.")
+    tell.title("lowatch demo: runs in its own network namespace; nothing outside is touched.")
     try:
         asyncio.run(_play(tell))
     except (stage.DemoError, OSError) as error:
-        print(f"lowatch demo: not as it should be: {error}", file=sys.stderr)
+        print(f"lowatch demo: failed: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print(f"lowatch demo: stopped by {by.name}; everything is gone again", file=sys.stderr)
+        print(f"lowatch demo: stopped by {by.name}; everything has been removed", file=sys.stderr)
         return ENDED_BY + by
-    tell.end(f"All as it should be, in {since(began)}; the namespace is gone again.")
+    tell.end(f"All as expected, in {since(began)}. The namespace has been removed.")
     return 0
 
 

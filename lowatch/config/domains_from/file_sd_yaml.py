@@ -75,7 +75,7 @@ class _EventReader:
             number += 1
         self._next()  # the document's end
         if type(self._next()) is not yaml.StreamEndEvent:
-            raise ValueError("has more than one document, of which the first was read")
+            raise ValueError("has more than one document; only the first was read")
 
     def _group(self, number: int, start: Any) -> Iterator[Mention]:
         if type(start) is not yaml.MappingStartEvent:

@@ -101,14 +101,14 @@ class _Reading:
         except RefusedFileError as error:
             problems.give_up(file, f"is {error.strerror}")
         except FileNotFoundError:
-            problems.give_up(file, "there is no such file")
+            problems.give_up(file, "no such file")
         except OSError as error:
             problems.give_up(file, f"cannot be read: {error.strerror}")
 
     def _count_name(self) -> None:
         self._names += 1
         if self._names > NAMES.value:
-            raise ExcessiveFileError(NAMES, "names, with those of the files before it")
+            raise ExcessiveFileError(NAMES, "domains, counting the files before it")
 
 
 def _mentions(file: Path, problems: Problems) -> Iterator[Mention]:

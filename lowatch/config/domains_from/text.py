@@ -51,7 +51,7 @@ def _mention(text: bytes) -> Mention | None:
     """The domain on a line; None if the line is empty. Raises ValueError with one line."""
     if len(text) > NAMES_LINE_BYTES.value:
         NAMES_LINE_BYTES.reached()
-        raise ValueError(f"is longer than {NAMES_LINE_BYTES.value} octets")
+        raise ValueError(f"is longer than {NAMES_LINE_BYTES.value} bytes")
     written = text.decode()
     if is_plain(written):
         return Mention(written)

@@ -71,7 +71,7 @@ _COUNT_LIMIT = 255
 
 
 class _Rare(NamedTuple):
-    """Of a slot that is failing, rotates, or has more addresses than are looked at."""
+    """Of a slot that is failing, rotates, or has more addresses than the limit."""
 
     reason: str
     stale_since: float | None

@@ -59,7 +59,7 @@ def look_up(name: str) -> Seen:
     texts = {str(sockaddr[0]).partition("%")[0] for *_, sockaddr in found}
     if len(texts) > 2 * ADDRESSES_PER_NAME.value:
         ADDRESSES_PER_NAME.reached()
-        return Seen(None, f"{len(texts):,} addresses are more than are looked at")
+        return Seen(None, f"{len(texts):,} addresses, over the limit")
     return Seen(tuple(sorted(map(parse_address, texts))))
 
 

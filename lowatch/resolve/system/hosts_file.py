@@ -67,7 +67,7 @@ def parse_hosts(
                     found.setdefault(name, set()).add(address)
         elif len(problems) < _REPORTED:
             shown = words[0][:_SHOWN].decode(errors="replace")
-            problems.append(f"{source}:{number}: {shown!r} is no address: {names[0]} is not taken from it")
+            problems.append(f"{source}:{number}: {shown!r} is not an address, ignoring it for {names[0]}")
     return Hosts({name: tuple(sorted(addresses)) for name, addresses in found.items()}, tuple(problems))
 
 

@@ -153,4 +153,4 @@ class NameFilesSource:
 
 
 def _unreadable(path: Path, error: OSError) -> str:
-    return f"{path}: {error.strerror}: keeping what was last read from it"
+    return f"{path}: {error.strerror}: keeping what was last read"

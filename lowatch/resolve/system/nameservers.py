@@ -39,7 +39,7 @@ class NameserverSource:
         before = self.current
         if self.settings.nameservers is not None:
             servers = tuple(dict.fromkeys(self.settings.nameservers))
-            problems = () if servers else ("dns.nameservers: names no nameserver",)
+            problems = () if servers else ("dns.nameservers: has no nameserver",)
             self.current = Nameservers(servers, problems=problems)
         elif self._files.fingerprint(self._path) != self._seen:
             found = self._read()
@@ -54,5 +54,5 @@ class NameserverSource:
             text, self._seen = self._files.read_small(self._path, RESOLVER_FILE_BYTES)
         except OSError as error:
             self._seen = UNREAD  # read it again: its fingerprint may stay the same
-            return Nameservers(problems=(f"{self._path}: {error.strerror}: no nameserver is known",))
+            return Nameservers(problems=(f"{self._path}: {error.strerror}: no nameserver known",))
         return parse_resolv_conf(text, str(self._path))

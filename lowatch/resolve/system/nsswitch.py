@@ -89,7 +89,7 @@ def parse_nsswitch(
         try:
             found = _switch(_parse_services(matched[2]), resolved_runs=resolved_runs)
         except ValueError as error:
-            found = found._replace(broken=f"{source}:{number}: {error}: it resolves no name")
+            found = found._replace(broken=f"{source}:{number}: {error}: no name can be resolved")
     return found
 
 
@@ -104,7 +104,7 @@ def _parse_services(text: str) -> list[_Service]:
         services.append((name, _DEFAULT_ACTIONS if actions is None else _parse_actions(actions)))
         place = matched.end()
     if not services:
-        raise ValueError("the hosts line names no service")
+        raise ValueError("the hosts line has no service")
     return services
 
 
@@ -119,7 +119,7 @@ def _parse_actions(text: str) -> dict[str, str]:
         actions.update(dict.fromkeys(named, action))
         place = matched.end()
     if text[place:].strip() or not place:
-        raise ValueError(f"[{text}] is no list of actions")
+        raise ValueError(f"[{text}] is not a list of actions")
     return actions
 
 

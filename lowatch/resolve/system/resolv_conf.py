@@ -71,11 +71,11 @@ def parse_resolv_conf(text: str, source: str = str(RESOLV_CONF)) -> Nameservers:
     if len(problems) > _REPORTED:
         problems[_REPORTED:] = [f"{source}: and {len(problems) - _REPORTED:,} more such lines"]
     if not servers:
-        problems.append(f"{source}: names no nameserver")
+        problems.append(f"{source}: has no nameserver")
     if len(servers) > NAMESERVERS.value:
         NAMESERVERS.reached()
         problems.append(
-            f"{source}: names {len(servers):,} nameservers: asking the first {NAMESERVERS.value}"
+            f"{source}: names {len(servers):,} nameservers: using the first {NAMESERVERS.value}"
         )
     first = tuple(islice(servers, NAMESERVERS.value))
     return replace(options, servers=first, problems=tuple(problems))

@@ -45,7 +45,7 @@ BARREN = 3
 
 _STRAYS = 256  # replies to no question of ours, on one connection; late ones may well come
 _SILENT = frozenset({"TIMEOUT", "UNREACHABLE"})
-_GONE = failure("UNREACHABLE", "no longer a nameserver")
+_GONE = failure("UNREACHABLE", "no longer configured as a nameserver")
 
 
 class _Query:

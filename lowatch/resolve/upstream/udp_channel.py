@@ -80,7 +80,7 @@ class UdpChannel:
 
     def ask_all(self, questions: Sequence[Question], now: float) -> None:
         if self._closed:
-            gone = failure("UNREACHABLE", "no longer a nameserver")
+            gone = failure("UNREACHABLE", "no longer configured as a nameserver")
             for question in questions:
                 self._loop.call_soon(self._sink.on_reply, self, question, gone, now)
             return

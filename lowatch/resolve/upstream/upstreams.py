@@ -42,7 +42,7 @@ class Upstreams:
             kept.get(server) or self._factory.open(server, pace, self._sink)
             for server in nameservers.servers
         )
-        gone = failure("UNREACHABLE", "no longer a nameserver")
+        gone = failure("UNREACHABLE", "no longer configured as a nameserver")
         for channel in set(before).difference(self._channels):
             for question in channel.close():
                 self._sink.on_reply(channel, question, gone, now)
@@ -85,7 +85,7 @@ class Upstreams:
     def nobody(self) -> Reply:
         """The failure of a lookup for which there is no server to ask."""
         if not self._channels:
-            return failure("UNREACHABLE", "no nameserver is known")
+            return failure("UNREACHABLE", "no nameserver known")
         reasons = sorted(f"{channel.name}: {channel.health.reason}" for channel in self._channels)
         return failure("UNREACHABLE", "; ".join(reasons))
 

@@ -197,7 +197,7 @@ class Views:
         names = list(dict.fromkeys(name for domain in domains for name in self._looked_up(domain)))
         most = GETADDRINFO_CHECKED.value
         if len(names) > most:
-            self._leave_out(names[most:], f"not asked about more than {most} names")
+            self._leave_out(names[most:], f"not checked: more than {most} names")
         names = names[:most]
         for _ in range(_ROUNDS):  # of addresses that are handed out one at a time, each may get another
             await self._crosscheck.check(names, patience)

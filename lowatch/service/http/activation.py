@@ -55,7 +55,7 @@ def _adopt(descriptor: int, name: str) -> socket.socket | None:
         raise ListenError(f"web: descriptor {descriptor} passed by systemd: {error.strerror}") from error
     if found.type != socket.SOCK_STREAM or not found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
         found.close()
-        raise ListenError(f"web: the socket {name!r} passed by systemd is no listening stream socket")
+        raise ListenError(f"web: the socket {name!r} passed by systemd is not a listening stream socket")
     found.setblocking(False)
     found.set_inheritable(False)
     set_up_connections(found)

@@ -65,7 +65,7 @@ def control_listening(directory: Path | None) -> Iterator[list[socket.socket]]:
             _claim(directory, stack)
             listener = _listen(path, stack)
         except BlockingIOError:
-            raise ControlError(f"control socket {path}: another lowatch{_pid(path)} serves it") from None
+            raise ControlError(f"control socket {path}: another lowatch{_pid(path)} is using it") from None
         except OSError as error:
             raise ControlError(f"control socket {path}: {error.strerror or error}") from error
         yield [listener]
@@ -124,7 +124,7 @@ def _remove_stale(path: Path) -> None:
     except FileNotFoundError:
         return
     if not stat.S_ISSOCK(mode):
-        raise FileExistsError(errno.EEXIST, "something is there that is no socket")
+        raise FileExistsError(errno.EEXIST, "something other than a socket is there")
     _log.info("control socket %s: left by a daemon that was killed, replacing it", path)
     path.unlink()
 

@@ -52,7 +52,7 @@ class Hosts:
         """For requests that change something: no page of another site may send them."""
 
         def refused() -> Response:
-            return text(403, "A web page of another site may not do that")
+            return text(403, "Requests from another site's web page are refused")
 
         return self.guard(lambda request: handler(request) if _is_same_site(request) else refused())
 
@@ -82,7 +82,7 @@ def _misdirected(request: Request) -> Response:
     """A 421 response (RFC 9110, 15.5.20)."""
     name = _host(request.host)[:255]
     return text(
-        421, f"{name!r} is not known as a name of this host: use its address, or add it to web.hosts"
+        421, f"{name!r} is not a known name of this host; use its address, or add the name to web.hosts"
     )
 
 

@@ -22,7 +22,7 @@ from .content import Content, rendered
 from .guard import Hosts
 from .message import Handler, Methods, Request, Response, text
 
-NOT_READY = "Not ready: the first full audit is not done"
+NOT_READY = "Not ready: waiting for the first full audit"
 STATUS_PATH = "/-/status"
 _WIDTHS = frozenset(map(str, range(20, 1001)))
 
@@ -137,7 +137,7 @@ def build_routes(pages: Pages, telemetry_path: str) -> Mapping[str, Methods]:
         return text(200, "Ready") if audits.ready else text(503, NOT_READY)
 
     def not_enabled(_request: Request) -> Response:
-        return text(403, "Reloading over HTTP is not enabled: web.enable_reload")
+        return text(403, "Reloading over HTTP is disabled: see web.enable_reload")
 
     hosts = pages.hosts
     reload = not_enabled if pages.reload is None else hosts.guard_changes(_reloading(pages.reload))

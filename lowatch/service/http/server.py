@@ -152,7 +152,7 @@ class HttpServer:
         if len(self._busy) >= self._limits.requests:
             limit, why = self._limits.counted.requests, "Too many requests"
         elif self._unsent + self._encodings.size >= self._limits.unsent_bytes:
-            limit, why = self._limits.counted.unsent_bytes, "Too many responses are not taken"
+            limit, why = self._limits.counted.unsent_bytes, "Too many unread responses"
         else:
             return None
         limit.reached()

@@ -112,7 +112,7 @@ def _read(reader: subprocess.Popen[bytes], lines: IO[bytes], words: IO[bytes]) -
         raise TimeError(" ".join(said.split()))
     if any(text in said for text in _NO_RIGHT):
         raise HistoryError(
-            "no permission to read the system's journal: be root, or in the group systemd-journal or adm"
+            "no permission to read the system journal: use root, or the group systemd-journal or adm"
         )
     if code:
         raise HistoryError(f"journalctl failed: {' '.join(said.split()) or f'exit code {code}'}")

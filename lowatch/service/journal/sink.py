@@ -199,7 +199,7 @@ class JournalSink:
         left = self.waiting
         if left:
             self._dropped += left
-            _log.warning("alerts that the journal never took: %d", left)
+            _log.warning("alerts never accepted by the journal: %d", left)
             self._queue.clear()
             self._storm = Storm()
         self._report_dropped()
@@ -377,7 +377,7 @@ class JournalSink:
     def _report_dropped(self) -> None:
         """Reported when the journal reads again: before, nobody might have read that either."""
         if self._dropped_unreported:
-            _log.warning("alerts dropped while the journal took none: %d", self._dropped_unreported)
+            _log.warning("alerts dropped while the journal accepted none: %d", self._dropped_unreported)
             self._dropped_unreported = 0
 
 

@@ -21,47 +21,47 @@ end
 complete -c lowatch -f
 complete -c lowatch -l help -s h -d 'Show the options'
 complete -c lowatch -n __lowatch_at -l version -d 'Show the version'
-complete -c lowatch -n 'not __lowatch_at config' -l log.level -x -a 'debug info warn error' -d 'How much to log'
-complete -c lowatch -n 'not __lowatch_at config' -l log.format -x -a 'text logfmt json' -d 'How log lines read'
+complete -c lowatch -n 'not __lowatch_at config' -l log.level -x -a 'debug info warn error' -d 'Log level'
+complete -c lowatch -n 'not __lowatch_at config' -l log.format -x -a 'text logfmt json' -d 'Log format'
 
-complete -c lowatch -n __lowatch_at -a check -d 'One audit, now'
-complete -c lowatch -n __lowatch_at -a explain -d 'Why a verdict is what it is'
-complete -c lowatch -n __lowatch_at -a run -d 'The daemon'
-complete -c lowatch -n __lowatch_at -a history -d 'What fired, and for how long'
+complete -c lowatch -n __lowatch_at -a check -d 'Audit this host once'
+complete -c lowatch -n __lowatch_at -a explain -d 'Show why a domain or an address has its verdict'
+complete -c lowatch -n __lowatch_at -a run -d 'Run the daemon in the foreground'
+complete -c lowatch -n __lowatch_at -a history -d 'List past alerts from the journal'
 complete -c lowatch -n __lowatch_at -a status -d "Show the daemon's status"
-complete -c lowatch -n __lowatch_at -a reload -d 'Have it read its configuration again'
+complete -c lowatch -n __lowatch_at -a reload -d "Reload the daemon's configuration"
 complete -c lowatch -n __lowatch_at -a config -d 'Check or show the configuration'
-complete -c lowatch -n __lowatch_at -a demo -d 'Show it all in a throwaway network namespace'
-complete -c lowatch -n '__lowatch_at config' -a check -d 'All errors, with file, line and key'
-complete -c lowatch -n '__lowatch_at config' -a show -d 'The effective configuration'
+complete -c lowatch -n __lowatch_at -a demo -d 'Show lowatch at work in a throwaway network namespace'
+complete -c lowatch -n '__lowatch_at config' -a check -d 'Report all errors, with file, line and key'
+complete -c lowatch -n '__lowatch_at config' -a show -d 'Show the effective configuration'
 
 for command in check explain run 'config check' 'config show'
-    complete -c lowatch -n "__lowatch_at $command" -l config -s c -r -F -d 'The configuration'
-    complete -c lowatch -n "__lowatch_at $command" -l config.file -r -F -d 'The configuration'
+    complete -c lowatch -n "__lowatch_at $command" -l config -s c -r -F -d 'Configuration file'
+    complete -c lowatch -n "__lowatch_at $command" -l config.file -r -F -d 'Configuration file'
 end
 for command in status reload
-    complete -c lowatch -n "__lowatch_at $command" -l socket -r -F -d "The daemon's control socket"
+    complete -c lowatch -n "__lowatch_at $command" -l socket -r -F -d 'Control socket of the daemon'
     complete -c lowatch -n "__lowatch_at $command" -l timeout -x -d 'Seconds to wait for the daemon'
 end
 
-complete -c lowatch -n '__lowatch_at check' -l format -x -a 'text json prometheus' -d 'The report'
-complete -c lowatch -n '__lowatch_at check' -l fail-on -x -a 'info warning critical' -d 'What counts for the exit code'
-complete -c lowatch -n '__lowatch_at status' -l format -x -a 'text json' -d 'The report'
+complete -c lowatch -n '__lowatch_at check' -l format -x -a 'text json prometheus' -d 'Report format'
+complete -c lowatch -n '__lowatch_at check' -l fail-on -x -a 'info warning critical' -d 'Lowest severity that makes the exit code 1'
+complete -c lowatch -n '__lowatch_at status' -l format -x -a 'text json' -d 'Report format'
 
-complete -c lowatch -n '__lowatch_at history' -l since -x -a 'yesterday today -1h -1d -1w' -d 'No older than this'
-complete -c lowatch -n '__lowatch_at history' -l until -x -a 'yesterday today -1h -1d -1w' -d 'No younger than this'
+complete -c lowatch -n '__lowatch_at history' -l since -x -a 'yesterday today -1h -1d -1w' -d 'Alerts since this time'
+complete -c lowatch -n '__lowatch_at history' -l until -x -a 'yesterday today -1h -1d -1w' -d 'Alerts until this time'
 set -l kinds orphan-vip missing-vip backlogged-vip wide-prefix black-hole-prefix arp-leak \
     holder-down views-disagree idle-vip
-complete -c lowatch -n '__lowatch_at history' -l kind -x -a "$kinds" -d 'Findings of this kind'
-complete -c lowatch -n '__lowatch_at history' -l domain -x -d 'Of this domain'
-complete -c lowatch -n '__lowatch_at history' -l address -x -d 'Of this address'
-complete -c lowatch -n '__lowatch_at history' -l format -x -a 'text json' -d 'The report'
-complete -c lowatch -n '__lowatch_at history' -l lines -s n -x -d 'The last ones only'
-complete -c lowatch -n '__lowatch_at history' -l unit -x -d 'What lowatch runs as'
-complete -c lowatch -n '__lowatch_at history' -l any-writer -d 'Also what other users wrote'
-complete -c lowatch -n '__lowatch_at history' -l directory -s D -r -F -d 'The directory of the journal files'
-complete -c lowatch -n '__lowatch_at history' -l file -r -F -d 'Journal files'
+complete -c lowatch -n '__lowatch_at history' -l kind -x -a "$kinds" -d 'Alerts of this kind'
+complete -c lowatch -n '__lowatch_at history' -l domain -x -d 'Alerts of this domain'
+complete -c lowatch -n '__lowatch_at history' -l address -x -d 'Alerts of this address'
+complete -c lowatch -n '__lowatch_at history' -l format -x -a 'text json' -d 'Report format'
+complete -c lowatch -n '__lowatch_at history' -l lines -s n -x -d 'Only the last COUNT alerts'
+complete -c lowatch -n '__lowatch_at history' -l unit -x -d 'Systemd unit of lowatch'
+complete -c lowatch -n '__lowatch_at history' -l any-writer -d 'Include entries of other users'
+complete -c lowatch -n '__lowatch_at history' -l directory -s D -r -F -d 'Directory with journal files'
+complete -c lowatch -n '__lowatch_at history' -l file -r -F -d 'Journal files to read'
 
-complete -c lowatch -n '__lowatch_at run' -l config.check -d 'Check the configuration, and do not start'
-complete -c lowatch -n '__lowatch_at run' -l web.listen-address -x -d 'Where to serve the metrics'
-complete -c lowatch -n '__lowatch_at run' -l web.telemetry-path -x -d 'The path of the metrics'
+complete -c lowatch -n '__lowatch_at run' -l config.check -d 'Check the configuration and exit'
+complete -c lowatch -n '__lowatch_at run' -l web.listen-address -x -d 'Address to serve metrics on'
+complete -c lowatch -n '__lowatch_at run' -l web.telemetry-path -x -d 'Path of the metrics'

@@ -21,7 +21,7 @@ def test_said_once_until_it_comes_and_goes(caplog: pytest.LogCaptureFixture) -> 
         caplog.clear()
         absent.tell(policy, links)
         said.append([record.getMessage() for record in caplog.records])
-    line = "interface dummy0 does not exist, continuing: it may come"
+    line = "interface dummy0 does not exist, continuing: it may appear later"
     assert said == [[line], [], [], [], [], [line]]
 
 

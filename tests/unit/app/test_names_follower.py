@@ -135,7 +135,7 @@ def test_a_file_that_cannot_be_read_keeps_its_names_and_others_go_on(
             await names.until("a.example", "b.example", "newer.example")
 
     run_async(scenario(), 120)
-    assert sum("cannot be read now, keeping the names" in message for message in caplog.messages) == 1
+    assert sum("cannot be read now, keeping its domains" in message for message in caplog.messages) == 1
 
 
 def test_without_a_thread_they_are_read_later(

@@ -145,7 +145,10 @@ class TestNames:
         assert (code, stdout) == (2, "")
         first, second, third = stderr.splitlines()
         assert first == "lowatch: 'https://a.example' is a URL, not a domain (write only 'a.example')"
-        assert second == "lowatch: '192.0.2.10' is an address, not a domain (name what resolves to it)"
+        assert (
+            second
+            == "lowatch: '192.0.2.10' is an address, not a domain (give the domain that resolves to it)"
+        )
         assert third.startswith("lowatch: 'a:70000' has a bad port")
         assert lowatch.wiring.config is None
 

@@ -119,7 +119,7 @@ class TestNobodyAnswers:
             writer.write(said)
 
         done = meanwhile(speaking(path, say), lambda: lowatch(command, "--socket", path))
-        why = "the connection ended without an answer: the daemon has ended, or is not lowatch"
+        why = "connection closed without an answer: the daemon stopped, or is not lowatch"
         assert done == (3, "", f"lowatch: {path}: {why}\n")
 
     def test_a_path_too_long(self, lowatch: CommandLine, tmp_path: Path, command: str) -> None:
@@ -134,15 +134,15 @@ class TestNobodyAnswers:
             path.chmod(0o060)
             done = program(*as_ordinary_user(*PROGRAM, command, "--socket", str(path), group=ROOT))
         assert (done.returncode, done.stdout) == (3, "")
-        says = f"lowatch: {path}: permission denied: it is for root, and for members of the group "
+        says = f"lowatch: {path}: permission denied: only root and members of the group "
         assert done.stderr.startswith(says)
         assert done.stderr.endswith(" (mode 0060)\n")
 
     @pytest.mark.parametrize(
         ("mode", "says"),
         [
-            (0o000, "its directory does not let you in; try as root\n"),
-            (0o050, "it is for root, and for members of the group "),
+            (0o000, "no permission for its directory (try as root)\n"),
+            (0o050, "only root and members of the group "),
         ],
     )
     def test_a_directory_that_does_not_let_you_in(

@@ -37,7 +37,7 @@ def test_check_of_one_with_an_acknowledgement_that_is_over(
     text = '[[acknowledge]]\nkind = "idle-vip"\nuntil = {}\nreason = "known"\n'
     path = config_file(text.format("2099-01-01") + text.format("2024-02-29T23:00:00Z"))
     hint = (
-        f"{path}:5: acknowledge[1]: expired on 2024-02-29 and has no effect; remove it, or set another date"
+        f"{path}:5: acknowledge[1]: expired on 2024-02-29 and has no effect; remove it or set a later date"
     )
     assert lowatch("config", "check", "-c", path) == (0, f"{path}: valid\n{hint}\n", "")
     assert lowatch("run", "--config.check", "-c", path) == (0, f"{path}: valid\n{hint}\n", "")
@@ -80,7 +80,7 @@ def test_check_without_one(lowatch: CommandLine) -> None:
 
 def test_check_of_one_that_is_missing(lowatch: CommandLine, tmp_path: Path) -> None:
     path = tmp_path / "none.toml"
-    assert lowatch("config", "check", "-c", path) == (2, "", f"{path}: there is no such file\n")
+    assert lowatch("config", "check", "-c", path) == (2, "", f"{path}: no such file\n")
 
 
 def test_show(lowatch: CommandLine, config_file: WriteConfig, tmp_path: Path) -> None:

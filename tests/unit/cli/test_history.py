@@ -10,7 +10,7 @@ from tests.unit.cli.conftest import CommandLine
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
-        (["-n", "0"], "lowatch: argument -n/--lines: '0' is not a number from 1 on"),
+        (["-n", "0"], "lowatch: argument -n/--lines: '0' is not a number of 1 or more"),
         (["--kind", "orphan"], "lowatch: argument --kind: invalid choice"),
         (["--format", "prometheus"], "lowatch: argument --format: invalid choice"),
     ],

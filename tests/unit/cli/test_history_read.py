@@ -180,7 +180,7 @@ def test_what_is_no_alert_is_counted_and_left_out(kept: Kept) -> None:
     code, stdout, stderr = kept("--kind", "idle-vip")
     assert code == 0
     assert "The journal has no alerts" in stdout
-    assert stderr == "lowatch: entries of which nothing could be made: 3, ignoring\n"
+    assert stderr == "lowatch: 3 unreadable entries ignored\n"
 
 
 def test_nothing_that_a_terminal_would_obey_is_shown(kept: Kept) -> None:
@@ -223,8 +223,7 @@ def test_what_may_not_be_read_is_no_empty_history(kept: Kept, tmp_path: Path) ->
     ran = subprocess.run(as_ordinary_user(*command), capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stdout) == (3, "")
     assert ran.stderr == (
-        "lowatch: no permission to read the system's journal: be root, or in the group systemd-journal "
-        "or adm\n"
+        "lowatch: no permission to read the system journal: use root, or the group systemd-journal or adm\n"
     )
 
 

@@ -69,7 +69,7 @@ def test_nobody_waits_and_lines_stay_whole(journal: socket.socket) -> None:
     assert dropped > LINES / 2
     *others, last = [line for line in lines if not line.endswith(LONG)]
     assert set(others) == {"<6>again"}
-    told = int(last.removeprefix("<4>log lines dropped while the journal took none: "))
+    told = int(last.removeprefix("<4>log lines dropped while the journal accepted none: "))
     assert told == dropped  # room for "again" included
 
 

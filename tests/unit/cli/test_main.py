@@ -69,7 +69,7 @@ def test_a_bug_shows_where_it_is(lowatch: CommandLine) -> None:
     code, stdout, stderr = lowatch("check")
     assert (code, stdout) == (70, "")
     first, *_, last = stderr.splitlines()
-    assert "a bug of lowatch" in first
+    assert "a bug in lowatch" in first
     assert last == "ZeroDivisionError: division by zero"
 
 

@@ -84,5 +84,5 @@ class TestReload:
 
         controlled.pages = replace(controlled.pages, reload=GivenReload(hang))
         done = meanwhile(controlled.served(), lambda: lowatch("reload", "--timeout", "0.1"))
-        hangs = "no answer within 0.1 s: the daemon hangs, or is very busy"
+        hangs = "no answer within 0.1 s: the daemon is stuck or very busy"
         assert done == (3, "", f"lowatch: {controlled.path}: {hangs}\n")

@@ -94,7 +94,7 @@ class TestOverrides:
         ("option", "said"),
         [
             ("--web.listen-address=10048", "'10048' has no port (perhaps ':10048')"),
-            ("--web.telemetry-path=metrics", "'metrics' is not a path of its own (write it like /metrics)"),
+            ("--web.telemetry-path=metrics", "'metrics' is not a valid path (write it like /metrics)"),
         ],
     )
     def test_a_bad_one(self, lowatch: CommandLine, option: str, said: str) -> None:

@@ -40,7 +40,7 @@ class TestFiles:
         assert load(main) == Config()
 
     def test_a_named_file_must_exist(self, main: Path) -> None:
-        assert told(main) == [f"{main}: there is no such file"]
+        assert told(main) == [f"{main}: no such file"]
 
     def test_the_default_file_need_not(self, main: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(load_module, "DEFAULT_PATH", main)
@@ -63,7 +63,7 @@ class TestFiles:
     ) -> None:
         monkeypatch.setattr(load_module, "DEFAULT_PATH", main)
         main.symlink_to("nowhere")
-        assert told(None) == [f"{main}: there is no such file"]
+        assert told(None) == [f"{main}: no such file"]
 
     def test_a_directory(self, tmp_path: Path) -> None:
         assert told(tmp_path) == [f"{tmp_path}: is a directory, not a regular file"]
@@ -88,11 +88,11 @@ class TestFiles:
 
     def test_not_utf_8(self, main: Path) -> None:
         main.write_bytes(b'hold = "30s"\n# caf\xe9\n')
-        assert told(main) == [f"{main}:2: is not UTF-8: octet 0xe9 (save it as UTF-8)"]
+        assert told(main) == [f"{main}:2: is not UTF-8: byte 0xe9 (save it as UTF-8)"]
 
     def test_utf_16(self, main: Path) -> None:
         main.write_bytes('hold = "30s"'.encode("utf-16"))
-        assert told(main) == [f"{main}:1: is not UTF-8: octet 0xff (save it as UTF-8)"]
+        assert told(main) == [f"{main}:1: is not UTF-8: byte 0xff (save it as UTF-8)"]
 
     def test_a_byte_order_mark(self, main: Path) -> None:
         main.write_text('hold = "30s"', encoding="utf-8-sig")

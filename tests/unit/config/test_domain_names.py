@@ -61,10 +61,10 @@ def test_reads(text: str, name: str) -> None:
         ("https://www.example.com/a", r"is a URL, not a domain \(write only 'www.example.com'\)"),
         ("https://user@www.example.com", r"write only 'www.example.com'"),
         ("https://", "is a URL"),
-        ("a" * 64 + ".example", r"64 octets \(at most 63\)"),
+        ("a" * 64 + ".example", r"64 characters \(at most 63\)"),
         ("ü" * 60 + ".example", "internationalised|octets"),
-        (".".join(["a" * 63] * 4), "255 octets"),
-        ("ü" * 300, "300 octets"),
+        (".".join(["a" * 63] * 4), "255 characters"),
+        ("ü" * 300, "300 characters"),
         ("\U0001f4a9.example", "internationalised"),
         ("_ü.example", "internationalised"),
         ("\u2488com.example", "internationalised|label"),  # maps to "1.com", a dot within the label
@@ -96,7 +96,7 @@ def test_reads_globs(text: str, glob: str) -> None:
     "text", ["", "*.a b", "www[0-9.example.com", "bü*.example", "[].example", "192.0.2.1", "*..a"]
 )
 def test_refuses_globs_that_match_nothing(text: str) -> None:
-    with pytest.raises(ValueError, match=r"no |has |is "):
+    with pytest.raises(ValueError, match=r"no |has |is |contains "):
         parse_domain_glob(text)
 
 
@@ -105,5 +105,5 @@ def test_the_longest_name() -> None:
     assert len(longest) == 253
     assert parse_domain(longest) == longest
     assert parse_domain(f"{longest}.") == longest
-    with pytest.raises(ValueError, match="254 octets"):
+    with pytest.raises(ValueError, match="254 characters"):
         parse_domain(f"{longest}d")

@@ -126,7 +126,7 @@ def test_a_directory_of_too_many_files(tmp_path: Path) -> None:
     [
         ("a.txt", lambda: "!\n" * 10_000_000, "has more than 100,000 problems"),
         ("a.txt", lambda: "\n" * 1_100_000, "has more than 1,000,000 lines"),
-        ("a.txt", lambda: "a" * 30_000_000, "is longer than 4096 octets"),
+        ("a.txt", lambda: "a" * 30_000_000, "is longer than 4096 bytes"),
         ("a.json", lambda: "[" + "1," * 10_000_000 + "1]", "has more than 100,000 problems"),
         ("a.json", lambda: "[[" + "1," * 10_000_000 + "1]]", "has more than 4,194,304 bytes in one group"),
         ("a.json", lambda: "[{" + "," * 10_000_000 + "}]", "1: is not valid JSON: "),
@@ -158,7 +158,7 @@ def test_more_names_than_anybody_follows(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "b.txt").write_text("b.example\n" * 3)
     config = load(main)
     assert [str(one) for one in config.problems] == [
-        f"{tmp_path}/b.txt: has more than 10 names, with those of the files before it"
+        f"{tmp_path}/b.txt: has more than 10 domains, counting the files before it"
     ]
     assert config.unread == (tmp_path / "b.txt",)
 

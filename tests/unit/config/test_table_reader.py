@@ -63,7 +63,7 @@ def test_the_wrong_shape_is_told() -> None:
         "f:2: table: must be a table, headed [table], not an integer",
         "f:3: row: must be tables, each headed [[row]], not an integer",
     ]
-    assert read("numbers = []")[1] == ["f:1: numbers: is empty (name one at least, or leave the key out)"]
+    assert read("numbers = []")[1] == ["f:1: numbers: is empty (give at least one, or remove the key)"]
 
 
 def test_a_location_reads_as_one_would_point_at_it() -> None:

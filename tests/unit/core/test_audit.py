@@ -170,7 +170,9 @@ def test_a_file_of_name_resolution_that_cannot_be_read_leaves_it_incomplete() ->
 def test_a_stale_answer_is_a_problem_but_nothing_unknown() -> None:
     found = audit(snapshot(domains={WWW: unsure(Answer(WWW, kept(720.0), rrset(VIP6)))}))
     assert found.complete
-    assert found.problems == (Problem("dns", f"{WWW}: kept from 12 minutes ago: 192.0.2.53: timed out"),)
+    assert found.problems == (
+        Problem("dns", f"{WWW}: using the answer from 12 minutes ago: 192.0.2.53: timed out"),
+    )
 
 
 def test_a_stale_answer_beside_another_view_leaves_nothing_unknown() -> None:
@@ -179,7 +181,7 @@ def test_a_stale_answer_beside_another_view_leaves_nothing_unknown() -> None:
     found = audit(snapshot(domains={WWW: unsure(answer)}))
     assert found.complete
     assert [one.message for one in found.problems] == [
-        f"{WWW}: kept from 12 minutes ago: 192.0.2.53: timed out"
+        f"{WWW}: using the answer from 12 minutes ago: 192.0.2.53: timed out"
     ]
 
 
@@ -208,15 +210,17 @@ def test_stale_names_share_a_line_with_the_age_of_the_oldest() -> None:
     policy = Policy(domains={name: domain(name, "80") for name in names})
     world = snapshot(domains=views)
     found = build_audit(world, judge(world, policy), (), FollowedNames({}), NOW)
-    assert [one.message for one in found.problems] == [
-        "a.example, b.example, c.example and 1 more: kept from up to 5 minutes ago: 192.0.2.53: timed out"
-    ]
+    [problem] = found.problems
+    assert problem.message == (
+        "a.example, b.example, c.example and 1 more: using the answer from up to 5 minutes ago: "
+        "192.0.2.53: timed out"
+    )
 
 
 def test_another_view_that_is_kept_from_before() -> None:
     answer = Answer(WWW, rrset(VIP), rrset(), others=(OtherView(View.GETADDRINFO, (VIP,), "timed out"),))
     found = audit(snapshot(domains={WWW: unsure(answer)}))
-    assert found.problems == (Problem("getaddrinfo", f"{WWW}: kept from before: timed out"),)
+    assert found.problems == (Problem("getaddrinfo", f"{WWW}: using the previous answer: timed out"),)
     assert found.complete
 
 
@@ -226,11 +230,11 @@ def test_unknown_held_shows_nothing_held() -> None:
 
 def test_addresses_at_which_nobody_looks_are_a_problem_and_make_the_audit_incomplete() -> None:
     one = audit(snapshot(crowded={WWW: 3872}))
-    line = f"{WWW}: 3,872 addresses or SRV records more than are looked at"
+    line = f"{WWW}: 3,872 addresses or SRV records over the limit"
     assert (one.complete, one.problems) == (False, (Problem("dns", line),))
     many = audit(snapshot(crowded={"a": 5, "b": 9000, "c": 1, "d": 2}))
     assert [problem.message for problem in many.problems] == [
-        "a, b, c and 1 more: up to 9,000 addresses or SRV records more than are looked at"
+        "a, b, c and 1 more: up to 9,000 addresses or SRV records over the limit"
     ]
 
 

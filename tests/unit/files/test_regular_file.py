@@ -107,7 +107,7 @@ class TestPipe:
     def test_one_that_nobody_writes_to(self, tmp_path: Path, limit: Limit) -> None:
         path = tmp_path / "pipe"
         os.mkfifo(path)
-        with pytest.raises(RefusedFileError, match=r"a pipe into which nobody wrote for 0\.05 s"):
+        with pytest.raises(RefusedFileError, match=r"a pipe that nobody wrote to for 0\.05 s"):
             read_pipe(path, limit, 0.05)
 
     def test_one_without_end(self, limit: Limit) -> None:

@@ -37,7 +37,7 @@ def test_no_more_than_a_number_at_a_time(caplog: pytest.LogCaptureFixture) -> No
             for _ in range(2):
                 with pytest.raises(NoThreadError):
                     await in_thread(over.wait)
-            assert thread_problem() == f"{THREADS.value} threads wait for files already"
+            assert thread_problem() == f"{THREADS.value} threads are already waiting for files"
             assert THREADS.times == before + 2
             over.set()
         await in_thread(over.wait)

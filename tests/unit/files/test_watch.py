@@ -358,7 +358,7 @@ def test_without_descriptors_the_poll_does_it_all(tmp_path: Path, caplog: pytest
             resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
     run_virtually(scenario())
-    assert caplog.messages == ["inotify: Too many open files; looking every 0.03 s instead, continuing"]
+    assert caplog.messages == ["inotify: Too many open files; polling every 0.03 s instead, continuing"]
 
 
 _LIMITED = """
@@ -405,7 +405,7 @@ def test_where_the_kernels_limits_are_met_the_poll_does_it_all(
         timeout=30,
     )
     assert done.stderr == ""
-    assert done.stdout == f"inotify: {said}; looking every 0.03 s instead, continuing\ntold\n"
+    assert done.stdout == f"inotify: {said}; polling every 0.03 s instead, continuing\ntold\n"
 
 
 def test_paths_may_be_replaced(tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ def listener(address: Address = VIP, queued: int = 0, backlog: int = 128) -> Lis
         (error(errno.EACCES), Unknown("sock_diag", "Permission denied")),
         (error(errno.EINVAL), Unknown("sock_diag", "Invalid argument")),
         (error(0), Unknown("sock_diag", "Success")),
-        (message(99), Unknown("sock_diag", "a reply that is no socket")),
+        (message(99), Unknown("sock_diag", "a reply that is not a socket")),
         (
             message(SOCK_DIAG_BY_FAMILY, b"cut"),
             Unknown("sock_diag", "unreadable reply: 3 octets where 72 are needed"),

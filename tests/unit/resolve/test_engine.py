@@ -197,8 +197,8 @@ def test_one_nxdomain_changes_nothing_and_is_checked_soon_the_second_counts() ->
 def test_no_nameserver_is_a_reason_and_a_problem() -> None:
     async def scenario() -> None:
         async with running() as asking:
-            assert asking.a().reason == "no nameserver is known"
-            assert asking.engine.problems == ("dns.nameservers: names no nameserver",)
+            assert asking.a().reason == "no nameserver known"
+            assert asking.engine.problems == ("dns.nameservers: has no nameserver",)
 
     run_virtually(scenario())
 
@@ -335,7 +335,7 @@ def test_resolv_conf_is_read_again_when_something_is_due(
             async with running(resolv_conf=path) as asking:
                 assert asking.a().status is Status.UNKNOWN
                 assert asking.engine.problems == (
-                    f"{path}: No such file or directory: no nameserver is known",
+                    f"{path}: No such file or directory: no nameserver known",
                 )
                 path.write_text("nameserver 127.0.0.1\noptions timeout:1\n")
                 await asyncio.sleep(20)

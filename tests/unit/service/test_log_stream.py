@@ -87,12 +87,12 @@ def test_nobody_waits_and_the_oldest_go_first(pipe: Pipe) -> None:
         for number in range(LINES):
             LOG.info("%d %s", number, LONG)
         assert time.monotonic() - began < 60
-        lines = read_until(pipe, "dropped while nobody read them").splitlines()
+        lines = read_until(pipe, "dropped while stderr was not read").splitlines()
         handler.drain(60)
     numbers = [int(line.split()[0]) for line in lines if line.endswith(LONG)]
     assert numbers == sorted(set(numbers))
     assert (numbers[0], numbers[-1]) == (0, LINES - 1)
-    assert lines[-1] == f"log lines dropped while nobody read them: {LINES - len(numbers)}"
+    assert lines[-1] == f"log lines dropped while stderr was not read: {LINES - len(numbers)}"
     assert LOG_QUEUE_BYTES.times - before == LINES - len(numbers) > 0
 
 
@@ -123,7 +123,7 @@ def test_what_nobody_has_taken_is_undelivered_and_what_was_dropped_is_lost(pipe:
         for number in range(LINES):
             LOG.info("%d %s", number, LONG)
         assert (log_stream.undelivered(), log_stream.lost()) == ([], 1)
-        read_until(pipe, "dropped while nobody read them")
+        read_until(pipe, "dropped while stderr was not read")
 
 
 def test_whoever_read_it_is_gone(pipe: Pipe) -> None:

@@ -207,7 +207,7 @@ def test_a_full_and_a_read_only_disk(tmp_path: Path) -> None:
     ran = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert ran.returncode == 0, ran.stderr
     path = f"{tmp_path}/findings.json"
-    damaged = "is damaged (Expecting value: line 1 column 1 (char 0)), and stays"
+    damaged = "is damaged (Expecting value: line 1 column 1 (char 0)) and cannot be set aside"
     aside = f"[Errno 30] Read-only file system: '{path}' -> '{path}.damaged'"
     assert ran.stdout.splitlines() == [
         f"cannot write the state file {path}: No space left on device, ignoring",

@@ -38,7 +38,7 @@ class TestProblems:
         assert told(config) == [
             f"{text}:2: 'b..example' has an empty label (two dots in a row, or one in front)",
             f"{text}:4: 'x': the port must be a number from 1 to 65535",
-            f"{targets}:2: [1].targets[0]: 'c d' has white space in it",
+            f"{targets}:2: [1].targets[0]: 'c d' contains white space",
         ]
         assert config.unread == ()
 
@@ -75,7 +75,7 @@ class TestProblems:
         main.write_text('[[domains_from]]\npath = "names.txt"')
         config = load(main)
         path = main.parent / "names.txt"
-        assert told(config) == [f"{path}: there is no such file"]
+        assert told(config) == [f"{path}: no such file"]
         assert config.unread == (path,)
 
     def test_more_files_than_anybody_means(self, main: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -203,7 +203,7 @@ class TestWhatIsNoFileOfNames:
 
     def test_a_symlink_that_leads_nowhere(self, main: Path, odd: Path) -> None:
         odd.symlink_to("nowhere")
-        self.check(main, odd, ": there is no such file")
+        self.check(main, odd, ": no such file")
 
     def test_a_symlink_that_leads_to_itself(self, main: Path, odd: Path) -> None:
         odd.symlink_to(odd.name)
@@ -259,7 +259,7 @@ class TestWhatIsNoFileOfNames:
         [
             (".txt", b"\x7fELF\0\0\xff\n", ":1: is not UTF-8 text (UTF-16 or binary, perhaps)"),
             (".json", b"\x7fELF\0", ":1: is not valid JSON: Expecting value"),
-            (".json", b"[\n\xff]", ":2: is not UTF-8: octet 0xff (save it as UTF-8)"),
+            (".json", b"[\n\xff]", ":2: is not UTF-8: byte 0xff (save it as UTF-8)"),
             (".json", b"[" * 100_000, ": is nested too deeply"),
             (".json", b"{}", ': must be a list of groups, each with "targets"'),
             (".yml", b"", ': must be a list of groups, each with "targets"'),

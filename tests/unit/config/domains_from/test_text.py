@@ -62,7 +62,7 @@ def test_no_domain(line: bytes) -> None:
     ("line", "complaint"),
     [
         (b"a..b", "'a..b' has an empty label (two dots in a row, or one in front)"),
-        (b"192.0.2.10", "'192.0.2.10' is an address, not a domain (name what resolves to it)"),
+        (b"192.0.2.10", "'192.0.2.10' is an address, not a domain (give the domain that resolves to it)"),
         (b"www.example.com 443/quic", "'443/quic': the protocol must be tcp or udp"),
         (
             b"www.example.com api.example.com",
@@ -70,10 +70,10 @@ def test_no_domain(line: bytes) -> None:
         ),
         (b"www.example.com,443", "not a domain name"),
         (b"https://www.example.com/", "(write only 'www.example.com')"),
-        (b"caf\xe9.example", "is not UTF-8: octet 0xe9 (save it as UTF-8)"),
+        (b"caf\xe9.example", "is not UTF-8: byte 0xe9 (save it as UTF-8)"),
         (b"_xmpp._tcp.example.com 5222", "takes its ports from its SRV records"),
         (b"_xmpp._tcp.example.com:5222", "takes its ports from its SRV records"),
-        (b"www.example.com " + b"443 " * 2000, "is longer than 4096 octets"),
+        (b"www.example.com " + b"443 " * 2000, "is longer than 4096 bytes"),
     ],
 )
 def test_a_bad_line_does_not_lose_the_others(line: bytes, complaint: str) -> None:

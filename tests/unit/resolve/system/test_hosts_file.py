@@ -47,7 +47,7 @@ def test_a_malformed_line_is_a_problem_where_it_names_a_domain_and_costs_only_it
     found = parse_hosts(lines.encode().split(b"\n"), FOLLOWED, multi=True, source="/h")
     assert [format_address(a) for a in found.addresses["www.example.com"]] == ["192.0.2.1"]
     (problem,) = found.problems
-    assert problem == f"/h:1: {address[:60]!r} is no address: www.example.com is not taken from it"
+    assert problem == f"/h:1: {address[:60]!r} is not an address, ignoring it for www.example.com"
 
 
 def test_of_very_many_malformed_lines_some_are_told() -> None:

@@ -22,7 +22,7 @@ def test_a_missing_file_is_a_problem_until_it_comes(tmp_path: Path) -> None:
     path = tmp_path / "resolv.conf"
     source = NameserverSource(DnsSettings(), path)
     assert source.current.servers == ()
-    assert source.current.problems == (f"{path}: No such file or directory: no nameserver is known",)
+    assert source.current.problems == (f"{path}: No such file or directory: no nameserver known",)
     assert not source.refresh()
     path.write_text("nameserver 192.0.2.53\n")
     assert source.refresh()

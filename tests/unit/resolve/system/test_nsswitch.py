@@ -99,16 +99,16 @@ def test_by_default_hosts_come_first() -> None:
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        ("hosts:", "the hosts line names no service"),
-        ("hosts: [NOTFOUND=return] dns", "the hosts line names no service"),
-        ("hosts: dns [NOTFOUND] files", "[NOTFOUND] is no list of actions"),
-        ("hosts: dns [] files", "[] is no list of actions"),
+        ("hosts:", "the hosts line has no service"),
+        ("hosts: [NOTFOUND=return] dns", "the hosts line has no service"),
+        ("hosts: dns [NOTFOUND] files", "[NOTFOUND] is not a list of actions"),
+        ("hosts: dns [] files", "[] is not a list of actions"),
         ("hosts: dns [NOTFOUND=return files", "the actions of 'dns' have no closing bracket"),
     ],
 )
 def test_what_breaks_the_whole_list_is_told_with_its_line(line: str, why: str) -> None:
     found = parse_nsswitch(f"# first\n{line}\n", "/n")
-    assert found.broken == f"/n:2: {why}: it resolves no name"
+    assert found.broken == f"/n:2: {why}: no name can be resolved"
 
 
 def test_only_the_last_line_counts() -> None:

@@ -386,7 +386,7 @@ def test_closing_while_waiting_for_the_pace() -> None:
 def test_a_closed_channel_fails_what_it_is_asked() -> None:
     async def scenario(server: StreamServer, asked: AskingChannel) -> None:
         asked.channel.close()
-        assert await asked.ask("a.test") == ["no longer a nameserver"]
+        assert await asked.ask("a.test") == ["no longer configured as a nameserver"]
 
     with_server(scenario)
 

@@ -322,8 +322,8 @@ def test_problems_are_told_beside_those_of_dns(etc: Etc) -> None:
             dns.problems.append("no nameserver")
             assert list(views.problems) == [
                 "no nameserver",
-                f"{etc.nsswitch}:1: the hosts line names no service: it resolves no name",
-                f"{etc.hosts}:1: 'nonsense' is no address: {WWW} is not taken from it",
+                f"{etc.nsswitch}:1: the hosts line has no service: no name can be resolved",
+                f"{etc.hosts}:1: 'nonsense' is not an address, ignoring it for {WWW}",
             ]
             await views.cross_check([WWW], 5)
             assert etc.looked_up == []  # it would have ended this process
@@ -357,7 +357,7 @@ def test_what_cannot_be_read_keeps_what_it_said(etc: Etc) -> None:
             etc.hosts.mkdir()
             views.files_changed()
             await asyncio.sleep(0.01)
-            refused = f"{etc.hosts}: a directory, not a regular file: keeping what was last read from it"
+            refused = f"{etc.hosts}: a directory, not a regular file: keeping what was last read"
             assert views.unread == (refused,)
             assert list(views.problems) == []
             assert views.answer(WWW).addresses == addresses("192.0.2.1")

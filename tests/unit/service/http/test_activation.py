@@ -89,7 +89,7 @@ def test_those_of_our_parent_are_not_ours() -> None:
 def test_one_that_does_not_listen() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
         assert passed([datagrams], "web") == [
-            "web: the socket 'web' passed by systemd is no listening stream socket"
+            "web: the socket 'web' passed by systemd is not a listening stream socket"
         ]
 
 

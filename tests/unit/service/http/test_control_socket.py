@@ -106,7 +106,7 @@ def test_one_of_a_running_daemon_is_refused_and_left_alone(tmp_path: Path, path:
     with another_daemon(tmp_path) as other:
         with pytest.raises(ControlError) as refused, control_listening(tmp_path):
             pass
-        assert str(refused.value) == f"control socket {path}: another lowatch (pid {other.pid}) serves it"
+        assert str(refused.value) == f"control socket {path}: another lowatch (pid {other.pid}) is using it"
         assert connected(path)
 
 
@@ -118,7 +118,7 @@ def test_refused_even_where_the_other_one_is_stopped_and_its_socket_gone(
         path.unlink()
         with pytest.raises(ControlError) as refused, control_listening(tmp_path):
             pass
-        assert str(refused.value) == f"control socket {path}: another lowatch serves it"
+        assert str(refused.value) == f"control socket {path}: another lowatch is using it"
 
 
 @pytest.mark.parametrize("kind", ["file", "directory", "link"])
@@ -131,7 +131,7 @@ def test_what_is_no_socket_is_not_removed(tmp_path: Path, path: Path, kind: str)
         path.symlink_to("/dev/null")
     with pytest.raises(ControlError) as refused, control_listening(tmp_path):
         pass
-    assert str(refused.value) == f"control socket {path}: something is there that is no socket"
+    assert str(refused.value) == f"control socket {path}: something other than a socket is there"
     assert path.lstat()
 
 

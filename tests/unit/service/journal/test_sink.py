@@ -115,7 +115,7 @@ def test_of_what_waits_too_long_the_oldest_is_dropped_and_counted(
         return dropped
 
     dropped = run_async(scenario())
-    assert logged(caplog) == [f"alerts dropped while the journal took none: {dropped}"]
+    assert logged(caplog) == [f"alerts dropped while the journal accepted none: {dropped}"]
 
 
 def test_a_journald_that_appears_late_gets_all_and_stderr_had_each_once(
@@ -301,7 +301,7 @@ def test_the_end_writes_what_goes_at_once_and_says_what_does_not(
         taken += journald.read()
         assert taken == list(range(len(taken)))
         assert sink.inner.dropped == 100 - len(taken) > 0
-        assert logged(caplog) == [f"alerts that the journal never took: {100 - len(taken)}"]
+        assert logged(caplog) == [f"alerts never accepted by the journal: {100 - len(taken)}"]
 
     run_async(scenario())
 
@@ -364,7 +364,7 @@ def test_an_alert_that_no_datagram_holds_comes_in_a_memory_file(
     run_async(scenario())
     assert [message.split(";")[0] for message in logged(caplog)] == [
         "orphan-vip: nothing serves 3",
-        "alerts that the journal never took: 1",
+        "alerts never accepted by the journal: 1",
     ]
 
 
