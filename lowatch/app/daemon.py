@@ -172,7 +172,7 @@ class Daemon:
         self._woken.clear()
 
     def _timer_due(self) -> float:
-        if self._tracker.has_unannounced or self._tracker.withheld:
+        if self._tracker.has_unannounced or self._tracker.has_unconfirmed:
             return self._clock.now().monotonic + _BREATH
         due = [self._sweep_at, self._tracker.due]
         if self._auditor.marked:

@@ -33,8 +33,8 @@ class FindingTracker:
         """By key. Each step makes another mapping and leaves this one as it is: a thread may read it."""
         self.due: float | None = None
         """Monotonic seconds of the next step that time alone makes necessary; None: there is none."""
-        self.withheld = False
-        """Whether some findings would have fired in the last step, but were not confirmed."""
+        self.has_unconfirmed = False
+        """Whether some findings would have fired in the last step, but were not confirmed yet."""
         self.policy: Policy = policy
         self._unannounced: FairQueue[Tracked] = FairQueue(lambda one: one.finding.subject.domain)
 
@@ -45,12 +45,12 @@ class FindingTracker:
 
     def is_due(self, now: float) -> bool:
         """Whether a step is needed though nothing was audited. now: monotonic seconds."""
-        return self.withheld or (self.due is not None and self.due <= now)
+        return self.has_unconfirmed or (self.due is not None and self.due <= now)
 
     def to_confirm(self, judgement: Judgement, now: Now) -> list[Finding]:
         """Findings that the next step would fire, to be confirmed before.
 
-        At most CONFIRMED_AT_ONCE, those of the domains with the fewest first; the rest is withheld.
+        At most CONFIRMED_AT_ONCE, those of the domains with the fewest first; the others wait.
         """
         due = about_to_fire(self.tracked, judgement, now, self.policy, CONFIRMED_PER_DOMAIN)
         return fewest_first(due, lambda finding: finding.subject.domain, CONFIRMED_AT_ONCE)
@@ -58,14 +58,14 @@ class FindingTracker:
     def steps(self, judgement: Judgement, now: Now, confirmed: Set[str]) -> Generator[None, None, Stepped]:
         """One step, with a pause every few milliseconds; it counts when it has ended, and as a whole.
 
-        confirmed: keys. An orphan-vip that is not among them does not fire, but is withheld.
+        confirmed: keys. An orphan-vip that is not among them does not fire, but waits.
         """
 
         def may_fire(finding: Finding) -> bool:
             return finding.key in confirmed or finding.subject.kind is not FindingKind.ORPHAN_VIP
 
         before, policy = self.tracked, self.policy
-        (tracked, announcements), self.withheld = yield from stepping(
+        (tracked, announcements), self.has_unconfirmed = yield from stepping(
             before, judgement, now, policy, may_fire
         )
         self._unannounced.extend(announcements)

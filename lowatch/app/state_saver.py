@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import NamedTuple, Protocol
 
 from lowatch.core.clock import Clock
-from lowatch.core.lifecycle import State, Tracked
+from lowatch.core.lifecycle import FindingState, Tracked
 from lowatch.files.threads import NoThreadError, Threads
 
 from .ports import StateStore
@@ -128,13 +128,15 @@ def as_delivered(state: SavedState) -> Mapping[str, Tracked]:
     delivered = dict(tracked)
     for one in reversed(undelivered):  # what was before the first that waits is what was delivered
         key = one.finding.subject.key
-        if one.state is State.RESOLVED:
-            delivered[key] = replace(one, state=State.FIRING, announced=True)
+        if one.state is FindingState.RESOLVED:
+            delivered[key] = replace(one, state=FindingState.FIRING, announced=True)
         elif key in tracked:
             for other in one.finding.keys_of_any or (key,):  # it would have spoken for all of them
                 if other in tracked:
                     delivered[other] = replace(
-                        tracked[other], announced=one.doubtful, doubtful=one.doubtful
+                        tracked[other],
+                        announced=one.delivery_unknown,
+                        delivery_unknown=one.delivery_unknown,
                     )
         else:
             delivered.pop(key, None)  # it came and went before anything was delivered

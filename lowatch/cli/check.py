@@ -17,7 +17,7 @@ from lowatch.config.targets import (
 )
 from lowatch.core.audit import Audit
 from lowatch.core.findings import Severity
-from lowatch.core.lifecycle import State
+from lowatch.core.lifecycle import FindingState
 from lowatch.core.name_outcomes import ABSENT
 
 from .arguments import Parser, add_config
@@ -78,7 +78,7 @@ def exit_code(audit: Audit, fail_on: Severity, *, asked_for: bool = False) -> in
     more likely it is mistyped.
     """
     for tracked in audit.findings:
-        active = tracked.state in (State.PENDING, State.FIRING)
+        active = tracked.state in (FindingState.PENDING, FindingState.FIRING)
         if active and tracked.finding.severity.rank >= fail_on.rank:
             return FINDINGS
     absent = asked_for and any(audit.statuses.get(status) for status in ABSENT)

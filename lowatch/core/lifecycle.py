@@ -1,7 +1,7 @@
-"""A finding's life: pending, firing, resolved, acknowledged. Written as a table; `now` is passed in.
+"""The life of a finding: pending, firing, resolved, acknowledged. The transitions are a table.
 
-A finding that shows must last `hold` before it fires, and one that fires, or was accepted, must be gone
-for `hold` before it is resolved: flapping announces nothing. What cannot be judged stays exactly as it was.
+A finding must last `hold` before it fires. One that fires, or is acknowledged, must be gone for `hold`
+before it is resolved, so flapping announces nothing. A finding that cannot be judged stays as it was.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .judgement import Judgement
 from .policy import Policy
 
 
-class State(StrEnum):
+class FindingState(StrEnum):
     PENDING = "pending"
     FIRING = "firing"
     RESOLVED = "resolved"
@@ -29,31 +29,31 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Tracked:
-    """A finding and where it is in its life.
+    """A finding, and how far its life has come.
 
-    since: wall-clock seconds when it first showed; survives a restart.
-    changed: monotonic seconds when its presence last changed (it showed, or went).
-    present: whether it showed at the last judgement that could tell.
+    since: wall-clock seconds when it first appeared; survives a restart.
+    changed: monotonic seconds when its presence last changed (it appeared, or went).
+    present: whether the last judgement that could tell had it.
     announced: whether a firing entry was written, and no resolved one yet.
-    doubtful: whether the last word written may be another than `announced` says, for the process was killed
-    as it wrote: the next judgement has it announced once more, firing or resolved.
-    began: monotonic seconds when it first showed: how long it lasts, whatever happens to the wall clock.
-    None where another process saw that: only `since` is known.
+    began: monotonic seconds when it first appeared, so that its age does not depend on the wall clock.
+    None if that was in another process: then only `since` is known.
+    delivery_unknown: whether the last entry written may differ from what `announced` says, because the
+    process was killed while it wrote. The next judgement announces it again, firing or resolved.
     """
 
     finding: Finding
-    state: State
+    state: FindingState
     since: float
     changed: float
     present: bool = True
     announced: bool = False
     acknowledged_because: str = ""
     began: float | None = None
-    doubtful: bool = False
+    delivery_unknown: bool = False
 
 
 class _Condition(Enum):
-    """What the judgement says of a finding now. "held": for as long as `hold`."""
+    """What the judgement says about a finding now. "held": for as long as `hold`."""
 
     SHOWS = "shows, not yet held"
     SHOWS_HELD = "shows, held"
@@ -63,32 +63,32 @@ class _Condition(Enum):
 
 
 _PAUSE_EVERY = 2048
-"""Findings between pauses of a step: 5 ms, where each of them moves on."""
+"""Findings between pauses of a step: 5 ms, if the state of each changes."""
 
-_GONE = State.RESOLVED
-# (state, condition) -> next state. A pair that is not here stays in its state.
-TRANSITIONS: Mapping[tuple[State, _Condition], State] = {
-    (State.PENDING, _Condition.SHOWS_HELD): State.FIRING,
-    (State.PENDING, _Condition.ACCEPTED): State.ACKNOWLEDGED,
-    (State.PENDING, _Condition.GONE): _GONE,
-    (State.PENDING, _Condition.GONE_HELD): _GONE,
-    (State.FIRING, _Condition.ACCEPTED): State.ACKNOWLEDGED,
-    (State.FIRING, _Condition.GONE_HELD): _GONE,
-    (State.ACKNOWLEDGED, _Condition.SHOWS): State.PENDING,
-    (State.ACKNOWLEDGED, _Condition.SHOWS_HELD): State.FIRING,
-    (State.ACKNOWLEDGED, _Condition.GONE_HELD): _GONE,
+_GONE = FindingState.RESOLVED
+# (state, condition) -> next state. Without an entry, the state stays.
+TRANSITIONS: Mapping[tuple[FindingState, _Condition], FindingState] = {
+    (FindingState.PENDING, _Condition.SHOWS_HELD): FindingState.FIRING,
+    (FindingState.PENDING, _Condition.ACCEPTED): FindingState.ACKNOWLEDGED,
+    (FindingState.PENDING, _Condition.GONE): _GONE,
+    (FindingState.PENDING, _Condition.GONE_HELD): _GONE,
+    (FindingState.FIRING, _Condition.ACCEPTED): FindingState.ACKNOWLEDGED,
+    (FindingState.FIRING, _Condition.GONE_HELD): _GONE,
+    (FindingState.ACKNOWLEDGED, _Condition.SHOWS): FindingState.PENDING,
+    (FindingState.ACKNOWLEDGED, _Condition.SHOWS_HELD): FindingState.FIRING,
+    (FindingState.ACKNOWLEDGED, _Condition.GONE_HELD): _GONE,
 }
 
 
 class Step(NamedTuple):
-    """tracked: by key, what is alive afterwards. announcements: newly FIRING or RESOLVED, in order."""
+    """tracked: by key, what has not been resolved. announcements: newly FIRING or RESOLVED, in order."""
 
     tracked: Mapping[str, Tracked]
     announcements: tuple[Tracked, ...]
 
 
 def step(tracked: Mapping[str, Tracked], judgement: Judgement, now: Now, policy: Policy) -> Step:
-    """One judgement later. Only a firing that was announced is announced as resolved."""
+    """Apply one judgement. Only a finding that was announced as firing is announced as resolved."""
     steps = stepping(tracked, judgement, now, policy)
     while True:
         try:
@@ -105,10 +105,10 @@ def stepping(
     policy: Policy,
     may_fire: Callable[[Finding], bool] = lambda finding: True,
 ) -> Generator[None, None, tuple[Step, bool]]:
-    """A step with pauses, for a caller that has other things to do: it yields every few milliseconds.
+    """step(), but yielding every few milliseconds for callers that have other things to do.
 
-    may_fire: whether a finding may fire that is about to; else it waits for the next step. Returns the
-    step, and whether some wait.
+    may_fire: whether a finding that is about to fire may do so now; if not, it waits for a later step.
+    Returns the step, and whether some wait.
     """
     after: dict[str, Tracked] = {}
     announcements: list[Tracked] = []
@@ -118,15 +118,15 @@ def stepping(
         if number % _PAUSE_EVERY == _PAUSE_EVERY - 1:
             yield
         moved, announced = steps.step(tracked.get(key), findings.get(key))
-        if moved.state is not State.RESOLVED:
+        if moved.state is not FindingState.RESOLVED:
             after[key] = moved
         if announced is not None:
             announcements.append(announced)
-    return Step(after, tuple(_once_for_all_ports(after, announcements))), steps.withheld
+    return Step(after, tuple(_once_for_all_ports(after, announcements))), steps.has_unconfirmed
 
 
 class _Steps:
-    """One of each finding. withheld: whether some would have fired, but may not yet."""
+    """Applies a judgement, finding by finding. has_unconfirmed: whether some may not fire yet."""
 
     def __init__(
         self, judgement: Judgement, now: Now, policy: Policy, may_fire: Callable[[Finding], bool]
@@ -135,61 +135,63 @@ class _Steps:
         self._now = now
         self._policy = policy
         self._may_fire = may_fire
-        self.withheld = False
+        self.has_unconfirmed = False
 
     def step(self, before: Tracked | None, finding: Finding | None) -> tuple[Tracked, Tracked | None]:
-        """What becomes of it, and what is to be announced of that."""
+        """The finding after the step, and what of it is to be announced, if anything."""
         if before is None:
             assert finding is not None
             monotonic = self._now.monotonic
-            before = Tracked(finding, State.PENDING, self._now.wall, monotonic, began=monotonic)
+            before = Tracked(finding, FindingState.PENDING, self._now.wall, monotonic, began=monotonic)
         elif finding is None:
             if self._judgement.is_undecided(before.finding.subject):
                 return _unjudged(before), None
         elif self._stays(before, finding):
             return before, None
         moved = _move(before, finding, self._now, self._policy)
-        if moved.state is State.FIRING and (not moved.announced or (moved.doubtful and moved.present)):
+        if moved.state is FindingState.FIRING and (
+            not moved.announced or (moved.delivery_unknown and moved.present)
+        ):
             if not self._may_fire(moved.finding):
-                self.withheld = True
+                self.has_unconfirmed = True
                 return _with_finding(before, moved.finding), None
             announced = replace(moved, announced=True)
-            return replace(announced, doubtful=False), announced
-        return moved, moved if moved.state is State.RESOLVED and moved.announced else None
+            return replace(announced, delivery_unknown=False), announced
+        return moved, moved if moved.state is FindingState.RESOLVED and moved.announced else None
 
     def _stays(self, before: Tracked, finding: Finding) -> bool:
-        """Whether it is as it was, without a closer look: nearly all are, by the ten thousand."""
+        """Whether it stays as it is: a shortcut, because nearly all of ten thousand findings do."""
         if self._policy.acknowledgements or not before.present:
             return False
         if before.finding is not finding and before.finding != finding:
             return False
-        if before.state is State.PENDING and not before.announced:
+        if before.state is FindingState.PENDING and not before.announced:
             held = self._now.monotonic >= before.changed + self._policy.hold
-            self.withheld = self.withheld or (held and not self._may_fire(finding))
+            self.has_unconfirmed = self.has_unconfirmed or (held and not self._may_fire(finding))
             return not held or not self._may_fire(finding)
-        return before.state is State.FIRING and before.announced and not before.doubtful
+        return before.state is FindingState.FIRING and before.announced and not before.delivery_unknown
 
 
 def _once_for_all_ports(after: Mapping[str, Tracked], announced: Iterable[Tracked]) -> Iterator[Tracked]:
-    """Of an any-of set the first port that was announced speaks for the others.
+    """Leave out the ports of an any-of set for which another port has been announced.
 
-    Where it is resolved and another goes on, which no longer has it for a sibling, that one speaks up.
+    When that one is resolved while another still fires, the other is announced in its place.
     """
     announced = list(announced)
-    resolved = {one.finding.subject.key for one in announced if one.state is State.RESOLVED}
+    resolved = {one.finding.subject.key for one in announced if one.state is FindingState.RESOLVED}
     for one in announced:
         earlier, later = _around(one.finding.subject.key, one.finding.keys_of_any)
         alive = [key for key in earlier if key in after and after[key].announced]
-        if alive or (one.state is State.RESOLVED and resolved.intersection(earlier)):
+        if alive or (one.state is FindingState.RESOLVED and resolved.intersection(earlier)):
             continue
         yield one
         heirs = [after[key] for key in later if key in after and after[key].announced]
-        if one.state is State.RESOLVED and heirs:
+        if one.state is FindingState.RESOLVED and heirs:
             yield heirs[0]
 
 
 def _around(key: str, keys: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
-    """Those before it, and those after it."""
+    """The keys before this one, and those after it."""
     at = keys.index(key) if key in keys else 0
     return keys[:at], keys[at + 1 :]
 
@@ -197,24 +199,24 @@ def _around(key: str, keys: Sequence[str]) -> tuple[Sequence[str], Sequence[str]
 def about_to_fire(
     tracked: Mapping[str, Tracked], judgement: Judgement, now: Now, policy: Policy, of_each: int
 ) -> list[Finding]:
-    """What step() would announce as firing: of each domain, so many of its findings at most."""
+    """The findings that step() would announce as firing; of each domain, `of_each` at most."""
     due: list[Finding] = []
     counts: Counter[str | None] = Counter()
     for finding in judgement.findings:
         if counts[finding.subject.domain] >= of_each:
             continue
         known = tracked.get(finding.key)
-        if known is not None and known.announced and not known.doubtful:
+        if known is not None and known.announced and not known.delivery_unknown:
             continue
-        before = known or Tracked(finding, State.PENDING, now.wall, now.monotonic)
-        if _move(before, finding, now, policy).state is State.FIRING:
+        before = known or Tracked(finding, FindingState.PENDING, now.wall, now.monotonic)
+        if _move(before, finding, now, policy).state is FindingState.FIRING:
             due.append(finding)
             counts[finding.subject.domain] += 1
     return due
 
 
 def _unjudged(before: Tracked) -> Tracked:
-    """It stays what it was, but for its fix: what was harmless when it was judged may not be so now."""
+    """The finding as it was, without its fix, which may have been harmless only then."""
     return _with_finding(before, before.finding.without_fix())
 
 
@@ -241,24 +243,23 @@ def _move(before: Tracked, finding: Finding | None, now: Now, policy: Policy) ->
         "present": present,
         "acknowledged_because": acknowledgement.reason if acknowledgement else because,
     }
-    # Nearly all stay as they are, by the ten thousand in a storm.
+    # Of the ten thousand findings of a storm nearly all stay as they are.
     if all(getattr(before, name) == value for name, value in moved.items()):
         return before
     return replace(before, **moved)  # type: ignore[arg-type]
 
 
 def next_due(tracked: Mapping[str, Tracked], stepped: Now, policy: Policy) -> float | None:
-    """Monotonic seconds at which a step may change something by the mere passing of time.
+    """Monotonic seconds at which time alone changes something; None if nothing waits for time.
 
-    That is when a hold ends, or an acknowledgement expires. stepped: when the last step was made; what
+    That is when a hold ends, or an acknowledgement expires. stepped: when the last step was made. What
     was due by then and did not happen waits for something else (an Unknown that becomes known).
-    None: nothing is waiting for time.
     """
     due = []
     for one in tracked.values():
-        if one.state is State.PENDING or not one.present:
+        if one.state is FindingState.PENDING or not one.present:
             due.append(one.changed + policy.hold)
-        if one.state is State.ACKNOWLEDGED:
+        if one.state is FindingState.ACKNOWLEDGED:
             acknowledgement = policy.acknowledged(one.finding.subject, stepped.wall)
             if acknowledgement is not None:
                 due.append(stepped.monotonic + acknowledgement.until - stepped.wall)
@@ -266,14 +267,14 @@ def next_due(tracked: Mapping[str, Tracked], stepped: Now, policy: Policy) -> fl
 
 
 def without_memory(judgement: Judgement, now: Now, policy: Policy) -> tuple[Tracked, ...]:
-    """The findings of an audit that knows no yesterday: firing, or acknowledged."""
+    """The findings of a single audit: firing, or acknowledged."""
     found = []
     for finding in judgement.findings:
         acknowledgement = policy.acknowledged(finding.subject, now.wall)
         found.append(
             Tracked(
                 finding,
-                State.ACKNOWLEDGED if acknowledgement else State.FIRING,
+                FindingState.ACKNOWLEDGED if acknowledgement else FindingState.FIRING,
                 now.wall,
                 now.monotonic,
                 acknowledged_because=acknowledgement.reason if acknowledgement else "",
@@ -284,29 +285,29 @@ def without_memory(judgement: Judgement, now: Now, policy: Policy) -> tuple[Trac
 
 
 class Remembered(NamedTuple):
-    """What outlives a restart. since: wall-clock seconds. announced, doubtful: see Tracked."""
+    """What survives a restart. since: wall-clock seconds. announced, delivery_unknown: see Tracked."""
 
     finding: Finding
     since: float
     announced: bool
-    doubtful: bool = False
+    delivery_unknown: bool = False
 
 
 def revive(remembered: Iterable[Remembered], now: Now) -> dict[str, Tracked]:
-    """The findings of the last run, as if they had shown just now.
+    """The findings of the last run, as if they had appeared just now.
 
-    The first judgement decides: what shows still and was announced goes on firing without a word, unless
-    that is in doubt; what
-    is gone is resolved after its hold; what cannot be judged yet stays.
+    The first judgement decides. What is still there and was announced goes on firing without another
+    entry, unless its delivery is unknown. What is gone is resolved after its hold. What cannot be judged
+    yet stays.
     """
     return {
         one.finding.subject.key: Tracked(
             one.finding,
-            State.FIRING if one.announced else State.PENDING,
+            FindingState.FIRING if one.announced else FindingState.PENDING,
             one.since,
             now.monotonic,
             announced=one.announced,
-            doubtful=one.doubtful,
+            delivery_unknown=one.delivery_unknown,
         )
         for one in remembered
     }

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from lowatch.core.addresses import Port
 from lowatch.core.findings import FindingKind, Severity
-from lowatch.core.lifecycle import State, Tracked
+from lowatch.core.lifecycle import FindingState, Tracked
 from lowatch.core.printable import printable
 
 from .order import finding_order, group_key
@@ -38,7 +38,7 @@ class GroupSummary:
 
     kind: FindingKind
     severity: Severity
-    states: Counter[State]
+    states: Counter[FindingState]
     where: str
     named: str
     names: Collection[str]
@@ -52,7 +52,7 @@ class GroupSummary:
 
     @property
     def active(self) -> bool:
-        return bool(self.states[State.FIRING] or self.states[State.PENDING])
+        return bool(self.states[FindingState.FIRING] or self.states[FindingState.PENDING])
 
     def age(self, now: float) -> float | None:
         """Seconds since the earliest finding showed; None if unknown. now: monotonic seconds."""
@@ -73,7 +73,7 @@ class FindingGroup:
 
     def __init__(self) -> None:
         self.first: list[Tracked] = []
-        self.states: Counter[State] = Counter()
+        self.states: Counter[FindingState] = Counter()
         self.names: dict[str, None] = {}
         self.ports: set[Port] = set()
         self.earliest: Tracked | None = None
@@ -126,24 +126,24 @@ class Digest(NamedTuple):
     """
 
     groups: Sequence[FindingGroup]
-    findings: Counter[tuple[Severity, State]]
-    group_counts: Counter[tuple[Severity, State]]
+    findings: Counter[tuple[Severity, FindingState]]
+    group_counts: Counter[tuple[Severity, FindingState]]
     firing: Sequence[Tracked]
 
 
 def digest(findings: Iterable[Tracked], firing: int = 0) -> Digest:
     """firing: how many of those are wanted. Of 100,000 findings it takes half a second."""
     groups: dict[Hashable, FindingGroup] = {}
-    counts: Counter[tuple[Severity, State]] = Counter()
+    counts: Counter[tuple[Severity, FindingState]] = Counter()
     first: list[Tracked] = []
     for tracked in sorted(findings, key=finding_order):
-        accepted = tracked.state not in (State.FIRING, State.PENDING)
+        accepted = tracked.state not in (FindingState.FIRING, FindingState.PENDING)
         alike = (group_key(tracked.finding.subject), accepted, tracked.acknowledged_because)
         if (group := groups.get(alike)) is None:
             group = groups[alike] = FindingGroup()
         group.add(tracked)
         counts[tracked.finding.severity, tracked.state] += 1
-        if len(first) < firing and tracked.state is State.FIRING:
+        if len(first) < firing and tracked.state is FindingState.FIRING:
             first.append(tracked)
     group_counts = Counter((group.severity, state) for group in groups.values() for state in group.states)
     return Digest(list(groups.values()), counts, group_counts, first)

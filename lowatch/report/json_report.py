@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from lowatch.core.addresses import format_address
 from lowatch.core.audit import Audit
 from lowatch.core.held import Held
-from lowatch.core.lifecycle import State, Tracked
+from lowatch.core.lifecycle import FindingState, Tracked
 from lowatch.core.listeners import Listener
 from lowatch.core.name_outcomes import NameReport, NameSource, name_report
 from lowatch.core.snapshot import Problem
@@ -179,6 +179,6 @@ def _finding(tracked: Tracked) -> Row:
         "since": rfc3339(tracked.since),
         "message": finding.message,
         # An acknowledged finding is intended, so its fix would be wrong (docs/internals/cases.md 12).
-        "fix": [] if tracked.state is State.ACKNOWLEDGED else list(finding.fix),
-        "advice": None if tracked.state is State.ACKNOWLEDGED else finding.advice or None,
+        "fix": [] if tracked.state is FindingState.ACKNOWLEDGED else list(finding.fix),
+        "advice": None if tracked.state is FindingState.ACKNOWLEDGED else finding.advice or None,
     }

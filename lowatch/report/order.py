@@ -9,13 +9,13 @@ from lowatch.core.addresses import Address, Port
 from lowatch.core.answers import Answer
 from lowatch.core.findings import FindingKind, Severity, Subject
 from lowatch.core.held import Held
-from lowatch.core.lifecycle import State, Tracked
+from lowatch.core.lifecycle import FindingState, Tracked
 from lowatch.core.verdicts import JudgedEndpoint
 
 from .pieces import sort
 
 _KINDS = tuple(FindingKind)
-_STATES = (State.FIRING, State.PENDING, State.ACKNOWLEDGED, State.RESOLVED)
+_STATES = (FindingState.FIRING, FindingState.PENDING, FindingState.ACKNOWLEDGED, FindingState.RESOLVED)
 
 
 def findings_in_order(findings: Iterable[Tracked]) -> list[Tracked]:
@@ -38,7 +38,7 @@ def group_key(subject: Subject) -> Hashable:
     return kind, interface, address, prefixlen, domain if address is None else None
 
 
-def count_groups(findings: Iterable[Tracked]) -> Counter[tuple[Severity, State]]:
+def count_groups(findings: Iterable[Tracked]) -> Counter[tuple[Severity, FindingState]]:
     """The number of groups (see group_key) per severity and state."""
     found = {
         (kind, tracked.state, interface, address, prefixlen, domain if address is None else None)
@@ -73,7 +73,7 @@ def finding_order(tracked: Tracked) -> tuple[object, ...]:
     """A sort key: acknowledged and resolved ones last, then by severity, kind, state and subject."""
     subject = tracked.finding.subject
     return (
-        tracked.state in (State.ACKNOWLEDGED, State.RESOLVED),
+        tracked.state in (FindingState.ACKNOWLEDGED, FindingState.RESOLVED),
         -tracked.finding.severity.rank,
         _KINDS.index(subject.kind),
         _STATES.index(tracked.state),

@@ -14,7 +14,7 @@ from html import escape
 
 from lowatch.core.answers import Status
 from lowatch.core.audit import Audit
-from lowatch.core.lifecycle import State
+from lowatch.core.lifecycle import FindingState
 from lowatch.core.name_outcomes import UNSETTLED, name_report
 from lowatch.core.printable import printable
 from lowatch.core.words import rfc3339
@@ -25,7 +25,7 @@ from .phrases import count, duration
 
 ROWS_SHOWN = 200
 
-_STATES = (State.FIRING, State.PENDING, State.ACKNOWLEDGED)
+_STATES = (FindingState.FIRING, FindingState.PENDING, FindingState.ACKNOWLEDGED)
 
 _STYLE = """
 :root { color-scheme: light dark; --critical: #c0182b; --warning: #9a5b00; --info: #3567a8; }
@@ -96,7 +96,7 @@ def _text(text: str) -> str:
 
 
 def _counts(audit: Audit, findings_digest: Digest) -> Iterator[str]:
-    states: Counter[State] = Counter()
+    states: Counter[FindingState] = Counter()
     for (_, state), number in findings_digest.group_counts.items():
         states[state] += number
     yield "<dl>"

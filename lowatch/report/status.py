@@ -16,7 +16,7 @@ from typing import Any
 from lowatch.core.answers import Status as AnswerStatus
 from lowatch.core.audit import Audit
 from lowatch.core.findings import Severity
-from lowatch.core.lifecycle import State, Tracked
+from lowatch.core.lifecycle import FindingState, Tracked
 from lowatch.core.liveness import Liveness
 from lowatch.core.name_outcomes import name_report
 from lowatch.core.words import rfc3339
@@ -31,7 +31,7 @@ from .reload import (
 
 SCHEMA = 1
 LISTED = 100
-STATES = (State.FIRING, State.PENDING, State.ACKNOWLEDGED)
+STATES = (FindingState.FIRING, FindingState.PENDING, FindingState.ACKNOWLEDGED)
 
 Members = dict[str, Any]
 

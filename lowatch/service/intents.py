@@ -1,13 +1,14 @@
-"""What is about to be told, written down before it is: a kill in between must not leave a wrong last word.
+"""What is about to be delivered, written down before it is, so that the last entry comes to be right.
 
-A finding is told, and then saved as told; killed in between, nobody would know what the journal says last.
-So a line is written first, and a start that finds one takes that finding for doubtful: its truth is told
-once more. The lines last until what they say has been saved. They are not for a loss of power, after which
-the journal's own last entries may be gone too: nothing waits for the disk.
+An alert is delivered first, and saved as delivered afterwards. If the process is killed in between, nobody
+knows what the journal has last. So a line is written before the delivery. A start that finds the line
+takes the finding's delivery for unknown, and announces its present state once more. The lines last until
+what they say has been saved. They do not protect against a loss of power, after which the journal's own
+last entries may be gone, too; so nothing waits for the disk.
 
     findings.told.7: {"kind": "orphan-vip", ..., "state": "resolved"}
 
-The number tells generations apart: those up to that which a save covers go with it.
+The number is the generation of the line. A save covers all generations up to one, and removes their files.
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK 
 
 
 class Intents:
-    """generation: of what is written from now on. Beyond the limit nothing is, and told as if it were."""
+    """The files of lines. generation: that of the lines written from now on.
+
+    Beyond the limit no line is written, and the alerts are delivered without.
+    """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -41,7 +45,7 @@ class Intents:
         return self.generation - 1
 
     def append(self, lines: Iterable[str], generation: int) -> None:
-        """Append them, which blocks as write(2) does. A failure is logged once, until one succeeds."""
+        """Append the lines; blocks as write(2) does. A failure is logged once, until an append succeeds."""
         path = self._directory / f"{_PREFIX}{generation}"
         data = "".join(f"{line}\n" for line in lines).encode("ascii")
         try:
@@ -61,14 +65,14 @@ class Intents:
             self._failing = False
 
     def forget(self, generation: int) -> None:
-        """What they say up to this one has been saved."""
+        """Remove the lines of all generations up to this one: what they say has been saved."""
         for number, path in self._files():
             if number <= generation:
                 with suppress(OSError):
                     path.unlink()
 
     def lines(self) -> Iterator[bytes]:
-        """All that is there, oldest first; what a crash cut off is left out."""
+        """All lines, oldest first, without a last one that a crash cut off."""
         for _, path in sorted(self._files()):
             try:
                 content = read_regular(path, INTENT_BYTES)

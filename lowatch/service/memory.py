@@ -1,9 +1,8 @@
-"""How the process uses memory: what is collected, and what is given back to the system."""
+"""Giving memory back to the system."""
 
 from __future__ import annotations
 
 import asyncio
-import gc
 from typing import Protocol
 
 _AUDITED_BY = 2.0
@@ -15,15 +14,6 @@ class Starting(Protocol):
 
     async def settled(self) -> None:
         """Return when each domain has been asked once."""
-
-
-def collect_rarely() -> None:
-    """Nearly all that is allocated is tuples without cycles, by the ten thousand, and kept.
-
-    Collecting at Python's default pace takes a quarter of a first audit's time, and finds nothing.
-    """
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
 
 
 async def give_back_after_start(resolver: Starting) -> None:

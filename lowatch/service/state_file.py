@@ -5,7 +5,7 @@
       "port": 443, "protocol": "tcp", "prefixlen": null, "message": "www.example.com resolves...",
       "fix": [], "since": 1795403527.5, "announced": true, "state": "firing"}]}
 
-Nothing here is ever fatal: what cannot be read or written is logged, and life goes on without.
+No failure here is fatal: what cannot be read or written is logged, and the daemon continues without it.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ _LAST_SECOND = 253402300799  # 9999-12-31T23:59:59Z: a later `since` could not b
 
 
 class StateFile:
-    """A StateStore in one file, findings.json, which this process alone writes.
+    """A StateStore in one file, findings.json, which only this process writes.
 
-    A crash leaves either the old file or the new one. A damaged one is set aside, as
-    findings.json.damaged. Without a directory nothing is kept.
+    A crash leaves the old file or the new one. A damaged file is renamed to findings.json.damaged.
+    Without a directory nothing is kept.
     """
 
     def __init__(self, directory: Path | None) -> None:
@@ -49,11 +49,11 @@ class StateFile:
 
     @property
     def generation(self) -> int:
-        """Of what intend() writes down now: another one after each end_generation()."""
+        """The generation of what intend() writes down now; end_generation() begins the next."""
         return 0 if self._intents is None else self._intents.generation
 
     def intend(self, findings: Iterable[Tracked], generation: int) -> None:
-        """Write down that these are about to be told. Blocks as write(2) does, not as fsync(2)."""
+        """Write down that these are about to be delivered. Blocks as write(2) does, not as fsync(2)."""
         if self._intents is not None:
             self._intents.append(
                 (json.dumps(_record(one), allow_nan=False) for one in findings), generation
@@ -64,9 +64,9 @@ class StateFile:
         return 0 if self._intents is None else self._intents.end_generation()
 
     def load(self) -> Sequence[Remembered]:
-        """What was saved last, ordered by key; doubtful, where it was being told when the process ended.
+        """What was saved last, ordered by key; empty if there is nothing.
 
-        Empty where there is nothing to be had.
+        delivery_unknown is set for what was being delivered when the process ended.
         """
         remembered = {one.finding.subject.key: one for one in self._load()}
         for one in self._intended():
@@ -84,13 +84,13 @@ class StateFile:
                 _log.warning("a line of the pending-alerts file is damaged: %s, ignoring", error)
                 continue
             if one is not None:
-                yield one._replace(announced=True, doubtful=True)
+                yield one._replace(announced=True, delivery_unknown=True)
 
     def _load(self) -> Sequence[Remembered]:
         if self._directory is None:
             return []
         path = self._directory / "findings.json"
-        with suppress(OSError):  # most often there is none; if it will not go, save() will say so
+        with suppress(OSError):  # usually there is none; if it cannot be removed, save() reports that
             _temporary(path).unlink()
         try:
             content = read_regular(path, STATE_FILE_BYTES)
@@ -131,7 +131,7 @@ class StateFile:
             self._intents.forget(generation)
 
     def _write(self, path: Path, content: bytes) -> None:
-        self._written = None  # whatever fails: the file may be the old one or the new one
+        self._written = None  # if the write fails, the file may be the old one or the new one
         try:
             _replace(path, content)
         except OSError as error:
@@ -146,7 +146,7 @@ class StateFile:
 
 
 def _render(tracked: Mapping[str, Tracked]) -> bytes:
-    """A record on each line: with json's own indentation it would take twice as long."""
+    """One record a line: with json's own indentation it would take twice as long."""
     records = [json.dumps(_record(one), allow_nan=False) for _, one in sorted(tracked.items())]
     text = ",\n ".join(records)
     return b'{"schema": %d, "findings": [\n %b\n]}\n' % (SCHEMA, text.encode("ascii"))
@@ -167,7 +167,7 @@ def _record(tracked: Tracked) -> dict[str, Any]:
         **({"any_of": list(map(str, finding.any_of))} if finding.any_of else {}),
         "since": tracked.since,
         "announced": tracked.announced,
-        **({"doubtful": True} if tracked.doubtful else {}),
+        **({"doubtful": True} if tracked.delivery_unknown else {}),
         "state": tracked.state.value,
     }
 
@@ -234,15 +234,15 @@ def _check_prefix(subject: Subject) -> None:
 
 
 def _temporary(path: Path) -> Path:
-    """Always the same name, so that what a crash leaves behind cannot pile up."""
+    """Always the same name, so that files left by crashes cannot pile up."""
     return path.with_name(path.name + ".tmp")
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """The file as a whole or not at all, and on the disk when this returns. Raises OSError."""
+    """Write the whole file or nothing; it is on the disk when this returns. Raises OSError."""
     temporary = _temporary(path)
     try:
-        temporary.unlink(missing_ok=True)  # whatever it is: with a FIFO, open(2) would wait
+        temporary.unlink(missing_ok=True)  # it may be anything: open(2) would wait for a FIFO
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         with os.fdopen(os.open(temporary, flags, 0o600), "wb") as file:
             file.write(content)
@@ -255,7 +255,7 @@ def _replace(path: Path, content: bytes) -> None:
         raise
     directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.fsync(directory)  # else the rename itself may be lost with the power
+        os.fsync(directory)  # otherwise a loss of power may undo the rename
     finally:
         os.close(directory)
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lowatch.config.settings import Config
-from lowatch.service.memory import collect_rarely
 
-from .build import StartError, SystemClock, build_auditor, build_resolver, opened_host
+from .build import StartError, SystemClock, build_auditor, build_resolver, collect_rarely, opened_host
 from .check import check, explain
 
 __all__ = [

@@ -14,9 +14,8 @@ from lowatch.config.settings import Config
 from lowatch.config.targets import ExplainTarget
 from lowatch.core.audit import Audit
 from lowatch.resolve.views.resolver import Views
-from lowatch.service.memory import collect_rarely
 
-from .build import SystemClock, build_auditor, build_resolver, opened_host
+from .build import SystemClock, build_auditor, build_resolver, collect_rarely, opened_host
 
 if TYPE_CHECKING:
     from lowatch.core.explanation import Explanation

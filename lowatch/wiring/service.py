@@ -48,13 +48,13 @@ from lowatch.service.http.routes import ConfiguredRoutes, ControlPages, build_co
 from lowatch.service.http.server import HttpServer
 from lowatch.service.journal.sink import JournalSink, stderr_is_journal
 from lowatch.service.loop import metered_loop
-from lowatch.service.memory import collect_rarely, give_back_after_start
+from lowatch.service.memory import give_back_after_start
 from lowatch.service.metrics_page import MetricsPage
 from lowatch.service.notify import Notifier, watchdog_interval
 from lowatch.service.process import Process
 from lowatch.service.state_file import StateFile
 
-from .build import StartError, SystemClock, build_auditor, build_resolver, opened_host
+from .build import StartError, SystemClock, build_auditor, build_resolver, collect_rarely, opened_host
 from .daemon import build_daemon
 from .descriptors import ALL, Shares, shares
 from .versions import build

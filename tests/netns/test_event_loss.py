@@ -16,7 +16,7 @@ from lowatch.app import daemon as daemon_module
 from lowatch.config.load import load
 from lowatch.config.settings import Config
 from lowatch.core.findings import FindingKind
-from lowatch.core.lifecycle import State
+from lowatch.core.lifecycle import FindingState
 from lowatch.kernel.event_socket import EventSocket
 from lowatch.kernel.host import NETLINK_ROUTE
 from lowatch.wire.netlink import Span
@@ -117,7 +117,7 @@ def test_10000_addresses_in_a_burst_while_listeners_come_and_go(
         or not (one.finding.subject.domain or "").startswith("turn")
     ]
     assert wrong == []
-    assert {one.state for one in observed.announced} == {State.FIRING, State.RESOLVED}
+    assert {one.state for one in observed.announced} == {FindingState.FIRING, FindingState.RESOLVED}
 
 
 def test_a_loss_is_told_when_nothing_more_can_be_lost(netns: Netns) -> None:

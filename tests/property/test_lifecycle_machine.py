@@ -21,8 +21,8 @@ from lowatch.core.clock import (
 from lowatch.core.findings import Finding, FindingKind, Subject, Undecided
 from lowatch.core.judgement import Judgement
 from lowatch.core.lifecycle import (
+    FindingState,
     Remembered,
-    State,
     Tracked,
     next_due,
     revive,
@@ -171,14 +171,14 @@ class Lives(RuleBasedStateMachine):
     def check_state(self, key: str, look: bool, before: Tracked | None, now: Now) -> None:
         after = self.tracked.get(key)
         if look:
-            shown = State.FIRING if self.firing[key] else State.PENDING
+            shown = FindingState.FIRING if self.firing[key] else FindingState.PENDING
             assert after is not None
-            assert after.state is (State.ACKNOWLEDGED if self.accepted(key, now) else shown)
+            assert after.state is (FindingState.ACKNOWLEDGED if self.accepted(key, now) else shown)
             assert after.since == (before.since if before else now.wall)
         elif after is not None:
             assert before is not None
             assert after.state is before.state, "what is gone stays what it was, until that is resolved"
-            assert after.state in (State.FIRING, State.ACKNOWLEDGED)
+            assert after.state in (FindingState.FIRING, FindingState.ACKNOWLEDGED)
             assert now.monotonic - self.run_began(key) < self.policy.hold
 
     def look_without_unknowns(self, looks: tuple[Look, ...], now: Now) -> None:

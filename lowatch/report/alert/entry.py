@@ -21,7 +21,7 @@ from lowatch.core.clock import (
 )
 from lowatch.core.findings import FindingKind, Severity
 from lowatch.core.lifecycle import (
-    State,
+    FindingState,
     Tracked,
 )
 from lowatch.core.printable import printable
@@ -69,7 +69,7 @@ def fields(tracked: Tracked, now: Now) -> dict[str, str]:
     same address.
     """
     finding, subject = tracked.finding, tracked.finding.subject
-    resolved = tracked.state is State.RESOLVED
+    resolved = tracked.state is FindingState.RESOLVED
     return {
         "MESSAGE": _resolved_message(tracked, now) if resolved else _firing_message(tracked),
         "MESSAGE_ID": RESOLVED_MESSAGE_ID if resolved else MESSAGE_IDS[subject.kind],
@@ -99,7 +99,11 @@ def without_fix(entry: Mapping[str, str], tracked: Tracked) -> dict[str, str]:
 
 def priority(tracked: Tracked) -> int:
     """The syslog level of a finding's entry."""
-    return _RESOLVED_PRIORITY if tracked.state is State.RESOLVED else _PRIORITIES[tracked.finding.severity]
+    return (
+        _RESOLVED_PRIORITY
+        if tracked.state is FindingState.RESOLVED
+        else _PRIORITIES[tracked.finding.severity]
+    )
 
 
 def ended(tracked: Tracked, now: Now) -> float:
@@ -184,7 +188,7 @@ def _message(folded: Sequence[Announcement], since: str) -> str:
     places = [place(finding.subject, finding.any_of) for finding in findings]
     if len(folded) > _EXAMPLES:
         places.append(f"{len(folded) - _EXAMPLES:,} more")
-    resolved = "resolved: " if first.state is State.RESOLVED else ""
+    resolved = "resolved: " if first.state is FindingState.RESOLVED else ""
     tail = "" if resolved else f"; firing since {since}"
     return (
         f"{resolved}{first.finding.subject.kind}, storm of {count(len(folded), 'more finding')}: "
@@ -202,6 +206,6 @@ def _row(announced: Announcement) -> dict[str, Any]:
         "port": None if subject.port is None else subject.port.number,
         "protocol": None if subject.port is None else subject.port.protocol,
         "since": rfc3339(tracked.since),
-        "until": rfc3339(ended(*announced)) if tracked.state is State.RESOLVED else None,
+        "until": rfc3339(ended(*announced)) if tracked.state is FindingState.RESOLVED else None,
     }
     return {name: value for name, value in row.items() if value is not None}

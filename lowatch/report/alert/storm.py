@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from lowatch.core.findings import FindingKind, Subject
 from lowatch.core.lifecycle import (
-    State,
+    FindingState,
     Tracked,
 )
 from lowatch.core.limits.alerts import JOURNAL_BURST, JOURNAL_BURST_OF_NAME, JOURNAL_FOLDED
@@ -51,7 +51,7 @@ class _Group(NamedTuple):
 
     turn: int
     kind: FindingKind
-    state: State
+    state: FindingState
 
 
 class _Waiting(NamedTuple):
@@ -164,7 +164,7 @@ class Storm:
         subject, state = tracked.finding.subject, tracked.state
         turn, number = 0, 0
         if before := self._subjects.get(subject):
-            again = before.last.state is State.RESOLVED and state is not State.RESOLVED
+            again = before.last.state is FindingState.RESOLVED and state is not FindingState.RESOLVED
             turn, number = before.last.turn + again, before.number
         group = _Group(turn, subject.kind, state)
         self._subjects[subject] = _Waiting(group, number + 1)
@@ -189,9 +189,9 @@ def _is_full(admitted: deque[float], now: float) -> bool:
 
 def _order(group: _Group) -> tuple[int, bool, int]:
     """A sort key: by turn, then firing before resolved, then the worst first."""
-    return group.turn, group.state is State.RESOLVED, -group.kind.severity.rank
+    return group.turn, group.state is FindingState.RESOLVED, -group.kind.severity.rank
 
 
 def _dispensable(group: _Group) -> tuple[bool, int, int]:
     """A sort key whose greatest value is dropped first: resolved, the least severe, the oldest."""
-    return group.state is State.RESOLVED, -group.kind.severity.rank, -group.turn
+    return group.state is FindingState.RESOLVED, -group.kind.severity.rank, -group.turn

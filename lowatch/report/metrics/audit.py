@@ -16,7 +16,7 @@ from lowatch.core.addresses import family_name, format_address
 from lowatch.core.answers import Status
 from lowatch.core.audit import Audit
 from lowatch.core.findings import FindingKind, Subject
-from lowatch.core.lifecycle import State, Tracked
+from lowatch.core.lifecycle import FindingState, Tracked
 from lowatch.core.limits.alerts import (
     ACKNOWLEDGED_SERIES,
     DOMAIN_STATUS_SERIES,
@@ -48,7 +48,7 @@ from .families import (
 USUAL_SOURCES = (
     "config", "connect", "dns", "getaddrinfo", "host", "hosts", "kernel", "netlink", "sock_diag", "sysctl"
 )  # fmt: skip
-_STATES = (State.PENDING, State.FIRING, State.ACKNOWLEDGED)
+_STATES = (FindingState.PENDING, FindingState.FIRING, FindingState.ACKNOWLEDGED)
 
 
 class Rendered(NamedTuple):
@@ -206,12 +206,14 @@ def _acknowledged_lines(findings: Collection[Tracked], form: Format) -> Generato
     """
     accepted: list[Tracked] = []
     for some in slices(findings):
-        accepted += [tracked for tracked in some if tracked.state is State.ACKNOWLEDGED]
+        accepted += [tracked for tracked in some if tracked.state is FindingState.ACKNOWLEDGED]
         yield PAUSE
     keys = set(map(_series_key, accepted))
     for some in slices(findings if keys else ()):
         keys.difference_update(
-            _series_key(tracked) for tracked in some if tracked.state in (State.PENDING, State.FIRING)
+            _series_key(tracked)
+            for tracked in some
+            if tracked.state in (FindingState.PENDING, FindingState.FIRING)
         )
         yield PAUSE
     ranked = (
@@ -274,7 +276,7 @@ def _count_problems(audit: Audit) -> Iterator[tuple[str, int]]:
 
 def _count_findings(findings: Iterable[Tracked], form: Format) -> Iterator[bytes]:
     """Findings by kind and state, including combinations without any: alerts see zero, not no data."""
-    counts: Counter[tuple[FindingKind, State]] = Counter()
+    counts: Counter[tuple[FindingKind, FindingState]] = Counter()
     for some in slices(findings):
         counts.update((tracked.finding.subject.kind, tracked.state) for tracked in some)
         yield PAUSE

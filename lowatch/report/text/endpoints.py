@@ -9,7 +9,7 @@ from itertools import chain, groupby
 from lowatch.core.addresses import Address, Port, format_address
 from lowatch.core.answers import View
 from lowatch.core.findings import FindingKind
-from lowatch.core.lifecycle import State, Tracked
+from lowatch.core.lifecycle import FindingState, Tracked
 from lowatch.core.printable import printable
 from lowatch.core.verdicts import JudgedEndpoint, Verdict
 from lowatch.core.views import IN_WORDS
@@ -46,7 +46,7 @@ Accepted = Set[tuple[str | None, Address | None, Port | None, Verdict]]
 
 def accepted_endpoints(findings: Iterable[Tracked]) -> Accepted:
     """Those of the acknowledged findings."""
-    accepted = (one.finding.subject for one in findings if one.state is State.ACKNOWLEDGED)
+    accepted = (one.finding.subject for one in findings if one.state is FindingState.ACKNOWLEDGED)
     return {(s.domain, s.address, s.port, _FOUND_BY[s.kind]) for s in accepted if s.kind in _FOUND_BY}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from lowatch.core.findings import Severity
-from lowatch.core.lifecycle import State
+from lowatch.core.lifecycle import FindingState
 from lowatch.core.words import rfc3339
 from lowatch.report.digest import GroupSummary
 from lowatch.report.phrases import duration
@@ -69,7 +69,7 @@ def _in_short(rest: Sequence[GroupSummary], screen: Screen) -> list[str]:
     lines = screen.entry(_heading(rest[0]), title, column=10)
     for one in rest[:MANY_LINES]:
         names = f": {one.named}" if one.named else ""
-        pending = "" if one.states[State.FIRING] else " (pending)"
+        pending = "" if one.states[FindingState.FIRING] else " (pending)"
         lines.append(f"{' ' * _INDENT}{one.where}{names}{pending}")
     return lines + _left_out(rest)
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from lowatch.core.answers import Status as AnswerStatus
 from lowatch.core.audit import Audit
 from lowatch.core.findings import Severity
-from lowatch.core.lifecycle import State
+from lowatch.core.lifecycle import FindingState
 from lowatch.core.liveness import Liveness
 from lowatch.core.printable import printable
 from lowatch.core.words import rfc3339
@@ -65,7 +65,7 @@ def _conclusion(status: DaemonStatus) -> tuple[str, Style]:
     state = "stuck" if status.stuck else "running" if status.ready else "starting"
     reasons = list(_reasons(status))
     what = f": {'; '.join(reasons)}." if reasons else ": no problems."
-    if status.stuck or status.digest.group_counts[Severity.CRITICAL, State.FIRING]:
+    if status.stuck or status.digest.group_counts[Severity.CRITICAL, FindingState.FIRING]:
         style = Style.RED
     else:
         style = Style.YELLOW if reasons else Style.GREEN
@@ -78,7 +78,9 @@ def _reasons(status: DaemonStatus) -> Iterator[str]:
         yield f"no progress from {_overdue(one)}"
     if not status.ready:
         yield printable(status.waits_for)
-    counts = [(n, s) for s in reversed(Severity) if (n := status.digest.group_counts[s, State.FIRING])]
+    counts = [
+        (n, s) for s in reversed(Severity) if (n := status.digest.group_counts[s, FindingState.FIRING])
+    ]
     if counts:
         numbers = listed([f"{number:,} {severity}" for number, severity in counts])
         noun = "finding" if sum(number for number, _ in counts) == 1 else "findings"
@@ -164,7 +166,7 @@ def _findings(status: DaemonStatus) -> _Line:
     for severity in reversed(Severity):
         states = [f"{counts[severity, s]:,} {s}" for s in STATES if counts.get((severity, s))]
         each += [f"{severity}: {', '.join(states)}"] if states else []
-    firing = [severity for severity in reversed(Severity) if counts.get((severity, State.FIRING))]
+    firing = [severity for severity in reversed(Severity) if counts.get((severity, FindingState.FIRING))]
     style = SEVERITY_STYLES[firing[0]] if firing else Style.PLAIN
     return _Line("findings", "; ".join(each) or "none", style)
 
@@ -219,7 +221,7 @@ def _configuration(status: DaemonStatus) -> _Line:
 
 def _firing_lines(status: DaemonStatus, screen: Screen) -> list[str]:
     """A line each, those at one address together."""
-    firing = [group for group in status.digest.groups if group.states[State.FIRING]]
+    firing = [group for group in status.digest.groups if group.states[FindingState.FIRING]]
     lines = [screen.paint("Firing", Style.BOLD)] if firing else []
     for one in (group.summary() for group in firing[:FIRING_SHOWN]):
         label = Cell(one.severity.upper(), SEVERITY_STYLES[one.severity])

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from lowatch.core.answers import Status
 from lowatch.core.findings import Severity
-from lowatch.core.lifecycle import State, Tracked
+from lowatch.core.lifecycle import FindingState, Tracked
 from lowatch.report.order import count_groups
 from lowatch.report.phrases import count
 
@@ -44,16 +44,20 @@ def _domains(statuses: Mapping[Status, int]) -> str:
 
 
 def _findings(tracked: Iterable[Tracked]) -> str:
-    states: Counter[State] = Counter()
+    states: Counter[FindingState] = Counter()
     severities: Counter[Severity] = Counter()
     for (severity, state), number in count_groups(tracked).items():
         states[state] += number
-        if state is State.FIRING:
+        if state is FindingState.FIRING:
             severities[severity] += number
-    if not any(states[state] for state in (State.FIRING, State.PENDING, State.ACKNOWLEDGED)):
+    if not any(
+        states[state] for state in (FindingState.FIRING, FindingState.PENDING, FindingState.ACKNOWLEDGED)
+    ):
         return "no findings"
-    firing = count(states[State.FIRING], "finding") + " firing"
+    firing = count(states[FindingState.FIRING], "finding") + " firing"
     if severities:
         firing += f" ({', '.join(f'{severities[one]:,} {one}' for one in Severity if severities[one])})"
-    others = [f"{states[one]:,} {one}" for one in (State.PENDING, State.ACKNOWLEDGED) if states[one]]
+    others = [
+        f"{states[one]:,} {one}" for one in (FindingState.PENDING, FindingState.ACKNOWLEDGED) if states[one]
+    ]
     return ", ".join([firing, *others])

@@ -8,7 +8,7 @@ from lowatch.app.finding_tracker import FindingTracker, Stepped
 from lowatch.core.clock import Now
 from lowatch.core.findings import Finding, FindingKind, Subject
 from lowatch.core.judgement import Judgement
-from lowatch.core.lifecycle import State, Tracked
+from lowatch.core.lifecycle import FindingState, Tracked
 
 
 def now(monotonic: float) -> Now:
@@ -21,7 +21,7 @@ def finding(number: int, domain: str | None = None, kind: FindingKind = FindingK
 
 
 def firing(number: int, since: float = 1e9) -> Tracked:
-    return Tracked(finding(number), State.FIRING, since, 0.0, announced=True)
+    return Tracked(finding(number), FindingState.FIRING, since, 0.0, announced=True)
 
 
 def judged(findings: Iterable[Finding]) -> Judgement:

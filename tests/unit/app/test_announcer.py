@@ -14,7 +14,7 @@ from lowatch.app.announcer import Announcer
 from lowatch.app.finding_tracker import FindingTracker
 from lowatch.app.state_saver import SavedState, StateSaver, as_delivered
 from lowatch.core.clock import Now
-from lowatch.core.lifecycle import Remembered, State, Tracked
+from lowatch.core.lifecycle import FindingState, Remembered, Tracked
 from tests.support.aio import run_async
 from tests.support.inline_threads import InlineThreads
 from tests.unit.app.findings import finding, firing, now, step
@@ -51,11 +51,11 @@ class Disk:
 
     def load(self) -> Sequence[Remembered]:
         found = {
-            key: Remembered(one.finding, one.since, one.announced, one.doubtful)
+            key: Remembered(one.finding, one.since, one.announced, one.delivery_unknown)
             for key, one in self.saved.items()
         }
         for key, one in self.intended.items():
-            found[key] = Remembered(one.finding, one.since, announced=True, doubtful=True)
+            found[key] = Remembered(one.finding, one.since, announced=True, delivery_unknown=True)
         return list(found.values())
 
     def end_generation(self) -> int:
@@ -112,15 +112,15 @@ class Host:
     def kill(self) -> None:
         self.run = Run(self.disk, self.time)
 
-    def last_words(self) -> dict[str, State]:
+    def last_words(self) -> dict[str, FindingState]:
         return {one.finding.key: one.state for one in self.journal}
 
     def check(self) -> None:
         """What would be saved now as announced is what the journal has to fire, and nothing else is."""
         words = self.last_words()
         for key, one in as_delivered(self.run.announcer.state()).items():
-            if not one.doubtful:
-                assert one.announced is (words.get(key) is State.FIRING)
+            if not one.delivery_unknown:
+                assert one.announced is (words.get(key) is FindingState.FIRING)
 
 
 class Step(NamedTuple):
@@ -172,7 +172,7 @@ def test_killed_at_any_moment_the_last_word_comes_to_be_right(steps: list[Step],
     words = host.last_words()
     for number in NUMBERS:
         word = words.get(finding(number).key)
-        assert word is State.FIRING if number in present else word in (None, State.RESOLVED)
+        assert word is FindingState.FIRING if number in present else word in (None, FindingState.RESOLVED)
 
 
 @given(st.lists(ALIVE, max_size=30))
@@ -183,7 +183,7 @@ def test_where_nothing_is_killed_nothing_is_announced_twice(steps: list[Step]) -
     for number in NUMBERS:
         words = [one.state for one in host.journal if one.finding.key == finding(number).key]
         assert all(one is not two for one, two in pairwise(words))
-        assert words[:1] in ([], [State.FIRING])
+        assert words[:1] in ([], [FindingState.FIRING])
 
 
 def test_at_no_moment_is_saved_as_announced_what_was_not() -> None:
@@ -225,15 +225,18 @@ def test_what_the_sink_has_was_announced_before_what_is_still_to_be() -> None:
     key = first.finding.key
     host = Host()
     host.judge({1})
-    host.run.sink.queue = [replace(first, state=State.RESOLVED, present=False)]
+    host.run.sink.queue = [replace(first, state=FindingState.RESOLVED, present=False)]
     host.save()
     assert (host.disk.saved[key].since, host.disk.saved[key].announced) == (first.since, True)
-    resolved = replace(first, state=State.RESOLVED, present=False)
+    resolved = replace(first, state=FindingState.RESOLVED, present=False)
     assert as_delivered(SavedState({}, [first, resolved])) == {}
     host = Host()
     host.judge({1})
     host.announce()
     host.judge(set())
-    assert [one.state for one in host.run.announcer.state().undelivered] == [State.FIRING, State.RESOLVED]
+    assert [one.state for one in host.run.announcer.state().undelivered] == [
+        FindingState.FIRING,
+        FindingState.RESOLVED,
+    ]
     host.save()
     assert host.disk.saved == {}

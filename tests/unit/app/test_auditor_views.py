@@ -9,7 +9,7 @@ import pytest
 from lowatch.app.domain_observation import is_own_name
 from lowatch.core.addresses import parse_address
 from lowatch.core.answers import Answer, OtherView, RRset, Status, View
-from lowatch.core.lifecycle import State
+from lowatch.core.lifecycle import FindingState
 from tests.unit.app.scripted import World, at, holds, listens, policy_of, resolves, seen_as, serves
 from tests.unit.app.story import VIP, WWW, Story
 
@@ -83,7 +83,7 @@ def test_what_is_not_known_neither_raises_nor_clears_it(silent: Answer) -> None:
     assert audit.problems
     told.world.answers[WWW] = AGREED
     told.look()
-    assert [(one.state, told.firing) for one in told.last.announcements] == [(State.RESOLVED, [])]
+    assert [(one.state, told.firing) for one in told.last.announcements] == [(FindingState.RESOLVED, [])]
 
 
 def test_the_locality_of_what_only_dns_gives_cannot_be_asked() -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from lowatch.app.finding_tracker import CONFIRMED_AT_ONCE, CONFIRMED_PER_DOMAIN, FindingTracker
 from lowatch.core.addresses import parse_address
 from lowatch.core.findings import FindingKind
-from lowatch.core.lifecycle import Remembered, State
+from lowatch.core.lifecycle import FindingState, Remembered
 from lowatch.core.policy import Acknowledgement
 from tests.unit.app.findings import finding, judged, now, step
 from tests.unit.app.scripted import policy_of
@@ -23,13 +23,13 @@ def announced(made: FindingTracker, count: int = 1000) -> list[str]:
     return [f"{one.finding.subject.domain} {one.state}" for one in made.take_unannounced(count)]
 
 
-def test_an_orphan_that_is_not_confirmed_does_not_fire_but_is_withheld() -> None:
+def test_an_orphan_that_is_not_confirmed_does_not_fire_but_waits() -> None:
     made = tracker()
     assert step(made, [finding(1)], 1.0, confirmed=set()) == (True, True)
-    assert (made.withheld, announced(made)) == (True, [])
+    assert (made.has_unconfirmed, announced(made)) == (True, [])
     assert made.is_due(1.0)
     step(made, [finding(1)], 2.0)
-    assert (made.withheld, announced(made)) == (False, ["n1.example.com firing"])
+    assert (made.has_unconfirmed, announced(made)) == (False, ["n1.example.com firing"])
     assert not made.is_due(2.0)
 
 
@@ -85,7 +85,7 @@ def test_a_policy_that_comes_during_a_step_has_the_next_one_made_at_once() -> No
         pass
     assert made.is_due(1.0)
     step(made, [finding(number) for number in range(5000)], 1.1)
-    assert {one.state for one in made.tracked.values()} == {State.ACKNOWLEDGED}
+    assert {one.state for one in made.tracked.values()} == {FindingState.ACKNOWLEDGED}
 
 
 def test_a_step_counts_as_a_whole() -> None:

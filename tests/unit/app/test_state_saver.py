@@ -16,14 +16,16 @@ from hypothesis import strategies as st
 from lowatch.app import state_saver
 from lowatch.app.state_saver import SavedState, StateSaver, as_delivered
 from lowatch.core.findings import Finding, FindingKind, Subject
-from lowatch.core.lifecycle import Remembered, State, Tracked
+from lowatch.core.lifecycle import FindingState, Remembered, Tracked
 from lowatch.files.threads import DaemonThreads, NoThreadError
 from tests.support.aio import run_async
 from tests.support.inline_threads import InlineThreads
 from tests.support.virtual_time import LoopClock, run_virtually
 
-FIRING = Tracked(Finding(Subject(FindingKind.ORPHAN_VIP), "dead"), State.FIRING, 5.0, 1.0, announced=True)
-RESOLVED = replace(FIRING, state=State.RESOLVED, present=False)
+FIRING = Tracked(
+    Finding(Subject(FindingKind.ORPHAN_VIP), "dead"), FindingState.FIRING, 5.0, 1.0, announced=True
+)
+RESOLVED = replace(FIRING, state=FindingState.RESOLVED, present=False)
 KEY = FIRING.finding.subject.key
 
 
@@ -276,15 +278,15 @@ def test_where_nothing_waits_it_is_what_is_tracked() -> None:
 
 
 def test_what_fires_and_waits_was_not_announced() -> None:
-    accepted = replace(FIRING, state=State.ACKNOWLEDGED)
+    accepted = replace(FIRING, state=FindingState.ACKNOWLEDGED)
     for one in (FIRING, accepted):
         assert as_delivered(SavedState({KEY: one}, [FIRING])) == {KEY: replace(one, announced=False)}
 
 
 def test_what_is_resolved_and_waits_fires_still_for_all_that_anybody_knows() -> None:
-    firing = {KEY: replace(RESOLVED, state=State.FIRING, announced=True)}
+    firing = {KEY: replace(RESOLVED, state=FindingState.FIRING, announced=True)}
     assert as_delivered(SavedState({}, [RESOLVED])) == firing
-    again = replace(FIRING, state=State.PENDING, announced=False)
+    again = replace(FIRING, state=FindingState.PENDING, announced=False)
     assert as_delivered(SavedState({KEY: again}, [RESOLVED]))[KEY].announced
 
 

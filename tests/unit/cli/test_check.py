@@ -9,14 +9,14 @@ import pytest
 
 from lowatch.core.audit import Audit
 from lowatch.core.findings import FindingKind
-from lowatch.core.lifecycle import State
+from lowatch.core.lifecycle import FindingState
 from lowatch.core.policy import Domain
 from tests.unit.cli.conftest import CommandLine, FakeStartError
 from tests.unit.report.audit_worlds import audit, bad_night, clear, incomplete, orphan, tracked
 
 ORPHAN = orphan("www.example.com", "192.0.2.10", "80/tcp")
-ACKNOWLEDGED = orphan("www.example.com", "192.0.2.10", "80/tcp", state=State.ACKNOWLEDGED)
-PENDING = orphan("www.example.com", "192.0.2.10", "80/tcp", state=State.PENDING)
+ACKNOWLEDGED = orphan("www.example.com", "192.0.2.10", "80/tcp", state=FindingState.ACKNOWLEDGED)
+PENDING = orphan("www.example.com", "192.0.2.10", "80/tcp", state=FindingState.PENDING)
 WIDE = tracked(FindingKind.WIDE_PREFIX, "wide", address="192.0.2.0", prefixlen=24)
 IDLE = tracked(FindingKind.IDLE_VIP, "idle", address="192.0.2.11")
 

@@ -25,7 +25,7 @@ from lowatch.core.clock import (
 )
 from lowatch.core.findings import Finding, FindingKind, Subject
 from lowatch.core.lifecycle import (
-    State,
+    FindingState,
     Tracked,
 )
 from lowatch.core.limits.alerts import HISTORY_LINE_BYTES
@@ -42,12 +42,12 @@ NOBODY = 65534
 
 def life(domain: str, began: float, kind: FindingKind = FindingKind.ORPHAN_VIP) -> Tracked:
     subject = Subject(kind, "lo", parse_address("192.0.2.10"), domain, parse_port("443/tcp"))
-    return Tracked(Finding(subject, f"{domain} is dead here"), State.FIRING, began, 0.0)
+    return Tracked(Finding(subject, f"{domain} is dead here"), FindingState.FIRING, began, 0.0)
 
 
 def ended(firing: Tracked) -> Tracked:
     """30 s after it had gone."""
-    return replace(firing, state=State.RESOLVED, present=False, changed=1000.0 - 30)
+    return replace(firing, state=FindingState.RESOLVED, present=False, changed=1000.0 - 30)
 
 
 class Kept:

@@ -9,7 +9,7 @@ from lowatch.core.clock import (
 from lowatch.core.findings import Finding, FindingKind, Subject, Undecided
 from lowatch.core.judgement import Judgement
 from lowatch.core.lifecycle import (
-    State,
+    FindingState,
 )
 from lowatch.core.policy import Acknowledgement, Policy
 from tests.unit.core.worlds import VIP, WWW
@@ -25,8 +25,8 @@ GONE = Judgement({}, (), ())
 UNKNOWN = Judgement({}, (), (Undecided(FindingKind.ORPHAN_VIP, "SERVFAIL", domain=WWW),))
 SHOWS_AMID_UNKNOWN = Judgement({}, (FINDING,), UNKNOWN.undecided)
 
-PENDING, FIRING = State.PENDING, State.FIRING
-ACKNOWLEDGED, RESOLVED = State.ACKNOWLEDGED, State.RESOLVED
+PENDING, FIRING = FindingState.PENDING, FindingState.FIRING
+ACKNOWLEDGED, RESOLVED = FindingState.ACKNOWLEDGED, FindingState.RESOLVED
 
 
 def at(seconds: float) -> Now:

@@ -10,8 +10,8 @@ from lowatch.app.state_saver import SavedState, as_delivered
 from lowatch.core.findings import Finding
 from lowatch.core.judgement import Judgement
 from lowatch.core.lifecycle import (
+    FindingState,
     Remembered,
-    State,
     Step,
     Tracked,
     about_to_fire,
@@ -246,7 +246,7 @@ def test_it_expires_after_it_had_fired() -> None:
     ],
 )
 def test_when_time_alone_changes_something(
-    state: State, present: bool, under: Policy, due: float | None
+    state: FindingState, present: bool, under: Policy, due: float | None
 ) -> None:
     tracked = {KEY: Tracked(FINDING, state, START, 1_000.0, present, state is FIRING)}
     assert next_due(tracked, at(1_010.0), under) == due
@@ -301,7 +301,7 @@ def test_what_went_during_a_restart_is_resolved_after_its_hold() -> None:
 class TestInDoubt:
     """The process was killed as it told of it: firing or resolved, nobody knows what was written last."""
 
-    DOUBTFUL = (Remembered(FINDING, START - 20, announced=True, doubtful=True),)
+    DOUBTFUL = (Remembered(FINDING, START - 20, announced=True, delivery_unknown=True),)
 
     def test_what_shows_is_announced_once_more(self) -> None:
         life = Life()
@@ -323,8 +323,8 @@ class TestInDoubt:
 
     def test_while_it_waits_to_be_told_again_it_is_in_doubt(self) -> None:
         after, announcements = step(revive(self.DOUBTFUL, at(0)), SHOWS, at(1), PLAIN)
-        assert not after[KEY].doubtful
-        assert as_delivered(SavedState(after, announcements))[KEY].doubtful
+        assert not after[KEY].delivery_unknown
+        assert as_delivered(SavedState(after, announcements))[KEY].delivery_unknown
         assert as_delivered(SavedState(after, announcements))[KEY].announced
 
 

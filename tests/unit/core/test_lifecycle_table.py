@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from lowatch.core.lifecycle import State, Tracked, step
+from lowatch.core.lifecycle import FindingState, Tracked, step
 from tests.unit.core.lives import (
     ACCEPTING,
     ACKNOWLEDGED,
@@ -26,7 +26,7 @@ from tests.unit.core.lives import (
 # The whole table. From a state in which the finding is present or not (and was announced or not) since
 # 100 s ago, or since just now, under a judgement -> the next state, and what is announced.
 T, F = True, False
-TABLE: dict[tuple[State, bool, bool], dict[str, tuple[State | None, State | None]]] = {
+TABLE: dict[tuple[FindingState, bool, bool], dict[str, tuple[FindingState | None, FindingState | None]]] = {
     # state, present, announced
     (PENDING, T, F): {
         "shows, not held": (PENDING, None),
@@ -93,7 +93,9 @@ CONDITIONS = {
     [(before, condition, after) for before, row in TABLE.items() for condition, after in row.items()],
 )
 def test_table(
-    before: tuple[State, bool, bool], condition: str, after: tuple[State | None, State | None]
+    before: tuple[FindingState, bool, bool],
+    condition: str,
+    after: tuple[FindingState | None, FindingState | None],
 ) -> None:
     state, present, announced = before
     judgement, under, lasted = CONDITIONS[condition]
@@ -113,7 +115,7 @@ def test_the_table_is_whole() -> None:
     """Every state that there can be, under every condition that there can be then."""
     assert set(TABLE) == {
         (state, present, announced)
-        for state, present, announced in itertools.product(State, (T, F), (T, F))
+        for state, present, announced in itertools.product(FindingState, (T, F), (T, F))
         if state is not RESOLVED  # is not kept
         and (state is not PENDING or (present and not announced))
         and (state is not FIRING or announced)

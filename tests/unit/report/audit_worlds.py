@@ -9,7 +9,7 @@ from lowatch.core.answers import Answer, RRset, Status, View
 from lowatch.core.audit import Audit
 from lowatch.core.findings import Finding, FindingKind, Subject
 from lowatch.core.held import Held
-from lowatch.core.lifecycle import State, Tracked
+from lowatch.core.lifecycle import FindingState, Tracked
 from lowatch.core.listeners import Listener
 from lowatch.core.snapshot import Problem
 from lowatch.core.verdicts import JudgedEndpoint, Verdict
@@ -30,7 +30,7 @@ def tracked(
     domain: str | None = None,
     port: str | None = None,
     prefixlen: int | None = None,
-    state: State = State.FIRING,
+    state: FindingState = FindingState.FIRING,
     since: float = NOW,
     present: bool = True,
     because: str = "",
@@ -173,7 +173,9 @@ def bad_night() -> Audit:
     return audit(
         findings=[
             orphan("www.example.com", "192.0.2.10", "443/tcp", since=NOW - 843),
-            orphan("shop.example.com", "2001:db8::10", "443/tcp", since=NOW - 12, state=State.PENDING),
+            orphan(
+                "shop.example.com", "2001:db8::10", "443/tcp", since=NOW - 12, state=FindingState.PENDING
+            ),
             tracked(
                 FindingKind.MISSING_VIP,
                 "192.0.2.99 is expected to be held here, and no watched interface has it",
@@ -215,7 +217,7 @@ def bad_night() -> Audit:
                 "192.0.2.77 is held on lo, no known domain resolves to it, and no socket is bound",
                 "ip address del 192.0.2.77/32 dev lo",
                 address="192.0.2.77",
-                state=State.ACKNOWLEDGED,
+                state=FindingState.ACKNOWLEDGED,
                 because="kept until the move, see OPS-4711",
                 since=NOW - 864000,
             ),
@@ -307,13 +309,13 @@ def accepted() -> Audit:
             "192.0.2.11",
             port,
             siblings=True,
-            state=State.ACKNOWLEDGED,
+            state=FindingState.ACKNOWLEDGED,
             because="moves on Monday",
         )
         for port in ("80/tcp", "443/tcp")
     ]
     idle = tracked(
-        FindingKind.IDLE_VIP, "idle", address="192.0.2.1", state=State.ACKNOWLEDGED, because="spare"
+        FindingKind.IDLE_VIP, "idle", address="192.0.2.1", state=FindingState.ACKNOWLEDGED, because="spare"
     )
     return audit(
         findings=[*old, idle],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lowatch.core.findings import Severity
-from lowatch.core.lifecycle import State
+from lowatch.core.lifecycle import FindingState
 from lowatch.report.digest import digest, summarise_groups
 from tests.unit.report.audit_worlds import MONOTONIC, NOW, orphan
 
@@ -24,7 +24,7 @@ def test_states_that_differ_are_counted() -> None:
     [told] = summarise_groups(
         [
             orphan("a.example.com", "192.0.2.10", "80/tcp"),
-            orphan("b.example.com", "192.0.2.10", "80/tcp", state=State.PENDING),
+            orphan("b.example.com", "192.0.2.10", "80/tcp", state=FindingState.PENDING),
         ]
     )
     assert told.state == "1 firing, 1 pending"
@@ -32,7 +32,9 @@ def test_states_that_differ_are_counted() -> None:
 
 
 def test_what_is_acknowledged_is_a_thing_of_its_own() -> None:
-    accepted = orphan("a.example.com", "192.0.2.10", "80/tcp", state=State.ACKNOWLEDGED, because="known")
+    accepted = orphan(
+        "a.example.com", "192.0.2.10", "80/tcp", state=FindingState.ACKNOWLEDGED, because="known"
+    )
     active, passive = summarise_groups([orphan("b.example.com", "192.0.2.10", "80/tcp"), accepted])
     assert (active.active, passive.active) == (True, False)
     assert passive.acknowledged_because == "known"
@@ -51,4 +53,4 @@ def test_only_the_first_that_fire_are_asked_for() -> None:
     findings = [orphan(f"n{number}.example", f"192.0.2.{number}", "80/tcp") for number in range(5)]
     summary = digest(findings, firing=2)
     assert len(summary.firing) == 2
-    assert summary.group_counts == summary.findings == {(Severity.CRITICAL, State.FIRING): 5}
+    assert summary.group_counts == summary.findings == {(Severity.CRITICAL, FindingState.FIRING): 5}

@@ -6,7 +6,7 @@ import random
 
 from lowatch.core.answers import Status
 from lowatch.core.findings import FindingKind, Severity
-from lowatch.core.lifecycle import State
+from lowatch.core.lifecycle import FindingState
 from lowatch.report.order import (
     count_groups,
     endpoints_in_order,
@@ -26,7 +26,7 @@ def test_findings_come_in_the_same_order_whatever_they_came_in() -> None:
 
 def test_the_worst_comes_first_and_what_is_accepted_last() -> None:
     idle = tracked(FindingKind.IDLE_VIP, "idle", address="192.0.2.1")
-    accepted = orphan("a.example", "192.0.2.2", "80/tcp", state=State.ACKNOWLEDGED)
+    accepted = orphan("a.example", "192.0.2.2", "80/tcp", state=FindingState.ACKNOWLEDGED)
     worst = orphan("z.example", "192.0.2.3", "80/tcp")
     assert findings_in_order([idle, accepted, worst]) == [worst, idle, accepted]
 
@@ -47,5 +47,5 @@ def test_endpoints_and_names_go_by_name() -> None:
 def test_ten_names_at_one_address_are_one_thing() -> None:
     findings = [orphan(f"n{number}.example", "192.0.2.10", "80/tcp") for number in range(10)]
     assert count_groups([*findings, orphan("x.example", "192.0.2.11", "80/tcp")]) == {
-        (Severity.CRITICAL, State.FIRING): 2
+        (Severity.CRITICAL, FindingState.FIRING): 2
     }

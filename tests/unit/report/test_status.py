@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lowatch.core.answers import Status as AnswerStatus
-from lowatch.core.lifecycle import State
+from lowatch.core.lifecycle import FindingState
 from lowatch.core.liveness import Liveness
 from lowatch.report.status import (
     DaemonStatus,
@@ -39,7 +39,7 @@ class TestJson:
         firing = document(in_trouble())["firing"]
         ranks = [["info", "warning", "critical"].index(one["severity"]) for one in firing]
         assert ranks == sorted(ranks, reverse=True)
-        expected = {t.finding.subject.key for t in bad_night().findings if t.state is State.FIRING}
+        expected = {t.finding.subject.key for t in bad_night().findings if t.state is FindingState.FIRING}
         assert {one["key"] for one in firing} == expected
 
     def test_every_status_is_counted_be_it_zero(self) -> None:

@@ -17,7 +17,7 @@ from lowatch.core.clock import (
 )
 from lowatch.core.findings import Finding, FindingKind, Subject
 from lowatch.core.lifecycle import (
-    State,
+    FindingState,
     Tracked,
 )
 from lowatch.service.journal.sink import JournalSink
@@ -32,7 +32,7 @@ AT_ONCE = 5.0
 def alarm(number: int) -> Tracked:
     """The number is its domain's, by which a test knows it again."""
     subject = Subject(FindingKind.ORPHAN_VIP, "lo", domain=str(number))
-    return Tracked(Finding(subject, f"nothing serves {number}"), State.FIRING, NOW.wall, 0.0)
+    return Tracked(Finding(subject, f"nothing serves {number}"), FindingState.FIRING, NOW.wall, 0.0)
 
 
 def decode(datagram: bytes) -> dict[str, str]:

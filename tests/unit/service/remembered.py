@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lowatch.core.addresses import parse_address, parse_port
 from lowatch.core.findings import Finding, FindingKind, Subject
-from lowatch.core.lifecycle import Remembered, State, Tracked
+from lowatch.core.lifecycle import FindingState, Remembered, Tracked
 
 SINCE = 1795403527.25
 ORPHAN = Tracked(
@@ -19,14 +19,14 @@ ORPHAN = Tracked(
         "nothing listens",
         ("ip address del 192.0.2.10/32 dev lo",),
     ),
-    State.FIRING,
+    FindingState.FIRING,
     SINCE,
     5.0,
     announced=True,
 )
 PENDING = Tracked(
     Finding(Subject(FindingKind.WIDE_PREFIX, "lo", parse_address("10.0.0.0"), prefixlen=8), "too wide"),
-    State.PENDING,
+    FindingState.PENDING,
     SINCE + 1,
     5.0,
 )

@@ -1,4 +1,4 @@
-"""What was about to be told when the process was killed: doubtful at the next start, and told once more."""
+"""What was about to be told when the process was killed: delivery_unknown at the next start, and told once more."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lowatch.core.clock import (
     Now,
 )
 from lowatch.core.lifecycle import (
-    State,
+    FindingState,
     Tracked,
     revive,
 )
@@ -34,13 +34,13 @@ def files(directory: Path) -> list[str]:
 def test_what_was_intended_is_doubtful_at_the_next_start(tmp_path: Path) -> None:
     store = StateFile(tmp_path)
     store.save({"x": alarm(1)})
-    store.intend([alarm(2), replace(alarm(1), state=State.RESOLVED)], store.generation)
+    store.intend([alarm(2), replace(alarm(1), state=FindingState.RESOLVED)], store.generation)
     found = {one.finding.subject.domain: one for one in StateFile(tmp_path).load()}
-    assert {name: (one.announced, one.doubtful) for name, one in found.items()} == {
+    assert {name: (one.announced, one.delivery_unknown) for name, one in found.items()} == {
         "1": (True, True),
         "2": (True, True),
     }
-    assert all(one.doubtful for one in revive(found.values(), Now(0.0, 0.0)).values())
+    assert all(one.delivery_unknown for one in revive(found.values(), Now(0.0, 0.0)).values())
 
 
 def test_a_save_covers_what_was_intended_before_it_was_looked_at(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_a_save_covers_what_was_intended_before_it_was_looked_at(tmp_path: Path)
     store.intend([alarm(2)], store.generation)
     store.save({"x": alarm(1)})
     store.forget(generation)
-    found = {one.finding.subject.domain: one.doubtful for one in StateFile(tmp_path).load()}
+    found = {one.finding.subject.domain: one.delivery_unknown for one in StateFile(tmp_path).load()}
     assert found == {"1": False, "2": True}
     store.forget(store.end_generation())
     assert files(tmp_path) == ["findings.json"]
@@ -77,7 +77,7 @@ def test_doubt_outlives_another_kill(tmp_path: Path) -> None:
     again.save(tracked)
     again.forget(again.end_generation())
     (one,) = StateFile(tmp_path).load()
-    assert (one.announced, one.doubtful) == (True, True)
+    assert (one.announced, one.delivery_unknown) == (True, True)
 
 
 def test_a_line_that_was_cut_off_and_one_that_is_damaged_cost_no_other(

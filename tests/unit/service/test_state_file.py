@@ -172,11 +172,11 @@ FULL_AND_READ_ONLY = """
     import logging, subprocess, sys
     from pathlib import Path
     from lowatch.core.findings import Finding, FindingKind, Subject
-    from lowatch.core.lifecycle import State, Tracked
+    from lowatch.core.lifecycle import FindingState, Tracked
     from lowatch.service.state_file import StateFile
 
     logging.basicConfig(format="%(message)s", stream=sys.stdout, level=logging.INFO)
-    one = Tracked(Finding(Subject(FindingKind.HOLDER_DOWN), "x"), State.FIRING, 1.0, 0.0)
+    one = Tracked(Finding(Subject(FindingKind.HOLDER_DOWN), "x"), FindingState.FIRING, 1.0, 0.0)
     directory = Path(sys.argv[1])
     def remount(options: str) -> None:
         subprocess.run(["mount", "-o", f"remount,bind,{options}", directory], check=True)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lowatch.core.addresses import Address, Port, host_length
 from lowatch.core.findings import Finding, FindingKind, Subject
-from lowatch.core.lifecycle import State, Tracked
+from lowatch.core.lifecycle import FindingState, Tracked
 from lowatch.service.state_file import StateFile
 
 from .remembered import ORPHAN, RECORD, TWO, TWO_LOADED, remembered
@@ -106,7 +106,7 @@ findings = st.builds(Finding, subjects(), st.text(), st.lists(st.text(), max_siz
 tracked_ones = st.builds(
     Tracked,
     findings,
-    st.sampled_from(State),
+    st.sampled_from(FindingState),
     since=st.floats(0, 253402300799),
     changed=st.just(0.0),
     announced=st.booleans(),

@@ -10,7 +10,7 @@ from lowatch.core.clock import (
     Now,
 )
 from lowatch.core.lifecycle import (
-    State,
+    FindingState,
     Tracked,
 )
 from lowatch.report.alert import entry as alert
@@ -28,7 +28,7 @@ def life(number: int, since: float = NOW) -> Tracked:
 def written(tracked: Tracked, at: float, **rest: Any) -> Entry:
     """The entry of a finding that fires, or went a hold ago, at that moment."""
     now = Now(at, at)
-    one = replace(tracked, changed=at - HOLD, present=tracked.state is State.FIRING)
+    one = replace(tracked, changed=at - HOLD, present=tracked.state is FindingState.FIRING)
     return stamped(alert.fields(one, now), at, **rest)
 
 
@@ -37,7 +37,7 @@ def stamped(fields: Mapping[str, Any], at: float, **rest: Any) -> Entry:
 
 
 def resolved(tracked: Tracked) -> Tracked:
-    return replace(tracked, state=State.RESOLVED)
+    return replace(tracked, state=FindingState.RESOLVED)
 
 
 def found(entries: Iterable[Entry], wanted: Filter = Filter()) -> list[Occurrence]:  # noqa: B008  # immutable

@@ -13,7 +13,7 @@ from lowatch.core.clock import (
 )
 from lowatch.core.findings import Finding, FindingKind, Severity, Subject
 from lowatch.core.lifecycle import (
-    State,
+    FindingState,
     Tracked,
 )
 from lowatch.report.alert import entry as alert
@@ -45,19 +45,19 @@ CONTRACT_FIELDS = [
 
 
 def resolved(firing: Tracked, gone_for: float = 30.0) -> Tracked:
-    return replace(firing, state=State.RESOLVED, present=False, changed=AT.monotonic - gone_for)
+    return replace(firing, state=FindingState.RESOLVED, present=False, changed=AT.monotonic - gone_for)
 
 
 @pytest.mark.parametrize("kind", FindingKind)
-@pytest.mark.parametrize("state", [State.FIRING, State.RESOLVED])
-def test_all_fields_always(kind: FindingKind, state: State) -> None:
+@pytest.mark.parametrize("state", [FindingState.FIRING, FindingState.RESOLVED])
+def test_all_fields_always(kind: FindingKind, state: FindingState) -> None:
     bare = Tracked(Finding(Subject(kind), "something is wrong"), state, NOW, 0.0)
     fields = alert.fields(bare, AT)
     assert list(fields) == CONTRACT_FIELDS
     assert fields["LOWATCH_KIND"] == kind
     assert fields["SYSLOG_IDENTIFIER"] == "lowatch"
     empty = {name for name, value in fields.items() if not value}
-    until = {"LOWATCH_UNTIL"} if state is State.FIRING else set()
+    until = {"LOWATCH_UNTIL"} if state is FindingState.FIRING else set()
     assert empty - until == {
         f"LOWATCH_{name}"
         for name in ("INTERFACE", "ADDRESS", "PREFIXLEN", "DOMAIN", "PORT", "PROTOCOL", "FIX")
@@ -143,7 +143,7 @@ def test_golden() -> None:
     entries = [
         alert.fields(each, AT)
         for firing in bad_night().findings
-        if firing.state is State.FIRING
+        if firing.state is FindingState.FIRING
         for each in (replace(firing, present=True), resolved(firing))
     ]
     assert_golden("alert-fields.json", json.dumps(entries, indent=1) + "\n")

@@ -17,7 +17,7 @@ from lowatch.core.clock import (
 )
 from lowatch.core.findings import Finding, FindingKind, Subject
 from lowatch.core.lifecycle import (
-    State,
+    FindingState,
     Tracked,
 )
 from lowatch.report.alert import entry as alert
@@ -87,7 +87,7 @@ def test_what_it_shows_may_be_copied(catalog: dict[str, str]) -> None:
 
 
 def test_every_field_that_is_named_is_in_every_entry_that_may_need_it(catalog: dict[str, str]) -> None:
-    tracked = Tracked(Finding(Subject(FindingKind.IDLE_VIP), "left behind"), State.FIRING, 0.0, 0.0)
+    tracked = Tracked(Finding(Subject(FindingKind.IDLE_VIP), "left behind"), FindingState.FIRING, 0.0, 0.0)
     own = alert.fields(tracked, Now(0.0, 0.0)).keys()
     summary = summary_fields([Announcement(tracked, Now(0.0, 0.0))]).keys()
     assert summary - own == OWN_ONLY

@@ -13,7 +13,7 @@ from lowatch.core.clock import (
 )
 from lowatch.core.findings import FindingKind
 from lowatch.core.lifecycle import (
-    State,
+    FindingState,
     Tracked,
 )
 from lowatch.report.alert import entry as alert
@@ -73,7 +73,7 @@ def test_golden() -> None:
         tracked(FindingKind.MISSING_VIP, "192.0.2.99 is not held", interface=None, address="192.0.2.99"),
     ]
     ended = [
-        Tracked(one.finding, State.RESOLVED, one.since, AT.monotonic - 30, present=False)
+        Tracked(one.finding, FindingState.RESOLVED, one.since, AT.monotonic - 30, present=False)
         for one in firing[:2]
     ]
     entries = [summary_fields(announced(*group)) for group in (firing[:2], firing[2:], ended)]

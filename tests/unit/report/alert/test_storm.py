@@ -11,7 +11,7 @@ from lowatch.core.clock import (
 )
 from lowatch.core.findings import Finding, FindingKind, Subject
 from lowatch.core.lifecycle import (
-    State,
+    FindingState,
     Tracked,
 )
 from lowatch.core.limits.alerts import JOURNAL_BURST_OF_NAME, JOURNAL_FOLDED
@@ -30,7 +30,9 @@ from tests.unit.report.audit_worlds import NOW, nth, orphan
 AT = Now(monotonic=5000.0, wall=NOW)
 
 
-def alarm(number: int, kind: FindingKind = FindingKind.ORPHAN_VIP, state: State = State.FIRING) -> Tracked:
+def alarm(
+    number: int, kind: FindingKind = FindingKind.ORPHAN_VIP, state: FindingState = FindingState.FIRING
+) -> Tracked:
     return Tracked(Finding(Subject(kind, domain=str(number)), "it is gone"), state, NOW, 0.0)
 
 
@@ -136,22 +138,22 @@ def test_one_class_of_priorities_never_uses_up_anothers() -> None:
     writer.announce(alarm(0), 100.0)
     assert writer.own[-1][1].finding.subject.kind is FindingKind.ORPHAN_VIP
     # What is resolved is a notice, which journald counts together with info.
-    writer.announce(alarm(1, FindingKind.MISSING_VIP, State.RESOLVED), 100.0)
+    writer.announce(alarm(1, FindingKind.MISSING_VIP, FindingState.RESOLVED), 100.0)
     writer.pass_time(200.0)
     assert {(f[0].tracked.finding.subject.kind, f[0].tracked.state) for _, f in writer.summaries} == {
-        (FindingKind.WIDE_PREFIX, State.FIRING),
-        (FindingKind.IDLE_VIP, State.FIRING),
-        (FindingKind.MISSING_VIP, State.RESOLVED),
+        (FindingKind.WIDE_PREFIX, FindingState.FIRING),
+        (FindingKind.IDLE_VIP, FindingState.FIRING),
+        (FindingKind.MISSING_VIP, FindingState.RESOLVED),
     }
 
 
 def test_the_worst_is_summarised_first_and_what_fires_before_what_is_resolved() -> None:
     storm = Storm()
     for kind, state in (
-        (FindingKind.ORPHAN_VIP, State.RESOLVED),
-        (FindingKind.IDLE_VIP, State.FIRING),
-        (FindingKind.WIDE_PREFIX, State.FIRING),
-        (FindingKind.MISSING_VIP, State.FIRING),
+        (FindingKind.ORPHAN_VIP, FindingState.RESOLVED),
+        (FindingKind.IDLE_VIP, FindingState.FIRING),
+        (FindingKind.WIDE_PREFIX, FindingState.FIRING),
+        (FindingKind.MISSING_VIP, FindingState.FIRING),
     ):
         storm.fold(Announcement(alarm(1, kind, state), AT), 0.0)
     storm.flush(0.0)
@@ -168,23 +170,23 @@ def test_what_resolves_a_folded_finding_does_not_overtake_it() -> None:
     writer = Writer()
     for number in range(BURST + 1):
         writer.announce(alarm(number), 100.0)
-    writer.announce(alarm(BURST, state=State.RESOLVED), 100.1)
+    writer.announce(alarm(BURST, state=FindingState.RESOLVED), 100.1)
     assert len(writer.own) == BURST
     writer.pass_time(101.0)
-    assert [f[0].tracked.state for _, f in writer.summaries] == [State.FIRING, State.RESOLVED]
-    writer.announce(alarm(BURST, state=State.RESOLVED), 102.0)
-    assert writer.own[-1][1].state is State.RESOLVED
+    assert [f[0].tracked.state for _, f in writer.summaries] == [FindingState.FIRING, FindingState.RESOLVED]
+    writer.announce(alarm(BURST, state=FindingState.RESOLVED), 102.0)
+    assert writer.own[-1][1].state is FindingState.RESOLVED
 
 
 def test_what_fires_again_does_not_overtake_its_own_end() -> None:
     """Else whoever follows the journal has it as resolved, while it fires."""
-    ended, again = alarm(1, state=State.RESOLVED), alarm(1)
+    ended, again = alarm(1, state=FindingState.RESOLVED), alarm(1)
     story = [
         alarm(2, FindingKind.MISSING_VIP),
         alarm(3),
         ended,
         again,
-        alarm(1, state=State.RESOLVED),
+        alarm(1, state=FindingState.RESOLVED),
         alarm(1),
     ]
     storm = Storm()
@@ -238,7 +240,7 @@ STEPS = st.lists(
         st.floats(0, 3),
         st.integers(0, 120),
         st.sampled_from([FindingKind.ORPHAN_VIP, FindingKind.WIDE_PREFIX, FindingKind.IDLE_VIP]),
-        st.sampled_from([State.FIRING, State.RESOLVED]),
+        st.sampled_from([FindingState.FIRING, FindingState.RESOLVED]),
     ),
     max_size=40,
 )
@@ -246,7 +248,7 @@ STEPS = st.lists(
 
 @given(STEPS)
 def test_none_is_lost_and_no_class_exceeds_the_strictest_rate_limit(
-    steps: list[tuple[float, int, FindingKind, State]],
+    steps: list[tuple[float, int, FindingKind, FindingState]],
 ) -> None:
     writer, now, given_ = Writer(), 0.0, []
     for pause, number, kind, state in steps:

@@ -15,7 +15,7 @@ from lowatch.core.addresses import Port, parse_address
 from lowatch.core.answers import Status, View
 from lowatch.core.audit import Audit
 from lowatch.core.findings import FindingKind
-from lowatch.core.lifecycle import State
+from lowatch.core.lifecycle import FindingState
 from lowatch.core.printable import printable
 from lowatch.core.verdicts import JudgedEndpoint, OrphanKey, Verdict
 from lowatch.report.metrics import families
@@ -243,7 +243,7 @@ class TestFindings:
         assert result.dropped == 0
 
     def test_a_resolved_one_is_not_shown(self) -> None:
-        gone = tracked(FindingKind.IDLE_VIP, "was idle", address="192.0.2.77", state=State.RESOLVED)
+        gone = tracked(FindingKind.IDLE_VIP, "was idle", address="192.0.2.77", state=FindingState.RESOLVED)
         found = samples(rendered(audit([gone])).body)
         assert of_family(found, families.FINDING) == []
         assert sum(found[each] for each in of_family(found, families.FINDINGS)) == 0
@@ -318,7 +318,7 @@ def test_a_finding_that_is_acknowledged_for_one_port_alone_is_not() -> None:
     of = accepted()
     orphan = next(one for one in of.findings if one.finding.subject.kind is FindingKind.ORPHAN_VIP)
     subject = orphan.finding.subject._replace(port=Port(8443, "tcp"))
-    other = replace(orphan, finding=replace(orphan.finding, subject=subject), state=State.PENDING)
+    other = replace(orphan, finding=replace(orphan.finding, subject=subject), state=FindingState.PENDING)
     found = samples(rendered(replace(of, findings=(*of.findings, other))).body)
     kinds = {dict(labels)["kind"] for _, labels in of_family(found, families.FINDING_ACKNOWLEDGED)}
     assert kinds == {"idle-vip"}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from lowatch.core.answers import Status
 from lowatch.core.audit import Audit
 from lowatch.core.findings import FindingKind
-from lowatch.core.lifecycle import State, Tracked
+from lowatch.core.lifecycle import FindingState, Tracked
 from lowatch.core.listeners import Listener
 from lowatch.core.printable import printable
 from lowatch.core.snapshot import Problem
@@ -99,7 +99,9 @@ class TestConclusion:
         )
 
     def test_clear_but_for_what_is_acknowledged(self) -> None:
-        accepted = tracked(FindingKind.IDLE_VIP, "idle", address="192.0.2.1", state=State.ACKNOWLEDGED)
+        accepted = tracked(
+            FindingKind.IDLE_VIP, "idle", address="192.0.2.1", state=FindingState.ACKNOWLEDGED
+        )
         world = replace(clear(), findings=(accepted,))
         assert conclusion(world).startswith("All clear except for 1 acknowledged finding: 12 domains")
 
@@ -201,7 +203,7 @@ tracked_ones = st.builds(
     address=st.none() | addresses,
     domain=st.none() | hostile,
     port=st.sampled_from([None, "443/tcp", "53/udp"]),
-    state=st.sampled_from([State.FIRING, State.PENDING, State.ACKNOWLEDGED]),
+    state=st.sampled_from([FindingState.FIRING, FindingState.PENDING, FindingState.ACKNOWLEDGED]),
     since=st.floats(0, NOW),
     present=st.booleans(),
     because=hostile,
@@ -236,7 +238,7 @@ def key_facts(one: Tracked) -> list[str]:
     facts = [subject.kind, place(subject._replace(port=None, domain=subject.domain if alone else None))]
     if subject.port is not None:
         facts.append(str(subject.port))
-    if one.state is State.ACKNOWLEDGED:
+    if one.state is FindingState.ACKNOWLEDGED:
         facts.append(printable(one.acknowledged_because))
     else:
         facts.append(one.finding.severity.upper())

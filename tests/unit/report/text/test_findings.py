@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lowatch.core.audit import Audit
-from lowatch.core.lifecycle import State
+from lowatch.core.lifecycle import FindingState
 from lowatch.report.text.audit import render
 from tests.unit.report.audit_worlds import (
     NOW,
@@ -38,7 +38,7 @@ class TestFindings:
 
     def test_states_at_one_address_are_told_as_one(self) -> None:
         one = orphan("a.example.com", "192.0.2.10", "443/tcp", since=NOW - 900)
-        other = orphan("b.example.com", "192.0.2.10", "443/tcp", since=NOW - 9, state=State.PENDING)
+        other = orphan("b.example.com", "192.0.2.10", "443/tcp", since=NOW - 9, state=FindingState.PENDING)
         text = plain(audit([one, other]))
         assert text.count("CRITICAL") == 1
         assert "    state  1 firing, 1 pending, since 2026-11-23T02:57:07Z\n" in text

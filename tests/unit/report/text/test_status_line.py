@@ -3,11 +3,13 @@ from __future__ import annotations
 from lowatch.core.addresses import parse_address, parse_port
 from lowatch.core.answers import Status
 from lowatch.core.findings import Finding, FindingKind, Subject
-from lowatch.core.lifecycle import State, Tracked
+from lowatch.core.lifecycle import FindingState, Tracked
 from lowatch.report.text.status_line import starting_line, status_line
 
 
-def found(kind: FindingKind, state: State, address: str = "192.0.2.1", port: str = "80/tcp") -> Tracked:
+def found(
+    kind: FindingKind, state: FindingState, address: str = "192.0.2.1", port: str = "80/tcp"
+) -> Tracked:
     subject = Subject(kind, "lo", parse_address(address), "www.example.com", parse_port(port))
     return Tracked(Finding(subject, "something is wrong"), state, 0.0, 0.0)
 
@@ -21,13 +23,13 @@ def test_all_is_well() -> None:
 
 def test_findings() -> None:
     tracked = [
-        found(FindingKind.ORPHAN_VIP, State.FIRING),
-        found(FindingKind.ORPHAN_VIP, State.FIRING, port="443/tcp"),
-        found(FindingKind.ORPHAN_VIP, State.FIRING, address="192.0.2.2"),
-        found(FindingKind.IDLE_VIP, State.FIRING),
-        found(FindingKind.WIDE_PREFIX, State.PENDING),
-        found(FindingKind.WIDE_PREFIX, State.ACKNOWLEDGED),
-        found(FindingKind.WIDE_PREFIX, State.RESOLVED),
+        found(FindingKind.ORPHAN_VIP, FindingState.FIRING),
+        found(FindingKind.ORPHAN_VIP, FindingState.FIRING, port="443/tcp"),
+        found(FindingKind.ORPHAN_VIP, FindingState.FIRING, address="192.0.2.2"),
+        found(FindingKind.IDLE_VIP, FindingState.FIRING),
+        found(FindingKind.WIDE_PREFIX, FindingState.PENDING),
+        found(FindingKind.WIDE_PREFIX, FindingState.ACKNOWLEDGED),
+        found(FindingKind.WIDE_PREFIX, FindingState.RESOLVED),
     ]
     assert status_line(1, {Status.RESOLVED: 1}, tracked) == (
         "1 address held; 1 domain: 1 resolved; "
@@ -36,7 +38,7 @@ def test_findings() -> None:
 
 
 def test_nothing_is_firing_yet() -> None:
-    pending = [found(FindingKind.ORPHAN_VIP, State.PENDING)]
+    pending = [found(FindingKind.ORPHAN_VIP, FindingState.PENDING)]
     assert status_line(1, {Status.RESOLVED: 1}, pending).endswith(
         "; 1 domain: 1 resolved; 0 findings firing, 1 pending"
     )

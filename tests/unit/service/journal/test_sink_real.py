@@ -19,7 +19,7 @@ from lowatch.core.clock import (
 )
 from lowatch.core.findings import Finding, FindingKind, Subject
 from lowatch.core.lifecycle import (
-    State,
+    FindingState,
     Tracked,
 )
 from lowatch.report.alert import entry as alert
@@ -43,7 +43,7 @@ A call that waits for journald would never return: journald continues later.
 
 def alarm(number: int, kind: FindingKind = FindingKind.MISSING_VIP) -> Tracked:
     subject = Subject(kind, address=parse_address("192.0.2.1"), domain=str(number))
-    return Tracked(Finding(subject, "it is not held"), State.FIRING, NOW.wall, 0.0)
+    return Tracked(Finding(subject, "it is not held"), FindingState.FIRING, NOW.wall, 0.0)
 
 
 FULL = Tracked(
@@ -58,7 +58,7 @@ FULL = Tracked(
         "nothing listens",
         ("first line\nsecond line", "systemctl start nginx.service"),
     ),
-    State.RESOLVED,
+    FindingState.RESOLVED,
     NOW.wall - 60,
     NOW.monotonic,
 )
@@ -175,7 +175,7 @@ async def every_kind() -> None:
     for kind in FindingKind:
         one = alarm(1, kind)
         sink.announce(one, NOW)
-        sink.announce(replace(one, state=State.RESOLVED, present=False), NOW)
+        sink.announce(replace(one, state=FindingState.RESOLVED, present=False), NOW)
     await taken(sink)
     sink = JournalSink(asyncio.get_running_loop(), burst=1)
     for number in range(4):
