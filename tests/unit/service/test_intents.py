@@ -1,4 +1,4 @@
-"""What was about to be told when the process was killed: delivery_unknown at the next start, and told once more."""
+"""An alert that was being delivered when the process was killed is announced again by the next start."""
 
 from __future__ import annotations
 
