@@ -1,1 +1,1 @@
-"""`lowatch demo`: shows the main job in throwaway namespaces."""
+"""`lowatch demo`: shows lowatch's main purpose in throwaway namespaces."""

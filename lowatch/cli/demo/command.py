@@ -1,4 +1,4 @@
-"""lowatch demo: enters throwaway namespaces, in which demo_story then shows the main job."""
+"""`lowatch demo`: enters throwaway namespaces, and runs story.py there."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lowatch.cli.exit_codes import FAILURE
 
 from .stage import python
 
-# As root, or else as root of a new user namespace. The mount namespace is for an empty /run.
+# As root, or else as root of a new user namespace. The mount namespace is needed for an empty /run.
 _WAYS = (
     ("unshare", "--net", "--mount", "--"),
     ("unshare", "--user", "--map-root-user", "--net", "--mount", "--"),
@@ -32,24 +32,24 @@ def define(parser: Parser) -> None:
 
 
 def main(arguments: argparse.Namespace, environment: Environment) -> NoReturn:
-    """Becomes demo_story, inside. Raises CommandError where nobody may have a namespace."""
-    command = [*way_in(), *python("lowatch.cli.demo.story")]
+    """Replace this process with story.py inside the namespaces. Raises CommandError."""
+    command = [*namespace_command(), *python("lowatch.cli.demo.story")]
     environment.stdout.flush()
     os.execvp(command[0], command)  # noqa: S606  # signals then reach the story itself
 
 
-def way_in() -> Sequence[str]:
-    """The command prefix that enters new namespaces here. Raises CommandError."""
-    said = ""
+def namespace_command() -> Sequence[str]:
+    """The command prefix that works here to enter new namespaces. Raises CommandError."""
+    reason = ""
     for way in _WAYS:
         try:
-            tried = subprocess.run([*way, "true"], capture_output=True, text=True, check=False)
+            attempt = subprocess.run([*way, "true"], capture_output=True, text=True, check=False)
         except FileNotFoundError:
             raise CommandError(
                 FAILURE, ["lowatch: demo: needs unshare, of the package util-linux"]
             ) from None
-        if tried.returncode == 0:
+        if attempt.returncode == 0:
             return way
-        said = tried.stderr.strip()
-    line = f"lowatch: demo: needs root or unprivileged user namespaces: {said}"
+        reason = attempt.stderr.strip()
+    line = f"lowatch: demo: needs root or unprivileged user namespaces: {reason}"
     raise CommandError(FAILURE, [line])

@@ -1,4 +1,4 @@
-"""The demo's DNS server: authoritative for one name, by UDP. Small, and real."""
+"""The demo's DNS server, which is authoritative for one name and answers over UDP."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import dns.rrset
 class OneName(asyncio.DatagramProtocol):
     """Answers A for `domain`, NODATA for its other types, and NXDOMAIN for any other name.
 
-    domain: with its trailing dot. ttl: seconds, of negative answers too.
+    domain: with its trailing dot. ttl: seconds, also of negative answers.
     """
 
     def __init__(self, domain: str, address: str, ttl: int) -> None:
@@ -39,13 +39,13 @@ class OneName(asyncio.DatagramProtocol):
             self._transport.sendto(self._reply(query).to_wire(), addr)
 
     def _reply(self, query: dns.message.Message) -> dns.message.Message:
-        asked = query.question[0]
+        question = query.question[0]
         reply = dns.message.make_response(query)
         reply.flags |= dns.flags.AA
-        if asked.name == self._name and asked.rdtype == dns.rdatatype.A:
+        if question.name == self._name and question.rdtype == dns.rdatatype.A:
             reply.answer.append(self._answer)
         else:
             reply.authority.append(self._soa)
-            if asked.name != self._name:
+            if question.name != self._name:
                 reply.set_rcode(dns.rcode.NXDOMAIN)
         return reply

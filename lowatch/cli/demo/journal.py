@@ -1,4 +1,4 @@
-"""The demo's stand-in for journald: shows what the journal is given, and troubles no real one."""
+"""The demo's stand-in for journald: it receives entries in place of the real one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class _Receiver(asyncio.DatagramProtocol):
 
 @asynccontextmanager
 async def journal(path: Path) -> AsyncIterator[asyncio.Queue[Entry]]:
-    """Entries sent to the socket at `path`, as they come. Raises OSError."""
+    """A context with a queue of the entries that are sent to the socket at `path`. Raises OSError."""
     entries: asyncio.Queue[Entry] = asyncio.Queue()
     loop = asyncio.get_running_loop()
     transport, _ = await loop.create_datagram_endpoint(
@@ -36,7 +36,7 @@ async def journal(path: Path) -> AsyncIterator[asyncio.Queue[Entry]]:
 def decode(datagram: bytes) -> Entry:
     """The fields of an entry in the native protocol (https://systemd.io/JOURNAL_NATIVE_PROTOCOL).
 
-    KEY=value and a newline each; or KEY, newline, the length in 8 octets, value, newline.
+    A field is KEY=value and a newline; or KEY, a newline, the length in 8 bytes, the value and a newline.
     """
     fields: Entry = {}
     rest = datagram

@@ -1,4 +1,4 @@
-"""How the demo tells its story: numbered scenes, and below each what was done and seen."""
+"""Prints the demo's story: numbered scenes, with the commands and observations of each."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _WIDEST = 100
 
 
 class Narrator:
-    """Prints line by line, at once: the reader sees things when they happen.
+    """Prints each line at once, so that the reader sees things when they happen.
 
-    terminal: whether lines that do not fit are broken.
+    terminal: whether to wrap lines that do not fit.
     """
 
     def __init__(self, out: TextIO, screen: Screen, *, terminal: bool) -> None:
@@ -41,7 +41,10 @@ class Narrator:
         self._print_all(["", *self._screen.paragraph(text)])
 
     def seen(self, text: str, remark: str = "", style: Style = Style.PLAIN) -> None:
-        """Something done or observed; the remark stands in a column of its own, or else below."""
+        """A command or an observation.
+
+        The remark is in a column of its own, or below if it does not fit.
+        """
         *above, last = _fitted(text, self._screen.width - _INDENT) if self._terminal else [text]
         for line in above:
             self._print(" " * _INDENT + self._screen.paint(line, style))
@@ -56,7 +59,7 @@ class Narrator:
 
     @property
     def quoted_width(self) -> int:
-        """Columns that another command's output may have."""
+        """The columns available for another command's output."""
         return self._screen.width - _INDENT if self._terminal else _WIDEST
 
     def quoted(self, text: str) -> None:
@@ -65,7 +68,7 @@ class Narrator:
             self._print(f"{' ' * _INDENT}{line}".rstrip())
 
     def entry(self, fields: Mapping[str, str], style: Style) -> None:
-        """A journal entry: its message, then the fields, without those that only repeat its words."""
+        """A journal entry: its message, and its fields except those with spaces, which repeat it."""
         short = {name: value for name, value in fields.items() if value and " " not in value}
         rest = " ".join(f"{name}={value}" for name, value in short.items())
         column = _INDENT + len("MESSAGE ")
@@ -82,7 +85,7 @@ class Narrator:
 
 
 def _fitted(text: str, width: int) -> list[str]:
-    """A series, which has no spaces, broken after its commas where it does not fit."""
+    """A metric series, which has no spaces, wrapped after commas to the width."""
     lines = [""]
     for part in re.split("(?<=,)", text):
         if lines[-1] and len(lines[-1]) + len(part) > width:
@@ -91,15 +94,15 @@ def _fitted(text: str, width: int) -> list[str]:
     return lines
 
 
-def narrator() -> Narrator:
-    """On stdout: coloured on a terminal, unless NO_COLOR (https://no-color.org) is set."""
+def stdout_narrator() -> Narrator:
+    """A narrator on stdout, with colours on a terminal unless NO_COLOR (https://no-color.org) is set."""
     terminal = sys.stdout.isatty()
     colour = terminal and not os.environ.get("NO_COLOR")
     width = min(shutil.get_terminal_size(fallback=(_WIDEST, 24)).columns, _WIDEST)
     return Narrator(sys.stdout, Screen(colour, width if terminal else _WIDEST), terminal=terminal)
 
 
-def since(began: float) -> str:
-    """Time since a moment of time.monotonic(): "2.1 ms" or "1.04 s"."""
-    elapsed = time.monotonic() - began
+def since(started: float) -> str:
+    """The time since a value of time.monotonic(), for example "2.1 ms" or "1.04 s"."""
+    elapsed = time.monotonic() - started
     return f"{elapsed * 1000:.1f} ms" if elapsed < 1 else f"{elapsed:.2f} s"

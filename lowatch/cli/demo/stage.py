@@ -1,4 +1,4 @@
-"""What the demo is played on: a prepared namespace, child processes, and a view of /metrics."""
+"""The demo's surroundings: a prepared namespace, child processes, and HTTP requests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-# What systemd told this process about itself is not meant for its children.
+# Variables that systemd sets for this process only.
 _NOT_FOR_CHILDREN = (
     "JOURNAL_STREAM",
     "LISTEN_FDS",
@@ -26,31 +26,32 @@ _NOT_FOR_CHILDREN = (
     "WATCHDOG_USEC",
 )
 _MS_BIND = 4096
-_PATIENCE = 2.0  # seconds that a child gets to end by itself
+_TERMINATION_TIMEOUT = 2.0
+"""Seconds that a child has to end by itself."""
 
 JOURNAL_SOCKET = Path("/run/systemd/journal/socket")
 
 
 class DemoError(Exception):
-    """The demo did not go as it should; the message says where."""
+    """The demo did not go as expected. The message says why."""
 
 
 def hide_run() -> None:
-    """Lay an empty /run over the host's, in this mount namespace: no real journald hears of us."""
+    """Mount an empty /run in this mount namespace, so that the real journald is out of reach."""
     _mount(b"lowatch-demo", b"/run", b"tmpfs", 0, b"size=1m")
     JOURNAL_SOCKET.parent.mkdir(parents=True)
 
 
 def resolve_by(server: str) -> None:
-    """Have the C library ask the demo's server, too: applications here get what it says."""
-    wanted = Path("/run/lowatch-demo-resolv.conf")
-    wanted.write_text(f"nameserver {server}\n")
+    """Make the C library in this mount namespace ask a nameserver."""
+    replacement = Path("/run/lowatch-demo-resolv.conf")
+    replacement.write_text(f"nameserver {server}\n")
     system = Path("/etc/resolv.conf").resolve()
-    if not system.exists():  # a link into the /run that was laid over, or no resolver at all
+    if not system.exists():  # a link into the hidden /run, or no resolver at all
         with suppress(OSError):
             system.parent.mkdir(parents=True, exist_ok=True)
             system.touch()
-    _mount(bytes(wanted), bytes(system), b"", _MS_BIND)
+    _mount(bytes(replacement), bytes(system), b"", _MS_BIND)
 
 
 def _mount(source: bytes, target: bytes, kind: bytes, flags: int, options: bytes = b"") -> None:
@@ -61,7 +62,7 @@ def _mount(source: bytes, target: bytes, kind: bytes, flags: int, options: bytes
 
 
 def python(module: str, *arguments: str) -> list[str]:
-    """The command that runs a module of ours. -P: nothing from the working directory is run."""
+    """The command that runs one of lowatch's modules. -P: not from the working directory."""
     return [sys.executable, "-P", "-m", module, *arguments]
 
 
@@ -69,11 +70,11 @@ def python(module: str, *arguments: str) -> list[str]:
 async def child(
     command: Sequence[str], output: int | IO[bytes] = subprocess.PIPE
 ) -> AsyncIterator[subprocess.Popen[bytes]]:
-    """A process that does not outlive the block, nor this process, however that ends.
+    """A child process that ends with this context, and with this process in any case.
 
-    output: where both stdout and stderr go. It has a process group of its own: Ctrl-C is for us,
-    and we end it in good order. (Not asyncio's subprocess, whose thread and whose close() race for
-    the exit status in Python 3.11.)
+    output: for both stdout and stderr. The child has its own process group, so that Ctrl-C reaches only
+    this process, which then terminates the child. asyncio's subprocess is not used: in Python 3.11 its
+    thread and its close() race for the exit status.
     """
     with _started(command, output) as process:
         try:
@@ -96,29 +97,30 @@ def _started(command: Sequence[str], output: int | IO[bytes]) -> subprocess.Pope
 
 
 async def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()  # does nothing where its end is known already
+    process.terminate()  # does nothing if the process has ended
     try:
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(_TERMINATION_TIMEOUT):
             await ended(process)
     except TimeoutError:
         process.kill()
 
 
 async def ended(process: subprocess.Popen[bytes]) -> int:
-    """Its exit code, once it has ended."""
+    """Wait for the end of a process. Returns its exit code."""
     if process.poll() is None:
         handle = os.pidfd_open(process.pid)
         try:
             await readable(handle)
         finally:
             os.close(handle)
-    # Ctrl-C may meet a child before it has its own process group. Then it is not the child that
-    # failed, but we who are cancelled, which shows at the next suspension.
+    # Ctrl-C may reach a child before it has its own process group. Then this task is cancelled, which
+    # shows at the next await; the child has not failed.
     await asyncio.sleep(0)
     return process.wait()
 
 
 async def readable(descriptor: int) -> None:
+    """Wait until a descriptor is readable."""
     loop = asyncio.get_running_loop()
     ready = asyncio.Event()
     loop.add_reader(descriptor, ready.set)
@@ -129,7 +131,10 @@ async def readable(descriptor: int) -> None:
 
 
 async def run(command: Sequence[str], columns: int = 0) -> tuple[int, str]:
-    """Exit code and output (stdout and stderr) of a command that ends. columns: that it may use; 0: any."""
+    """The exit code and the output (stdout and stderr) of a command.
+
+    columns: its width; 0 for the default.
+    """
     if columns:
         command = ["env", f"COLUMNS={columns}", *command]
     with tempfile.TemporaryFile() as output:
@@ -140,7 +145,7 @@ async def run(command: Sequence[str], columns: int = 0) -> tuple[int, str]:
 
 
 async def get(address: str, port: int, path: str) -> tuple[int, str]:
-    """Status and body of GET http://address:port/path. Raises OSError where there is no answer."""
+    """The status and body of GET http://address:port/path. Raises OSError if there is no answer."""
     reader, writer = await asyncio.open_connection(address, port)
     try:
         request = f"GET {path} HTTP/1.0\r\nHost: {address}:{port}\r\n\r\n"
@@ -157,7 +162,7 @@ async def get(address: str, port: int, path: str) -> tuple[int, str]:
 
 
 def sample(exposition: str, family: str, domain: str) -> tuple[str, float | None]:
-    """The domain's series of a family and its value, from the text of /metrics; ("", None)."""
+    """A family's series with a domain, and its value, in the text of /metrics; ("", None) if absent."""
     pattern = rf'^({family}\{{[^}}]*domain="{re.escape(domain)}"[^}}]*\}}) (\S+)'
     found = re.search(pattern, exposition, re.MULTILINE)
     return (found[1], float(found[2])) if found else ("", None)

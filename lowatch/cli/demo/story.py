@@ -1,7 +1,7 @@
-"""The demo's story, told from inside its namespace.
+"""The demo's story, which runs inside its namespaces.
 
-Every line it prints was just observed; it fails where something is not as it should be. Run it
-through command.py: it lays an empty /run over the host's.
+It prints only what it has just observed, and fails if something is unexpected. Start it only through
+command.py, because it mounts an empty /run.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from lowatch.report.text.screen import Style
 from . import stage
 from .dns_server import OneName
 from .journal import Entry, journal
-from .narrator import Narrator, narrator, since
+from .narrator import Narrator, since, stdout_narrator
 
 VIP = "192.0.2.10"  # TEST-NET-1, RFC 5737
 DOMAIN = "shop.example"  # RFC 2606
@@ -39,15 +39,17 @@ nameservers = ["127.0.0.1"]
 listen = ["{WEB[0]}:{WEB[1]}"]
 """
 _LOG_LINES = 20
-PATIENCE = 5.0  # seconds for any one thing to happen
-ENDED_BY = 128  # plus the signal, as a shell has it
+PATIENCE = 5.0
+"""Seconds to wait for each expected change."""
+ENDED_BY = 128
+"""Added to a signal's number, the exit code of a process that the signal ended, as in a shell."""
 
 
 class Story:
-    """Scene by scene. Processes and sockets live on the stack, and end with it."""
+    """Plays the scenes. Processes and sockets are on the stack, and end with it."""
 
-    def __init__(self, tell: Narrator, folder: Path, stack: AsyncExitStack) -> None:
-        self._tell = tell
+    def __init__(self, narrator: Narrator, folder: Path, stack: AsyncExitStack) -> None:
+        self._narrator = narrator
         self._stack = stack
         self._config = folder / "lowatch.toml"
         self._log = folder / "lowatch.log"
@@ -65,7 +67,7 @@ class Story:
         await self._stop_watching()
 
     async def _set_the_stage(self) -> None:
-        self._tell.scene(
+        self._narrator.scene(
             "A host has a virtual IP on lo. A domain resolves to it, and a web server serves it:"
         )
         stage.hide_run()
@@ -78,13 +80,13 @@ class Story:
             lambda: OneName(f"{DOMAIN}.", VIP, TTL), local_addr=("127.0.0.1", 53)
         )
         self._stack.callback(transport.close)
-        self._tell.seen(f"{DOMAIN}. {TTL} IN A {VIP}", "the demo's own DNS server")
+        self._narrator.seen(f"{DOMAIN}. {TTL} IN A {VIP}", "the demo's own DNS server")
         await self._start_service()
         status, _ = await stage.get(VIP, PORT, "/")
-        self._tell.seen(f"GET http://{VIP}/", f"{status}")
+        self._narrator.seen(f"GET http://{VIP}/", f"{status}")
 
     async def _start_watching(self) -> None:
-        self._tell.scene("lowatch watches the domain and exports a metric for it:")
+        self._narrator.scene("lowatch watches the domain and exports a metric for it:")
         self._config.write_text(CONFIG)
         log = self._stack.enter_context(self._log.open("wb"))
         began = time.monotonic()
@@ -92,45 +94,47 @@ class Story:
             stage.child(stage.python("lowatch", "run", "-c", str(self._config)), output=log)
         )
         await self._until("it was ready", self._is_ready)
-        self._tell.seen("$ lowatch run -c lowatch.toml &", f"ready after {since(began)}")
+        self._narrator.seen("$ lowatch run -c lowatch.toml &", f"ready after {since(began)}")
         await self._until_orphan_vip_is(0)
 
     async def _kill_the_service(self) -> None:
-        self._tell.scene("The web server dies. Its address stays on lo, so connections still end up here:")
-        self._tell.seen(f"$ kill -9 {self._service.pid}")
+        self._narrator.scene(
+            "The web server dies. Its address stays on lo, so connections still end up here:"
+        )
+        self._narrator.seen(f"$ kill -9 {self._service.pid}")
         began = time.monotonic()
         self._service.kill()
         await self._until_orphan_vip_is(1)
-        self._tell.seen("", f"{since(began)} after the kill")
+        self._narrator.seen("", f"{since(began)} after the kill")
         try:
             await stage.get(VIP, PORT, "/")
         except ConnectionRefusedError:
-            self._tell.seen(f"GET http://{VIP}/", "refused, although another host may serve it")
+            self._narrator.seen(f"GET http://{VIP}/", "refused, although another host may serve it")
         else:
             raise stage.DemoError("the web server was killed, but something still answers")
 
     async def _get_the_alert(self) -> None:
-        self._tell.scene(
+        self._narrator.scene(
             "After the hold time (1 s here) the finding fires, and the alert goes to the journal:"
         )
         await self._until_journal_has("firing", Style.RED)
 
     async def _check_by_hand(self) -> None:
-        self._tell.scene("`lowatch check` shows the cause and the fix:")
-        self._tell.seen("$ lowatch check -c lowatch.toml")
+        self._narrator.scene("`lowatch check` shows the cause and the fix:")
+        self._narrator.seen("$ lowatch check -c lowatch.toml")
         command = stage.python("lowatch", "check", "-c", str(self._config))
-        code, output = await stage.run(command, columns=self._tell.quoted_width)
-        self._tell.quoted(output)
-        self._tell.seen("$ echo $?", str(code))
+        code, output = await stage.run(command, columns=self._narrator.quoted_width)
+        self._narrator.quoted(output)
+        self._narrator.seen("$ echo $?", str(code))
         if code != 1 or "orphan-vip" not in output:
             raise stage.DemoError(f"lowatch check exited with {code}, not with 1 and an orphan-vip")
 
     async def _bring_it_back(self) -> None:
-        self._tell.scene("The web server comes back, and the finding is resolved:")
+        self._narrator.scene("The web server comes back, and the finding is resolved:")
         await self._start_service()
         began = time.monotonic()
         await self._until_orphan_vip_is(0)
-        self._tell.seen("", f"{since(began)} after it listened")
+        self._narrator.seen("", f"{since(began)} after it listened")
         await self._until_journal_has("resolved", Style.GREEN)
 
     async def _stop_watching(self) -> None:
@@ -148,21 +152,21 @@ class Story:
         line = self._service.stdout.readline().decode().strip()
         if line != "listening":
             raise stage.DemoError(f"the web server did not start: {line}")
-        self._tell.seen("$ ./web-server &", f"process {self._service.pid}, on {VIP}:{PORT}")
+        self._narrator.seen("$ ./web-server &", f"process {self._service.pid}, on {VIP}:{PORT}")
 
     async def _command(self, *command: str) -> None:
         code, output = await stage.run(command)
         if code:
             raise stage.DemoError(f"{' '.join(command)}: {output.strip()}")
-        self._tell.seen(f"$ {' '.join(command)}")
+        self._narrator.seen(f"$ {' '.join(command)}")
 
     async def _until_orphan_vip_is(self, value: int) -> None:
-        """Scrape without a pause until the metric has that value."""
+        """Scrape without a pause until the metric has the value."""
         series = ""
 
         async def has_it() -> bool:
             nonlocal series
-            with suppress(OSError):  # the daemon ended: _until tells
+            with suppress(OSError):  # the daemon has ended, which _until() reports
                 status, exposition = await stage.get(*WEB, "/metrics")
                 if status != 200:
                     raise self._daemon_failed(f"GET /metrics: {status}")
@@ -171,13 +175,13 @@ class Story:
             return False
 
         await self._until(f"lo_orphan_vip was {value}", has_it)
-        self._tell.seen(f"{series} {value}", style=Style.RED if value else Style.GREEN)
+        self._narrator.seen(f"{series} {value}", style=Style.RED if value else Style.GREEN)
 
     async def _is_ready(self) -> bool:
         with suppress(OSError):
             if (await stage.get(*WEB, "/-/ready"))[0] == 200:
                 return True
-        await asyncio.sleep(0.01)  # nothing tells when a port will be listened on
+        await asyncio.sleep(0.01)  # nothing reports that a port is listened on
         return False
 
     async def _until_journal_has(self, state: str, style: Style) -> None:
@@ -193,7 +197,7 @@ class Story:
         await self._until(f"the journal had a {state} alert", has_it)
         if (entry.get("LOWATCH_KIND"), entry.get("LOWATCH_STATE")) != ("orphan-vip", state):
             raise stage.DemoError(f"not a {state} orphan-vip: {entry}")
-        self._tell.entry(entry, style)
+        self._narrator.entry(entry, style)
 
     async def _until(self, what: str, holds: Callable[[], Awaitable[bool]]) -> None:
         try:
@@ -209,34 +213,34 @@ class Story:
         return stage.DemoError("\n".join([f"{what}; end of its log:", *said] if said else [what]))
 
 
-async def _play(tell: Narrator) -> None:
+async def _play(narrator: Narrator) -> None:
     with tempfile.TemporaryDirectory(prefix="lowatch-demo-") as folder:
         async with AsyncExitStack() as stack:
-            await Story(tell, Path(folder), stack).play()
+            await Story(narrator, Path(folder), stack).play()
 
 
 def main() -> int:
-    """0 when all went as it should, 1 when not, 130 or 143 when told to stop."""
+    """Returns 0 on success, 1 on failure, 130 or 143 when stopped by SIGINT or SIGTERM."""
     by = signal.SIGINT
 
     def on_sigterm(*_: object) -> None:
         nonlocal by
         by = signal.SIGTERM
-        signal.raise_signal(signal.SIGINT)  # which asyncio.run makes a cancellation
+        signal.raise_signal(signal.SIGINT)  # asyncio.run() turns it into a cancellation
 
     signal.signal(signal.SIGTERM, on_sigterm)
-    tell = narrator()
+    narrator = stdout_narrator()
     began = time.monotonic()
-    tell.title("lowatch demo: runs in its own network namespace; nothing outside is touched.")
+    narrator.title("lowatch demo: runs in its own network namespace; nothing outside is touched.")
     try:
-        asyncio.run(_play(tell))
+        asyncio.run(_play(narrator))
     except (stage.DemoError, OSError) as error:
         print(f"lowatch demo: failed: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"lowatch demo: stopped by {by.name}; everything has been removed", file=sys.stderr)
         return ENDED_BY + by
-    tell.end(f"All as expected, in {since(began)}. The namespace has been removed.")
+    narrator.end(f"All as expected, in {since(began)}. The namespace has been removed.")
     return 0
 
 

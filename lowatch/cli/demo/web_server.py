@@ -1,4 +1,4 @@
-"""The demo's web server, a process of its own so that it can be killed: ADDRESS PORT."""
+"""The demo's web server, a process of its own that can be killed. Arguments: ADDRESS PORT."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _RESPONSE = b"HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\nThe shop is ope
 
 
 def serve(address: str, port: int) -> None:
-    """Prints a line once it listens, then answers every connection, for ever."""
+    """Print a line once it listens, then answer every connection until killed."""
     with socket.create_server((address, port)) as listener:
         print("listening", flush=True)
         while True:

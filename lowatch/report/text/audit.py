@@ -1,6 +1,6 @@
-"""An audit as a person reads it at 3 am: the conclusion first, then what to do, then the evidence.
+"""An audit as text: the conclusion first, then findings and fixes, then the evidence.
 
-Everything that comes from outside (names, labels, reasons) is made printable on its way in.
+Text from outside (names, labels, reasons) is escaped with printable().
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from .names import doubts, name_lines
 from .screen import Cell, Screen, Style
 
 MANY_LINES = 50
-"""A report longer than this repeats its conclusion at the end, which is what a terminal shows."""
+"""A longer report repeats its conclusion at the end, the part that a terminal shows."""
 _MANY_PROBLEMS = 10
 
 
 def render(audit: Audit, *, colour: bool, width: int) -> str:
-    """What `lowatch check` prints: lines of printable ASCII, with SGR sequences if `colour`.
+    """The output of `lowatch check`: lines of printable ASCII, with SGR sequences if `colour`.
 
-    width: columns of the terminal; only what must not be broken (commands, names) exceeds it.
+    width: columns of the terminal. Only commands and names, which are never broken, exceed it.
     """
     screen = Screen(colour, width)
     summaries = summarise_groups(audit.findings)
@@ -48,7 +48,7 @@ def render(audit: Audit, *, colour: bool, width: int) -> str:
 
 
 def render_progress(done: int, total: int) -> str:
-    """How far an audit is, as one short line whose length depends on `total` alone."""
+    """The progress of an audit as one line, whose length depends only on `total`."""
     full = 20
     part = full if not total else full * min(done, total) // total
     digits = len(f"{total:,}")
@@ -56,7 +56,7 @@ def render_progress(done: int, total: int) -> str:
 
 
 def _conclusion(audit: Audit, summaries: Sequence[GroupSummary]) -> tuple[str, Style]:
-    """It says of the rest of the report nothing that a reader could not find there."""
+    """The first sentence of the report, and its style."""
     active = [one for one in summaries if one.active]
     but = list(doubts(audit.statuses, audit.names))
     also = f" {listed(but)}." if but else ""
@@ -80,7 +80,7 @@ def _conclusion(audit: Audit, summaries: Sequence[GroupSummary]) -> tuple[str, S
 
 
 def _verdict_on(active: Sequence[GroupSummary]) -> str:
-    """As in: 1 critical finding: orphan-vip, www.example.com at 192.0.2.10 on lo, 80/tcp."""
+    """For example: 1 critical finding: orphan-vip, www.example.com at 192.0.2.10 on lo, 80/tcp."""
     severities = Counter(one.severity for one in active)
     kinds = Counter(one.kind for one in active)
     numbers = [f"{severities[s]:,} {s}" for s in reversed(Severity) if severities[s]]
@@ -121,7 +121,7 @@ def _what_is_unknown(audit: Audit) -> str:
 
 
 def _context(audit: Audit) -> str:
-    """Where and when, and what was looked at."""
+    """The host, the time, and the numbers of domains and addresses."""
     held = count(len(audit.held), "address", "addresses")
     statuses = [(s, number) for s in Status if (number := audit.statuses.get(s))]
     names = count(sum(number for _, number in statuses), "domain") if statuses else "no domains"
@@ -133,16 +133,16 @@ def _context(audit: Audit) -> str:
 
 
 def _problem_lines(audit: Audit, screen: Screen) -> list[str]:
-    """Every failure to observe, each once: those of an endpoint are told by its reason."""
-    told = Counter((printable(p.source), printable(p.message)) for p in audit.problems)
-    if not told:
+    """Every failure to observe, each once, with the number of times."""
+    problems = Counter((printable(p.source), printable(p.message)) for p in audit.problems)
+    if not problems:
         return []
-    shown = list(told.items())[:_MANY_PROBLEMS]
+    shown = list(problems.items())[:_MANY_PROBLEMS]
     column = 4 + max(len(source) for (source, _), _ in shown)
     lines = [screen.paint("Could not be observed", Style.BOLD)]
     for (source, message), times in shown:
         text = message if times == 1 else f"{message} ({times:,} times)"
         lines += screen.entry(Cell(source, Style.YELLOW), text, column=column, indent=2)
-    if len(told) > len(shown):
-        lines.append(f"  and {len(told) - len(shown):,} more: see --format json.")
+    if len(problems) > len(shown):
+        lines.append(f"  and {len(problems) - len(shown):,} more: see --format json.")
     return lines

@@ -1,4 +1,4 @@
-"""The endpoints of a text report: a table of those that matter, and a count of the others."""
+"""The endpoints of a text report: a table of those with problems, and the number of the others."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from lowatch.report.phrases import count, listed
 from .screen import Cell, Screen, Style, narrowest_table
 
 FEW = 12
-"""So many endpoints are all shown, whatever they are."""
+"""Up to this number, all endpoints are shown, whatever their verdict."""
 MANY_ROWS = 24
-"""Rows of a table, at most: what is wrong with the others is among the findings."""
+"""The largest number of rows. The problems of the other endpoints are among the findings."""
 
-# Worst first. UNUSED and SERVED are as it should be.
+# Worst first. UNUSED and SERVED are fine.
 _STYLES = {
     Verdict.ORPHAN: Style.RED,
     Verdict.UNKNOWN: Style.YELLOW,
@@ -41,22 +41,22 @@ _FOUND_BY = {FindingKind.ORPHAN_VIP: Verdict.ORPHAN, FindingKind.BACKLOGGED_VIP:
 
 Row = list[Cell]
 Accepted = Set[tuple[str | None, Address | None, Port | None, Verdict]]
-"""The endpoints whose verdict somebody has accepted."""
+"""The endpoints with an acknowledged finding."""
 
 
 def accepted_endpoints(findings: Iterable[Tracked]) -> Accepted:
-    """Those of the acknowledged findings."""
+    """The endpoints of the acknowledged findings."""
     accepted = (one.finding.subject for one in findings if one.state is FindingState.ACKNOWLEDGED)
     return {(s.domain, s.address, s.port, _FOUND_BY[s.kind]) for s in accepted if s.kind in _FOUND_BY}
 
 
 def endpoint_lines(endpoints: Iterable[JudgedEndpoint], accepted: Accepted, screen: Screen) -> list[str]:
-    """No lines where no name resolves here."""
+    """The table and the numbers; no lines if no name resolves to this host."""
     every = endpoints_in_order(endpoints)
     if len(every) <= FEW:
         rows = [_row(one, _verdict(one, accepted)) for one in every]
         return _table(rows, screen) if rows else []
-    groups = _that_matter(every, accepted)
+    groups = _with_problems(every, accepted)
     rows = [_row(one[0], _verdict(one[0], accepted), len(one)) for one in groups]
     lines = _table(rows, screen) if rows else []
     shown = Counter(endpoint.verdict for group in groups for endpoint in group)
@@ -66,16 +66,16 @@ def endpoint_lines(endpoints: Iterable[JudgedEndpoint], accepted: Accepted, scre
 
 
 def verdicts_of_names(endpoints: Iterable[JudgedEndpoint]) -> Counter[Verdict]:
-    """How many names have each verdict as their worst; those first."""
+    """The number of names per worst verdict, the worst first."""
     worst: dict[str, Verdict] = {}
-    for domain, verdict in ((one.domain, one.verdict) for one in endpoints):
+    for domain, verdict in ((endpoint.domain, endpoint.verdict) for endpoint in endpoints):
         worst[domain] = min(verdict, worst.get(domain, verdict), key=_RANKS.__getitem__)
     counts = Counter(worst.values())
     return Counter({verdict: counts[verdict] for verdict in _STYLES if counts[verdict]})
 
 
 def words(verdict: Verdict) -> str:
-    """What a name is with this verdict."""
+    """The verdict as a predicate of a name."""
     return "orphaned" if verdict is Verdict.ORPHAN else verdict.value
 
 
@@ -86,17 +86,17 @@ def _verdict(endpoint: JudgedEndpoint, accepted: Accepted) -> Cell:
     return Cell(verdict, _STYLES[verdict])
 
 
-def _that_matter(endpoints: Sequence[JudgedEndpoint], accepted: Accepted) -> list[list[JudgedEndpoint]]:
-    """Those that are not as they should be, which differ in nothing but their names together.
+def _with_problems(endpoints: Sequence[JudgedEndpoint], accepted: Accepted) -> list[list[JudgedEndpoint]]:
+    """The endpoints that are not fine, grouped if they differ only in their names.
 
-    The worst, if they are too many.
+    If there are too many groups, the worst.
     """
-    alike: dict[tuple[Cell, ...], list[JudgedEndpoint]] = {}
+    groups: dict[tuple[Cell, ...], list[JudgedEndpoint]] = {}
     for endpoint in endpoints:
         if endpoint.verdict not in _FINE:
             cells = _row(endpoint, _verdict(endpoint, accepted))
-            alike.setdefault(tuple(cells[1:]), []).append(endpoint)
-    worst = sorted(alike.values(), key=lambda group: _RANKS[group[0].verdict])[:MANY_ROWS]
+            groups.setdefault(tuple(cells[1:]), []).append(endpoint)
+    worst = sorted(groups.values(), key=lambda group: _RANKS[group[0].verdict])[:MANY_ROWS]
     return sorted(worst, key=lambda group: endpoint_order(group[0]))
 
 
@@ -109,7 +109,7 @@ def _others(verdicts: Counter[Verdict], *, more: bool) -> str:
 
 
 def _row(endpoint: JudgedEndpoint, verdict: Cell, names: int = 1) -> Row:
-    """names: how many it stands for."""
+    """A row of the table. names: the number of names that it stands for."""
     more = f" and {names - 1:,} more" if names > 1 else ""
     return [
         Cell(f"{printable(endpoint.domain)}{more}", Style.BOLD),
@@ -122,12 +122,12 @@ def _row(endpoint: JudgedEndpoint, verdict: Cell, names: int = 1) -> Row:
 
 
 def _source(endpoint: JudgedEndpoint) -> str:
-    """Who gave the address, where it was not DNS."""
+    """The view that gave the address, if it was not DNS."""
     return "" if endpoint.view is View.DNS else f" (address from {IN_WORDS[endpoint.view]})"
 
 
 def _served_by(endpoint: JudgedEndpoint) -> str:
-    """The socket's unit, or its owner; and where it is bound, if that is not just this address."""
+    """The socket's unit or owner, and the address that it is bound to, if it is another one."""
     if endpoint.verdict is Verdict.UNKNOWN:
         return f"? {printable(endpoint.reason)}".rstrip()
     listener = endpoint.listener
@@ -140,9 +140,9 @@ def _served_by(endpoint: JudgedEndpoint) -> str:
 
 
 def _table(rows: list[Row], screen: Screen) -> list[str]:
-    """One line per endpoint, where that fits; else its domain on a line above.
+    """One line per endpoint if that fits; otherwise with the domain on a line above.
 
-    A name is never cut: it is what everybody searches for.
+    A name is never cut, because people search for it.
     """
     header = [Cell(title, Style.DIM) for title in _HEADER]
     if narrowest_table([header, *rows]) <= screen.width:

@@ -1,4 +1,4 @@
-"""What each view says of a domain, for an explanation; and which of them applications go by."""
+"""The answers of each view in an explanation, and the view that applications use."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ COLUMN = 14
 
 
 def step(label: str, text: str, screen: Screen, style: Style = Style.DIM) -> list[str]:
-    """One line of evidence, wrapped."""
+    """One item of evidence, wrapped to the width."""
     return screen.entry(Cell(label, style), text, column=COLUMN, indent=INDENT)
 
 
 def answer_lines(answer: Answer, now: float, screen: Screen) -> list[str]:
-    """The view that decides first, in detail. now: monotonic seconds."""
+    """The answers of all views, the view in effect first and in detail. now: monotonic seconds."""
     return [line for label, text in _steps(answer, now) for line in step(label, text, screen)]
 
 

@@ -1,4 +1,4 @@
-"""Why a verdict is what it is: the chain of evidence for one domain or address, top to bottom."""
+"""An explanation as text: the chain of evidence for one domain or address."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ _CONNECTS = {
 
 
 def render(explanation: Explanation, *, colour: bool, width: int) -> str:
-    """What `lowatch explain` prints: lines of printable ASCII, with SGR sequences if `colour`.
+    """The output of `lowatch explain`: lines of printable ASCII, with SGR sequences if `colour`.
 
-    width: columns of the terminal; only what must not be broken (commands, names) exceeds it.
+    width: columns of the terminal. Only commands and names, which are never broken, exceed it.
     """
     screen, answer = Screen(colour, width), explanation.answer
     sections = [
@@ -141,7 +141,7 @@ def _problem_lines(problem: Problem, screen: Screen) -> list[str]:
 
 
 def _conclusion(explanation: Explanation, screen: Screen) -> list[str]:
-    """Said only where no finding and no verdict says it."""
+    """The last sentence, if no finding and no verdict makes it superfluous."""
     if not explanation.complete:
         return screen.paragraph("Not everything could be observed.", Style.YELLOW)
     answer = explanation.answer

@@ -1,4 +1,4 @@
-"""The findings of a text report: each with what, where, why, since when, and what would mend it."""
+"""The findings of a text report: each with its kind, subject, reason, state, and fix."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ SEVERITY_STYLES = {
     Severity.INFO: Style.CYAN,
 }
 FEW = 5
-"""So many findings of one kind are all told in full; of more, the first, and a line each."""
+"""Up to this number, all findings of a kind are shown in full; otherwise only the first."""
 MANY_LINES = 20
-"""Of those that get a line each."""
+"""The largest number of findings of a kind with one line each."""
 _MANY_REASONS = 3
 _INDENT = 4
 _COLUMN = 11
 
 
 def finding_lines(summaries: Sequence[GroupSummary], now: float, screen: Screen) -> Iterator[list[str]]:
-    """A list of lines for each finding, or for a heap of the same kind. now: monotonic seconds."""
+    """A list of lines for each finding, or for several of one kind. now: monotonic seconds."""
     active = [one for one in summaries if one.active]
     for _kind, alike in groupby(active, key=lambda one: one.kind):
         each = list(alike)
@@ -53,7 +53,7 @@ def _in_full(one: GroupSummary, now: float, screen: Screen) -> list[str]:
 
 
 def _fix(one: GroupSummary, screen: Screen) -> list[str]:
-    """What to do, the best first; commands are never broken: they are for pasting."""
+    """Advice and commands, the best first. Commands are never broken, because people paste them."""
     lines: list[str] = []
     for advice in one.advice[:_MANY_REASONS]:
         lines += screen.entry(Cell("") if lines else _label("fix"), advice, column=_COLUMN, indent=_INDENT)
@@ -64,7 +64,7 @@ def _fix(one: GroupSummary, screen: Screen) -> list[str]:
 
 
 def _in_short(rest: Sequence[GroupSummary], screen: Screen) -> list[str]:
-    """One line each, of the first."""
+    """One line for each of the first findings."""
     title = f"{rest[0].kind}: {len(rest):,} more (--format json has the reason and the fix of each)"
     lines = screen.entry(_heading(rest[0]), title, column=10)
     for one in rest[:MANY_LINES]:
@@ -98,7 +98,10 @@ def _label(text: str) -> Cell:
 
 
 def _state(one: GroupSummary, now: float) -> str:
-    """`check` has no memory: what it finds it sees for the first time, and `since` says nothing."""
+    """The state, and since when.
+
+    `check` has no memory, so its findings have just shown, and get no time.
+    """
     age = one.age(now)
     if age is not None and age < 1:
         return one.state

@@ -1,4 +1,4 @@
-"""`lowatch history`: a line, or a row of JSON, for each time that a finding fired. Newest first."""
+"""The output of `lowatch history`: one line, or one row of JSON, per occurrence, the newest first."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ SCHEMA = 1
 _NO_END = "-"
 _TITLES = ("SINCE", "UNTIL", "LASTED", "SEVERITY", "KIND", "WHERE")
 _NARROWEST = 70
-_SHORTEST = 9  # of a name that is cut: it should have something left
-
+_SHORTEST = 9
+"""The shortest length to which a name is cut."""
 
 WIDE = 132
-"""Columns from which on every column is shown."""
+"""The terminal width from which all columns are shown."""
 
 
 def text_lines(found: Iterable[Occurrence], width: int = WIDE) -> Iterator[str]:
-    """A heading and a line for each, as they come; nothing where there is none.
+    """A heading and a line per occurrence, as they come; nothing without any.
 
-    width: of the terminal. Below WIDE there is less in a line, which then fits: no end, no severity, which
-    the kind implies, and no interface; a name that is still too long is cut in its middle.
+    width: of the terminal. Below WIDE, lines lack the end, the severity (which the kind implies) and the
+    interface, and a name that is still too long is cut in its middle.
     """
     narrow = width < WIDE
     for number, one in enumerate(found, 1):
@@ -44,7 +44,7 @@ def text_lines(found: Iterable[Occurrence], width: int = WIDE) -> Iterator[str]:
 
 
 def last_line(number: int, endless: int) -> str:
-    """endless: of how many no end is recorded."""
+    """The closing line. endless: the number of occurrences without a recorded end."""
     if not number:
         return "The journal has no alerts."
     if not endless:
@@ -53,7 +53,7 @@ def last_line(number: int, endless: int) -> str:
 
 
 def json_lines(found: Iterable[Occurrence], complete: Callable[[], bool]) -> Iterator[str]:
-    """An object in pieces: {"schema": 1, "occurrences": [one row on each line], "complete": true}."""
+    """The lines of one JSON object: {"schema": 1, "occurrences": [one row per line], "complete": true}."""
     yield f'{{\n"schema": {SCHEMA},\n"occurrences": ['
     before = None
     for one in found:
@@ -70,7 +70,7 @@ def _short(since: str, lasted: str, kind: str, where: str) -> str:
 
 
 def _cut(text: str, width: int) -> str:
-    """Its beginning and its end, if it does not fit."""
+    """The text, or its start and its end if it does not fit."""
     if len(text) <= width:
         return text
     end = max(0, (width - 3) // 2)
@@ -78,7 +78,7 @@ def _cut(text: str, width: int) -> str:
 
 
 def _place(one: Occurrence, width: int) -> str:
-    """As _where(), in fewer columns: "www.example.com 192.0.2.10:80". It is the name that is cut."""
+    """The subject in few columns: "www.example.com 192.0.2.10:80". If necessary the name is cut."""
     domain, address, interface = map(printable, (one.domain, one.address, one.interface))
     address = f"[{address}]" if ":" in address and one.port else address
     address += f"/{printable(one.prefixlen)}" if one.prefixlen else ""
@@ -95,7 +95,7 @@ def _columns(since: str, until: str, lasted: str, severity: str, kind: str, wher
 
 
 def _where(one: Occurrence) -> str:
-    """As phrases.place() has it, of whatever text the journal has."""
+    """The subject, in the form of phrases.place(), from the text in the journal."""
     domain, address, interface = map(printable, (one.domain, one.address, one.interface))
     if one.prefixlen:
         address = f"{address}/{printable(one.prefixlen)}"
@@ -106,7 +106,7 @@ def _where(one: Occurrence) -> str:
 
 
 def _row(one: Occurrence) -> dict[str, object]:
-    """The names are those of the audit's findings, where they mean the same."""
+    """A row of JSON. Members with the meaning of a member of `findings` have its name."""
     lasted = one.lasted
     return {
         "host": one.host or None,

@@ -1,4 +1,4 @@
-"""The names of a report that do not resolve: what a headline says of them, and a line for each."""
+"""The names in a text report that do not resolve: phrases for the headline, and a line for each."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ FEW = 10
 
 
 def doubts(statuses: Mapping[Status, int], names: Iterable[Answer] = ()) -> Iterator[str]:
-    """What a headline says of names that have no address, or an old one; nothing of unknown ones.
+    """Phrases for the headline about names without an address, or with a stale one; not about unknown ones.
 
-    names: those of an audit; where one alone does not resolve, it is named.
+    names: those of an audit. If only one does not resolve, the phrase has its name.
     """
     absent = sum(statuses.get(status, 0) for status in ABSENT)
     if absent == 1 and (only := next((one for one in names if one.status in ABSENT), None)):
@@ -39,20 +39,20 @@ def _share(number: int, statuses: Mapping[Status, int]) -> str:
 def name_lines(
     names: Iterable[Answer], statuses: Mapping[Status, int], now: float, screen: Screen
 ) -> list[str]:
-    """The first of those that are not resolved, the most doubtful first. now: monotonic seconds.
+    """The first unresolved names, the least certain first. now: monotonic seconds.
 
-    statuses: counts them all; not each of them need be among the names.
+    statuses: the numbers of all names, which may be more than `names` has.
     """
-    doubtful = sorted(
-        (one for one in names if one.status is not Status.RESOLVED),
-        key=lambda one: (UNSETTLED.index(one.status), one.domain),
+    unresolved = sorted(
+        (answer for answer in names if answer.status is not Status.RESOLVED),
+        key=lambda answer: (UNSETTLED.index(answer.status), answer.domain),
     )
-    if not doubtful:
+    if not unresolved:
         return []
     lines = [screen.paint("Unresolved domains", Style.BOLD)]
-    for answer in doubtful[:FEW]:
+    for answer in unresolved[:FEW]:
         lines += _line(answer, now, screen)
-    more = sum(statuses.get(status, 0) for status in UNSETTLED) - min(len(doubtful), FEW)
+    more = sum(statuses.get(status, 0) for status in UNSETTLED) - min(len(unresolved), FEW)
     if more > 0:
         lines.append(f"  and {more:,} more: see --format json.")
     return lines

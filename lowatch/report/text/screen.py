@@ -1,4 +1,4 @@
-"""Lines for a terminal: colour where wanted, paragraphs that hang, tables that fit; all ASCII."""
+"""Lays out lines for a terminal: colours, wrapped paragraphs, tables."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from enum import StrEnum
 from typing import NamedTuple
 
 NARROWEST = 24
-"""Columns that a paragraph always gets: rather a line too long than a column of single words."""
+"""The smallest width of a paragraph: a line that is too long is better than a column of single words."""
 _GUTTER = "  "
 
 
 class Style(StrEnum):
-    """SGR parameters (ECMA-48 8.3.117)."""
+    """The parameters of an SGR sequence (ECMA-48, 8.3.117)."""
 
     PLAIN = ""
     BOLD = "1"
@@ -26,13 +26,15 @@ class Style(StrEnum):
 
 
 class Cell(NamedTuple):
+    """A text and its style."""
+
     text: str
     style: Style = Style.PLAIN
 
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """width: columns. What cannot be broken (a command, a long name) may exceed it."""
+    """A terminal. width: columns, which only text that cannot be broken (a long name) exceeds."""
 
     colour: bool
     width: int
@@ -41,18 +43,18 @@ class Screen:
         return f"\x1b[{style}m{text}\x1b[0m" if self.colour and style and text else text
 
     def paragraph(self, text: str, style: Style = Style.PLAIN) -> list[str]:
-        """Broken at spaces, to the width."""
+        """A text wrapped at spaces to the width."""
         return [self.paint(line, style) for line in _wrap(text, self.width)]
 
     def entry(self, label: Cell, text: str, *, column: int, indent: int = 0) -> list[str]:
-        """A label and a paragraph beside it, which begins at `column` on every line."""
+        """A label, and a paragraph beside it that starts at `column` on every line."""
         head = " " * indent + self.paint(label.text, label.style)
         gap = " " * max(1, column - indent - len(label.text))
         first, *rest = _wrap(text, self.width - column) or [""]
         return [f"{head}{gap}{first}".rstrip(), *(" " * column + line for line in rest)]
 
     def table(self, rows: Sequence[Sequence[Cell]], *, indent: int = 0) -> list[list[str]]:
-        """Each row's lines: aligned columns, of which the last is a paragraph."""
+        """The lines of each row, with aligned columns; the last column is wrapped."""
         widths = _column_widths(rows)[:-1]
         return [self._row(row, widths, indent) for row in rows]
 
@@ -70,7 +72,7 @@ class Screen:
 
 
 def narrowest_table(rows: Sequence[Sequence[Cell]]) -> int:
-    """Columns that a table needs at least, its last one wrapped."""
+    """The smallest width that a table needs, if its last column is wrapped."""
     *widths, last = _column_widths(rows)
     return sum(widths) + len(_GUTTER) * len(widths) + min(last, NARROWEST)
 

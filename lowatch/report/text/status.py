@@ -1,6 +1,6 @@
-"""The daemon's status as a person reads it at 3 am: the conclusion, a line for each part, the evidence.
+"""The daemon's status as text: the conclusion, a line for each part, then the evidence.
 
-Everything that comes from outside is made printable on its way in.
+Text from outside is escaped with printable().
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from .names import doubts, name_lines
 from .screen import Cell, Screen, Style
 
 FIRING_SHOWN = 20
-"""More than fits a screen helps nobody: `lowatch check` and the API have them all."""
+"""Findings shown, about a screen; `lowatch check` and the API have all of them."""
 _PROBLEMS_SHOWN = 10
 _COLUMN = 11
 
 
 class _Line(NamedTuple):
-    """One part. style: PLAIN where all is as it should be."""
+    """The line of one part. style: PLAIN if it is fine."""
 
     label: str
     text: str
@@ -43,9 +43,9 @@ class _Line(NamedTuple):
 
 
 def render(status: DaemonStatus, *, colour: bool, width: int) -> str:
-    """What `lowatch status` prints: lines of printable ASCII, with SGR sequences if `colour`.
+    """The output of `lowatch status`: lines of printable ASCII, with SGR sequences if `colour`.
 
-    width: columns of the terminal; only a name that cannot be broken exceeds it.
+    width: columns of the terminal. Only names, which are never broken, exceed it.
     """
     screen = Screen(colour, width)
     sections = [
@@ -60,7 +60,7 @@ def render(status: DaemonStatus, *, colour: bool, width: int) -> str:
 
 
 def _conclusion(status: DaemonStatus) -> tuple[str, Style]:
-    """As in: lowatch 1.0 on web-17 is running: 1 critical finding firing; the last reload failed."""
+    """For example: lowatch 1.0 on web-17 is running: 1 critical finding firing; the last reload failed."""
     host = "" if status.audit is None else f" on {printable(status.audit.host)}"
     state = "stuck" if status.stuck else "running" if status.ready else "starting"
     reasons = list(_reasons(status))
@@ -73,7 +73,7 @@ def _conclusion(status: DaemonStatus) -> tuple[str, Style]:
 
 
 def _reasons(status: DaemonStatus) -> Iterator[str]:
-    """What is not as it should be, the worst first."""
+    """All problems, the worst first."""
     for one in status.stuck:
         yield f"no progress from {_overdue(one)}"
     if not status.ready:
@@ -160,7 +160,7 @@ def _domains(status: DaemonStatus) -> str:
 
 
 def _findings(status: DaemonStatus) -> _Line:
-    """As in: critical: 2 firing, 1 pending; info: 1 acknowledged."""
+    """For example: critical: 2 firing, 1 pending; info: 1 acknowledged."""
     counts = status.digest.group_counts
     each = []
     for severity in reversed(Severity):
@@ -220,7 +220,7 @@ def _configuration(status: DaemonStatus) -> _Line:
 
 
 def _firing_lines(status: DaemonStatus, screen: Screen) -> list[str]:
-    """A line each, those at one address together."""
+    """One line for each group of firing findings."""
     firing = [group for group in status.digest.groups if group.states[FindingState.FIRING]]
     lines = [screen.paint("Firing", Style.BOLD)] if firing else []
     for one in (group.summary() for group in firing[:FIRING_SHOWN]):
@@ -241,7 +241,7 @@ def _name_lines(audit: Audit | None, screen: Screen) -> list[str]:
 
 def _observation_problems(status: DaemonStatus) -> list[str]:
     problems = () if status.audit is None else status.audit.problems
-    # Those of the configuration's files have a section of their own.
+    # The problems of files of names have a section of their own.
     return [f"{p.source}: {p.message}" for p in problems if p.message not in status.config_problems]
 
 
@@ -255,7 +255,7 @@ def _problem_lines(title: str, problems: Sequence[str], screen: Screen) -> list[
 
 
 def _interval(seconds: float) -> str:
-    """As duration(), and below ten seconds with what there is of their fractions: "12 ms", "1.5 s"."""
+    """Like duration(), but with fractions below ten seconds: "12 ms", "1.5 s"."""
     if seconds < 1:
         return f"{max(0.0, seconds) * 1000:.0f} ms"
     return f"{seconds:.1f} s" if seconds < 10 else duration(seconds)

@@ -1,4 +1,4 @@
-"""One line for `systemctl status`."""
+"""The status line that `systemctl status` shows."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from lowatch.report.phrases import count
 
 
 def status_line(held: int | None, statuses: Mapping[Status, int], tracked: Iterable[Tracked]) -> str:
-    """As in "3 addresses held; 9 domains: 8 resolved, 1 stale; 2 findings firing (2 critical), 1 pending".
+    """For example "3 addresses held; 9 domains: 8 resolved, 1 stale; 2 findings firing (2 critical)".
 
-    held: None where it is unknown.
+    held: None if unknown.
     """
     addresses = "addresses held: unknown" if held is None else count(held, "address", "addresses") + " held"
     if not any(statuses.values()):
@@ -24,7 +24,7 @@ def status_line(held: int | None, statuses: Mapping[Status, int], tracked: Itera
 
 
 def starting_line(statuses: Mapping[Status, int], unasked: int) -> str:
-    """While there has been no full audit. unasked: A and AAAA that have not been asked for."""
+    """The line before the first full audit. unasked: the number of A and AAAA queries not yet sent."""
     return f"starting: {_domains(statuses)}; {waits_for(unasked)}"
 
 

@@ -7,20 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from lowatch.cli.demo.command import way_in
+from lowatch.cli.demo.command import namespace_command
 from lowatch.cli.errors import CommandError
 
 
 def test_the_way_in_leads_into_another_network_namespace() -> None:
     here = Path("/proc/self/ns/net").readlink()
-    there = subprocess.check_output([*way_in(), "readlink", "/proc/self/ns/net"], text=True).strip()
+    there = subprocess.check_output(
+        [*namespace_command(), "readlink", "/proc/self/ns/net"], text=True
+    ).strip()
     assert there != str(here)
 
 
 def test_without_unshare_it_says_what_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(CommandError) as caught:
-        way_in()
+        namespace_command()
     assert caught.value.lines == ("lowatch: demo: needs unshare, of the package util-linux",)
 
 
@@ -32,6 +34,6 @@ def test_where_nobody_may_have_a_namespace_the_reason_is_told(
     unshare.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     with pytest.raises(CommandError) as caught:
-        way_in()
+        namespace_command()
     [line] = caught.value.lines
     assert line.endswith("unshare failed: Operation not permitted")
