@@ -1,4 +1,4 @@
-"""Alerts to the journal, from the event loop, without ever waiting for journald."""
+"""Alerts to the journal, from the event loop, which never waits for journald."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import asyncio
 import logging
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain, islice, takewhile
 from typing import Protocol
 
@@ -19,7 +17,7 @@ from lowatch.core.lifecycle import (
     Tracked,
 )
 from lowatch.core.limits.alerts import JOURNAL_QUEUE, JOURNAL_SUMMARIES
-from lowatch.files.threads import DaemonThreads, NoThreadError, Threads
+from lowatch.files.threads import DaemonThreads, Threads
 from lowatch.report.alert import entry as alert
 from lowatch.report.alert.entry import (
     COUNT,
@@ -32,51 +30,23 @@ from lowatch.report.alert.storm import (
 )
 from lowatch.service import log_stream
 
+from .intent_writer import Entry, Intents, IntentWriter
 from .socket import JournalSocket, Outcome, encode
 
 _log = logging.getLogger(__name__)
-_alerts = logging.getLogger("lowatch.alert")
-"""An alert on stderr is no failure of the journal."""
 _alerts = logging.getLogger("lowatch.alert")
 """An alert on stderr is no failure of the journal."""
 
 BATCH = 64
 """Entries sent before the loop gets its turn: about 1 ms."""
 _LAST_WORDS = 0.25
-"""Seconds that a stderr gets to take the last alerts; else they are announced again at the next start."""
-FIRST_RETRY, LAST_RETRY = 0.05, 5.0  # seconds, where journald is absent
+"""Seconds that stderr gets for the last alerts; any that are left are announced again at the next start."""
+FIRST_RETRY, LAST_RETRY = 0.05, 5.0  # seconds, while journald is absent
 
 _FIX_LASTS = 60.0
-"""Seconds for which an alert may wait for journald and still offer its fix."""
-
-_INTENDED_BY = 1.0
-"""Seconds after which an alert goes out though the disk has not taken it: it hangs, perhaps."""
-_NOT_INTENDED, _ANYWAY = -1, -2
+"""Seconds for which an alert may wait for journald and keep its fix."""
 
 _LEVELS = {"3": logging.ERROR, "4": logging.WARNING}
-
-
-@dataclass(slots=True)
-class _Entry:
-    """shown: whether it was logged to stderr. findings: those it stands for. at: its loop time."""
-
-    fields: Mapping[str, str]
-    datagram: bytes
-    shown: bool
-    findings: tuple[Tracked, ...]
-    at: float = 0.0
-    intended: int = _NOT_INTENDED
-
-
-class Intending(Protocol):
-    """Writes down what is about to be told, so that a start after a kill -9 knows of it: a StateFile."""
-
-    @property
-    def generation(self) -> int:
-        """What was written down in an earlier one may be forgotten by now."""
-
-    def intend(self, findings: Iterable[Tracked], generation: int) -> None:
-        """Blocks."""
 
 
 class Journal(Protocol):
@@ -93,15 +63,15 @@ class Journal(Protocol):
 
 
 class JournalSink:
-    """An AlertSink: entries go out in order, and what journald does not take waits.
+    """An AlertSink: entries are sent in order, and wait if journald does not accept them.
 
-    It is tried again when the socket is writable or, where journald is absent, after a while. A storm is
-    folded into summaries, by report.alert_storm; so is what comes while `capacity` entries wait.
-    enabled: False writes nothing to the journal, and all to stderr.
-    echo: whether alerts also go to stderr, through `logging`, so that `lowatch run` in the
-    foreground shows them; pass `not stderr_is_journal(environ)`, or systemd shows them twice.
-    Without echo an entry is shown on stderr only if journald is absent, once; which does not count as
-    told, for then that stderr most likely leads nowhere either.
+    They are sent again when the socket is writable or, while journald is absent, after a while. A storm
+    is folded into summaries (report/alert/storm.py); so are alerts that come while `capacity` entries wait.
+    enabled: False writes nothing to the journal, and everything to stderr.
+    echo: whether alerts also go to stderr, through `logging`, so that `lowatch run` in the foreground
+    shows them. Pass `not stderr_is_journal(environ)`, or systemd shows them twice.
+    Without echo an entry is shown on stderr, once, only while journald is absent. That does not count as
+    delivered, because that stderr most likely leads to journald, too.
     """
 
     def __init__(
@@ -113,14 +83,14 @@ class JournalSink:
         socket: Journal | None = None,
         capacity: int = JOURNAL_QUEUE.value,
         burst: int = BURST,
-        intents: Intending | None = None,
+        intents: Intents | None = None,
         threads: Threads | None = None,
     ) -> None:
         self._loop = loop
         self._enabled = enabled
         self._echo = echo or not enabled
         self._capacity = capacity
-        self._queue: deque[_Entry] = deque()
+        self._queue: deque[Entry] = deque()
         self._storm = Storm(burst)
         self._summary_timer: asyncio.TimerHandle | None = None
         self._socket = socket or JournalSocket(loop)
@@ -128,19 +98,12 @@ class JournalSink:
         self._retry_in = FIRST_RETRY
         self._dropped = 0
         self._dropped_unreported = 0
-        self._intents = intents
-        self._threads = threads or DaemonThreads()
-        self._intending: asyncio.TimerHandle | None = None
-        """Entries are being written down; when that is given up."""
-        self._disk_hangs = False
+        self._writer = IntentWriter(loop, intents, threads or DaemonThreads(), self)
         self._summaries_are_late = False
-        """Whether some of what waits to be folded has waited for room."""
+        """Whether some findings that wait to be folded have waited for room."""
 
     def undelivered(self) -> Sequence[Tracked]:
-        """What was announced, and neither journald nor a stderr of its own has taken.
-
-        Of each subject in order.
-        """
+        """The findings that neither journald nor another stderr has accepted; of each subject in order."""
         queued = chain.from_iterable(entry.findings for entry in self._queue)
         if not self._enabled:
             return [*log_stream.undelivered(), *queued]
@@ -152,18 +115,18 @@ class JournalSink:
 
     @property
     def waiting(self) -> int:
-        """Findings that journald has not taken yet."""
+        """How many findings journald has not accepted yet."""
         return sum(len(entry.findings) for entry in self._queue) + self._storm.waiting
 
     @property
     def dropped(self) -> int:
-        """Findings whose entry was given up, because the journal took none for too long."""
+        """How many findings were given up, because the journal accepted no entry for too long."""
         return self._dropped if self._enabled else log_stream.lost()
 
     def announce(self, tracked: Tracked, now: Now) -> None:
-        """Send it, or keep it for later. Never blocks, never raises."""
+        """Send it now or later. Never blocks, never raises."""
         if not self._enabled:
-            self._queue.append(_Entry(alert.fields(tracked, now), b"", True, (tracked,)))
+            self._queue.append(Entry(alert.fields(tracked, now), b"", True, (tracked,)))
             self._send_batch()
             return
         if self._echo:
@@ -173,28 +136,28 @@ class JournalSink:
             JOURNAL_QUEUE.reached()
         if len(self._queue) < self._capacity and self._storm.admits(tracked, at):
             fields = alert.fields(tracked, now)
-            self._queue.append(_Entry(fields, encode(fields), self._echo, (tracked,), at))
+            self._queue.append(Entry(fields, encode(fields), self._echo, (tracked,), at))
             self._send_batch()
         else:
             self._drop(self._storm.fold(Announcement(tracked, now), at))
             self._await_summary()
 
     def flush(self) -> None:
-        """Nothing more may come: send what can be sent at once, summaries that are not due yet too.
+        """Send what can be sent at once, including summaries that are not due yet; then nothing more.
 
-        And no more by itself later: what is undelivered now will be saved as that, and announced once more.
+        What is undelivered afterwards will be saved as undelivered, and announced again by the next start.
         """
         self._storm.flush(self._loop.time())
-        self._intents = None  # what is delivered now is saved as that at once
+        self._writer.stop()  # what is delivered now is saved as delivered at once
         while self._send_first() or self._summarise():
             pass
         if self._echo:
             log_stream.drain(_LAST_WORDS)
-        self._wait_for_nothing()
+        self._cancel_timers()
 
     def close(self) -> None:
-        """Give up what waits: after flush(), what the journal did not take at once."""
-        self._wait_for_nothing()
+        """Give up what waits: after flush(), that is what the journal did not accept at once."""
+        self._cancel_timers()
         self._socket.close()
         left = self.waiting
         if left:
@@ -204,17 +167,22 @@ class JournalSink:
             self._storm = Storm()
         self._report_dropped()
 
-    def _wait_for_nothing(self) -> None:
-        for timer in (self._retry_timer, self._summary_timer, self._intending):
+    def _cancel_timers(self) -> None:
+        self._writer.stop()
+        for timer in (self._retry_timer, self._summary_timer):
             if timer is not None:
                 timer.cancel()
         self._retry_timer = self._summary_timer = None
         self._socket.await_nothing()
 
+    def may_send(self) -> None:
+        """Entries have been written down: see IntentWriter."""
+        self._send_batch()
+
     # Summaries.
 
     def _await_summary(self) -> None:
-        """Anew each time: what is due may come earlier."""
+        """Set the timer again each time: the next summary may be due earlier."""
         if self._summary_timer is not None:
             self._summary_timer.cancel()
             self._summary_timer = None
@@ -222,14 +190,14 @@ class JournalSink:
             self._summary_timer = self._loop.call_at(self._storm.due, self._on_summary_due)
 
     def _on_summary_due(self) -> None:
-        """One at a time: each takes a while to write, and the loop has its turn between them."""
+        """One summary at a time, because each takes a while; the loop runs in between."""
         self._summary_timer = None
         self._summarise()
         self._send_batch()
         self._await_summary()
 
     def _summarise(self) -> bool:
-        """Whether one was queued."""
+        """Queue a summary that is due. Returns whether there was one."""
         folded = self._storm.take(self._loop.time()) if self._has_room_for_summary() else ()
         if not folded:
             return False
@@ -237,7 +205,7 @@ class JournalSink:
         findings = tuple(one.tracked for one in folded)
         if self._summaries_are_late:
             fields["LOWATCH_FIX"] = ""
-        self._queue.append(_Entry(fields, encode(fields), self._echo, findings, self._loop.time()))
+        self._queue.append(Entry(fields, encode(fields), self._echo, findings, self._loop.time()))
         self._summaries_are_late &= self._storm.waiting > 0
         return True
 
@@ -267,11 +235,11 @@ class JournalSink:
             self._await_summary()  # there was no room for it
 
     def _send_first(self) -> bool:
-        """Whether one of the queue is gone. If not, it was arranged when to try again."""
+        """Send the first entry. Returns whether it left the queue; if not, another attempt is scheduled."""
         if not self._queue:
             return False
         entry = self._queue[0]
-        if not self._is_intended(entry):
+        if not self._writer.allows(entry, islice(self._queue, BATCH)):
             return False
         if not self._enabled:
             _show(entry.fields, entry.findings)
@@ -294,63 +262,14 @@ class JournalSink:
         self._retry_in = FIRST_RETRY
         return True
 
-    def _let_fix_expire(self, entry: _Entry) -> None:
-        """An entry has the time at which journald takes it: nothing would say how old its fix is."""
+    def _let_fix_expire(self, entry: Entry) -> None:
+        """Remove an old fix: the entry gets the time at which journald accepts it, which hides the age."""
         if entry.fields["LOWATCH_FIX"] and self._loop.time() > entry.at + _FIX_LASTS:
             if COUNT in entry.fields:
                 entry.fields = {**entry.fields, "LOWATCH_FIX": ""}
             else:
                 entry.fields = alert.without_fix(entry.fields, *entry.findings)
             entry.datagram = encode(entry.fields)
-
-    # What a start after a kill -9 has to know.
-
-    def _is_intended(self, entry: _Entry) -> bool:
-        """Whether it may go: it has been written down. If not, _send_batch() is called when it has."""
-        if self._intents is None or entry.intended in (_ANYWAY, self._intents.generation):
-            return True
-        if self._disk_hangs:
-            return True
-        if self._intending is None:
-            return self._intend(self._intents)
-        return False
-
-    def _intend(self, intents: Intending) -> bool:
-        """Whether nothing comes of it, and the entries are to go out as they are."""
-        entries, generation = list(islice(self._queue, BATCH)), intents.generation
-        findings = list(chain.from_iterable(entry.findings for entry in entries))
-
-        def work() -> None:
-            intents.intend(findings, generation)
-            with suppress(RuntimeError):  # the loop was closed
-                self._loop.call_soon_threadsafe(self._intended, entries, generation)
-
-        try:
-            self._threads.start(work, "intend")
-        except NoThreadError:
-            for entry in entries:
-                entry.intended = _ANYWAY
-            return True
-        self._intending = self._loop.call_later(_INTENDED_BY, self._give_disk_up)
-        return False
-
-    def _intended(self, entries: list[_Entry], generation: int) -> None:
-        self._disk_hangs = False
-        if self._intending is not None:
-            self._intending.cancel()
-            self._intending = None
-        for entry in entries:
-            entry.intended = generation
-        if (
-            self._intents is not None
-        ):  # else flush() came first, and what it could not send stays undelivered
-            self._send_batch()
-
-    def _give_disk_up(self) -> None:
-        """Until the thread comes back."""
-        self._intending = None
-        self._disk_hangs = True
-        self._send_batch()
 
     def _retry_later(self) -> None:
         if self._retry_timer is None:
@@ -361,28 +280,28 @@ class JournalSink:
         self._retry_timer = None
         self._send_batch()
 
-    # What stderr is told.
+    # What goes to stderr.
 
     def _drop(self, findings: int) -> None:
         self._dropped += findings
         self._dropped_unreported += findings
 
     def _show_waiting(self) -> None:
-        """Those not shown yet are always the newest, so that a long queue costs nothing."""
+        """Show entries not shown yet. They are always the newest, so that a long queue costs nothing."""
         waiting = list(takewhile(lambda entry: not entry.shown, reversed(self._queue)))
         for entry in reversed(waiting):
             _show(entry.fields, entry.findings)
             entry.shown = True
 
     def _report_dropped(self) -> None:
-        """Reported when the journal reads again: before, nobody might have read that either."""
+        """Called when the journal accepts entries again: before, this line might have been lost as well."""
         if self._dropped_unreported:
             _log.warning("alerts dropped while the journal accepted none: %d", self._dropped_unreported)
             self._dropped_unreported = 0
 
 
 def stderr_is_journal(environ: Mapping[str, str], descriptor: int = 2) -> bool:
-    """Whether systemd connected it to the journal: $JOURNAL_STREAM names its device and inode."""
+    """Whether systemd connected stderr to the journal: $JOURNAL_STREAM names its device and inode."""
     try:
         status = os.fstat(descriptor)
     except OSError:

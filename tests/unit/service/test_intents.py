@@ -19,7 +19,7 @@ from lowatch.core.lifecycle import (
     revive,
 )
 from lowatch.core.limits.files import INTENT_BYTES
-from lowatch.service.journal import sink as journal
+from lowatch.service.journal import intent_writer
 from lowatch.service.journal.sink import JournalSink
 from lowatch.service.state_file import StateFile
 from tests.support.aio import run_async
@@ -143,7 +143,7 @@ def test_nothing_is_told_before_it_is_written_down(tmp_path: Path) -> None:
 def test_a_disk_that_hangs_holds_no_alert_up_for_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(journal, "_INTENDED_BY", 0.1)
+    monkeypatch.setattr(intent_writer, "_WRITTEN_WITHIN", 0.1)
 
     async def scenario() -> None:
         journald, disk = Journald(tmp_path / "socket"), Disk()
