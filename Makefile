@@ -50,6 +50,10 @@ oracle: .venv/.dev ## compare verdicts with real connects in 2,000 random worlds
 walk: .venv/.dev ## follow the daemon through 500 random changes of a host; ARGS="--seed N --steps 500"
 	@$(bin)/python -m tests.walk $(ARGS)
 
+.PHONY: simulate
+simulate: .venv/.dev ## run the daemon in worlds from seeds, on virtual time; SEEDS=100 DAYS=10, or SEED=17 STEP=4711
+	@$(bin)/python -m tests.simulation $(if $(SEED),--seed $(SEED) --step $(or $(STEP),0) $(if $(SHRINK),--shrink),--seeds $(or $(SEEDS),20)) --days $(or $(DAYS),1) $(ARGS)
+
 .PHONY: fuzz
 fuzz: .venv/.dev ## read a million mutated DNS messages with both parsers
 	@$(bin)/python -m tests.fuzz_dns

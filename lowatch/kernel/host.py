@@ -130,6 +130,7 @@ class Host:
         self._dumped: dict[str, list[Datagram]] = {}
         self._lost = False
         self._interrupted: set[str] = set()
+        self._never_whole = set(_TABLES)
         self._failure: Unknown | None = None
         self._local: PrefixSet | None = None
         self._nics: tuple[Nic, ...] | None = None
@@ -216,6 +217,9 @@ class Host:
         dumps = [datagram for request in _DUMPS[table] for datagram in self._route.dump(request)]
         interrupted = any(datagram.interrupted for datagram in dumps)
         (self._interrupted.add if interrupted else self._interrupted.discard)(table)
+        if not interrupted and table in self._never_whole:
+            self._never_whole.discard(table)
+            self._changed()
         if dumps != self._dumped.get(table) and self._tables.refill(table, dumps, keep=interrupted):
             self._changed()
         self._dumped[table] = [] if interrupted else dumps
@@ -282,7 +286,7 @@ class Host:
 
     def links(self) -> Known[tuple[Link, ...]] | Unknown:
         """The watched interfaces that exist."""
-        return self._failure or Known(self._tables.watched_links())
+        return self._not_listed() or Known(self._tables.watched_links())
 
     def interface(self, ifindex: int) -> str | None:
         """The name of any interface, watched or not."""
@@ -302,7 +306,13 @@ class Host:
         return all(link.up for link in self._tables.links.values() if link.loopback)
 
     def held(self) -> Known[tuple[Held, ...]] | Unknown:
-        return self._failure or Known(self._tables.held())
+        return self._not_listed() or Known(self._tables.held())
+
+    def _not_listed(self) -> Unknown | None:
+        """Why the tables are not known at all: a dump failed, or none was whole so far."""
+        if self._failure is None and self._never_whole:
+            return Unknown("netlink", f"{', '.join(sorted(self._never_whole))} were changing all the time")
+        return self._failure
 
     def arp(self) -> Known[Arp] | Unknown:
         """How the NICs do ARP. conf.all is read each time: nothing tells when it changes."""

@@ -171,6 +171,21 @@ def test_an_interrupted_dump_leaves_nobody_out(host: Host, kernel: Kernel) -> No
     assert not host.may_be_local(ELSEWHERE)
 
 
+def test_before_any_dump_was_whole_nothing_is_known(kernel: Kernel) -> None:
+    """What it lacks would be taken for missing."""
+    kernel.failing["addresses"] = done(flags=NLM_F_DUMP_INTR)
+    host = Host(lambda name: name == "lo")
+    host.refresh()
+    assert host.unsettled
+    assert host.held() == host.links() == Unknown("netlink", "addresses were changing all the time")
+    kernel.failing.clear()
+    host.refresh()
+    assert len(known(host.held())) == 2
+    kernel.failing["addresses"] = done(flags=NLM_F_DUMP_INTR)
+    look_again(host)
+    assert len(known(host.held())) == 2, "what it lacks now was there before"
+
+
 def test_an_interrupted_dump_removes_nothing(host: Host, kernel: Kernel) -> None:
     """It may have passed over a row that nothing touched; what it does bring is taken."""
     before = known(host.held())

@@ -1,0 +1,462 @@
+"""What must be true of the daemon at every step, and what once a world is at rest."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Coroutine, Mapping, Set
+from typing import Any, NamedTuple, TypeVar
+
+from lowatch.app.daemon import SWEEP_EVERY
+from lowatch.core.addresses import format_address
+from lowatch.core.findings import Subject
+from lowatch.core.judgement import Judgement
+from lowatch.core.lifecycle import State, Tracked
+from lowatch.core.limits import LIMITS
+from lowatch.core.snapshot import DomainObservation, Snapshot
+from lowatch.core.verdicts import JudgedEndpoint, Verdict
+
+from .census import census
+from .facts import ANY_OF, Window, unlike_dns
+from .journald import Word
+from .life import Life
+from .places import ASKED
+from .world import World
+
+T = TypeVar("T")
+
+QUICKLY = 2.5
+"""Seconds within which what the kernel's events tell is in the verdicts."""
+_REST = 2 * SWEEP_EVERY + 20.0
+"""Seconds, and a hold: then all that no event tells has been seen as well."""
+_RETRIES, _RETRY_AFTER = 20, 10.0
+_NAMES_KNOWN_BY = 2_600.0
+"""Seconds from the last change of DNS: a rotation is remembered for three TTLs, of 600 s at most."""
+_SAVED_WITHIN = 6.0
+"""Seconds after which what the journal took is saved as told, where the disk lets it."""
+_WRITTEN_AGAIN = 25.0
+"""Seconds after which a state that a full or slow disk did not take is written again."""
+_OF_DISK = ("disk full", "disk hangs", "slow disk", "no threads")
+_ENTRIES = 40_000
+"""Entries of all containers of a daemon that watches seven names."""
+
+
+class Violation(AssertionError):  # noqa: N818
+    """An invariant that does not hold."""
+
+
+class _Last:
+    """What the journal says last of one finding: when, and in which life."""
+
+    __slots__ = ("at", "life", "may_be_forgotten", "state")
+
+    def __init__(self, state: str, at: float, life: int) -> None:
+        self.state, self.at, self.life = state, at, life
+        self.may_be_forgotten = False
+        """Whether the disk took no word of it before the daemon was gone: nothing is promised then."""
+
+
+class _Ended(NamedTuple):
+    """How a life ended. recently: the findings tracked then, or shortly before."""
+
+    at: float
+    could_not_save: bool
+    recently: set[str]
+
+
+class Checks:
+    """checked: how often each thing was."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._window = Window(world)
+        self._seen: dict[str, Tracked | None] = {}
+        self._looked_at: Mapping[str, Tracked] | None = None
+        self._sinces: dict[str, set[float]] = {}
+        self._last: dict[str, _Last] = {}
+        self._first_words: set[str] = set()
+        self._gone: deque[tuple[float, str]] = deque()
+        self._ended: _Ended | None = None
+        self._stale: Set[str] = frozenset()
+        self._forgotten: Set[str] = frozenset()
+        self._killed_before = False
+        self._saved_before = float("-inf")
+        self._limits = {limit.name: limit.times for limit in LIMITS}
+        self._rest: asyncio.TimerHandle | None = None
+        self._quick: asyncio.TimerHandle | None = None
+        self._tries = 0
+        self._changed_at = self._names_changed_at = world.loop.time()
+        self._only_told = True
+        self._told_now = False
+        self.checked: dict[str, int] = {"step": 0, "quick": 0, "rest": 0, "names": 0, "word": 0}
+        world.kernel.changed = world.zone.changed = world.names.changed = self.changed
+        world.journald.wrote = self._wrote
+        world.loop.idle = self.look
+
+    # What happens in the world.
+
+    def changed(self) -> None:
+        """Something is otherwise than it was."""
+        self._window.take_in()
+        self._wait_for_rest()
+
+    def happening(self, what: str) -> None:
+        """An event of the script: of some the kernel tells."""
+        if what in (
+            "zone",
+            "service",
+            "no_such_name",
+            "first_records",
+            "hosts",
+            "switch",
+            "mend_files",
+            "fault",
+            "reload",
+        ):
+            self._names_changed_at = self._world.loop.time()
+        told = what in ("hold", "link", "close", "set_wall", "stop", "kill")
+        self._only_told &= told
+        self._wait_for_rest()
+        if told and self._quick is None:
+            self._quick = self._world.loop.call_later(QUICKLY, self._check_quickly)
+
+    def happened(self, what: str) -> None:
+        if what == "reload":
+            self.changed()
+
+    def life_begins(self, life: Life) -> None:
+        """What it remembers is what was tracked, but for what may not have been saved."""
+        world = self._world
+        if self._ended is not None and not self._ended.could_not_save:
+            was = {
+                key
+                for key, one in self._seen.items()
+                if one is None or self._ended.at - one.changed > _SAVED_WITHIN
+            }
+            lost = was - life.remembered.keys()
+            sure = {key for key, one in life.remembered.items() if not one.doubtful}
+            stale = sure - self._ended.recently
+            self._require(not lost, f"{sorted(lost)} was tracked, and is not remembered")
+            self._require(not stale, f"{sorted(stale)} is remembered, and was gone")
+        self._stale = life.remembered.keys() - self._seen.keys()
+        self._forgotten = self._seen.keys() - life.remembered.keys()
+        self._seen = {}
+        self._first_words = set()
+        self._names_changed_at = world.loop.time()
+        for key, one in life.remembered.items():
+            known = self._sinces.get(key, set())
+            self._require(
+                one.since in known, f"{key} is remembered since {one.since}, and showed {sorted(known)}"
+            )
+            self._seen[key] = None
+        self._only_told = False
+        self._wait_for_rest()
+
+    def life_ends(self, life: Life) -> None:
+        world = self._world
+        self._killed_before = life.killed
+        self._saved_before = world.disk.saved_at
+        failed = max(world.faults.until(kind) for kind in _OF_DISK)
+        at = life.ended_at
+        recently = self._recently(at) | {one.finding.key for one in life.sink.undelivered()}
+        self._ended = _Ended(at, failed > at - _SAVED_WITHIN - _WRITTEN_AGAIN, recently)
+        for last in self._last.values():
+            not_saved = last.at > self._saved_before - _SAVED_WITHIN
+            last.may_be_forgotten |= self._ended.could_not_save and not_saved
+
+    def _recently(self, now: float) -> set[str]:
+        """What was tracked shortly before."""
+        while self._gone and self._gone[0][0] < now - _SAVED_WITHIN:
+            self._gone.popleft()
+        return {*self._seen, *(key for _, key in self._gone)}
+
+    def close(self) -> None:
+        """No more checks: the world is over."""
+        for timer in (self._rest, self._quick):
+            if timer is not None:
+                timer.cancel()
+
+    # At every step.
+
+    def look(self) -> None:
+        """Nothing is left to do at this moment."""
+        world = self._world
+        self._require(not world.loop.errors, "; ".join(world.loop.errors))
+        life = world.life
+        if life is None or life.ended or (tracked := life.tracked) is self._looked_at:
+            return
+        self._looked_at = tracked
+        self.checked["step"] += 1
+        for key, one in tracked.items():
+            before = self._seen.get(key)
+            if before is one:
+                continue
+            if key not in self._seen:
+                self._shows(key, one)
+            else:
+                self._goes_on(life, key, before, one)
+        for key in self._seen.keys() - tracked.keys():
+            gone = self._seen[key]
+            self._gone.append((world.loop.time(), key))
+            if gone is not None and gone.present:
+                self._goes(gone.finding.subject, stale=key in self._stale)
+        self._seen = dict(tracked)
+
+    def _shows(self, key: str, one: Tracked) -> None:
+        self._world.tell(f"  shows: {key}")
+        late = self._world.clock.now().wall - one.since
+        since = self._sinces.setdefault(key, set())
+        since.add(one.since)
+        self._require(
+            -7_300.0 < late < 7_300.0 if len(since) > 1 else True,
+            f"{key} shows now, and since {late:.0f} s ago",
+        )
+        may_show = key in self._forgotten or self._window.may_show(one.finding.subject)
+        self._require(may_show, f"{key} shows, and nothing makes it so")
+
+    def _goes_on(self, life: Life, key: str, before: Tracked | None, one: Tracked) -> None:
+        since = life.remembered[key].since if before is None else before.since
+        self._require(one.since == since, f"{key} was there since {since}, and now since {one.since}")
+        was_present = before is None or before.present
+        if was_present and not one.present:
+            self._goes(one.finding.subject, stale=key in self._stale)
+        elif one.present and not was_present:
+            self._require(
+                self._window.may_show(one.finding.subject), f"{key} shows again, and nothing makes it so"
+            )
+        if before is None or before.state is not one.state:
+            self._world.tell(f"  {key} is {one.state}")
+
+    def _goes(self, subject: Subject, *, stale: bool = False) -> None:
+        """stale: whether it was remembered, though it was gone when the last life ended."""
+        self._world.tell(f"  goes: {subject.key}")
+        self._require(stale or self._window.may_go(subject), f"{subject.key} goes, and nothing makes it so")
+
+    def _wrote(self, word: Word) -> None:
+        """An entry stands in the journal."""
+        life, key = self._world.life, _said_of(word)
+        assert life is not None
+        self.checked["word"] += 1
+        self._world.tell(f"  journal: {word.state} {key}")
+        last = self._last.get(key)
+        if word.domain not in ANY_OF:
+            before = "resolved" if last is None else last.state
+            in_doubt = self._killed_before or (self._ended is not None and self._ended.could_not_save)
+            excused = in_doubt and key not in self._first_words
+            if before == word.state and not (excused and self._may_be_repeated(word, last)):
+                raise Violation(f"the journal has {word.state} of {key} twice")
+        self._first_words.add(key)
+        self._last[key] = _Last(word.state, self._world.loop.time(), life.number)
+        self._world.journal_written()
+
+    def _may_be_repeated(self, word: Word, last: _Last | None) -> bool:
+        """Only what was told so shortly before a kill that it may not have been saved as told."""
+        if last is None or last.may_be_forgotten or word.state == "resolved":
+            return True
+        return last.at > self._saved_before - _SAVED_WITHIN
+
+    # Shortly after what is told.
+
+    def _check_quickly(self) -> None:
+        """What events told is in the verdicts, if nothing else has happened since the world was at rest."""
+        self._quick = None
+        life, world = self._world.life, self._world
+        if life is None or life.ended or not self._only_told or not life.daemon.ready:
+            return
+        if world.loop.time() - self._changed_at < QUICKLY - 0.01:
+            self._quick = world.loop.call_later(QUICKLY, self._check_quickly)
+            return
+        if world.faults.active or not world.kernel.silent or world.is_rotating or life.auditor.marked:
+            return
+        self.checked["quick"] += 1
+        self._compare(life, ("held", "links", "views", "endpoints", "lo up"))
+
+    # At rest.
+
+    def _wait_for_rest(self) -> None:
+        self._changed_at = self._world.loop.time()
+        self._tries = 0
+        if self._rest is not None:
+            self._rest.cancel()
+        self._rest = self._world.loop.call_later(self._world.hold + _REST, self._check_at_rest)
+
+    def _again(self, seconds: float) -> None:
+        self._rest = self._world.loop.call_later(seconds, self._check_at_rest)
+
+    def _check_at_rest(self) -> None:
+        """All is as a new daemon would see it, and the journal says so."""
+        self._rest = None
+        world, life = self._world, self._world.life
+        if life is None or life.ended:
+            return  # the next life begins with another wait
+        if world.faults.active or not world.kernel.silent:
+            self._again(max(0.0, world.faults.last_end - world.loop.time()) + world.hold + _REST)
+            return
+        trouble = self._trouble(life)
+        if trouble and not world.is_rotating:
+            self._tries += 1
+            self._require(self._tries < _RETRIES, trouble)
+            self._again(_RETRY_AFTER)
+            return
+        self.checked["rest"] += 1
+        world.tell(f"  at rest: {len(self._seen)} findings")
+        self._check_bounds(life)
+        names_known = self._names_known(life)
+        self.checked["names"] += names_known
+        self._window = Window(world, self._window, names_known=names_known)
+        self._only_told = True
+        if not names_known:
+            self._again(300.0)
+
+    def _trouble(self, life: Life) -> str:
+        """What is not as it is to be; "" where all is."""
+        if not life.daemon.ready:
+            return "it is not ready"
+        if life.sink.undelivered():
+            return f"{len(life.sink.undelivered())} alerts wait"
+        try:
+            fresh = self._compare(life, None)
+        except Violation as error:
+            return str(error)
+        return self._wrong_findings(life, fresh) or self._wrong_words(life)
+
+    def _compare(self, life: Life, what: tuple[str, ...] | None) -> Judgement:
+        """With an audit that has no past. what: the parts that must be equal; None for all of them."""
+        snapshot, judgement = _driven(life.fresh_auditor().audit())
+        ours, theirs = _truth(*life.latest), _truth(snapshot, judgement)
+        for part in what or ours:
+            self._require(
+                ours[part] == theirs[part],
+                f"{part}: the daemon has {_shown(ours[part], theirs[part])}, and a fresh audit "
+                f"{_shown(theirs[part], ours[part])}",
+            )
+        return judgement
+
+    def _wrong_findings(self, life: Life, fresh: Judgement) -> str:
+        tracked = life.tracked
+        shown = {finding.key for finding in fresh.findings}
+        if tracked.keys() != shown:
+            return f"it tracks {sorted(tracked)}, and a fresh audit finds {sorted(shown)}"
+        for key, one in tracked.items():
+            if one.state not in (State.FIRING, State.ACKNOWLEDGED) or not one.present:
+                return f"{key} is {one.state}"
+            if one.state is State.FIRING and not one.announced:
+                return f"{key} fires, and was not announced"
+        return ""
+
+    def _wrong_words(self, life: Life) -> str:
+        """The journal's last word on each finding; ports of which one is enough are one thing."""
+        firing = {
+            _group(_subject_words(one.finding.subject)) for one in life.tracked.values() if one.announced
+        }
+        said: dict[tuple[str, ...], _Last] = {}
+        for key, last in self._last.items():
+            group = _group(tuple(key.split("|")))
+            if group not in said or last.at >= said[group].at:
+                said[group] = last
+        for group in firing:
+            if group not in said or said[group].state != "firing":
+                return f"{group} fires, and the journal does not say so"
+        for group, last in said.items():
+            if last.state == "firing" and group not in firing and not last.may_be_forgotten:
+                return f"the journal's last word is that {group} fires, and it does not"
+        return ""
+
+    def _names_known(self, life: Life) -> bool:
+        """Whether the daemon knows what DNS has; in the end it must."""
+        world = self._world
+        asked = [name for name in ASKED if name in world.policy.domains and name not in world.names.hosts]
+        answers = {name: frozenset(life.engine.answer(name).addresses) for name in asked}
+        wrong = unlike_dns(world, answers)
+        late = world.loop.time() - max(self._names_changed_at, world.faults.last_end)
+        self._require(
+            not wrong or late < _NAMES_KNOWN_BY, f"{wrong} are not what DNS has after {late:.0f} s"
+        )
+        return not wrong
+
+    def _check_bounds(self, life: Life) -> None:
+        met = [limit.name for limit in LIMITS if limit.times != self._limits[limit.name]]
+        self._require(not met, f"limits were met: {met}")
+        entries = census((life.daemon, life.auditor, life.views, life.engine, life.sink, life.store))
+        self._require(entries < _ENTRIES, f"it holds {entries} entries")
+
+    def _require(self, holds: bool, what: str) -> None:
+        if not holds:
+            raise Violation(what)
+
+
+def _driven(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run what only ever gives way, at once."""
+    while True:
+        try:
+            coroutine.send(None)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+
+
+def _truth(snapshot: Snapshot, judgement: Judgement) -> dict[str, Any]:
+    """All of an audit that does not depend on when it was made, or in which order."""
+    return {
+        "held": snapshot.held,
+        "links": snapshot.links,
+        "lo up": snapshot.loopback_up,
+        "prefixes": snapshot.prefixes,
+        "black holes": snapshot.black_holes,
+        "ARP": snapshot.arp,
+        "views": {name: _without_connects(view) for name, view in snapshot.domains.items()},
+        "endpoints": {
+            name: tuple(map(_alike, judged.endpoints)) for name, judged in judgement.domains.items()
+        },
+        "referenced": snapshot.referenced,
+        "unresolved": dict(snapshot.unresolved),
+        "findings": {
+            finding.key: (finding.message, finding.fix, finding.any_of) for finding in judgement.findings
+        },
+        "undecided": {
+            (one.kind, one.domain, one.address, one.port, one.family) for one in judgement.undecided
+        },
+    }
+
+
+def _alike(endpoint: JudgedEndpoint) -> JudgedEndpoint:
+    """Nobody connects to find out whether a port that need not be served is redirected."""
+    if endpoint.domain in ANY_OF and endpoint.verdict is Verdict.REDIRECTED:
+        endpoint = endpoint._replace(verdict=Verdict.UNUSED)
+    return endpoint._replace(reason="")
+
+
+def _without_connects(view: DomainObservation) -> DomainObservation:
+    """What a connect met is evidence that may be a minute old; the verdicts say what follows from it."""
+    local = [
+        one._replace(ports=tuple(port._replace(connect=None) for port in one.ports)) for one in view.local
+    ]
+    return view._replace(local=tuple(local))
+
+
+def _shown(one: Any, other: Any) -> str:
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return str({key: value for key, value in one.items() if other.get(key) != value})
+    if isinstance(one, set | frozenset) and isinstance(other, set | frozenset):
+        return str(one - other)
+    return str(one)
+
+
+def _subject_words(subject: Subject) -> tuple[str, ...]:
+    return (
+        subject.kind.value,
+        subject.interface or "",
+        "" if subject.address is None else format_address(subject.address),
+        "" if subject.prefixlen is None else str(subject.prefixlen),
+        subject.domain or "",
+        "" if subject.port is None else str(subject.port),
+    )
+
+
+def _said_of(word: Word) -> str:
+    return "|".join(word[:6])
+
+
+def _group(words: tuple[str, ...]) -> tuple[str, ...]:
+    """A finding, or all of a domain's at an address where one port is enough."""
+    return words[:5] if words[4] in ANY_OF else words

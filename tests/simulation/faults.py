@@ -1,0 +1,73 @@
+"""What keeps the daemon from observing, from announcing or from saving, each for a while."""
+
+from __future__ import annotations
+
+from random import Random
+
+from .loop import VirtualLoop
+
+KINDS = {
+    # The kernel's events and answers.
+    "late events": 3.0,
+    "lost events": 0.0,
+    "doubled events": 0.0,
+    "overrun": 0.0,
+    "no dumps": 0.0,
+    "interrupted dumps": 0.0,
+    "no routes": 0.0,
+    "no sockets": 0.0,
+    "no connects": 0.0,
+    "slow kernel": 0.03,
+    # Nameservers, by number, and getaddrinfo.
+    "dead 0": 0.0,
+    "dead 1": 0.0,
+    "slow 0": 3.0,
+    "slow 1": 3.0,
+    "SERVFAIL 0": 0.0,
+    "SERVFAIL 1": 0.0,
+    "getaddrinfo fails": 0.0,
+    "getaddrinfo hangs": 0.0,
+    # The journal, the disk and threads.
+    "journald away": 0.0,
+    "journald full": 0.0,
+    "disk full": 0.0,
+    "disk hangs": 0.0,
+    "slow disk": 2.0,
+    "no threads": 0.0,
+}
+"""With the seconds, at most, that something takes while it lasts."""
+
+LIES = ("lies 0", "lies 1", "denies 0", "denies 1")
+"""Wrong answers: no failure to observe, for whoever is lied to cannot know."""
+
+
+class Faults:
+    """The faults that are there now."""
+
+    def __init__(self, loop: VirtualLoop, random: Random) -> None:
+        self._loop = loop
+        self.random = random
+        self._until: dict[str, float] = {}
+
+    def begin(self, kind: str, seconds: float) -> None:
+        self._until[kind] = max(self.until(kind), self._loop.time() + seconds)
+
+    def has(self, kind: str) -> bool:
+        return self._until.get(kind, 0.0) > self._loop.time()
+
+    def until(self, kind: str) -> float:
+        """When it ends, or ended the last time; loop time."""
+        return self._until.get(kind, 0.0)
+
+    def amount(self, kind: str) -> float:
+        """Seconds that something takes now, at most; 0 where the fault is not there."""
+        return KINDS[kind] if self.has(kind) else 0.0
+
+    @property
+    def active(self) -> list[str]:
+        return [kind for kind in self._until if self.has(kind)]
+
+    @property
+    def last_end(self) -> float:
+        """When the last of them ends, or ended as far as is known."""
+        return max(self._until.values(), default=0.0)

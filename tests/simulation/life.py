@@ -1,0 +1,163 @@
+"""One life of the daemon, built as wiring/daemon.py does: from its start until it ends or is killed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from lowatch.app.auditor import Auditor
+from lowatch.app.host_events import AuditorHints
+from lowatch.config.settings import DnsSettings
+from lowatch.core.judgement import Judgement
+from lowatch.core.known import Unknown
+from lowatch.core.lifecycle import Tracked
+from lowatch.core.listeners import Connect, Endpoint
+from lowatch.core.policy import Policy, ports_of
+from lowatch.core.snapshot import Snapshot
+from lowatch.resolve.engine import Engine
+from lowatch.resolve.views.resolver import Views
+from lowatch.service.journal.sink import JournalSink
+from lowatch.wiring.daemon import build_daemon
+
+from .connects import AllSeeing, SimulatedProber
+from .disk import SimulatedStore, SimulatedThreads
+from .host import SimulatedHost
+from .journald import SimulatedJournalSocket
+from .name_service import SimulatedLookups
+from .nameservers import SERVERS
+
+if TYPE_CHECKING:
+    from .world import World
+
+DNS = DnsSettings(SERVERS, timeout=2.0, min_ttl=5.0, max_ttl=600.0, unknown_after=900.0)
+HOSTNAME = "web-17"
+
+
+class _Uncounted:
+    """Nobody scrapes it: what is counted is not looked at."""
+
+    def audited(self, seconds: float) -> None:
+        pass
+
+    def netlink_event(self, group: str) -> None:
+        pass
+
+    def netlink_overrun(self) -> None:
+        pass
+
+    def netlink_resync(self) -> None:
+        pass
+
+
+class Life:
+    """remembered: the findings with which it began, by key."""
+
+    def __init__(self, world: World, number: int) -> None:
+        self.number = number
+        self.began = world.loop.time()
+        self.killed = False
+        self.ended = False
+        self.ended_at = self.began
+        self.task: asyncio.Task[None]
+        self._world = world
+        policy, clock = world.policy, world.clock
+        world.kernel.listen_anew()
+        self.store = SimulatedStore(world.disk)
+        self.remembered = {one.finding.subject.key: one for one in self.store.load()}
+        threads = SimulatedThreads(world.disk, world.loop)
+        self.sink = JournalSink(
+            world.loop, socket=SimulatedJournalSocket(world.journald), intents=self.store, threads=threads
+        )
+        self.host = SimulatedHost(world.kernel, world.faults, world.loop, policy.watches)
+        self.engine = Engine(
+            policy.domains,
+            DNS,
+            clock,
+            resolv_conf=world.names.paths.resolv_conf,
+            spread=True,
+            local=self.host.local_prefixes,
+        )
+        self.views = Views(
+            self.engine,
+            policy.domains,
+            clock,
+            local=self.host.local_prefixes,
+            paths=world.names.paths,
+            lookups=SimulatedLookups(world.names, world.faults, world.loop),
+        )
+        self.prober = SimulatedProber(world.kernel, world.faults, world.loop)
+        self.auditor = Auditor(self.host, self.views, self.prober, policy, clock, HOSTNAME)
+        self.daemon = build_daemon(
+            self.auditor, self.host, self.views, policy, clock, self.sink, self.store, _Uncounted(), threads
+        )
+        self.prober.late = self
+        self.host.follow(
+            ports_of(policy.domains), AuditorHints(self.auditor, _Uncounted(), self.daemon.wake)
+        )
+
+    async def run(self) -> None:
+        """Until stop(), or until it is killed: then all that it still does is without effect."""
+        world = self._world
+        world.kernel.hearer, world.journald.listens = self.host, True
+        try:
+            await self.daemon.run()
+        except asyncio.CancelledError:
+            if not self.ended:
+                raise
+        finally:
+            self.sink.close()
+            self.prober.close()
+            world.kernel.hearer, world.journald.listens = None, False
+            world.disk.freeze()
+
+    def connect_answered(self, endpoint: Endpoint, met: Connect | Unknown) -> None:
+        """What a connect met for which nobody waited any longer."""
+        self.auditor.connect_answered(endpoint, met)
+        self.daemon.wake()
+
+    # What happens to it.
+
+    def replace_policy(self, policy: Policy) -> None:
+        self.host.replace_watches(policy.watches)
+        self.daemon.replace_policy(policy)
+
+    def files_changed(self) -> None:
+        self.engine.files_changed()
+        self.views.files_changed()
+
+    def stop(self) -> None:
+        """As SIGTERM does."""
+        self._end()
+
+    def kill(self) -> None:
+        """As SIGKILL does: nothing that it does from now on has any effect."""
+        if not self.ended:
+            self.killed = True
+            self._world.kernel.hearer, self._world.journald.listens = None, False
+            self._world.disk.freeze()
+            self._end()
+
+    def _end(self) -> None:
+        if not self.ended:
+            self.ended = True
+            self.ended_at = self._world.loop.time()
+            self.task.cancel()
+
+    @property
+    def tracked(self) -> Mapping[str, Tracked]:
+        """Its findings, by key: the same object for as long as nothing has looked at them."""
+        return self.daemon._tracker.tracked
+
+    @property
+    def latest(self) -> tuple[Snapshot, Judgement]:
+        """What the last audit came to."""
+        latest = self.daemon._latest._found
+        assert latest is not None
+        return latest
+
+    def fresh_auditor(self) -> Auditor:
+        """One that has seen nothing yet, of the same world and the same answers."""
+        world = self._world
+        host = SimulatedHost(world.kernel, world.faults, world.loop, world.policy.watches)
+        return Auditor(host, self.views, AllSeeing(world.kernel), world.policy, world.clock, HOSTNAME)

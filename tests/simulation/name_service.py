@@ -1,0 +1,125 @@
+"""The files that names hang on, and getaddrinfo as applications would get it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from lowatch.core.addresses import Address, format_address
+from lowatch.resolve.system.getaddrinfo import Looked, Seen
+from lowatch.resolve.system.name_service_files import NamePaths
+from lowatch.wire.dns import Kind, RRType, encode_question
+
+from .faults import Faults
+from .loop import VirtualLoop
+from .nameservers import SERVERS, Servers
+from .places import FAR, NAMES, VIPS
+
+HOSTS: tuple[dict[str, tuple[Address, ...]], ...] = (
+    {},
+    {NAMES[4]: (VIPS[0],)},
+    {NAMES[0]: (FAR[0],)},
+    {NAMES[1]: (VIPS[1],), NAMES[5]: (VIPS[2],)},
+)
+"""What /etc/hosts may have."""
+_SWITCHES = ("hosts: files dns\n", "hosts: dns files\n", "hosts: files dns myhostname\n")
+_FAILED = Seen(None, "Temporary failure in name resolution")
+_COST = 0.0005
+
+
+class NameService:
+    """changed: called after each change of a file."""
+
+    def __init__(self, directory: Path, loop: VirtualLoop, faults: Faults, servers: Servers) -> None:
+        directory.mkdir(exist_ok=True)
+        self._loop = loop
+        self._faults = faults
+        self.servers = servers
+        self._writes = 0
+        self.hosts: dict[str, tuple[Address, ...]] = {}
+        self.switch = 0
+        self.changed: Callable[[], None] = lambda: None
+        self.paths = NamePaths(*(directory / name for name in NamePaths._fields))
+        self._write(self.paths.resolv_conf, "".join(f"nameserver {one.host}\n" for one in SERVERS))
+        self.write_hosts(0)
+        self.write_switch(0)
+
+    def write_hosts(self, number: int) -> None:
+        self.hosts = HOSTS[number]
+        lines = [f"{format_address(one)} {name}\n" for name, some in self.hosts.items() for one in some]
+        self._write(self.paths.hosts, "127.0.0.1 localhost\n" + "".join(lines))
+        self.changed()
+
+    def write_switch(self, number: int) -> None:
+        self.switch = number
+        self._write(self.paths.nsswitch, _SWITCHES[number])
+        self.changed()
+
+    def _write(self, path: Path, text: str) -> None:
+        """With another time each time, one long past: a file that was written just now is read twice."""
+        self._writes += 1
+        path.write_text(text)
+        os.utime(path, ns=(0, self._writes * 1_000_000_000))
+
+    def look_up(self, name: str) -> Seen:
+        """What the C library comes to: the first of files and DNS that has the name."""
+        if name in self.hosts and self.switch != 1:
+            return Seen(tuple(sorted(self.hosts[name])))
+        found: list[Address] = []
+        for rrtype in (RRType.A, RRType.AAAA):
+            reply = None
+            for number in range(len(SERVERS)):
+                _, reply = self.servers.answer(number, encode_question(name, rrtype))
+                if reply is not None and reply.kind is not Kind.FAILURE:
+                    break
+            if reply is None or reply.kind is Kind.FAILURE:
+                return _FAILED
+            found += reply.addresses
+        if not found and name in self.hosts:
+            return Seen(tuple(sorted(self.hosts[name])))
+        return Seen(tuple(sorted(found)))
+
+
+class SimulatedLookups:
+    """In place of resolve.system.getaddrinfo.LookupThread."""
+
+    def __init__(self, names: NameService, faults: Faults, loop: VirtualLoop) -> None:
+        self._names = names
+        self._faults = faults
+        self._loop = loop
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._handle: asyncio.TimerHandle | None = None
+        self.busy_with = ""
+
+    def another(self) -> SimulatedLookups:
+        return SimulatedLookups(self._names, self._faults, self._loop)
+
+    async def idle(self) -> None:
+        await self._idle.wait()
+
+    def ask(self, name: str) -> asyncio.Future[Looked]:
+        answered: asyncio.Future[Looked] = self._loop.create_future()
+        self.busy_with = name
+        self._idle.clear()
+        at = max(self._loop.time(), self._faults.until("getaddrinfo hangs")) + 0.01
+        self._handle = self._loop.call_at(at, self._answer, name, answered)
+        return answered
+
+    def _answer(self, name: str, answered: asyncio.Future[Looked]) -> None:
+        failing = self._faults.has("getaddrinfo fails")
+        seen = _FAILED if failing else self._names.look_up(name)
+        self.busy_with = ""
+        self._idle.set()
+        if not answered.done():
+            answered.set_result(Looked(seen, _COST))
+
+    def close(self) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+
+
+def addresses_shown(addresses: Sequence[Address]) -> str:
+    return " ".join(map(format_address, addresses))

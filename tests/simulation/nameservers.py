@@ -1,0 +1,170 @@
+"""What DNS has of each name, and nameservers that are slow, silent, failing or lying about it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import NamedTuple
+
+from lowatch.config.settings import Nameserver
+from lowatch.core.addresses import Address, is_v4
+from lowatch.resolve.upstream.health import Health
+from lowatch.wire.dns import Kind, Reply, RRType, failure, service_record
+
+from .faults import Faults
+from .loop import VirtualLoop
+from .places import FAR, SERVICE, TARGET
+
+SERVERS = (Nameserver("100.64.53.1"), Nameserver("100.64.53.2"))
+_NEGATIVE_TTL = 30
+
+
+class Record(NamedTuple):
+    """What DNS has of a name. rotates: whether each reply has but one of the addresses of a family.
+
+    services: of an SRV name, ports and targets.
+    """
+
+    addresses: tuple[Address, ...] = ()
+    ttl: int = 60
+    rotates: bool = False
+    services: tuple[tuple[int, str], ...] = ()
+
+
+class Zone:
+    """records: by name; one that is missing does not exist. changed: called after each change."""
+
+    def __init__(self, records: dict[str, Record]) -> None:
+        self.records = records
+        self.changed: Callable[[], None] = lambda: None
+        self._turn = 0
+
+    def put(self, name: str, record: Record | None) -> None:
+        if record is None:
+            self.records.pop(name, None)
+        else:
+            self.records[name] = record
+        self.changed()
+
+    def reply(self, name: str, rrtype: RRType) -> Reply:
+        record = self.records.get(name)
+        if record is None:
+            return Reply(Kind.NXDOMAIN, "NXDOMAIN", ttl=_NEGATIVE_TTL)
+        if rrtype is RRType.SRV:
+            found = [service_record(port, target) for port, target in record.services]
+        else:
+            found = [one for one in record.addresses if is_v4(one) is (rrtype is RRType.A)]
+        if record.rotates and len(found) > 1:
+            self._turn += 1
+            found = [found[self._turn % len(found)]]
+        if not found:
+            return Reply(Kind.NODATA, "NOERROR", ttl=_NEGATIVE_TTL)
+        return Reply(Kind.ADDRESSES, "NOERROR", tuple(sorted(found)), ttl=record.ttl)
+
+
+class Servers:
+    """Answers for each server by its number."""
+
+    def __init__(self, zone: Zone, faults: Faults, random: Random) -> None:
+        self.zone = zone
+        self._faults = faults
+        self._random = random
+        self.queries = 0
+
+    def answer(self, number: int, question: bytes) -> tuple[float, Reply | None]:
+        """Seconds until its reply, and the reply; None where none comes."""
+        self.queries += 1
+        faults, (name, rrtype) = self._faults, read_question(question)
+        delay = 0.001 + 0.02 * self._random.random()
+        if faults.has(f"dead {number}"):
+            return delay, None
+        delay += faults.amount(f"slow {number}") * self._random.random()
+        if faults.has(f"SERVFAIL {number}") and self._random.random() < 0.8:
+            return delay, failure("SERVFAIL", "the server failed")
+        if faults.has(f"denies {number}"):
+            return delay, Reply(Kind.NXDOMAIN, "NXDOMAIN", ttl=_NEGATIVE_TTL)
+        if faults.has(f"lies {number}") and rrtype is RRType.A:
+            return delay, Reply(Kind.ADDRESSES, "NOERROR", FAR[:1], ttl=30)
+        return delay, self.zone.reply(name, rrtype)
+
+
+def read_question(question: bytes) -> tuple[str, RRType]:
+    """The name and the type of what encode_question() made."""
+    labels, at = [], 0
+    while length := question[at]:
+        labels.append(question[at + 1 : at + 1 + length].decode())
+        at += 1 + length
+    return ".".join(labels), RRType(int.from_bytes(question[at + 1 : at + 3], "big"))
+
+
+class SimulatedChannel:
+    """Implements resolve.upstream.channel.Channel without sockets."""
+
+    def __init__(
+        self, number: int, servers: Servers, timeout: float, environment, loop: VirtualLoop
+    ) -> None:
+        self.server = SERVERS[number]
+        self.name = str(self.server)
+        self.health = Health()
+        self._number = number
+        self._servers = servers
+        self._timeout = timeout
+        self._environment = environment
+        self._loop = loop
+        self._waiting: dict[int, tuple[object, asyncio.TimerHandle]] = {}
+        self._asked = 0
+
+    @property
+    def load(self) -> int:
+        return len(self._waiting)
+
+    def ask(self, asked, now: float) -> None:
+        if self.health.unanswered:
+            self.health.note_asked(now, self._timeout)
+        asked.sent = now
+        self._asked += 1
+        delay, reply = self._servers.answer(self._number, asked.question)
+        if reply is None or delay >= self._timeout:
+            delay, reply = self._timeout, None
+        handle = self._loop.call_later(delay, self._ended, self._asked, reply)
+        self._waiting[self._asked] = asked, handle
+
+    def ask_all(self, questions: Sequence, now: float) -> None:
+        for asked in questions:
+            self.ask(asked, now)
+
+    def close(self) -> list:
+        owed = []
+        for asked, handle in self._waiting.values():
+            handle.cancel()
+            owed.append(asked)
+        self._waiting.clear()
+        return owed
+
+    def _ended(self, number: int, reply: Reply | None) -> None:
+        asked, _ = self._waiting.pop(number)
+        now = self._loop.time()
+        if reply is None:
+            reply = failure("TIMEOUT", f"no reply within {self._timeout:g} s")
+            self.health.note_silence(now, reply.reason, sent=asked.sent)
+        else:
+            self.health.heard = now
+            self.health.note_reply()
+        self._environment.done(self, asked, reply, now)
+        self._environment.batch_over()
+
+
+def first_records(vips: Sequence[Address]) -> dict[str, Record]:
+    """What DNS has at first: half of the names lead here."""
+    www = [f"www{number}.example.com" for number in range(6)]
+    return {
+        www[0]: Record((vips[0],), 60),
+        www[1]: Record((vips[0], vips[1]), 300),
+        www[2]: Record((vips[1], vips[3]), 30),
+        www[3]: Record((vips[0],), 120),
+        www[4]: Record((FAR[0],), 60),
+        www[5]: Record((FAR[0], FAR[2]), 300),
+        SERVICE: Record((), 60, services=((5222, TARGET),)),
+        TARGET: Record((vips[1],), 60),
+    }
