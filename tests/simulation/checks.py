@@ -12,7 +12,7 @@ from lowatch.core.addresses import format_address
 from lowatch.core.findings import Subject
 from lowatch.core.judgement import Judgement
 from lowatch.core.lifecycle import State, Tracked
-from lowatch.core.limits import LIMITS
+from lowatch.core.limits.table import LIMITS
 from lowatch.core.snapshot import DomainObservation, Snapshot
 from lowatch.core.verdicts import JudgedEndpoint, Verdict
 

@@ -28,8 +28,8 @@ _THREAD_STARTS = 0.0003
 class Disk:
     """directory: the state directory of the daemon that runs now.
 
-    touched: called before and after each write: a kill may come there. saved_at: of what loop time the state
-    is that was saved last.
+    touched: called before and after each write: a kill may come there. saved_at: of which loop time
+    the state is that was saved last.
     """
 
     def __init__(self, base: Path, loop: VirtualLoop, faults: Faults) -> None:

@@ -27,6 +27,7 @@ KINDS = {
     "SERVFAIL 1": 0.0,
     "getaddrinfo fails": 0.0,
     "getaddrinfo hangs": 0.0,
+    "files unreadable": 0.0,
     # The journal, the disk and threads.
     "journald away": 0.0,
     "journald full": 0.0,

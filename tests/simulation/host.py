@@ -1,4 +1,4 @@
-"""The application's Host over the simulated kernel: its tables are as old as the last event, or the last dump."""
+"""The application's Host over the simulated kernel: tables as old as the last event, or the last dump."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from lowatch.report.alert.summary import FOLDED
+from lowatch.report.alert.entry import FOLDED
 from lowatch.service.journal.socket import Outcome
 
 from .faults import Faults

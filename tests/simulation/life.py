@@ -10,9 +10,7 @@ from lowatch.app.auditor import Auditor
 from lowatch.app.host_events import AuditorHints
 from lowatch.config.settings import DnsSettings
 from lowatch.core.judgement import Judgement
-from lowatch.core.known import Unknown
 from lowatch.core.lifecycle import Tracked
-from lowatch.core.listeners import Connect, Endpoint
 from lowatch.core.policy import Policy, ports_of
 from lowatch.core.snapshot import Snapshot
 from lowatch.resolve.engine import Engine
@@ -25,7 +23,7 @@ from .disk import SimulatedStore, SimulatedThreads
 from .host import SimulatedHost
 from .journald import SimulatedJournalSocket
 from .name_service import SimulatedLookups
-from .nameservers import SERVERS
+from .nameservers import SERVERS, SimulatedChannels
 
 if TYPE_CHECKING:
     from .world import World
@@ -74,16 +72,19 @@ class Life:
             policy.domains,
             DNS,
             clock,
-            resolv_conf=world.names.paths.resolv_conf,
             spread=True,
             local=self.host.local_prefixes,
+            channels=SimulatedChannels(world.names.servers, world.loop),
+            files=world.names,
+            random=world.random,
         )
         self.views = Views(
             self.engine,
             policy.domains,
             clock,
             local=self.host.local_prefixes,
-            paths=world.names.paths,
+            files=world.names,
+            random=world.random,
             lookups=SimulatedLookups(world.names, world.faults, world.loop),
         )
         self.prober = SimulatedProber(world.kernel, world.faults, world.loop)
@@ -91,10 +92,9 @@ class Life:
         self.daemon = build_daemon(
             self.auditor, self.host, self.views, policy, clock, self.sink, self.store, _Uncounted(), threads
         )
-        self.prober.late = self
-        self.host.follow(
-            ports_of(policy.domains), AuditorHints(self.auditor, _Uncounted(), self.daemon.wake)
-        )
+        hints = AuditorHints(self.auditor, self.daemon, _Uncounted())
+        self.prober.late = hints
+        self.host.follow(ports_of(policy.domains), hints)
 
     async def run(self) -> None:
         """Until stop(), or until it is killed: then all that it still does is without effect."""
@@ -110,11 +110,6 @@ class Life:
             self.prober.close()
             world.kernel.hearer, world.journald.listens = None, False
             world.disk.freeze()
-
-    def connect_answered(self, endpoint: Endpoint, met: Connect | Unknown) -> None:
-        """What a connect met for which nobody waited any longer."""
-        self.auditor.connect_answered(endpoint, met)
-        self.daemon.wake()
 
     # What happens to it.
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from lowatch.core.addresses import Address, format_address
+from lowatch.core.limits.limit import Limit
+from lowatch.files.fingerprint import ABSENT, Fingerprint
+from lowatch.resolve.system.file_system import Lines
 from lowatch.resolve.system.getaddrinfo import Looked, Seen
-from lowatch.resolve.system.name_service_files import NamePaths
-from lowatch.wire.dns import Kind, RRType, encode_question
+from lowatch.resolve.system.name_service_files import NAME_PATHS
+from lowatch.wire.dns import ReplyKind, RRType, encode_question
 
 from .faults import Faults
 from .loop import VirtualLoop
@@ -30,38 +35,63 @@ _COST = 0.0005
 
 
 class NameService:
-    """changed: called after each change of a file."""
+    """Implements resolve.system.file_system.FileSystem. changed: called after each change of a file."""
 
-    def __init__(self, directory: Path, loop: VirtualLoop, faults: Faults, servers: Servers) -> None:
-        directory.mkdir(exist_ok=True)
+    def __init__(self, loop: VirtualLoop, faults: Faults, servers: Servers) -> None:
         self._loop = loop
         self._faults = faults
         self.servers = servers
         self._writes = 0
+        self._texts: dict[Path, str] = {}
+        self._written: dict[Path, Fingerprint] = {}
         self.hosts: dict[str, tuple[Address, ...]] = {}
         self.switch = 0
         self.changed: Callable[[], None] = lambda: None
-        self.paths = NamePaths(*(directory / name for name in NamePaths._fields))
-        self._write(self.paths.resolv_conf, "".join(f"nameserver {one.host}\n" for one in SERVERS))
+        self._write(NAME_PATHS.resolv_conf, "".join(f"nameserver {one.host}\n" for one in SERVERS))
         self.write_hosts(0)
         self.write_switch(0)
 
     def write_hosts(self, number: int) -> None:
         self.hosts = HOSTS[number]
         lines = [f"{format_address(one)} {name}\n" for name, some in self.hosts.items() for one in some]
-        self._write(self.paths.hosts, "127.0.0.1 localhost\n" + "".join(lines))
+        self._write(NAME_PATHS.hosts, "127.0.0.1 localhost\n" + "".join(lines))
         self.changed()
 
     def write_switch(self, number: int) -> None:
         self.switch = number
-        self._write(self.paths.nsswitch, _SWITCHES[number])
+        self._write(NAME_PATHS.nsswitch, _SWITCHES[number])
         self.changed()
 
     def _write(self, path: Path, text: str) -> None:
-        """With another time each time, one long past: a file that was written just now is read twice."""
         self._writes += 1
-        path.write_text(text)
-        os.utime(path, ns=(0, self._writes * 1_000_000_000))
+        self._texts[path] = text
+        self._written[path] = (self._writes, len(text))
+
+    # A FileSystem: see resolve/system/file_system.py.
+
+    def fingerprint(self, path: Path) -> Fingerprint:
+        return self._written.get(path, ABSENT)
+
+    def size(self, path: Path) -> int:
+        return len(self._texts.get(path, ""))
+
+    def read_small(self, path: Path, limit: Limit) -> tuple[str, Fingerprint]:
+        if self._faults.has("files unreadable"):
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+        if path not in self._texts:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        return self._texts[path], self._written[path]
+
+    @contextmanager
+    def open_lines(self, path: Path, limit: Limit) -> Iterator[Lines]:
+        text, seen = self.read_small(path, limit)
+        yield Lines(iter(text.encode().splitlines(keepends=True)), seen)
+
+    def refusal(self, path: Path, limit: Limit) -> str:
+        return ""
+
+    def is_listening(self, path: Path) -> bool:
+        return False
 
     def look_up(self, name: str) -> Seen:
         """What the C library comes to: the first of files and DNS that has the name."""
@@ -72,9 +102,9 @@ class NameService:
             reply = None
             for number in range(len(SERVERS)):
                 _, reply = self.servers.answer(number, encode_question(name, rrtype))
-                if reply is not None and reply.kind is not Kind.FAILURE:
+                if reply is not None and reply.kind is not ReplyKind.FAILURE:
                     break
-            if reply is None or reply.kind is Kind.FAILURE:
+            if reply is None or reply.kind is ReplyKind.FAILURE:
                 return _FAILED
             found += reply.addresses
         if not found and name in self.hosts:
@@ -83,7 +113,7 @@ class NameService:
 
 
 class SimulatedLookups:
-    """In place of resolve.system.getaddrinfo.LookupThread."""
+    """Implements resolve.system.getaddrinfo.AddressLookups."""
 
     def __init__(self, names: NameService, faults: Faults, loop: VirtualLoop) -> None:
         self._names = names
@@ -119,7 +149,3 @@ class SimulatedLookups:
     def close(self) -> None:
         if self._handle is not None:
             self._handle.cancel()
-
-
-def addresses_shown(addresses: Sequence[Address]) -> str:
-    return " ".join(map(format_address, addresses))

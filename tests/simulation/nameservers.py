@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from lowatch.config.settings import Nameserver
 from lowatch.core.addresses import Address, is_v4
+from lowatch.resolve.upstream.channel import Pace, Question, ReplySink
 from lowatch.resolve.upstream.health import Health
-from lowatch.wire.dns import Kind, Reply, RRType, failure, service_record
+from lowatch.wire.dns import Reply, ReplyKind, RRType, failure, service_record
 
 from .faults import Faults
 from .loop import VirtualLoop
@@ -50,7 +51,7 @@ class Zone:
     def reply(self, name: str, rrtype: RRType) -> Reply:
         record = self.records.get(name)
         if record is None:
-            return Reply(Kind.NXDOMAIN, "NXDOMAIN", ttl=_NEGATIVE_TTL)
+            return Reply(ReplyKind.NXDOMAIN, "NXDOMAIN", ttl=_NEGATIVE_TTL)
         if rrtype is RRType.SRV:
             found = [service_record(port, target) for port, target in record.services]
         else:
@@ -59,8 +60,8 @@ class Zone:
             self._turn += 1
             found = [found[self._turn % len(found)]]
         if not found:
-            return Reply(Kind.NODATA, "NOERROR", ttl=_NEGATIVE_TTL)
-        return Reply(Kind.ADDRESSES, "NOERROR", tuple(sorted(found)), ttl=record.ttl)
+            return Reply(ReplyKind.NODATA, "NOERROR", ttl=_NEGATIVE_TTL)
+        return Reply(ReplyKind.ADDRESSES, "NOERROR", tuple(sorted(found)), ttl=record.ttl)
 
 
 class Servers:
@@ -83,9 +84,9 @@ class Servers:
         if faults.has(f"SERVFAIL {number}") and self._random.random() < 0.8:
             return delay, failure("SERVFAIL", "the server failed")
         if faults.has(f"denies {number}"):
-            return delay, Reply(Kind.NXDOMAIN, "NXDOMAIN", ttl=_NEGATIVE_TTL)
+            return delay, Reply(ReplyKind.NXDOMAIN, "NXDOMAIN", ttl=_NEGATIVE_TTL)
         if faults.has(f"lies {number}") and rrtype is RRType.A:
-            return delay, Reply(Kind.ADDRESSES, "NOERROR", FAR[:1], ttl=30)
+            return delay, Reply(ReplyKind.ADDRESSES, "NOERROR", FAR[:1], ttl=30)
         return delay, self.zone.reply(name, rrtype)
 
 
@@ -102,57 +103,68 @@ class SimulatedChannel:
     """Implements resolve.upstream.channel.Channel without sockets."""
 
     def __init__(
-        self, number: int, servers: Servers, timeout: float, environment, loop: VirtualLoop
+        self, server: Nameserver, pace: Pace, sink: ReplySink, servers: Servers, loop: VirtualLoop
     ) -> None:
-        self.server = SERVERS[number]
-        self.name = str(self.server)
+        self.server = server
+        self.name = str(server)
         self.health = Health()
-        self._number = number
+        self._number = SERVERS.index(server)
         self._servers = servers
-        self._timeout = timeout
-        self._environment = environment
+        self._timeout = pace.timeout
+        self._sink = sink
         self._loop = loop
-        self._waiting: dict[int, tuple[object, asyncio.TimerHandle]] = {}
+        self._waiting: dict[int, tuple[Question, asyncio.TimerHandle]] = {}
         self._asked = 0
 
     @property
     def load(self) -> int:
         return len(self._waiting)
 
-    def ask(self, asked, now: float) -> None:
+    def ask(self, question: Question, now: float) -> None:
         if self.health.unanswered:
             self.health.note_asked(now, self._timeout)
-        asked.sent = now
+        question.sent = now
         self._asked += 1
-        delay, reply = self._servers.answer(self._number, asked.question)
+        delay, reply = self._servers.answer(self._number, question.section)
         if reply is None or delay >= self._timeout:
             delay, reply = self._timeout, None
         handle = self._loop.call_later(delay, self._ended, self._asked, reply)
-        self._waiting[self._asked] = asked, handle
+        self._waiting[self._asked] = question, handle
 
-    def ask_all(self, questions: Sequence, now: float) -> None:
-        for asked in questions:
-            self.ask(asked, now)
+    def ask_all(self, questions: Sequence[Question], now: float) -> None:
+        for question in questions:
+            self.ask(question, now)
 
-    def close(self) -> list:
-        owed = []
-        for asked, handle in self._waiting.values():
+    def close(self) -> list[Question]:
+        for _, handle in self._waiting.values():
             handle.cancel()
-            owed.append(asked)
+        owed = [question for question, _ in self._waiting.values()]
         self._waiting.clear()
         return owed
 
     def _ended(self, number: int, reply: Reply | None) -> None:
-        asked, _ = self._waiting.pop(number)
+        question, _ = self._waiting.pop(number)
         now = self._loop.time()
         if reply is None:
             reply = failure("TIMEOUT", f"no reply within {self._timeout:g} s")
-            self.health.note_silence(now, reply.reason, sent=asked.sent)
+            self.health.note_silence(now, reply.reason, sent=question.sent)
         else:
             self.health.heard = now
-            self.health.note_reply()
-        self._environment.done(self, asked, reply, now)
-        self._environment.batch_over()
+            if self.health.note_reply():
+                self._sink.on_recovery()
+        self._sink.on_reply(self, question, reply, now)
+        self._sink.on_batch_over()
+
+
+class SimulatedChannels:
+    """Implements resolve.upstream.channel.ChannelFactory."""
+
+    def __init__(self, servers: Servers, loop: VirtualLoop) -> None:
+        self._servers = servers
+        self._loop = loop
+
+    def open(self, server: Nameserver, pace: Pace, sink: ReplySink) -> SimulatedChannel:
+        return SimulatedChannel(server, pace, sink, self._servers, self._loop)
 
 
 def first_records(vips: Sequence[Address]) -> dict[str, Record]:

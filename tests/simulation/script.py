@@ -85,7 +85,7 @@ def _told_event(random: Random, at: float) -> Event:
 
 
 def _blind(random: Random, start: float) -> Iterator[Event]:
-    """Something goes wrong, and then cannot be observed for longer than any hold; it is over before or after."""
+    """Something goes wrong, and then cannot be observed for longer than any hold."""
     yield _told_event(random, start)
     kind = random.choice(_BLINDING)
     at = start + random.choice((1.0, 50.0)) * random.random()

@@ -5,16 +5,13 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from lowatch.resolve.upstream import pool
-
-from . import disk, nameservers
+from . import disk
 from .checks import Checks, Violation
 from .loop import STARTED_AT, SpinningError, VirtualLoop
 from .script import DAY, Event, script
@@ -49,7 +46,6 @@ class _EnoughError(Exception):
 def run(seed: int, days: float, events: Sequence[Event] | None = None, until_step: int = 0) -> Outcome:
     """events: in place of the seed's own. until_step: the turn of the loop at which to stop; 0 for none."""
     happening = script(seed, days) if events is None else events
-    random.seed(seed)
     loop = VirtualLoop()
     failure = ""
     with TemporaryDirectory(dir=_fast_directory()) as directory, _quiet(), _collected():
@@ -57,7 +53,7 @@ def run(seed: int, days: float, events: Sequence[Event] | None = None, until_ste
         checks = Checks(world)
         if until_step:
             _stop_at(loop, until_step)
-        with disk.installed(world.disk), _channels(world, loop):
+        with disk.installed(world.disk):
             try:
                 loop.run_until_complete(_live(world, checks, happening, days * DAY))
                 _check_nothing_left(loop)
@@ -148,20 +144,6 @@ def _stop_at(loop: VirtualLoop, step: int) -> None:
             raise _EnoughError
 
     loop.turned = stop_then  # type: ignore[method-assign]
-
-
-@contextmanager
-def _channels(world: World, loop: VirtualLoop) -> Iterator[None]:
-    """Nameservers are asked without sockets."""
-    before = pool.UdpChannel
-    numbers = {server: number for number, server in enumerate(nameservers.SERVERS)}
-    pool.UdpChannel = lambda server, pace, environment: nameservers.SimulatedChannel(  # type: ignore
-        numbers[server], world.names.servers, pace.timeout, environment, loop
-    )
-    try:
-        yield
-    finally:
-        pool.UdpChannel = before
 
 
 @contextmanager

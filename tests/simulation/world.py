@@ -37,7 +37,7 @@ class World:
         self.kernel = Kernel(loop, self.faults)
         self.zone = Zone(first_records(VIPS))
         servers = Servers(self.zone, self.faults, self.random)
-        self.names = NameService(directory / "etc", loop, self.faults, servers)
+        self.names = NameService(loop, self.faults, servers)
         self.journald = Journald(loop, self.faults)
         self.disk = Disk(directory, loop, self.faults)
         self.disk.touched = self._disk_touched
