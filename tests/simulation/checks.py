@@ -11,7 +11,7 @@ from lowatch.app.daemon import SWEEP_EVERY
 from lowatch.core.addresses import format_address
 from lowatch.core.findings import Subject
 from lowatch.core.judgement import Judgement
-from lowatch.core.lifecycle import State, Tracked
+from lowatch.core.lifecycle import FindingState, Tracked
 from lowatch.core.limits.table import LIMITS
 from lowatch.core.snapshot import DomainObservation, Snapshot
 from lowatch.core.verdicts import JudgedEndpoint, Verdict
@@ -134,7 +134,7 @@ class Checks:
                 if one is None or self._ended.at - one.changed > _SAVED_WITHIN
             }
             lost = was - life.remembered.keys()
-            sure = {key for key, one in life.remembered.items() if not one.doubtful}
+            sure = {key for key, one in life.remembered.items() if not one.delivery_unknown}
             stale = sure - self._ended.recently
             self._require(not lost, f"{sorted(lost)} was tracked, and is not remembered")
             self._require(not stale, f"{sorted(stale)} is remembered, and was gone")
@@ -338,9 +338,9 @@ class Checks:
         if tracked.keys() != shown:
             return f"it tracks {sorted(tracked)}, and a fresh audit finds {sorted(shown)}"
         for key, one in tracked.items():
-            if one.state not in (State.FIRING, State.ACKNOWLEDGED) or not one.present:
+            if one.state not in (FindingState.FIRING, FindingState.ACKNOWLEDGED) or not one.present:
                 return f"{key} is {one.state}"
-            if one.state is State.FIRING and not one.announced:
+            if one.state is FindingState.FIRING and not one.announced:
                 return f"{key} fires, and was not announced"
         return ""
 
