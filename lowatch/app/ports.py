@@ -179,7 +179,7 @@ class AlertSink(Protocol):
         """Deliver at once what can be delivered: the process is about to end."""
 
     def undelivered(self) -> Sequence[Tracked]:
-        """What was announced, and is neither in the journal nor shown elsewhere; of each subject in order."""
+        """What was announced, and is neither in the journal nor shown elsewhere. Each subject in order."""
 
     @property
     def dropped(self) -> int:
