@@ -91,7 +91,7 @@ class StateSaver:
             await asyncio.sleep(min(took * _REST, _REST_AT_MOST))
 
     def save_at_last(self, state: SavedState) -> None:
-        """Save while nothing else runs any more. Blocks, but not longer than _LAST_SAVE if the disk hangs."""
+        """Save, when nothing else runs any more. Blocks for _LAST_SAVE at most, even if the disk hangs."""
         handover = self._hand_over(state)
 
         def save() -> None:
@@ -106,7 +106,7 @@ class StateSaver:
         return _Handover(self._handed_over, self._store.end_generation(), state)
 
     def _write(self, handover: _Handover) -> bool:
-        """Runs in a thread. Returns whether this state or a later one is written; a late thread writes nothing."""
+        """Runs in a thread; writes nothing if it is late. Returns whether this state or a later one is saved."""
         with self._writing:
             if handover.number < self._written:
                 return True
