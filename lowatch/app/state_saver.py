@@ -106,7 +106,7 @@ class StateSaver:
         return _Handover(self._handed_over, self._store.end_generation(), state)
 
     def _write(self, handover: _Handover) -> bool:
-        """Runs in a thread; writes nothing if it is late. Returns whether this state or a later one is saved."""
+        """Runs in a thread, and writes nothing if it is late. Returns whether the latest state is saved."""
         with self._writing:
             if handover.number < self._written:
                 return True
