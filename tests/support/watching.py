@@ -87,7 +87,7 @@ async def running(
         daemon = build_daemon(
             auditor, host, engine, policy, clock, observed, observed, observed, DaemonThreads()
         )
-        hints = AuditorHints(auditor, observed, daemon.wake)
+        hints = AuditorHints(auditor, daemon, observed)
         host.follow(ports_of(policy.domains), hints, receive_buffer)
         async with asyncio.TaskGroup() as group:
             task = group.create_task(daemon.run())
