@@ -37,6 +37,24 @@ def bare() -> Iterator[Machine]:
         yield machine
 
 
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Machine]:
+    """lowatch was installed, and nothing else was done."""
+    with Machine() as machine:
+        machine.copy(built_deb(), "/root/lowatch.deb")
+        machine.run("dpkg --install /root/lowatch.deb")
+        assert machine.show("lowatch.service", "ActiveState") == "active"
+        yield machine
+
+
+@pytest.fixture
+def installed(shared: Machine) -> Iterator[Machine]:
+    """It runs, before the test and after it; and may have a few more users."""
+    with shared.netns.entered():
+        yield shared
+        shared.run("systemctl start lowatch.service")
+
+
 @pytest.fixture
 def knot(bare: Machine) -> Iterator[Knot]:
     with Knot({"example.com": "www A 192.0.2.10"}) as running:
@@ -50,40 +68,38 @@ def left_behind(machine: Machine, since: str) -> list[str]:
     return [path for path in machine.run(places).splitlines() if not path.lstrip("/").startswith(KEPT)]
 
 
-def test_installed_it_runs(bare: Machine) -> None:
+def test_installed_it_runs(installed: Machine) -> None:
     """And at each boot; the socket unit waits for those who want it."""
-    bare.run("dpkg --install /root/lowatch.deb")
-    assert bare.show("lowatch.service", "ActiveState") == "active"
-    assert bare.run("systemctl is-enabled lowatch.service").strip() == "enabled"
-    assert bare.attempt("systemctl is-enabled lowatch.socket").stdout.strip() == "disabled"
-    assert bare.run("lowatch config check")
+    assert installed.show("lowatch.service", "ActiveState") == "active"
+    assert installed.run("systemctl is-enabled lowatch.service").strip() == "enabled"
+    assert installed.attempt("systemctl is-enabled lowatch.socket").stdout.strip() == "disabled"
+    assert installed.run("lowatch config check")
     # Nothing is configured yet: that is not the same as nothing being wrong.
-    assert "no problems" not in bare.run("systemctl status --no-pager lowatch.service")
-    assert "nothing to check" in bare.show("lowatch.service", "StatusText")
+    assert "no problems" not in installed.run("systemctl status --no-pager lowatch.service")
+    assert "nothing to check" in installed.show("lowatch.service", "StatusText")
 
 
-def test_its_user_and_group_are_there_whether_it_runs_or_not(bare: Machine) -> None:
+def test_its_user_and_group_are_there_whether_it_runs_or_not(installed: Machine) -> None:
     """In the host's own files, where D-Bus, polkit and usermod look for them."""
-    bare.run("dpkg --install /root/lowatch.deb")
-    unit = Unit(bare)
-    known = bare.run("getent --service=files passwd lowatch; getent --service=files group lowatch")
+    unit = Unit(installed)
+    known = installed.run("getent --service=files passwd lowatch; getent --service=files group lowatch")
     user, group = (line.split(":") for line in known.splitlines())
-    status = bare.path(f"/proc/{unit.pid}/status").read_text()
+    status = installed.path(f"/proc/{unit.pid}/status").read_text()
     assert f"Uid:\t{user[2]}\t{user[2]}\t" in status
     assert f"Gid:\t{group[2]}\t{group[2]}\t" in status
     assert user[5:] == ["/", "/usr/sbin/nologin"]
-    bare.run("systemctl stop lowatch.service && getent --service=files passwd lowatch")
+    installed.run("systemctl stop lowatch.service && getent --service=files passwd lowatch")
     # A user that exists only while the service runs is sent away by dbus-daemon.
-    bare.run("mkdir -p /run/dbus && dbus-daemon --system --fork --nopidfile")
+    installed.run("mkdir -p /run/dbus && dbus-daemon --system --fork --nopidfile")
     as_it = f"setpriv --reuid={user[2]} --regid={group[2]} --clear-groups"
-    assert "org.freedesktop.DBus" in bare.run(f"{as_it} busctl --system --no-pager list")
+    assert "org.freedesktop.DBus" in installed.run(f"{as_it} busctl --system --no-pager list")
 
 
-def test_a_member_of_its_group_may_ask_and_nobody_else(bare: Machine) -> None:
-    bare.run("dpkg --install /root/lowatch.deb && useradd ops && useradd other && usermod -aG lowatch ops")
-    assert "lowatch" in bare.run("runuser -u ops -- lowatch status")
-    assert bare.attempt("runuser -u ops -- lowatch reload").returncode == 0
-    refused = bare.attempt("runuser -u other -- lowatch status")
+def test_a_member_of_its_group_may_ask_and_nobody_else(installed: Machine) -> None:
+    installed.run("useradd ops && useradd other && usermod -aG lowatch ops")
+    assert "lowatch" in installed.run("runuser -u ops -- lowatch status")
+    assert installed.attempt("runuser -u ops -- lowatch reload").returncode == 0
+    refused = installed.attempt("runuser -u other -- lowatch status")
     assert (refused.returncode, refused.stdout) == (3, "")
     assert "group lowatch" in refused.stderr
 
