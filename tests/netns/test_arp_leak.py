@@ -61,7 +61,7 @@ def test_oracle_the_verdict_is_what_a_neighbour_sees(netns: Netns, wire: Wire) -
             told = {one.subject.key: one.message for one in looked_at(host)}
             for address in (VIP, IN_SUBNET, HIDDEN, ANYIP):
                 key = "arp-leak/lo/10.9.0.0-16" if address == ANYIP else f"arp-leak/lo/{address}"
-                says = ("answered" in told.get(key, ""), "sender" in told.get(key, ""))
+                says = ("answered" in told.get(key, ""), "sent as the source" in told.get(key, ""))
                 is_so = (wire.answers(address), wire.sender(address) == address)
                 if says != is_so or any(says) != (key in told):
                     wrong.append(f"{address} all={every} eth0={own}: says {says}, is {is_so}")

@@ -87,5 +87,5 @@ def test_explain_of_a_mapped_address_is_about_where_it_leads(held: Netns, tmp_pa
         file = tmp_path / "lowatch.toml"
         file.write_text(f'[dns]\nnameservers = ["{knot.nameserver}"]')
         told = lowatch("explain", "-c", str(file), "mapped.example.com")
-    assert "local, by 192.0.2.10/32 on lo" in told.stdout
+    assert "local: 192.0.2.10/32 on lo" in told.stdout
     assert "held        192.0.2.10/32 on lo" in told.stdout

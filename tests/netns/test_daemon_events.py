@@ -268,7 +268,7 @@ def test_accept_queue_full_and_drained(netns: Netns, knot: Knot, tmp_path: Path)
         daemon.until(lambda: daemon.count("backlogged-vip", "firing") == 1)
         assert (daemon.verdict(WWW), daemon.orphan(WWW)) == ("backlogged", 0)
         (finding,) = daemon.findings()
-        assert "3 connections wait in a queue for 2" in finding["message"]
+        assert "is full (3 of 2 connections)" in finding["message"]
         for _ in range(3):
             listener.accept()[0].close()
         daemon.until(lambda: daemon.verdict(WWW) == "served")
