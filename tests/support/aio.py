@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-def run_async(coroutine: Coroutine[Any, Any, T], timeout: float = 10.0) -> T:
+def run_async(coroutine: Coroutine[Any, Any, T], timeout: float = 30.0) -> T:
     """asyncio.run for tests: raises AssertionError where that would wait for ever or be silent.
 
     That is: not done after `timeout` seconds (shows every task's stack), a task left behind (which

@@ -251,7 +251,7 @@ class Machine:
         """The whole journal, for people."""
         return self.run("journalctl --no-pager --quiet --output=short-precise")
 
-    def until(self, look: Callable[[], T], timeout: float = 10.0) -> T:
+    def until(self, look: Callable[[], T], timeout: float = 30.0) -> T:
         """What `look` returns, as soon as that is true; fails with the journal."""
         return eventually(look, timeout, self.log)
 

@@ -98,7 +98,7 @@ class Unit(Daemon):
     def _journal(self, **fields: str) -> list[dict[str, Any]]:
         return self.machine.journal(after=self._cursor, **fields)
 
-    def until(self, look: Callable[[], T], timeout: float = 10.0) -> T:
+    def until(self, look: Callable[[], T], timeout: float = 30.0) -> T:
         return eventually(look, timeout, self.machine.log)
 
     # Its package.

@@ -29,7 +29,7 @@ from tests.support.waiting import eventually
 T = TypeVar("T")
 
 WEB = "127.0.0.1:10048"
-_LONG = 20.0
+_LONG = 30.0
 _ALERT = re.compile(
     r"^.{23} (?:ERROR|WARNING|INFO) lowatch\.alert: "
     rf"(?P<resolved>resolved: )?(?P<kind>{'|'.join(FindingKind)})[:,] (?P<rest>.*)$",
@@ -265,7 +265,7 @@ class Daemon:
         """The states that were announced for a kind: ["firing", "resolved"]."""
         return [alert.state for alert in self.alerts if alert.kind == kind]
 
-    def until(self, look: Callable[[], T], timeout: float = 10.0) -> T:
+    def until(self, look: Callable[[], T], timeout: float = 30.0) -> T:
         """What `look` returns, as soon as that is true; fails with the daemon's log, or if it ended."""
 
         def alive() -> T:

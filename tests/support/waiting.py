@@ -11,7 +11,7 @@ T = TypeVar("T")
 _PAUSE = 0.01
 
 
-def eventually(look: Callable[[], T], timeout: float = 10.0, about: Callable[[], str] = str) -> T:
+def eventually(look: Callable[[], T], timeout: float = 30.0, about: Callable[[], str] = str) -> T:
     """What `look` returns as soon as that is true; AssertionError with `about()` after `timeout` seconds.
 
     An AssertionError that `look` raises counts as "not yet", and is shown in the end.
