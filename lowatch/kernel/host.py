@@ -19,6 +19,9 @@ from lowatch.wire.inet_diag import (
     GROUP_UDP_DESTROY,
     parse_socket,
 )
+from lowatch.wire.links import (
+    dump_links,
+)
 from lowatch.wire.netlink import NLM_F_REPLACE, MalformedMessageError, Span, only_message
 from lowatch.wire.nexthop import (
     GROUP_NEXTHOP,
@@ -46,7 +49,6 @@ from lowatch.wire.rtnetlink import (
     RTM_NEWROUTE,
     RTM_NEWRULE,
     dump_addresses,
-    dump_links,
     dump_local_routes,
 )
 

@@ -9,6 +9,10 @@ from lowatch.core.addresses import V4_LENGTH, Address, Prefix, PrefixSet, prefix
 from lowatch.core.arp import ArpSettings, Nic
 from lowatch.core.fixes.surroundings import Route
 from lowatch.core.held import Held, Link, LocalRoute
+from lowatch.wire.links import (
+    LinkMessage,
+    parse_link,
+)
 from lowatch.wire.netlink import Span
 from lowatch.wire.nexthop import RTM_DELNEXTHOP, RTM_NEWNEXTHOP
 from lowatch.wire.rtnetlink import (
@@ -27,10 +31,8 @@ from lowatch.wire.rtnetlink import (
     RTN_LOCAL,
     RTPROT_KERNEL,
     AddressMessage,
-    LinkMessage,
     RouteMessage,
     parse_address,
-    parse_link,
     parse_route,
 )
 

@@ -1,4 +1,4 @@
-"""rtnetlink: links, addresses and routes (linux/rtnetlink.h, if_addr.h, if_link.h)."""
+"""rtnetlink: addresses and routes (linux/rtnetlink.h, if_addr.h)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from struct import Struct
 from typing import NamedTuple
 
 from lowatch.core.addresses import V4_LENGTH, V6_LENGTH, Address, Prefix
-from lowatch.core.arp import ArpSettings
 
 from .netlink import (
     HEADER,
@@ -16,8 +15,6 @@ from .netlink import (
     ShapeReader,
     attribute,
     request,
-    unpack,
-    walk_attributes,
 )
 
 AF_UNSPEC, AF_INET, AF_INET6 = 0, 2, 10
@@ -38,18 +35,12 @@ RTM_F_FIB_MATCH = 0x2000
 RT_TABLE_LOCAL = 255
 IFF_UP, IFF_LOOPBACK, IFF_NOARP = 0x1, 0x8, 0x80
 
-_IFINFO = Struct("=BxHiII")
 _IFADDR = Struct("=BBBBI")
 _ROUTE = Struct("=BBBBBBBBI")
 _U32 = Struct("=I")
 _CACHEINFO = Struct("=IIII")
 _NEXTHOP = Struct("=HBBi")
 
-_IFLA_IFNAME, _IFLA_LINKINFO, _IFLA_AF_SPEC, _IFLA_EXT_MASK = 3, 18, 26, 29
-_IFLA_INFO_KIND, _IFLA_INFO_SLAVE_KIND, _IFLA_INET_CONF = 1, 4, 1
-_DEVCONF_ARP_ANNOUNCE, _DEVCONF_ARP_IGNORE = 18, 19  # linux/ip.h, counted from 1
-_DEVCONF = Struct(f"={_DEVCONF_ARP_IGNORE}i")
-_RTEXT_FILTER_SKIP_STATS = 1 << 3
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_LABEL, _IFA_CACHEINFO, _IFA_FLAGS, _IFA_PROTO = 1, 2, 3, 6, 8, 11
 _IFA_BROADCAST, _IFA_RT_PRIORITY, _IFA_F_PERMANENT = 4, 9, 0x80
 _RTA_DST, _RTA_OIF, _RTA_PRIORITY, _RTA_PREFSRC, _RTA_MULTIPATH, _RTA_TABLE = 1, 4, 6, 7, 9, 15
@@ -73,25 +64,6 @@ _FLAG_NAMES = (
     (0x400, "autojoin"),
     (0x800, "stable-privacy"),
 )
-
-
-class LinkMessage(NamedTuple):
-    """A network interface.
-
-    family: AF_UNSPEC for the link itself, AF_BRIDGE for its role as a bridge port.
-    arp: the link's own settings, or None if IPv4 is off. slave_kind: "bridge", "bond", "vrf"... if it is a
-    slave of one, else "". kind: "dummy", "veth"..., or "". partial: whether the message lacks the ARP
-    settings, as those of wireless drivers do.
-    """
-
-    family: int
-    ifindex: int
-    name: str
-    flags: int
-    arp: ArpSettings | None = None
-    slave_kind: str = ""
-    kind: str = ""
-    partial: bool = False
 
 
 class AddressShape(NamedTuple):
@@ -161,41 +133,6 @@ def flag_names(flags: int) -> tuple[str, ...]:
     return tuple(name for bit, name in _FLAG_NAMES if flags & bit)
 
 
-def parse_link(data: bytes, start: int, end: int) -> LinkMessage:
-    """Raises MalformedMessageError."""
-    family, _, ifindex, flags, _ = unpack(_IFINFO, data, start, end)
-    found = walk_attributes(data, start + _IFINFO.size, end)
-    first, last = found.get(_IFLA_IFNAME, (start, start))
-    if family != AF_UNSPEC:  # the IFLA_AF_SPEC of a bridge port contains its VLANs
-        return LinkMessage(family, ifindex, _text(data[first:last]), flags)
-    return LinkMessage(
-        family,
-        ifindex,
-        _text(data[first:last]),
-        flags,
-        _arp_settings(data, found),
-        _link_kind(data, found, _IFLA_INFO_SLAVE_KIND),
-        _link_kind(data, found, _IFLA_INFO_KIND),
-        partial=_IFLA_AF_SPEC not in found,
-    )
-
-
-def _arp_settings(data: bytes, found: dict[int, tuple[int, int]]) -> ArpSettings | None:
-    """The settings in IFLA_AF_SPEC / AF_INET / IFLA_INET_CONF, an array of one number per setting."""
-    families = walk_attributes(data, *found.get(_IFLA_AF_SPEC, (0, 0)))
-    attributes = walk_attributes(data, *families.get(AF_INET, (0, 0)))
-    if _IFLA_INET_CONF not in attributes:
-        return None
-    settings = unpack(_DEVCONF, data, *attributes[_IFLA_INET_CONF])
-    return ArpSettings(settings[_DEVCONF_ARP_IGNORE - 1], settings[_DEVCONF_ARP_ANNOUNCE - 1])
-
-
-def _link_kind(data: bytes, found: dict[int, tuple[int, int]], attribute: int) -> str:
-    information = walk_attributes(data, *found.get(_IFLA_LINKINFO, (0, 0)))
-    first, last = information.get(attribute, (0, 0))
-    return _text(data[first:last])
-
-
 def parse_address(data: bytes, start: int, end: int) -> AddressMessage | None:
     """The address; None for a family other than IPv4 and IPv6. Raises MalformedMessageError."""
     shape, (address, local, cacheinfo) = _address_shapes.read(data, start, end)
@@ -232,7 +169,7 @@ def _describe_address(header: bytes, found: dict[int, bytes]) -> AddressShape:
         prefixlen,
         scope,
         flags,
-        _text(label) if label else None,
+        text_of(label) if label else None,
         protocol[0] if protocol else None,
         tuple(name for name, is_set in special if is_set),
     )
@@ -297,14 +234,9 @@ def _nexthops(found: dict[int, bytes]) -> list[int]:
     return interfaces
 
 
-def _text(raw: bytes) -> str:
+def text_of(raw: bytes) -> str:
+    """The text of a NUL-terminated attribute."""
     return raw.split(b"\0", 1)[0].decode("utf-8", "backslashreplace")
-
-
-def dump_links(sequence: int) -> bytes:
-    """A dump of all links, without their statistics, which change constantly."""
-    mask = attribute(_IFLA_EXT_MASK, _U32.pack(_RTEXT_FILTER_SKIP_STATS))
-    return request(RTM_GETLINK, NLM_F_DUMP, sequence, _IFINFO.pack(0, 0, 0, 0, 0) + mask)
 
 
 def dump_addresses(sequence: int) -> bytes:

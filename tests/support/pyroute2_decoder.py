@@ -15,6 +15,9 @@ from pyroute2.netlink.rtnl.rtmsg import rtmsg
 from lowatch.core.addresses import Address, parse_address
 from lowatch.core.arp import ArpSettings
 from lowatch.wire.inet_diag import SocketMessage
+from lowatch.wire.links import (
+    LinkMessage,
+)
 from lowatch.wire.netlink import HEADER
 from lowatch.wire.rtnetlink import (
     AF_INET,
@@ -22,7 +25,6 @@ from lowatch.wire.rtnetlink import (
     AF_UNSPEC,
     AddressMessage,
     AddressShape,
-    LinkMessage,
     RouteMessage,
     RouteShape,
 )

@@ -12,6 +12,10 @@ from lowatch.core.arp import ArpSettings
 from lowatch.kernel.request_socket import NETLINK_SOCK_DIAG
 from lowatch.wire import rtnetlink
 from lowatch.wire.inet_diag import SOCK_DIAG_BY_FAMILY, dump_bound, find_listener, parse_socket
+from lowatch.wire.links import (
+    dump_links,
+    parse_link,
+)
 from lowatch.wire.netlink import NLM_F_DUMP, request
 from lowatch.wire.rtnetlink import (
     AF_INET,
@@ -22,11 +26,9 @@ from lowatch.wire.rtnetlink import (
     RTM_NEWROUTE,
     RTN_LOCAL,
     dump_addresses,
-    dump_links,
     dump_local_routes,
     flag_names,
     get_route,
-    parse_link,
     parse_route,
 )
 from tests.support import pyroute2_decoder as second

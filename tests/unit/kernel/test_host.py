@@ -11,8 +11,16 @@ from lowatch.core.held import Held, Link
 from lowatch.core.known import Known, Unknown
 from lowatch.kernel import request_socket as netlink
 from lowatch.kernel.host import Host
+from lowatch.wire.links import (
+    dump_links,
+)
 from lowatch.wire.netlink import NLM_F_DUMP_INTR
-from lowatch.wire.rtnetlink import AF_INET, AF_INET6, dump_addresses, dump_links, dump_local_routes
+from lowatch.wire.rtnetlink import (
+    AF_INET,
+    AF_INET6,
+    dump_addresses,
+    dump_local_routes,
+)
 from tests.unit.kernel.scripted_socket import OVERRUN, Said, done, error
 from tests.unit.kernel.test_host_tables import LO, LOOPBACK, UP, address, link, padded, route, split
 

@@ -7,13 +7,15 @@ from struct import pack
 import pytest
 
 from lowatch.core.addresses import parse_address as address
+from lowatch.wire.links import (
+    parse_link,
+)
 from lowatch.wire.netlink import MalformedMessageError, attribute
 from lowatch.wire.rtnetlink import (
     AF_INET,
     AF_INET6,
     flag_names,
     parse_address,
-    parse_link,
     parse_route,
 )
 

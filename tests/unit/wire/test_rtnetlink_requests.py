@@ -8,6 +8,9 @@ from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from lowatch.core.addresses import Address, parse_address
+from lowatch.wire.links import (
+    dump_links,
+)
 from lowatch.wire.netlink import HEADER, NLM_F_DUMP, NLM_F_REQUEST
 from lowatch.wire.rtnetlink import (
     AF_INET,
@@ -18,7 +21,6 @@ from lowatch.wire.rtnetlink import (
     RTM_GETROUTE,
     RTN_LOCAL,
     dump_addresses,
-    dump_links,
     dump_local_routes,
     get_route,
 )

@@ -1,0 +1,85 @@
+"""rtnetlink: links, which are network interfaces (linux/if_link.h)."""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import NamedTuple
+
+from lowatch.core.arp import ArpSettings
+
+from .netlink import (
+    NLM_F_DUMP,
+    attribute,
+    request,
+    unpack,
+    walk_attributes,
+)
+from .rtnetlink import AF_INET, AF_UNSPEC, RTM_GETLINK, text_of
+
+_IFINFO = Struct("=BxHiII")
+_IFLA_IFNAME, _IFLA_LINKINFO, _IFLA_AF_SPEC, _IFLA_EXT_MASK = 3, 18, 26, 29
+_IFLA_INFO_KIND, _IFLA_INFO_SLAVE_KIND, _IFLA_INET_CONF = 1, 4, 1
+_DEVCONF_ARP_ANNOUNCE, _DEVCONF_ARP_IGNORE = 18, 19  # linux/ip.h, counted from 1
+_DEVCONF = Struct(f"={_DEVCONF_ARP_IGNORE}i")
+_RTEXT_FILTER_SKIP_STATS = 1 << 3
+_MASK = Struct("=I")
+
+
+class LinkMessage(NamedTuple):
+    """A network interface.
+
+    family: AF_UNSPEC for the link itself, AF_BRIDGE for its role as a bridge port.
+    arp: the link's own settings, or None if IPv4 is off. slave_kind: "bridge", "bond", "vrf"... if it is a
+    slave of one, else "". kind: "dummy", "veth"..., or "". partial: whether the message lacks the ARP
+    settings, as those of wireless drivers do.
+    """
+
+    family: int
+    ifindex: int
+    name: str
+    flags: int
+    arp: ArpSettings | None = None
+    slave_kind: str = ""
+    kind: str = ""
+    partial: bool = False
+
+
+def parse_link(data: bytes, start: int, end: int) -> LinkMessage:
+    """The link in a message. Raises MalformedMessageError."""
+    family, _, ifindex, flags, _ = unpack(_IFINFO, data, start, end)
+    found = walk_attributes(data, start + _IFINFO.size, end)
+    first, last = found.get(_IFLA_IFNAME, (start, start))
+    if family != AF_UNSPEC:  # the IFLA_AF_SPEC of a bridge port contains its VLANs
+        return LinkMessage(family, ifindex, text_of(data[first:last]), flags)
+    return LinkMessage(
+        family,
+        ifindex,
+        text_of(data[first:last]),
+        flags,
+        _arp_settings(data, found),
+        _link_kind(data, found, _IFLA_INFO_SLAVE_KIND),
+        _link_kind(data, found, _IFLA_INFO_KIND),
+        partial=_IFLA_AF_SPEC not in found,
+    )
+
+
+def _arp_settings(data: bytes, found: dict[int, tuple[int, int]]) -> ArpSettings | None:
+    """The settings in IFLA_AF_SPEC / AF_INET / IFLA_INET_CONF, an array of one number per setting."""
+    families = walk_attributes(data, *found.get(_IFLA_AF_SPEC, (0, 0)))
+    attributes = walk_attributes(data, *families.get(AF_INET, (0, 0)))
+    if _IFLA_INET_CONF not in attributes:
+        return None
+    settings = unpack(_DEVCONF, data, *attributes[_IFLA_INET_CONF])
+    return ArpSettings(settings[_DEVCONF_ARP_IGNORE - 1], settings[_DEVCONF_ARP_ANNOUNCE - 1])
+
+
+def _link_kind(data: bytes, found: dict[int, tuple[int, int]], attribute: int) -> str:
+    information = walk_attributes(data, *found.get(_IFLA_LINKINFO, (0, 0)))
+    first, last = information.get(attribute, (0, 0))
+    return text_of(data[first:last])
+
+
+def dump_links(sequence: int) -> bytes:
+    """A dump of all links, without their statistics, which change constantly."""
+    mask = attribute(_IFLA_EXT_MASK, _MASK.pack(_RTEXT_FILTER_SKIP_STATS))
+    return request(RTM_GETLINK, NLM_F_DUMP, sequence, _IFINFO.pack(0, 0, 0, 0, 0) + mask)
