@@ -324,7 +324,7 @@ class Auditor:
             self._sockets = self._host.sockets()
             if isinstance(self._sockets, Known):
                 seen = self._sockets.value
-                self._sockets = Known(seen.with_those_of(self._sockets_before))
+                self._sockets = Known(seen.union(self._sockets_before))
                 self._sockets_before = seen
         return self._sockets
 

@@ -53,7 +53,7 @@ class Sockets(NamedTuple):
     bound: frozenset[Address] = frozenset()
     wildcards: frozenset[tuple[str, Port]] = frozenset()
 
-    def with_those_of(self, other: Sockets) -> Sockets:
+    def union(self, other: Sockets) -> Sockets:
         return Sockets(self.bound | other.bound, self.wildcards | other.wildcards)
 
 

@@ -30,6 +30,4 @@ def test_the_owner_may_be_of_another_user_namespace() -> None:
 def test_sockets_of_two_dumps_add_up() -> None:
     first = Sockets(frozenset({parse_address("192.0.2.10")}), frozenset({("ipv4", parse_port("80"))}))
     second = Sockets(frozenset({parse_address("::1")}), frozenset({("ipv6", parse_port("80"))}))
-    assert first.with_those_of(second) == Sockets(
-        first.bound | second.bound, first.wildcards | second.wildcards
-    )
+    assert first.union(second) == Sockets(first.bound | second.bound, first.wildcards | second.wildcards)

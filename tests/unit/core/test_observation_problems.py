@@ -36,7 +36,7 @@ def test_names_that_fail_alike_share_a_line() -> None:
 def test_a_stale_answer_says_how_old_it_is() -> None:
     old = replace(answer(VIP), a=rrset(VIP, status=Status.STALE, reason="SERVFAIL", stale_since=40.0))
     [problem] = stale(snapshot(domains={WWW: view(of=old)}), now=100.0)
-    assert problem == Problem("dns", f"{WWW}: kept from 60 seconds ago: SERVFAIL")
+    assert problem == Problem("dns", f"{WWW}: using the answer from 60 seconds ago: SERVFAIL")
 
 
 def test_a_view_that_could_not_be_compared_leaves_the_audit_complete() -> None:

@@ -67,7 +67,7 @@ class TestNames:
         [one] = config.domains_from
         assert (one.path, one.files, one.domains) == (f"{main.parent}/names.d/*", 5, 5)
 
-    def test_they_add_up_with_those_of_the_toml(self, main: Path) -> None:
+    def test_they_add_up_union_the_toml(self, main: Path) -> None:
         main.write_text(
             'ports = ["8443"]\ndomains = ["b.example", "a.example:443", "c.example"]\n'
             '[[domain]]\nname = "a.example"\n' + main.read_text()
