@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,15 +13,9 @@ from lowatch.config.settings import DnsSettings, Nameserver
 from lowatch.core.addresses import PrefixSet, format_address, parse_address, parse_prefix
 from lowatch.core.answers import NOT_ASKED, RRset, Status
 from lowatch.resolve.engine import Engine
-from lowatch.resolve.system.resolv_conf import Nameservers
-from lowatch.resolve.upstream.channel import Channel
-from lowatch.resolve.upstream.socket_channels import SocketChannels
-from lowatch.resolve.upstream.upstreams import Upstreams
-from lowatch.wire.dns import Reply
-from tests.support.changed_domains import ChangedDomains
 from tests.support.dns_server import Query, ScriptedServer, free_port, respond, soa
 from tests.support.virtual_time import LoopClock, run_virtually
-from tests.unit.resolve.asking import ADDRESS, WWW, Counts, address_only, running
+from tests.unit.resolve.asking import ADDRESS, WWW, address_only, running
 
 
 class Zone:
@@ -46,10 +38,6 @@ class Zone:
 
 def addresses(rrset: RRset) -> list[str]:
     return [format_address(address) for address in rrset.addresses]
-
-
-def open_descriptors() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def a_queries(server: ScriptedServer) -> list[Query]:
@@ -118,31 +106,6 @@ def test_a_change_is_seen_at_the_ttl_and_announced_once() -> None:
             await asyncio.sleep(60 * 1.05 + 2)
             assert addresses(asking.a()) == ["192.0.2.11"]
             assert asking.changes == [asking.engine.answer(WWW)]
-
-    run_virtually(scenario())
-
-
-def test_idle_it_holds_one_timer_and_no_wake_up() -> None:
-    async def scenario() -> None:
-        loop = asyncio.get_running_loop()
-        zone = Zone()
-        zone.ttl = 3000
-        domains = [f"n{n}.test" for n in range(20)]
-
-        def script(query: Query) -> Iterable[bytes]:
-            authority = [soa("test.", ttl=3000, minimum=3000)]
-            return zone(query) if query.rrtype == "A" else [respond(query, authority=authority)]
-
-        async with ScriptedServer(script) as server, running(server, domains=domains):
-            await asyncio.sleep(3)  # the last query's deadline is over
-            pending = [str(each) for each in loop._scheduled if not each.cancelled()]  # type: ignore[attr-defined]
-            timers = [each for each in pending if "Wheel._ring" in each]
-            tests_own = [each for each in pending if "remember_stacks" in each or "Timeout" in each]
-            assert len(timers) == 1
-            assert sorted(pending) == sorted(timers + tests_own)
-            before = len(server.queries)
-            await asyncio.sleep(2990)
-            assert len(server.queries) == before
 
     run_virtually(scenario())
 
@@ -225,98 +188,6 @@ def test_many_names_with_a_nameserver_that_refuses_all_settle() -> None:
 # Several nameservers.
 
 
-def test_the_next_server_is_asked_where_the_first_one_fails() -> None:
-    async def scenario() -> None:
-        bad, good = Zone(), Zone()
-        bad.rcode = "SERVFAIL"
-        async with (
-            ScriptedServer(bad) as first,
-            ScriptedServer(good) as second,
-            running(first, second) as asking,
-        ):
-            assert asking.a().status is Status.RESOLVED
-            assert asking.a().server == str(second.nameserver)
-            assert asking.counts.rcodes == ["NOERROR"] * 2 + ["SERVFAIL"] * 2
-
-    run_virtually(scenario())
-
-
-def test_all_failing_says_so_of_each() -> None:
-    async def scenario() -> None:
-        one, other = Zone(), Zone()
-        one.rcode, other.silent = "REFUSED", True
-        async with (
-            ScriptedServer(one) as first,
-            ScriptedServer(other) as second,
-            running(first, second) as asking,
-        ):
-            said = [f"{first.nameserver}: REFUSED", f"{second.nameserver}: no reply within 2 s"]
-            assert asking.a().reason == "; ".join(sorted(said))
-            assert len(a_queries(first)) == 1  # it would say the same again
-            assert len(a_queries(second)) == 2
-
-    run_virtually(scenario())
-
-
-def test_a_silent_server_is_spared_and_tried_again_by_one_query() -> None:
-    async def scenario() -> None:
-        flaky, steady = Zone(), Zone()
-        flaky.silent = True
-        domains = [f"n{n}.test" for n in range(10)]
-        async with (
-            ScriptedServer(flaky) as first,
-            ScriptedServer(steady) as second,
-            running(first, second, domains=domains, min_ttl=20.0) as asking,
-        ):
-            assert len(first.queries) == 20  # in flight before the first deadline
-            assert len(second.queries) == 20
-            first.queries.clear()
-            await asyncio.sleep(64)
-            assert 1 <= len(first.queries) <= 4
-            flaky.silent = False
-            await asyncio.sleep(200)
-            first.queries.clear()
-            second.queries.clear()
-            await asyncio.sleep(64)
-            assert len(first.queries) >= 20
-            assert second.queries == []
-            assert set(asking.engine.statuses) == {Status.RESOLVED}
-
-    run_virtually(scenario())
-
-
-class Unheard:
-    """A ReplySink of a test that asks nothing."""
-
-    def on_reply(self, channel: Channel, question: Any, reply: Reply, now: float) -> None:
-        raise AssertionError
-
-    def on_renewed(self, question: Any, ttl: int, now: float) -> None:
-        raise AssertionError
-
-    def on_batch_over(self) -> None:
-        raise AssertionError
-
-    def on_recovery(self) -> None:
-        raise AssertionError
-
-
-def test_rotate_takes_turns() -> None:
-    async def scenario() -> None:
-        counts = Counts()
-        upstreams = Upstreams(SocketChannels(LoopClock(), counts), Unheard(), spread=False)
-        assert upstreams.candidates(1000.0) == []
-        servers = tuple(Nameserver(f"127.0.0.{n}") for n in range(1, 4))
-        upstreams.replace(Nameservers(servers, rotate=True), DnsSettings(), 1000.0)
-        firsts = [channel.server for _ in range(6) if (channel := upstreams.first(1000.0))]
-        assert Counter(firsts) == dict.fromkeys(servers, 2)
-        upstreams.replace(Nameservers(servers), DnsSettings(), 1000.0)
-        assert [channel.server for channel in upstreams.candidates(1000.0)] == list(servers)
-        upstreams.close()
-
-    run_virtually(scenario())
-
-
 # resolv.conf, followed.
 
 
@@ -358,97 +229,7 @@ def test_names_that_failed_are_asked_for_at_once_by_new_settings() -> None:
     run_virtually(scenario())
 
 
-def test_new_settings_leave_no_lookup_hanging() -> None:
-    async def scenario() -> None:
-        zone = Zone()
-        zone.silent = True
-        async with ScriptedServer(zone) as silent, ScriptedServer(Zone()) as server:
-            engine = Engine([WWW], DnsSettings(nameservers=(silent.nameserver,)), LoopClock())
-            async with asyncio.TaskGroup() as tasks:
-                task = tasks.create_task(engine.run(ChangedDomains()))
-                await asyncio.sleep(1)  # in flight
-                engine.replace_settings(DnsSettings(nameservers=(server.nameserver,)))
-                await asyncio.sleep(2.5)
-                assert engine.answer(WWW).status is Status.RESOLVED
-                task.cancel()
-
-    run_virtually(scenario())
-
-
 # Domains that come and go, and the end.
-
-
-def test_replacing_domains_keeps_what_both_name() -> None:
-    async def scenario() -> None:
-        before = ["kept.test", "gone.test"]
-        async with ScriptedServer(Zone()) as server, running(server, domains=before) as asking:
-            kept = asking.engine.answer("kept.test")
-            server.queries.clear()
-            asking.engine.replace_domains(["new.test", "kept.test"])
-            assert asking.engine.answer("kept.test") is kept
-            assert asking.engine.statuses == {Status.UNKNOWN: 1, Status.RESOLVED: 1}
-            assert asking.a("new.test") is NOT_ASKED
-            await asking.engine.settled()
-            assert asking.a("new.test").status is Status.RESOLVED
-            assert {query.name for query in server.queries} == {"new.test"}
-            await asyncio.sleep(200)
-            assert "gone.test" not in {query.name for query in server.queries}
-
-    run_virtually(scenario())
-
-
-def test_a_name_dropped_while_it_is_asked_for_is_forgotten() -> None:
-    async def scenario() -> None:
-        zone = Zone()
-        zone.silent = True
-        async with ScriptedServer(zone) as server:
-            engine = Engine([WWW], DnsSettings(nameservers=(server.nameserver,)), LoopClock())
-            changes = ChangedDomains()
-            async with asyncio.TaskGroup() as tasks:
-                task = tasks.create_task(engine.run(changes))
-                await asyncio.sleep(1)
-                engine.replace_domains([])
-                await engine.settled()
-                await asyncio.sleep(100)
-                assert changes == []
-                assert len(server.queries) <= 4
-                task.cancel()
-
-    run_virtually(scenario())
-
-
-def test_cancelled_it_leaves_no_socket_and_may_run_again() -> None:
-    async def scenario() -> None:
-        async with ScriptedServer(Zone()) as server:
-            engine = Engine([WWW], DnsSettings(nameservers=(server.nameserver,)), LoopClock())
-            for _ in range(3):
-                descriptors = open_descriptors()
-                async with asyncio.TaskGroup() as tasks:
-                    task = tasks.create_task(engine.run(ChangedDomains()))
-                    await engine.settled()
-                    task.cancel()
-                assert open_descriptors() == descriptors
-            assert len(server.queries) == 2  # nothing was due the second time
-
-    run_virtually(scenario())
-
-
-def test_cancelled_with_tcp_and_udp_in_flight() -> None:
-    async def scenario() -> None:
-        def script(query: Query) -> list[bytes]:
-            return [respond(query, truncated=True)] if query.rrtype == "A" else []
-
-        async with ScriptedServer(script, lambda query: None) as server:
-            engine = Engine([WWW], DnsSettings(nameservers=(server.nameserver,)), LoopClock())
-            async with asyncio.TaskGroup() as tasks:
-                task = tasks.create_task(engine.run(ChangedDomains()))
-                await asyncio.sleep(1)
-                assert {query.protocol for query in server.queries} == {"udp", "tcp"}
-                task.cancel()
-            await asyncio.sleep(10)
-            assert engine.answer(WWW).a is NOT_ASKED
-
-    run_virtually(scenario())
 
 
 def test_a_listener_that_raises_does_not_stop_the_engine() -> None:

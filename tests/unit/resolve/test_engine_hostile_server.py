@@ -248,50 +248,6 @@ def test_tcp_that_fails_is_unknown_never_nodata(case: str) -> None:
 # Chains.
 
 
-def chain_server(targets: dict[str, str], last: str) -> Script:
-    """An authoritative server of tiny zones: it never says more than one CNAME at a time."""
-
-    def script(query: Query) -> list[bytes]:
-        if query.name in targets:
-            return [respond(query, f"{query.name}. 60 IN CNAME {targets[query.name]}.")]
-        if query.name == last:
-            return address_only(query)
-        return [respond(query, rcode="NXDOMAIN", authority=[soa("test.")])]
-
-    return script
-
-
-def test_a_partial_chain_is_followed() -> None:
-    rrset, _ = asked(chain_server({WWW: "a.test", "a.test": "b.test"}, "b.test"))
-    assert (addresses(rrset), rrset.chain) == ([ADDRESS], ("a.test", "b.test"))
-
-
-def test_a_partial_chain_to_nowhere_is_nxdomain() -> None:
-    rrset, _ = asked(chain_server({WWW: "a.test"}, ""))
-    assert (rrset.status, rrset.chain) == (Status.NXDOMAIN, ("a.test",))
-
-
-def test_a_loop_over_several_messages_is_a_failure_with_a_name() -> None:
-    rrset, reason = asked(chain_server({WWW: "a.test", "a.test": "b.test", "b.test": "a.test"}, ""))
-    assert (rrset.status, reason) == (Status.UNKNOWN, "CNAME loop at a.test")
-
-
-def test_a_chain_without_end_is_a_failure() -> None:
-    targets = {WWW: "c0.test"} | {f"c{n}.test": f"c{n + 1}.test" for n in range(99)}
-    rrset, reason = asked(chain_server(targets, ""))
-    assert (rrset.status, reason) == (Status.UNKNOWN, "a chain of more than 16 CNAMEs")
-
-
-def test_a_target_that_no_server_knows_is_named() -> None:
-    def script(query: Query) -> list[bytes]:
-        if query.name == WWW:
-            return [respond(query, f"{WWW}. 60 IN CNAME cdn.test.")]
-        return [respond(query, rcode="REFUSED")]
-
-    _, reason = asked(script)
-    assert reason == "REFUSED (asked for cdn.test, an alias)"
-
-
 # Nobody there.
 
 

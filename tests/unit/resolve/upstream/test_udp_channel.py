@@ -113,6 +113,6 @@ def test_closed_it_gives_back_what_it_owes_and_asks_no_more() -> None:
             questions = [Question("a.test"), Question("b.test")]
             asked.channel.ask_all(questions, asyncio.get_running_loop().time())
             assert asked.channel.close() == questions
-            assert await asked.ask("c.test") == ["no longer a nameserver"]
+            assert await asked.ask("c.test") == ["no longer configured as a nameserver"]
 
     run_async(scenario())

@@ -113,7 +113,7 @@ def test_one_that_stays_keeps_its_channel_and_what_was_asked_of_another_fails() 
     channels.opened[1].owed = ["asked"]  # type: ignore[list-item]  # passed on as it is
     upstreams.replace(Nameservers((FIRST,)), DnsSettings(), 1.0)
     assert [channel.closed for channel in channels.opened] == [False, True]
-    assert sink.replies == [("asked", "no longer a nameserver")]
+    assert sink.replies == [("asked", "no longer configured as a nameserver")]
 
 
 def test_another_pace_opens_all_again() -> None:
