@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from itertools import chain
+from typing import Protocol
 
 from lowatch.core.audit import Audit, build_audit
 from lowatch.core.clock import Clock
@@ -18,8 +19,17 @@ from .ports import Resolver
 
 Progress = Callable[[int, int], None]
 """(done, total): how many domains have been asked."""
-Compare = Callable[[Collection[str]], Awaitable[None]]
-"""Asks getaddrinfo about these domains, so that their answers have its view."""
+
+_PATIENCE = 5.0
+"""Seconds that getaddrinfo may take in all. What has not come by then is unknown, and reported as such."""
+
+
+class CrossChecker(Protocol):
+    async def cross_check(self, domains: Iterable[str], patience: float) -> None:
+        """Ask getaddrinfo about these domains, so that their answers have its view.
+
+        The first domains matter most. patience: seconds, for all of them.
+        """
 
 
 async def check(
@@ -28,16 +38,16 @@ async def check(
     policy: Policy,
     clock: Clock,
     progress: Progress | None = None,
-    compare: Compare | None = None,
+    cross_checker: CrossChecker | None = None,
 ) -> tuple[Audit, Snapshot, Judgement]:
     """The audit, and what it was made of. Has no memory: findings are firing or acknowledged.
 
-    compare: for all domains, those that lead here first: the others may do so for applications.
-    None: getaddrinfo is not asked.
+    cross_checker: asked about all domains, those that lead here first; None if getaddrinfo is not asked.
     """
     await _resolve_once(resolver, len(policy.domains), progress)
-    if compare is not None:
-        await compare(_to_compare(auditor.may_lead_here(), resolver, policy))
+    if cross_checker is not None:
+        domains = _to_cross_check(auditor.may_lead_here(), resolver, policy)
+        await cross_checker.cross_check(domains, _PATIENCE)
     snapshot, judgement = await auditor.audit()
     now = clock.now()
     tracked = without_memory(judgement, now, policy)
@@ -45,8 +55,8 @@ async def check(
     return audit, snapshot, judgement
 
 
-def _to_compare(here: Collection[str], resolver: Resolver, policy: Policy) -> list[str]:
-    """All but those of which DNS says nothing: whatever getaddrinfo said of them, they stay unknown."""
+def _to_cross_check(here: Collection[str], resolver: Resolver, policy: Policy) -> list[str]:
+    """All domains but those without a DNS answer, which stay unknown whatever getaddrinfo returns."""
     unknown = resolver.unresolved()
     others = (name for name in policy.domains if name not in here)
     return [name for name in chain(here, others) if name not in unknown]

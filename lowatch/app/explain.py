@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from lowatch.config.targets import AddressTarget, DomainTarget, ExplainTarget
 from lowatch.core.addresses import Address, Port, destination, prefix_of
@@ -27,7 +27,7 @@ from lowatch.core.snapshot import DomainObservation, Snapshot
 from lowatch.core.views import addresses_of
 
 from .auditor import Auditor
-from .check import Compare, check
+from .check import CrossChecker, check
 from .ports import Host, Resolver
 from .static_resolver import StaticResolver
 
@@ -35,18 +35,35 @@ _BY_ITSELF = ""
 """The name under which an address is audited that was asked about by itself."""
 
 
-class Bench(NamedTuple):
-    """What an explanation works with. default_ports: of targets that have none of their own.
+class CheckedResolver(Resolver, CrossChecker, Protocol):
+    """A Resolver that can ask getaddrinfo as well."""
 
-    compare: how to ask getaddrinfo for the view that a resolver lacks; None: it is not asked.
-    """
+
+class Builder(Protocol):
+    """Builds what an audit needs."""
+
+    def resolver(self, policy: Policy) -> CheckedResolver: ...
+
+    def auditor(self, resolver: Resolver, policy: Policy) -> Auditor: ...
+
+
+class Bench(NamedTuple):
+    """What an explanation works with. default_ports: of targets that have none of their own."""
 
     host: Host
     clock: Clock
     default_ports: tuple[Port, ...]
-    resolver: Callable[[Policy], Resolver]
-    auditor: Callable[[Resolver, Policy], Auditor]
-    compare: Callable[[Resolver], Compare] | None = None
+    builder: Builder
+
+
+class _OneDomain(NamedTuple):
+    """A CrossChecker that asks about one domain only, wherever it leads: all of its views are shown."""
+
+    domain: str
+    resolver: CrossChecker
+
+    async def cross_check(self, domains: Iterable[str], patience: float) -> None:
+        await self.resolver.cross_check([self.domain], patience)
 
 
 async def explain(target: ExplainTarget, policy: Policy, bench: Bench) -> Explanation:
@@ -61,16 +78,11 @@ async def _explain_domain(target: DomainTarget, policy: Policy, bench: Bench) ->
     if target.port is not None:
         domain = replace(domain, ports=(target.port,), any_of=False)
     policy = policy.narrowed_to({target.name: domain})
-    resolver = bench.resolver(policy)
-    auditor = bench.auditor(resolver, policy)
-    compare = None if bench.compare is None else bench.compare(resolver)
-
-    async def compare_it(_here: Collection[str]) -> None:
-        """Wherever it leads: all of its views are shown."""
-        if compare is not None:
-            await compare([target.name])
-
-    audit, snapshot, judgement = await check(auditor, resolver, policy, bench.clock, compare=compare_it)
+    resolver = bench.builder.resolver(policy)
+    auditor = bench.builder.auditor(resolver, policy)
+    audit, snapshot, judgement = await check(
+        auditor, resolver, policy, bench.clock, cross_checker=_OneDomain(target.name, resolver)
+    )
     answer = resolver.answer(target.name)
     made = (one for one in answer.given if bench.host.may_be_local(one))
     addresses = tuple(dict.fromkeys((*addresses_of(answer), *made)))
@@ -84,10 +96,9 @@ async def _explain_domain(target: DomainTarget, policy: Policy, bench: Bench) ->
 
 async def _explain_address(target: AddressTarget, policy: Policy, bench: Bench) -> Explanation:
     """The configured domains are resolved too: whoever asks about an address wants its names."""
-    resolver = bench.resolver(policy)
-    auditor = bench.auditor(resolver, policy)
-    compare = None if bench.compare is None else bench.compare(resolver)
-    audit, _, _ = await check(auditor, resolver, policy, bench.clock, compare=compare)
+    resolver = bench.builder.resolver(policy)
+    auditor = bench.builder.auditor(resolver, policy)
+    audit, _, _ = await check(auditor, resolver, policy, bench.clock, cross_checker=resolver)
     names = tuple(sorted(resolver.at(target.address)))
     of_names = dict.fromkeys(
         port
@@ -97,7 +108,7 @@ async def _explain_address(target: AddressTarget, policy: Policy, bench: Bench) 
     ports = (target.port,) if target.port is not None else tuple(of_names) or bench.default_ports
     alone = policy.narrowed_to({_BY_ITSELF: Domain(_BY_ITSELF, ports, any_of=False)})
     given = StaticResolver([_answer(target.address)])
-    snapshot, judgement = await bench.auditor(given, alone).audit()
+    snapshot, judgement = await bench.builder.auditor(given, alone).audit()
     return replace(
         _explanation(target, audit, (target.address,), names),
         addresses=_evidence(bench.host, (target.address,), _BY_ITSELF, snapshot, judgement),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from lowatch.app.auditor import Auditor
 from lowatch.app.check import Progress
 from lowatch.app.check import check as check_once
 from lowatch.app.ports import Resolver
@@ -13,15 +13,14 @@ from lowatch.app.shown_audit import with_problems
 from lowatch.config.settings import Config
 from lowatch.config.targets import ExplainTarget
 from lowatch.core.audit import Audit
+from lowatch.core.policy import Policy
+from lowatch.kernel.host import Host
 from lowatch.resolve.views.resolver import Views
 
 from .build import SystemClock, build_auditor, build_resolver, collect_rarely, opened_host
 
 if TYPE_CHECKING:
     from lowatch.core.explanation import Explanation
-
-_PATIENCE = 5.0
-"""Seconds that getaddrinfo may take in all. What has not come by then is unknown, and said to be."""
 
 
 def check(config: Config, progress: Progress | None) -> Audit:
@@ -33,9 +32,7 @@ def check(config: Config, progress: Progress | None) -> Audit:
             host.refresh()  # of too many addresses, those that it has are looked at
             _, views = build_resolver(config, config.policy, host)
             auditor = build_auditor(host, views, config.policy)
-            audit, _, _ = await check_once(
-                auditor, views, config.policy, SystemClock(), progress, _comparing(views)
-            )
+            audit, _, _ = await check_once(auditor, views, config.policy, SystemClock(), progress, views)
             return with_problems(audit, config)
 
     return asyncio.run(run())
@@ -49,20 +46,20 @@ def explain(config: Config, target: ExplainTarget) -> Explanation:
     async def run() -> Explanation:
         with opened_host(config.policy) as host:
             host.refresh()
-            bench = Bench(
-                host,
-                SystemClock(),
-                config.ports,
-                lambda policy: build_resolver(config, policy, host)[1],
-                lambda resolver, policy: build_auditor(host, resolver, policy),
-                _comparing,
-            )
+            bench = Bench(host, SystemClock(), config.ports, _Builder(config, host))
             return await explain_target(target, config.policy, bench)
 
     return asyncio.run(run())
 
 
-def _comparing(resolver: Resolver) -> Callable[[Collection[str]], Awaitable[None]]:
-    """How to ask getaddrinfo about some domains, so that their answers have its view."""
-    assert isinstance(resolver, Views)
-    return lambda domains: resolver.cross_check(domains, _PATIENCE)
+class _Builder(NamedTuple):
+    """Builds what an audit on this host needs."""
+
+    config: Config
+    host: Host
+
+    def resolver(self, policy: Policy) -> Views:
+        return build_resolver(self.config, policy, self.host)[1]
+
+    def auditor(self, resolver: Resolver, policy: Policy) -> Auditor:
+        return build_auditor(self.host, resolver, policy)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from lowatch.app.auditor import Auditor
@@ -37,11 +37,12 @@ def checked(world: World, answers: StaticResolver, names: list[str]) -> Checked:
     def show(done: int, total: int) -> None:
         progress.append((done, total))
 
-    async def compare(here: Collection[str]) -> None:
-        compared.append(list(here))
+    class CrossChecker:
+        async def cross_check(self, domains: Iterable[str], patience: float) -> None:
+            compared.append(list(domains))
 
     async def run() -> Audit:
-        audit, _, _ = await check(auditor, answers, policy, watch.clock, show, compare)
+        audit, _, _ = await check(auditor, answers, policy, watch.clock, show, CrossChecker())
         return audit
 
     return Checked(run_async(run(), 30.0), progress, compared)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Iterable
 
 from lowatch.app.auditor import Auditor
 from lowatch.app.explain import Bench, explain
-from lowatch.app.ports import Resolver
+from lowatch.app.ports import Resolver as AnyResolver
 from lowatch.app.static_resolver import StaticResolver
 from lowatch.config.targets import parse_explain_target
 from lowatch.core.addresses import parse_address, parse_port
@@ -49,22 +49,23 @@ def explained(
     compared: takes the names that getaddrinfo was to be asked about.
     """
 
-    async def ask(names: Collection[str]) -> None:
-        assert compared is not None
-        compared.extend(sorted(names))
-
     world = World({holds("192.0.2.10/32"), holds("192.0.2.20/32")})
     world.serving[at(SECOND, "5222")] = listens(at(SECOND, "5222"))
     watch = Watch(world, POLICY)
 
-    def resolver(policy: Policy) -> Resolver:
-        return StaticResolver(answer for answer in answers if answer.domain in policy.domains)
+    class Resolver(StaticResolver):
+        async def cross_check(self, domains: Iterable[str], patience: float) -> None:
+            if compared is not None:
+                compared.extend(sorted(domains))
 
-    def auditor(resolver: Resolver, policy: Policy) -> Auditor:
-        return Auditor(watch.host, resolver, watch._probe, policy, watch.clock, "web-17")
+    class Builder:
+        def resolver(self, policy: Policy) -> Resolver:
+            return Resolver(answer for answer in answers if answer.domain in policy.domains)
 
-    compare = None if compared is None else lambda _resolver: ask
-    bench = Bench(watch.host, watch.clock, (parse_port("8080"),), resolver, auditor, compare)
+        def auditor(self, resolver: AnyResolver, policy: Policy) -> Auditor:
+            return Auditor(watch.host, resolver, watch._probe, policy, watch.clock, "web-17")
+
+    bench = Bench(watch.host, watch.clock, (parse_port("8080"),), Builder())
     return asyncio.run(explain(parse_explain_target(target), POLICY, bench))
 
 
