@@ -1,4 +1,4 @@
-"""Announcing what the tracker has for it, and having the state saved as what was delivered changes."""
+"""Announces what the tracker has, and has the state saved when more has been delivered."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .ports import AlertSink
 from .state_saver import SavedState, StateSaver
 
 _AT_ONCE = 32
-"""Announced in one turn; then comes whatever else is due, and the others."""
+"""Announced in one turn; everything else that is due comes before the next."""
 _DELIVERED_BY = 5.0
 """Seconds between looks at whether what waited for the journal is there, and to be saved as delivered."""
 
@@ -34,7 +34,7 @@ class Announcer:
         for one in self._tracker.take_unannounced(_AT_ONCE):
             self._alerts.announce(one, self._clock.now())
         await asyncio.sleep(0)
-        # Not before all are announced: to list what waits takes long in a storm, and some does until then.
+        # Only after the last announcement: in a storm it takes long to list what is undelivered.
         if (
             self._saver.saved_undelivered
             and not self._tracker.has_unannounced
@@ -46,7 +46,7 @@ class Announcer:
         self._saver.save_soon()
 
     def due(self, turned: float) -> float | None:
-        """When announce() is needed though nothing waits: to see what was delivered. turned: the last turn.
+        """When to call announce() to see what was delivered, if nothing waits. turned: the last turn.
 
         Both are monotonic seconds.
         """
@@ -59,6 +59,6 @@ class Announcer:
         self._saver.save_at_last(self.state())
 
     def state(self) -> SavedState:
-        """An alert waits in the tracker first, and in the sink afterwards: what the sink has is older."""
+        """The state as of now. What waits in the sink is older than what waits in the tracker."""
         waiting = (*self._alerts.undelivered(), *self._tracker.unannounced())
         return SavedState(self._tracker.tracked, waiting)

@@ -1,4 +1,4 @@
-"""The configuration that counts now, and how another one takes its place."""
+"""The configuration in force, and how another one replaces it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class PendingRestart(NamedTuple):
 
 
 class ConfigInForce:
-    """Everybody asks here for the current configuration; replace() is the one way to change it."""
+    """Holds the current configuration. Only replace() changes it."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class ConfigInForce:
         *,
         activated: bool = False,
     ) -> None:
-        """config: what all of them were built with. system_files: watched whatever the configuration says.
+        """config: what all collaborators were built with. system_files: watched in any case.
 
         activated: whether systemd passed the web's sockets.
         """
@@ -80,7 +80,7 @@ class ConfigInForce:
         return self._at_start
 
     def replace(self, config: Config) -> None:
-        """Go by this one from now on."""
+        """Put another one into force."""
         before, self._current = self._current, config
         if config.dns != before.dns:
             self._nameservers.replace_settings(config.dns)
@@ -89,12 +89,12 @@ class ConfigInForce:
         self._files.replace_paths(watched_paths(config, self._system_files))
 
     def pending_restart(self) -> tuple[PendingRestart, ...]:
-        """What is configured, but takes a restart."""
+        """The keys whose configured value takes a restart."""
         return pending_restart(self._at_start, self._current, activated=self._activated)
 
 
 def watched_paths(config: Config, system_files: Sequence[Path]) -> list[Path]:
-    """What to watch: the system's files, the files of names, and where others may come to match."""
+    """What to watch: system files, files of names, and directories where other files may come to match."""
     return [*system_files, *_names_paths(config)]
 
 

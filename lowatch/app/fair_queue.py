@@ -53,7 +53,7 @@ class FairQueue(Generic[T]):
 
 
 def fewest_first(items: Iterable[T], name_of: Callable[[T], str | None], count: int) -> list[T]:
-    """`count` of the items: those of the names that have fewest come first."""
+    """`count` of the items, beginning with the names that have the fewest."""
     of_name: dict[str | None, list[T]] = {}
     for item in items:
         of_name.setdefault(name_of(item), []).append(item)

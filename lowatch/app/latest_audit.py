@@ -1,4 +1,4 @@
-"""The last audit, for whoever shows it: whole, and current after each audit."""
+"""The result of the last audit: replaced as a whole by each audit."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class LatestAudit:
 
     async def replace(self, snapshot: Snapshot, judgement: Judgement) -> None:
         await with_breaks(self._orphans.steps(snapshot, judgement))
-        self._found = snapshot, judgement  # last: whoever sees another audit sees its values
+        self._found = snapshot, judgement  # last, so that the values are never older than the audit
         self._summary = None
 
     def findings_changed(self) -> None:

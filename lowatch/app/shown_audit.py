@@ -1,4 +1,4 @@
-"""The last audit as the pages show it: with what is wrong with the files that names come from."""
+"""The last audit as the pages show it: with the problems of the files that names come from."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .config_in_force import ConfigInForce
 
 
 class AuditedHost(Protocol):
-    """The daemon, for whoever shows what it found."""
+    """The daemon, as far as its findings are shown."""
 
     @property
     def ready(self) -> bool:
@@ -50,7 +50,7 @@ class ShownAudit:
 
 
 def with_problems(audit: Audit, config: Config) -> Audit:
-    """The audit, with what is wrong with the files that names come from: names may be missing."""
+    """The audit, with the problems of the files that names come from: names may be missing."""
     problems = [Problem("config", str(problem)) for problem in config.problems]
     if refusal := thread_problem():
         problems.append(Problem("host", f"{refusal}: files are not read again"))

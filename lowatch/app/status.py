@@ -79,7 +79,7 @@ class Reloading(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class StatusReporter:
-    """Asks every part of the daemon for its share. started: when the daemon was."""
+    """Gathers the status from all parts of the daemon. started: when the daemon started."""
 
     version: str
     pid: int

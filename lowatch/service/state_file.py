@@ -126,7 +126,7 @@ class StateFile:
             return not self._failing
 
     def forget(self, generation: int) -> None:
-        """What was intended up to that generation is in what save() was given. Kept where that failed."""
+        """Remove what was intended up to that generation, which save() was given; unless that save failed."""
         if self._written is not None and self._intents is not None:
             self._intents.forget(generation)
 

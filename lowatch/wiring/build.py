@@ -55,7 +55,7 @@ def opened_host(policy: Policy) -> Iterator[Host]:
 def build_resolver(
     config: Config, policy: Policy, host: Host, observer: QueryObserver | None = None
 ) -> tuple[Engine, Views]:
-    """DNS, and what applications get of it: the Resolver that the application asks.
+    """The DNS engine, and the Resolver on top of it, which also knows what applications get.
 
     observer: of a daemon, which spreads its questions over time.
     """
@@ -66,5 +66,5 @@ def build_resolver(
 
 
 def build_auditor(host: Host, resolver: Resolver, policy: Policy, prober: AppProber = probe) -> Auditor:
-    """prober: waits for each answer unless another one is given."""
+    """prober: waits for each answer, unless another one is given."""
     return Auditor(host, resolver, prober, policy, SystemClock(), os.uname().nodename)

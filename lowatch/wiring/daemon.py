@@ -1,4 +1,4 @@
-"""The daemon's own parts, put together; all that is outside of it is given."""
+"""Builds the daemon from its own parts; everything outside of it is an argument."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def build_daemon(
     meter: Meter,
     threads: Threads,
 ) -> Daemon:
-    """A daemon that goes on with the findings that the store has. Opens no socket and starts no thread."""
+    """A daemon that continues with the findings in the store. Opens no socket and starts no thread."""
     tracker = FindingTracker(policy, store.load(), clock.now())
     announcer = Announcer(tracker, alerts, StateSaver(store, threads, clock), clock)
     return Daemon(auditor, host, resolver, tracker, announcer, clock, meter)

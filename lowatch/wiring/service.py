@@ -1,4 +1,4 @@
-"""`lowatch run`: the daemon, its web pages, and what signals and changed files ask of them."""
+"""`lowatch run`: builds the daemon and its servers, and runs them until a signal ends them."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def run(config: Config, loader: ConfigLoader) -> int:
 
 
 class _Sockets(NamedTuple):
-    """Where the web pages and the control routes are asked for. activated: systemd passed those of web."""
+    """The listening sockets of both servers. activated: whether systemd passed those of web."""
 
     web: list[socket.socket]
     control: list[socket.socket]
@@ -92,7 +92,7 @@ class _Sockets(NamedTuple):
 
 @contextmanager
 def _listening(config: Config) -> Iterator[_Sockets]:
-    """The control socket first: it knows another lowatch by its pid.
+    """The control socket comes first, because it reports another lowatch with its pid.
 
     web: what systemd passed on or, without that, where web.listen says.
     """
@@ -130,9 +130,9 @@ def _build(
     hangup: asyncio.Event,
     stack: ExitStack,
 ) -> list[Coroutine[Any, Any, None]]:
-    """All parts, each complete once it is made; what is to run until it is cancelled.
+    """Build all parts, each complete when constructed. Returns what is to run until it is cancelled.
 
-    stack: closes those that hold descriptors.
+    stack: closes the parts that hold descriptors.
     """
     policy, clock, threads = config.policy, SystemClock(), DaemonThreads()
     started, descriptors = clock.now(), _descriptor_shares()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from lowatch.report.alert.entry import FOLDED
-from lowatch.service.journal.socket import Outcome
+from lowatch.service.journal.socket import SendResult
 
 from .faults import Faults
 from .loop import VirtualLoop
@@ -36,14 +36,14 @@ class Journald:
         self.listens = False
         self.wrote: Callable[[Word], None] = lambda _: None
 
-    def take(self, datagram: bytes) -> Outcome:
+    def take(self, datagram: bytes) -> SendResult:
         if not self.listens or self._faults.has("journald away"):
-            return Outcome.ABSENT
+            return SendResult.ABSENT
         if self._faults.has("journald full"):
-            return Outcome.FULL
+            return SendResult.FULL
         for word in _words(_decoded(datagram)):
             self.wrote(word)
-        return Outcome.SENT
+        return SendResult.SENT
 
     def await_room(self, writable: Callable[[], None]) -> asyncio.TimerHandle:
         return self._loop.call_at(max(self._faults.until("journald full"), self._loop.time()), writable)
@@ -56,7 +56,7 @@ class SimulatedJournalSocket:
         self._journald = journald
         self._waiting: asyncio.TimerHandle | None = None
 
-    def send(self, datagram: bytes) -> Outcome:
+    def send(self, datagram: bytes) -> SendResult:
         return self._journald.take(datagram)
 
     def await_room(self, writable: Callable[[], None]) -> None:

@@ -35,7 +35,7 @@ class Entry:
     generation: int = _NOT_WRITTEN
 
 
-class Intents(Protocol):
+class IntentStore(Protocol):
     """Where findings are written down that are about to be delivered: a StateFile."""
 
     @property
@@ -57,7 +57,7 @@ class IntentWriter:
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        intents: Intents | None,
+        intents: IntentStore | None,
         threads: Threads,
         listener: IntentListener,
     ) -> None:
@@ -86,7 +86,7 @@ class IntentWriter:
         self._intents = None
         self._cancel()
 
-    def _write(self, entries: Sequence[Entry], intents: Intents) -> bool:
+    def _write(self, entries: Sequence[Entry], intents: IntentStore) -> bool:
         """Whether a thread has begun; if not, the entries may be sent anyway."""
         generation = intents.generation
         findings = list(chain.from_iterable(entry.findings for entry in entries))

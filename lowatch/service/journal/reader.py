@@ -1,8 +1,8 @@
-"""Alerts read back from the journal, by journalctl: it knows the files, the rights and the times.
+"""Alerts read back from the journal by journalctl, which knows its files, permissions and time formats.
 
-Matches are on fields that the journal has indexed, so that gigabytes of other entries cost little; and on
-who wrote an entry, which journald itself vouches for (systemd.journal-fields(7), "Trusted fields"): else
-any user of the host could write a history, or hide one.
+The matches are on fields that the journal indexes, so that gigabytes of other entries cost little. They are
+also on the writer of an entry, a field that journald sets itself (systemd.journal-fields(7), "Trusted
+fields"). Otherwise any user of the host could forge a history, or hide one.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from lowatch.core.limits.alerts import HISTORY_LINE_BYTES
 from lowatch.report.alert.entry import STORM_MESSAGE_ID
 from lowatch.report.alert.history import ENTRY_IDS, FIELDS, Filter
 
-_TOLD = 4096  # octets of journalctl's own words
+_MESSAGE_BYTES = 4096  # of journalctl's messages
 
-# What journalctl says of what it must not read, or cannot (logs-show.c, journal-util.c).
+# Parts of journalctl's messages about what it may not read, or cannot (logs-show.c, journal-util.c).
 _NO_RIGHT = ("not seeing messages from other users", "insufficient permissions")
 _BAD_TIMES = ("Failed to parse timestamp", "--since= must be before --until=")
 
 
 class Query(NamedTuple):
-    """since, until: as journalctl takes them. places: its options --directory, --file, --root.
+    """since, until: as journalctl accepts them. places: its options --directory, --file, --root.
 
-    unit: whose entries count, besides root's and one's own; "": whoever wrote them.
+    unit: the unit whose entries count, besides those of root and of the user; "" for entries of any writer.
     """
 
     wanted: Filter = Filter()
@@ -40,15 +40,15 @@ class Query(NamedTuple):
 
 
 class HistoryError(Exception):
-    """One line: why the journal could not be read, or not all of it."""
+    """One line: why the journal could not be read, or not completely."""
 
 
 class TimeError(HistoryError):
-    """A --since or --until of which journalctl can make nothing, in its own words."""
+    """A --since or --until that journalctl cannot parse, with its message."""
 
 
 def command(query: Query, uid: int) -> list[str]:
-    """uid: of whoever asks, whose own entries count too."""
+    """uid: of the user, whose own entries count, too."""
     line = ["journalctl", "--output=json", "--all", "--reverse", "--no-pager"]
     line.append(f"--output-fields={','.join(FIELDS)}")
     line += [f"--since={query.since}"] * bool(query.since) + [f"--until={query.until}"] * bool(query.until)
@@ -57,12 +57,12 @@ def command(query: Query, uid: int) -> list[str]:
 
 
 def _matches(query: Query, uid: int) -> Iterator[str]:
-    """journalctl(1): the same field twice is either, different fields are both, "+" is or."""
+    """journalctl(1): matches on one field are ORed, those on different fields are ANDed, "+" is OR."""
     wanted = query.wanted
     ours = [f"MESSAGE_ID={one}" for one in ENTRY_IDS]
     ours += [f"LOWATCH_DOMAIN={wanted.domain}"] * bool(wanted.domain)
     ours += [f"LOWATCH_ADDRESS={wanted.address}"] * bool(wanted.address)
-    storms = [f"MESSAGE_ID={STORM_MESSAGE_ID}"]  # its findings are told apart when they are read
+    storms = [f"MESSAGE_ID={STORM_MESSAGE_ID}"]  # its findings are filtered after reading
     kind = [f"LOWATCH_KIND={wanted.kind}"] * bool(wanted.kind)
     who = [f"_SYSTEMD_UNIT={query.unit}", *(f"_UID={each}" for each in sorted({0, uid}))]
     writers = [[one] for one in who] if query.unit else [[]]
@@ -73,17 +73,17 @@ def _matches(query: Query, uid: int) -> Iterator[str]:
 
 @contextmanager
 def entries(query: Query) -> Iterator[Iterator[dict[str, Any]]]:
-    """The entries, newest first, while journalctl reads them. It ends with the context.
+    """The entries, newest first, as journalctl reads them. journalctl ends with the context.
 
-    Raises HistoryError, which may well come after some entries.
+    Raises HistoryError, possibly after some entries.
     """
-    with tempfile.TemporaryFile() as words:  # not a pipe: that would have to be read all the while
+    with tempfile.TemporaryFile() as messages:  # not a pipe, which would have to be read meanwhile
         try:
             reader = subprocess.Popen(
                 command(query, os.geteuid()),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
-                stderr=words,
+                stderr=messages,
                 env={**os.environ, "LC_ALL": "C.UTF-8", "SYSTEMD_COLORS": "0"},
             )
         except OSError as error:
@@ -92,12 +92,14 @@ def entries(query: Query) -> Iterator[Iterator[dict[str, Any]]]:
         assert reader.stdout is not None
         with reader:
             try:
-                yield _read(reader, reader.stdout, words)
+                yield _read(reader, reader.stdout, messages)
             finally:
-                reader.terminate()  # does nothing where it has ended
+                reader.terminate()  # does nothing if it has ended
 
 
-def _read(reader: subprocess.Popen[bytes], lines: IO[bytes], words: IO[bytes]) -> Iterator[dict[str, Any]]:
+def _read(
+    reader: subprocess.Popen[bytes], lines: IO[bytes], messages: IO[bytes]
+) -> Iterator[dict[str, Any]]:
     for line in _whole_lines(lines):
         try:
             entry = json.loads(line)
@@ -106,8 +108,8 @@ def _read(reader: subprocess.Popen[bytes], lines: IO[bytes], words: IO[bytes]) -
         if isinstance(entry, dict):
             yield entry
     code = reader.wait()
-    words.seek(0)
-    said = words.read(_TOLD).decode("utf-8", "backslashreplace")
+    messages.seek(0)
+    said = messages.read(_MESSAGE_BYTES).decode("utf-8", "backslashreplace")
     if any(text in said for text in _BAD_TIMES):
         raise TimeError(" ".join(said.split()))
     if any(text in said for text in _NO_RIGHT):
@@ -119,7 +121,7 @@ def _read(reader: subprocess.Popen[bytes], lines: IO[bytes], words: IO[bytes]) -
 
 
 def _whole_lines(lines: IO[bytes]) -> Iterator[bytes]:
-    """Without those that are longer than the limit."""
+    """The lines that are not longer than the limit."""
     longest = HISTORY_LINE_BYTES.value
     while line := lines.readline(longest):
         if line.endswith(b"\n"):

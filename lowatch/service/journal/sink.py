@@ -30,8 +30,8 @@ from lowatch.report.alert.storm import (
 )
 from lowatch.service import log_stream
 
-from .intent_writer import Entry, Intents, IntentWriter
-from .socket import JournalSocket, Outcome, encode
+from .intent_writer import Entry, IntentStore, IntentWriter
+from .socket import JournalSocket, SendResult, encode
 
 _log = logging.getLogger(__name__)
 _alerts = logging.getLogger("lowatch.alert")
@@ -52,7 +52,7 @@ _LEVELS = {"3": logging.ERROR, "4": logging.WARNING}
 class Journal(Protocol):
     """journald, as a JournalSocket reaches it. Nothing blocks."""
 
-    def send(self, datagram: bytes) -> Outcome: ...
+    def send(self, datagram: bytes) -> SendResult: ...
 
     def await_room(self, writable: Callable[[], None]) -> None:
         """Have the loop call that as soon as there may be room, until await_nothing()."""
@@ -83,7 +83,7 @@ class JournalSink:
         socket: Journal | None = None,
         capacity: int = JOURNAL_QUEUE.value,
         burst: int = BURST,
-        intents: Intents | None = None,
+        intents: IntentStore | None = None,
         threads: Threads | None = None,
     ) -> None:
         self._loop = loop
@@ -246,15 +246,15 @@ class JournalSink:
             self._queue.popleft()
             return True
         self._let_fix_expire(entry)
-        outcome = self._socket.send(entry.datagram)
-        if outcome is Outcome.FULL:
+        result = self._socket.send(entry.datagram)
+        if result is SendResult.FULL:
             self._socket.await_room(self._send_batch)
             return False
-        if outcome is Outcome.ABSENT:
+        if result is SendResult.ABSENT:
             self._show_waiting()
             self._retry_later()
             return False
-        if outcome is Outcome.IMPOSSIBLE:
+        if result is SendResult.IMPOSSIBLE:
             self._drop(len(entry.findings))
             if not entry.shown:
                 _show(entry.fields, entry.findings)

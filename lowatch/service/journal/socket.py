@@ -1,13 +1,13 @@
-"""A datagram socket to journald that never waits, and its native protocol.
+"""A datagram socket to journald that never blocks, and journald's native protocol.
 
-The protocol (https://systemd.io/JOURNAL_NATIVE_PROTOCOL) is spoken here, over an own non-blocking socket,
-and not through systemd.journal.send, because that
-- blocks holding the GIL when journald does not read. To poll() another socket first only narrows
-  the gap: whoever takes the last place in journald's queue between poll() and send() freezes us;
-- says nothing when journald is absent, so that the alert could not be shown elsewhere;
+The protocol (https://systemd.io/JOURNAL_NATIVE_PROTOCOL) is implemented here over a non-blocking socket,
+and not through systemd.journal.send, because that function
+- blocks while it holds the GIL if journald does not read. Polling another socket first does not help:
+  another process may take the last place in journald's queue between poll() and send();
+- reports nothing if journald is absent, so that the alert could not be shown elsewhere;
 - cannot be pointed at a test's socket.
 
-That journald could not write an entry to its own disk, no sender is told.
+journald does not report to senders that it could not write an entry to its disk.
 """
 
 from __future__ import annotations
@@ -26,37 +26,37 @@ JOURNAL_SOCKET = "/run/systemd/journal/socket"
 _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL
 
 
-class Outcome(Enum):
+class SendResult(Enum):
     SENT = auto()
     FULL = auto()
-    """journald is there, and takes no more just now."""
+    """journald is there, but its queue is full."""
     ABSENT = auto()
     IMPOSSIBLE = auto()
-    """It is too large for a datagram, and no memory file could be had for it."""
+    """The entry is too large for a datagram, and no memory file could be created for it."""
 
 
 class JournalSocket:
-    """Connected when it is first needed, and again where journald was restarted."""
+    """Connects when that is first needed, and again after a restart of journald."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, path: str = JOURNAL_SOCKET) -> None:
         self._loop = loop
         self._path = path
         self._socket: socket.socket | None = None
 
-    def send(self, datagram: bytes) -> Outcome:
-        """Over the socket we have, or else over a new one: journald may have come back."""
+    def send(self, datagram: bytes) -> SendResult:
+        """Send over the current socket, or else over a new one: journald may have been restarted."""
         for _attempt in range(2):
             try:
                 self._send(datagram)
             except BlockingIOError:
-                return Outcome.FULL
+                return SendResult.FULL
             except _MemoryFileError:
-                return Outcome.IMPOSSIBLE
+                return SendResult.IMPOSSIBLE
             except OSError:
                 self.close()
             else:
-                return Outcome.SENT
-        return Outcome.ABSENT
+                return SendResult.SENT
+        return SendResult.ABSENT
 
     def await_room(self, writable: Callable[[], None]) -> None:
         """unix_dgram_poll(): writable again when journald has read some, or when it died."""
@@ -74,7 +74,7 @@ class JournalSocket:
             self._socket = None
 
     def _send(self, datagram: bytes) -> None:
-        """Raises BlockingIOError, _MemoryFileError, or OSError where nobody reads there."""
+        """Raises BlockingIOError, _MemoryFileError, or OSError if journald is absent."""
         connected = self._connected()
         try:
             connected.send(datagram, socket.MSG_NOSIGNAL)
@@ -91,7 +91,7 @@ class JournalSocket:
             os.close(descriptor)
 
     def _connected(self) -> socket.socket:
-        """The socket to journald. Connecting a datagram socket does not wait. Raises OSError."""
+        """The socket to journald. Connecting a datagram socket does not block. Raises OSError."""
         if self._socket is None:
             fresh = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
             try:
@@ -108,7 +108,7 @@ class _MemoryFileError(Exception):
 
 
 def _memory_file(content: bytes) -> int:
-    """A sealed memory file, as the protocol has it for what no datagram holds. Raises _MemoryFileError."""
+    """A sealed memory file, as the protocol requires for large entries. Raises _MemoryFileError."""
     try:
         descriptor = os.memfd_create("lowatch-alert", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     except OSError:
