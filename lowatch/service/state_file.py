@@ -126,7 +126,7 @@ class StateFile:
             return not self._failing
 
     def forget(self, generation: int) -> None:
-        """Remove what was intended up to that generation, which save() was given; unless that save failed."""
+        """Remove what was intended up to that generation, which save() was given, unless it failed."""
         if self._written is not None and self._intents is not None:
             self._intents.forget(generation)
 
