@@ -118,5 +118,6 @@ def test_the_configuration_is_checked_without_loading_the_engine() -> None:
 
 
 def test_an_audit_is_made_without_loading_the_daemon() -> None:
-    heavy = ("lowatch.service", "lowatch.app.daemon", "prometheus_client", "h11", "dns", "yaml", "idna")
+    others = ("lowatch.service", "lowatch.app.daemon", "lowatch.app.explain", "lowatch.core.explanation")
+    heavy = (*others, "prometheus_client", "h11", "dns", "yaml", "idna", "ctypes", "shutil")
     assert not [name for name in imported_by("check", "-c", "/dev/null") if name.startswith(heavy)]
