@@ -1,4 +1,4 @@
-"""summarise: what an audit tells, and whether it saw everything."""
+"""build_audit: what an audit reports, and whether it is complete."""
 
 from __future__ import annotations
 
