@@ -25,7 +25,7 @@ from lowatch.core.listeners import Endpoint, Listener
 from lowatch.core.policy import Domain, Policy
 from lowatch.core.verdicts import Verdict
 from lowatch.kernel.host import Host
-from lowatch.kernel.probe import probe
+from lowatch.kernel.probe import PatientProber
 from lowatch.report.metrics.instruments import Build, Instruments
 from lowatch.wiring import SystemClock, collect_rarely
 from tests.support.netns import Netns
@@ -88,7 +88,7 @@ class Setting(NamedTuple):
 
     def auditor(self, host: Host, *, confirm: bool = True) -> Auditor:
         policy = Policy(domains=self.policy.domains, probe=confirm)
-        return Auditor(host, self.resolver, probe, policy, SystemClock(), "bench")
+        return Auditor(host, self.resolver, PatientProber(), policy, SystemClock(), "bench")
 
 
 def names(count: int) -> list[str]:
@@ -165,7 +165,7 @@ async def _first(setting: Setting, expected: Verdict = Verdict.SERVED, *, confir
     with closing(Host(setting.policy.watches)) as host:
         auditor = setting.auditor(host, confirm=confirm)
         cost = await _audit(auditor)
-        _, judgement = await auditor.audit()
+        _, judgement = await auditor.audit_with_connects()
     found = Counter(e.verdict for judged in judgement.domains.values() for e in judged.endpoints)
     assert found == {expected: setting.size}, found
     return cost
@@ -174,7 +174,7 @@ async def _first(setting: Setting, expected: Verdict = Verdict.SERVED, *, confir
 async def _audit(auditor: Auditor) -> Cost:
     gc.collect()  # the garbage of what ran before is not this one's
     began = Cost.so_far(resource.RUSAGE_SELF)
-    await auditor.audit()
+    await auditor.audit_with_connects()
     return began.until(Cost.so_far(resource.RUSAGE_SELF))
 
 
@@ -197,7 +197,7 @@ async def _split(setting: Setting) -> None:
             auditor = setting.auditor(host)
             gc.collect()
             began = time.perf_counter()
-            snapshot, _ = await auditor.audit()
+            snapshot, _ = await auditor.audit_with_connects()
             whole = time.perf_counter() - began
         began = time.perf_counter()
         judge(snapshot, setting.policy)

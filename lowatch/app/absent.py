@@ -17,13 +17,13 @@ class AbsentInterfaces:
     """Says of each, once for as long as it is absent, that it is. A glob may match nothing."""
 
     def __init__(self) -> None:
-        self._told: frozenset[str] = frozenset()
+        self._logged: frozenset[str] = frozenset()
 
-    def tell(self, policy: Policy, links: Known[tuple[Link, ...]] | Unknown) -> None:
+    def log_new(self, policy: Policy, links: Known[tuple[Link, ...]] | Unknown) -> None:
         if isinstance(links, Unknown):
             return
         present = {link.name for link in links.value}
         absent = frozenset(name for name in policy.interfaces if not _GLOB & set(name)) - present
-        for name in sorted(absent - self._told):
+        for name in sorted(absent - self._logged):
             _log.warning("interface %s does not exist, continuing: it may appear later", name)
-        self._told = absent
+        self._logged = absent

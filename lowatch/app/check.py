@@ -48,7 +48,7 @@ async def check(
     if cross_checker is not None:
         domains = _to_cross_check(auditor.may_lead_here(), resolver, policy)
         await cross_checker.cross_check(domains, _PATIENCE)
-    snapshot, judgement = await auditor.audit()
+    snapshot, judgement = await auditor.audit_with_connects()
     now = clock.now()
     tracked = without_memory(judgement, now, policy)
     audit = build_audit(snapshot, judgement, tracked, auditor.followed(), now.monotonic)

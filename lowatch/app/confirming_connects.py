@@ -1,37 +1,49 @@
-"""What confirming connects met: made where nobody seems to listen, and again as time goes by.
+"""Confirming connects: which have to be made, and what each endpoint's last one met.
 
-No event tells when NAT begins or ends to lead somewhere: so what was met is asked for again, soon after it
-was new and then every few seconds, and never by more than a bounded number a second.
+They are made beside the audits, by a task of their own. An audit takes what they have met by then; what
+they meet afterwards marks domains to be observed again.
+
+No event tells when NAT begins or ends to lead somewhere. So each connect is repeated: soon after it met
+something new, then every few seconds, and never more than a bounded number a second.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from heapq import heappop, heappush
-from typing import NamedTuple
+from itertools import islice
+from typing import NamedTuple, Protocol
 
 from lowatch.core.clock import Clock
-from lowatch.core.known import Unknown
 from lowatch.core.listeners import Connect, Endpoint, Listener
+from lowatch.core.liveness import Heartbeat
 
-from .ports import Host, Prober
+from .ports import ConnectOutcome, ListenerAnswer, Prober
 
 _LASTS = 60.0
-"""Seconds for which a connect's outcome is believed, where there were too many to ask again before."""
+"""Seconds for which an outcome is believed, where there were too many to repeat the connect before."""
 _SOON, _AT_MOST = 0.5, 4.0
-"""Seconds until the next connect: doubled with each that meets the same."""
+"""Seconds until a connect is repeated: doubled with each that meets the same."""
 _REST = 0.25
-_AGAIN_AT_ONCE = 25
-"""Connects in one go, and seconds between them: 100 a second take 0.6 % of a core."""
+_REPEATED_AT_ONCE = 25
+"""Connects repeated in one go, and seconds between them: 100 a second take 0.6 % of a core."""
+_AT_ONCE = 256
+"""First connects made in one go. Their domains are observed again before the next ones are made."""
+_STUCK_AFTER = 45.0
+"""Seconds that one go may take."""
 
-Served = Listener | Unknown | None
-Probe = Connect | Unknown
+
+class ConnectListener(Protocol):
+    def connects_answered(self) -> None:
+        """Some connect met something new: ConfirmingConnects.take_changed() has its endpoint."""
 
 
 class _Met(NamedTuple):
-    """What was met, and when, and when to ask again: all monotonic seconds."""
+    """What was met, when, and how long to wait before asking again. Monotonic seconds."""
 
-    probe: Probe
+    outcome: ConnectOutcome
     at: float
     wait: float
 
@@ -40,108 +52,202 @@ class _Met(NamedTuple):
         return self.at + self.wait
 
 
-class Probes:
-    """Remembers each endpoint's last connect."""
+class ConfirmingConnects:
+    """Implements app.ports.LateAnswers."""
 
-    def __init__(self, host: Host, prober: Prober, clock: Clock) -> None:
-        self._host = host
+    def __init__(self, prober: Prober, clock: Clock) -> None:
         self._prober = prober
         self._clock = clock
         self._met: dict[Endpoint, _Met] = {}
-        self._queue: list[tuple[float, Endpoint]] = []
+        self._wanted: dict[Endpoint, None] = {}
+        """To be connected to as soon as possible, in this order."""
+        self._repeats: list[tuple[float, Endpoint]] = []
+        """A heap: when to connect again."""
         self._rested = float("-inf")
+        self._endpoints_of: dict[str, tuple[Endpoint, ...]] = {}
+        self._users: Counter[Endpoint] = Counter()
+        """How many domains' verdicts depend on the endpoint's connect."""
+        self._changed: set[Endpoint] = set()
+        self._untold = False
+        self._woken = asyncio.Event()
+        self._under_way = 0
+        self._made = 0
 
-    def doubt(self) -> None:
-        """Believe none of them any more."""
+    def invalidate(self) -> None:
+        """Forget what was met, and what is wanted."""
         self._met.clear()
-        self._queue.clear()
+        self._wanted.clear()
+        self._repeats.clear()
 
-    async def connect(self, endpoints: Sequence[Endpoint]) -> dict[Endpoint, Probe]:
-        """Make one to each endpoint: what it meets."""
-        for endpoint, probe in zip(endpoints, await self._prober(endpoints), strict=True):
-            self.learn(endpoint, probe)
-        return {endpoint: self._met[endpoint].probe for endpoint in endpoints}
+    def heartbeat(self) -> Heartbeat:
+        """Connects are made where some are wanted."""
+        return Heartbeat("connects", bool(self._wanted or self._under_way), self._made, _STUCK_AFTER)
 
-    def learn(self, endpoint: Endpoint, probe: Probe) -> bool:
-        """Take in what a connect met; whether that is news.
+    # For the audit.
 
-        One without an answer yet puts a refusal in doubt, and nothing else: its answer will be told.
-        """
-        known = self._met.get(endpoint)
-        pending = probe is Connect.PENDING
-        if pending and known is not None and known.probe is not Connect.REFUSED:
-            probe = known.probe
-        news = known is None or known.probe != probe
-        wait = _AT_MOST if pending else _SOON if known is None or news else min(_AT_MOST, 2 * known.wait)
-        met = _Met(probe, self._clock.now().monotonic, wait)
-        self._met[endpoint] = met
-        heappush(self._queue, (met.due, endpoint))
-        return news
+    def request(self, endpoints: Iterable[Endpoint]) -> None:
+        """Connect to these as soon as possible."""
+        self._wanted.update(dict.fromkeys(endpoints))
+        self._woken.set()
 
-    def came_meanwhile(self, accepted: Sequence[Endpoint]) -> dict[Endpoint, Served]:
-        """Where a socket is now: it accepted the connect, and nothing was redirected."""
-        served = zip(accepted, self._host.listeners(accepted), strict=True)
-        came: dict[Endpoint, Served] = {e: listener for e, listener in served if listener is not None}
-        for endpoint in came:
-            del self._met[endpoint]
-        return came
+    @property
+    def wanted(self) -> bool:
+        """Whether requested connects have no outcome yet."""
+        return bool(self._wanted)
 
-    def believed(self, listeners: Mapping[Endpoint, Served]) -> dict[Endpoint, Probe]:
-        """What recent connects met. What one met says nothing once a socket is there."""
-        oldest = self._clock.now().monotonic - _LASTS
+    def met_among(self, served: Mapping[Endpoint, ListenerAnswer]) -> dict[Endpoint, ConnectOutcome]:
+        """What the last connects to these endpoints met; none where a socket is there now."""
         found = {}
-        for endpoint, listener in listeners.items() if self._met else ():
+        for endpoint, listener in served.items() if self._met else ():
             met = self._met.get(endpoint)
             if met is None:
                 continue
-            if met.at <= oldest or isinstance(listener, Listener):
+            if isinstance(listener, Listener):
                 del self._met[endpoint]
             else:
-                found[endpoint] = met.probe
+                found[endpoint] = met.outcome
         return found
 
-    # Asking again.
+    def request_expired(self) -> None:
+        """Connect again to those whose outcome is too old. It is believed until there is another."""
+        oldest = self._clock.now().monotonic - _LASTS
+        self.request(endpoint for endpoint, met in self._met.items() if met.at <= oldest)
+
+    def replace_endpoints_of(self, domain: str, endpoints: Sequence[Endpoint]) -> None:
+        """The domain's verdicts depend on what connects to these endpoints meet, and on no others."""
+        before = self._endpoints_of.pop(domain, ())
+        if endpoints:
+            self._endpoints_of[domain] = tuple(endpoints)
+        self._users.update(endpoints)
+        for endpoint in before:
+            self._users[endpoint] -= 1
+            if not self._users[endpoint]:
+                del self._users[endpoint]
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether take_changed() has something to return."""
+        return bool(self._changed)
+
+    def take_changed(self) -> set[Endpoint]:
+        """The endpoints where connects have met something new since this was last called."""
+        changed, self._changed = self._changed, set()
+        return changed
+
+    # Making them.
+
+    async def run(self, listener: ConnectListener) -> None:
+        """Make connects when they are wanted or due, until cancelled."""
+        while True:
+            await self._until_due()
+            await self.make_wanted()
+            await self.make_due()
+            if self._untold:
+                self._untold = False
+                listener.connects_answered()
+
+    async def _until_due(self) -> None:
+        while not (self._wanted or self._untold):
+            due, now = self.due, self._clock.now().monotonic
+            if due is not None and due <= now:
+                return
+            self._woken.clear()
+            try:
+                async with asyncio.timeout(None if due is None else due - now):
+                    await self._woken.wait()
+            except TimeoutError:
+                return
+
+    async def make_wanted(self) -> None:
+        """Make the next of those that are wanted."""
+        endpoints = list(islice(self._wanted, _AT_ONCE))
+        await self._connect(endpoints)
+        for endpoint in endpoints:
+            self._wanted.pop(endpoint, None)
+
+    async def make_all_wanted(self) -> None:
+        """Make those that are wanted now."""
+        while self._wanted:
+            await self.make_wanted()
 
     @property
     def due(self) -> float | None:
-        """When again() has something to do, in monotonic seconds; None: nothing was met."""
-        while self._queue and not self._stands(*self._queue[0]):
-            heappop(self._queue)
-        return max(self._queue[0][0], self._rested + _REST) if self._queue else None
+        """When make_due() has something to do, in monotonic seconds; None: there is nothing to repeat."""
+        while self._repeats and not self._is_valid(*self._repeats[0]):
+            heappop(self._repeats)
+        return max(self._repeats[0][0], self._rested + _REST) if self._repeats else None
 
-    def _stands(self, due: float, endpoint: Endpoint) -> bool:
-        """Whether this is when to ask again, and not when it once was."""
+    def _is_valid(self, due: float, endpoint: Endpoint) -> bool:
+        """Whether the endpoint's connect is still to be repeated at that time."""
         met = self._met.get(endpoint)
         return met is not None and met.due == due
 
-    async def again(self, matters: Callable[[Endpoint], bool]) -> list[Endpoint]:
-        """Connect again where it is time, the longest due first. The endpoints that met something else.
-
-        matters: whether a verdict still hangs on what a connect to it meets; the others are forgotten.
-        """
+    async def make_due(self) -> None:
+        """Repeat connects where it is time, the longest due first, and forget those that nothing needs."""
+        due = self.due
         now = self._clock.now().monotonic
+        if due is None or due > now:
+            return
         endpoints: dict[Endpoint, None] = {}
-        while self._queue and self._queue[0][0] <= now and len(endpoints) < _AGAIN_AT_ONCE:
-            due, endpoint = heappop(self._queue)
-            if not self._stands(due, endpoint):
+        while self._repeats and self._repeats[0][0] <= now and len(endpoints) < _REPEATED_AT_ONCE:
+            when, endpoint = heappop(self._repeats)
+            if not self._is_valid(when, endpoint):
                 continue
-            if matters(endpoint):
+            if endpoint in self._users:
                 endpoints[endpoint] = None
             else:
                 del self._met[endpoint]
         self._rested = now
-        return await self._renew(list(endpoints))
+        await self._connect(list(endpoints))
 
-    async def renew(self, endpoints: Sequence[Endpoint], newer_than: float) -> list[Endpoint]:
-        """Connect again to those last asked before that. Of all of them those that were not refused."""
-        await self._renew(
+    async def confirm(self, endpoints: Sequence[Endpoint], newer_than: float) -> list[Endpoint]:
+        """Connect again to those whose last connect is older. Of all endpoints, those not refused.
+
+        newer_than: monotonic seconds.
+        """
+        await self._connect(
             [one for one in endpoints if one not in self._met or self._met[one].at < newer_than]
         )
-        return [one for one in endpoints if self._met[one].probe is not Connect.REFUSED]
+        refuted = [one for one in endpoints if not self._is_refused(one)]
+        self._changed.update(refuted)
+        return refuted
 
-    async def _renew(self, endpoints: Sequence[Endpoint]) -> list[Endpoint]:
+    def _is_refused(self, endpoint: Endpoint) -> bool:
+        met = self._met.get(endpoint)
+        return met is not None and met.outcome is Connect.REFUSED
+
+    async def _connect(self, endpoints: Sequence[Endpoint]) -> None:
         if not endpoints:
-            return []
-        before = {endpoint: self._met.get(endpoint) for endpoint in endpoints}
-        after = await self.connect(endpoints)
-        return [e for e, met in before.items() if met is None or met.probe != after[e]]
+            return
+        self._under_way += 1
+        try:
+            outcomes = await self._prober.connect(endpoints, self)
+        finally:
+            self._under_way -= 1
+        self._made += 1
+        for endpoint, outcome in zip(endpoints, outcomes, strict=True):
+            self._learn(endpoint, outcome)
+
+    def connect_answered(self, endpoint: Endpoint, outcome: ConnectOutcome) -> None:
+        """A connect that was PENDING has an outcome."""
+        self._learn(endpoint, outcome)
+
+    def _learn(self, endpoint: Endpoint, outcome: ConnectOutcome) -> None:
+        """Note what a connect met.
+
+        PENDING casts doubt on a refusal, and on nothing else: its outcome comes later.
+        """
+        known = self._met.get(endpoint)
+        before = Connect.PENDING if known is None else known.outcome  # as observations have it
+        pending = outcome is Connect.PENDING
+        if pending and before is not Connect.REFUSED:
+            outcome = before
+        is_new = outcome != before
+        wait = _AT_MOST if pending else _SOON if known is None or is_new else min(_AT_MOST, 2 * known.wait)
+        met = _Met(outcome, self._clock.now().monotonic, wait)
+        self._met[endpoint] = met
+        heappush(self._repeats, (met.due, endpoint))
+        if is_new:
+            self._changed.add(endpoint)
+            self._untold = True
+            self._woken.set()

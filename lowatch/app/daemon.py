@@ -7,7 +7,7 @@ due; nothing else wakes it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
 from lowatch.core.addresses import Port
@@ -30,17 +30,17 @@ from .pacing import AuditPace, PollPace
 from .ports import Host, Resolver
 
 SWEEP_EVERY = 30.0
-"""Seconds between audits of everything, because not every change causes an event."""
+"""Seconds between looks at everything, for what no event tells of."""
 STUCK_AFTER = 15.0
-"""Seconds by which a sweep may be late, and that any part of it may take."""
+"""Seconds that a sweep may be late, or any part of it may take."""
 _SOON = 0.25
-"""Seconds until tables that changed while they were dumped are dumped again."""
+"""Seconds until what could not be finished is tried again."""
 _PATIENCE = 0.02
-"""Seconds of looking at what was marked; that is judged and announced before the rest is looked at."""
+"""Seconds of looking at what was marked; then it is judged and announced before the rest is looked at."""
 _BREATH = 0.01
-"""Seconds between turns while alerts wait, which pages use: they take many rounds of the loop."""
+"""Seconds between turns while alerts wait for theirs: for pages, which take many rounds of the loop."""
 _IN_PASSING = 1.0
-"""Seconds within which a new answer is looked at if its domain did not lead here; few begin to."""
+"""Seconds within which an answer is looked at whose name did not lead here: nearly all go on like that."""
 
 
 class Meter(Protocol):
@@ -48,7 +48,7 @@ class Meter(Protocol):
 
 
 class Daemon:
-    """Audits what was marked, as often as the pace allows. After each audit the pages show its result."""
+    """Looks at what was marked as often as the pace allows. What the pages show is current after each."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class Daemon:
         self._announcer = announcer
         self._clock = clock
         self._meter = meter
-        auditor.recall(one.finding.subject for one in tracker.tracked.values())
+        auditor.remember_orphans(one.finding.subject for one in tracker.tracked.values())
         self._latest = LatestAudit(auditor, tracker, clock)
         self._turned = clock.now().monotonic
         self._turns = 0
@@ -82,18 +82,19 @@ class Daemon:
         self._sweep_at = self._audited_at = float("-inf")
 
     def heartbeats(self) -> Iterable[Heartbeat]:
-        """Progress is made by each turn, at least once a sweep, and within a long audit."""
+        """A sweep makes a turn, whatever else happens; a long one shows that it goes on."""
         progress = self._turns + self._auditor.progress
-        return [Heartbeat("audits", True, progress, SWEEP_EVERY + STUCK_AFTER)]
+        audits = Heartbeat("audits", True, progress, SWEEP_EVERY + STUCK_AFTER)
+        return [audits, self._auditor.connects.heartbeat()]
 
     @property
     def held(self) -> int | None:
-        """How many addresses are held; None if that is unknown."""
+        """How many addresses are held; None where that is unknown."""
         return self._latest.held
 
     @property
     def tracked(self) -> Iterable[Tracked]:
-        """The findings that are pending, firing or acknowledged."""
+        """The findings, the resolved ones too that may come back."""
         return self._tracker.tracked.values()
 
     async def change(self) -> None:
@@ -106,7 +107,7 @@ class Daemon:
         self._woken.set()
 
     def replace_policy(self, policy: Policy) -> None:
-        """Judge by this policy from now on. Findings stay what they are; those of removed domains end."""
+        """Judge by this from now on. Findings keep their lives; those of removed domains end."""
         self._ports = ports_of(policy.domains)
         self._tracker.replace_policy(policy)
         self._resolver.replace_domains(policy.domains)
@@ -115,7 +116,7 @@ class Daemon:
 
     @property
     def ready(self) -> bool:
-        """Whether every domain has been asked once, and everything has been judged since."""
+        """Whether every domain has been asked once, and all of it judged."""
         return self._ready
 
     @property
@@ -125,7 +126,7 @@ class Daemon:
 
     @property
     def orphans(self) -> Mapping[OrphanKey, int]:
-        """lo_orphan_vip: the last known value of each endpoint, if there is one."""
+        """lo_orphan_vip: the last known value of each endpoint. One never known has none."""
         return self._latest.orphans
 
     async def run(self) -> None:
@@ -134,6 +135,7 @@ class Daemon:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._resolver.run(self))
                 group.create_task(self._settle())
+                group.create_task(self._auditor.connects.run(self))
                 group.create_task(self._announcer.run())
                 while True:
                     await self._wait()
@@ -144,12 +146,15 @@ class Daemon:
             self._announcer.finish()
 
     def answer_changed(self, domain: str) -> None:
-        """Look at the domain at once if it leads here; otherwise soon, together with others like it."""
+        """At once where it leads here; else soon, together with all others that changed by then."""
         self._auditor.mark_domain(domain)
         if self._auditor.leads_here(domain):
             self.wake()
         elif self._in_passing is None:
             self._in_passing = asyncio.get_running_loop().call_later(_IN_PASSING, self._look_in_passing)
+
+    def connects_answered(self) -> None:
+        self.wake()
 
     def _look_in_passing(self) -> None:
         self._in_passing = None
@@ -162,7 +167,7 @@ class Daemon:
         self.wake()
 
     async def _wait(self) -> None:
-        """Wait until something is marked and the pace allows an audit, or a timer is due."""
+        """Until something is marked and the pace allows a look, or until a timer is due."""
         try:
             async with asyncio.timeout(self._timer_due() - self._clock.now().monotonic):
                 await self._woken.wait()
@@ -179,14 +184,13 @@ class Daemon:
             due.append(self._audit_pace.due)
         if self._auditor.unhealthy:
             due.append(self._poll_pace.due)
-        due.append(self._auditor.probes_due)
         due.append(self._announcer.due(self._turned))
         if self._host.unsettled:
             due.append(self._audited_at + _SOON)
         return max(self._audit_pace.due, min(one for one in due if one is not None))
 
     async def _turn(self) -> None:
-        """Sweep or poll if that is due, audit what is marked, and step the findings."""
+        """One look: poll or sweep where due, audit what is marked, move the findings on."""
         now = self._turned = self._clock.now().monotonic
         if now >= self._sweep_at:
             self._sweep_at = now + SWEEP_EVERY
@@ -195,8 +199,6 @@ class Daemon:
         elif self._poll_pace.due <= now and self._auditor.unhealthy:
             self._auditor.poll()
             self._poll_pace.polled(now, self._clock.now().monotonic)
-        if (due := self._auditor.probes_due) is not None and due <= now:
-            await self._auditor.probe_again()
         if self._host.unsettled and self._audited_at + _SOON <= now:
             self._auditor.mark_all()
         if self._auditor.marked and self._audit_pace.due <= now:
@@ -226,34 +228,34 @@ class Daemon:
         await self._latest.replace(snapshot, judgement)
         self._changed.set()
         self._resolver.follow_ipv6(idle=not may_hold_ipv6(snapshot.held))
-        self._ready = self._ready or (settled and not self._auditor.is_sweeping)
+        whole = settled and not (self._auditor.is_sweeping or self._auditor.awaits_connects)
+        self._ready = self._ready or whole
 
     def _follow_ports(self) -> None:
-        """Follow sockets on all ports that are expected now: SRV records add ports."""
+        """Hear of closed sockets wherever one is looked for from now on: SRV records bring new ports."""
         ports = self._ports | self._resolver.service_ports
         if ports != self._ports_followed:
             self._host.follow_ports(ports)
             self._ports_followed = ports
 
     async def _confirm_and_move(self) -> None:
-        """Step the findings, after confirming those that are about to fire.
+        """An orphan fires only after one more connect: the one by which it was found may be long ago.
 
-        An orphan fires only after one more connect, because the connect that found it may be old. The
-        fixes of what fires must be harmless now; what they were checked against may be old as well.
+        And whatever fires has a fix that does no harm now: what it was weighed by may be as old.
         """
         judgement = self._latest.judgement
         if judgement is None:
             return
         due = self._tracker.to_confirm(judgement, self._clock.now())
-        endpoints = {one.key: endpoint for one in due if (endpoint := _orphaned(one.subject)) is not None}
+        endpoints = {finding.key: endpoint for finding in due for endpoint in _orphans([finding.subject])}
         refuted = frozenset(await self._auditor.confirm(list(dict.fromkeys(endpoints.values()))))
         offered = any(finding.fix for finding in due)
-        if refuted or (offered and self._auditor.doubt_fixes()):
+        if refuted or (offered and self._auditor.invalidate_old_fixes()):
             await self._audit()
         await self._move({key for key, endpoint in endpoints.items() if endpoint not in refuted})
 
     async def _move(self, confirmed: set[str]) -> None:
-        """Step the findings. confirmed: the keys of the orphans that may fire."""
+        """One step of the findings' lives. Of orphans only those fire that are `confirmed`."""
         judgement = self._latest.judgement
         assert judgement is not None
         moved = await with_breaks(self._tracker.steps(judgement, self._clock.now(), confirmed))
@@ -264,8 +266,8 @@ class Daemon:
             self._announcer.save_soon()
 
 
-def _orphaned(subject: Subject) -> Endpoint | None:
-    """The endpoint of an orphan-vip, which a connect can confirm."""
-    if subject.kind is FindingKind.ORPHAN_VIP and subject.address is not None and subject.port is not None:
-        return Endpoint(subject.address, subject.port)
-    return None
+def _orphans(subjects: Iterable[Subject]) -> Iterator[Endpoint]:
+    """The endpoints that a connect can confirm to be orphaned."""
+    for kind, _, address, _, port, _ in subjects:
+        if kind is FindingKind.ORPHAN_VIP and address is not None and port is not None:
+            yield Endpoint(address, port)

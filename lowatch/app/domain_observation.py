@@ -1,12 +1,13 @@
-"""Observing: from answers and the kernel's word to the views that judgement looks at.
+"""From answers and what the kernel says of them to the DomainObservations that are judged.
 
-Each question is asked of the kernel, about exactly the addresses and ports that matter. Nothing here
-decides; what could not be observed is an Unknown in its place.
+The kernel is asked about exactly the addresses and ports that matter. Nothing is judged here; what could
+not be observed is an Unknown in its place.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Container, Iterable, Mapping, Sequence, Set
+from typing import NamedTuple
 
 from lowatch.core.addresses import (
     Address,
@@ -14,23 +15,81 @@ from lowatch.core.addresses import (
     is_link_local,
 )
 from lowatch.core.answers import Answer
-from lowatch.core.held import Delivery
+from lowatch.core.held import Course, Delivery
 from lowatch.core.known import Unknown
-from lowatch.core.listeners import Connect, Endpoint, Listener
-from lowatch.core.policy import Domain
+from lowatch.core.listeners import Connect, Endpoint
+from lowatch.core.policy import Domain, Policy
 from lowatch.core.snapshot import DomainObservation, LocalAddress, OtherViewAddress, PortObservation
 from lowatch.core.views import addresses_of
 
 from .host_observation import (
     Holders,
 )
-from .ports import Host
+from .ports import ConnectOutcome, Host, ListenerAnswer
 
 _DNS_PORT = 53
 
 Place = str | Unknown | None
 """Where an address is delivered: a watched interface, nowhere that counts, or not known."""
-Probes = Mapping[Endpoint, Connect | Unknown]
+
+
+class AuditContext(NamedTuple):
+    """What all domains of one audit have in common.
+
+    generation: of the host's tables. stub: the addresses of the host's own resolvers. hostname: this
+    host's own, for the names that are customary on it.
+    """
+
+    policy: Policy
+    holders: Holders
+    generation: int
+    loopback_up: bool
+    stub: frozenset[Address]
+    hostname: str = ""
+
+    def is_like(self, other: AuditContext) -> bool:
+        """Whether the same answers of the kernel make the same observations. Never compares all domains."""
+        return self.policy is other.policy and self.holders is other.holders and self[2:] == other[2:]
+
+
+class KernelAnswers(NamedTuple):
+    """What the kernel was asked about some domains, and what it said.
+
+    answers: of the domains, in order. candidates: the addresses that may be local, with `deliveries`.
+    expected: the endpoints, with `courses` (none where all are routed alike). arriving: those of them
+    whose packets arrive here, with `listeners`.
+    """
+
+    context: AuditContext
+    answers: list[Answer]
+    candidates: list[Address]
+    deliveries: list[Delivery | Unknown]
+    places: Mapping[Address, Place]
+    expected: list[Endpoint]
+    courses: list[Course | Unknown]
+    arriving: list[Endpoint]
+    listeners: list[ListenerAnswer]
+
+    def served(self) -> dict[Endpoint, ListenerAnswer]:
+        """By endpoint; those that are routed elsewhere are not among them."""
+        found: dict[Endpoint, ListenerAnswer] = dict(zip(self.arriving, self.listeners, strict=True))
+        found.update((e, course) for e, course in self._with_courses() if isinstance(course, Unknown))
+        return found
+
+    def on_course(self, course: Course) -> frozenset[Endpoint]:
+        """The endpoints of which that becomes."""
+        return frozenset(e for e, one in self._with_courses() if one is course)
+
+    def _with_courses(self) -> Iterable[tuple[Endpoint, Course | Unknown]]:
+        return zip(self.expected, self.courses, strict=True) if self.courses else ()
+
+
+def arriving(expected: list[Endpoint], courses: Sequence[Course | Unknown]) -> list[Endpoint]:
+    """The endpoints whose packets arrive here. courses: none where all do."""
+    if not courses:
+        return expected
+    here = (Course.HERE, Course.NO_WAY_BACK)
+    return [endpoint for endpoint, course in zip(expected, courses, strict=True) if course in here]
 
 
 def place(host: Host, holders: Holders, address: Address, delivery: Delivery | Unknown) -> Place:
@@ -73,8 +132,8 @@ def domain_observation(
     domain: Domain,
     answer: Answer,
     places: Mapping[Address, Place],
-    listeners: Mapping[Endpoint, Listener | Unknown | None],
-    probes: Probes,
+    listeners: Mapping[Endpoint, ListenerAnswer],
+    connects: Mapping[Endpoint, ConnectOutcome],
     holders: Holders,
     hostname: str = "",
     no_way_back: Set[Endpoint] = frozenset(),
@@ -95,7 +154,7 @@ def domain_observation(
         ports = tuple(
             [
                 PortObservation(
-                    port, listeners[endpoint], probes.get(endpoint), endpoint not in no_way_back
+                    port, listeners[endpoint], connects.get(endpoint), endpoint not in no_way_back
                 )
                 for port in expected
                 if (endpoint := Endpoint(address, port)) in listeners
@@ -120,6 +179,20 @@ def _in_other_views(answer: Answer, places: Mapping[Address, Place]) -> tuple[Ot
     given = frozenset(answer.given)
     found = ((one, places.get(one)) for one in addresses_of(answer) if one not in given)
     return tuple(OtherViewAddress(address, place) for address, place in found if place is not None)
+
+
+def awaiting(observed: DomainObservation, endpoints: Container[Endpoint]) -> DomainObservation:
+    """The same, with connects to these endpoints under way."""
+
+    def with_connect(address: Address, port: PortObservation) -> PortObservation:
+        wanted = Endpoint(address, port.port) in endpoints
+        return port._replace(connect=Connect.PENDING) if wanted else port
+
+    local = (
+        one._replace(ports=tuple(with_connect(one.address, port) for port in one.ports))
+        for one in observed.local
+    )
+    return observed._replace(local=tuple(local))
 
 
 def is_own_name(domain: str, hostname: str) -> bool:

@@ -108,7 +108,7 @@ async def _explain_address(target: AddressTarget, policy: Policy, bench: Bench) 
     ports = (target.port,) if target.port is not None else tuple(of_names) or bench.default_ports
     alone = policy.narrowed_to({_BY_ITSELF: Domain(_BY_ITSELF, ports, any_of=False)})
     given = StaticResolver([_answer(target.address)])
-    snapshot, judgement = await bench.builder.auditor(given, alone).audit()
+    snapshot, judgement = await bench.builder.auditor(given, alone).audit_with_connects()
     return replace(
         _explanation(target, audit, (target.address,), names),
         addresses=_evidence(bench.host, (target.address,), _BY_ITSELF, snapshot, judgement),

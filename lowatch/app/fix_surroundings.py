@@ -1,87 +1,67 @@
-"""What lies around the addresses that some finding would change: asked only where there is one."""
+"""What lies around the addresses that fixes would change: observed only where a fix is proposed."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
-from dataclasses import replace
 
 from lowatch.core.addresses import Address, family_name
 from lowatch.core.findings import Action, Change
-from lowatch.core.fixes.ground import Ground
-from lowatch.core.fixes.offer import ground_of, weighed
 from lowatch.core.fixes.surroundings import Surroundings
-from lowatch.core.judgement import Judgement
 from lowatch.core.known import Known, Unknown
 from lowatch.core.listeners import Sockets
 from lowatch.core.policy import Domain, Policy
-from lowatch.core.snapshot import Snapshot
 
 from .ports import Host, Resolver
 
+_FRESH = 1.0
+"""Seconds for which the sockets and routes that a fix was weighed by count as current: no event tells."""
 
-class FixesWeighed:
-    """Asks once for the same changes, until the host is looked at again: listing the rest costs."""
+
+class FixSurroundings:
+    """Asks the host once for the same changes, until it is observed again: listing sockets is costly."""
 
     def __init__(self, host: Host, resolver: Resolver) -> None:
         self._host = host
         self._resolver = resolver
-        self._asked: frozenset[tuple[Action, Address, int]] = frozenset()
+        self._changes: frozenset[tuple[Action, Address, int]] = frozenset()
         self._found: Known[Surroundings] | Unknown | None = None
         self._found_at = float("-inf")
-        self._ground: tuple[tuple[object, object], Ground] | None = None
 
-    def forget(self) -> None:
+    def invalidate(self) -> None:
+        """Ask the host again the next time."""
         self._found = None
 
-    def forget_older(self, than: float) -> bool:
-        """What was found before that, in monotonic seconds; whether there was such a thing."""
-        if self._found is None or self._found_at >= than:
+    def invalidate_old(self, now: float) -> bool:
+        """The same, where its answer is too old to show fixes by. Whether it was. now: in seconds."""
+        if self._found is None or self._is_fresh(now):
             return False
-        self.forget()
+        self.invalidate()
         return True
 
-    async def weigh(
-        self, snapshot: Snapshot, judgement: Judgement, policy: Policy
-    ) -> tuple[Snapshot, Judgement]:
-        """The snapshot with all that the fixes depend on, and the judgement with those that are offered."""
-        changes = tuple(one.proposed for one in judgement.findings if one.proposed is not None)
-        if not changes:
-            return snapshot, judgement
-        asked = frozenset((one.action, one.held.address, one.held.prefixlen) for one in changes)
-        if self._found is None or asked != self._asked:
-            self._asked, self._found = asked, self._host.surroundings()
-            self._found_at = snapshot.monotonic
-        around = self._found
-        if isinstance(around, Known):
-            around = Known(self._completed(around.value, changes, policy))
-        snapshot = replace(snapshot, surroundings=around)
-        steps = weighed(judgement, snapshot, policy, self._ground_of(snapshot))
-        while True:
-            await asyncio.sleep(0)
-            try:
-                next(steps)
-            except StopIteration as done:
-                return snapshot, done.value
+    def _is_fresh(self, now: float) -> bool:
+        return now <= self._found_at + _FRESH
 
-    def _ground_of(self, snapshot: Snapshot) -> Ground | None:
-        """Made again only where another host was seen: 10,000 addresses take 30 ms."""
-        seen = snapshot.held, self._found
-        if self._ground is None or any(
-            one is not two for one, two in zip(seen, self._ground[0], strict=True)
-        ):
-            found = ground_of(snapshot)
-            self._ground = None if isinstance(found, Unknown) else (seen, found)
-        return None if self._ground is None else self._ground[1]
+    def around(
+        self, changes: Iterable[Change], policy: Policy, now: float
+    ) -> Known[Surroundings] | Unknown:
+        """The surroundings that these changes are weighed by. now: monotonic seconds."""
+        changes = tuple(changes)
+        key = frozenset((one.action, one.held.address, one.held.prefixlen) for one in changes)
+        if self._found is None or not (key == self._changes or self._is_fresh(now)):
+            self._changes, self._found, self._found_at = key, self._host.surroundings(), now
+        if isinstance(self._found, Unknown):
+            return self._found
+        return Known(self._with_names(self._found.value, changes, policy))
 
-    def _completed(self, found: Surroundings, changes: Iterable[Change], policy: Policy) -> Surroundings:
+    def _with_names(self, found: Surroundings, changes: Iterable[Change], policy: Policy) -> Surroundings:
         """With what the resolver knows."""
         added = (change.held.address for change in changes if change.action is Action.ADD)
         unserved = (
             (address, name)
             for address in added
             for name in self._resolver.at(address)
-            if not self._would_be_served(policy.domains[name], address, found.sockets)
+            if name in policy.domains
+            and not self._would_be_served(policy.domains[name], address, found.sockets)
         )
         return found._replace(nameservers=self._resolver.stub_addresses, unserved=dict(unserved))
 

@@ -1,12 +1,10 @@
-"""From the host's events to marks in the auditor: an event says where to look again, not what is true."""
+"""From the host's events to marks: each says "look again here", none says what is true."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
 from lowatch.core.addresses import Address, Prefix
-from lowatch.core.known import Unknown
-from lowatch.core.listeners import Connect, Endpoint
 
 from .auditor import Auditor
 
@@ -27,10 +25,7 @@ class Waking(Protocol):
 
 
 class AuditorHints:
-    """Marks in the auditor, counts, and wakes the daemon.
-
-    Implements Hints of kernel/host.py and LateAnswers of kernel/probe.py.
-    """
+    """Implements Hints of kernel/host.py: marks in the auditor, counts, and wakes the daemon."""
 
     def __init__(self, auditor: Auditor, daemon: Waking, meter: EventMeter) -> None:
         self._auditor = auditor
@@ -56,8 +51,4 @@ class AuditorHints:
 
     def everything_touched(self) -> None:
         self._auditor.mark_all()
-        self._daemon.wake()
-
-    def connect_answered(self, endpoint: Endpoint, outcome: Connect | Unknown) -> None:
-        self._auditor.connect_answered(endpoint, outcome)
         self._daemon.wake()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from lowatch.core.addresses import (
     V6_LENGTH,
@@ -20,7 +20,10 @@ from lowatch.core.addresses import (
 from lowatch.core.arp import NO_ARP, Arp
 from lowatch.core.held import BlackHole, Delivery, Held, LocalPrefix, LocalRoute
 from lowatch.core.known import Known, Unknown
+from lowatch.core.listeners import Sockets
+from lowatch.core.policy import Policy
 
+from .absent import AbsentInterfaces
 from .ports import Host
 
 
@@ -50,6 +53,57 @@ class Holders:
 def _precedence(held: Held) -> tuple[str, str, int]:
     """Of several that hold an address always the same one, in whatever order they came: it names series."""
     return held.by, held.interface, -held.prefixlen
+
+
+class HostObserver:
+    """What the host is asked beside names, kept until its tables change or everything is observed again.
+
+    generation: of the host's tables when they were last asked.
+    """
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._absent = AbsentInterfaces()
+        self._sockets: Known[Sockets] | Unknown | None = None
+        self._sockets_before = Sockets()
+        self.generation = -1
+        self.holders = Holders(Unknown("netlink", "not asked yet"))
+        self.prefixes: Known[tuple[LocalPrefix, ...]] | Unknown = Known(())
+        self.black_holes: Known[tuple[BlackHole, ...]] | Unknown = Known(())
+        self.arp: Known[Arp] | Unknown = Known(NO_ARP)
+
+    def observe(self, policy: Policy, *, everything: bool) -> bool:
+        """Ask again where the tables have changed, or `everything` is. Returns whether it was asked."""
+        self._host.refresh()
+        if self._host.generation != self.generation:
+            self.generation = self._host.generation
+            self.holders = Holders(self._host.held())
+        elif not everything:
+            return False
+        self.prefixes = ask_prefixes(self._host, self.holders)
+        self.black_holes = ask_black_holes(self._host, self.holders)
+        self.arp = ask_arp(self._host, self.holders)
+        self._sockets = None
+        self._absent.log_new(policy, self._host.links())
+        return True
+
+    def sockets_besides(self, referenced: Set[Address]) -> Known[Sockets] | Unknown:
+        """What sockets are bound to, listed only where some held address is none of these.
+
+        A dump may miss a socket under churn: what the one before it showed counts too.
+        """
+        held = self.holders.held
+        if isinstance(held, Unknown) or all(
+            one.address in referenced or is_loopback(one.address) for one in held.value
+        ):
+            return Known(Sockets())
+        if self._sockets is None:
+            self._sockets = self._host.sockets()
+            if isinstance(self._sockets, Known):
+                seen = self._sockets.value
+                self._sockets = Known(seen.union(self._sockets_before))
+                self._sockets_before = seen
+        return self._sockets
 
 
 def ask_prefixes(host: Host, holders: Holders) -> Known[tuple[LocalPrefix, ...]] | Unknown:

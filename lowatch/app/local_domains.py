@@ -1,213 +1,162 @@
-"""The domains that lead here: each one's view and verdicts, kept from audit to audit.
+"""The domains that lead here: what was observed of each, kept from audit to audit.
 
-Of a hundred thousand names nearly all lead elsewhere, always. Those cost nothing here: which names lead
-to this host is asked of the resolver, the other way round.
+Of a hundred thousand names nearly all lead elsewhere. Those cost nothing here: the resolver is asked which
+names lead to this host's addresses, not the other way round.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 
 from lowatch.core.addresses import EVERYWHERE, Address, destination
 from lowatch.core.answers import Answer
-from lowatch.core.clock import Clock
-from lowatch.core.held import Delivery
-from lowatch.core.judgement import DomainJudgement, judge_domain
+from lowatch.core.held import Course, Delivery
 from lowatch.core.known import Unknown
-from lowatch.core.listeners import SILENT, Connect, Endpoint, Listener
+from lowatch.core.listeners import Endpoint
 from lowatch.core.policy import ports_of
-from lowatch.core.snapshot import DomainObservation, LocalAddress, PortObservation
-from lowatch.core.verdicts import JudgedEndpoint, Verdict
+from lowatch.core.snapshot import DomainObservation
+from lowatch.core.verdicts import connects_needed
 from lowatch.core.views import all_given
 
-from .confirming_connects import Probe, Probes, Served
-from .domain_observation import Place, domain_observation, expected_endpoints, place
-from .look import Look, Seen, here
-from .ports import Host, Prober, Resolver
-from .remembered_orphans import Recalled
-from .stable_chunks import Slice, Slices
-from .unhealthy import Unhealthy
+from .confirming_connects import ConfirmingConnects
+from .domain_observation import (
+    AuditContext,
+    KernelAnswers,
+    Place,
+    arriving,
+    awaiting,
+    domain_observation,
+    expected_endpoints,
+    place,
+)
+from .open_endpoints import OpenEndpoints
+from .ports import Host, Resolver
+from .remembered_orphans import RememberedOrphans
+from .stable_chunks import Chunk, StableChunks
 
-_SLICE = 256
-"""Domains looked at before the loop gets its turn, and so many of their addresses: about 2 ms, or 8."""
+_CHUNK = 256
+"""Domains observed before the loop gets its turn, and so many of their addresses: about 2 ms, or 8."""
 _PORTS = 4
-"""As many as that each of them may have; where there are more, fewer domains are looked at."""
+"""As many ports as each of them may have; where there are more, fewer domains are observed."""
 _LIGHT = 8
-"""Addresses up to which a domain is looked at before those that have more."""
-
-_NOT_WELL = frozenset({Verdict.ORPHAN, Verdict.BACKLOGGED})
-"""Verdicts that the appearance of a listener, or an accept(), would change: no event tells of either."""
-
-_BY_CONNECT = frozenset({Verdict.ORPHAN, Verdict.REDIRECTED, Verdict.UNKNOWN})
-"""Verdicts that a connect may have made, and another one may change, where no socket is."""
-
-_UNSETTLED = _NOT_WELL | {Verdict.REDIRECTED, Verdict.UNKNOWN}
-"""Verdicts that a connect() may have made, or may unmake."""
+"""Addresses up to which a domain is observed before those that have more."""
 
 
-class Domains:
-    """views, judged: of the domains that lead here in some view, or of which that could not be asked.
+class LocalDomains:
+    """observed: the domains that lead here in some view, and those of which that could not be asked."""
 
-    eventful: those of them that any rule has something to say of.
-    """
-
-    def __init__(self, host: Host, resolver: Resolver, prober: Prober, clock: Clock) -> None:
+    def __init__(
+        self,
+        host: Host,
+        resolver: Resolver,
+        connects: ConfirmingConnects,
+        open_endpoints: OpenEndpoints,
+        remembered: RememberedOrphans,
+    ) -> None:
         self._host = host
         self._resolver = resolver
-        self._probes = Probes(host, prober, clock)
-        self.views: dict[str, DomainObservation] = {}
-        self.judged: dict[str, DomainJudgement] = {}
-        self.eventful: dict[str, DomainJudgement] = {}
-        self.reached: dict[Address, int] = {}
-        """How many views lead to an address; by destination."""
-        self._unhealthy = Unhealthy()
-        self._by_connect: dict[str, frozenset[Endpoint]] = {}
-        self._unsettled: set[str] = set()
-        self._slices: Slices[Seen] = Slices(_SLICE)
-        self._taken_since: set[str] = set()
+        self._connects = connects
+        self._open = open_endpoints
+        self._remembered = remembered
+        self.observed: dict[str, DomainObservation] = {}
         self.version = 0
-        """Grows whenever any view is replaced."""
-        self.recalled = Recalled()
-        self._unswept: deque[Slice[Seen]] = deque()
+        """Grows whenever any of them is replaced by another."""
+        self.reached: dict[Address, int] = {}
+        """How many domains lead to an address; by destination."""
         self.progress = 0
-        """Grows with every slice that was looked at."""
-
-    @property
-    def unhealthy(self) -> bool:
-        """Whether there are endpoints where a listener that appears, or an accept(), would be news."""
-        return bool(self._unhealthy)
-
-    @property
-    def unhealthy_changes(self) -> int:
-        """Grows whenever other endpoints than before are not well."""
-        return self._unhealthy.changes
-
-    def _ports_of(self, name: str) -> Iterator[tuple[LocalAddress, PortObservation, JudgedEndpoint]]:
-        """What was seen of each endpoint of a domain, and what it came to."""
-        ports = ((local, port) for local in self.views[name].local for port in local.ports)
-        for (local, port), judged in zip(ports, self.judged[name].endpoints, strict=True):
-            yield local, port, judged
-
-    def poll(self) -> set[str]:
-        """Ask again who serves the endpoints that are not well. The domains that saw it otherwise.
-
-        Each domain by its own view: of two that share an endpoint, one may have been looked at since. Where
-        there are very many, some: the domains of few by turns, and those of many by turns.
-        """
-        names = self._unhealthy.next()
-        endpoints = list(dict.fromkeys(one for name in names for one in self._unhealthy.of(name)))
-        served = dict(zip(endpoints, self._host.listeners(endpoints), strict=True))
-        return {
-            name
-            for name in names
-            for local in self.views[name].local
-            for view in local.ports
-            if (endpoint := Endpoint(local.address, view.port)) in served
-            and _state_of(served[endpoint]) != _state_of(view.listener)
-        }
+        """Grows with every portion that was observed."""
+        self._chunks: StableChunks[KernelAnswers] = StableChunks(_CHUNK)
+        self._unswept: deque[Chunk[KernelAnswers]] = deque()
+        self._observed_since: set[str] = set()
+        """Domains observed by themselves since their chunk was."""
 
     def expects(self, name: str, numbers: set[int]) -> bool:
-        """Whether a socket on one of these ports would serve it somewhere."""
-        view = self.views.get(name)
-        return view is not None and any(
-            port.port.number in numbers for local in view.local for port in local.ports
+        """Whether a socket on one of these ports would serve the domain somewhere."""
+        observed = self.observed.get(name)
+        return observed is not None and any(
+            port.port.number in numbers for local in observed.local for port in local.ports
         )
 
-    # What connects meet, again and again.
+    def leading_to(self, address: Address) -> Iterable[str]:
+        """The domains that may lead to an address: in an outage also those that did so before."""
+        return chain(self._resolver.at(address), self._remembered.at(address))
 
-    def doubt(self) -> None:
-        """Confirm anew by a connect() whatever one has confirmed or refuted."""
-        self._probes.doubt()
+    def leading_here(self) -> set[str]:
+        """The domains with an address that may be local; any address may, where the tables lack rows."""
+        local = self._host.local_prefixes()
+        return self._resolver.inside(EVERYWHERE if local is None else local) | self._remembered.names
 
-    @property
-    def probes_due(self) -> float | None:
-        """When probe_again() has something to do, in monotonic seconds."""
-        return self._probes.due
-
-    async def probe_again(self) -> list[Endpoint]:
-        """Connect again where it is time. The endpoints that met something else than before."""
-        return await self._probes.again(self._hangs_on_connect)
-
-    async def confirm(self, endpoints: Sequence[Endpoint], newer_than: float) -> list[Endpoint]:
-        """Connect again where that was last done before that. The endpoints that were not refused."""
-        return await self._probes.renew(endpoints, newer_than)
-
-    def learn(self, endpoint: Endpoint, probe: Probe) -> bool:
-        """A connect was answered late. Whether it is news."""
-        return self._probes.learn(endpoint, probe)
-
-    def _hangs_on_connect(self, endpoint: Endpoint) -> bool:
-        """Whether what a connect to it meets makes some domain's verdict."""
-        return any(endpoint in self._by_connect.get(name, ()) for name in self.names_at(endpoint.address))
-
-    def names_at(self, address: Address) -> Iterable[str]:
-        """The domains that may lead to an address: in an outage those too that are recalled."""
-        return chain(self._resolver.at(address), self.recalled.at(address))
+    # Sweeping: all of them, chunk by chunk.
 
     @property
     def is_sweeping(self) -> bool:
-        """Whether a sweep has begun that sweep_on() has not ended."""
+        """Whether a sweep has begun that continue_sweep() has not ended."""
         return bool(self._unswept)
 
-    def begin_sweep(self, look: Look) -> None:
-        """Have every domain looked at that leads here, or did so; forget those that are followed no more.
+    def begin_sweep(self, context: AuditContext) -> None:
+        """Have every domain observed that leads here, or did so; forget those that are followed no more.
 
-        What a sweep before this one has not come to yet comes first.
+        What the sweep before has left over comes first.
         """
-        domains = look.policy.domains
-        for name in [name for name in self.views if name not in domains]:
-            self._drop(name)
-        self._slices.resize(_slice(look))
-        self._slices.hold({name for name in self.that_lead_here() if name in domains} | self.views.keys())
+        domains = context.policy.domains
+        for name in [name for name in self.observed if name not in domains]:
+            self._replace(name, None)
+        self._chunks.resize(_chunk_size(context))
+        here = {name for name in self.leading_here() if name in domains}
+        self._chunks.replace_names(here | self.observed.keys())
         waiting = {id(one) for one in self._unswept}
-        slices = list(self._slices)
-        first = [one for one in slices if id(one) in waiting]
-        self._unswept = deque([*first, *(one for one in slices if id(one) not in waiting)])
+        chunks = list(self._chunks)
+        first = [one for one in chunks if id(one) in waiting]
+        self._unswept = deque([*first, *(one for one in chunks if id(one) not in waiting)])
 
-    async def sweep_on(self, look: Look, until: Callable[[], bool]) -> None:
-        """Look at what is left of the sweep, until nothing is or `until` says that it is enough."""
+    async def continue_sweep(self, context: AuditContext, is_over: Callable[[], bool]) -> None:
+        """Observe what is left of the sweep, until nothing is or the time is over."""
         while self._unswept:
-            part = self._unswept.popleft()
-            part.names = [name for name in part.names if name in look.policy.domains]
-            portions = _portions(self._answers(part.names), _slice(look))
+            chunk = self._unswept.popleft()
+            chunk.names = [name for name in chunk.names if name in context.policy.domains]
+            portions = _portions(self._answers(chunk.names), _chunk_size(context))
             if len(portions) <= 1:
-                taken = self._taken_since.intersection(part.names)
-                known = None if taken else part.seen
-                self._taken_since -= taken
-                part.seen = await self._look_at(portions[0] if portions else {}, look, known)
-            else:  # of a whole that is heavy nothing is kept: its portions would not stay the same
-                part.seen = None
-                self._taken_since.difference_update(part.names)
+                changed = self._observed_since.intersection(chunk.names)
+                known = None if changed else chunk.seen
+                self._observed_since -= changed
+                chunk.seen = self._observe(portions[0] if portions else {}, context, known)
+            else:  # of a heavy chunk nothing is kept: its portions would not stay the same
+                chunk.seen = None
+                self._observed_since.difference_update(chunk.names)
                 for portion in portions:
-                    await self._look_at(portion, look, None)
+                    self._observe(portion, context, None)
                     await asyncio.sleep(0)
             await asyncio.sleep(0)
-            if until():
+            if is_over():
                 return
 
-    async def look_at(self, names: set[str], look: Look, until: Callable[[], bool]) -> set[str]:
-        """Look at those of these domains that lead here, or did so. What is not followed is passed over.
+    # Observing some.
 
-        Those of few addresses come first, so that nobody has to wait for the others. Returns those that
-        were not looked at when `until` said that it is enough.
+    async def observe(
+        self, names: set[str], context: AuditContext, is_over: Callable[[], bool]
+    ) -> set[str]:
+        """Observe those of these domains that lead here, or did so, if they are followed.
+
+        Those of few addresses come first, so that no domain has to wait for the others. Returns those that
+        were not observed when the time was over.
         """
-        others = names - self.views.keys()
+        others = names - self.observed.keys()
         if others:
-            others &= self.that_lead_here()
-        wanted = [name for name in names if name in self.views or name in others]
-        wanted = [name for name in wanted if name in look.policy.domains]
-        self._taken_since.update(wanted)
+            others &= self.leading_here()
+        wanted = [name for name in names if name in self.observed or name in others]
+        wanted = [name for name in wanted if name in context.policy.domains]
+        self._observed_since.update(wanted)
         answers = self._answers(wanted)
         answers = dict(sorted(answers.items(), key=lambda one: _weight(one[1]) > _LIGHT))  # stable
         left = set(wanted)
-        for portion in _portions(answers, _slice(look)):
-            await self._look_at(portion, look, None)
+        for portion in _portions(answers, _chunk_size(context)):
+            self._observe(portion, context, None)
             left.difference_update(portion)
             await asyncio.sleep(0)
-            if until():
+            if is_over():
                 break
         return left
 
@@ -216,39 +165,38 @@ class Domains:
 
     def _answer(self, name: str) -> Answer:
         answer = self._resolver.answer(name)
-        return self.recalled.answer(answer) if name in self.recalled else answer
+        return self._remembered.completed(answer) if name in self._remembered else answer
 
-    def that_lead_here(self) -> set[str]:
-        """The domains with an address that may be local; any address may, where the tables lack rows."""
-        local = self._host.local_prefixes()
-        return self._resolver.inside(EVERYWHERE if local is None else local) | self.recalled.names
-
-    async def _look_at(self, given: Mapping[str, Answer], look: Look, known: Seen | None) -> Seen:
-        """Ask everything anew; where all that comes back is what is known, the views stay."""
-        names, answers = list(given), list(given.values())
-        if known is not None and not (known.look.is_like(look) and known.answers == answers):
+    def _observe(
+        self, answers_of: Mapping[str, Answer], context: AuditContext, known: KernelAnswers | None
+    ) -> KernelAnswers:
+        """Ask the kernel everything again; where all its answers are those known, nothing is replaced."""
+        names, answers = list(answers_of), list(answers_of.values())
+        if known is not None and not (known.context.is_like(context) and known.answers == answers):
             known = None
         candidates = known.candidates if known else self._candidates(answers)
-        deliveries = self._deliveries(names, answers, candidates, look)
+        deliveries = self._deliveries(names, answers, candidates, context)
         if known and deliveries == known.deliveries:
             places, expected = known.places, known.expected
         else:
             known = None
             places = {
-                address: place(self._host, look.holders, address, delivery)
+                address: place(self._host, context.holders, address, delivery)
                 for address, delivery in zip(candidates, deliveries, strict=True)
             }
-            expected = self._expected(names, answers, places, look)
+            expected = self._expected(names, answers, places, context)
         courses = self._host.courses(expected) if self._host.courses_differ else []
         if known and courses == known.courses:
-            asked = known.asked
+            asked = known.arriving
         else:
             known = None
-            asked = here(expected, courses)
+            asked = arriving(expected, courses)
         listeners = self._host.listeners(asked)
-        seen = Seen(look, answers, candidates, deliveries, places, expected, courses, asked, listeners)
-        if not (known and listeners == known.listeners and self._settled(names)):
-            await self._take_all(names, seen, look)
+        seen = KernelAnswers(
+            context, answers, candidates, deliveries, places, expected, courses, asked, listeners
+        )
+        if not (known and listeners == known.listeners and not self._open.any_by_connect(names)):
+            self._build(names, seen)
         self.progress += 1
         return seen
 
@@ -258,11 +206,15 @@ class Domains:
         return [address for address in addresses if self._host.may_be_local(address)]
 
     def _deliveries(
-        self, names: Sequence[str], answers: Sequence[Answer], candidates: list[Address], look: Look
+        self,
+        names: Sequence[str],
+        answers: Sequence[Answer],
+        candidates: list[Address],
+        context: AuditContext,
     ) -> list[Delivery | Unknown]:
-        """One of each candidate. Where ports matter, one is local that is so for any of its endpoints.
+        """One for each candidate. Where ports matter, an address is local if any of its endpoints is.
 
-        And not known where one of them is not, and none is local.
+        It is unknown where one of them is unknown, and none is local.
         """
         deliveries = self._host.deliveries(candidates)
         if not self._host.courses_differ:
@@ -272,7 +224,7 @@ class Domains:
         doubtful = [
             Endpoint(address, port)
             for name, answer in zip(names, answers, strict=True)
-            for address, ports in answer.expected(look.policy.domains[name].ports)
+            for address, ports in answer.expected(context.policy.domains[name].ports)
             if address in found and address not in here
             for port in ports
         ]
@@ -284,150 +236,94 @@ class Domains:
         return list(found.values())
 
     def _expected(
-        self, names: Sequence[str], answers: Sequence[Answer], places: Mapping[Address, Place], look: Look
+        self,
+        names: Sequence[str],
+        answers: Sequence[Answer],
+        places: Mapping[Address, Place],
+        context: AuditContext,
     ) -> list[Endpoint]:
         """The endpoints of these domains, each once."""
-        domains = look.policy.domains
+        domains = context.policy.domains
         return list(
             dict.fromkeys(
                 endpoint
                 for name, answer in zip(names, answers, strict=True)
-                for endpoint in expected_endpoints(domains[name], answer, places, look.stub)
+                for endpoint in expected_endpoints(domains[name], answer, places, context.stub)
             )
         )
 
-    def _settled(self, names: Iterable[str]) -> bool:
-        """Whether no verdict of these domains hangs on a connect(), which has to be made again."""
-        return not any(name in self._unsettled for name in names)
-
-    async def _take_all(self, names: Sequence[str], seen: Seen, look: Look) -> None:
-        """Build and judge the views; confirm the orphans among them by a connect()."""
-        listeners = seen.served()
-        probes = self._probes.believed(listeners)
+    def _build(self, names: Sequence[str], seen: KernelAnswers) -> None:
+        """Replace the observations of these domains."""
+        context, served = seen.context, seen.served()
+        connects = self._connects.met_among(served)
+        no_way_back, led_away = seen.on_course(Course.NO_WAY_BACK), seen.on_course(Course.ELSEWHERE)
+        confirm = context.policy.probe and None in seen.listeners
         for name, answer in zip(names, seen.answers, strict=True):
-            self._take(name, answer, seen, listeners, probes)
-        doubtful = list(self._unconfirmed(names, probes)) if look.policy.probe else []
-        if not doubtful:
-            return
-        endpoints = list(dict.fromkeys(endpoint for _, endpoint in doubtful))
-        probes.update(await self._probes.connect(endpoints))
-        again = {name for name, _ in doubtful}
-        came = self._probes.came_meanwhile([e for e in endpoints if probes[e] is Connect.ACCEPTED])
-        if came:
-            listeners.update(came)
-            self._taken_since |= again  # the slice's answers are no longer what the views were made of
-        for name, answer in zip(names, seen.answers, strict=True):
-            if name in again:
-                self._take(name, answer, seen, listeners, probes)
+            domain = context.policy.domains[name]
+            observed = domain_observation(
+                domain,
+                answer,
+                seen.places,
+                served,
+                connects,
+                context.holders,
+                context.hostname,
+                no_way_back,
+                led_away,
+            )
+            if observed is not None and confirm:
+                observed = self._with_connects(name, observed, context)
+            self._replace(name, observed)
 
-    def _unconfirmed(
-        self, names: Iterable[str], probes: Mapping[Endpoint, Probe]
-    ) -> Iterator[tuple[str, Endpoint]]:
-        for name in names:
-            unhealthy = frozenset(self._unhealthy.of(name))
-            for judged in self.judged[name].endpoints if unhealthy else ():
-                endpoint = Endpoint(judged.address, judged.port)
-                doubtful = judged.verdict is Verdict.ORPHAN or (
-                    judged.verdict is Verdict.UNKNOWN and judged.listener is None and endpoint in unhealthy
-                )
-                if doubtful and endpoint not in probes:
-                    yield name, endpoint
-
-    def _take(
-        self,
-        name: str,
-        answer: Answer,
-        seen: Seen,
-        listeners: Mapping[Endpoint, Served],
-        probes: Mapping[Endpoint, Probe],
-    ) -> None:
-        """Replace a domain's view and verdicts, or forget both where it does not lead here."""
-        look = seen.look
-        domain = look.policy.domains[name]
-        view = domain_observation(
-            domain,
-            answer,
-            seen.places,
-            listeners,
-            probes,
-            look.holders,
-            look.hostname,
-            seen.no_way_back,
-            seen.led_away,
+    def _with_connects(
+        self, name: str, observed: DomainObservation, context: AuditContext
+    ) -> DomainObservation:
+        """The observation, with the connects under way that it needs: they are requested."""
+        unhealthy = {*self._open.unhealthy.of(name), *self._remembered.endpoints(name)}
+        needed = connects_needed(
+            context.policy.domains[name], observed, unhealthy, loopback_up=context.loopback_up
         )
-        self._forget_view(name)
-        if view is None:
-            self._unhealthy.replace(name, ())
+        if not needed:
+            return observed
+        self._connects.request(needed)
+        return awaiting(observed, frozenset(needed))
+
+    def _replace(self, name: str, observed: DomainObservation | None) -> None:
+        """Keep what was observed of a domain, or forget it where it does not lead here any more."""
+        before = self.observed.get(name)
+        if observed == before:
+            return
+        self.version += 1
+        if observed is None:
+            del self.observed[name]
         else:
-            self._keep(name, view, judge_domain(domain, view, loopback_up=look.loopback_up))
-
-    def _keep(self, name: str, view: DomainObservation, judged: DomainJudgement) -> None:
-        self.version += 1
-        self.views[name] = view
-        self.judged[name] = judged
-        for local in view.local:
-            self._count(destination(local.address), 1)
-        if judged.findings or judged.undecided:
-            self.eventful[name] = judged
-        if not any(endpoint.verdict in _UNSETTLED for endpoint in judged.endpoints):
-            self._unhealthy.replace(name, ())
-            return
-        self._unsettled.add(name)
-        ports = [
-            (Endpoint(local.address, port.port), port, one.verdict)
-            for local, port, one in self._ports_of(name)
-        ]
-        by_connect = (e for e, port, verdict in ports if port.listener is None and verdict in _BY_CONNECT)
-        self._by_connect[name] = frozenset(by_connect)
-        # What was not well is not yet so where nothing is known of it any more.
-        before = {*self._unhealthy.of(name), *self.recalled.endpoints(name)}
-        self._unhealthy.replace(
-            name,
-            (
-                endpoint
-                for endpoint, port, verdict in ports
-                if _may_get_well(port, verdict)
-                or (verdict is Verdict.UNKNOWN and port.listener is None and endpoint in before)
-            ),
-        )
-
-    def _drop(self, name: str) -> None:
-        self._forget_view(name)
-        self._unhealthy.replace(name, ())
-
-    def _forget_view(self, name: str) -> None:
-        view = self.views.pop(name, None)
-        if view is None:
-            return
-        self.version += 1
-        del self.judged[name]
-        self.eventful.pop(name, None)
-        self._by_connect.pop(name, None)
-        self._unsettled.discard(name)
-        for local in view.local:
+            self.observed[name] = observed
+            for local in observed.local:
+                self._count(destination(local.address), 1)
+        for local in before.local if before is not None else ():
             self._count(destination(local.address), -1)
 
-    def _count(self, address: Address, views: int) -> None:
-        reached = self.reached.get(address, 0) + views
+    def _count(self, address: Address, domains: int) -> None:
+        reached = self.reached.get(address, 0) + domains
         if reached:
             self.reached[address] = reached
         else:
             del self.reached[address]
 
 
-def _slice(look: Look) -> int:
-    """How many domains to look at before the loop gets its turn."""
-    fewer = _SLICE * _PORTS // max(_PORTS, len(ports_of(look.policy.domains)))
-    return min(_SLICE, max(8, fewer))
+def _chunk_size(context: AuditContext) -> int:
+    """How many domains to observe before the loop gets its turn."""
+    fewer = _CHUNK * _PORTS // max(_PORTS, len(ports_of(context.policy.domains)))
+    return min(_CHUNK, max(8, fewer))
 
 
 def _weight(answer: Answer) -> int:
-    """How many addresses there are to look at."""
+    """How many addresses there are to ask about."""
     return len(all_given(answer))
 
 
 def _portions(answers: Mapping[str, Answer], size: int) -> list[dict[str, Answer]]:
-    """In order, as many in each as take no longer than `size` domains with an address or two each."""
+    """In order; each takes no longer than `size` domains with an address or two each."""
     portions: list[dict[str, Answer]] = []
     room = 0
     for name, answer in answers.items():
@@ -438,16 +334,3 @@ def _portions(answers: Mapping[str, Answer], size: int) -> list[dict[str, Answer
         portions[-1][name] = answer
         room -= weight
     return portions
-
-
-def _may_get_well(view: PortObservation, verdict: Verdict) -> bool:
-    """Whether a listener that appears, or an accept(), would be news; or a connect that is answered."""
-    met_silence = view.connect in SILENT or isinstance(view.connect, Unknown)
-    return verdict in _NOT_WELL or (view.listener is None and met_silence)
-
-
-def _state_of(served: Served) -> object:
-    """What of a listener makes a verdict: there or not, accepting or not, or not known."""
-    if isinstance(served, Listener):
-        return "full" if served.accept_queue_full else "accepting"
-    return served

@@ -6,29 +6,29 @@ from collections.abc import Generator, Iterable, Mapping, Set
 
 from lowatch.core.addresses import Address, is_v4
 from lowatch.core.findings import FindingKind, Subject
-from lowatch.core.judgement import DomainJudgement, Judgement
+from lowatch.core.judgement import Judgement
 from lowatch.core.snapshot import DomainObservation, Snapshot
-from lowatch.core.verdicts import OrphanKey, Verdict
+from lowatch.core.verdicts import DomainJudgement, OrphanKey, Verdict
 
 _STEP = 2_000
 """Endpoints."""
 _LOOKED_AT = 10_000
-"""Domains; one that has not changed costs only a comparison."""
+"""Domains, which need no more than a look where nothing has changed."""
 
 
 class OrphanValues:
-    """1 if orphaned, otherwise 0. UNKNOWN keeps the last known value, if there is one.
+    """1 orphaned, 0 otherwise; UNKNOWN keeps the last known value, and has none if there was none.
 
-    A series ends when its pair of domain and address ends, and stays while that is unknown.
+    A series goes when its pair of domain and address goes, and stays while that cannot be told.
     """
 
     def __init__(self, revived: Iterable[Subject] = ()) -> None:
-        """revived: what was orphaned in the last run: 1 until more is known."""
+        """revived: what the last run knew to be orphaned: 1, until something better is known."""
         self.values: dict[OrphanKey, int] = {}
         self._counted: Mapping[str, DomainJudgement] = {}
         self._keys: dict[str, tuple[OrphanKey, ...]] = {}
         self._revived: set[OrphanKey] = set()
-        """Those whose domain has not been resolved since: the answer with the address is missing."""
+        """Those whose name has not been resolved since: the answer that would name them is missing."""
         for kind, interface, address, domain, port, _ in revived:
             if kind is FindingKind.ORPHAN_VIP and interface and address and domain and port:
                 key = OrphanKey(interface, address, domain, port)
@@ -36,12 +36,12 @@ class OrphanValues:
                 self._replace(domain, {**dict.fromkeys(self._keys.get(domain, ()), 1), key: 1})
 
     def update(self, snapshot: Snapshot, judgement: Judgement) -> None:
-        """steps(), all at once."""
+        """All of it at once."""
         for _ in self.steps(snapshot, judgement):
             pass
 
     def steps(self, snapshot: Snapshot, judgement: Judgement) -> Generator[None, None, None]:
-        """Update the values in steps of some milliseconds; in between only some domains have new values."""
+        """The same in steps of some milliseconds; in between, some domains have their new values."""
         for name in self._keys.keys() - judgement.domains.keys():
             self._replace(name, self._kept(name, frozenset(), snapshot))
         taken = 0
@@ -68,7 +68,7 @@ class OrphanValues:
         return found
 
     def _kept(self, name: str, undecided: Set[Address], snapshot: Snapshot) -> dict[OrphanKey, int]:
-        """The values that may still be right. undecided: the addresses that may be local or not."""
+        """What may still be so. undecided: the addresses that may be local or not."""
         a, aaaa = snapshot.unresolved.get(name, ("", ""))
         known = self._keys.get(name, ())
         found = {

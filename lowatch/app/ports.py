@@ -20,6 +20,11 @@ from lowatch.core.lifecycle import (
 )
 from lowatch.core.listeners import Connect, Endpoint, Listener, Sockets
 
+ListenerAnswer = Listener | Unknown | None
+"""Which socket serves an endpoint; None where none does."""
+ConnectOutcome = Connect | Unknown
+"""What a connect met."""
+
 
 class Host(Protocol):
     """The kernel of this host. Every question is answered at once; none raises."""
@@ -77,7 +82,7 @@ class Host(Protocol):
         Where nothing changed since the same addresses were last asked about, the very same list.
         """
 
-    def listeners(self, endpoints: Sequence[Endpoint]) -> list[Listener | Unknown | None]:
+    def listeners(self, endpoints: Sequence[Endpoint]) -> list[ListenerAnswer]:
         """Which socket serves each endpoint, in order; None where none does. The same list as above."""
 
     @property
@@ -93,27 +98,32 @@ class Host(Protocol):
         """Where sockets are bound. Good for narrowing down only: a dump may miss one under churn."""
 
 
+class LateAnswers(Protocol):
+    def connect_answered(self, endpoint: Endpoint, outcome: ConnectOutcome) -> None:
+        """A connect that was PENDING has an outcome."""
+
+
 class Prober(Protocol):
-    async def __call__(self, endpoints: Sequence[Endpoint]) -> list[Connect | Unknown]:
+    async def connect(self, endpoints: Sequence[Endpoint], late: LateAnswers) -> list[ConnectOutcome]:
         """What a connect to each endpoint meets, in order.
 
-        PENDING if there is no answer within a moment; the answer goes to Auditor.connect_answered().
+        PENDING where there is no answer within a moment: then `late` hears of the outcome.
         """
 
 
 class Resolver(Protocol):
-    """Keeps an Answer for each domain, and asks again when its TTL expires."""
+    """Keeps an Answer for each domain, asking again when its TTL is over."""
 
     def answer(self, domain: str) -> Answer:
-        """The current answer; NOT_ASKED before the first, and for a domain that is not followed.
+        """The present answer, from the first moment on (NOT_ASKED at first).
 
-        The same object as long as it is equal.
+        The same object for as long as it reads the same. Of a domain that is not followed: NOT_ASKED.
         """
 
     def inside(self, prefixes: Collection[Prefix]) -> set[str]:
         """The domains that lead into any of these prefixes, in any view; see addresses.destination.
 
-        The cost depends on the prefixes and on the domains found, not on the domains that lead elsewhere.
+        Costs by the domains found and by the prefixes, not by the domains that lead elsewhere.
         """
 
     def at(self, address: Address) -> Collection[str]:
@@ -124,26 +134,26 @@ class Resolver(Protocol):
         """How many domains have each answer status."""
 
     def unresolved(self) -> Mapping[str, tuple[str, str]]:
-        """The domains whose answer is unknown, and why the A and the AAAA are ("" if known).
+        """The domains whose answer is unknown, and why the A and the AAAA are ("" where known).
 
         The same object until one of them changes.
         """
 
     def crowded(self) -> Mapping[str, int]:
-        """The domains with more addresses, or SRV records, than are looked at, and how many more.
+        """The domains with more addresses, or SRV records, than are looked at: how many more.
 
         The same object until one of them changes, as a rule.
         """
 
     def not_resolved(self) -> Sequence[str]:
-        """The domains whose status is not RESOLVED."""
+        """The domains whose status is another than RESOLVED."""
 
     def unsure(self) -> Mapping[str, OtherView]:
-        """The domains for which getaddrinfo failed, and why: what applications get is unknown."""
+        """The domains of which getaddrinfo was asked in vain, and why: what applications get is unknown."""
 
     @property
     def service_ports(self) -> frozenset[Port]:
-        """The ports that the records of the SRV names have now."""
+        """The ports that the SRV names' records name now."""
 
     @property
     def stub_addresses(self) -> frozenset[Address]:
@@ -151,23 +161,23 @@ class Resolver(Protocol):
 
     @property
     def problems(self) -> Sequence[str]:
-        """What keeps it from resolving at all, one line each: no nameserver, a malformed line."""
+        """What keeps it from resolving at all: no nameserver, a malformed line. One line each."""
 
     @property
     def unread(self) -> Sequence[str]:
-        """What it could not read, one line each: applications may get other answers."""
+        """What it goes by and could not read, one line each: applications may get something else."""
 
     async def run(self, listener: AnswerListener) -> None:
-        """Resolve until cancelled. The listener is told of each domain that has a new Answer."""
+        """Resolve until cancelled. The listener is told of each domain whose Answer is another."""
 
     async def settled(self) -> None:
-        """Return when each domain has been asked once, with or without success."""
+        """Return when each domain has been asked once, successfully or not."""
 
     def replace_domains(self, domains: Iterable[str]) -> None:
-        """Follow these from now on; domains that were followed before keep their state."""
+        """Follow these from now on; what both the old and new set name keeps its state."""
 
     def follow_ipv6(self, *, idle: bool) -> None:
-        """idle: no watched interface holds an IPv6 address but ::1, so AAAA answers may get older."""
+        """idle: no watched interface holds an IPv6 address but ::1: AAAA answers may get older."""
 
 
 class AlertSink(Protocol):
@@ -176,21 +186,21 @@ class AlertSink(Protocol):
     def announce(self, tracked: Tracked, now: Now) -> None: ...
 
     def flush(self) -> None:
-        """Deliver at once what can be delivered: the process is about to end."""
+        """Nothing more may come: deliver now what can be delivered."""
 
     def undelivered(self) -> Sequence[Tracked]:
-        """What was announced, and is neither in the journal nor shown elsewhere. Each subject in order."""
+        """Announced, and so far neither in the journal nor shown elsewhere. Of each subject in order."""
 
     @property
     def dropped(self) -> int:
-        """How many findings were given up, because the journal accepted no entry for too long."""
+        """Entries given up because the journal took none for too long."""
 
 
 class StateStore(Protocol):
     """Keeps findings across a restart."""
 
     def load(self) -> Sequence[Remembered]:
-        """What was tracked when the daemon last ran; empty if there is nothing."""
+        """What was tracked when the daemon last ran. Empty where there is nothing to be had."""
 
     def end_generation(self) -> int:
         """Called at the moment of which a state is to be saved. Returns a number for forget().

@@ -11,7 +11,7 @@ from lowatch.core.findings import FindingKind, Subject
 from lowatch.core.listeners import Endpoint
 
 
-class Recalled:
+class RememberedOrphans:
     """Their endpoints, by name, until DNS answers again. So they can be looked at, whatever DNS says."""
 
     def __init__(self) -> None:
@@ -39,28 +39,28 @@ class Recalled:
         """The names that led there."""
         return self._names.get(destination(address), ())
 
-    def answer(self, given: Answer) -> Answer:
+    def completed(self, answer: Answer) -> Answer:
         """With the addresses of then in it, as long as it has none and is unknown; then it forgets them.
 
         The same object for the same one.
         """
-        name = given.domain
+        name = answer.domain
         known = self._made.get(name)
-        if known is not None and known[0] is given:
+        if known is not None and known[0] is answer:
             return known[1]
         endpoints = self._endpoints[name]
         made = replace(
-            given,
-            a=_with(given.a, [one for one in endpoints if is_v4(one.address)]),
-            aaaa=_with(given.aaaa, [one for one in endpoints if not is_v4(one.address)]),
+            answer,
+            a=_with(answer.a, [one for one in endpoints if is_v4(one.address)]),
+            aaaa=_with(answer.aaaa, [one for one in endpoints if not is_v4(one.address)]),
         )
-        if (made.a, made.aaaa) == (given.a, given.aaaa):
+        if (made.a, made.aaaa) == (answer.a, answer.aaaa):
             self._forget(name)
-            return given
-        if given.services is not None:
+            return answer
+        if answer.services is not None:
             services = (Service(name, port, (address,)) for address, port in endpoints)
-            made = replace(made, services=(*given.services, *services))
-        self._made[name] = given, made
+            made = replace(made, services=(*answer.services, *services))
+        self._made[name] = answer, made
         return made
 
     def _forget(self, name: str) -> None:

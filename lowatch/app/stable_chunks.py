@@ -1,4 +1,4 @@
-"""Names in slices that stay as they are: one that comes or goes disturbs its own slice, and no other."""
+"""Names in chunks that stay as they are: one that comes or goes disturbs its own chunk, and no other."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Generic, TypeVar
 Seen = TypeVar("Seen")
 
 
-class Slice(Generic[Seen]):
-    """A run of names, and what was last seen of it as a whole, if that still says something."""
+class Chunk(Generic[Seen]):
+    """Some names, and what was last seen of them as a whole, while that is still valid."""
 
     __slots__ = ("names", "seen")
 
@@ -18,42 +18,42 @@ class Slice(Generic[Seen]):
         self.seen: Seen | None = None
 
 
-class Slices(Generic[Seen]):
-    """size: of a slice, at most."""
+class StableChunks(Generic[Seen]):
+    """size: of a chunk, at most."""
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._slices: list[Slice[Seen]] = []
+        self._chunks: list[Chunk[Seen]] = []
 
     def resize(self, size: int) -> None:
-        """Of slices from now on. Another size begins anew."""
+        """Of chunks from now on. With another size they are made again."""
         if size != self._size:
-            self._size, self._slices = size, []
+            self._size, self._chunks = size, []
 
-    def __iter__(self) -> Iterator[Slice[Seen]]:
-        return iter(self._slices)
+    def __iter__(self) -> Iterator[Chunk[Seen]]:
+        return iter(self._chunks)
 
-    def hold(self, names: Set[str]) -> None:
+    def replace_names(self, names: Set[str]) -> None:
         """Have exactly these from now on."""
         new = set(names)
-        for one in self._slices:
+        for one in self._chunks:
             if not names >= set(one.names):
                 one.names = [name for name in one.names if name in names]
                 one.seen = None
             new.difference_update(one.names)
-        self._slices = [one for one in self._slices if one.names]
-        if len(self._slices) > 2 * -(-len(names) // self._size):
-            new, self._slices = set(names), []  # what is left of many slices: begin anew
+        self._chunks = [one for one in self._chunks if one.names]
+        if len(self._chunks) > 2 * -(-len(names) // self._size):
+            new, self._chunks = set(names), []  # what is left of many chunks: make them again
         self._add(sorted(new))
 
     def _add(self, names: list[str]) -> None:
         """Where there is room, and then at the end."""
-        for one in self._slices:
+        for one in self._chunks:
             room = self._size - len(one.names)
             if room and names:
                 one.names = one.names + names[:room]
                 one.seen = None
                 names = names[room:]
-        self._slices += [
-            Slice(names[first : first + self._size]) for first in range(0, len(names), self._size)
+        self._chunks += [
+            Chunk(names[first : first + self._size]) for first in range(0, len(names), self._size)
         ]

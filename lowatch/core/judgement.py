@@ -1,29 +1,26 @@
-"""judge: one snapshot in, every verdict and finding out. Pure, whole, and cheap to run again."""
+"""judge: one snapshot in, every verdict, finding and fix out. Pure, and the only place where they arise.
+
+The daemon judges a snapshot after every event. A JudgementMemo keeps what an equal part of the last
+snapshot was judged to be; with or without it the judgement is the same.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Generator, Iterable, Mapping, Set
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from .addresses import Address, Port, family_name, is_v4
 from .answers import OtherView
-from .findings import Finding, FindingKind, Subject, Undecided
+from .findings import Change, Finding, FindingKind, Subject, Undecided
+from .fixes.offer import GroundMemo, fixes_offered
 from .policy import Domain, Policy
 from .rules import DOMAIN_RULES, HOST_RULES
 from .snapshot import DomainObservation, Snapshot
-from .verdicts import FINE, JudgedEndpoint, judge_endpoints
+from .verdicts import FINE, DomainJudgement, judge_endpoints
 from .views import is_unheard
 
 _NONE: Mapping[str, Any] = MappingProxyType({})
-
-
-class DomainJudgement(NamedTuple):
-    """The verdicts and findings of one domain."""
-
-    endpoints: tuple[JudgedEndpoint, ...]
-    findings: tuple[Finding, ...]
-    undecided: tuple[Undecided, ...]
 
 
 class Judgement:
@@ -45,12 +42,6 @@ class Judgement:
         self.findings: tuple[Finding, ...] = tuple(findings)
         self.undecided: tuple[Undecided, ...] = tuple(undecided)
         self._scopes = {(u.kind, u.domain, u.address or u.family, u.port) for u in self.undecided}
-
-    def with_findings(self, findings: Iterable[Finding]) -> Judgement:
-        """The same, with these findings in place of its own."""
-        return Judgement(
-            self.domains, findings, self.undecided, self._unresolved, self._unsure, self._elsewhere
-        )
 
     def is_undecided(self, subject: Subject) -> bool:
         """Whether some Undecided agrees with the subject in every field that it gives.
@@ -103,7 +94,123 @@ class Judgement:
         return is_unheard(other) and subject.address is not None and subject.address not in known
 
 
+class Draft(NamedTuple):
+    """Everything but the fixes: what the rules say of a snapshot, whatever its surroundings.
+
+    findings: those with a `proposed` change have no fix yet.
+    """
+
+    domains: Mapping[str, DomainJudgement]
+    findings: tuple[Finding, ...]
+    undecided: tuple[Undecided, ...]
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """What the fixes would change. The snapshot needs its surroundings where there is any."""
+        return tuple(one.proposed for one in self.findings if one.proposed is not None)
+
+
+class JudgementMemo:
+    """Keeps the judgement of each domain while it is observed the same, and what fixes stand on."""
+
+    def __init__(self) -> None:
+        self.ground = GroundMemo()
+        self._policy: Policy | None = None
+        self._loopback_up = True
+        self._observed: Mapping[str, DomainObservation] = {}
+        self._judged: dict[str, DomainJudgement] = {}
+        self._notable: dict[str, DomainJudgement] = {}
+        self._changed: set[str] = set()
+
+    def take_changed(self) -> set[str]:
+        """The domains that are judged otherwise, or gone, since this was last called."""
+        changed, self._changed = self._changed, set()
+        return changed
+
+    def domains(
+        self, snapshot: Snapshot, policy: Policy
+    ) -> tuple[Mapping[str, DomainJudgement], Iterable[DomainJudgement]]:
+        """The judgements of all domains, and those of them that have findings or undecided ones.
+
+        The same mapping as before where no domain is judged otherwise. Domains must not leave or change
+        a mapping that a Snapshot holds.
+        """
+        if policy is not self._policy or snapshot.loopback_up is not self._loopback_up:
+            self._policy, self._loopback_up = policy, snapshot.loopback_up
+            self._changed.update(self._judged)
+            self._observed, self._judged, self._notable = {}, {}, {}
+        if snapshot.domains is not self._observed:
+            self._update(snapshot, policy)
+        return self._judged, self._notable.values()
+
+    def _update(self, snapshot: Snapshot, policy: Policy) -> None:
+        observed, before = snapshot.domains, self._observed
+        known = before.get
+        changed = [name for name, one in observed.items() if known(name) is not one]
+        gone = before.keys() - observed.keys()
+        self._observed = observed
+        if not (changed or gone):
+            return
+        self._judged = dict(self._judged)  # the mapping of the last Judgement stays as it is
+        self._changed |= gone
+        for name in gone:
+            del self._judged[name]
+            self._notable.pop(name, None)
+        for name in changed:
+            if name in before and before[name] == observed[name]:
+                continue
+            judged = judge_domain(policy.domains[name], observed[name], loopback_up=snapshot.loopback_up)
+            self._changed.add(name)
+            self._judged[name] = judged
+            if judged.findings or judged.undecided:
+                self._notable[name] = judged
+            else:
+                self._notable.pop(name, None)
+
+
+def judge(snapshot: Snapshot, policy: Policy, memo: JudgementMemo | None = None) -> Judgement:
+    """Everything that follows from a snapshot."""
+    steps = judging(snapshot, draft(snapshot, policy, memo), policy, memo)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            complete: Judgement = done.value
+            return complete
+
+
+def draft(snapshot: Snapshot, policy: Policy, memo: JudgementMemo | None = None) -> Draft:
+    """Every rule over the whole snapshot. Its surroundings are not looked at."""
+    domains, notable = (memo or JudgementMemo()).domains(snapshot, policy)
+    findings, undecided = _sort_out(
+        outcome for rule in HOST_RULES.values() for outcome in rule(snapshot, policy)
+    )
+    notable = tuple(notable)
+    return Draft(
+        domains,
+        (*(f for one in notable for f in one.findings), *findings),
+        (*(u for one in notable for u in one.undecided), *undecided),
+    )
+
+
+def judging(
+    snapshot: Snapshot, drafted: Draft, policy: Policy, memo: JudgementMemo | None = None
+) -> Generator[None, None, Judgement]:
+    """judge() in steps of some milliseconds. drafted: the draft() of this snapshot, surroundings apart."""
+    ground = (memo or JudgementMemo()).ground
+    findings = yield from fixes_offered(drafted.findings, drafted.domains, snapshot, policy, ground)
+    return Judgement(
+        drafted.domains,
+        findings,
+        drafted.undecided,
+        snapshot.unresolved,
+        snapshot.unsure,
+        snapshot.elsewhere,
+    )
+
+
 def judge_domain(domain: Domain, observed: DomainObservation, *, loopback_up: bool) -> DomainJudgement:
+    """What follows from one domain's observation."""
     endpoints = judge_endpoints(domain, observed, loopback_up=loopback_up)
     fine = all(endpoint.verdict in FINE for endpoint in endpoints)
     if fine and observed.is_certain and not observed.answer.others:
@@ -112,36 +219,6 @@ def judge_domain(domain: Domain, observed: DomainObservation, *, loopback_up: bo
         outcome for rule in DOMAIN_RULES.values() for outcome in rule(domain, observed, endpoints)
     )
     return DomainJudgement(endpoints, findings, undecided)
-
-
-def judge(
-    snapshot: Snapshot,
-    policy: Policy,
-    domains: Mapping[str, DomainJudgement] | None = None,
-    eventful: Mapping[str, DomainJudgement] | None = None,
-) -> Judgement:
-    """Every rule over the whole snapshot.
-
-    domains: the judgements of all its domains, where they are at hand (judge_domain is pure: the same
-    observed has the same judgement). eventful: those of them that have findings or undecided ones.
-    """
-    if domains is None:
-        domains = {
-            name: judge_domain(policy.domains[name], observed, loopback_up=snapshot.loopback_up)
-            for name, observed in snapshot.domains.items()
-        }
-    telling = (domains if eventful is None else eventful).values()
-    findings, undecided = _sort_out(
-        outcome for rule in HOST_RULES.values() for outcome in rule(snapshot, policy)
-    )
-    return Judgement(
-        domains,
-        (*(f for one in telling for f in one.findings), *findings),
-        (*(u for one in telling for u in one.undecided), *undecided),
-        snapshot.unresolved,
-        snapshot.unsure,
-        snapshot.elsewhere,
-    )
 
 
 def _sort_out(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from enum import StrEnum
 from typing import NamedTuple
 
 from .addresses import Address, Port, family_name
 from .answers import View
+from .findings import Finding, Undecided
 from .known import Unknown
-from .listeners import SILENT, Connect, Listener
+from .listeners import SILENT, Connect, Endpoint, Listener
 from .policy import Domain
 from .snapshot import DomainObservation, LocalAddress, PortObservation
 
@@ -177,3 +179,37 @@ def judge_endpoints(
         else endpoint
         for endpoint in endpoints
     )
+
+
+class DomainJudgement(NamedTuple):
+    """The verdicts and findings of one domain."""
+
+    endpoints: tuple[JudgedEndpoint, ...]
+    findings: tuple[Finding, ...] = ()
+    undecided: tuple[Undecided, ...] = ()
+
+
+def connects_needed(
+    domain: Domain, observed: DomainObservation, unhealthy: Container[Endpoint], *, loopback_up: bool
+) -> list[Endpoint]:
+    """The endpoints of which only a connect can tell whether they are orphaned, and none was made yet.
+
+    unhealthy: endpoints that were orphaned before. A connect is made to these also while DNS fails.
+    """
+    silent = {
+        Endpoint(local.address, port.port)
+        for local in observed.local
+        for port in local.ports
+        if port.listener is None and port.connect is None
+    }
+    if not silent:
+        return []
+    found = []
+    for judged in judge_endpoints(domain, observed, loopback_up=loopback_up):
+        endpoint = Endpoint(judged.address, judged.port)
+        wanted = judged.verdict is Verdict.ORPHAN or (
+            judged.verdict is Verdict.UNKNOWN and endpoint in unhealthy
+        )
+        if wanted and endpoint in silent:
+            found.append(endpoint)
+    return found

@@ -43,21 +43,26 @@ _ACCEPTED = frozenset({0, errno.ECONNRESET, errno.EPIPE})
 Outcome = Connect | Unknown
 
 
-async def probe(endpoints: Sequence[Endpoint]) -> list[Outcome]:
-    """What a connect to each endpoint meets, in order, with all patience; for a single audit."""
-    prober = Prober(PROBES.value)
-    results: list[Outcome] = []
-    try:
-        for first in range(0, len(endpoints), PROBES.value):
-            results += await prober.meet(endpoints[first : first + PROBES.value], _ALL_PATIENCE)
-    finally:
-        prober.close()
-    return results
-
-
 class LateAnswers(Protocol):
-    def connect_answered(self, endpoint: Endpoint, outcome: Outcome) -> None:
-        """What a connect met after the moment for which it was waited: an answer, or nothing."""
+    """Whom to tell of an answer that came after the moment, or that none came."""
+
+    def connect_answered(self, endpoint: Endpoint, outcome: Outcome) -> None: ...
+
+
+class PatientProber:
+    """Implements app.ports.Prober: waits for every answer, for a single audit."""
+
+    async def connect(self, endpoints: Sequence[Endpoint], late: LateAnswers) -> list[Outcome]:
+        """What a connect to each endpoint meets, in order, with all patience."""
+        prober = Prober(PROBES.value)
+        results: list[Outcome] = []
+        try:
+            for first in range(0, len(endpoints), PROBES.value):
+                several = endpoints[first : first + PROBES.value]
+                results += await prober.meet(several, _ALL_PATIENCE, late)
+        finally:
+            prober.close()
+        return results
 
 
 class Prober:
@@ -66,30 +71,26 @@ class Prober:
     def __init__(self, at_once: int = PROBES.value) -> None:
         """at_once: how many connects may be under way."""
         self._at_once = at_once
-        self._late: LateAnswers | None = None
         self._open: set[_Attempt] = set()
         self._silent: set[Endpoint] = set()
         """Those without an answer within the moment, the last time: nobody waits for them again."""
 
-    async def __call__(self, endpoints: Sequence[Endpoint]) -> list[Outcome]:
-        """What a connect to each endpoint meets, in order; PENDING where that is told later."""
-        return await self.meet(endpoints, _MOMENT)
-
-    def tell_late(self, late: LateAnswers) -> None:
-        """Whom to tell of an answer that came after the moment, or that none came."""
-        self._late = late
+    async def connect(self, endpoints: Sequence[Endpoint], late: LateAnswers) -> list[Outcome]:
+        """What a connect to each endpoint meets, in order; PENDING where `late` is told later."""
+        return await self.meet(endpoints, _MOMENT, late)
 
     def close(self) -> None:
         for attempt in self._open:
             attempt.close()
         self._open.clear()
 
-    async def meet(self, endpoints: Sequence[Endpoint], moment: float) -> list[Outcome]:
+    async def meet(self, endpoints: Sequence[Endpoint], moment: float, late: LateAnswers) -> list[Outcome]:
+        """The same, with so many seconds for a moment."""
         outcomes: dict[Endpoint, Outcome] = {}
         waiting: list[_Attempt] = []
         for first in range(0, len(endpoints), _AT_ONCE):
             for endpoint in endpoints[first : first + _AT_ONCE]:
-                begun = self._begin(endpoint)
+                begun = self._begin(endpoint, late)
                 if isinstance(begun, _Attempt):
                     waiting.append(begun)
                 else:
@@ -101,13 +102,13 @@ class Prober:
             outcomes[attempt.endpoint] = attempt.given_up()
         return [outcomes[endpoint] for endpoint in endpoints]
 
-    def _begin(self, endpoint: Endpoint) -> Outcome | _Attempt:
+    def _begin(self, endpoint: Endpoint, late: LateAnswers) -> Outcome | _Attempt:
         """What came at once: nearly always all of it."""
         if len(self._open) >= self._at_once:
             PROBES.reached()
             return Unknown("connect", f"{self._at_once} other connects are pending")
         try:
-            attempt = _Attempt(endpoint, self._finish)
+            attempt = _Attempt(endpoint, late, self._finish)
         except OSError as error:
             return _failure(error.errno or 0)
         outcome = attempt.outcome()
@@ -135,15 +136,17 @@ class Prober:
                 KERNEL_ANSWERS_KEPT.reached()
                 self._silent.clear()  # each is waited for once more
             self._silent.add(attempt.endpoint)
-        if self._late is not None:
-            self._late.connect_answered(attempt.endpoint, outcome)
+        attempt.late.connect_answered(attempt.endpoint, outcome)
 
 
 class _Attempt:
     """One connect under way. Raises OSError where it cannot even be begun."""
 
-    def __init__(self, endpoint: Endpoint, finish: Callable[[_Attempt, Outcome], None]) -> None:
+    def __init__(
+        self, endpoint: Endpoint, late: LateAnswers, finish: Callable[[_Attempt, Outcome], None]
+    ) -> None:
         self.endpoint = endpoint
+        self.late = late
         self.answer: asyncio.Future[Outcome] | None = None
         self._finish = finish
         self._tcp = endpoint.port.protocol == "tcp"

@@ -17,7 +17,7 @@ from lowatch.core.clock import (
 )
 from lowatch.core.policy import Policy
 from lowatch.kernel.host import Host
-from lowatch.kernel.probe import probe
+from lowatch.kernel.probe import PatientProber
 from lowatch.resolve.engine import Engine
 from lowatch.resolve.upstream.channel import QueryObserver
 from lowatch.resolve.views.resolver import Views
@@ -65,6 +65,9 @@ def build_resolver(
     return engine, Views(engine, policy.domains, clock, local=host.local_prefixes)
 
 
-def build_auditor(host: Host, resolver: Resolver, policy: Policy, prober: AppProber = probe) -> Auditor:
-    """prober: waits for each answer, unless another one is given."""
+def build_auditor(
+    host: Host, resolver: Resolver, policy: Policy, prober: AppProber | None = None
+) -> Auditor:
+    """prober: one that waits for each answer unless another is given."""
+    prober = prober or PatientProber()
     return Auditor(host, resolver, prober, policy, SystemClock(), os.uname().nodename)

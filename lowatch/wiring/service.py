@@ -185,9 +185,7 @@ def _build(
 
     warn_of_problems(config)
     instruments.config_loaded(clock.now().wall)
-    hints = AuditorHints(auditor, daemon, instruments)
-    prober.tell_late(hints)
-    _follow(host, config, hints)
+    _follow(host, config, AuditorHints(auditor, daemon, instruments))
     stack.enter_context(closing(watch))
     watch.open(engine, views, names)
     return [

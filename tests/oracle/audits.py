@@ -13,7 +13,7 @@ from lowatch.core.answers import Answer, RRset, Status
 from lowatch.core.policy import Domain, Policy
 from lowatch.core.verdicts import JudgedEndpoint
 from lowatch.kernel.host import Host
-from lowatch.kernel.probe import probe
+from lowatch.kernel.probe import PatientProber
 from lowatch.wiring import SystemClock
 
 from .clients import Target
@@ -42,8 +42,8 @@ def audit(world: World) -> Audits:
     with closing(Host(watching.watches)) as host:
         judged, problems = [], []
         for policy in (watching, Policy(world.watched, domains, probe=False)):
-            auditor = Auditor(host, given, probe, policy, SystemClock(), "oracle")
-            snapshot, judgement = asyncio.run(auditor.audit())
+            auditor = Auditor(host, given, PatientProber(), policy, SystemClock(), "oracle")
+            snapshot, judgement = asyncio.run(auditor.audit_with_connects())
             endpoints = [e for one in judgement.domains.values() for e in one.endpoints]
             judged.append({(e.domain, _target(e)): e for e in endpoints})
             problems += [str(problem) for problem in (*snapshot.problems, *judgement.undecided)]

@@ -16,7 +16,7 @@ from lowatch.core.addresses import Port, parse_address
 from lowatch.core.findings import Finding, FindingKind
 from lowatch.core.policy import Domain, Policy
 from lowatch.kernel.host import Host as Kernel
-from lowatch.kernel.probe import probe
+from lowatch.kernel.probe import PatientProber
 from lowatch.wiring import SystemClock
 
 from .audits import answer_of
@@ -72,8 +72,8 @@ def _audit(one: Host) -> tuple[Finding, ...]:
     given = StaticResolver(map(answer_of, one.world.names))
     policy = Policy(one.world.watched, domains, expect=tuple(map(parse_address, one.expect)))
     with closing(Kernel(policy.watches)) as kernel:
-        auditor = Auditor(kernel, given, probe, policy, SystemClock(), "oracle")
-        _, judgement = asyncio.run(auditor.audit())
+        auditor = Auditor(kernel, given, PatientProber(), policy, SystemClock(), "oracle")
+        _, judgement = asyncio.run(auditor.audit_with_connects())
         return judgement.findings
 
 

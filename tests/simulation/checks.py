@@ -266,7 +266,9 @@ class Checks:
         if world.loop.time() - self._changed_at < QUICKLY - 0.01:
             self._quick = world.loop.call_later(QUICKLY, self._check_quickly)
             return
-        if world.faults.active or not world.kernel.silent or world.is_rotating or life.auditor.marked:
+        if world.faults.active or not world.kernel.silent or world.is_rotating:
+            return
+        if life.auditor.marked or life.auditor.awaits_connects:
             return
         self.checked["quick"] += 1
         self._compare(life, ("held", "links", "views", "endpoints", "lo up"))
@@ -322,7 +324,7 @@ class Checks:
 
     def _compare(self, life: Life, what: tuple[str, ...] | None) -> Judgement:
         """With an audit that has no past. what: the parts that must be equal; None for all of them."""
-        snapshot, judgement = _driven(life.fresh_auditor().audit())
+        snapshot, judgement = _driven(life.fresh_auditor().audit_with_connects())
         ours, theirs = _truth(*life.latest), _truth(snapshot, judgement)
         for part in what or ours:
             self._require(

@@ -23,21 +23,20 @@ class LateAnswers(Protocol):
 
 
 class SimulatedProber:
-    """Implements app.ports.Prober. late: who is told of what came after the moment."""
+    """Implements app.ports.Prober."""
 
     def __init__(self, kernel: Kernel, faults: Faults, loop: VirtualLoop) -> None:
         self._kernel = kernel
         self._faults = faults
         self._loop = loop
         self._open: set[asyncio.TimerHandle] = set()
-        self.late: LateAnswers | None = None
 
-    async def __call__(self, endpoints: Sequence[Endpoint]) -> list[Connect | Unknown]:
-        met = [self._meet(endpoint) for endpoint in endpoints]
+    async def connect(self, endpoints: Sequence[Endpoint], late: LateAnswers) -> list[Connect | Unknown]:
+        met = [self._meet(endpoint, late) for endpoint in endpoints]
         await asyncio.sleep(_MOMENT if Connect.PENDING in met else _ROUND_TRIP)
         return met
 
-    def _meet(self, endpoint: Endpoint) -> Connect | Unknown:
+    def _meet(self, endpoint: Endpoint, late: LateAnswers) -> Connect | Unknown:
         if self._faults.has("no connects"):
             return Unknown("connect", "Too many open files")
         met = self._kernel.connect(endpoint)
@@ -45,15 +44,14 @@ class SimulatedProber:
             return met
         silent = met is Nat.SILENT
         self._answer_later(
-            endpoint, *((Connect.TIMED_OUT, _PATIENCE) if silent else (Connect.ACCEPTED, _SLOW))
+            endpoint, late, *((Connect.TIMED_OUT, _PATIENCE) if silent else (Connect.ACCEPTED, _SLOW))
         )
         return Connect.PENDING
 
-    def _answer_later(self, endpoint: Endpoint, met: Connect, seconds: float) -> None:
+    def _answer_later(self, endpoint: Endpoint, late: LateAnswers, met: Connect, seconds: float) -> None:
         def answered(number: int) -> None:
             self._open.discard(handles[number])
-            if self.late is not None:
-                self.late.connect_answered(endpoint, met)
+            late.connect_answered(endpoint, met)
 
         handles: list[asyncio.TimerHandle] = []
         handles.append(self._loop.call_later(seconds, partial(answered, 0)))
@@ -71,7 +69,7 @@ class AllSeeing:
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
 
-    async def __call__(self, endpoints: Sequence[Endpoint]) -> list[Connect | Unknown]:
+    async def connect(self, endpoints: Sequence[Endpoint], late: LateAnswers) -> list[Connect | Unknown]:
         await asyncio.sleep(0)
         return [self._meet(endpoint) for endpoint in endpoints]
 

@@ -93,7 +93,6 @@ class Life:
             self.auditor, self.host, self.views, policy, clock, self.sink, self.store, _Uncounted(), threads
         )
         hints = AuditorHints(self.auditor, self.daemon, _Uncounted())
-        self.prober.late = hints
         self.host.follow(ports_of(policy.domains), hints)
 
     async def run(self) -> None:

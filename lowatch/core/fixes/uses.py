@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from lowatch.core.addresses import Address, Prefix, destination, format_address
 from lowatch.core.answers import View
-from lowatch.core.judgement import Judgement
+from lowatch.core.findings import Finding
 from lowatch.core.known import Known
 from lowatch.core.listeners import Connect
 from lowatch.core.policy import Policy
 from lowatch.core.snapshot import DomainObservation, PortObservation, Snapshot
-from lowatch.core.verdicts import JudgedEndpoint, Verdict
+from lowatch.core.verdicts import DomainJudgement, JudgedEndpoint, Verdict
 from lowatch.core.views import IN_WORDS
 
 _BOUND = "has a socket bound to it"
@@ -71,14 +71,15 @@ class Uses:
 def uses(
     snapshot: Snapshot,
     policy: Policy,
-    judgement: Judgement,
+    domains: Mapping[str, DomainJudgement],
+    findings: Iterable[Finding],
     concerned: Container[Address] | None = None,
 ) -> Iterator[tuple[Address, Use]]:
     """All that is known to speak for any address. What an orphan says of itself does not.
 
     concerned: the addresses that matter, by where they lead; what speaks for others may be left out.
     """
-    for name, judged in judgement.domains.items():
+    for name, judged in domains.items():
         observed = snapshot.domains[name]
         if concerned is None or any(destination(one.address) in concerned for one in judged.endpoints):
             for endpoint, port in zip(judged.endpoints, _ports(observed), strict=True):
@@ -87,7 +88,7 @@ def uses(
         yield from _may_be(name, observed)
     for address in policy.expect:
         yield address, Use("is expected here")
-    for finding in judgement.findings if policy.acknowledgements else ():
+    for finding in findings if policy.acknowledgements else ():
         where = finding.subject.address
         if where is not None and policy.acknowledged(finding.subject, snapshot.at) is not None:
             yield where, Use(f"is acknowledged ({finding.subject.kind})")

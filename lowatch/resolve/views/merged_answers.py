@@ -10,7 +10,8 @@ from lowatch.core.addresses import Address, Prefix
 from lowatch.core.answers import Answer, OtherView, RRset, Status, View
 from lowatch.core.limits.names import DNS_ANSWERS_KEPT
 from lowatch.core.policy import is_service_name
-from lowatch.resolve.records.srv import SrvTargets, Target
+from lowatch.resolve.records.srv import Target
+from lowatch.resolve.records.srv_targets import ServiceTargets
 from lowatch.resolve.system.getaddrinfo import Seen
 
 from .merge import Rules, compose_service
@@ -54,7 +55,7 @@ class _Made(NamedTuple):
     answer: Answer
 
 
-class MergedAnswers:
+class ComposedAnswers:
     """Answers of the DNS view together with what the overlay knows of them.
 
     A name is a domain, or the target of one that is an SRV name: applications look up both alike.
@@ -65,7 +66,7 @@ class MergedAnswers:
         self._domains: Collection[str] = ()
         self._rules = rules
         self._overlay = Overlay()
-        self.targets: SrvTargets[str] = SrvTargets()
+        self.targets = ServiceTargets()
         self._made: dict[str, _Made] = {}
         self._decided: frozenset[str] | None = frozenset()
         self._shift: Counter[Status] = Counter()
@@ -218,7 +219,7 @@ class MergedAnswers:
 
     def domains_of(self, names: Iterable[str]) -> set[str]:
         """The domains among these names, and those that have one of them as a target."""
-        return {name for name in self.targets.with_srv_names(names) if name in self._domains}
+        return {name for name in self.targets.domains_of(names) if name in self._domains}
 
     def _forget(self, names: Iterable[str]) -> set[str]:
         """Make the Answers that hang on these anew; an old one stands if it reads the same."""

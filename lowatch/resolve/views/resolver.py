@@ -25,7 +25,7 @@ from lowatch.resolve.system.nsswitch import NameServiceSwitch
 from .crosscheck import CrossCheck
 from .crosscheck_schedule import CrossCheckSchedule
 from .merge import Rules, disagrees
-from .merged_answers import DnsAnswers, MergedAnswers, Unresolved
+from .merged_answers import ComposedAnswers, DnsAnswers, Unresolved
 
 LOCAL_EVERY = 30.0
 """Seconds between looks at whether other addresses are local: whom to ask about first."""
@@ -70,7 +70,7 @@ class Dns(DnsAnswers, Protocol):
 class _Names:
     """Whom /etc/hosts is read for: domains, and the targets of those that are SRV names."""
 
-    def __init__(self, answers: MergedAnswers) -> None:
+    def __init__(self, answers: ComposedAnswers) -> None:
         self._knows = answers.knows
 
     def __contains__(self, name: object) -> bool:
@@ -102,7 +102,7 @@ class Views:
         self._clock = clock
         self._random = random or Random()  # noqa: S311 - spreads the load, guards no secret
         self._source = NameFilesSource(paths, files)
-        self._answers = MergedAnswers(dns, Rules(hosts_path=paths.hosts))
+        self._answers = ComposedAnswers(dns, Rules(hosts_path=paths.hosts))
         self._files = NameFiles()
         self._reread = True
         self._look = asyncio.Event()

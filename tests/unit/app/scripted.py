@@ -14,6 +14,7 @@ from ipaddress import ip_interface
 from typing import Any, TypeVar
 
 from lowatch.app.auditor import Auditor
+from lowatch.app.ports import ConnectOutcome, LateAnswers, Resolver
 from lowatch.app.static_resolver import StaticResolver
 from lowatch.core.addresses import (
     Address,
@@ -143,8 +144,8 @@ class ScriptedHost:
         self.followed: list[frozenset[Port]] = []
         self.asked: set[Any] = set()
         self._stale = True
-        self.deliveries = self._asked(_Spoken(world.delivery))
-        self.listeners = self._asked(_Spoken(world.listener))
+        self._deliveries = self._asked(_Spoken(world.delivery))
+        self._listeners = self._asked(_Spoken(world.listener))
         self.hear()
 
     def _asked(self, spoken: _Spoken) -> Callable[[Sequence[Any]], list[Any]]:
@@ -155,6 +156,12 @@ class ScriptedHost:
             return asked.ask(questions)
 
         return ask
+
+    def deliveries(self, addresses: Sequence[Address]) -> list[Delivery | Unknown]:
+        return self._deliveries(addresses)
+
+    def listeners(self, endpoints: Sequence[Endpoint]) -> list[Listener | Unknown | None]:
+        return self._listeners(endpoints)
 
     def hear(self) -> None:
         """What the world's events say of its tables."""
@@ -310,25 +317,54 @@ class ScriptedClock:
         return Now(self.monotonic, 1_700_000_000.0 + self.monotonic, 500.0)
 
 
-class Watch:
-    """An auditor in a scripted world. during: called whenever an audit gives the loop its turn."""
+class ScriptedProber:
+    """Implements app.ports.Prober. probed: the endpoints of all connects."""
 
-    def __init__(self, world: World, policy: Policy, clock: ScriptedClock | None = None) -> None:
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.probed: list[Endpoint] = []
+
+    async def connect(self, endpoints: Sequence[Endpoint], late: LateAnswers) -> list[ConnectOutcome]:
+        self.probed += endpoints
+        await asyncio.sleep(0)
+        return [self._world.connect(endpoint) for endpoint in endpoints]
+
+
+class Watch:
+    """An auditor in a scripted world. during: called whenever an audit gives the loop its turn.
+
+    resolver: a ScriptedResolver unless another is given. An audit is over when the connects that it asked
+    for have been made, and been judged by.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        policy: Policy,
+        clock: ScriptedClock | None = None,
+        resolver: Resolver | None = None,
+    ) -> None:
         self.world, self.policy = world, policy
         self.clock = clock or ScriptedClock()
         self.host = ScriptedHost(world)
-        self.resolver = ScriptedResolver(world, policy.domains)
-        self.probed: list[Endpoint] = []
-        self.auditor = Auditor(self.host, self.resolver, self._probe, policy, self.clock, "web-17")
+        self.resolver = resolver or ScriptedResolver(world, policy.domains)
+        self.prober = ScriptedProber(world)
+        self.auditor = Auditor(self.host, self.resolver, self.prober, policy, self.clock, "web-17")
         self.during: Callable[[], None] = lambda: None
 
-    async def _probe(self, endpoints: Sequence[Endpoint]) -> list[Connect | Unknown]:
-        self.probed += endpoints
-        await asyncio.sleep(0)
-        return [self.world.connect(endpoint) for endpoint in endpoints]
+    @property
+    def probed(self) -> list[Endpoint]:
+        return self.prober.probed
 
     def audit(self, tracked: Collection[str] = ()) -> tuple[Snapshot, Judgement]:
-        return drive(self.auditor.audit(tracked), self.during)
+        return drive(self._audit(tracked), self.during)
+
+    async def _audit(self, tracked: Collection[str]) -> tuple[Snapshot, Judgement]:
+        found = await self.auditor.audit(tracked)
+        while self.auditor.awaits_connects:
+            await self.auditor.connects.make_all_wanted()
+            found = await self.auditor.audit(tracked)
+        return found
 
     def sweep(self, tracked: Collection[str] = ()) -> tuple[Snapshot, Judgement]:
         """As the daemon does every so often."""

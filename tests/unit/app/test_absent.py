@@ -19,12 +19,12 @@ def test_said_once_until_it_comes_and_goes(caplog: pytest.LogCaptureFixture) -> 
     said = []
     for links in (Known((LO,)), Known((LO,)), unknown, Known((LO,)), Known((LO, DUMMY)), Known((LO,))):
         caplog.clear()
-        absent.tell(policy, links)
+        absent.log_new(policy, links)
         said.append([record.getMessage() for record in caplog.records])
     line = "interface dummy0 does not exist, continuing: it may appear later"
     assert said == [[line], [], [], [], [], [line]]
 
 
 def test_globs_may_match_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    AbsentInterfaces().tell(Policy(("du?my", "kube-*", "eth[01]")), Known(()))
+    AbsentInterfaces().log_new(Policy(("du?my", "kube-*", "eth[01]")), Known(()))
     assert caplog.records == []

@@ -90,7 +90,7 @@ def fresh(watch: Watch) -> dict[str, Any]:
 @pytest.fixture(autouse=True)
 def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     """Five names are three slices."""
-    monkeypatch.setattr(domains_module, "_SLICE", 2)
+    monkeypatch.setattr(domains_module, "_CHUNK", 2)
 
 
 several = st.lists(

@@ -16,6 +16,7 @@ from tests.unit.app.scripted import (
     Watch,
     World,
     at,
+    drive,
     holds,
     listens,
     policy_of,
@@ -223,7 +224,9 @@ def test_in_an_outage_an_address_that_some_port_may_lead_to_is_not_elsewhere() -
     watch.world.routed_away = {VIP}
     watch.sweep()
     watch.host.courses_differ = True
-    assert watch.auditor._elsewhere([VIP]) == frozenset()
+    snapshot, _ = drive(watch.auditor.audit(orphans=[VIP]), lambda: None)
+    assert snapshot.elsewhere == frozenset()
     watch.world.held.clear()
     watch.host.hear()
-    assert watch.auditor._elsewhere([VIP]) == {VIP}
+    snapshot, _ = drive(watch.auditor.audit(orphans=[VIP]), lambda: None)
+    assert snapshot.elsewhere == {VIP}

@@ -32,7 +32,7 @@ def checked(world: World, answers: StaticResolver, names: list[str]) -> Checked:
     policy = Policy(domains=DomainTable(dict.fromkeys(names, DomainSpec())))
     watch, progress = Watch(world, policy), list[tuple[int, int]]()
     compared: list[list[str]] = []
-    auditor = Auditor(watch.host, answers, watch._probe, policy, watch.clock, "web-17")
+    auditor = Auditor(watch.host, answers, watch.prober, policy, watch.clock, "web-17")
 
     def show(done: int, total: int) -> None:
         progress.append((done, total))

@@ -17,13 +17,11 @@ from lowatch.core.answers import AnswerListener
 from lowatch.core.clock import (
     Now,
 )
-from lowatch.core.known import Unknown
 from lowatch.core.lifecycle import (
     Remembered,
     Tracked,
     stepping,
 )
-from lowatch.core.listeners import Connect, Endpoint
 from lowatch.core.policy import Acknowledgement, Policy
 from lowatch.wiring.daemon import build_daemon
 from tests.support import virtual_time
@@ -32,6 +30,7 @@ from tests.support.inline_threads import InlineThreads
 from tests.support.virtual_time import run_virtually
 from tests.unit.app.scripted import (
     ScriptedHost,
+    ScriptedProber,
     ScriptedResolver,
     World,
     at,
@@ -95,7 +94,7 @@ class Story:
         self.host = ScriptedHost(world)
         self.resolver = PatientResolver(world, list(policy.domains))
         self.resolver.asked.set()
-        prober = prober or self._probe
+        prober = prober or ScriptedProber(world)
         self.auditor = Auditor(self.host, self.resolver, prober, policy, self.clock, "web-17")
         self.said: list[tuple[float, str]] = []
         self.fixes: list[tuple[str, ...]] = []
@@ -106,10 +105,6 @@ class Story:
         self.daemon = build_daemon(
             self.auditor, self.host, self.resolver, policy, self.clock, self, self, self, InlineThreads()
         )
-
-    async def _probe(self, endpoints: Sequence[Endpoint]) -> list[Connect | Unknown]:
-        await asyncio.sleep(0)
-        return [self.world.connect(endpoint) for endpoint in endpoints]
 
     # An AlertSink, a StateStore and a Meter.
 

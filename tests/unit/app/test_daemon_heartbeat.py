@@ -7,18 +7,30 @@ from collections.abc import Sequence
 
 import pytest
 
-from lowatch.app import local_domains as domains
+from lowatch.app import confirming_connects, local_domains
+from lowatch.app.ports import ConnectOutcome, LateAnswers
 from lowatch.core.addresses import Address
-from lowatch.core.known import Unknown
 from lowatch.core.listeners import Connect, Endpoint
 from lowatch.core.liveness import Liveness, LivenessMonitor
 from tests.support import virtual_time
 from tests.support.virtual_time import run_virtually
+from tests.unit.app import test_daemon
 from tests.unit.app.scripted import World, holds, policy_of, resolves, serves
 from tests.unit.app.test_daemon import Story
 
 ORPHANS = 100
 LOOK_EVERY = 5.0
+
+
+class SlowProber:
+    """Implements app.ports.Prober, behind a firewall that drops. takes: seconds for each connect."""
+
+    def __init__(self, takes: float) -> None:
+        self._takes = takes
+
+    async def connect(self, endpoints: Sequence[Endpoint], late: LateAnswers) -> list[ConnectOutcome]:
+        await asyncio.sleep(self._takes)
+        return [Connect.TIMED_OUT] * len(endpoints)
 
 
 async def closest(connect_takes: float, seconds: float) -> Liveness:
@@ -30,12 +42,8 @@ async def closest(connect_takes: float, seconds: float) -> Liveness:
         answers={name: resolves(name, address) for name, address in zip(names, addresses, strict=True)},
     )
 
-    async def probe(endpoints: Sequence[Endpoint]) -> list[Connect | Unknown]:
-        await asyncio.sleep(connect_takes)
-        return [Connect.TIMED_OUT] * len(endpoints)
-
     policy = policy_of(*(serves("80", name) for name in names), hold=0.0)
-    story = Story(world, policy, prober=probe)
+    story = Story(world, policy, prober=SlowProber(connect_takes))
     monitor, loop, looks = LivenessMonitor(), asyncio.get_running_loop(), list[Liveness]()
     async with asyncio.TaskGroup() as group:
         task = group.create_task(story.daemon.run())
@@ -48,9 +56,11 @@ async def closest(connect_takes: float, seconds: float) -> Liveness:
 
 
 @pytest.fixture(autouse=True)
-def a_slice_for_each_domain(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And nothing from outside to be waited for: time may jump at once."""
-    monkeypatch.setattr(domains, "_SLICE", 1)
+def each_domain_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And nothing from outside to be waited for: time may jump at once. Orphans are polled all the time."""
+    monkeypatch.setattr(test_daemon, "TOO_MANY", 50_000)
+    monkeypatch.setattr(local_domains, "_CHUNK", 1)
+    monkeypatch.setattr(confirming_connects, "_AT_ONCE", 1)
     monkeypatch.setattr(virtual_time, "_DELIVERY", 0.0)
 
 

@@ -63,7 +63,7 @@ def explained(
             return Resolver(answer for answer in answers if answer.domain in policy.domains)
 
         def auditor(self, resolver: AnyResolver, policy: Policy) -> Auditor:
-            return Auditor(watch.host, resolver, watch._probe, policy, watch.clock, "web-17")
+            return Auditor(watch.host, resolver, watch.prober, policy, watch.clock, "web-17")
 
     bench = Bench(watch.host, watch.clock, (parse_port("8080"),), Builder())
     return asyncio.run(explain(parse_explain_target(target), POLICY, bench))

@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from lowatch.app.host_events import AuditorHints
-from lowatch.core.addresses import parse_address, parse_port, parse_prefix
-from lowatch.core.listeners import Connect, Endpoint
+from lowatch.core.addresses import parse_address, parse_prefix
 
 VIP = parse_address("192.0.2.10")
-HTTP = Endpoint(VIP, parse_port("80"))
 
 
 class Recorder:
@@ -29,15 +27,12 @@ def test_each_event_marks_and_then_wakes() -> None:
     hints.prefix_touched(prefix)
     hints.socket_closed(VIP, 80)
     hints.everything_touched()
-    hints.connect_answered(HTTP, Connect.REFUSED)
     assert recorder.told == [
         ("mark_prefix", prefix),
         ("wake",),
         ("mark_socket", VIP, 80),
         ("wake",),
         ("mark_all",),
-        ("wake",),
-        ("connect_answered", HTTP, Connect.REFUSED),
         ("wake",),
     ]
 

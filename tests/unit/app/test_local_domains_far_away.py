@@ -48,8 +48,7 @@ class Far:
         world = World({holds(one) for one in ("127.0.0.1/8", "192.0.2.10/32", "192.0.2.20/32")})
         for address in (VIP, SECOND):
             world.serving[at(address)] = listens(at(address))
-        self.watch = Watch(world, policy)
-        self.watch.auditor._resolver = self.watch.auditor._domains._resolver = self.answers
+        self.watch = Watch(world, policy, resolver=self.answers)
         _, judgement = self.watch.sweep()
         assert judgement.domains.keys() == set(HERE)
         assert set(self.answers.looked_up) == set(HERE), "the first look"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lowatch.app.remembered_orphans import Recalled
+from lowatch.app.remembered_orphans import RememberedOrphans
 from lowatch.core.addresses import parse_address, parse_port
 from lowatch.core.answers import Answer, Status
 from lowatch.core.findings import FindingKind, Subject
@@ -28,42 +28,42 @@ def orphan(domain: str = WWW, port: str = "80") -> Subject:
     return Subject(FindingKind.ORPHAN_VIP, "lo", VIP, domain, parse_port(port))
 
 
-def recalling(*subjects: Subject) -> Recalled:
-    recalled = Recalled()
-    recalled.remember(subjects)
-    return recalled
+def remembering(*subjects: Subject) -> RememberedOrphans:
+    remembered = RememberedOrphans()
+    remembered.remember(subjects)
+    return remembered
 
 
 def test_an_unknown_answer_has_the_addresses_of_then() -> None:
-    recalled, unknown = recalling(orphan()), Answer(WWW)
-    made = recalled.answer(unknown)
+    remembered, unknown = remembering(orphan()), Answer(WWW)
+    made = remembered.completed(unknown)
     assert (made.a.status, made.addresses, made.a.reason) == (Status.UNKNOWN, (VIP,), "not asked yet")
-    assert recalled.answer(unknown) is made
-    assert WWW in recalled
-    assert set(recalled.at(VIP)) == {WWW}
+    assert remembered.completed(unknown) is made
+    assert WWW in remembered
+    assert set(remembered.at(VIP)) == {WWW}
 
 
 def test_a_known_one_is_as_it_is_and_ends_it() -> None:
-    recalled = recalling(orphan())
+    remembered = remembering(orphan())
     known = resolves(WWW, VIP6)
-    assert recalled.answer(known) is known
-    assert WWW not in recalled
-    assert recalled.endpoints(WWW) == ()
-    assert not recalled.at(VIP)
+    assert remembered.completed(known) is known
+    assert WWW not in remembered
+    assert remembered.endpoints(WWW) == ()
+    assert not remembered.at(VIP)
 
 
 def test_other_kinds_and_other_names_are_not_remembered() -> None:
-    recalled = recalling(
+    remembered = remembering(
         Subject(FindingKind.IDLE_VIP, "lo", VIP), Subject(FindingKind.VIEWS_DISAGREE, "lo", VIP, WWW)
     )
-    assert not recalled.names
+    assert not remembered.names
 
 
 def test_a_service_is_looked_at_where_its_records_led() -> None:
     """No failure tells what its ports are: those of then are."""
     world = World({holds("192.0.2.10/32")}, answers={XMPP: offers(XMPP, a="SERVFAIL", aaaa="SERVFAIL")})
     watch = Watch(world, policy_of(serves("", XMPP)))
-    watch.auditor.recall([orphan(XMPP, port="5222")])
+    watch.auditor.remember_orphans([orphan(XMPP, port="5222")])
     _, judgement = watch.sweep()
     assert [one.verdict for one in judgement.domains[XMPP].endpoints] == [Verdict.UNKNOWN]
     assert judgement.is_undecided(orphan(XMPP, port="5222"))
@@ -78,7 +78,7 @@ def test_a_service_is_looked_at_where_its_records_led() -> None:
 def test_an_address_that_went_is_no_orphan_and_one_that_cannot_be_asked_about_may_be() -> None:
     world = World({holds("192.0.2.10/32")}, answers={WWW: resolves(WWW, a="SERVFAIL", aaaa="SERVFAIL")})
     watch = Watch(world, policy_of(serves("80")))
-    watch.auditor.recall([orphan()])
+    watch.auditor.remember_orphans([orphan()])
     watch.sweep()
     world.no_route.add(VIP)
     watch.host.hear()
@@ -90,12 +90,12 @@ def test_what_connects_meet_is_followed_in_an_outage_as_well() -> None:
     """NAT that comes back ends the orphan within seconds: no sweep is waited for."""
     world = World({holds("192.0.2.10/32")}, answers={WWW: resolves(WWW, a="SERVFAIL", aaaa="SERVFAIL")})
     watch = Watch(world, policy_of(serves("80")))
-    watch.auditor.recall([orphan()])
+    watch.auditor.remember_orphans([orphan()])
     _, judgement = watch.sweep()
     assert judgement.is_undecided(orphan())
     world.redirected = {at(VIP)}
     watch.clock.monotonic += 5.0
-    drive(watch.auditor.probe_again(), lambda: None)
+    drive(watch.auditor.connects.make_due(), lambda: None)
     assert watch.auditor.marked
     _, judgement = watch.audit()
     assert not judgement.is_undecided(orphan())

@@ -74,17 +74,17 @@ def test_a_domain_that_is_looked_at_again_and_again_takes_nobodys_turn() -> None
         watch.auditor.mark_domain(names[0])
         watch.audit()
     changes = watch.auditor.unhealthy_changes
-    polled = [watch.auditor._domains._unhealthy.next() for _ in range(2)]
+    polled = [watch.auditor._open.unhealthy.next() for _ in range(2)]
     assert sorted(polled[0] + polled[1]) == names
     assert watch.auditor.unhealthy_changes == changes == len(names)
 
 
-def test_a_name_recalled_in_an_outage_is_no_news_with_each_look() -> None:
+def test_a_name_remembered_in_an_outage_is_no_news_with_each_look() -> None:
     """Else it is polled for every 30 ms, for as long as the outage lasts."""
     name = "www.example.com"
     world = World({holds("192.0.2.10/32")}, answers={name: resolves(name, a="SERVFAIL", aaaa="SERVFAIL")})
     watch = Watch(world, policy_of(serves("80")))
-    watch.auditor.recall([Subject(FindingKind.ORPHAN_VIP, "lo", VIP, name, parse_port("80"))])
+    watch.auditor.remember_orphans([Subject(FindingKind.ORPHAN_VIP, "lo", VIP, name, parse_port("80"))])
     for _ in range(5):
         watch.sweep()
     assert watch.auditor.unhealthy_changes == 1

@@ -10,7 +10,7 @@ from lowatch.core.addresses import parse_address, parse_port
 from lowatch.core.answers import Answer, OtherView, RRset, Status, View
 from lowatch.core.findings import Finding, FindingKind, Subject, Undecided
 from lowatch.core.held import Link
-from lowatch.core.judgement import Judgement, judge, judge_domain
+from lowatch.core.judgement import Judgement, JudgementMemo, judge, judge_domain
 from lowatch.core.known import Known
 from lowatch.core.policy import Domain, Policy
 from lowatch.core.rules import DOMAIN_RULES, HOST_RULES
@@ -89,17 +89,12 @@ def test_all_that_is_wrong_at_once() -> None:
     }
 
 
-def test_judgements_at_hand_make_no_difference() -> None:
-    """The auditor keeps those of the domains whose views stayed, and which of them are eventful."""
+def test_a_memo_makes_no_difference() -> None:
     world, policy = crowded()
     fresh = judge(world, policy)
-    domains = {
-        name: judge_domain(policy.domains[name], one, loopback_up=True)
-        for name, one in world.domains.items()
-    }
-    eventful = {name: one for name, one in domains.items() if one.findings or one.undecided}
-    for given in ((domains,), (domains, eventful)):
-        judgement = judge(world, policy, *given)
+    memo = JudgementMemo()
+    for _ in range(2):
+        judgement = judge(world, policy, memo)
         assert judgement.domains == fresh.domains
         assert (judgement.findings, judgement.undecided) == (fresh.findings, fresh.undecided)
 

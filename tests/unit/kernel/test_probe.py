@@ -13,7 +13,7 @@ from lowatch.core.known import Unknown
 from lowatch.core.limits.kernel import PROBES
 from lowatch.core.listeners import Connect, Endpoint
 from lowatch.kernel import probe as module
-from lowatch.kernel.probe import Outcome, Prober, probe
+from lowatch.kernel.probe import Outcome, PatientProber, Prober
 from tests.support.aio import run_async
 from tests.support.netns import Netns
 
@@ -30,6 +30,16 @@ table inet rejecting { chain input { type filter hook input priority 0
     udp dport 82 reject with icmpx port-unreachable
 }; }
 """
+
+
+class Late:
+    """Implements LateAnswers."""
+
+    def __init__(self) -> None:
+        self.answers: list[tuple[Endpoint, Outcome]] = []
+
+    def connect_answered(self, endpoint: Endpoint, outcome: Outcome) -> None:
+        self.answers.append((endpoint, outcome))
 
 
 def to(address: str, number: int, protocol: str = "tcp") -> Endpoint:
@@ -55,38 +65,35 @@ def test_what_a_connect_meets(netns: Netns, address: str, monkeypatch: pytest.Mo
         to(address, number, protocol) for protocol in ("tcp", "udp") for number in (79, 80, 81, 82, 53)
     ]
     refused, silent = Connect.REFUSED, Connect.TIMED_OUT
-    met = run_async(probe(asked))
+    met = run_async(PatientProber().connect(asked, Late()))
     assert met[:5] == [refused, Connect.ACCEPTED, silent, refused, refused]
     assert met[5:] == [refused, refused, silent, refused, silent]  # nobody answered the empty datagram
     assert echo.recv(10) == b""
 
 
 def test_a_link_local_address_without_its_link(netns: Netns) -> None:
-    assert run_async(probe([to("fe80::1", 80), to("fe80::1", 53, "udp")])) == [Connect.REFUSED] * 2
+    assert (
+        run_async(PatientProber().connect([to("fe80::1", 80), to("fe80::1", 53, "udp")], Late()))
+        == [Connect.REFUSED] * 2
+    )
 
 
 def test_late_answers_are_told(netns: Netns) -> None:
     netns.nft(SILENT)
-    told: list[tuple[Endpoint, Outcome]] = []
-
-    class Listener:
-        def connect_answered(self, endpoint: Endpoint, outcome: Outcome) -> None:
-            told.append((endpoint, outcome))
-
+    late = Late()
     slow, fast = to("127.0.0.1", 81), to("127.0.0.1", 79)
 
     async def live() -> list[Outcome]:
         prober = Prober()
-        prober.tell_late(Listener())
-        met = await prober([slow, fast])
+        met = await prober.connect([slow, fast], late)
         async with asyncio.timeout(10):
-            while not told:
+            while not late.answers:
                 await asyncio.sleep(0.01)
         prober.close()
         return met
 
     assert run_async(live()) == [Connect.PENDING, Connect.REFUSED]
-    assert told == [(slow, Connect.TIMED_OUT)]
+    assert late.answers == [(slow, Connect.TIMED_OUT)]
 
 
 def test_as_many_as_there_may_be(netns: Netns, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,7 +105,7 @@ def test_as_many_as_there_may_be(netns: Netns, monkeypatch: pytest.MonkeyPatch) 
 
     async def live() -> list[Outcome]:
         prober = Prober(2)
-        met = await prober(several)
+        met = await prober.connect(several, Late())
         prober.close()
         return met
 
@@ -106,4 +113,4 @@ def test_as_many_as_there_may_be(netns: Netns, monkeypatch: pytest.MonkeyPatch) 
     assert met[:2] == [Connect.PENDING] * 2
     assert all(isinstance(one, Unknown) for one in met[2:])
     assert PROBES.times == before + 3
-    assert run_async(probe(several)) == [Connect.TIMED_OUT] * 5
+    assert run_async(PatientProber().connect(several, Late())) == [Connect.TIMED_OUT] * 5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -10,10 +11,10 @@ from lowatch.core.addresses import Prefix, parse_address, parse_port, parse_pref
 from lowatch.core.answers import OtherView, View
 from lowatch.core.findings import Action, Change, Finding, FindingKind, Subject
 from lowatch.core.fixes.commands import command
-from lowatch.core.fixes.offer import with_fixes
+from lowatch.core.fixes.offer import GroundMemo, fixes_offered
 from lowatch.core.fixes.surroundings import Route, Surroundings
 from lowatch.core.held import Held, Link
-from lowatch.core.judgement import Judgement, judge
+from lowatch.core.judgement import draft, judge
 from lowatch.core.known import Known, Unknown
 from lowatch.core.limits.kernel import FIXES_WEIGHED
 from lowatch.core.listeners import Connect, Sockets
@@ -53,6 +54,16 @@ MAPPED = parse_address("::ffff:192.0.2.10")
 SSHD = Sockets(wildcards=frozenset({("ipv4", parse_port("22"))}))
 
 
+def offered(findings: Sequence[Finding], *rest: Any) -> tuple[Finding, ...]:
+    steps = fixes_offered(findings, *rest, GroundMemo())
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            result: tuple[Finding, ...] = done.value
+            return result
+
+
 def harm(change: Change, *holding: Held, policy: Policy | None = None, **around: Any) -> str:
     """Why it is not offered; "" where it is. around: fields of a Snapshot, or of its Surroundings."""
     own = {field: around.pop(field) for field in tuple(around) if field in Surroundings._fields}
@@ -63,8 +74,8 @@ def harm(change: Change, *holding: Held, policy: Policy | None = None, **around:
     snapshot = taken(LOCALHOST, *holding, **around)
     finding = Finding(Subject(FindingKind.IDLE_VIP, "lo", change.held.address), "", proposed=change)
     policy = policy or Policy(domains={name: domain(name) for name in snapshot.domains})
-    judged = judge(snapshot, policy)
-    (settled, *_) = with_fixes(judged.with_findings((finding, *judged.findings)), snapshot, policy).findings
+    drafted = draft(snapshot, policy)
+    (settled, *_) = offered((finding, *drafted.findings), drafted.domains, snapshot, policy)
     assert settled.proposed is None
     assert bool(settled.fix) is not settled.advice.startswith("no command is offered: ")
     assert settled.fix in ((), (command(change),))
@@ -328,7 +339,7 @@ def test_to_bring_the_service_back_comes_first() -> None:
             LOCALHOST, one, domains=domains, referenced=frozenset({VIP}), surroundings=Known(around)
         )
         policy = Policy(domains={name: domain(name) for name in domains})
-        for finding in with_fixes(judge(snapshot, policy), snapshot, policy).findings:
+        for finding in judge(snapshot, policy).findings:
             start = "start the service for 80/tcp or 443/tcp on 192.0.2.10"
             assert finding.advice.startswith(start + said)
 
@@ -341,7 +352,7 @@ def test_of_very_many_some_are_weighed(monkeypatch: pytest.MonkeyPatch) -> None:
         Finding(Subject(FindingKind.IDLE_VIP, "lo", one.held.address), "", proposed=one) for one in changes
     ]
     snapshot = taken(*(one.held for one in changes), surroundings=Known(Surroundings(LINKS)))
-    settled = with_fixes(Judgement({}, found, ()), snapshot, Policy()).findings
+    settled = offered(found, {}, snapshot, Policy())
     assert [bool(one.fix) for one in settled] == [True, True, False, False]
     assert settled[-1].advice == "no command is offered: more than 2 changes would be needed"
     assert FIXES_WEIGHED.times == before + 2

@@ -42,6 +42,6 @@ def test_inside_a_prefix_what_stays_local_anyway_does_not_matter() -> None:
 def test_what_is_served_or_expected_speaks_for_its_address() -> None:
     taken = snapshot(domains={WWW: view(local(VIP, *seen(("80", NGINX))))})
     policy = Policy(domains={WWW: domain(port_list="80")}, expect=(NEXT,))
-    found = dict(uses(taken, policy, judge(taken, policy)))
+    found = dict(uses(taken, policy, judge(taken, policy).domains, ()))
     assert found[VIP].told(VIP) == f"192.0.2.10 also serves {WWW} on 80/tcp"
     assert found[NEXT] == Use("is expected here")
