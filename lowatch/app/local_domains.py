@@ -16,7 +16,7 @@ from lowatch.core.answers import Answer
 from lowatch.core.held import Course, Delivery
 from lowatch.core.known import Unknown
 from lowatch.core.listeners import Endpoint
-from lowatch.core.policy import ports_of
+from lowatch.core.policy import Policy, ports_of
 from lowatch.core.snapshot import DomainObservation
 from lowatch.core.verdicts import connects_needed
 from lowatch.core.views import all_given
@@ -70,6 +70,7 @@ class LocalDomains:
         """Grows with every portion that was observed."""
         self._chunks: StableChunks[KernelAnswers] = StableChunks(_CHUNK)
         self._unswept: deque[Chunk[KernelAnswers]] = deque()
+        self._chunk_size_of: tuple[Policy, int] | None = None
         self._observed_since: set[str] = set()
         """Domains observed by themselves since their chunk was."""
 
@@ -104,7 +105,7 @@ class LocalDomains:
         domains = context.policy.domains
         for name in [name for name in self.observed if name not in domains]:
             self._replace(name, None)
-        self._chunks.resize(_chunk_size(context))
+        self._chunks.resize(self._chunk_size(context.policy))
         here = {name for name in self.leading_here() if name in domains}
         self._chunks.replace_names(here | self.observed.keys())
         waiting = {id(one) for one in self._unswept}
@@ -117,7 +118,7 @@ class LocalDomains:
         while self._unswept:
             chunk = self._unswept.popleft()
             chunk.names = [name for name in chunk.names if name in context.policy.domains]
-            portions = _portions(self._answers(chunk.names), _chunk_size(context))
+            portions = _portions(self._answers(chunk.names), self._chunk_size(context.policy))
             if len(portions) <= 1:
                 changed = self._observed_since.intersection(chunk.names)
                 known = None if changed else chunk.seen
@@ -152,13 +153,20 @@ class LocalDomains:
         answers = self._answers(wanted)
         answers = dict(sorted(answers.items(), key=lambda one: _weight(one[1]) > _LIGHT))  # stable
         left = set(wanted)
-        for portion in _portions(answers, _chunk_size(context)):
+        for portion in _portions(answers, self._chunk_size(context.policy)):
             self._observe(portion, context, None)
             left.difference_update(portion)
             await asyncio.sleep(0)
             if is_over():
                 break
         return left
+
+    def _chunk_size(self, policy: Policy) -> int:
+        """How many domains to observe before the loop gets its turn. Found once for each policy."""
+        if self._chunk_size_of is None or self._chunk_size_of[0] is not policy:
+            fewer = _CHUNK * _PORTS // max(_PORTS, len(ports_of(policy.domains)))
+            self._chunk_size_of = policy, min(_CHUNK, max(8, fewer))
+        return self._chunk_size_of[1]
 
     def _answers(self, names: Iterable[str]) -> dict[str, Answer]:
         return {name: self._answer(name) for name in names}
@@ -309,12 +317,6 @@ class LocalDomains:
             self.reached[address] = reached
         else:
             del self.reached[address]
-
-
-def _chunk_size(context: AuditContext) -> int:
-    """How many domains to observe before the loop gets its turn."""
-    fewer = _CHUNK * _PORTS // max(_PORTS, len(ports_of(context.policy.domains)))
-    return min(_CHUNK, max(8, fewer))
 
 
 def _weight(answer: Answer) -> int:

@@ -24,9 +24,15 @@ class StaticResolver:
         self.stub_addresses = frozenset(stub_addresses)
         self.problems: Sequence[str] = ()
         self.unread: Sequence[str] = ()
-        self._told = asyncio.Event()
+        self._settled = asyncio.Event()
         reasons = ((name, one.unknown_reasons) for name, one in self._answers.items())
         self._unresolved = {name: why for name, why in reasons if any(why)}
+        self._crowded = {name: answer.more for name, answer in self._answers.items() if answer.more}
+        others = ((name, unsure(answer)) for name, answer in self._answers.items())
+        self._unsure = {name: one for name, one in others if one is not None and is_unheard(one)}
+        self.service_ports: frozenset[Port] = frozenset(
+            service.port for answer in self._answers.values() for service in answer.services or ()
+        )
 
     def answer(self, domain: str) -> Answer:
         return self._answers.get(domain) or Answer(domain)
@@ -42,28 +48,21 @@ class StaticResolver:
         return self._unresolved
 
     def crowded(self) -> Mapping[str, int]:
-        return {name: answer.more for name, answer in self._answers.items() if answer.more}
+        return self._crowded
 
     def not_resolved(self) -> Sequence[str]:
         return [name for name, one in self._answers.items() if one.status is not Status.RESOLVED]
 
     def unsure(self) -> Mapping[str, OtherView]:
-        others = ((name, unsure(answer)) for name, answer in self._answers.items())
-        return {name: other for name, other in others if other is not None and is_unheard(other)}
-
-    @property
-    def service_ports(self) -> frozenset[Port]:
-        return frozenset(
-            service.port for answer in self._answers.values() for service in answer.services or ()
-        )
+        return self._unsure
 
     async def run(self, listener: AnswerListener) -> None:
         for domain in self._answers:
             listener.answer_changed(domain)
-        self._told.set()
+        self._settled.set()
 
     async def settled(self) -> None:
-        await self._told.wait()
+        await self._settled.wait()
 
     def replace_domains(self, domains: Iterable[str]) -> None:
         raise NotImplementedError("what was given stays")
