@@ -25,9 +25,9 @@ from lowatch.core.views import unsure
 
 from .breaks import with_breaks
 from .confirming_connects import ConfirmingConnects
-from .domain_observation import AuditContext, place
 from .fix_surroundings import FixSurroundings
 from .host_observation import HostObserver
+from .kernel_answers import AuditContext, place
 from .local_domains import LocalDomains
 from .open_endpoints import OpenEndpoints
 from .ports import Host, Prober, Resolver
@@ -230,7 +230,7 @@ class Auditor:
         return await self._judge(self._snapshot(context, tracked, orphans), context.policy)
 
     async def audit_with_connects(self) -> tuple[Snapshot, Judgement]:
-        """Audit, make the connects that this asks for, and audit again: for whoever audits once."""
+        """Audit, make the connects that this asks for, and audit again: for a single audit."""
         found = await self.audit()
         for _ in range(_ROUNDS):
             if not self.connects.wanted:
@@ -254,7 +254,7 @@ class Auditor:
         if self._shown_version != self._domains.version:
             self._shown, self._shown_version = dict(self._domains.observed), self._domains.version
         now, referenced, observer = self._clock.now(), self._referenced(), self._observer
-        doubted = ((name, unsure(self._resolver.answer(name))) for name in tracked)
+        disputed = ((name, unsure(self._resolver.answer(name))) for name in tracked)
         return Snapshot(
             host=self._hostname,
             at=now.wall,
@@ -265,7 +265,7 @@ class Auditor:
             prefixes=observer.prefixes,
             black_holes=observer.black_holes,
             arp=observer.arp,
-            sockets=observer.sockets_besides(referenced),
+            sockets=observer.sockets_if_idle(referenced),
             domains=self._shown,
             referenced=referenced,
             unresolved=self._resolver.unresolved(),
@@ -274,7 +274,7 @@ class Auditor:
             unread=tuple(self._resolver.unread),
             unsure={
                 **self._resolver.unsure(),
-                **{name: other for name, other in doubted if other is not None},
+                **{name: other for name, other in disputed if other is not None},
             },
             service_ports=self._resolver.service_ports,
             loopback_up=context.loopback_up,

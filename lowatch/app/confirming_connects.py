@@ -1,7 +1,7 @@
 """Confirming connects: which have to be made, and what each endpoint's last one met.
 
-They are made beside the audits, by a task of their own. An audit takes what they have met by then; what
-they meet afterwards marks domains to be observed again.
+A task of its own makes them beside the audits. An audit uses what they have met so far; what they meet
+later marks domains to be observed again.
 
 No event tells when NAT begins or ends to lead somewhere. So each connect is repeated: soon after it met
 something new, then every few seconds, and never more than a bounded number a second.
@@ -68,7 +68,7 @@ class ConfirmingConnects:
         self._users: Counter[Endpoint] = Counter()
         """How many domains' verdicts depend on the endpoint's connect."""
         self._changed: set[Endpoint] = set()
-        self._untold = False
+        self._is_news_pending = False
         self._woken = asyncio.Event()
         self._under_way = 0
         self._made = 0
@@ -142,12 +142,12 @@ class ConfirmingConnects:
             await self._until_due()
             await self.make_wanted()
             await self.make_due()
-            if self._untold:
-                self._untold = False
+            if self._is_news_pending:
+                self._is_news_pending = False
                 listener.connects_answered()
 
     async def _until_due(self) -> None:
-        while not (self._wanted or self._untold):
+        while not (self._wanted or self._is_news_pending):
             due, now = self.due, self._clock.now().monotonic
             if due is not None and due <= now:
                 return
@@ -249,5 +249,5 @@ class ConfirmingConnects:
         heappush(self._repeats, (met.due, endpoint))
         if is_new:
             self._changed.add(endpoint)
-            self._untold = True
+            self._is_news_pending = True
             self._woken.set()

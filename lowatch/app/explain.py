@@ -84,8 +84,8 @@ async def _explain_domain(target: DomainTarget, policy: Policy, bench: Bench) ->
         auditor, resolver, policy, bench.clock, cross_checker=_OneDomain(target.name, resolver)
     )
     answer = resolver.answer(target.name)
-    made = (one for one in answer.given if bench.host.may_be_local(one))
-    addresses = tuple(dict.fromkeys((*addresses_of(answer), *made)))
+    local = (one for one in answer.given if bench.host.may_be_local(one))
+    addresses = tuple(dict.fromkeys((*addresses_of(answer), *local)))
     return replace(
         _explanation(target, audit, addresses, (target.name,)),
         answer=answer,
@@ -95,7 +95,7 @@ async def _explain_domain(target: DomainTarget, policy: Policy, bench: Bench) ->
 
 
 async def _explain_address(target: AddressTarget, policy: Policy, bench: Bench) -> Explanation:
-    """The configured domains are resolved too: whoever asks about an address wants its names."""
+    """The configured domains are resolved too: the names of an address are part of its evidence."""
     resolver = bench.builder.resolver(policy)
     auditor = bench.builder.auditor(resolver, policy)
     audit, _, _ = await check(auditor, resolver, policy, bench.clock, cross_checker=resolver)
@@ -107,8 +107,8 @@ async def _explain_address(target: AddressTarget, policy: Policy, bench: Bench) 
     )
     ports = (target.port,) if target.port is not None else tuple(of_names) or bench.default_ports
     alone = policy.narrowed_to({_BY_ITSELF: Domain(_BY_ITSELF, ports, any_of=False)})
-    given = StaticResolver([_answer(target.address)])
-    snapshot, judgement = await bench.builder.auditor(given, alone).audit_with_connects()
+    static = StaticResolver([_answer(target.address)])
+    snapshot, judgement = await bench.builder.auditor(static, alone).audit_with_connects()
     return replace(
         _explanation(target, audit, (target.address,), names),
         addresses=_evidence(bench.host, (target.address,), _BY_ITSELF, snapshot, judgement),

@@ -1,7 +1,8 @@
-"""What the host is asked beside names: who holds what, wide routes, black holes, ARP."""
+"""What the host is asked apart from domains: who holds what, wide routes, black holes, ARP."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence, Set
 
 from lowatch.core.addresses import (
@@ -18,13 +19,16 @@ from lowatch.core.addresses import (
     prefixes_inside,
 )
 from lowatch.core.arp import NO_ARP, Arp
-from lowatch.core.held import BlackHole, Delivery, Held, LocalPrefix, LocalRoute
+from lowatch.core.held import BlackHole, Delivery, Held, Link, LocalPrefix, LocalRoute
 from lowatch.core.known import Known, Unknown
 from lowatch.core.listeners import Sockets
 from lowatch.core.policy import Policy
 
-from .absent import AbsentInterfaces
 from .ports import Host
+
+_GLOB = frozenset("*?[")
+
+_log = logging.getLogger(__name__)
 
 
 class Holders:
@@ -56,7 +60,7 @@ def _precedence(held: Held) -> tuple[str, str, int]:
 
 
 class HostObserver:
-    """What the host is asked beside names, kept until its tables change or everything is observed again.
+    """What the host is asked apart from domains, kept until its tables change or all is observed again.
 
     generation: of the host's tables when they were last asked.
     """
@@ -87,8 +91,8 @@ class HostObserver:
         self._absent.log_new(policy, self._host.links())
         return True
 
-    def sockets_besides(self, referenced: Set[Address]) -> Known[Sockets] | Unknown:
-        """What sockets are bound to, listed only where some held address is none of these.
+    def sockets_if_idle(self, referenced: Set[Address]) -> Known[Sockets] | Unknown:
+        """What sockets are bound to, listed only where some held address is not referenced.
 
         A dump may miss a socket under churn: what the one before it showed counts too.
         """
@@ -206,3 +210,19 @@ def _samples(network: Address, length: int, without: Holders) -> Sequence[Addres
     inside = [o for o in sorted(offsets) if 0 < o < size - 1] or list(range(size))
     addresses = [Address((base + o).to_bytes(len(network), "big")) for o in inside]
     return [address for address in addresses if without.exact(address) is None]
+
+
+class AbsentInterfaces:
+    """Logs watched interfaces that do not exist, each once while it is absent. Globs may match nothing."""
+
+    def __init__(self) -> None:
+        self._logged: frozenset[str] = frozenset()
+
+    def log_new(self, policy: Policy, links: Known[tuple[Link, ...]] | Unknown) -> None:
+        if isinstance(links, Unknown):
+            return
+        present = {link.name for link in links.value}
+        absent = frozenset(name for name in policy.interfaces if not _GLOB & set(name)) - present
+        for name in sorted(absent - self._logged):
+            _log.warning("interface %s does not exist, continuing: it may appear later", name)
+        self._logged = absent

@@ -13,25 +13,15 @@ from itertools import chain
 
 from lowatch.core.addresses import EVERYWHERE, Address, destination
 from lowatch.core.answers import Answer
-from lowatch.core.held import Course, Delivery
-from lowatch.core.known import Unknown
-from lowatch.core.listeners import Endpoint
+from lowatch.core.held import Course
 from lowatch.core.policy import Policy, ports_of
 from lowatch.core.snapshot import DomainObservation
 from lowatch.core.verdicts import connects_needed
 from lowatch.core.views import all_given
 
 from .confirming_connects import ConfirmingConnects
-from .domain_observation import (
-    AuditContext,
-    KernelAnswers,
-    Place,
-    arriving,
-    awaiting,
-    domain_observation,
-    expected_endpoints,
-    place,
-)
+from .domain_observation import awaiting, domain_observation
+from .kernel_answers import AuditContext, KernelAnswers, ask_kernel
 from .open_endpoints import OpenEndpoints
 from .ports import Host, Resolver
 from .remembered_orphans import RememberedOrphans
@@ -179,86 +169,11 @@ class LocalDomains:
         self, answers_of: Mapping[str, Answer], context: AuditContext, known: KernelAnswers | None
     ) -> KernelAnswers:
         """Ask the kernel everything again; where all its answers are those known, nothing is replaced."""
-        names, answers = list(answers_of), list(answers_of.values())
-        if known is not None and not (known.context.is_like(context) and known.answers == answers):
-            known = None
-        candidates = known.candidates if known else self._candidates(answers)
-        deliveries = self._deliveries(names, answers, candidates, context)
-        if known and deliveries == known.deliveries:
-            places, expected = known.places, known.expected
-        else:
-            known = None
-            places = {
-                address: place(self._host, context.holders, address, delivery)
-                for address, delivery in zip(candidates, deliveries, strict=True)
-            }
-            expected = self._expected(names, answers, places, context)
-        courses = self._host.courses(expected) if self._host.courses_differ else []
-        if known and courses == known.courses:
-            asked = known.arriving
-        else:
-            known = None
-            asked = arriving(expected, courses)
-        listeners = self._host.listeners(asked)
-        seen = KernelAnswers(
-            context, answers, candidates, deliveries, places, expected, courses, asked, listeners
-        )
-        if not (known and listeners == known.listeners and not self._open.any_by_connect(names)):
-            self._build(names, seen)
+        seen = ask_kernel(self._host, answers_of, context, known)
+        if seen is not known or self._open.any_by_connect(answers_of):
+            self._build(list(answers_of), seen)
         self.progress += 1
         return seen
-
-    def _candidates(self, answers: Iterable[Answer]) -> list[Address]:
-        """The addresses, of any view, that may be local; each once."""
-        addresses = dict.fromkeys(address for answer in answers for address in all_given(answer))
-        return [address for address in addresses if self._host.may_be_local(address)]
-
-    def _deliveries(
-        self,
-        names: Sequence[str],
-        answers: Sequence[Answer],
-        candidates: list[Address],
-        context: AuditContext,
-    ) -> list[Delivery | Unknown]:
-        """One for each candidate. Where ports matter, an address is local if any of its endpoints is.
-
-        It is unknown where one of them is unknown, and none is local.
-        """
-        deliveries = self._host.deliveries(candidates)
-        if not self._host.courses_differ:
-            return deliveries
-        found = dict(zip(candidates, deliveries, strict=True))
-        here = {address for address, one in found.items() if isinstance(one, Delivery) and one.local}
-        doubtful = [
-            Endpoint(address, port)
-            for name, answer in zip(names, answers, strict=True)
-            for address, ports in answer.expected(context.policy.domains[name].ports)
-            if address in found and address not in here
-            for port in ports
-        ]
-        for endpoint, one in zip(doubtful, self._host.endpoint_deliveries(doubtful), strict=True):
-            known = found[endpoint.address]
-            is_local = isinstance(known, Delivery) and known.local
-            if not is_local and (isinstance(one, Unknown) or one.local):
-                found[endpoint.address] = one
-        return list(found.values())
-
-    def _expected(
-        self,
-        names: Sequence[str],
-        answers: Sequence[Answer],
-        places: Mapping[Address, Place],
-        context: AuditContext,
-    ) -> list[Endpoint]:
-        """The endpoints of these domains, each once."""
-        domains = context.policy.domains
-        return list(
-            dict.fromkeys(
-                endpoint
-                for name, answer in zip(names, answers, strict=True)
-                for endpoint in expected_endpoints(domains[name], answer, places, context.stub)
-            )
-        )
 
     def _build(self, names: Sequence[str], seen: KernelAnswers) -> None:
         """Replace the observations of these domains."""

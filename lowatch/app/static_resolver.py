@@ -1,4 +1,4 @@
-"""A Resolver whose answers were given beforehand: nothing is asked, and nothing changes."""
+"""A Resolver whose answers are fixed: nothing is asked, and nothing changes."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class StaticResolver:
         await self._settled.wait()
 
     def replace_domains(self, domains: Iterable[str]) -> None:
-        raise NotImplementedError("what was given stays")
+        raise NotImplementedError("its answers are fixed")
 
     def follow_ipv6(self, *, idle: bool) -> None:
-        """What was given gets no older."""
+        """Fixed answers do not age."""

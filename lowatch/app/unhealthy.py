@@ -1,4 +1,4 @@
-"""The endpoints that are not well, by domain, and who is polled next: no event tells when one is."""
+"""The unhealthy endpoints, by domain, and which are polled next: no event tells when one recovers."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ POLLED_AT_ONCE = 1024
 
 
 class Unhealthy:
-    """changes: grows whenever other endpoints than before are not well."""
+    """changes: grows whenever other endpoints than before are unhealthy."""
 
     def __init__(self) -> None:
         self._endpoints: dict[str, tuple[Endpoint, ...]] = {}
         self._few: deque[str] = deque()
         self._many: deque[str] = deque()
-        """Whom to poll, in the order of their turns; some may be well again."""
+        """Domains to poll, in the order of their turns; some may have recovered."""
         self._queued: set[str] = set()
         """Those in either, each once."""
         self.changes = 0
@@ -33,7 +33,7 @@ class Unhealthy:
         return self._endpoints.get(name, ())
 
     def replace(self, name: str, endpoints: Iterable[Endpoint]) -> None:
-        """Those of a domain, from now on; none where all is well."""
+        """Those of a domain, from now on; none where all have recovered."""
         before, after = self.of(name), tuple(endpoints)
         if after == before:
             return

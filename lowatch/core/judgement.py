@@ -111,7 +111,7 @@ class Draft(NamedTuple):
 
 
 class JudgementMemo:
-    """Keeps the judgement of each domain while it is observed the same, and what fixes stand on."""
+    """Keeps the judgement of each domain while it is observed the same, and the ground of fixes."""
 
     def __init__(self) -> None:
         self.ground = GroundMemo()

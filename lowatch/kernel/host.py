@@ -215,7 +215,7 @@ class Host:
             self._changed()
 
     def _dump(self, table: str) -> None:
-        """Fill a table anew, unless the dump is what filled it, and no event has touched it since."""
+        """Fill a table again, unless the dump is what filled it, and no event has touched it since."""
         dumps = [datagram for request in _DUMPS[table] for datagram in self._route.dump(request)]
         interrupted = any(datagram.interrupted for datagram in dumps)
         (self._interrupted.add if interrupted else self._interrupted.discard)(table)
@@ -355,7 +355,7 @@ class Host:
         )
 
     def may_be_local(self, address: Address) -> bool:
-        """False only where no local route covers it: whom not to ask about.
+        """False only where no local route covers it: it need not be asked about.
 
         A dump that was interrupted to the last attempt may lack a route that stands: then ask about all.
         """

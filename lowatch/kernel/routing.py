@@ -67,7 +67,7 @@ class Locality:
         )
 
     def forget(self) -> None:
-        """Read every answer anew: a nexthop object has changed."""
+        """Read every answer again: a nexthop object has changed."""
         self._by_address.forget()
         self._by_flow.forget()
 

@@ -24,7 +24,7 @@ class Use(NamedTuple):
 
     what: JudgedEndpoint | str
 
-    def told(self, address: Address) -> str:
+    def text(self, address: Address) -> str:
         """As in: 192.0.2.10 also serves www.example.com on 443/tcp."""
         if isinstance(self.what, str):
             return f"{format_address(address)} {self.what}"
@@ -49,7 +49,7 @@ class Uses:
     def of(self, address: Address) -> str:
         """Why this address must stay; "" where nothing speaks for it."""
         use = self._uses.get(address)
-        return "" if use is None else use.told(address)
+        return "" if use is None else use.text(address)
 
     def inside(self, prefix: Prefix, stays: Callable[[Address], bool]) -> str:
         """Why some address of a prefix must stay local, of those that do not do so anyway."""
@@ -59,7 +59,7 @@ class Uses:
             if not prefix.covers(address):
                 break
             if not stays(address):
-                return self._uses[address].told(address)
+                return self._uses[address].text(address)
         return ""
 
     def _in_order(self, octets: int) -> list[Address]:

@@ -45,9 +45,9 @@ def idle_vip(snapshot: Snapshot, policy: Policy) -> Iterable[Finding | Undecided
         ports = policy.expected_ports | snapshot.service_ports
         served = {family for family, port in wildcards if port in ports}
         candidates = [held for held in candidates if family_name(held.address) not in served]
-    doubt = _doubt(snapshot, policy) if candidates else ""
-    if doubt:
-        yield Undecided(FindingKind.IDLE_VIP, doubt)
+    reason = _why_uncertain(snapshot, policy) if candidates else ""
+    if reason:
+        yield Undecided(FindingKind.IDLE_VIP, reason)
         return
     for held in candidates:
         age = held.age(snapshot.uptime)
@@ -60,7 +60,7 @@ def idle_vip(snapshot: Snapshot, policy: Policy) -> Iterable[Finding | Undecided
         )
 
 
-def _doubt(snapshot: Snapshot, policy: Policy) -> str:
+def _why_uncertain(snapshot: Snapshot, policy: Policy) -> str:
     """Why some domain may lead to any address; "" where all are known."""
     if policy.left_out:
         return "some configured domains could not be read"

@@ -18,10 +18,10 @@ def judged(verdict: Verdict) -> Use:
 
 
 def test_how_it_is_told() -> None:
-    assert Use("is expected here").told(VIP) == "192.0.2.10 is expected here"
-    assert judged(Verdict.SERVED).told(VIP) == f"192.0.2.10 also serves {WWW} on 80/tcp"
-    assert judged(Verdict.UNKNOWN).told(VIP) == f"whether 192.0.2.10 serves {WWW} on 80/tcp is unknown"
-    assert "no connect" in judged(Verdict.ORPHAN).told(VIP)
+    assert Use("is expected here").text(VIP) == "192.0.2.10 is expected here"
+    assert judged(Verdict.SERVED).text(VIP) == f"192.0.2.10 also serves {WWW} on 80/tcp"
+    assert judged(Verdict.UNKNOWN).text(VIP) == f"whether 192.0.2.10 serves {WWW} on 80/tcp is unknown"
+    assert "no connect" in judged(Verdict.ORPHAN).text(VIP)
 
 
 def test_the_first_that_speaks_for_an_address_is_kept_also_where_it_is_mapped() -> None:
@@ -43,5 +43,5 @@ def test_what_is_served_or_expected_speaks_for_its_address() -> None:
     taken = snapshot(domains={WWW: view(local(VIP, *seen(("80", NGINX))))})
     policy = Policy(domains={WWW: domain(port_list="80")}, expect=(NEXT,))
     found = dict(uses(taken, policy, judge(taken, policy).domains, ()))
-    assert found[VIP].told(VIP) == f"192.0.2.10 also serves {WWW} on 80/tcp"
+    assert found[VIP].text(VIP) == f"192.0.2.10 also serves {WWW} on 80/tcp"
     assert found[NEXT] == Use("is expected here")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lowatch.app.absent import AbsentInterfaces
+from lowatch.app.host_observation import AbsentInterfaces
 from lowatch.core.held import Link
 from lowatch.core.known import Known, Unknown
 from lowatch.core.policy import Policy

@@ -1,0 +1,203 @@
+"""What the kernel is asked about some domains, and what it answers.
+
+It is asked about exactly the addresses and ports that matter: is an address delivered here, what becomes of
+an endpoint's packets, and which socket serves it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from lowatch.core.addresses import Address, Port, is_link_local
+from lowatch.core.answers import Answer
+from lowatch.core.held import Course, Delivery
+from lowatch.core.known import Unknown
+from lowatch.core.listeners import Endpoint
+from lowatch.core.policy import Domain, Policy
+from lowatch.core.views import all_given
+
+from .host_observation import Holders
+from .ports import Host, ListenerAnswer
+
+_DNS_PORT = 53
+
+Place = str | Unknown | None
+"""Where an address is delivered: a watched interface, nowhere that counts, or not known."""
+
+
+class AuditContext(NamedTuple):
+    """What all domains of one audit have in common.
+
+    generation: of the host's tables. stub: the addresses of the host's own resolvers. hostname: this
+    host's own, for the names that are customary on it.
+    """
+
+    policy: Policy
+    holders: Holders
+    generation: int
+    loopback_up: bool
+    stub: frozenset[Address]
+    hostname: str = ""
+
+    def is_like(self, other: AuditContext) -> bool:
+        """Whether the same answers of the kernel make the same observations. Never compares all domains."""
+        return self.policy is other.policy and self.holders is other.holders and self[2:] == other[2:]
+
+
+class KernelAnswers(NamedTuple):
+    """What the kernel was asked about some domains, and what it said.
+
+    answers: of the domains, in order. candidates: the addresses that may be local, with `deliveries`.
+    expected: the endpoints, with `courses` (none where all are routed alike). arriving: those of them
+    whose packets arrive here, with `listeners`.
+    """
+
+    context: AuditContext
+    answers: list[Answer]
+    candidates: list[Address]
+    deliveries: list[Delivery | Unknown]
+    places: Mapping[Address, Place]
+    expected: list[Endpoint]
+    courses: list[Course | Unknown]
+    arriving: list[Endpoint]
+    listeners: list[ListenerAnswer]
+
+    def served(self) -> dict[Endpoint, ListenerAnswer]:
+        """By endpoint; those that are routed elsewhere are not among them."""
+        found: dict[Endpoint, ListenerAnswer] = dict(zip(self.arriving, self.listeners, strict=True))
+        found.update((e, course) for e, course in self._with_courses() if isinstance(course, Unknown))
+        return found
+
+    def on_course(self, course: Course) -> frozenset[Endpoint]:
+        """The endpoints of which that becomes."""
+        return frozenset(e for e, one in self._with_courses() if one is course)
+
+    def _with_courses(self) -> Iterable[tuple[Endpoint, Course | Unknown]]:
+        return zip(self.expected, self.courses, strict=True) if self.courses else ()
+
+
+def _arriving(expected: list[Endpoint], courses: Sequence[Course | Unknown]) -> list[Endpoint]:
+    """The endpoints whose packets arrive here. courses: none where all do."""
+    if not courses:
+        return expected
+    here = (Course.HERE, Course.NO_WAY_BACK)
+    return [endpoint for endpoint, course in zip(expected, courses, strict=True) if course in here]
+
+
+def ask_kernel(
+    host: Host, answers_of: Mapping[str, Answer], context: AuditContext, known: KernelAnswers | None
+) -> KernelAnswers:
+    """Ask everything about these domains, by name, again.
+
+    known: what the kernel answered about them before; returned where it answers the same.
+    """
+    names, answers = list(answers_of), list(answers_of.values())
+    if known is not None and not (known.context.is_like(context) and known.answers == answers):
+        known = None
+    candidates = known.candidates if known else _candidates(host, answers)
+    deliveries = _deliveries(host, names, answers, candidates, context.policy)
+    if known and deliveries == known.deliveries:
+        places, expected = known.places, known.expected
+    else:
+        known = None
+        places = {
+            address: place(host, context.holders, address, delivery)
+            for address, delivery in zip(candidates, deliveries, strict=True)
+        }
+        expected = _expected(names, answers, places, context)
+    courses = host.courses(expected) if host.courses_differ else []
+    if known and courses == known.courses:
+        asked = known.arriving
+    else:
+        known = None
+        asked = _arriving(expected, courses)
+    listeners = host.listeners(asked)
+    if known and listeners == known.listeners:
+        return known
+    return KernelAnswers(
+        context, answers, candidates, deliveries, places, expected, courses, asked, listeners
+    )
+
+
+def _candidates(host: Host, answers: Iterable[Answer]) -> list[Address]:
+    """The addresses, of any view, that may be local; each once."""
+    addresses = dict.fromkeys(address for answer in answers for address in all_given(answer))
+    return [address for address in addresses if host.may_be_local(address)]
+
+
+def _deliveries(
+    host: Host, names: Sequence[str], answers: Sequence[Answer], candidates: list[Address], policy: Policy
+) -> list[Delivery | Unknown]:
+    """One for each candidate. Where ports matter, an address is local if any of its endpoints is.
+
+    It is unknown where one of them is unknown, and none is local.
+    """
+    deliveries = host.deliveries(candidates)
+    if not host.courses_differ:
+        return deliveries
+    found = dict(zip(candidates, deliveries, strict=True))
+    here = {address for address, one in found.items() if isinstance(one, Delivery) and one.local}
+    unclear = [
+        Endpoint(address, port)
+        for name, answer in zip(names, answers, strict=True)
+        for address, ports in answer.expected(policy.domains[name].ports)
+        if address in found and address not in here
+        for port in ports
+    ]
+    for endpoint, one in zip(unclear, host.endpoint_deliveries(unclear), strict=True):
+        known = found[endpoint.address]
+        is_local = isinstance(known, Delivery) and known.local
+        if not is_local and (isinstance(one, Unknown) or one.local):
+            found[endpoint.address] = one
+    return list(found.values())
+
+
+def place(host: Host, holders: Holders, address: Address, delivery: Delivery | Unknown) -> Place:
+    """Where an address counts as held, by what routing said of it."""
+    if is_link_local(address):
+        return (
+            None  # connect() to it without a scope is EINVAL, and a DNS answer has none: tcp_v6_connect()
+        )
+    if isinstance(delivery, Unknown):
+        return delivery
+    if not delivery.local:
+        return None
+    if isinstance(holders.held, Unknown):
+        return holders.held  # local, but whether through a watched interface cannot be told
+    holder = holders.exact(address)  # counts even where another interface holds it as well
+    if holder is not None:
+        return holder.interface
+    return host.interface(delivery.ifindex) if host.watches(delivery.ifindex) else None
+
+
+def expected_endpoints(
+    domain: Domain, answer: Answer, places: Mapping[Address, Place], stub: frozenset[Address]
+) -> list[Endpoint]:
+    """The endpoints at which this host itself would be asked to serve the domain."""
+    return [
+        Endpoint(address, port)
+        for address, ports in answer.expected(domain.ports)
+        if isinstance(places.get(address), str)
+        for port in ports
+        if not is_own_stub(address, port, stub)
+    ]
+
+
+def is_own_stub(address: Address, port: Port, stub: frozenset[Address]) -> bool:
+    """Port 53 at a nameserver's address is the host's own resolver, whatever answers there."""
+    return port.number == _DNS_PORT and address in stub
+
+
+def _expected(
+    names: Sequence[str], answers: Sequence[Answer], places: Mapping[Address, Place], context: AuditContext
+) -> list[Endpoint]:
+    """The endpoints of these domains, each once."""
+    domains = context.policy.domains
+    return list(
+        dict.fromkeys(
+            endpoint
+            for name, answer in zip(names, answers, strict=True)
+            for endpoint in expected_endpoints(domains[name], answer, places, context.stub)
+        )
+    )
