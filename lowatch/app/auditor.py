@@ -222,7 +222,6 @@ class Auditor:
             return self._clock.now().monotonic >= until
 
         if everything:
-            self.connects.request_expired()
             self._domains.begin_sweep(context)
         if not everything or patience < inf:
             self._marked |= await self._domains.observe(marked, context, is_over)

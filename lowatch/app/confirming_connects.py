@@ -96,7 +96,8 @@ class ConfirmingConnects:
         return bool(self._wanted)
 
     def met_among(self, served: Mapping[Endpoint, ListenerAnswer]) -> dict[Endpoint, ConnectOutcome]:
-        """What the last connects to these endpoints met; none where a socket is there now."""
+        """What recent connects to these endpoints met; none where a socket is there now."""
+        oldest = self._clock.now().monotonic - _LASTS
         found = {}
         for endpoint, listener in served.items() if self._met else ():
             met = self._met.get(endpoint)
@@ -104,14 +105,14 @@ class ConfirmingConnects:
                 continue
             if isinstance(listener, Listener):
                 del self._met[endpoint]
-            else:
+            elif met.at > oldest:
                 found[endpoint] = met.outcome
         return found
 
-    def request_expired(self) -> None:
-        """Connect again to those whose outcome is too old. It is believed until there is another."""
-        oldest = self._clock.now().monotonic - _LASTS
-        self.request(endpoint for endpoint, met in self._met.items() if met.at <= oldest)
+    def last_outcome(self, endpoint: Endpoint) -> ConnectOutcome:
+        """What the last connect met, however long ago; PENDING where there was none."""
+        met = self._met.get(endpoint)
+        return Connect.PENDING if met is None else met.outcome
 
     def replace_endpoints_of(self, domain: str, endpoints: Sequence[Endpoint]) -> None:
         """The domain's verdicts depend on what connects to these endpoints meet, and on no others."""

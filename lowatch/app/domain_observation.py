@@ -6,14 +6,14 @@ not be observed is an Unknown in its place.
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Set
+from collections.abc import Mapping, Set
 
 from lowatch.core.addresses import (
     Address,
 )
 from lowatch.core.answers import Answer
 from lowatch.core.known import Unknown
-from lowatch.core.listeners import Connect, Endpoint
+from lowatch.core.listeners import Endpoint
 from lowatch.core.policy import Domain
 from lowatch.core.snapshot import DomainObservation, LocalAddress, OtherViewAddress, PortObservation
 from lowatch.core.views import addresses_of
@@ -76,15 +76,17 @@ def _in_other_views(answer: Answer, places: Mapping[Address, Place]) -> tuple[Ot
     return tuple(OtherViewAddress(address, place) for address, place in found if place is not None)
 
 
-def awaiting(observed: DomainObservation, endpoints: Container[Endpoint]) -> DomainObservation:
-    """The same, with connects to these endpoints under way."""
+def with_outcomes(
+    observed: DomainObservation, connects: Mapping[Endpoint, ConnectOutcome]
+) -> DomainObservation:
+    """The same, with what connects to these endpoints met."""
 
-    def with_connect(address: Address, port: PortObservation) -> PortObservation:
-        wanted = Endpoint(address, port.port) in endpoints
-        return port._replace(connect=Connect.PENDING) if wanted else port
+    def with_outcome(address: Address, port: PortObservation) -> PortObservation:
+        outcome = connects.get(Endpoint(address, port.port))
+        return port if outcome is None else port._replace(connect=outcome)
 
     local = (
-        one._replace(ports=tuple(with_connect(one.address, port) for port in one.ports))
+        one._replace(ports=tuple(with_outcome(one.address, port) for port in one.ports))
         for one in observed.local
     )
     return observed._replace(local=tuple(local))

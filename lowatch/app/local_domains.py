@@ -20,7 +20,7 @@ from lowatch.core.verdicts import connects_needed
 from lowatch.core.views import all_given
 
 from .confirming_connects import ConfirmingConnects
-from .domain_observation import awaiting, domain_observation
+from .domain_observation import domain_observation, with_outcomes
 from .kernel_answers import AuditContext, KernelAnswers, ask_kernel
 from .open_endpoints import OpenEndpoints
 from .ports import Host, Resolver
@@ -201,7 +201,10 @@ class LocalDomains:
     def _with_connects(
         self, name: str, observed: DomainObservation, context: AuditContext
     ) -> DomainObservation:
-        """The observation, with the connects under way that it needs: they are requested."""
+        """The observation, with the connects that it needs: they are requested.
+
+        Until they are made it has the outcome of the last ones, or PENDING.
+        """
         unhealthy = {*self._open.unhealthy.of(name), *self._remembered.endpoints(name)}
         needed = connects_needed(
             context.policy.domains[name], observed, unhealthy, loopback_up=context.loopback_up
@@ -209,7 +212,7 @@ class LocalDomains:
         if not needed:
             return observed
         self._connects.request(needed)
-        return awaiting(observed, frozenset(needed))
+        return with_outcomes(observed, {one: self._connects.last_outcome(one) for one in needed})
 
     def _replace(self, name: str, observed: DomainObservation | None) -> None:
         """Keep what was observed of a domain, or forget it where it does not lead here any more."""

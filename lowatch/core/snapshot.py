@@ -93,7 +93,7 @@ class Snapshot:
     domains: those that lead here in some view, or may do so; of the others nothing can follow.
     referenced: the held addresses that some domain leads to, in any view.
     unresolved: the domains whose answer is unknown, and why the A and the AAAA are ("" where known).
-    elsewhere: of the addresses that were asked about separately, those that are not delivered here, or not by a
+    elsewhere: of the addresses asked about separately, those that are not delivered here, or not by a
     watched interface.
     crowded: the domains with more addresses, or SRV records, than are looked at: how many more.
     unread: what name resolution goes by and could not be read, one line each: any domain may lead anywhere.
