@@ -6,15 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from lowatch.app.domain_observation import (
-    Place,
-    domain_observation,
-    expected_endpoints,
-    is_own_name,
-    is_own_stub,
-    place,
-)
+from lowatch.app.domain_observation import domain_observation, is_own_name
 from lowatch.app.host_observation import Holders
+from lowatch.app.kernel_answers import Place, expected_endpoints, is_own_stub, place
 from lowatch.core.addresses import Address, parse_address, parse_port
 from lowatch.core.answers import OtherView, View
 from lowatch.core.held import NOT_ROUTED, Delivery
