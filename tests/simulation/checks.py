@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Coroutine, Mapping, Set
 from typing import Any, NamedTuple, TypeVar
 
-from lowatch.app.daemon import SWEEP_EVERY
 from lowatch.core.addresses import format_address
 from lowatch.core.findings import Subject
 from lowatch.core.judgement import Judgement
@@ -27,8 +26,8 @@ T = TypeVar("T")
 
 QUICKLY = 2.5
 """Seconds within which what the kernel's events tell is in the verdicts."""
-_REST = 2 * SWEEP_EVERY + 20.0
-"""Seconds, and a hold: then all that no event tells has been seen as well."""
+_REST = 20.0
+"""Seconds, a hold and two sweeps: then all that no event tells has been seen as well."""
 _RETRIES, _RETRY_AFTER = 20, 10.0
 _NAMES_KNOWN_BY = 2_600.0
 """Seconds from the last change of DNS: a rotation is remembered for three TTLs, of 600 s at most."""
@@ -280,7 +279,7 @@ class Checks:
         self._tries = 0
         if self._rest is not None:
             self._rest.cancel()
-        self._rest = self._world.loop.call_later(self._world.hold + _REST, self._check_at_rest)
+        self._rest = self._world.loop.call_later(self._world.rest + _REST, self._check_at_rest)
 
     def _again(self, seconds: float) -> None:
         self._rest = self._world.loop.call_later(seconds, self._check_at_rest)
@@ -292,7 +291,7 @@ class Checks:
         if life is None or life.ended:
             return  # the next life begins with another wait
         if world.faults.active or not world.kernel.silent:
-            self._again(max(0.0, world.faults.last_end - world.loop.time()) + world.hold + _REST)
+            self._again(max(0.0, world.faults.last_end - world.loop.time()) + world.rest + _REST)
             return
         trouble = self._trouble(life)
         if trouble and not world.is_rotating:

@@ -49,12 +49,14 @@ class Faults:
         self._loop = loop
         self.random = random
         self._until: dict[str, float] = {}
+        self._last_end = 0.0
 
     def begin(self, kind: str, seconds: float) -> None:
         self._until[kind] = max(self.until(kind), self._loop.time() + seconds)
+        self._last_end = max(self._last_end, self._until[kind])
 
     def has(self, kind: str) -> bool:
-        return self._until.get(kind, 0.0) > self._loop.time()
+        return self.any and self._until.get(kind, 0.0) > self._loop.time()
 
     def until(self, kind: str) -> float:
         """When it ends, or ended the last time; loop time."""
@@ -65,10 +67,14 @@ class Faults:
         return KINDS[kind] if self.has(kind) else 0.0
 
     @property
+    def any(self) -> bool:
+        return self._loop.time() < self._last_end
+
+    @property
     def active(self) -> list[str]:
         return [kind for kind in self._until if self.has(kind)]
 
     @property
     def last_end(self) -> float:
         """When the last of them ends, or ended as far as is known."""
-        return max(self._until.values(), default=0.0)
+        return self._last_end

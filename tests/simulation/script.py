@@ -11,7 +11,7 @@ from .name_service import HOSTS
 from .places import ADDRESSES, ARPS, ASKED, DUMMY, ENDPOINTS, HELD_AT_FIRST, HOLDINGS, LO, TARGET
 
 DAY = 86_400.0
-_TTLS = (5, 30, 60, 300)
+_TTLS = (5, 60, 300, 600)
 _BLINDING = (
     "no dumps",
     "no routes",
@@ -160,7 +160,7 @@ def _of_names(random: Random, at: float) -> Event:
 def _fault(random: Random, at: float) -> Event:
     kind = random.choice(tuple(faults.KINDS))
     lasts = random.choice((0.5, 5.0, 40.0, 200.0, 1_500.0)) * random.random()
-    if kind in ("slow kernel", "overrun", "lost events"):
+    if kind in ("slow kernel", "overrun", "lost events", "interrupted dumps"):
         lasts = min(lasts, 30.0)
     return Event(at, "fault", (kind, lasts))
 

@@ -11,6 +11,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
+from lowatch.app import daemon
+
 from . import disk
 from .checks import Checks, Violation
 from .loop import STARTED_AT, SpinningError, VirtualLoop
@@ -53,7 +55,7 @@ def run(seed: int, days: float, events: Sequence[Event] | None = None, until_ste
         checks = Checks(world)
         if until_step:
             _stop_at(loop, until_step)
-        with disk.installed(world.disk):
+        with disk.installed(world.disk), _sweeping(world.sweep_every):
             try:
                 loop.run_until_complete(_live(world, checks, happening, days * DAY))
                 _check_nothing_left(loop)
@@ -144,6 +146,17 @@ def _stop_at(loop: VirtualLoop, step: int) -> None:
             raise _EnoughError
 
     loop.turned = stop_then  # type: ignore[method-assign]
+
+
+@contextmanager
+def _sweeping(seconds: float) -> Iterator[None]:
+    """The daemon sweeps that often."""
+    before = daemon.SWEEP_EVERY
+    daemon.SWEEP_EVERY = seconds
+    try:
+        yield
+    finally:
+        daemon.SWEEP_EVERY = before
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from hashlib import blake2b
 from pathlib import Path
 from random import Random
 
+from lowatch.app.daemon import SWEEP_EVERY
 from lowatch.core.policy import Policy
 
 from .disk import Disk
@@ -32,6 +33,9 @@ class World:
         self.loop = loop
         self.random = Random(f"world {seed}")
         self.hold = Random(f"hold {seed}").choice((2.0, 10.0, 30.0))
+        self.sweep_every = Random(f"sweep {seed}").choice((SWEEP_EVERY, *3 * (4 * SWEEP_EVERY,)))
+        """Seconds. Where it is longer, what nothing else sees stays unseen for longer."""
+        self.rest = self.hold + 2 * self.sweep_every
         self.clock = SimulatedClock(loop)
         self.faults = Faults(loop, self.random)
         self.kernel = Kernel(loop, self.faults)
