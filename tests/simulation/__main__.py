@@ -33,6 +33,7 @@ def main() -> int:
     parser.add_argument("--step", type=int, default=0)
     parser.add_argument("--shrink", action="store_true")
     parser.add_argument("--plant", choices=tuple(PLANTS), help="with this fault in the daemon")
+    parser.add_argument("--until-failure", action="store_true", help="stop after the first")
     parser.add_argument("--traces", action="store_true", help="only each seed, its trace and its failure")
     arguments = parser.parse_args()
     if os.environ.get("PYTHONHASHSEED") != "0":  # the order of sets is part of the story
@@ -75,6 +76,8 @@ def _many(arguments: argparse.Namespace) -> int:
             print(_verdict(outcome), flush=True)
         if outcome.failure:
             failed.append(seed)
+            if arguments.until_failure:
+                break
     took = time.monotonic() - began
     if not arguments.traces:
         days = arguments.seeds * arguments.days

@@ -91,14 +91,18 @@ class SimulatedClock:
         self._loop = loop
         self._wall = WALL_AT_START
         self._uptime = 0.0
+        self._last = Now(0.0, 0.0)
 
     def now(self) -> Now:
         monotonic = self._loop.time()
-        return Now(monotonic, self._wall + monotonic, self._uptime + monotonic)
+        if monotonic != self._last.monotonic:
+            self._last = Now(monotonic, self._wall + monotonic, self._uptime + monotonic)
+        return self._last
 
     def set_wall(self, by: float) -> None:
         self._wall += by
+        self._last = Now(0.0, 0.0)
 
     def suspend(self, seconds: float) -> None:
-        self._wall += seconds
         self._uptime += seconds
+        self.set_wall(seconds)

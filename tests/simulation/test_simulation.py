@@ -48,7 +48,7 @@ def test_the_same_seed_is_the_same_story() -> None:
 
 @pytest.mark.parametrize("plant", PLANTS)
 def test_a_fault_in_the_daemon_is_found(plant: str) -> None:
-    lines = simulate("--plant", plant, "--seeds", "6", "--days", "0.5")
+    lines = simulate("--plant", plant, "--seeds", "8", "--days", "0.5", "--until-failure")
     assert any(line.split("\t")[2] for line in lines)
 
 
