@@ -65,7 +65,12 @@ class Life:
         self.remembered = {one.finding.subject.key: one for one in self.store.load()}
         threads = SimulatedThreads(world.disk, world.loop)
         self.sink = JournalSink(
-            world.loop, socket=SimulatedJournalSocket(world.journald), intents=self.store, threads=threads
+            world.loop,
+            socket=SimulatedJournalSocket(world.journald),
+            intents=self.store,
+            threads=threads,
+            burst=world.burst,
+            capacity=world.capacity,
         )
         self.host = SimulatedHost(world.kernel, world.faults, world.loop, policy.watches)
         self.engine = Engine(

@@ -35,6 +35,10 @@ class World:
         self.hold = Random(f"hold {seed}").choice((2.0, 10.0, 30.0))
         self.sweep_every = Random(f"sweep {seed}").choice((SWEEP_EVERY, *3 * (4 * SWEEP_EVERY,)))
         """Seconds. Where it is longer, what nothing else sees stays unseen for longer."""
+        self.burst, self.capacity = Random(f"burst {seed}").choice(
+            ((200, 1024), (200, 1024), (2, 1024), (200, 2))
+        )
+        """How many alerts are entries of their own, and wait at most: beyond that they are folded."""
         self.rest = self.hold + 2 * self.sweep_every
         self.clock = SimulatedClock(loop)
         self.faults = Faults(loop, self.random)
