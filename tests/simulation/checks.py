@@ -20,7 +20,7 @@ from .census import census
 from .facts import ANY_OF, Window, unlike_dns
 from .journald import Word
 from .life import Life
-from .places import ASKED, SERVICE
+from .places import ASKED, SERVICE, TARGET
 from .world import World
 
 T = TypeVar("T")
@@ -371,6 +371,8 @@ class Checks:
         world = self._world
         asked = [name for name in ASKED if name in world.policy.domains and name not in world.names.hosts]
         answers = {name: frozenset(life.engine.answer(name).addresses) for name in asked}
+        if SERVICE in world.policy.domains and TARGET not in world.names.hosts:
+            answers[TARGET] = frozenset(life.engine.target(TARGET).addresses)
         wrong = unlike_dns(world, answers)
         services = life.engine.answer(SERVICE).services or ()
         named = {(one.port.number, one.target) for one in services}
