@@ -32,6 +32,8 @@ _REST = 20.0
 _RETRIES, _RETRY_AFTER = 20, 10.0
 _NAMES_KNOWN_BY = 2_600.0
 """Seconds from the last change of DNS: a rotation is remembered for three TTLs, of 600 s at most."""
+_ASKED_WITHIN = 300.0
+"""Seconds from a change of a file until getaddrinfo has been asked about every name that leads here."""
 _SAVED_WITHIN = 6.0
 """Seconds after which what the journal took is saved as told, where the disk lets it."""
 _WRITTEN_AGAIN = 25.0
@@ -111,6 +113,8 @@ class Checks:
             "first_records",
             "hosts",
             "switch",
+            "directory",
+            "nameservers",
             "mend_files",
             "fault",
             "reload",
@@ -371,7 +375,8 @@ class Checks:
         world = self._world
         asked = [name for name in ASKED if name in world.policy.domains and name not in world.names.hosts]
         answers = {name: frozenset(life.engine.answer(name).addresses) for name in asked}
-        if SERVICE in world.policy.domains and TARGET not in world.names.hosts:
+        is_named = any(target == TARGET for _, target in world.zone.records[SERVICE].services)
+        if is_named and SERVICE in world.policy.domains and TARGET not in world.names.hosts:
             answers[TARGET] = frozenset(life.engine.target(TARGET).addresses)
         wrong = unlike_dns(world, answers)
         services = life.engine.answer(SERVICE).services or ()
@@ -382,7 +387,8 @@ class Checks:
         self._require(
             not wrong or late < _NAMES_KNOWN_BY, f"{wrong} are not what DNS has after {late:.0f} s"
         )
-        return not wrong
+        by_getaddrinfo = world.names.has_directory or late < _ASKED_WITHIN
+        return not wrong and not by_getaddrinfo
 
     def _check_bounds(self, life: Life) -> None:
         met = [one.name for one in LIMITS if one.times != self._limits[one.name] and one not in _MAY_BE_MET]

@@ -90,10 +90,13 @@ class Window:
             record = world.zone.records.get(name, Record())
             dns = set(record.addresses)
             hosts = set(world.names.hosts.get(name, ()))
-            some = dns | hosts | (set(FAR[:1]) if lied else set())
+            other = set(world.names.directory.get(name, ()))
+            some = dns | hosts | other | (set(FAR[:1]) if lied else set())
             every = set() if record.rotates or denied else dns & set(FAR[:1]) if lied else dns
             if hosts:
                 every = every & hosts
+            if other and world.names.has_directory:
+                every = every & other
             self.some.setdefault(name, set()).update(some)
             self.always[name] = self.always.get(name, every) & every
 

@@ -28,7 +28,11 @@ from .nameservers import SERVERS, SimulatedChannels
 if TYPE_CHECKING:
     from .world import World
 
-DNS = DnsSettings(SERVERS, timeout=2.0, min_ttl=5.0, max_ttl=600.0, unknown_after=900.0)
+SETTINGS = tuple(
+    DnsSettings(servers, timeout=2.0, min_ttl=5.0, max_ttl=600.0, unknown_after=900.0)
+    for servers in (SERVERS, SERVERS[:1], SERVERS[::-1])
+)
+"""What a reload may bring of [dns]."""
 HOSTNAME = "web-17"
 
 
@@ -75,7 +79,7 @@ class Life:
         self.host = SimulatedHost(world.kernel, world.faults, world.loop, policy.watches)
         self.engine = Engine(
             policy.domains,
-            DNS,
+            world.dns,
             clock,
             spread=True,
             local=self.host.local_prefixes,

@@ -29,7 +29,13 @@ HOSTS: tuple[dict[str, tuple[Address, ...]], ...] = (
     {NAMES[1]: (VIPS[1],), NAMES[5]: (VIPS[2],)},
 )
 """What /etc/hosts may have."""
-_SWITCHES = ("hosts: files dns\n", "hosts: dns files\n", "hosts: files dns myhostname\n")
+_SWITCHES = (
+    "hosts: files dns\n",
+    "hosts: dns files\n",
+    "hosts: files dns myhostname\n",
+    "hosts: files sss dns\n",
+)
+_WITH_DIRECTORY = 3
 _FAILED = Seen(None, "Temporary failure in name resolution")
 _COST = 0.0005
 
@@ -45,6 +51,8 @@ class NameService:
         self._texts: dict[Path, str] = {}
         self._written: dict[Path, Fingerprint] = {}
         self.hosts: dict[str, tuple[Address, ...]] = {}
+        self.directory: dict[str, tuple[Address, ...]] = {}
+        """What another service than files and DNS has: only getaddrinfo tells."""
         self.switch = 0
         self.changed: Callable[[], None] = lambda: None
         self._write(NAME_PATHS.resolv_conf, "".join(f"nameserver {one.host}\n" for one in SERVERS))
@@ -61,6 +69,14 @@ class NameService:
         self.switch = number
         self._write(NAME_PATHS.nsswitch, _SWITCHES[number])
         self.changed()
+
+    def put(self, name: str, addresses: tuple[Address, ...]) -> None:
+        self.directory[name] = addresses
+        self.changed()
+
+    @property
+    def has_directory(self) -> bool:
+        return self.switch == _WITH_DIRECTORY
 
     def _write(self, path: Path, text: str) -> None:
         self._writes += 1
@@ -97,6 +113,8 @@ class NameService:
         """What the C library comes to: the first of files and DNS that has the name."""
         if name in self.hosts and self.switch != 1:
             return Seen(tuple(sorted(self.hosts[name])))
+        if self.has_directory and self.directory.get(name):
+            return Seen(tuple(sorted(self.directory[name])))
         found: list[Address] = []
         for rrtype in (RRType.A, RRType.AAAA):
             reply = None

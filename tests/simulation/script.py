@@ -134,7 +134,9 @@ def _of_host(random: Random, at: float) -> Event:
 
 
 def _of_names(random: Random, at: float) -> Event:
-    what = random.choice(("zone", "zone", "zone", "service", "lie", "hosts", "switch"))
+    what = random.choice(
+        ("zone", "zone", "zone", "service", "lie", "hosts", "switch", "directory", "nameservers")
+    )
     match what:
         case "service":
             records = random.choice(
@@ -148,7 +150,12 @@ def _of_names(random: Random, at: float) -> Event:
         case "hosts":
             return Event(at, "hosts", (random.randrange(len(HOSTS)),))
         case "switch":
-            return Event(at, "switch", (random.randrange(3),))
+            return Event(at, "switch", (random.randrange(4),))
+        case "directory":
+            picked = random.sample(range(len(ADDRESSES)), random.choice((0, 1, 2)))
+            return Event(at, "directory", (random.choice(ASKED), *sorted(picked)))
+        case "nameservers":
+            return Event(at, "nameservers", (random.randrange(3),))
     name = random.choice(ASKED)
     if random.random() < 0.15:
         return Event(at, "no_such_name", (name,))

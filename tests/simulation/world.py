@@ -14,7 +14,7 @@ from .disk import Disk
 from .faults import LIES, Faults
 from .journald import Journald
 from .kernel import Kernel, Nat
-from .life import Life
+from .life import SETTINGS, Life
 from .loop import STARTED_AT, SimulatedClock, VirtualLoop
 from .name_service import NameService
 from .nameservers import Record, Servers, Zone, first_records
@@ -32,7 +32,7 @@ class World:
     def __init__(self, seed: int, directory: Path, loop: VirtualLoop) -> None:
         self.loop = loop
         self.random = Random(f"world {seed}")
-        self.hold = Random(f"hold {seed}").choice((2.0, 10.0, 30.0))
+        self.hold = Random(f"hold {seed}").choice((0.0, 2.0, 10.0, 30.0))
         self.sweep_every = Random(f"sweep {seed}").choice((SWEEP_EVERY, *3 * (4 * SWEEP_EVERY,)))
         """Seconds. Where it is longer, what nothing else sees stays unseen for longer."""
         self.burst, self.capacity = Random(f"burst {seed}").choice(
@@ -51,6 +51,7 @@ class World:
         self.disk.touched = self._disk_touched
         self.policies = policies(self.hold)
         self.policy: Policy = self.policies[0]
+        self.dns = SETTINGS[0]
         self.life: Life | None = None
         self.lives = 0
         self.gone_for = 0.0
@@ -161,6 +162,8 @@ class World:
             self.kernel.set_up(name, up=True)
 
     def _mend_files(self) -> None:
+        self.names.directory.clear()
+        self._nameservers(0)
         self._hosts(0)
         self._switch(0)
 
@@ -178,6 +181,14 @@ class World:
     def _switch(self, number: int) -> None:
         self.names.write_switch(number)
         self._tell_of_files()
+
+    def _directory(self, name: str, *addresses: int) -> None:
+        self.names.put(name, tuple(ADDRESSES[number] for number in addresses))
+
+    def _nameservers(self, number: int) -> None:
+        self.dns = SETTINGS[number]
+        if self.life is not None and not self.life.ended:
+            self.life.engine.replace_settings(self.dns)
 
     def _tell_of_files(self) -> None:
         def told() -> None:
