@@ -114,16 +114,20 @@ def judge_address(
 ) -> list[JudgedEndpoint]:
     """Verdicts for each expected port of a domain at one of its local addresses.
 
-    Any-of (the default ports): where one port is answered, its silent siblings are UNUSED; where none
-    is and one is UNKNOWN, or led to another host, the whole set is, for that one might serve.
+    Any-of (the default ports): where one port is answered, its siblings without a socket are UNUSED unless
+    a connect was accepted there. Silence changes nothing: it is known only if a connect happened to be made
+    before. Where no port is answered and one is UNKNOWN, or led to another host, the whole set is, for that
+    one might serve.
     """
     judged = [_judge_alone(domain, observed, local, port, loopback_up) for port in local.ports]
     if len(judged) + len(local.away) == 1 or not any_of(domain, observed):
         return judged
     if any(endpoint.verdict in _ANSWERED for endpoint in judged):
         return [
-            endpoint._replace(verdict=Verdict.UNUSED) if endpoint.verdict is Verdict.ORPHAN else endpoint
-            for endpoint in judged
+            endpoint._replace(verdict=Verdict.UNUSED, reason="")
+            if port.listener is None and endpoint.verdict in (Verdict.ORPHAN, Verdict.UNKNOWN)
+            else endpoint
+            for endpoint, port in zip(judged, local.ports, strict=True)
         ]
     unknown = next((one for one in judged if one.verdict is Verdict.UNKNOWN), None)
     if unknown is not None:

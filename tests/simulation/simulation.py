@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,12 +65,19 @@ def run(seed: int, days: float, events: Sequence[Event] | None = None, until_ste
             except _EnoughError:
                 pass
             except Exception as error:
-                failure = f"{type(error).__name__}: {error}"
-                logging.getLogger("lowatch.simulation").debug("", exc_info=True)
+                failure = _innermost(error)
             finally:
                 step = loop.turns
                 _abandon(world, loop)
     return Outcome(seed, days, failure, step, world.trace, list(world.tail), checks.checked, world.lives)
+
+
+def _innermost(error: BaseException) -> str:
+    """What was raised first, and where."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} ({place.filename}:{place.lineno})"
 
 
 async def _live(world: World, checks: Checks, events: Sequence[Event], seconds: float) -> None:

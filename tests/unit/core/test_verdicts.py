@@ -126,6 +126,13 @@ def test_redirected_sibling_excuses_the_silent() -> None:
     assert [one.verdict for one in found] == [REDIRECTED, UNUSED]
 
 
+@pytest.mark.parametrize("met", [Connect.TIMED_OUT, Connect.PENDING, DEAF, None])
+def test_what_a_connect_met_beside_a_served_sibling_says_nothing(met: Connect | Unknown | None) -> None:
+    """A new audit would make none there, and the verdict does not depend on what was so before."""
+    found = at_vip(domain(), seen(("80/tcp", NGINX), ("443/tcp", None, met)))
+    assert [(one.verdict, one.reason) for one in found] == [(SERVED, ""), (UNUSED, "")]
+
+
 @pytest.mark.parametrize(("any_of", "verdict"), [(True, UNKNOWN), (False, ORPHAN)])
 def test_a_sibling_that_is_led_to_another_host_may_be_served_there(any_of: bool, verdict: Verdict) -> None:
     there = local(VIP, *seen(("80/tcp", None, Connect.REFUSED)))._replace(away=(Port(443, "tcp"),))
