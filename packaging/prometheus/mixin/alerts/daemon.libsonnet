@@ -17,11 +17,12 @@ function(config)
         absent(up{%(selector)s})
       ||| % c,
       config.downFor,
-      '{{ with $labels.instance }}lowatch on {{ . }} cannot be scraped{{ else }}No lowatch is being scraped{{ end }}',
+      '{{ with $labels.instance }}lowatch on {{ . }} cannot be scraped{{ else }}No lowatch is being ' +
+      'scraped{{ end }}',
       '{{ with $labels.instance }}Nobody watches the VIPs of {{ . }}: its daemon is down, or Prometheus ' +
-      'cannot reach it. Alerts that fired for it before are kept as they were.{{ else }}Prometheus has no ' +
+      'cannot reach it. Alerts that were firing for it keep firing.{{ else }}Prometheus has no ' +
       'target{{ with $labels.job }} of the job {{ . }}{{ end }}: look at its scrape configuration and ' +
-      'service discovery. No other alert of lowatch can fire.{{ end }}',
+      'service discovery. No other lowatch alert can fire.{{ end }}',
     ),
 
     alert(
@@ -34,9 +35,9 @@ function(config)
         %(reporting)s
       ||| % (c { reporting: reporting }),
       config.auditMissingFor,
-      '{{ $labels.instance }} is up, but shows no audit',
-      '{{ $labels.instance }} has been answering scrapes without a single audit in them. Either lowatch ' +
-      'has not finished its first look since it started, or something else answers at that address.',
+      '{{ $labels.instance }} is up but shows no audit',
+      '{{ $labels.instance }} answers scrapes that contain no audit. Either lowatch has not finished ' +
+      'its first audit since it started, or something else answers at that address.',
     ),
 
     // The timestamp is compared with itself: neither clock needs to be right, and there is nothing to
@@ -54,7 +55,7 @@ function(config)
       '0s',
       'lowatch on {{ $labels.instance }} has stopped auditing',
       'The last audit on {{ $labels.instance }} was made {{ $value | humanizeDuration }} ago, though one ' +
-      'is due every 30 s. All its other metrics are as old as that: an orphan VIP would not be seen.',
+      'is due every 30 s. Its other metrics are just as old: an orphan VIP would not be noticed.',
     ),
 
     alert(
@@ -66,9 +67,9 @@ function(config)
       ||| % c,
       config.auditIncompleteFor,
       'lowatch on {{ $labels.instance }} cannot observe everything it watches',
-      'The audits of {{ $labels.instance }} have been incomplete: something could not be observed, and what ' +
-      'depends on it is neither reported nor resolved. `lowatch_problems` counts the problems by source; ' +
-      '`lowatch check` on that host names them.',
+      'The audits of {{ $labels.instance }} are incomplete: something could not be observed, and ' +
+      'findings that depend on it are neither raised nor resolved. `lowatch_problems` counts the ' +
+      'problems by source; `lowatch check` on that host shows them.',
     ),
 
     alert(
@@ -80,9 +81,9 @@ function(config)
       ||| % c,
       config.domainsUnknownFor,
       '{{ $value }} domain(s) are {{ $labels.status }} on {{ $labels.instance }}',
-      'DNS gives {{ $labels.instance }} no fresh answer for {{ $value }} of its domains. Those that are ' +
-      'stale are judged by their last good answer; those that are unknown are not judged at all, so ' +
-      'that neither a new orphan VIP nor the end of one would be seen.',
+      'DNS gives {{ $labels.instance }} no fresh answer for {{ $value }} of its domains. Stale domains ' +
+      'are judged by their last good answer. Unknown domains are not judged at all: neither a new ' +
+      'orphan VIP nor the end of one would be noticed.',
     ),
 
     alert(
@@ -98,8 +99,8 @@ function(config)
       config.dnsFailingFor,
       '{{ $value | humanizePercentage }} of the DNS queries of {{ $labels.instance }} fail',
       'Of the DNS queries that lowatch on {{ $labels.instance }} sends, {{ $value | humanizePercentage }} ' +
-      'end in SERVFAIL, REFUSED, a timeout or the like. Whatever else resolves names on that host is ' +
-      'likely to fare no better.',
+      'end in SERVFAIL, REFUSED, a timeout or the like. Other programs on that host that resolve names ' +
+      'probably have the same problem.',
     ),
 
     alert(
@@ -114,9 +115,9 @@ function(config)
       ||| % c,
       config.dnsLateFor,
       'DNS lookups on {{ $labels.instance }} begin {{ $value | humanizeDuration }} late',
-      'lowatch on {{ $labels.instance }} asks for its names later than their TTLs say, by ' +
-      '{{ $value | humanizeDuration }} for the latest 1 %: `dns.max_qps` is too low for so many names, or a ' +
-      'nameserver is slow. A change in DNS is noticed that much later.',
+      'lowatch on {{ $labels.instance }} refreshes its domains later than their TTLs require, by ' +
+      '{{ $value | humanizeDuration }} for the latest 1 %: `dns.max_qps` is too low for so many ' +
+      'domains, or a nameserver is slow. A change in DNS is noticed that much later.',
     ),
 
     // The resync that follows repairs a single overrun. Overruns that go on are reported.
@@ -129,10 +130,10 @@ function(config)
       ||| % c,
       config.netlinkOverrunFor,
       'lowatch on {{ $labels.instance }} keeps losing netlink events',
-      'The kernel had to drop netlink events for lowatch on {{ $labels.instance }}, ' +
-      '{{ $value | humanize }} time(s) in 10 min and for longer than that. It asks for the whole state again ' +
-      'each time, so nothing is missed for long, but it costs CPU, and something changes addresses, ' +
-      'routes or sockets at an unusual rate.',
+      'The kernel drops netlink events for lowatch on {{ $labels.instance }}, ' +
+      '{{ $value | humanize }} time(s) in 10 min. lowatch dumps the whole state again each time, so ' +
+      'nothing is missed for long, but this costs CPU: something changes addresses, routes or sockets ' +
+      'at an unusual rate.',
     ),
 
     alert(
@@ -144,8 +145,8 @@ function(config)
       ||| % c,
       config.reloadFailedFor,
       'lowatch on {{ $labels.instance }} has refused its new configuration',
-      'The last reload on {{ $labels.instance }} failed. The previous configuration stays in force until a ' +
-      'restart: then lowatch will not start. `lowatch config check` on that host names every error.',
+      'The last reload on {{ $labels.instance }} failed. The previous configuration stays in effect, ' +
+      'but lowatch will not start after a restart. `lowatch config check` on that host shows every error.',
     ),
 
     alert(
@@ -157,8 +158,8 @@ function(config)
       ||| % c,
       config.reloadPendingFor,
       '{{ $labels.key }} on {{ $labels.instance }} takes effect only after a restart',
-      'A reload on {{ $labels.instance }} changed {{ $labels.key }}, which lowatch sets once, when it starts. ' +
-      'The previous value stays in force until `systemctl restart lowatch`.',
+      'A reload on {{ $labels.instance }} changed {{ $labels.key }}, which lowatch reads only at start. ' +
+      'The previous value stays in effect until `systemctl restart lowatch`.',
     ),
 
     alert(
@@ -170,8 +171,8 @@ function(config)
       ||| % c,
       '0s',
       'lowatch on {{ $labels.instance }} could not write to the journal',
-      'About {{ $value | humanize }} entries about findings of {{ $labels.instance }} were given up in 15 min, ' +
-      'because journald took none. Metrics and pages have them all; `lowatch history` does not.',
+      'About {{ $value | humanize }} alerts of {{ $labels.instance }} were dropped in 15 min because ' +
+      'journald did not accept them. Metrics and the status page have them; `lowatch history` does not.',
     ),
 
     alert(
@@ -182,10 +183,10 @@ function(config)
         increase(lowatch_series_dropped_total{%(selector)s}[10m]) > 0
       ||| % c,
       config.seriesDroppedFor,
-      'lowatch on {{ $labels.instance }} has more series than it may show',
-      'Scrapes of {{ $labels.instance }} leave out series of lo_orphan_vip (more than 100,000, those that ' +
-      'are served first) or of lowatch_finding (more than 1,000, the least severe first): alerts made of ' +
-      'them may be missing. lowatch_findings still counts all.',
+      'lowatch on {{ $labels.instance }} has more series than it may export',
+      'Scrapes of {{ $labels.instance }} leave out series of lo_orphan_vip (over 100,000, served ones ' +
+      'first) or of lowatch_finding (over 1,000, the least severe first): alerts based on them may be ' +
+      'missing. lowatch_findings still counts all.',
     ),
 
     alert(
@@ -197,9 +198,10 @@ function(config)
       ||| % c,
       '0s',
       'lowatch on {{ $labels.instance }} has reached its limit {{ $labels.limit }}',
-      'Something on {{ $labels.instance }} is larger than lowatch takes in: the limit {{ $labels.limit }} was ' +
-      'reached about {{ $value | humanize }} time(s) in 15 min, and what lies beyond it was left out. ' +
-      'docs/limits.md says what that is; `journalctl -u lowatch` whose it was.',
+      'Something on {{ $labels.instance }} is larger than lowatch accepts: the limit ' +
+      '{{ $labels.limit }} was reached about {{ $value | humanize }} time(s) in 15 min, and the excess was ' +
+      'left out. ' +
+      'docs/limits.md describes the limit; `journalctl -u lowatch` shows what exceeded it.',
     ),
 
     // One such turn is no trouble, and their share of all turns says nothing: an idle loop has few.
@@ -214,9 +216,9 @@ function(config)
         > %(loopHeldTimes)g
       ||| % c,
       config.loopHeldFor,
-      'lowatch on {{ $labels.instance }} reacts late: its event loop is held again and again',
-      'In 10 min the event loop of lowatch on {{ $labels.instance }} was held about ' +
-      '{{ $value | humanize }} time(s) for longer than half a second. Meanwhile nothing is noticed, and no ' +
-      'scrape is answered.',
+      'lowatch on {{ $labels.instance }} reacts late: its event loop is blocked repeatedly',
+      'In 10 min the event loop of lowatch on {{ $labels.instance }} was blocked about ' +
+      '{{ $value | humanize }} time(s) for longer than half a second. Meanwhile it notices nothing and ' +
+      'answers no scrape.',
     ),
   ]

@@ -24,9 +24,9 @@ function(config)
       'Nothing serves %s on {{ $labels.instance }}, but the address is local there' % endpoint,
       '{{ $labels.instance }} holds {{ $labels.address }} on {{ $labels.interface }} and resolves ' +
       '{{ $labels.domain }} to it, but nothing listens on {{ $labels.port }}/{{ $labels.protocol }}. ' +
-      'Connections from this host to that name fail, although other hosts may serve it. Start the ' +
-      'service again, or remove the address if it was left behind. For the evidence, run on that host: ' +
-      '`lowatch explain {{ $labels.domain }}`.',
+      'Connections from this host to that domain fail, although other hosts may serve it. Start the ' +
+      'service again, or remove the address if it was left behind. For the evidence, run this on that ' +
+      'host: `lowatch explain {{ $labels.domain }}`.',
     ),
 
     alert(
@@ -42,8 +42,8 @@ function(config)
       config.vipServedNowhereFor,
       'No host serves %s' % endpoint,
       '{{ $value }} host(s) hold {{ $labels.address }} for {{ $labels.domain }}, and none of them serves ' +
-      '{{ $labels.port }}/{{ $labels.protocol }}: as far as this fleet goes, it is down for everybody. ' +
-      'A host that has not been heard of for %s does not count.' % config.silentHostGrace,
+      '{{ $labels.port }}/{{ $labels.protocol }}: within this fleet, it is down for everyone. ' +
+      'A host that has not been seen for %s does not count.' % config.silentHostGrace,
     ),
 
     // Not where the name has just moved to another address, and is served there.
@@ -65,8 +65,8 @@ function(config)
       'No host holds %s any more' % endpoint,
       'Up to {{ $value }} host(s) served it within the last %s. ' % config.vipWithdrawnWindow +
       'Now no host that reports both holds {{ $labels.address }} and resolves {{ $labels.domain }} to it, ' +
-      'and the name is served at no other address: either every host has withdrawn it, or it was ' +
-      'retired on purpose (then this goes by itself).',
+      'and the domain is not served at any other address: either every host has withdrawn it, or it was ' +
+      'retired on purpose (then this alert ends by itself).',
     ),
 
     alert(
@@ -77,10 +77,10 @@ function(config)
         lowatch_finding{kind="idle-vip",state="firing",%(selector)s}
       ||| % c,
       config.vipUnreferencedFor,
-      '{{ $labels.instance }} holds {{ $labels.address }}, and no known domain points to it',
+      '{{ $labels.instance }} holds {{ $labels.address }}, but no known domain resolves to it',
       '{{ $labels.address }} is on {{ $labels.interface }} of {{ $labels.instance }}, but no domain that ' +
-      'lowatch knows resolves to it, and no socket is bound to it: was it left behind? Whatever on this ' +
-      'host connects to it stays on this host.',
+      'lowatch knows resolves to it, and no socket is bound to it: was it left behind? Connections to ' +
+      'it from this host stay on this host.',
     ),
 
     alert(
@@ -96,7 +96,7 @@ function(config)
       '{{ with $labels.address }}: {{ . }}{{ end }}{{ with $labels.domain }} ({{ . }}){{ end }}',
       'lowatch on {{ $labels.instance }} reports {{ $labels.kind }}' +
       '{{ with $labels.interface }} on {{ . }}{{ end }}{{ with $labels.address }}, address {{ . }}{{ end }}' +
-      '{{ with $labels.domain }}, domain {{ . }}{{ end }}. What it saw, and the fix, on that ' +
+      '{{ with $labels.domain }}, domain {{ . }}{{ end }}. For the cause and the fix, run this on that ' +
       'host: `lowatch check`, or `journalctl -u lowatch -x`.',
     ),
   ]
