@@ -20,7 +20,7 @@ local lost(metric, name) = panels.series(
     panels: [
       panels.timeseries(
         'Queries by outcome',
-        'TIMEOUT and UNREACHABLE stand for answers that did not come.',
+        'TIMEOUT and UNREACHABLE: no answer arrived.',
         [panels.series(total('lowatch_dns_queries_total', 'rcode'), '{{rcode}}')],
         'reqps',
         stacked=true,
@@ -28,14 +28,14 @@ local lost(metric, name) = panels.series(
       ),
       panels.timeseries(
         'Time to an answer',
-        'Of single queries, failed ones included.',
+        'Per query, including failed ones.',
         [quantile(0.5, 'lowatch_dns_query_duration_seconds'), quantile(0.99, 'lowatch_dns_query_duration_seconds')],
         's',
         width=6,
       ),
       panels.timeseries(
-        'Lookups begun late',
-        'After they were due. Above a second: max_qps is too low for the names.',
+        'Lookup delay',
+        'Delay from when a lookup was due. Above a second, max_qps is too low.',
         [quantile(0.5, 'lowatch_dns_lag_seconds'), quantile(0.99, 'lowatch_dns_lag_seconds')],
         's',
         width=6,
@@ -55,7 +55,7 @@ local lost(metric, name) = panels.series(
     panels: [
       panels.timeseries(
         'Age of the last audit',
-        'The ten oldest. By the clocks of the host and of Prometheus: a constant offset is theirs.',
+        'The ten oldest. A constant offset is the clock difference between host and Prometheus.',
         [busiest('time() - lowatch_last_audit_timestamp_seconds{%s}' % hosts)],
         's',
         width=6,
@@ -69,7 +69,7 @@ local lost(metric, name) = panels.series(
       ),
       panels.timeseries(
         'Audits and netlink events',
-        'Events only say when to look again: a burst of them is one audit.',
+        'Events only trigger another look: a burst of them causes one audit.',
         [
           panels.series(total('lowatch_audits_total'), 'audits'),
           panels.series(total('lowatch_netlink_events_total', 'group'), '{{group}} events'),
@@ -78,9 +78,9 @@ local lost(metric, name) = panels.series(
         width=6,
       ),
       panels.timeseries(
-        'Lost, and done again',
-        'Each overrun is followed by a resync. Dropped: journal entries, series over the cap. Mismatches: ' +
-        'DNS responses that two parsers read in different ways.',
+        'Lost and repeated',
+        'Each overrun is followed by a resync. Dropped: journal entries, series over the limit. Mismatches: ' +
+        'DNS responses that the two parsers read differently.',
         [
           lost('lowatch_netlink_overruns_total', 'netlink overruns'),
           lost('lowatch_netlink_resyncs_total', 'netlink resyncs'),
@@ -99,7 +99,7 @@ local lost(metric, name) = panels.series(
     panels: [
       panels.timeseries(
         'CPU',
-        'Of one core. The ten busiest.',
+        'Share of one core, the ten busiest.',
         [busiest(rate('process_cpu_seconds_total'))],
         'percentunit',
         width=4,
@@ -113,21 +113,21 @@ local lost(metric, name) = panels.series(
       ),
       panels.timeseries(
         'Open descriptors',
-        'Of those allowed. The ten with most.',
+        'Share of the limit, the ten highest.',
         [busiest('process_open_fds{%(h)s} / process_max_fds{%(h)s}' % { h: hosts })],
         'percentunit',
         width=4,
       ),
       panels.timeseries(
-        'Loop held',
-        'Turns of the event loop: for so long nothing else is answered or noticed. Above 50 ms: too long.',
+        'Event loop turns',
+        'Duration of a turn; nothing else is answered or noticed during it. Above 50 ms is too long.',
         [quantile(0.5, 'lowatch_loop_lag_seconds'), quantile(0.99, 'lowatch_loop_lag_seconds')],
         's',
         width=4,
       ),
       panels.table(
         'Versions and configurations',
-        'When each host started, and when it last took its configuration; how many keys of it take a restart.',
+        'When each host started and last loaded its configuration, and how many keys need a restart.',
         [
           '1000 * max by (instance) (process_start_time_seconds{%s})' % hosts,
           '1000 * max by (instance) (lowatch_config_last_reload_success_timestamp_seconds{%s})' % hosts,
@@ -146,7 +146,7 @@ local lost(metric, name) = panels.series(
             { color: 'red', value: null },
             { color: 'green', value: 1 },
           ] },
-          'Value #E': { name: 'takes a restart' },
+          'Value #E': { name: 'needs a restart' },
         },
         ['instance', 'version', 'Value #A', 'Value #B', 'Value #C', 'Value #E'],
         hidden=['Value #D'],

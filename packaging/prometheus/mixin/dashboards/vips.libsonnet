@@ -22,45 +22,45 @@ local place = {
     panels: [
       panels.stat(
         'Orphaned endpoints',
-        'Domain, address and port that a host takes for its own and does not serve.',
+        'Domain, address and port: local on a host, but not served there.',
         'sum(%s)' % perHost,
         noValue='no VIP held',
       ),
       panels.stat(
         'Served nowhere',
-        'Of the endpoints that any host holds, those that none of them serves.',
+        'Endpoints that at least one host holds and no host serves.',
         'sum(sum by (%s) (1 - %s) == bool 0)' % [vip, perHost],
         noValue='no VIP held',
       ),
       panels.stat(
         'Findings firing',
-        'Of all kinds, orphans included.',
+        'All kinds, including orphans.',
         'sum(lowatch_findings{state="firing",%s})' % hosts,
         colour='orange',
       ),
       panels.stat(
         'Hosts watched',
-        'Hosts that show an audit.',
+        'Hosts that export an audit.',
         'count(lowatch_last_audit_timestamp_seconds{%s})' % hosts,
         bad=null,
       ),
       panels.stat('Hosts down', 'Targets that cannot be scraped.', 'sum(up{%s} == bool 0)' % hosts),
       panels.stat(
         'Oldest audit',
-        'The age of the least recent one; lowatch makes one every 30 s at the least.',
+        'Age of the least recent audit; lowatch makes one at least every 30 s.',
         'max(time() - lowatch_last_audit_timestamp_seconds{%s})' % hosts,
         unit='s',
         bad=180,
       ),
       panels.stat(
-        'Domains in doubt',
-        'Without an address (NXDOMAIN, NODATA), stale or unknown. Summed over hosts.',
+        'Unresolved domains',
+        'No address (NXDOMAIN, NODATA), stale or unknown. Summed over hosts.',
         'sum(lowatch_domains{status!="resolved",%s})' % hosts,
         colour='orange',
       ),
       panels.stat(
         'Reloads refused',
-        'Hosts whose last reload failed: they run their old configuration.',
+        'Hosts whose last reload failed: they run the previous configuration.',
         'sum(lowatch_config_last_reload_successful{%s} == bool 0)' % hosts,
         colour='orange',
       ),
@@ -71,7 +71,7 @@ local place = {
     panels: [
       panels.table(
         'Orphaned now',
-        'Since when: as the alert LowatchOrphanVip has it; empty where the rules are not loaded.',
+        'Since: start of the alert LowatchOrphanVip; empty if the rules are not loaded.',
         [
           '%s == 1' % perHost,
           '1000 * max by (instance, %s) (ALERTS_FOR_STATE{alertname="LowatchOrphanVip",%s})' % [vip, named],
@@ -100,7 +100,7 @@ local place = {
       ),
       panels.timeline(
         'Endpoints that were orphaned',
-        'Those that were on any host in this time, and when.',
+        'Endpoints that were orphaned on any host in this period, and when.',
         [panels.series(
           |||
             max by (%(vip)s) (lo_orphan_vip{%(named)s})
@@ -118,7 +118,7 @@ local place = {
     panels: [
       panels.timeseries(
         'Findings by kind',
-        'In any state: pending, firing, acknowledged.',
+        'In all states: pending, firing, acknowledged.',
         [panels.series('sum by (kind, state) (lowatch_findings{%s}) > 0' % hosts, '{{kind}}, {{state}}')],
         'none',
         stacked=true,
@@ -126,7 +126,7 @@ local place = {
       ),
       panels.table(
         'Findings of other kinds',
-        'All but orphan-vip, which has its own table.',
+        'All except orphan-vip, which has its own table.',
         ['max by (instance, kind, severity, state, interface, address, domain) (lowatch_finding{%s})' % named],
         {
           instance: column('host'),
@@ -143,7 +143,7 @@ local place = {
       ),
       panels.timeseries(
         'Addresses held',
-        'On the watched interfaces, local routes included. A step is a VIP that came or went.',
+        'On watched interfaces, including local routes. A step is a VIP that was added or removed.',
         [panels.series(
           'sum by (interface, family) (lowatch_held_addresses{%s})' % hosts,
           '{{interface}}, {{family}}',
@@ -154,11 +154,11 @@ local place = {
     ],
   },
   {
-    title: 'Not checked, or accepted',
+    title: 'Unresolved or acknowledged',
     panels: [
       panels.table(
-        'Names in doubt',
-        'Of these names nothing can be found: they do not resolve, are unknown, or have only a stale answer.',
+        'Unresolved domains by name',
+        'These domains do not resolve, are unknown, or have only a stale answer, so they are not checked reliably.',
         ['max by (instance, domain, status) (lowatch_domain_status{%s})' % named],
         { instance: column('host'), domain: column('domain'), status: column('status') },
         ['status', 'domain', 'instance'],
