@@ -8,7 +8,7 @@ ORPHAN_SERIES = Limit(
     "orphan_series",
     100_000,
     "series of lo_orphan_vip",
-    "those of value 0 are left out first, the rest is counted in lowatch_series_dropped_total",
+    "series with value 0 are left out first, counted in lowatch_series_dropped_total",
     "100,000 names; 16 MB a scrape",
 )
 FINDING_SERIES = Limit(
@@ -22,7 +22,7 @@ DOMAIN_STATUS_SERIES = Limit(
     "domain_status_series",
     1_000,
     "series of lowatch_domain_status",
-    "unknown names come first, the rest is counted in lowatch_series_dropped_total",
+    "unknown domains come first, the rest is counted in lowatch_series_dropped_total",
     "lowatch_domains has the numbers",
 )
 ACKNOWLEDGED_SERIES = Limit(
@@ -50,14 +50,14 @@ JOURNAL_BURST = Limit(
     "journal_burst",
     200,
     "entries of one severity in 30 s",
-    "the others are folded into summaries, which name each",
+    "the others are folded into summaries that list each",
     "a fifth of the strictest usual RateLimitBurst= of journald",
 )
 JOURNAL_BURST_OF_NAME = Limit(
     "journal_burst_of_name",
     32,
-    "entries of one name in 30 s",
-    "the others are folded into summaries, which name each",
+    "entries of one domain in 30 s",
+    "the others are folded into summaries that list each",
     "a name has a few addresses; the owner of one must not use up the burst of all others",
 )
 JOURNAL_FOLDED = Limit(
@@ -71,7 +71,7 @@ LOG_QUEUE_BYTES = Limit(
     "log_queue_bytes",
     1 << 20,
     "bytes of log lines that wait for the reader of stderr",
-    "the oldest are dropped, and counted in a line once it reads again",
+    "the oldest are dropped, and their number is logged later",
     "10,000 lines: the log of a bad hour",
 )
 HISTORY_LINE_BYTES = Limit(
@@ -84,7 +84,7 @@ HISTORY_LINE_BYTES = Limit(
 HISTORY_OPEN = Limit(
     "history_open",
     100_000,
-    "findings that `lowatch history` pairs with their end at once",
+    "findings that `lowatch history` pairs with their end at a time",
     "the oldest are shown without it",
-    "all findings of 100,000 names; 100 MiB",
+    "all findings of 100,000 domains; 100 MiB",
 )

@@ -42,63 +42,63 @@ CONFIG_ERRORS = Limit(
 NAMES = Limit(
     "names",
     500_000,
-    "names in all files of domains_from, repeated ones each time",
-    "the file is refused from there on, its previous names are kept",
+    "domains in all files of domains_from, repetitions included",
+    "the rest of the file is refused, its previous domains are kept",
     "five times what the DNS engine is made for",
 )
 NAMES_LINES = Limit(
     "names_lines",
     1_000_000,
-    "lines of a file of names, empty ones and comments too",
-    "the file is refused from there on, its previous names are kept",
+    "lines of a domain file, including empty ones and comments",
+    "the rest of the file is refused, its previous domains are kept",
     "500,000 names with a comment each; 2 s",
 )
 NAMES_GROUP_BYTES = Limit(
     "names_group_bytes",
     4 << 20,
-    "bytes of one group in a JSON file of names",
-    "the file is refused from there on, its previous names are kept",
+    "bytes of one group in a JSON domain file",
+    "the rest of the file is refused, its previous domains are kept",
     "100,000 targets; parsing blocks the interpreter for 40 ms",
 )
 NAMES_BAD = Limit(
     "names_bad",
     100_000,
-    "problems of one file of names",
-    "the file is refused from there on, its previous names are kept",
+    "problems of one domain file",
+    "the rest of the file is refused, its previous domains are kept",
     "it is not a file of names",
 )
 YAML_EVENTS = Limit(
     "yaml_events",
     4_000_000,
-    "values, keys, lists and mappings in a YAML file of names, each end counted too",
-    "the file is refused from there on, its previous names are kept",
+    "values, keys, lists and mappings in a YAML domain file, their ends included",
+    "the rest of the file is refused, its previous domains are kept",
     "300,000 targets with their labels; 8 s",
 )
 NAMES_FILE_BYTES = Limit(
     "names_file_bytes",
     64 << 20,
-    "bytes of a file of names",
-    "the file is refused, its previous names are kept",
+    "bytes of a domain file",
+    "the file is refused, its previous domains are kept",
     "300,000 targets with their labels",
 )
 NAMES_FILES = Limit(
     "names_files",
     10_000,
     "files of one pattern of domains_from",
-    "the pattern is refused, its previous names are kept",
-    "each file is looked at every few seconds; more is a pattern like /*/*/*",
+    "the pattern is refused, its previous domains are kept",
+    "each file is checked every few seconds; more is a pattern like /*/*/*",
 )
 NAMES_LINE_BYTES = Limit(
     "names_line_bytes",
     4096,
-    "bytes of a line in a file of names, comments apart",
+    "bytes of a line in a domain file, without comments",
     "the line is refused",
     "a name and 300 ports",
 )
 YAML_DEPTH = Limit(
     "yaml_depth",
     100,
-    "levels of nesting in a YAML file of names",
+    "levels of nesting in a YAML domain file",
     "the file is read up to there",
     "a file_sd file has four",
 )

@@ -7,7 +7,7 @@ from .limit import Limit
 WATCHED_FILES = Limit(
     "watched_files",
     64,
-    "files that are watched one by one",
+    "files that are watched individually",
     "their directories are watched instead; writes through another path are noticed within ten seconds",
     "each takes 3 path lookups and an inotify watch; 64 take the loop a millisecond",
     lossless=True,
@@ -38,7 +38,7 @@ THREADS = Limit(
     8,
     "threads that read and write files",
     "work that needs another one is postponed",
-    "names, reload, state, hosts and watched files have one each; only a file system that hangs needs more",
+    "domain files, reload, state, hosts and file watching use one each; only a hanging disk needs more",
 )
 HOSTS_FILE_BYTES = Limit(
     "hosts_file_bytes",
@@ -52,5 +52,5 @@ RESOLVER_FILE_BYTES = Limit(
     64 << 10,
     "bytes of resolv.conf, nsswitch.conf and host.conf",
     "the file is unknown",
-    "they have a few lines; glibc reads them line by line at each change",
+    "they have a few lines; glibc reads them at each change",
 )

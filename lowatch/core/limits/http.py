@@ -15,14 +15,14 @@ WEB_REQUESTS = Limit(
     "web_requests",
     128,
     "requests of the web pages in progress, health probes aside",
-    "a client that has stopped reading is cut off, or 503",
+    "a client that has stopped reading is disconnected, or 503",
     "fewer than the connections, so that a probe always finds a place",
 )
 WEB_UNSENT_BYTES = Limit(
     "web_unsent_bytes",
     32 << 20,
     "bytes of responses that are being rendered or that clients have not received yet",
-    "a client that has stopped reading is cut off, or 503",
+    "a client that has stopped reading is disconnected, or 503",
     "two responses of 100,000 series, uncompressed; clients that ask at the same time share one",
 )
 WEB_KEPT_BYTES = Limit(
@@ -58,6 +58,6 @@ CONTROL_REQUESTS = Limit(
     "control_requests",
     16,
     "requests of the control socket in progress, status aside",
-    "a client that has stopped reading is cut off, or 503",
+    "a client that has stopped reading is disconnected, or 503",
     "fewer than the connections, so that status is always answered",
 )

@@ -14,7 +14,7 @@ FIXES_WEIGHED = Limit(
 ROUTES_LISTED = Limit(
     "routes_listed",
     10_000,
-    "routes of one kind and family that are listed to show that a fix is harmless",
+    "routes of one kind and family listed to show that a fix is harmless",
     "no fix is offered that depends on the rest",
     "20 ms of the event loop; a full BGP table has a million",
 )
@@ -36,7 +36,7 @@ CGROUPS = Limit(
 PROBES = Limit(
     "probes",
     512,
-    "confirming connects under way",
+    "confirming connects in progress",
     "the others are made later; until then their ports are unknown",
     "half of the usual 1,024 file descriptors",
     lossless=True,

@@ -7,7 +7,7 @@ from .limit import Limit
 ADDRESSES_PER_NAME = Limit(
     "addresses_per_name",
     1024,
-    "addresses of one name and type that are looked at",
+    "addresses of one domain and type that are checked",
     "the name is incomplete, which is a problem; this host's own addresses are looked at first",
     "the pods of a large headless service; each costs 300 bytes",
 )
@@ -16,7 +16,7 @@ ADDRESSES_HERE_PER_NAME = Limit(
     64,
     "addresses of this host, of one name and type, that are looked at",
     "the name is incomplete, which is a problem; loopback addresses are looked at last",
-    "each costs questions to the kernel, a series and perhaps an alert; every host has 127.0.0.0/8",
+    "each costs kernel lookups, a series and perhaps an alert; every host has 127.0.0.0/8",
 )
 ADDRESSES_PER_SERVICE = Limit(
     "addresses_per_service",
@@ -35,7 +35,7 @@ ADDRESSES_PER_TARGET = Limit(
 TARGETS_PER_SERVICE = Limit(
     "targets_per_service",
     128,
-    "SRV records of one name that are looked at",
+    "SRV records of one name that are followed",
     "the name is incomplete, which is a problem",
     "each target takes two more queries; a hundred domain controllers are a large forest",
 )
@@ -43,7 +43,7 @@ DNS_FULL_RECORDS = Limit(
     "dns_full_records",
     512,
     "records of a DNS response that dnspython reads",
-    "its answer is read if it is plain, else it is malformed",
+    "a plain answer is still read, any other is malformed",
     "20 ms; a response by TCP has room for 4,000",
     lossless=True,
 )
@@ -51,7 +51,7 @@ DNS_FULL_BYTES = Limit(
     "dns_full_bytes",
     16 << 10,
     "bytes of a DNS response that dnspython reads",
-    "its answer is read if it is plain, else it is malformed",
+    "a plain answer is still read, any other is malformed",
     "20 ms; a response by TCP has room for 10,000 EDNS options",
     lossless=True,
 )
@@ -59,30 +59,30 @@ NAMESERVERS = Limit(
     "nameservers",
     64,
     "nameservers of /etc/resolv.conf",
-    "the others are not asked, which is a problem",
-    "glibc asks the first three; each takes a socket",
+    "the others are not used, which is a problem",
+    "glibc uses the first three; each takes a socket",
 )
 DNS_LOOKUPS = Limit(
     "dns_lookups",
     256,
-    "DNS lookups under way",
-    "the others wait for their turn",
+    "DNS lookups in progress",
+    "the others wait",
     "four nameservers with 64 queries each",
     lossless=True,
 )
 DNS_IN_FLIGHT = Limit(
     "dns_in_flight",
     64,
-    "DNS queries under way to one nameserver",
-    "the others wait for their turn",
-    "more overflows a server's default receive buffer: 256 at once lost queries to knot's",
+    "DNS queries in flight to one nameserver",
+    "the others wait",
+    "more overflow a server's default receive buffer: with 256, knot lost queries",
     lossless=True,
 )
 DNS_ANSWERS_KEPT = Limit(
     "dns_answers_kept",
     16_384,
-    "different answers kept to be shared",
-    "they are forgotten, and built again as they come",
+    "distinct answers kept for sharing",
+    "they are dropped, and built again as they arrive",
     "10,000 names and their changes; 400 bytes each",
     lossless=True,
 )
@@ -90,7 +90,7 @@ GETADDRINFO_THREADS = Limit(
     "getaddrinfo_threads",
     16,
     "threads in which `lowatch check` waits for getaddrinfo; the daemon has one",
-    "the others wait for their turn",
+    "the others wait",
     "500 names per second with a nameserver that takes 30 ms; each name takes two queries",
     lossless=True,
 )
@@ -105,21 +105,21 @@ GETADDRINFO_DIFFERENCES = Limit(
     "getaddrinfo_differences",
     4096,
     "names that lead elsewhere and for which getaddrinfo fails or differs from DNS",
-    "the oldest are forgotten until they are asked about again",
+    "the oldest are dropped until they are looked up again",
     "500 bytes each",
 )
 DNS_DENIALS_KEPT = Limit(
     "dns_denials_kept",
     1024,
-    "SOA records kept to be shared",
-    "they are forgotten, and read again as they come",
-    "200 bytes each; a cache's TTL counts down, which makes another each second",
+    "SOA records kept for sharing",
+    "they are dropped, and read again as they arrive",
+    "200 bytes each; a cache's TTL counts down, so each second has a new one",
     lossless=True,
 )
 NAMES_LISTED = Limit(
     "names_listed",
     10_000,
-    "names that do not resolve, one by one in a report",
+    "unresolved domains listed one by one in a report",
     "the others are counted by status",
     "2 MB of JSON; lowatch_domains has all of them by status",
 )
