@@ -206,8 +206,8 @@ def bad_night() -> Audit:
             ),
             tracked(
                 FindingKind.VIEWS_DISAGREE,
-                "/etc/hosts has cache.example.com at 127.0.0.1, DNS at 198.51.100.7: 127.0.0.1 is local "
-                "here, on lo, and applications on this host go by /etc/hosts",
+                "cache.example.com: /etc/hosts gives 127.0.0.1, DNS gives 198.51.100.7; 127.0.0.1 is local "
+                "here, on lo, and applications on this host use /etc/hosts",
                 address="127.0.0.1",
                 domain="cache.example.com",
                 since=NOW - 7200,

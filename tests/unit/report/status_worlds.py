@@ -63,7 +63,7 @@ def in_trouble() -> DaemonStatus:
         journal_dropped=3,
         last_reload=LastReload(
             NOW - 7200,
-            "/etc/lowatch/lowatch.toml:3: ports: 70000 is no port (1 to 65535)\n"
+            "/etc/lowatch/lowatch.toml:3: ports: 70000 is not a port (1 to 65535)\n"
             "/etc/lowatch/lowatch.toml:9: hold: 'soon' is not a duration",
             MONOTONIC - 7200,
         ),
@@ -71,7 +71,7 @@ def in_trouble() -> DaemonStatus:
             "web.listen": "web.listen needs a restart: running with 127.0.0.1:10048, configured [::]:10048"
         },
         config_files=("/etc/lowatch/lowatch.toml", "/etc/lowatch/lowatch.d/10-names.toml"),
-        config_problems=("/etc/lowatch/names.txt:3: 'www..example.com' is no domain",),
+        config_problems=("/etc/lowatch/names.txt:3: 'www..example.com' is not a domain",),
         liveness=(
             Liveness("loop", 0.01, 2.0),
             Liveness("resolver", 45.0, 30.0),
