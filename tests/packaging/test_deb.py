@@ -127,7 +127,17 @@ def test_pages_and_documents(unpacked: Path) -> None:
     share = unpacked / "usr/share"
     assert {page.name for page in (share / "man").rglob("*.gz")} == {"lowatch.8.gz", "lowatch.toml.5.gz"}
     documents = {path.name.removesuffix(".gz") for path in (share / "doc/lowatch").iterdir()}
-    pages = {"README.md", "alerts.md", "decisions.md", "install.md", "limits.md", "neighbours.md"}
+    pages = {
+        "README.md",
+        "alerts.md",
+        "configuration.md",
+        "decisions.md",
+        "findings.md",
+        "install.md",
+        "limits.md",
+        "metrics.md",
+        "neighbours.md",
+    }
     assert documents == pages | {"changelog", "changelog.Debian", "copyright", "examples"}
 
 

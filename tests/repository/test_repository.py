@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from lowatch.config.load import load
-from lowatch.core.findings import FindingKind
 from tests.support.repository import ROOT
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -107,11 +106,6 @@ def test_the_configuration_of_the_readme_loads(tmp_path: Path) -> None:
     config = load(file)
     assert "shop.example.com" in config.policy.domains
     assert config.domains_from[0].path == "/etc/lowatch/names.d/*.txt"
-
-
-def test_the_kinds_of_the_readme_are_all_and_only_those_that_exist() -> None:
-    rows = re.findall(r"^\| `([a-z-]+)` \| (critical|warning|info) \|", README, re.MULTILINE)
-    assert dict(rows) == {kind.value: kind.severity.value for kind in FindingKind}
 
 
 def test_the_metrics_of_the_readme_exist() -> None:

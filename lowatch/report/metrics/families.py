@@ -22,7 +22,7 @@ LO_ORPHAN_VIP = Family(
     "lo_orphan_vip",
     "gauge",
     "Whether an expected port of a domain that resolves to an address held here is orphaned:"
-    " 1 nobody serves it, 0 served.",
+    " 1 nothing serves it, 0 served.",
     ("interface", "address", "domain", "port", "protocol"),
 )
 FINDING = Family(
@@ -31,7 +31,7 @@ FINDING = Family(
     "A finding of any kind but orphan-vip: 1 while it lasts.",
     ("kind", "severity", "state", "interface", "address", "domain"),
 )
-FINDINGS = Family("lowatch_findings", "gauge", "Findings of each kind in each state.", ("kind", "state"))
+FINDINGS = Family("lowatch_findings", "gauge", "Findings by kind and state.", ("kind", "state"))
 HELD_ADDRESSES = Family(
     "lowatch_held_addresses",
     "gauge",
@@ -41,7 +41,7 @@ HELD_ADDRESSES = Family(
 FINDING_ACKNOWLEDGED = Family(
     "lowatch_finding_acknowledged",
     "gauge",
-    "A finding of any kind that is there and acknowledged, for all of its ports: 1 while it is.",
+    "An acknowledged finding of any kind, for all of its ports: 1 while it lasts.",
     ("kind", "interface", "address", "domain"),
 )
 DOMAIN_STATUS = Family(
@@ -53,46 +53,46 @@ DOMAIN_STATUS = Family(
 AUDIT_COMPLETE = Family(
     "lowatch_audit_complete",
     "gauge",
-    "Whether the last audit could observe everything: 0 where it could not.",
+    "Whether the last audit could observe everything: 1 yes, 0 no.",
 )
 PROBLEMS = Family(
     "lowatch_problems",
     "gauge",
-    "Problems of the last audit, by what could not be observed or is known only from before.",
+    "Problems of the last audit by source: not observed, or known only from an earlier answer.",
     ("source",),
 )
-DOMAINS = Family("lowatch_domains", "gauge", "Domains by what DNS says of them.", ("status",))
+DOMAINS = Family("lowatch_domains", "gauge", "Domains by resolution status.", ("status",))
 LAST_AUDIT_TIMESTAMP = Family(
     "lowatch_last_audit_timestamp_seconds", "gauge", "Unix time of the last audit."
 )
 
-DNS_QUERIES = Family("lowatch_dns_queries_total", "counter", "DNS queries by how they ended.", ("rcode",))
+DNS_QUERIES = Family("lowatch_dns_queries_total", "counter", "DNS queries by outcome.", ("rcode",))
 DNS_QUERY_DURATION = Family(
     "lowatch_dns_query_duration_seconds", "histogram", "Time from a DNS query to its answer."
 )
 DNS_LAG = Family(
     "lowatch_dns_lag_seconds",
     "histogram",
-    "How long after it was due a DNS lookup began. Above a second: max_qps is too low for the names.",
+    "Delay from when a DNS lookup was due until it began. Above a second, max_qps is too low.",
 )
 DNS_PARSER_MISMATCHES = Family(
     "lowatch_dns_parser_mismatches_total",
     "counter",
-    "DNS responses that the lean parser read in another way than dnspython; it is off from the first on.",
+    "DNS responses that the lean parser read differently from dnspython; one disables the lean parser.",
 )
 LOOP_LAG = Family(
     "lowatch_loop_lag_seconds",
     "histogram",
-    "Time that a turn of the event loop took: for so long nothing else was answered or noticed.",
+    "Duration of event loop turns. During a turn nothing else is answered or noticed.",
 )
 NETLINK_EVENTS = Family("lowatch_netlink_events_total", "counter", "Netlink events received.", ("group",))
 NETLINK_OVERRUNS = Family(
-    "lowatch_netlink_overruns_total", "counter", "Times the kernel had to drop netlink events."
+    "lowatch_netlink_overruns_total", "counter", "Times the kernel dropped netlink events."
 )
 NETLINK_RESYNCS = Family(
     "lowatch_netlink_resyncs_total", "counter", "Times the kernel's state was dumped again."
 )
-AUDITS = Family("lowatch_audits_total", "counter", "Audits made.")
+AUDITS = Family("lowatch_audits_total", "counter", "Audits completed.")
 AUDIT_DURATION = Family("lowatch_audit_duration_seconds", "histogram", "Time an audit took.")
 CONFIG_RELOAD_SUCCESSFUL = Family(
     "lowatch_config_last_reload_successful",
@@ -105,10 +105,10 @@ CONFIG_RELOAD_TIMESTAMP = Family(
     "Unix time when the configuration was last loaded successfully.",
 )
 JOURNAL_DROPPED = Family(
-    "lowatch_journal_dropped_total", "counter", "Journal entries given up: journald took none."
+    "lowatch_journal_dropped_total", "counter", "Alerts dropped because journald did not accept them."
 )
 SERIES_DROPPED = Family(
-    "lowatch_series_dropped_total", "counter", "Series left out of scrapes by a cardinality cap."
+    "lowatch_series_dropped_total", "counter", "Series left out of scrapes because of a limit."
 )
 LIMIT_REACHED = Family(
     "lowatch_limit_reached_total",
@@ -119,13 +119,13 @@ LIMIT_REACHED = Family(
 RELOAD_PENDING = Family(
     "lowatch_reload_pending",
     "gauge",
-    "A key whose new value takes a restart: 1 until that, or until it has its old value again.",
+    "A changed key that needs a restart: 1 until the restart, or until the old value is back.",
     ("key",),
 )
 BUILD_INFO = Family(
     "lowatch_build_info",
     "gauge",
-    "The running version, and those of what it runs on, empty where it does without: always 1.",
+    "Versions of lowatch, Python and its libraries, empty for one that is not used: always 1.",
     ("version", "python", "dnspython", "pyroute2"),
 )
 
