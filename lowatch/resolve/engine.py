@@ -21,8 +21,10 @@ from lowatch.resolve.records.answer_book import AnswerBook
 from lowatch.resolve.records.name_table import NameTable
 from lowatch.resolve.records.srv import Target
 from lowatch.resolve.system.file_system import HOST_FILE_SYSTEM, FileSystem
-from lowatch.resolve.system.nameservers import NameserverSource
-from lowatch.resolve.system.resolv_conf import RESOLV_CONF
+from lowatch.resolve.system.resolv_conf import (
+    RESOLV_CONF,
+    NameserverSource,
+)
 from lowatch.resolve.upstream.channel import ChannelFactory, QueryObserver
 from lowatch.resolve.upstream.socket_channels import SocketChannels
 

@@ -18,8 +18,10 @@ from lowatch.core.limits.names import DNS_LOOKUPS
 from lowatch.resolve.records.answer_book import AnswerBook
 from lowatch.resolve.records.name_table import NameTable, question_of
 from lowatch.resolve.records.slot_state import LookupOutcome, renewed_due, update
-from lowatch.resolve.records.slots import NEVER
-from lowatch.resolve.system.nameservers import NameserverSource
+from lowatch.resolve.records.slots import NEVER, is_aaaa, name_number
+from lowatch.resolve.system.resolv_conf import (
+    NameserverSource,
+)
 from lowatch.resolve.upstream.channel import Channel, ChannelFactory, QueryObserver
 from lowatch.resolve.upstream.upstreams import Upstreams
 from lowatch.wire.dns import Reply, ReplyKind
@@ -122,7 +124,7 @@ class Session:
     def add(self, numbers: Iterable[int]) -> None:
         """Ask for names that are followed from now on."""
         slots = [slot for number in numbers for slot in self._names.slots_of(number)]
-        self._ask_at_once(sorted(slots, key=lambda slot: slot & 1))  # each A before any AAAA
+        self._ask_at_once(sorted(slots, key=is_aaaa))  # each A before any AAAA
 
     def ask_soon(self, number: int) -> None:
         """There is a doubt about this name's answer."""
@@ -148,7 +150,7 @@ class Session:
         if not idle:  # first those that may be news now; what is known of them may be ten minutes old
             here = [slot for n in self._answers.numbers_here() for slot in self._names.slots_of(n)[1:]]
             self._ask_at_once([slot for slot in here if self._is_idle(slot)])
-            self._spread(slot for slot in self._names.all_slots() if slot & 1)
+            self._spread(slot for slot in self._names.all_slots() if is_aaaa(slot))
 
     # When to ask.
 
@@ -159,7 +161,7 @@ class Session:
 
     def _settings_of(self, slot: int, addresses: Collection[Address]) -> DnsSettings:
         """An AAAA that leads here is followed at its own TTL, whatever is held."""
-        seldom = slot & 1 and self.ipv6_idle and not self._answers.leads_here(addresses)
+        seldom = is_aaaa(slot) and self.ipv6_idle and not self._answers.leads_here(addresses)
         return self._settings[1 if seldom else 0]
 
     def _use_nameservers(self) -> None:
@@ -238,11 +240,8 @@ class Session:
                 return
             second, slots = taken
             self._observer.on_lag(now - second, len(slots))
-            names = [self._questions[slot >> 1] for slot in slots]
-            sections = [
-                question_of(slot, name) if slot & 1 else name
-                for slot, name in zip(slots, names, strict=True)
-            ]
+            names = [self._questions[name_number(slot)] for slot in slots]
+            sections = map(question_of, slots, names)
             self._start([*map(Lookup, slots, names, sections, known(slots))], now)
         DNS_LOOKUPS.reached()
 
@@ -259,15 +258,15 @@ class Session:
         slot = lookup.slot
         self._under_way -= 1
         self.progress += 1
-        if self._questions[slot >> 1] is lookup.name:  # else it is no longer followed
+        if self._questions[name_number(slot)] is lookup.name:  # else it is no longer followed
             self._answered[slot] = now
             settings = self._settings[0]
-            if slot & 1 and self.ipv6_idle:
+            if is_aaaa(slot) and self.ipv6_idle:
                 settings = self._settings_of(slot, self._slots.addresses_of(slot))
             self._wheel.add(slot, renewed_due(ttl, settings, now, self._random.random()))
 
     def on_reply(self, channel: Channel, lookup: Lookup, reply: Reply, now: float) -> None:
-        known = lookup.trail is None and self._questions[lookup.slot >> 1] is lookup.name
+        known = lookup.trail is None and self._questions[name_number(lookup.slot)] is lookup.name
         if known and self._slots.renew(lookup.slot, reply, now):
             self.on_renewed(lookup, reply.ttl, now)
             self._fill_soon()
@@ -285,11 +284,11 @@ class Session:
         if self._closed:
             return
         self.progress += 1
-        if self._questions[lookup.slot >> 1] is lookup.name:
+        if self._questions[name_number(lookup.slot)] is lookup.name:
             try:
                 self._record(lookup.slot, outcome, now)
             except Exception:  # one name's fault must not keep the others from being asked for
-                name = self._names.text_of(lookup.slot >> 1)
+                name = self._names.text_of(name_number(lookup.slot))
                 _log.exception("%s: its answer could not be processed, continuing", name)
         if outcome.reply.kind is ReplyKind.FAILURE:
             self._watch_outage()

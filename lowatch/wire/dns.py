@@ -28,6 +28,10 @@ TC = 0x02
 """The bit of a message's third octet that says it was truncated."""
 
 
+DENIED = b"NODATA"
+"""Stands for a known answer instead of an address: the name has no record of that type."""
+
+
 class RRType(IntEnum):
     """The types asked for, by their numbers on the wire."""
 

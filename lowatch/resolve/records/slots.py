@@ -14,8 +14,11 @@ from typing import NamedTuple, TypeVar
 
 from lowatch.core.addresses import V4_LENGTH, V6_LENGTH, Address
 from lowatch.core.answers import NOT_ASKED, RRset, Status, worse
-from lowatch.resolve.upstream.response_reader import DENIED
-from lowatch.wire.dns import Reply, ReplyKind
+from lowatch.wire.dns import (
+    DENIED,
+    Reply,
+    ReplyKind,
+)
 
 from .rotation import STEADY, Rotation
 from .slot_state import SlotState

@@ -1,54 +1,35 @@
-"""resolv.conf(5), read so that one bad line costs only itself."""
+"""The nameservers to ask: the configured ones, or those of resolv.conf(5), followed as it changes.
+
+A bad line in resolv.conf is reported, and costs no other line.
+"""
 
 from __future__ import annotations
 
 import ipaddress
 import os
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
-from lowatch.config.settings import Nameserver
-from lowatch.core.addresses import Address, parse_address
+from lowatch.config.settings import DnsSettings, Nameserver
+from lowatch.core.limits.files import RESOLVER_FILE_BYTES
 from lowatch.core.limits.names import NAMESERVERS
+from lowatch.files.fingerprint import UNREAD
+from lowatch.resolve.nameservers import (
+    Nameservers,
+)
+
+from .file_system import HOST_FILE_SYSTEM, FileSystem
 
 RESOLV_CONF = Path("/etc/resolv.conf")
 
-_DNS_PORT = 53
 _REPORTED = 20
-"""Lines that are told one by one; the others are counted."""
+"""Lines that are reported one by one; the others are counted."""
 _COMMENT = re.compile("[#;].*")  # behind an address too, without a space: glibc ends the word there
-# systemd-resolved listens on both, whichever of them resolv.conf names.
-_RESOLVED_STUBS = frozenset({parse_address("127.0.0.53"), parse_address("127.0.0.54")})
 # What some system or other has in the file (`lookup` and `family` are BSD's) and we do not need.
 _OTHER_KEYWORDS = frozenset({"domain", "search", "sortlist", "lookup", "family"})
 _MAX_TIMEOUT, _MAX_ATTEMPTS = 30, 5  # RES_MAXRETRANS and RES_MAXRETRY of glibc's resolv.h
-
-
-@dataclass(frozen=True, slots=True)
-class Nameservers:
-    """timeout: seconds to wait for one reply, or None where nothing was said.
-
-    attempts: how often each is asked before a lookup fails. rotate: take turns in being first.
-    problems: one line each, with file and line number.
-    """
-
-    servers: tuple[Nameserver, ...] = ()
-    timeout: float | None = None
-    attempts: int = 2
-    rotate: bool = False
-    problems: tuple[str, ...] = ()
-
-    @property
-    def stub_addresses(self) -> frozenset[Address]:
-        """Where port 53 is one of these nameservers."""
-        addresses = {
-            parse_address(server.host.partition("%")[0])
-            for server in self.servers
-            if server.port == _DNS_PORT
-        }
-        return frozenset(addresses | (_RESOLVED_STUBS if addresses & _RESOLVED_STUBS else set()))
 
 
 def parse_resolv_conf(text: str, source: str = str(RESOLV_CONF)) -> Nameservers:
@@ -128,3 +109,48 @@ def _knows_no_aaaa() -> bool:
 
 
 _KNOWS_NO_AAAA = _knows_no_aaaa()
+
+
+class NameserverSource:
+    """The configured nameservers, or the system's, read again when resolv.conf has changed."""
+
+    def __init__(
+        self,
+        settings: DnsSettings,
+        resolv_conf: Path = RESOLV_CONF,
+        files: FileSystem = HOST_FILE_SYSTEM,
+    ) -> None:
+        self.settings = settings
+        self._path = resolv_conf
+        self._files = files
+        self._seen = UNREAD
+        self.current = Nameservers()
+        self.refresh()
+
+    @property
+    def timeout(self) -> float:
+        """Seconds to wait for one reply."""
+        return self.current.timeout or self.settings.timeout
+
+    def refresh(self) -> bool:
+        """Look again (one stat where nothing changed); whether `current` is another now."""
+        before = self.current
+        if self.settings.nameservers is not None:
+            servers = tuple(dict.fromkeys(self.settings.nameservers))
+            problems = () if servers else ("dns.nameservers: has no nameserver",)
+            self.current = Nameservers(servers, problems=problems)
+        elif self._files.fingerprint(self._path) != self._seen:
+            found = self._read()
+            if not found.servers and before.servers:
+                # Perhaps it is being replaced just now: ask the nameservers of before.
+                found = replace(before, problems=(*found.problems, "still using the previous nameservers"))
+            self.current = found
+        return self.current != before
+
+    def _read(self) -> Nameservers:
+        try:
+            text, self._seen = self._files.read_small(self._path, RESOLVER_FILE_BYTES)
+        except OSError as error:
+            self._seen = UNREAD  # read it again: its fingerprint may stay the same
+            return Nameservers(problems=(f"{self._path}: {error.strerror}: no nameserver known",))
+        return parse_resolv_conf(text, str(self._path))

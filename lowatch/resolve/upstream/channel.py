@@ -19,7 +19,7 @@ class Question(Protocol):
     """A question under way.
 
     section: its question section, as encode_question makes it. sent: monotonic seconds, written by the
-    channel that sends it. known: the answer so far if that is a single A record, or response_reader.DENIED
+    channel that sends it. known: the answer so far if that is a single A record, or wire.dns.DENIED
     if the name is known to have no such record; otherwise b"".
     """
 

@@ -13,7 +13,13 @@ from typing import Protocol
 
 from lowatch.core.limits.limit import Limit
 from lowatch.core.limits.names import DNS_DENIALS_KEPT, DNS_FULL_BYTES, DNS_FULL_RECORDS
-from lowatch.wire.dns import Reply, ReplyKind, failure, repeats_question
+from lowatch.wire.dns import (
+    DENIED,
+    Reply,
+    ReplyKind,
+    failure,
+    repeats_question,
+)
 from lowatch.wire.dns_lean import (
     count_records,
     denial_key,
@@ -28,9 +34,6 @@ _CHECKED_SHARE = 1 / CHECKED_ONE_IN
 
 READING = 0.01
 """Seconds of reading messages after which the loop's others have their turn: most take 5 us, some 10 ms."""
-
-DENIED = b"NODATA"
-"""In the place of an address that is known: the name has none of that type."""
 
 
 _SHOWN_OCTETS = 1232  # more than that came by TCP, or by a server that disregards our payload size

@@ -11,8 +11,10 @@ from lowatch.core.addresses import parse_address
 from lowatch.core.limits.names import (
     NAMESERVERS,
 )
-from lowatch.resolve.system.nameservers import NameserverSource
-from lowatch.resolve.system.resolv_conf import parse_resolv_conf
+from lowatch.resolve.system.resolv_conf import (
+    NameserverSource,
+    parse_resolv_conf,
+)
 
 TYPICAL = """\
 # made by NetworkManager

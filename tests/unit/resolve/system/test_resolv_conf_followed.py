@@ -1,4 +1,4 @@
-"""lowatch.resolve.system.nameservers: resolv.conf(5), as found on hosts."""
+"""lowatch.resolve.system.resolv_conf: resolv.conf(5), as found on hosts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import os
 from pathlib import Path
 
 from lowatch.config.settings import DnsSettings, Nameserver
-from lowatch.resolve.system.nameservers import NameserverSource
+from lowatch.resolve.system.resolv_conf import (
+    NameserverSource,
+)
 from tests.support.descriptors import no_descriptor_left
 
 
