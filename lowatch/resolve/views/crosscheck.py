@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Protocol
 
+from lowatch.core.clock import Clock
 from lowatch.core.limits.names import GETADDRINFO_THREADS
 from lowatch.resolve.system.getaddrinfo import AddressLookups, Looked, LookupThread, Seen
 
@@ -42,12 +43,12 @@ class CrossCheck:
     def __init__(
         self,
         schedule: CrossCheckSchedule,
-        now: Callable[[], float],
+        clock: Clock,
         audience: Audience,
         thread: AddressLookups | None = None,
     ) -> None:
         self._schedule = schedule
-        self._now = now
+        self._clock = clock
         self._audience = audience
         self._thread: AddressLookups = thread or LookupThread()
         self._woken = asyncio.Event()
@@ -62,7 +63,7 @@ class CrossCheck:
             while True:
                 self._audience.before_asking()
                 await self._until_due()
-                name = self._schedule.next(self._now())
+                name = self._schedule.next(self._clock.now().monotonic)
                 if name is not None:
                     await self._ask_however_long(name)
         finally:
@@ -99,7 +100,7 @@ class CrossCheck:
             self._audience.take_seen(name, looked.seen, looked.cost, keep=True)
 
     async def _until_due(self) -> None:
-        wait = min(self._schedule.due() - self._now(), _LOOK_EVERY)
+        wait = min(self._schedule.due() - self._clock.now().monotonic, _LOOK_EVERY)
         try:
             async with asyncio.timeout(max(0.0, wait)):
                 await self._woken.wait()

@@ -93,6 +93,10 @@ class ComposedAnswers:
         self._made[domain] = _Made(dns, answer)
         return answer
 
+    def looked_up(self, domain: str) -> Collection[str]:
+        """The names that an application looks up for a domain: its targets if it is an SRV name."""
+        return self.targets.of(domain) if is_service_name(domain) else (domain,)
+
     def foretold(self, name: str) -> Answer:
         """What it would be if getaddrinfo had not been asked."""
         return self._rules.foretell(self._dns_of(name), self._overlay.hosts.get(name))

@@ -29,10 +29,13 @@ def test_what_is_no_name_is_never_an_exception(name: str) -> None:
 
 
 _SILENT = """
-import asyncio, signal, sys
+import asyncio, signal, sys, time
+from lowatch.core.clock import Now
 from lowatch.resolve.views.crosscheck import CrossCheck
 from lowatch.resolve.system.getaddrinfo import LookupThread, Seen
 from lowatch.resolve.views.crosscheck_schedule import CrossCheckSchedule
+class Clock:
+    def now(self): return Now(time.monotonic(), 0.0)
 class Audience:
     def before_asking(self): print("asking", flush=True)
     def take_seen(self, name, seen, cost=0.0, keep=False): print(name, seen, flush=True)
@@ -42,7 +45,7 @@ async def main():
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
-    check = CrossCheck(CrossCheckSchedule(["www.example.com"]), loop.time, Audience(), LookupThread())
+    check = CrossCheck(CrossCheckSchedule(["www.example.com"]), Clock(), Audience(), LookupThread())
     async with asyncio.TaskGroup() as tasks:
         following = tasks.create_task(check.follow())
         await stop.wait()

@@ -21,6 +21,7 @@ from lowatch.resolve.views.crosscheck_schedule import (
 )
 from tests.support.aio import run_async
 from tests.support.name_service import no_lookup_left
+from tests.support.virtual_time import LoopClock
 
 
 @pytest.fixture(autouse=True)
@@ -94,16 +95,12 @@ async def following(check: CrossCheck) -> AsyncIterator[None]:
             task.cancel()
 
 
-def now() -> float:
-    return asyncio.get_running_loop().time()
-
-
 def test_it_follows_the_schedule_in_one_thread_that_ends_with_it() -> None:
     async def scenario() -> None:
         audience, gate = Audience(), Gate()
         gate.open.set()
         schedule = CrossCheckSchedule(["a"])
-        async with following(CrossCheck(schedule, now, audience, LookupThread(gate))):
+        async with following(CrossCheck(schedule, LoopClock(), audience, LookupThread(gate))):
             await audience.until(lambda: bool(audience.told))
         assert audience.told == [("a", HERE)]
         assert len(gate.threads) == 1
@@ -120,7 +117,7 @@ def test_a_hung_lookup_is_unknown_then_stuck_and_its_late_answer_counts(
     async def scenario() -> None:
         audience, gate = Audience(), Gate()
         threads = threading.active_count()
-        check = CrossCheck(CrossCheckSchedule(["a"]), now, audience, LookupThread(gate))
+        check = CrossCheck(CrossCheckSchedule(["a"]), LoopClock(), audience, LookupThread(gate))
         try:
             async with following(check):
                 await audience.until(lambda: bool(audience.stuck))
@@ -140,7 +137,7 @@ def test_a_hung_lookup_is_unknown_then_stuck_and_its_late_answer_counts(
 def test_names_are_checked_at_once_and_what_takes_too_long_is_unknown() -> None:
     async def scenario() -> None:
         audience, gate = Audience(), Gate(hangs="slow")
-        check = CrossCheck(CrossCheckSchedule(), now, audience, LookupThread(gate))
+        check = CrossCheck(CrossCheckSchedule(), LoopClock(), audience, LookupThread(gate))
         try:
             await check.check(["slow", *names(100)], 0.5)
         finally:
@@ -160,7 +157,7 @@ def test_no_thread_to_be_had_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> No
 
     async def scenario() -> None:
         audience = Audience()
-        await CrossCheck(CrossCheckSchedule(), now, audience).check(["a"], 5)
+        await CrossCheck(CrossCheckSchedule(), LoopClock(), audience).check(["a"], 5)
         ((name, seen),) = audience.told
         assert (name, seen.addresses) == ("a", None)
         assert "can't start new thread" in seen.reason
@@ -172,7 +169,7 @@ def test_it_does_not_ask_where_that_is_refused() -> None:
     async def scenario() -> None:
         audience, gate = Audience(), Gate()
         audience.refused = "nsswitch.conf names no service"
-        check = CrossCheck(CrossCheckSchedule(), now, audience, LookupThread(gate))
+        check = CrossCheck(CrossCheckSchedule(), LoopClock(), audience, LookupThread(gate))
         await check.check(["a"], 5)
         assert audience.told == [("a", Seen(None, "nsswitch.conf names no service"))]
         assert gate.names == []

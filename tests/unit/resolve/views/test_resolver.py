@@ -396,7 +396,7 @@ def test_without_a_descriptor_it_keeps_what_they_said_and_tries_again(
     etc: Etc, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No event tells that there are some again, and no file has changed by then."""
-    monkeypatch.setattr("lowatch.resolve.views.resolver._UNREADABLE_AGAIN", 0.05)
+    monkeypatch.setattr("lowatch.resolve.views.files_follower._UNREADABLE_AGAIN", 0.05)
     etc.hosts.write_text(f"192.0.2.1 {WWW}\n")
 
     async def scenario() -> None:
@@ -575,7 +575,7 @@ def test_by_itself_it_asks_first_about_what_leads_here_and_keeps_what_matters(et
             assert views.answer(WWW) is dns.answer(WWW)  # it agrees
             assert views.answer(wrong).others == (OtherView(GAI, None, AGAIN),)
             assert dns.asked_again == [wrong]
-            views.take_seen(wrong, etc.seen[wrong])  # as it will be asked again in a while
+            views._comparison.take_seen(wrong, etc.seen[wrong])  # as it will be asked again in a while
             assert views.answer(wrong).view is GAI
             assert views.answer(wrong).addresses == addresses("203.0.113.9")
             assert views.answer(other) is dns.answer(other)  # asked or not, it agrees, and leads elsewhere
@@ -605,15 +605,15 @@ def test_a_disagreement_that_ends_is_forgotten_and_a_failure_ends_none(etc: Etc)
 
     async def scenario() -> None:
         views = etc.views(GivenDns(resolved(WWW, "203.0.113.1")))
-        views.take_seen(WWW, Seen(there))
+        views._comparison.take_seen(WWW, Seen(there))
         assert views.answer(WWW).others == (OtherView(GAI, None, AGAIN),)
-        views.take_seen(WWW, Seen(there))
+        views._comparison.take_seen(WWW, Seen(there))
         assert (views.answer(WWW).view, views.answer(WWW).addresses) == (GAI, there)
-        views.take_seen(WWW, Seen(None, "Temporary failure"))
+        views._comparison.take_seen(WWW, Seen(None, "Temporary failure"))
         kept = views.answer(WWW)
         assert (kept.view, kept.addresses, kept.a.status) == (GAI, there, Status.STALE)
         assert kept.a.reason == "Temporary failure"
-        views.take_seen(WWW, Seen(addresses("203.0.113.1")))
+        views._comparison.take_seen(WWW, Seen(addresses("203.0.113.1")))
         assert views.answer(WWW).others == ()
 
     run_async(scenario())
@@ -628,7 +628,7 @@ def test_a_failure_counts_where_something_hangs_on_it(etc: Etc, follows: bool) -
     async def scenario() -> None:
         views = etc.views(GivenDns(resolved(WWW, "203.0.113.1")))
         async with running(views) as changes:
-            views.take_seen(WWW, etc.seen[WWW])
+            views._comparison.take_seen(WWW, etc.seen[WWW])
             assert bool(views.unsure()) is not follows
             assert not changes.domains or not follows
 
@@ -641,14 +641,14 @@ def test_a_difference_that_asking_again_ends_was_none(etc: Etc) -> None:
     async def scenario() -> None:
         dns = GivenDns(resolved(WWW, "203.0.113.1"))
         views = etc.views(dns)
-        views.take_seen(WWW, Seen(addresses("203.0.113.2")))
+        views._comparison.take_seen(WWW, Seen(addresses("203.0.113.2")))
         assert dns.asked_again == [WWW]
         dns.give(resolved(WWW, "203.0.113.2"))
-        views.take_seen(WWW, Seen(addresses("203.0.113.2")))
+        views._comparison.take_seen(WWW, Seen(addresses("203.0.113.2")))
         assert views.answer(WWW).others == ()
-        views.take_seen(WWW, Seen(()))  # and as little counts a failure that nss-resolve takes for a no
+        views._comparison.take_seen(WWW, Seen(()))  # and as little counts a failure that nss-resolve takes for a no
         assert views.answer(WWW).others == (OtherView(GAI, None, AGAIN),)
-        views.take_seen(WWW, Seen(addresses("203.0.113.2")))
+        views._comparison.take_seen(WWW, Seen(addresses("203.0.113.2")))
         assert views.answer(WWW).others == ()
 
     run_async(scenario())
@@ -662,7 +662,7 @@ def test_what_was_seen_before_dns_changed_is_old_until_it_is_asked_again(etc: Et
         views = etc.views(dns, local=lambda: WIDE)
         async with running(views) as changes:
             await changes.until(lambda: bool(changes.domains))
-            views.take_seen(WWW, etc.seen[WWW])
+            views._comparison.take_seen(WWW, etc.seen[WWW])
             dns.give(resolved(WWW, "192.0.2.2"))
             answer = views.answer(WWW)
             assert (answer.addresses, answer.a.status) == (addresses("192.0.2.9"), Status.STALE)
@@ -693,9 +693,9 @@ def test_stuck_lookups_make_what_was_seen_unknown(etc: Etc) -> None:
     async def scenario() -> None:
         views = etc.views(GivenDns(resolved(WWW, "203.0.113.1"), resolved(API, "203.0.113.2")))
         for _ in range(2):
-            views.take_seen(WWW, Seen(addresses("198.51.100.7")))
-        views.take_seen(API, Seen(None, "Temporary failure"), keep=True)
-        views.lookups_stuck("getaddrinfo is busy with db.example.com")
+            views._comparison.take_seen(WWW, Seen(addresses("198.51.100.7")))
+        views._comparison.take_seen(API, Seen(None, "Temporary failure"), keep=True)
+        views._comparison.lookups_stuck("getaddrinfo is busy with db.example.com")
         assert views.answer(WWW).a.reason == "getaddrinfo is busy with db.example.com"
         assert views.unsure() == {API: OtherView(GAI, None, "getaddrinfo is busy with db.example.com")}
 
@@ -708,7 +708,7 @@ def test_names_that_disagree_by_the_thousand_cost_no_more_than_so_many(etc: Etc)
     async def scenario() -> None:
         views = etc.views(GivenDns(*(resolved(name, "203.0.113.1") for name in names)))
         for name in names * 2:
-            views.take_seen(name, Seen(()))
+            views._comparison.take_seen(name, Seen(()))
         shown = [name for name in names if views.answer(name).others]
         assert shown == names[-4096:]
 
