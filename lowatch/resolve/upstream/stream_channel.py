@@ -9,9 +9,7 @@ metrics, for who asked.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Iterable, Sequence
-from itertools import takewhile
 from typing import NamedTuple
 
 from lowatch.config.settings import Nameserver, Transport
@@ -32,6 +30,7 @@ from .rate_limit import (
     RateLimit,
 )
 from .stream_connection import StreamConnection
+from .stream_queries import StreamQueries, StreamQuery
 from .tls import TlsClient
 
 IDLE = 10.0
@@ -46,21 +45,6 @@ BARREN = 3
 _STRAYS = 256  # replies to no question of ours, on one connection; late ones may well come
 _SILENT = frozenset({"TIMEOUT", "UNREACHABLE"})
 _GONE = failure("UNREACHABLE", "no longer configured as a nameserver")
-
-
-class _Query:
-    """A question that waits, or is in flight.
-
-    sent: when it was put last, monotonic seconds. turn: counts up with each that is put.
-    """
-
-    __slots__ = ("puts", "question", "sent", "turn")
-
-    def __init__(self, question: Question) -> None:
-        self.question = question
-        self.puts = 0
-        self.sent = 0.0
-        self.turn = 0
 
 
 class Fallback(NamedTuple):
@@ -98,10 +82,7 @@ class StreamChannel:
         self._pipelining = Pipelining()
         self._tls = TlsClient(server) if server.transport is Transport.TLS else None
         self._via = "TLS" if self._tls else "TCP"
-        self._backlog: deque[_Query] = deque()  # first those that are to be put again
-        self._in_flight: dict[int, _Query] = {}  # by id, in the order they were put in
-        self._ident = 0
-        self._turn = 0
+        self._queries = StreamQueries()
         self._barren = 0  # connections in a row, so far, that answered nothing
         self._connection: StreamConnection | None = None
         self._pause: asyncio.TimerHandle | None = None
@@ -122,7 +103,7 @@ class StreamChannel:
     @property
     def load(self) -> int:
         """How many questions it has been asked that have not ended."""
-        return len(self._in_flight) + len(self._backlog)
+        return len(self._queries)
 
     def ask(self, question: Question, now: float) -> None:
         self.ask_all((question,), now)
@@ -135,15 +116,13 @@ class StreamChannel:
             if not self._is_fallback:
                 self.health.note_asked(now, self.pace.timeout)
                 question.sent = now
-            self._backlog.append(_Query(question))
+            self._queries.add(question)
         self._put_backlog(now)
 
     def close(self) -> list[Question]:
         """Stop, leave no socket and no timer, and tell nobody: returns what a reply was owed to."""
         self._closed = True
-        owed = [query.question for query in (*self._in_flight.values(), *self._backlog)]
-        self._in_flight.clear()
-        self._backlog.clear()
+        owed = self._queries.close()
         self._disconnect()
         if self._pause is not None:
             self._pause.cancel()
@@ -154,7 +133,8 @@ class StreamChannel:
     def _put_backlog(self, now: float) -> None:
         """Put what may be put now; open a connection for it first where there is none."""
         window = self._pipelining.window(now)
-        while self._backlog and self._pause is None and len(self._in_flight) < window:
+        queries = self._queries
+        while queries.waiting and self._pause is None and len(queries.in_flight) < window:
             if self._connection is not None and not self._connection.is_open:
                 return
             if not self._is_fresh:
@@ -166,7 +146,7 @@ class StreamChannel:
             if self._connection is None:
                 self._connect()
             else:
-                self._put(self._connection, self._backlog.popleft(), now)
+                self._put(self._connection, now)
 
     def _go_on(self) -> None:
         self._pause = None
@@ -179,19 +159,12 @@ class StreamChannel:
     def on_open(self) -> None:
         self._put_backlog(self._clock.now().monotonic)
 
-    def _put(self, connection: StreamConnection, query: _Query, now: float) -> None:
-        ident = (self._ident + 1) & 0xFFFF
-        while ident in self._in_flight:
-            ident = (ident + 1) & 0xFFFF
-        self._ident = ident  # in turn: nobody else can write into the stream
-        if not (self._is_fallback or query.puts):
+    def _put(self, connection: StreamConnection, now: float) -> None:
+        ident, query = self._queries.put_next(now)
+        if not (self._is_fallback or query.puts > 1):
             query.question.sent = now
-        self._turn += 1
-        query.turn = self._turn
-        query.puts += 1
-        query.sent = self._last_put = now
+        self._last_put = now
         self._is_fresh = False
-        self._in_flight[ident] = query
         connection.put(encode_query(query.question.section, ident))
         self._watch(now + self.pace.timeout, now)
 
@@ -208,7 +181,7 @@ class StreamChannel:
 
     def _on_message(self, message: bytes, now: float) -> None:
         ident = ident_of(message)
-        query = self._in_flight.get(ident)
+        query = self._queries.in_flight.get(ident)
         if query is None or not repeats_question(message, query.question.section):
             self._strays += 1
             if len(message) < HEADER_LENGTH or self._strays > _STRAYS:  # out of step
@@ -221,13 +194,15 @@ class StreamChannel:
             reply = self._reader.read(message, query.question.section)
         self._finish(query, reply, now)
 
-    def _note_answer(self, ident: int, query: _Query, now: float) -> None:
+    def _note_answer(self, ident: int, query: StreamQuery, now: float) -> None:
         """It is in flight no longer."""
-        del self._in_flight[ident]
+        del self._queries.in_flight[ident]
         self._answered += 1
         self._barren = 0
         self._last_answer = now
-        self._pipelining.note_answer(alone=not self._in_flight, overtaken=query.turn < self._last_turn)
+        self._pipelining.note_answer(
+            alone=not self._queries.in_flight, overtaken=query.turn < self._last_turn
+        )
         self._last_turn = query.turn
 
     def _stray(self) -> Reply:
@@ -238,44 +213,44 @@ class StreamChannel:
     def on_lost(self, why: Reply) -> None:
         """The connection could not be opened, or ended by itself."""
         now = self._clock.now().monotonic
-        if self._in_flight:
+        if self._queries.in_flight:
             self._sort_out(self._stray() if self._strays and not self._answered else why, now)
             return
         never_opened = self._is_fresh
         self._disconnect()
         if never_opened:
             self._pipelining.note_failed_alone()
-            self._fail(self._take_waiting(), why, now, refused=why.rcode == "UNREACHABLE")
+            self._fail(self._queries.take_waiting(), why, now, refused=why.rcode == "UNREACHABLE")
         self._put_backlog(now)
 
     def _expire(self, now: float) -> None:
         since = now - self.pace.timeout
-        silent = tuple(takewhile(lambda item: item[1].sent <= since, self._in_flight.items()))
+        silent = self._queries.silent(since)
         if not silent:
             return
         why = failure("TIMEOUT", f"no reply over {self._via} within {self.pace.timeout:g} s")
         if not self._pipelining.is_proven:
             self._sort_out(why, now, silent=True)
             return
-        for ident, _ in silent:
-            del self._in_flight[ident]
+        for ident in silent:
+            del self._queries.in_flight[ident]
         if self._last_answer <= since:
             self._pipelining.is_proven = False
             self._put_again(self._abandon(), why, now)
-        self._fail((query for _, query in silent), why, now)
+        self._fail(silent.values(), why, now)
         self._put_backlog(now)
 
     def _sort_out(self, why: Reply, now: float, *, silent: bool = False) -> None:
         """The connection is lost, with questions in flight: judge what becomes of them."""
-        verdict = judge_loss(len(self._in_flight), self._answered, silent=silent)
+        verdict = judge_loss(len(self._queries.in_flight), self._answered, silent=silent)
         answered, unanswered = self._answered, self._abandon()
         if not answered:
             self._barren += 1
         if self._barren >= BARREN:
-            self._fail([*unanswered, *self._take_waiting()], why, now)
+            self._fail([*unanswered, *self._queries.take_waiting()], why, now)
         elif verdict is Verdict.FAILS:
             if not answered and self._pipelining.note_failed_alone():
-                unanswered += self._take_waiting(again=True)
+                unanswered += self._queries.take_waiting(again=True)
             self._fail(unanswered, why, now)
         else:
             if verdict is Verdict.ONE_AT_A_TIME:
@@ -284,17 +259,9 @@ class StreamChannel:
             self._put_again(unanswered, why, now)
         self._put_backlog(now)
 
-    def _take_waiting(self, *, again: bool = False) -> list[_Query]:
-        """All questions out of the backlog. again: only those that have been put before."""
-        taken = []
-        while self._backlog and (self._backlog[0].puts or not again):
-            taken.append(self._backlog.popleft())
-        return taken
-
-    def _abandon(self) -> list[_Query]:
+    def _abandon(self) -> list[StreamQuery]:
         """Close the connection; returns what it left unanswered."""
-        unanswered = list(self._in_flight.values())
-        self._in_flight.clear()
+        unanswered = self._queries.take_in_flight()
         self._disconnect()
         return unanswered
 
@@ -309,16 +276,17 @@ class StreamChannel:
 
     # How a question ends.
 
-    def _put_again(self, queries: list[_Query], why: Reply, now: float) -> None:
+    def _put_again(self, queries: list[StreamQuery], why: Reply, now: float) -> None:
         """Before all others. Those that were put often enough fail instead."""
-        self._backlog.extendleft(query for query in reversed(queries) if query.puts < PUTS)
-        self._fail([query for query in queries if query.puts >= PUTS], why, now)
+        self._fail(self._queries.put_again(queries, PUTS), why, now)
 
-    def _fail(self, queries: Iterable[_Query], why: Reply, now: float, *, refused: bool = False) -> None:
+    def _fail(
+        self, queries: Iterable[StreamQuery], why: Reply, now: float, *, refused: bool = False
+    ) -> None:
         for query in queries:
             self._finish(query, why, now, refused=refused)
 
-    def _finish(self, query: _Query, reply: Reply, now: float, *, refused: bool = False) -> None:
+    def _finish(self, query: StreamQuery, reply: Reply, now: float, *, refused: bool = False) -> None:
         if not self._is_fallback:
             if reply.rcode in _SILENT:
                 self.health.note_silence(now, reply.reason, sent=query.question.sent, refused=refused)
@@ -343,12 +311,11 @@ class StreamChannel:
     def _look(self) -> None:
         self._timer = None
         now = self._clock.now().monotonic
-        if self._in_flight:
+        if self._queries.in_flight:
             self._expire(now)
         elif now - self._last_put >= IDLE:
             self._disconnect()
-        if self._in_flight:
-            oldest = next(iter(self._in_flight.values()))
+        if oldest := self._queries.oldest():
             self._watch(oldest.sent + self.pace.timeout, now)
         elif self._connection is not None and self._connection.is_open:
             self._watch(self._last_put + IDLE, now)

@@ -100,10 +100,10 @@ def test_the_id_of_a_question_in_flight_is_not_used_again() -> None:
     """After 65,535 others it would be its turn."""
 
     async def scenario(server: StreamServer, asked: AskingChannel) -> None:
-        before = asked.channel._ident
+        before = asked.channel._queries._ident
         questions = asked.put("a.test")
         await asyncio.sleep(0.1)
-        asked.channel._ident = before
+        asked.channel._queries._ident = before
         questions += asked.put("b.test")
         await asyncio.sleep(0.1)
         for query in server.queries:

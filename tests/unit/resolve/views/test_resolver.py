@@ -646,7 +646,9 @@ def test_a_difference_that_asking_again_ends_was_none(etc: Etc) -> None:
         dns.give(resolved(WWW, "203.0.113.2"))
         views._comparison.take_seen(WWW, Seen(addresses("203.0.113.2")))
         assert views.answer(WWW).others == ()
-        views._comparison.take_seen(WWW, Seen(()))  # and as little counts a failure that nss-resolve takes for a no
+        views._comparison.take_seen(
+            WWW, Seen(())
+        )  # and as little counts a failure that nss-resolve takes for a no
         assert views.answer(WWW).others == (OtherView(GAI, None, AGAIN),)
         views._comparison.take_seen(WWW, Seen(addresses("203.0.113.2")))
         assert views.answer(WWW).others == ()
