@@ -48,7 +48,7 @@ class _Unobserved:
 
 
 class Engine:
-    """Keeps an Answer per domain: the application's Resolver for the DNS view alone."""
+    """Keeps an Answer per domain in its answer_book: the DNS view of Views, or a Resolver by itself."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class Engine:
         """
         self._spread = spread
         self._names = NameTable()
-        self._answers = AnswerBook(self._names, local)
+        self.answer_book = AnswerBook(self._names, local)
         self._resolv_conf, self._files = resolv_conf, files
         self._source = NameserverSource(settings, resolv_conf, files)
         self._clock = clock
@@ -84,41 +84,41 @@ class Engine:
         self.replace_domains(domains)
 
     def answer(self, domain: str) -> Answer:
-        return self._answers.answer(domain)
+        return self.answer_book.answer(domain)
 
     def targets(self, domain: str) -> tuple[RRset, list[Target]]:
-        return self._answers.targets(domain)
+        return self.answer_book.targets(domain)
 
     def target(self, name: str) -> Answer:
-        return self._answers.target(name)
+        return self.answer_book.target(name)
 
     def target_names(self, domain: str) -> list[str]:
-        return self._answers.target_names(domain)
+        return self.answer_book.target_names(domain)
 
     def at(self, address: Address) -> Collection[str]:
-        return self._answers.at(address)
+        return self.answer_book.at(address)
 
     def inside(self, prefixes: Iterable[Prefix]) -> set[str]:
-        return self._answers.inside(prefixes)
+        return self.answer_book.inside(prefixes)
 
     def unresolved(self) -> Mapping[str, tuple[str, str]]:
-        return self._answers.unresolved()
+        return self.answer_book.unresolved()
 
     def crowded(self) -> Mapping[str, int]:
-        return self._answers.crowded()
+        return self.answer_book.crowded()
 
     def not_resolved(self) -> Sequence[str]:
-        return self._answers.not_resolved()
+        return self.answer_book.not_resolved()
 
     @property
     def statuses(self) -> Mapping[Status, int]:
         """How many domains have each answer status."""
-        return self._answers.statuses
+        return self.answer_book.statuses
 
     @property
     def service_ports(self) -> frozenset[Port]:
         """The ports that the SRV names' records name now."""
-        return self._answers.service_ports
+        return self.answer_book.service_ports
 
     @property
     def stub_addresses(self) -> frozenset[Address]:
@@ -148,7 +148,7 @@ class Engine:
         """Resolve until cancelled; then no socket and no timer is left, and it may be run again."""
         session = Session(
             self._names,
-            self._answers,
+            self.answer_book,
             self._source,
             self._channels,
             self._clock,
@@ -175,8 +175,8 @@ class Engine:
         if not isinstance(domains, Mapping | Set):
             domains = dict.fromkeys(domains)  # each is looked up in it
         changed = self._names.configure(domains)
-        self._answers.added(changed.added)
-        self._answers.removed(changed.gone)
+        self.answer_book.added(changed.added)
+        self.answer_book.removed(changed.gone)
         if self._session is not None:
             self._session.add(changed.fresh)
 

@@ -6,17 +6,18 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Protocol
 
 from lowatch.config.settings import Nameserver
-from lowatch.core.addresses import Address, Port
+from lowatch.core.addresses import Address
 from lowatch.core.answers import AnswerListener
 
 from .merged_answers import DnsAnswers
 
 
-class Dns(DnsAnswers, Protocol):
-    """A whole Resolver of the application's, for the DNS view."""
+class Dns(Protocol):
+    """Asks DNS, and tells its listener which answers changed: methods as in the application's Resolver."""
 
     @property
-    def service_ports(self) -> frozenset[Port]: ...
+    def answer_book(self) -> DnsAnswers:
+        """What it knows of each name."""
 
     @property
     def stub_addresses(self) -> frozenset[Address]: ...

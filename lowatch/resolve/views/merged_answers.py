@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from lowatch.core.addresses import Address, Prefix
+from lowatch.core.addresses import Address, Port, Prefix
 from lowatch.core.answers import Answer, OtherView, RRset, Status, View
 from lowatch.core.limits.names import DNS_ANSWERS_KEPT
 from lowatch.core.policy import is_service_name
@@ -46,6 +46,9 @@ class DnsAnswers(Protocol):
     def crowded(self) -> Mapping[str, int]: ...
 
     def not_resolved(self) -> Sequence[str]: ...
+
+    @property
+    def service_ports(self) -> frozenset[Port]: ...
 
 
 class _Made(NamedTuple):

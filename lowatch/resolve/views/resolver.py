@@ -56,7 +56,7 @@ class Views:
         self._local = local
         self._paths = paths
         self._listener: AnswerListener | None = None
-        self._answers = MergedAnswers(dns, Rules(hosts_path=paths.hosts))
+        self._answers = MergedAnswers(dns.answer_book, Rules(hosts_path=paths.hosts))
         self._files = NameFilesFollower(NameFilesSource(paths, files), self)
         self._comparison = Comparison(
             dns,
@@ -98,7 +98,7 @@ class Views:
 
     @property
     def service_ports(self) -> frozenset[Port]:
-        return self._dns.service_ports
+        return self._dns.answer_book.service_ports
 
     @property
     def stub_addresses(self) -> frozenset[Address]:

@@ -33,6 +33,7 @@ def failing(domain: str) -> Answer:
 class GivenDns:
     def __init__(self, *answers: Answer) -> None:
         self.answers = {answer.domain: answer for answer in answers}
+        self.answer_book = self
         self.service_ports: frozenset[Port] = frozenset()
         self.stub_addresses = frozenset({parse_address("127.0.0.53")})
         self.nameservers: tuple[Nameserver, ...] = ()
