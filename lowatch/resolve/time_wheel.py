@@ -119,7 +119,7 @@ class Waiting:
         self._buckets.append(bucket)
 
     def put_at_once(self, slots: Iterable[int], now: float) -> None:
-        """Slots that are due by a decision, not by the wheel. now: monotonic seconds."""
+        """Queue slots to be asked for now, not when the wheel says. now: monotonic seconds."""
         bucket, due = Bucket(int(now), array("I", slots)), self._due
         for slot in bucket.slots:
             due[slot] = bucket.second

@@ -13,7 +13,7 @@ class AddressIndex:
     """From addresses, as core.addresses.destination makes them, to names by their numbers.
 
     Sorted, a family each: a prefix is a range of keys. Most addresses have one name, which then stands
-    by itself: a set of one costs 200 octets.
+    by itself: a set of one costs 200 bytes.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""What DNS has said of each name and type, in arrays: some 60 octets where an object takes 300.
+"""What DNS has said of each name and type, in arrays: some 60 bytes, instead of 300 for an object.
 
 A slot is one name's A or AAAA, and is in a SlotState. That is taken
 apart for keeping, and put together when an outcome is out of the ordinary. What few slots have (a
@@ -88,7 +88,7 @@ _ORDINARY = _Rare("", None, STEADY)
 class Slots:
     """due: the second (monotonic, rounded up) at which each slot is to be asked for, or NEVER.
 
-    answered: when addresses were last the answer; written also by whoever has seen that they still are.
+    answered: when addresses were last the answer; the session writes it too, when they still are.
     status: a code for each slot, see status_of; a bytearray, so that one status is found at C's speed.
     """
 

@@ -1,6 +1,6 @@
 """The C library's getaddrinfo, as applications ask it, and a thread that waits for it.
 
-It blocks, cannot be cancelled and may hang for ever (a module of nsswitch.conf, a dead nameserver). So a
+It blocks, cannot be cancelled and may hang without end (a module of nsswitch.conf, a dead nameserver). So a
 daemon thread of ours waits for it: the loop never does, and a process that ends does not wait for it (as
 it would for a thread of asyncio.to_thread).
 """

@@ -24,7 +24,7 @@ _MULTI = re.compile(r"[ \t]*multi[ \t]+(on|off)(?![a-z])", re.IGNORECASE)
 _REPORTED = 20
 """Problems; a generated file is wrong in every line or in none."""
 _SHOWN = 60
-"""Octets of a malformed address."""
+"""Bytes of a malformed address that are shown."""
 
 
 class Hosts(NamedTuple):
@@ -72,7 +72,7 @@ def parse_hosts(
 
 
 def _parse_address(word: bytes) -> Address | None:
-    """By the C library's own inet_pton, which is what reads the file for everybody else."""
+    """Parsed by the C library's own inet_pton, as for every other reader of the file."""
     try:
         text = word.decode("ascii")
         family = socket.AF_INET6 if ":" in text else socket.AF_INET

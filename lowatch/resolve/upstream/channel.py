@@ -40,7 +40,7 @@ class Channel(Protocol):
         """The number of questions that have not ended."""
 
     def ask(self, question: Question, now: float) -> None:
-        """Queue a question. The sink is told of its end once, later, never from within this call."""
+        """Queue a question. The sink hears of its end once, later, never within this call."""
 
     def ask_all(self, questions: Sequence[Question], now: float) -> None:
         """Queue several questions."""

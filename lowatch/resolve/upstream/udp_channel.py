@@ -42,7 +42,7 @@ _DATAGRAM = 4096  # more than EDNS 1232 offers, to see it where a server sends m
 _DATAGRAMS_AT_ONCE = 128  # then the loop's other readers have their turn
 
 _InFlight = tuple[Question, socket.socket, bytes]
-"""Who asked, by which socket, and the question as it was sent."""
+"""The question, the socket it was sent by, and its section as it was sent."""
 
 
 class UdpChannel:
@@ -136,7 +136,7 @@ class UdpChannel:
                 sock, some = self._sockets.take(count)
                 self._send_by(sock, some, now)
             except OSError as error:
-                # Not from within: whoever then asks the next server would recurse.
+                # Not from within this call: a sink that then asks the next server would recurse.
                 self._loop.call_soon(self._fail_unsent, error)
                 return
             count -= some
@@ -157,7 +157,7 @@ class UdpChannel:
             del backlog[0]
 
     def _fresh_idents(self, count: int) -> list[bytes]:
-        """As many ids, two random octets each, that no query in flight has."""
+        """`count` ids of two random octets each, which no query in flight has."""
         fresh: list[bytes] = []
         while len(fresh) < count:
             octets = self._random.randbytes(2 * (count - len(fresh)))
@@ -166,7 +166,7 @@ class UdpChannel:
         return fresh
 
     def _fail_unsent(self, error: OSError) -> None:
-        """What keeps one query from being sent would keep the others from it, too."""
+        """The reason why one query could not be sent applies to the others too."""
         unsent, self._backlog = list(self._backlog), deque()
         now = self._clock.now().monotonic
         for question in unsent:
@@ -207,7 +207,7 @@ class UdpChannel:
         ident = message[:2]
         in_flight = self._in_flight.get(ident)
         if in_flight is None:
-            return  # late, or forged
+            return  # late or forged
         question, via, section = in_flight
         if via is not sock:
             return
@@ -241,7 +241,7 @@ class UdpChannel:
         self._stream.ask(question, now)
 
     def _fail_all(self, error: OSError) -> None:
-        """What one query met, the others in flight would."""
+        """What happened to one query would happen to the others in flight."""
         in_flight = [question for question, _, _ in self._in_flight.values()]
         self._in_flight.clear()
         self._sockets.renew()  # the source address or the route may be what has gone
@@ -267,7 +267,7 @@ class UdpChannel:
             self._give_up_backlog(now)
 
     def _give_up_backlog(self, now: float) -> None:
-        """What is waiting would only wait for nothing."""
+        """Queries that wait would wait in vain."""
         unsent, self._backlog = self._backlog, deque()
         for question in unsent:
             self._sink.on_reply(self, question, failure("UNREACHABLE", self.health.reason), now)
@@ -282,7 +282,7 @@ class UdpChannel:
         self._send_backlog()
 
     def _watch_deadline(self, now: float) -> None:
-        """One timer, for the query that was sent first; one that ended since costs nothing more."""
+        """One timer, for the query that was sent first; a query that ends needs no timer cancelled."""
         if self._deadline is None and self._in_flight and not self._closed:
             question, _, _ = next(iter(self._in_flight.values()))
             wait = question.sent + self.pace.timeout - now

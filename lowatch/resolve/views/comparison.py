@@ -150,10 +150,10 @@ class Comparison:
         """
         if not self._answers.knows(name):
             return
-        known, told = self._answers.seen.get(name), self._answers.foretold(name)
-        if told.more:
-            seen = Seen(told.addresses)  # of a crowd it tells nothing
-        differs, differed = disagrees(told, seen), known is not None and disagrees(told, known)
+        known, expected = self._answers.seen.get(name), self._answers.foretold(name)
+        if expected.more:
+            seen = Seen(expected.addresses)  # of too many addresses, some may differ
+        differs, differed = disagrees(expected, seen), known is not None and disagrees(expected, known)
         matters = keep or known is not None or name in self._schedule.close or not self._schedule.follows
         doubtful = differs or (seen.addresses is None and matters)
         newly = doubtful and known is None

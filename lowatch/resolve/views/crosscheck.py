@@ -22,7 +22,7 @@ _LOOK_EVERY = 30.0
 
 
 class Audience(Protocol):
-    """Who wants to know what getaddrinfo says."""
+    """Receives what getaddrinfo says."""
 
     def before_asking(self) -> None:
         """Called again and again: the time to tell the schedule which names lead here."""
@@ -54,11 +54,11 @@ class CrossCheck:
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
-        """Somebody may be due earlier than was thought."""
+        """Some name may be due earlier than was planned."""
         self._woken.set()
 
     async def follow(self) -> None:
-        """Ask whoever is due, until cancelled."""
+        """Ask about the names that are due, until cancelled."""
         try:
             while True:
                 self._audience.before_asking()

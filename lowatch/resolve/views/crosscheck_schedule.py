@@ -1,4 +1,4 @@
-"""Whom to ask getaddrinfo about next, and when: pure, and cheap for 100,000 names.
+"""Which name to ask getaddrinfo about next, and when: pure, and cheap for 100,000 names.
 
     who                                          when
     what changed: a name's answer, a file        soon, names that lead here first, from an allowance
@@ -117,7 +117,7 @@ class CrossCheckSchedule:
         return min(max(changes, self._changes_at), max(others, self._others_at))
 
     def next(self, now: float) -> str | None:
-        """The name to ask about now, if any is due; asked() is told what came of it."""
+        """The name to ask about now, if any is due; asked() takes the result."""
         if now >= self._changes_at:
             self._changes_at = now + CHANGES_EVERY
             self._of_changes = True

@@ -229,7 +229,7 @@ class ComposedAnswers:
         return {name for name in self.targets.domains_of(names) if name in self._domains}
 
     def _forget(self, names: Iterable[str]) -> set[str]:
-        """Make the Answers that hang on these anew; an old one stands if it reads the same."""
+        """Make the Answers that depend on these names again; an old one stays if the new one equals it."""
         domains = self.domains_of(names)
         for domain in domains:
             made = self._made.pop(domain, None)
