@@ -26,7 +26,7 @@ class Status(StrEnum):
 
 
 class View(StrEnum):
-    """Who was asked for a name's addresses: the `view` of an endpoint."""
+    """Whose word a name's addresses are: the `view` of an endpoint."""
 
     DNS = "dns"
     HOSTS = "hosts"
@@ -44,9 +44,9 @@ class Service(NamedTuple):
 
 
 class OtherView(NamedTuple):
-    """What a view says that applications do not get, or that was only asked to compare.
+    """What another view says: one that applications do not get, or that was asked to compare.
 
-    addresses: sorted; None where it could not be had, and then the reason says why, in one line.
+    addresses: sorted; None if there is no answer, and then the reason says why, in one line.
     With both, the addresses are kept from before, and the reason says why there are no newer ones.
     """
 
@@ -60,7 +60,7 @@ _PRECEDENCE = (Status.UNKNOWN, Status.STALE, Status.RESOLVED, Status.NXDOMAIN, S
 
 
 def worse(one: Status, other: Status) -> Status:
-    """What two answers come to where both matter: the A and the AAAA, the targets of a service."""
+    """The status of two answers that both matter: the A and the AAAA, or the targets of an SRV name."""
     return one if _PRECEDENCE.index(one) < _PRECEDENCE.index(other) else other
 
 
@@ -74,9 +74,9 @@ class RRset:
     reason: why it is STALE or UNKNOWN, one line; "" otherwise.
     stale_since: monotonic seconds of the first failure since the last good answer; None when fresh.
     server: the nameserver that gave the last answer, as configured; "" if none did.
-    more: how many addresses it has beside these, at which nobody looks: see resolve.crowd.
-    synthesised: what a DNS64 (RFC 6147) made of the A addresses. It leads to a translator, unless this host
-    has it itself, and is not among `addresses`.
+    more: how many addresses it has besides these, which are ignored: see resolve/records/crowd.py.
+    synthesised: what a DNS64 (RFC 6147) made from the A addresses; not among `addresses`. It leads to a
+    translator, unless this host has the address itself.
     """
 
     status: Status
@@ -95,11 +95,11 @@ NOT_ASKED = RRset(Status.UNKNOWN, reason="not asked yet")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """All that is said of one domain. Replaced whole, so that identity means "nothing changed".
+    """All that is known about one domain. Replaced as a whole, so that identity means "nothing changed".
 
-    a, aaaa: what applications get, by `view`. Of an SRV name: its targets', taken together.
-    services: what its SRV records name; None for a name of another kind.
-    others: what the other views say, as far as they were asked.
+    a, aaaa: what applications get, by `view`. For an SRV name: those of its targets, taken together.
+    services: what its SRV records name; None if it is not an SRV name.
+    others: what the other views say, if they were asked.
     """
 
     domain: str
@@ -115,13 +115,13 @@ class Answer:
 
     @property
     def given(self) -> tuple[Address, ...]:
-        """`addresses`, and what a DNS64 made: that leads elsewhere, but where this host has it itself."""
+        """`addresses`, and what a DNS64 made, which leads elsewhere unless this host has it itself."""
         made = self.a.synthesised + self.aaaa.synthesised
         return self.addresses + made if made else self.addresses
 
     @property
     def more(self) -> int:
-        """How many addresses or SRV records nobody looks at."""
+        """How many addresses or SRV records are ignored."""
         return self.a.more + self.aaaa.more
 
     def ports_at(self, address: Address, ports: tuple[Port, ...]) -> tuple[Port, ...]:
@@ -147,7 +147,7 @@ class Answer:
 
     @property
     def unknown(self) -> str | None:
-        """Why the set of addresses is not known to be complete, or None where it is."""
+        """Why the set of addresses is not known to be complete; None if it is."""
         if self.a.status is Status.UNKNOWN:
             return f"A: {self.a.reason}"
         if self.aaaa.status is Status.UNKNOWN:
@@ -156,7 +156,7 @@ class Answer:
 
     @property
     def unknown_reasons(self) -> tuple[str, str]:
-        """Why the A and the AAAA are unknown; "" where they are not."""
+        """Why the A and the AAAA are unknown; "" if they are not."""
         a, aaaa = (rrset.reason if rrset.status is Status.UNKNOWN else "" for rrset in (self.a, self.aaaa))
         return a, aaaa
 

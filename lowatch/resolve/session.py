@@ -38,14 +38,14 @@ REFRESH_INTERVAL = 5.0
 IPV6_IDLE_TTL = 600.0
 """Seconds that an AAAA is good for at least while no watched interface holds an IPv6 address."""
 
-SEE_AFTER, SEE_AFTER_LIMIT = 5.0, 30.0
-"""Seconds between looks whether a server that was given up is back: 5, 10, 20, and then 30."""
+PROBE_AFTER, PROBE_AFTER_LIMIT = 5.0, 30.0
+"""Seconds between probes of a server that was given up: 5, 10, 20, and then 30."""
 
-SEE_BY = 4
-"""Queries to see by."""
+PROBE_QUERIES = 4
+"""Queries per probe."""
 
 _SUSPENDED = 10.0
-"""Seconds by which the clock that counts a suspend has to get ahead for that to matter."""
+"""Seconds of suspend from which answers may be old. Shorter ones do not matter."""
 
 
 class Session:
@@ -85,22 +85,22 @@ class Session:
         self._lookups = Lookups(self._upstreams, names)
         self._under_way = 0
         self._refreshed = self._now()
-        self._seeing: asyncio.TimerHandle | None = None
-        self._seen = 0
+        self._probing: asyncio.TimerHandle | None = None
+        self._probes = 0
         self._filling = False
         self._closed = False
         self.ipv6_idle = False
         self.progress = 0
-        """Questions that ended, with an answer or without. That more comes due is no progress."""
+        """How many questions have ended, with or without an answer. More names becoming due is no progress."""
         self._settings: tuple[DnsSettings, DnsSettings] = (source.settings, source.settings)
 
     @property
     def busy(self) -> bool:
-        """Whether something is due, waits its turn, or is being asked for."""
+        """Whether some slot is due, waits, or is being asked for."""
         return self._wheel.overdue() or bool(self._waiting) or self._under_way > 0
 
     def start(self) -> None:
-        """Ask for everything that was never asked for, or was being asked for when the last one ended."""
+        """Ask for all slots that were never asked for, or were being asked for when the last session ended."""
         self._upstreams.replace(self._source.current, self._source.settings, self._now())
         self._apply_settings()
         due = self._slots.due
@@ -113,10 +113,10 @@ class Session:
         self._ask_at_once(at_once)
 
     def close(self) -> None:
-        """Leave no socket and no timer; outcomes that were already on their way are not heard."""
+        """Leave no socket and no timer. Outcomes already on their way are ignored."""
         self._closed = True
-        if self._seeing is not None:
-            self._seeing.cancel()
+        if self._probing is not None:
+            self._probing.cancel()
         self._wheel.close()
         self._waiting.clear()
         self._upstreams.close()
@@ -127,7 +127,7 @@ class Session:
         self._ask_at_once(sorted(slots, key=is_aaaa))  # each A before any AAAA
 
     def ask_soon(self, number: int) -> None:
-        """There is a doubt about this name's answer."""
+        """Ask for this name now, because its answer is in doubt."""
         self._ask_at_once([slot for slot in self._names.slots_of(number) if self._is_idle(slot)])
 
     def replace_source(self, source: NameserverSource) -> None:
@@ -165,7 +165,7 @@ class Session:
         return self._settings[1 if seldom else 0]
 
     def _use_nameservers(self) -> None:
-        """Ask other nameservers: at once for what the last ones failed, in time for all the rest."""
+        """Ask other nameservers: now for what the last ones failed to resolve, gradually for all other slots."""
         self._upstreams.replace(self._source.current, self._source.settings, self._now())
         self._ask_at_once(
             slot for slot in self._names.slots_with_failures(self._random) if self._is_idle(slot)
@@ -173,30 +173,30 @@ class Session:
         self._spread(self._names.all_slots())
 
     def _watch_outage(self) -> None:
-        """While a server is given up, see from time to time: names that back off together leave gaps."""
-        if self._seeing is None and self._upstreams.outage:
-            wait = min(SEE_AFTER * 2.0**self._seen, SEE_AFTER_LIMIT)
-            self._seeing = self._loop.call_later(wait, self._see)
+        """While a server is given up, probe it from time to time: names that back off together leave gaps."""
+        if self._probing is None and self._upstreams.outage:
+            wait = min(PROBE_AFTER * 2.0**self._probes, PROBE_AFTER_LIMIT)
+            self._probing = self._loop.call_later(wait, self._probe)
 
-    def _see(self) -> None:
-        self._seeing = None
+    def _probe(self) -> None:
+        self._probing = None
         if self._upstreams.outage:
-            self._seen += 1
+            self._probes += 1
             failing = (
                 slot for slot in self._names.slots_with_failures(self._random) if self._is_idle(slot)
             )
-            self._ask_at_once(islice(failing, SEE_BY))
+            self._ask_at_once(islice(failing, PROBE_QUERIES))
             self._watch_outage()
         else:
-            self._seen = 0
+            self._probes = 0
 
     def on_recovery(self) -> None:
-        """A server is back: what failed without it is asked again before its back-off is over."""
-        self._seen = 0
+        """A server is back: slots that failed without it are asked for again before their back-off ends."""
+        self._probes = 0
         self._spread(self._names.slots_with_failures(self._random))
 
     def _spread(self, slots: Iterable[int]) -> None:
-        """Ask again for these, as fast as half the server's pace: what is due anyway has its turn too."""
+        """Ask again for these at half the server's pace, which leaves the other half to slots that are due."""
         now, pace = self._now(), max(1.0, self._source.settings.max_qps / 2)
         due = self._slots.due
         for number, slot in enumerate(slot for slot in slots if self._is_idle(slot)):
@@ -205,7 +205,7 @@ class Session:
                 self._wheel.add(slot, at)
 
     def _is_idle(self, slot: int) -> bool:
-        """Whether it is neither being asked for nor waiting for that already."""
+        """Whether a slot is neither being asked for nor waiting to be."""
         return self._now() < self._slots.due[slot] != NEVER
 
     def _ask_at_once(self, slots: Iterable[int]) -> None:
@@ -224,7 +224,7 @@ class Session:
         self._fill()
 
     def _fill_soon(self) -> None:
-        """After this batch of replies, or of whatever else, the next one."""
+        """Start the next lookups once the loop is free."""
         if not self._filling and self._waiting:
             self._filling = True
             self._loop.call_soon(self._fill)
@@ -251,7 +251,7 @@ class Session:
             outcome = LookupOutcome(self._upstreams.nobody())
             self._loop.call_soon(self._end, unasked, outcome, now)
 
-    # What came of it: the session as a ReplySink.
+    # How questions end: the session as a ReplySink.
 
     def on_renewed(self, lookup: Lookup, ttl: int, now: float) -> None:
         """Nearly always the answer is what was known: all that is left to do is to ask again in time."""
