@@ -91,7 +91,7 @@ class Session:
         self._closed = False
         self.ipv6_idle = False
         self.progress = 0
-        """How many questions have ended, with or without an answer. More names becoming due is no progress."""
+        """How many questions have ended, with or without an answer. A slot that becomes due is none."""
         self._settings: tuple[DnsSettings, DnsSettings] = (source.settings, source.settings)
 
     @property
@@ -100,7 +100,7 @@ class Session:
         return self._wheel.overdue() or bool(self._waiting) or self._under_way > 0
 
     def start(self) -> None:
-        """Ask for all slots that were never asked for, or were being asked for when the last session ended."""
+        """Ask for slots that were never asked for, or were being asked for when the last session ended."""
         self._upstreams.replace(self._source.current, self._source.settings, self._now())
         self._apply_settings()
         due = self._slots.due
@@ -165,7 +165,7 @@ class Session:
         return self._settings[1 if seldom else 0]
 
     def _use_nameservers(self) -> None:
-        """Ask other nameservers: now for what the last ones failed to resolve, gradually for all other slots."""
+        """Ask other nameservers: now for what the last ones failed to resolve, later for the rest."""
         self._upstreams.replace(self._source.current, self._source.settings, self._now())
         self._ask_at_once(
             slot for slot in self._names.slots_with_failures(self._random) if self._is_idle(slot)
@@ -173,7 +173,7 @@ class Session:
         self._spread(self._names.all_slots())
 
     def _watch_outage(self) -> None:
-        """While a server is given up, probe it from time to time: names that back off together leave gaps."""
+        """Probe a server that was given up from time to time: names that back off together leave gaps."""
         if self._probing is None and self._upstreams.outage:
             wait = min(PROBE_AFTER * 2.0**self._probes, PROBE_AFTER_LIMIT)
             self._probing = self._loop.call_later(wait, self._probe)
@@ -196,7 +196,7 @@ class Session:
         self._spread(self._names.slots_with_failures(self._random))
 
     def _spread(self, slots: Iterable[int]) -> None:
-        """Ask again for these at half the server's pace, which leaves the other half to slots that are due."""
+        """Ask again for these at half the server's pace: the other half is left to slots that are due."""
         now, pace = self._now(), max(1.0, self._source.settings.max_qps / 2)
         due = self._slots.due
         for number, slot in enumerate(slot for slot in slots if self._is_idle(slot)):
