@@ -8,33 +8,29 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 
 from lowatch.core.addresses import EVERYWHERE, Address, Port, Prefix, PrefixSet, destination
-from lowatch.core.answers import NOT_ASKED, Answer, RRset, Status, worse
+from lowatch.core.answers import Answer, RRset, Status, worse
 from lowatch.core.limits.names import (
     ADDRESSES_HERE_PER_NAME,
     ADDRESSES_PER_NAME,
-    DNS_ANSWERS_KEPT,
     TARGETS_PER_SERVICE,
 )
 
 from . import dns64
 from .address_index import AddressIndex
 from .crowd import looked_at, targets_looked_at
+from .made_answers import MadeAnswers
 from .name_table import NameTable
 from .slot_state import LookupOutcome, SlotState
-from .slots import UNKNOWN_CODE
-from .srv import Target, bounded, ports_and_targets, service_answer
-
-_HAS_NO_A = (Status.NODATA, Status.NXDOMAIN)
+from .slots import UNKNOWN_CODE, a_slot, aaaa_slot, both_slots, name_number, other_slot
+from .srv import SrvTargets, Target, ports_and_targets
 
 
 class AnswerBook:
-    """Makes the Answers of some names; the configured names among them are the domains.
+    """What others see of the configured names of a NameTable: the domains.
 
-    A number's Answer hangs on its own slots, and on those of the targets of its SRV records. local: what
-    this host has, None where that is not known.
+    local: the prefixes that this host has; None if that is not known.
     """
 
     def __init__(self, names: NameTable, local: Callable[[], PrefixSet | None] = PrefixSet) -> None:
@@ -42,16 +38,14 @@ class AnswerBook:
         self._local = local
         self._slots = names.slots
         self._index = AddressIndex()
+        self._made = MadeAnswers(names)
         self._counts: Counter[Status] = Counter()
-        self._made: dict[int, Answer] = {}
         self._unresolved: Mapping[str, tuple[str, str]] | None = None
         self._crowds: set[int] = set()
         self._crowded: Mapping[str, int] | None = None
         self._not_resolved: Sequence[str] | None = None
-        self._targets: dict[int, tuple[int, ...]] = {}
-        self._dependants: dict[int, set[int]] = {}
-        self._services: set[int] = set()
-        self._nat64: frozenset[Prefix] = frozenset()
+        self._links: SrvTargets[int] = SrvTargets()
+        self._srv_names: set[int] = set()
         self._nat64_name: int | None = None
 
     # What others ask.
@@ -60,39 +54,16 @@ class AnswerBook:
         number = self._names.number_of(domain)
         if number is None or not self._names.is_configured(number):
             return Answer(domain)
-        known = self._made.get(number)
-        if known is None:
-            if len(self._made) >= DNS_ANSWERS_KEPT.value:
-                DNS_ANSWERS_KEPT.reached()
-                self._made.pop(next(iter(self._made)))
-            known = self._made[number] = self._make(number, domain)
-        return known
+        return self._made.answer(number)
 
     def targets(self, domain: str) -> tuple[RRset, list[Target]]:
-        """Of an SRV name: its records, and the targets that they name, with their addresses."""
-        number = self._names.number_of(domain)
-        if number is None or not self._names.is_service(number):
-            return NOT_ASKED, []
-        srv = self._slots.load(2 * number).rrset
-        targets = [
-            Target(target, port, *self._rrsets_of_target(known))
-            for port, target in ports_and_targets(domain, srv.addresses)
-            if (known := self._names.number_of(target)) is not None
-        ]
-        return srv, targets
+        return self._made.targets(domain)
 
     def target(self, name: str) -> Answer:
-        """Of a name that SRV records lead to: with no more addresses than a target has."""
-        number = self._names.number_of(name)
-        return Answer(name) if number is None else Answer(name, *self._rrsets_of_target(number))
+        return self._made.target(name)
 
     def target_names(self, domain: str) -> list[str]:
-        """Of an SRV name: targets() without their addresses, which are a lot to read."""
-        number = self._names.number_of(domain)
-        if number is None or not self._names.is_service(number):
-            return []
-        records = self._slots.addresses_of(2 * number)
-        return [target for _, target in ports_and_targets(domain, records)]
+        return self._made.target_names(domain)
 
     def at(self, address: Address) -> Collection[str]:
         return self._domains_of(self._index.at(destination(address)))
@@ -103,21 +74,20 @@ class AnswerBook:
     @property
     def statuses(self) -> Counter[Status]:
         """How many domains have each status."""
-        services = (self.answer(self._names.text_of(number)) for number in self._services)
-        return self._counts + Counter(answer.status for answer in services)
+        return self._counts + Counter(self._made.answer(number).status for number in self._srv_names)
 
     def unresolved(self) -> Mapping[str, tuple[str, str]]:
         """The domains whose answer is unknown, and why its A and its AAAA are; "" where that is known."""
         if self._unresolved is None:
-            self._unresolved = {**self._unresolved_hosts(), **self._unresolved_services()}
+            self._unresolved = {**self._unresolved_hosts(), **self._unresolved_srv_names()}
         return self._unresolved
 
     def crowded(self) -> Mapping[str, int]:
         """The domains with more addresses, or SRV records, than are looked at: how many more."""
         if self._crowded is None:
-            numbers = (slot >> 1 for slot in self._crowds)
+            numbers = map(name_number, self._crowds)
             domains = {self._names.text_of(one) for one in numbers if self._names.is_configured(one)}
-            domains.update(self._names.text_of(number) for number in self._services)
+            domains.update(self._names.text_of(number) for number in self._srv_names)
             more = {domain: self.answer(domain).more for domain in sorted(domains)}
             self._crowded = {domain: count for domain, count in more.items() if count}
         return self._crowded
@@ -129,13 +99,11 @@ class AnswerBook:
             hosts = (
                 names.text_of(number)
                 for number in (slots.not_resolved() if any(self._counts_but_resolved()) else ())
-                if names.is_configured(number) and not names.is_service(number)
+                if names.is_configured(number) and not names.is_srv(number)
             )
-            services = (names.text_of(number) for number in self._services)
-            self._not_resolved = (
-                *hosts,
-                *(name for name in services if self.answer(name).status is not Status.RESOLVED),
-            )
+            answers = (self._made.answer(number) for number in self._srv_names)
+            unresolved = (answer.domain for answer in answers if answer.status is not Status.RESOLVED)
+            self._not_resolved = (*hosts, *unresolved)
         return self._not_resolved
 
     def _counts_but_resolved(self) -> Iterable[int]:
@@ -146,8 +114,8 @@ class AnswerBook:
         """What the SRV records name."""
         return frozenset(
             service.port
-            for number in self._services
-            for service in self.answer(self._names.text_of(number)).services or ()
+            for number in self._srv_names
+            for service in self._made.answer(number).services or ()
         )
 
     def leads_here(self, addresses: Collection[Address]) -> bool:
@@ -166,8 +134,8 @@ class AnswerBook:
         """These are domains now, which they were not."""
         self._unresolved = self._crowded = self._not_resolved = None
         for number in numbers:
-            if self._names.is_service(number):
-                self._services.add(number)
+            if self._names.is_srv(number):
+                self._srv_names.add(number)
             else:
                 self._counts[self._host_status(number)] += 1
 
@@ -175,12 +143,12 @@ class AnswerBook:
         """These are domains no more; those that nobody wants are released."""
         self._unresolved = self._crowded = self._not_resolved = None
         gone = list(numbers)
+        self._made.forget(gone)
         for number in gone:
-            self._made.pop(number, None)
-            if not self._names.is_service(number):
+            if not self._names.is_srv(number):
                 self._counts[self._host_status(number)] -= 1
-        for number in self._services.intersection(gone):
-            self._services.discard(number)
+        for number in self._srv_names.intersection(gone):
+            self._srv_names.discard(number)
             self._aim(number, ())
         for number in gone:
             self._release(number)
@@ -188,7 +156,7 @@ class AnswerBook:
     def bounded(self, slot: int, outcome: LookupOutcome, known: Collection[Address]) -> LookupOutcome:
         """With no more of its addresses, or SRV records, than are looked at. known: those of before."""
         found = outcome.reply.addresses
-        if self._names.is_service(slot >> 1):
+        if self._names.is_srv(name_number(slot)):
             limit = TARGETS_PER_SERVICE
             kept = targets_looked_at(found, known) if len(found) > limit.value else found
         elif len(found) > ADDRESSES_HERE_PER_NAME.value:
@@ -207,67 +175,42 @@ class AnswerBook:
 
         Returns the numbers of the domains whose Answer changed, and of the names to ask for now.
         """
-        number = slot >> 1
+        number = name_number(slot)
         self._note_crowd(slot, after.rrset.more)
-        if self._names.is_service(number):
+        if self._names.is_srv(number):
             found = self._retarget(number, after.rrset)
         else:
             self._reindex(number, before.rrset.addresses, after.rrset.addresses)
             if self._names.is_configured(number):
-                other = self._slots.status_of(slot ^ 1)
+                other = self._slots.status_of(other_slot(slot))
                 self._counts[worse(before.rrset.status, other)] -= 1
                 self._counts[worse(after.rrset.status, other)] += 1
             if number == self._nat64_name:
                 self._unresolved = self._not_resolved = None
                 return self._learn_nat64(number), []
             found = self._look_for_nat64(number)
-        matters_to_a_service = self._names.is_service(number) or number in self._dependants
+        matters_to_srv = self._names.is_srv(number) or number in self._links
         statuses = (before.rrset.status, after.rrset.status)
-        if matters_to_a_service or Status.UNKNOWN in statuses:
+        if matters_to_srv or Status.UNKNOWN in statuses:
             self._unresolved = None
-        if matters_to_a_service:
+        if matters_to_srv:
             self._crowded = None
-        if matters_to_a_service or statuses[0] is not statuses[1]:
+        if matters_to_srv or statuses[0] is not statuses[1]:
             self._not_resolved = None
         return self._touch([number]), found
-
-    # Making one.
-
-    def _make(self, number: int, domain: str) -> Answer:
-        slot = 2 * number
-        if not self._names.is_service(number):
-            return Answer(domain, self._rrset(slot), self._rrset(slot + 1))
-        return service_answer(domain, *self.targets(domain))
-
-    def _rrsets_of_target(self, number: int) -> tuple[RRset, RRset]:
-        return bounded(self._rrset(2 * number)), bounded(self._rrset(2 * number + 1))
-
-    def _rrset(self, slot: int) -> RRset:
-        rrset = self._slots.load(slot).rrset
-        if not (slot & 1 and self._nat64 and rrset.addresses):
-            return rrset
-        if self._slots.status_of(slot - 1) in _HAS_NO_A:
-            return rrset  # there is nothing that it could have been made of
-        own, made = dns64.split(rrset.addresses, self._nat64)
-        if not made:
-            return rrset
-        fresh_and_empty = rrset.status is Status.RESOLVED and not own
-        status = Status.NODATA if fresh_and_empty else rrset.status
-        return replace(rrset, status=status, addresses=own, synthesised=made)
 
     # Keeping up.
 
     def _touch(self, numbers: Iterable[int]) -> list[int]:
         """The domains whose Answer these names' slots are part of; those Answers are made again."""
-        touched = [one for number in numbers for one in (number, *self._dependants.get(number, ()))]
-        for one in touched:
-            self._made.pop(one, None)
+        touched = [one for number in numbers for one in (number, *self._links.leading_to(number))]
+        self._made.forget(touched)
         return [one for one in touched if self._names.is_configured(one)]
 
     def _reindex(self, number: int, before: tuple[Address, ...], after: tuple[Address, ...]) -> None:
         if before == after:
             return
-        slots = (2 * number, 2 * number + 1)
+        slots = both_slots(number)
         others = {destination(address) for slot in slots for address in self._slots.addresses_of(slot)}
         for address in {destination(address) for address in before} - others:
             self._index.discard(address, number)
@@ -280,7 +223,7 @@ class AnswerBook:
 
     def _aim(self, number: int, targets: Iterable[str]) -> list[int]:
         """Have an SRV name's targets be these. The numbers of those that are new."""
-        before = self._targets.pop(number, ())
+        before = self._links.of(number)
         after: dict[int, None] = {}
         new = []
         for target in targets:
@@ -289,14 +232,9 @@ class AnswerBook:
             after[wanted] = None
             if is_new:
                 new.append(wanted)
-        if after:
-            self._targets[number] = tuple(after)
-        for one in after:
-            self._dependants.setdefault(one, set()).add(number)
+        self._links.replace(number, after)
         for one in before:
-            if one not in after:
-                self._dependants[one].discard(number)
-            self._names.unwant(one)  # after has wanted it once more
+            self._names.unwant(one)  # where it stays a target, it was wanted once more above
             self._release(one)
         return new
 
@@ -304,11 +242,10 @@ class AnswerBook:
         """Forget a name unless somebody wants it still; once is enough."""
         if self._names.is_followed(number) or not self._names.text_of(number):
             return
-        for slot in (2 * number, 2 * number + 1):
-            for address in self._slots.addresses_of(slot) if not self._names.is_service(number) else ():
+        for slot in both_slots(number):
+            for address in self._slots.addresses_of(slot) if not self._names.is_srv(number) else ():
                 self._index.discard(destination(address), number)
-        self._dependants.pop(number, None)
-        for slot in (2 * number, 2 * number + 1):
+        for slot in both_slots(number):
             self._note_crowd(slot, 0)
         self._names.release(number)
 
@@ -323,10 +260,10 @@ class AnswerBook:
 
     def _look_for_nat64(self, number: int) -> list[int]:
         """Have the well-known name asked for once some answer looks synthesised."""
-        aaaa = self._slots.addresses_of(2 * number + 1)
+        aaaa = self._slots.addresses_of(aaaa_slot(number))
         if self._nat64_name is not None or not aaaa:
             return []
-        if not dns64.looks_synthesised(aaaa, self._slots.addresses_of(2 * number)):
+        if not dns64.looks_synthesised(aaaa, self._slots.addresses_of(a_slot(number))):
             return []
         fresh = self._names.number_of(dns64.WELL_KNOWN_NAME) is None
         self._nat64_name = self._names.want(dns64.WELL_KNOWN_NAME)
@@ -334,19 +271,21 @@ class AnswerBook:
 
     def _learn_nat64(self, number: int) -> list[int]:
         """The prefixes that the well-known name shows; the domains whose Answer that concerns."""
-        before, self._nat64 = self._nat64, dns64.prefixes_of(self._slots.addresses_of(2 * number + 1))
-        if self._nat64 == before:
+        prefixes = dns64.prefixes_of(self._slots.addresses_of(aaaa_slot(number)))
+        before = self._made.replace_nat64(prefixes)
+        if prefixes == before:
             return self._touch([number])
-        return self._touch([number, *self._index.inside(self._nat64 | before)])
+        return self._touch([number, *self._index.inside(prefixes | before)])
 
     def _host_status(self, number: int) -> Status:
-        return worse(self._slots.status_of(2 * number), self._slots.status_of(2 * number + 1))
+        a, aaaa = both_slots(number)
+        return worse(self._slots.status_of(a), self._slots.status_of(aaaa))
 
     def _domains_of(self, numbers: Iterable[int]) -> set[str]:
         """Their own texts, and those of the SRV names that lead to them."""
         names, found = self._names, set()
         for number in numbers:
-            for one in (number, *self._dependants.get(number, ())):
+            for one in (number, *self._links.leading_to(number)):
                 if names.is_configured(one):
                     found.add(names.text_of(one))
         return found
@@ -356,17 +295,18 @@ class AnswerBook:
         shared: dict[tuple[str, str], tuple[str, str]] = {}
         slot = self._slots.status.find(UNKNOWN_CODE)
         while slot >= 0:
-            number = slot >> 1
-            if self._names.is_configured(number) and not self._names.is_service(number):
-                why = (self._slots.unknown_because(2 * number), self._slots.unknown_because(2 * number + 1))
+            number = name_number(slot)
+            if self._names.is_configured(number) and not self._names.is_srv(number):
+                a, aaaa = both_slots(number)
+                why = (self._slots.unknown_because(a), self._slots.unknown_because(aaaa))
                 found[self._names.text_of(number)] = shared.setdefault(why, why)
-            slot = self._slots.status.find(UNKNOWN_CODE, 2 * number + 2)
+            slot = self._slots.status.find(UNKNOWN_CODE, a_slot(number + 1))
         return found
 
-    def _unresolved_services(self) -> dict[str, tuple[str, str]]:
+    def _unresolved_srv_names(self) -> dict[str, tuple[str, str]]:
         found = {}
-        for number in self._services:
-            unknowns = self.answer(domain := self._names.text_of(number)).unknown_reasons
-            if any(unknowns):
-                found[domain] = unknowns
+        for number in self._srv_names:
+            answer = self._made.answer(number)
+            if any(answer.unknown_reasons):
+                found[answer.domain] = answer.unknown_reasons
         return found

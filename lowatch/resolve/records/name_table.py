@@ -18,17 +18,17 @@ from lowatch.core.policy import is_service_name
 from lowatch.wire.dns import RRType, encode_name
 
 from .slot_state import SlotState
-from .slots import NEVER, Slots
+from .slots import NEVER, Slots, a_slot, aaaa_slot, both_slots, is_aaaa, name_number
 
 _A, _AAAA, _SRV = (rrtype.to_bytes(2, "big") + b"\0\1" for rrtype in (RRType.A, RRType.AAAA, RRType.SRV))
 
-_CONFIGURED, _SERVICE = 1, 2
+_CONFIGURED, _IS_SRV = 1, 2
 _UNASKED = (4, 8)  # of the A or the SRV, of the AAAA
 
 
 def question_of(slot: int, name: bytes) -> bytes:
     """The question section for a slot. name: the one for slot 2n, of which that for 2n + 1 is made."""
-    return name[: -len(_AAAA)] + _AAAA if slot & 1 else name
+    return name[: -len(_AAAA)] + _AAAA if is_aaaa(slot) else name
 
 
 class Configured(NamedTuple):
@@ -71,21 +71,21 @@ class NameTable:
     def is_configured(self, number: int) -> bool:
         return bool(self._flags[number] & _CONFIGURED)
 
-    def is_service(self, number: int) -> bool:
-        return bool(self._flags[number] & _SERVICE)
+    def is_srv(self, number: int) -> bool:
+        return bool(self._flags[number] & _IS_SRV)
 
     def configured(self) -> Iterator[int]:
         return (number for number, flags in enumerate(self._flags) if flags & _CONFIGURED)
 
     def slots_of(self, number: int) -> tuple[int, ...]:
         """Those to be asked for."""
-        return (2 * number,) if self.is_service(number) else (2 * number, 2 * number + 1)
+        return (a_slot(number),) if self.is_srv(number) else both_slots(number)
 
     def all_slots(self) -> array[int]:
         """Every slot to be asked for: addresses that most clients use first, so the A before the AAAA."""
         followed = [number for number, text in enumerate(self._texts) if text]
-        found = array("I", (2 * number for number in followed))
-        found.extend(2 * number + 1 for number in followed if not self.is_service(number))
+        found = array("I", map(a_slot, followed))
+        found.extend(aaaa_slot(number) for number in followed if not self.is_srv(number))
         return found
 
     def configure(self, domains: Collection[str]) -> Configured:
@@ -122,7 +122,7 @@ class NameTable:
         """Forget a name that is no longer followed; its number may be another's from now on."""
         for slot in self.slots_of(number):
             self.note_asked(slot)
-        for slot in (2 * number, 2 * number + 1):
+        for slot in both_slots(number):
             self.slots.due[slot] = NEVER
             self.slots.store(slot, SlotState())
         del self._numbers[self._texts[number]]
@@ -131,9 +131,9 @@ class NameTable:
 
     def note_asked(self, slot: int) -> None:
         """It has been asked for, whatever came of it."""
-        bit = _UNASKED[slot & 1]
-        if self._flags[slot >> 1] & bit:
-            self._flags[slot >> 1] &= ~bit
+        bit, number = _UNASKED[is_aaaa(slot)], name_number(slot)
+        if self._flags[number] & bit:
+            self._flags[number] &= ~bit
             self.unasked -= 1
             if not self.unasked:
                 self.all_asked.set()
@@ -144,11 +144,11 @@ class NameTable:
             return number
         number = self._numbers[text] = self._free.pop() if self._free else self._grow()
         self._texts[number] = text
-        is_service = is_service_name(text)
-        self.questions[number] = encode_name(text) + (_SRV if is_service else _A)
-        flags = _UNASKED[0] | (_SERVICE if is_service else _UNASKED[1])
+        is_srv = is_service_name(text)
+        self.questions[number] = encode_name(text) + (_SRV if is_srv else _A)
+        flags = _UNASKED[0] | (_IS_SRV if is_srv else _UNASKED[1])
         self._flags[number] = flags
-        self.unasked += 1 if flags & _SERVICE else 2
+        self.unasked += 1 if flags & _IS_SRV else 2
         self.all_asked.clear()
         return number
 

@@ -127,7 +127,7 @@ class Slots:
 
     def addresses_of(self, slot: int) -> tuple[Address, ...]:
         packed = self._addresses[slot]
-        length = V6_LENGTH if slot & 1 else V4_LENGTH
+        length = V6_LENGTH if is_aaaa(slot) else V4_LENGTH
         if len(packed) == length:
             return (Address(packed),)
         if not packed:
@@ -219,7 +219,7 @@ class Slots:
 
     def _store_addresses(self, slot: int, addresses: tuple[Address, ...]) -> None:
         """Packed, or as they are where they are no addresses of that slot's family: SRV records."""
-        length = V6_LENGTH if slot & 1 else V4_LENGTH
+        length = V6_LENGTH if is_aaaa(slot) else V4_LENGTH
         fit = all(len(address) == length for address in addresses)
         packed = b"".join(addresses) if fit else b""
         if packed != self._addresses[slot]:

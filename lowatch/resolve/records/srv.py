@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import reduce
 from itertools import chain
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from lowatch.core.addresses import Address, Port
 from lowatch.core.answers import Answer, RRset, Service, Status, worse
@@ -72,3 +72,61 @@ def _together(srv: RRset, targets: Sequence[tuple[str, RRset]]) -> RRset:
         synthesised=tuple(sorted({address for _, rrset in targets for address in rrset.synthesised})),
         more=more,
     )
+
+
+Name = TypeVar("Name", bound=Hashable)
+
+
+class SrvTargets(Generic[Name]):
+    """Which targets each SRV name has, and the reverse: when a target changes, so do those SRV names."""
+
+    def __init__(self) -> None:
+        self._targets: dict[Name, tuple[Name, ...]] = {}
+        self._leading: dict[Name, set[Name]] = {}
+
+    def __contains__(self, target: object) -> bool:
+        """Whether it is the target of an SRV name."""
+        return target in self._leading
+
+    def __iter__(self) -> Iterator[Name]:
+        return iter(self._leading)
+
+    def __len__(self) -> int:
+        """How many targets there are."""
+        return len(self._leading)
+
+    def of(self, srv_name: Name) -> Collection[Name]:
+        """The targets of an SRV name."""
+        return self._targets.get(srv_name, ())
+
+    def leading_to(self, target: Name) -> Collection[Name]:
+        """The SRV names that have this target."""
+        return self._leading.get(target, ())
+
+    def with_srv_names(self, names: Iterable[Name]) -> set[Name]:
+        """These names, and the SRV names that have one of them as a target."""
+        found = set(names)
+        if self._leading:
+            for name in [name for name in found if name in self._leading]:
+                found |= self._leading[name]
+        return found
+
+    def replace(self, srv_name: Name, targets: Iterable[Name]) -> set[Name]:
+        """An SRV name has these targets from now on. Returns those that were no target before."""
+        before, after = self._targets.pop(srv_name, ()), dict.fromkeys(targets)
+        new = {target for target in after if target not in self._leading}
+        for target in after:
+            self._leading.setdefault(target, set()).add(srv_name)
+        for target in before:
+            if target not in after:
+                self._leading[target].discard(srv_name)
+                if not self._leading[target]:
+                    del self._leading[target]
+        if after:
+            self._targets[srv_name] = tuple(after)
+        return new
+
+    def retain(self, domains: Collection[Name]) -> None:
+        """Forget all SRV names but these."""
+        for srv_name in [srv_name for srv_name in self._targets if srv_name not in domains]:
+            self.replace(srv_name, ())

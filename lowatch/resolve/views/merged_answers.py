@@ -10,8 +10,7 @@ from lowatch.core.addresses import Address, Port, Prefix
 from lowatch.core.answers import Answer, OtherView, RRset, Status, View
 from lowatch.core.limits.names import DNS_ANSWERS_KEPT
 from lowatch.core.policy import is_service_name
-from lowatch.resolve.records.srv import Target
-from lowatch.resolve.records.srv_targets import ServiceTargets
+from lowatch.resolve.records.srv import SrvTargets, Target
 from lowatch.resolve.system.getaddrinfo import Seen
 
 from .merge import Rules, compose_service
@@ -58,7 +57,7 @@ class _Made(NamedTuple):
     answer: Answer
 
 
-class ComposedAnswers:
+class MergedAnswers:
     """Answers of the DNS view together with what the overlay knows of them.
 
     A name is a domain, or the target of one that is an SRV name: applications look up both alike.
@@ -69,7 +68,7 @@ class ComposedAnswers:
         self._domains: Collection[str] = ()
         self._rules = rules
         self._overlay = Overlay()
-        self.targets = ServiceTargets()
+        self.targets: SrvTargets[str] = SrvTargets()
         self._made: dict[str, _Made] = {}
         self._decided: frozenset[str] | None = frozenset()
         self._shift: Counter[Status] = Counter()
@@ -226,7 +225,7 @@ class ComposedAnswers:
 
     def domains_of(self, names: Iterable[str]) -> set[str]:
         """The domains among these names, and those that have one of them as a target."""
-        return {name for name in self.targets.domains_of(names) if name in self._domains}
+        return {name for name in self.targets.with_srv_names(names) if name in self._domains}
 
     def _forget(self, names: Iterable[str]) -> set[str]:
         """Make the Answers that depend on these names again; an old one stays if the new one equals it."""

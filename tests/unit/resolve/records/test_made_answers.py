@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from lowatch.resolve.records.made_answers import MadeAnswers
 
 from lowatch.core.addresses import Address, parse_address, parse_prefix
 from lowatch.core.answers import RRset, Status
 from lowatch.core.limits.names import DNS_ANSWERS_KEPT
+from lowatch.resolve.records.made_answers import MadeAnswers
 from lowatch.resolve.records.name_table import NameTable
 from lowatch.resolve.records.slot_state import SlotState
 from lowatch.wire.dns import service_record

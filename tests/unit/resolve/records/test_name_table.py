@@ -16,8 +16,8 @@ def test_a_name_has_two_slots_and_a_service_one() -> None:
     www, service = table.number_of(WWW), table.number_of(SRV)
     assert www is not None
     assert service is not None
-    assert not table.is_service(www)
-    assert table.is_service(service)
+    assert not table.is_srv(www)
+    assert table.is_srv(service)
     assert len(table.slots_of(www)) == 2
     assert len(table.slots_of(service)) == 1
     assert sorted(table.all_slots()) == sorted((*table.slots_of(www), *table.slots_of(service)))

@@ -7,7 +7,7 @@ from lowatch.core.answers import RRset, Service, Status
 from lowatch.core.limits.names import (
     ADDRESSES_PER_TARGET,
 )
-from lowatch.resolve.records.srv import Target, bounded, ports_and_targets, service_answer
+from lowatch.resolve.records.srv import SrvTargets, Target, bounded, ports_and_targets, service_answer
 from lowatch.wire.dns import service_record
 
 NAME = "_http._tcp.example.com"
@@ -64,3 +64,15 @@ def test_a_target_has_no_more_addresses_than_it_may() -> None:
     less = bounded(many)
     assert (len(less.addresses), less.more) == (ADDRESSES_PER_TARGET.value, 3)
     assert bounded(less) is less
+
+
+def test_targets_are_known_both_ways() -> None:
+    mail, one, two = "_mail._tcp.example.com", "one.example.com", "two.example.com"
+    targets = SrvTargets[str]()
+    assert targets.replace(NAME, [one, two]) == {one, two}
+    assert targets.replace(mail, [two]) == set()
+    assert targets.with_srv_names([two]) == {two, NAME, mail}
+    assert targets.replace(NAME, [one]) == set()
+    assert targets.with_srv_names([two]) == {two, mail}
+    targets.retain([NAME])
+    assert (two in targets, list(targets)) == (False, [one])

@@ -107,7 +107,7 @@ def test_where_all_are_silent_a_few_queries_go_to_see() -> None:
 def test_without_a_nameserver_there_is_nobody() -> None:
     upstreams, _, _ = opened()
     assert first(upstreams, 0.0) is None
-    assert upstreams.nobody().reason == "no nameserver is known"
+    assert upstreams.nobody().reason == "no nameserver known"
 
 
 def test_one_that_stays_keeps_its_channel_and_what_was_asked_of_another_fails() -> None:

@@ -1,4 +1,4 @@
-"""ServiceTargets, and what a target's change costs those that name it."""
+"""lowatch.resolve.views.merged_answers: what one name's change costs the others."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ import pytest
 from lowatch.core.addresses import Port, parse_address
 from lowatch.core.answers import RRset, Status
 from lowatch.resolve.records.srv import Target
-from lowatch.resolve.records.srv_targets import ServiceTargets
 from lowatch.resolve.views.merge import Rules
-from lowatch.resolve.views.merged_answers import ComposedAnswers
+from lowatch.resolve.views.merged_answers import MergedAnswers
 from tests.unit.resolve.given_dns import GivenDns
 
 SERVICE, ONE, TWO = "_web._tcp.example.com", "one.example.com", "two.example.com"
@@ -20,22 +19,11 @@ def target(name: str, address: str) -> Target:
     return Target(name, Port(80, "tcp"), RRset(Status.RESOLVED, (parse_address(address),)), NODATA)
 
 
-def test_both_ways() -> None:
-    targets = ServiceTargets()
-    assert targets.replace(SERVICE, [ONE, TWO]) == {ONE, TWO}
-    assert targets.replace("_mail._tcp.example.com", [TWO]) == set()
-    assert targets.domains_of([TWO]) == {TWO, SERVICE, "_mail._tcp.example.com"}
-    assert targets.replace(SERVICE, [ONE]) == set()
-    assert targets.domains_of([TWO]) == {TWO, "_mail._tcp.example.com"}
-    targets.retain([SERVICE])
-    assert (TWO in targets, list(targets)) == (False, [ONE])
-
-
 def test_a_targets_answer_is_read_without_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """A service may have 128 targets, all of which change: to read all for each, of each, took minutes."""
     dns = GivenDns()
     dns.give_service(SERVICE, target(ONE, "192.0.2.10"), target(TWO, "192.0.2.11"))
-    answers = ComposedAnswers(dns, Rules())
+    answers = MergedAnswers(dns, Rules())
     answers.follow([SERVICE])
 
     def all_of_them(_domain: str) -> None:
