@@ -164,7 +164,7 @@ class Checks:
         self._saved_before = world.disk.saved_at
         failed = max(world.faults.until(kind) for kind in _OF_DISK)
         at = life.ended_at
-        recently = self._recently(at) | {one.finding.key for one in life.sink.undelivered()}
+        recently = self._recently(at) | life.undelivered
         self._ended = _Ended(at, failed > at - _SAVED_WITHIN - _WRITTEN_AGAIN, recently)
         for last in self._last.values():
             not_saved = last.at > self._saved_before - _SAVED_WITHIN

@@ -61,6 +61,8 @@ class Life:
         self.killed = False
         self.ended = False
         self.ended_at = self.began
+        self.undelivered: set[str] = set()
+        """Whose alerts waited for journald when it ended."""
         self.task: asyncio.Task[None]
         self._world = world
         policy, clock = world.policy, world.clock
@@ -145,6 +147,7 @@ class Life:
         if not self.ended:
             self.ended = True
             self.ended_at = self._world.loop.time()
+            self.undelivered = {one.finding.key for one in self.sink.undelivered()}
             self.task.cancel()
 
     @property
