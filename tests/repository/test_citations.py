@@ -37,12 +37,13 @@ def _tests_named(base: str) -> list[Path]:
 
 
 def found(cited: str, by: Path) -> list[Path]:
-    """The files that are meant. A test may be named without its directory, and so may a file beside."""
+    """The files that are meant: what has no directory may be anywhere, in lowatch/ before tests/."""
     places = [ROOT / place / cited for place in OUR_PLACES] + [by.parent / cited]
     existing = [place for place in places if place.exists()]
     if existing or "/" in cited:
         return existing
-    return _tests_named(cited) if cited.startswith("test_") else [*(ROOT / "lowatch").rglob(cited)]
+    ours = [] if cited.startswith("test_") else [*(ROOT / "lowatch").rglob(cited)]
+    return ours or _tests_named(cited)
 
 
 def wrong(file: Path, text: str) -> list[str]:
