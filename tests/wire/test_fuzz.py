@@ -11,7 +11,7 @@ import pytest
 
 from lowatch.core.addresses import parse_address, parse_port
 from lowatch.kernel.request_socket import NETLINK_SOCK_DIAG
-from lowatch.wire import rtnetlink
+from lowatch.wire import links, rtnetlink
 from lowatch.wire.inet_diag import (
     SOCK_DIAG_BY_FAMILY,
     dump_bound,
@@ -85,7 +85,7 @@ def sockets_seen(listening: Netns) -> list[bytes]:
 ADDRESS, TEXT = (4, 16), range(1, 17)
 PARSERS = [
     pytest.param(
-        "links", rtnetlink.parse_link, rtnetlink.RTM_NEWLINK, second.link, {3: TEXT}, id="link"
+        "links", links.parse_link, rtnetlink.RTM_NEWLINK, second.link, {3: TEXT}, id="link"
     ),
     pytest.param(
         "addresses", rtnetlink.parse_address, rtnetlink.RTM_NEWADDR, second.address,
