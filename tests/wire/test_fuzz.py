@@ -11,13 +11,14 @@ import pytest
 
 from lowatch.core.addresses import parse_address, parse_port
 from lowatch.kernel.request_socket import NETLINK_SOCK_DIAG
-from lowatch.wire import links, rtnetlink
+from lowatch.wire import rtnetlink
 from lowatch.wire.inet_diag import (
     SOCK_DIAG_BY_FAMILY,
     dump_bound,
     find_listener,
     parse_socket,
 )
+from lowatch.wire.links import dump_links, parse_link
 from lowatch.wire.netlink import (
     HEADER,
     NLM_F_DUMP,
@@ -56,7 +57,7 @@ def bodies(messages: list[tuple[int, bytes, int, int]]) -> list[bytes]:
 
 @pytest.fixture
 def links(furnished: Netns) -> list[bytes]:
-    return bodies(dumped(NETLINK_ROUTE, rtnetlink.dump_links(0)))
+    return bodies(dumped(NETLINK_ROUTE, dump_links(0)))
 
 
 @pytest.fixture
@@ -85,7 +86,7 @@ def sockets_seen(listening: Netns) -> list[bytes]:
 ADDRESS, TEXT = (4, 16), range(1, 17)
 PARSERS = [
     pytest.param(
-        "links", links.parse_link, rtnetlink.RTM_NEWLINK, second.link, {3: TEXT}, id="link"
+        "links", parse_link, rtnetlink.RTM_NEWLINK, second.link, {3: TEXT}, id="link"
     ),
     pytest.param(
         "addresses", rtnetlink.parse_address, rtnetlink.RTM_NEWADDR, second.address,
