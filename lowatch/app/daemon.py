@@ -7,7 +7,7 @@ due; nothing else wakes it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from lowatch.core.addresses import Port
@@ -30,17 +30,17 @@ from .pacing import AuditPace, PollPace
 from .ports import Host, Resolver
 
 SWEEP_EVERY = 30.0
-"""Seconds between looks at everything, for what no event tells of."""
+"""Seconds between audits of everything, because not every change causes an event."""
 STUCK_AFTER = 15.0
-"""Seconds that a sweep may be late, or any part of it may take."""
+"""Seconds by which a sweep may be late, and that any part of it may take."""
 _SOON = 0.25
-"""Seconds until what could not be finished is tried again."""
+"""Seconds until tables that changed while they were dumped are dumped again."""
 _PATIENCE = 0.02
-"""Seconds of looking at what was marked; then it is judged and announced before the rest is looked at."""
+"""Seconds of looking at what was marked; that is judged and announced before the rest is looked at."""
 _BREATH = 0.01
-"""Seconds between turns while alerts wait for theirs: for pages, which take many rounds of the loop."""
+"""Seconds between turns while alerts wait, which pages use: they take many rounds of the loop."""
 _IN_PASSING = 1.0
-"""Seconds within which an answer is looked at whose name did not lead here: nearly all go on like that."""
+"""Seconds within which a new answer is looked at if its domain did not lead here; few begin to."""
 
 
 class Meter(Protocol):
@@ -48,7 +48,7 @@ class Meter(Protocol):
 
 
 class Daemon:
-    """Looks at what was marked as often as the pace allows. What the pages show is current after each."""
+    """Audits what was marked, as often as the pace allows. After each audit the pages show its result."""
 
     def __init__(
         self,
@@ -82,19 +82,19 @@ class Daemon:
         self._sweep_at = self._audited_at = float("-inf")
 
     def heartbeats(self) -> Iterable[Heartbeat]:
-        """A sweep makes a turn, whatever else happens; a long one shows that it goes on."""
+        """Progress is made by each turn, at least once a sweep, and within a long audit."""
         progress = self._turns + self._auditor.progress
         audits = Heartbeat("audits", True, progress, SWEEP_EVERY + STUCK_AFTER)
         return [audits, self._auditor.connects.heartbeat()]
 
     @property
     def held(self) -> int | None:
-        """How many addresses are held; None where that is unknown."""
+        """How many addresses are held; None if that is unknown."""
         return self._latest.held
 
     @property
     def tracked(self) -> Iterable[Tracked]:
-        """The findings, the resolved ones too that may come back."""
+        """The findings that are pending, firing or acknowledged."""
         return self._tracker.tracked.values()
 
     async def change(self) -> None:
@@ -107,7 +107,7 @@ class Daemon:
         self._woken.set()
 
     def replace_policy(self, policy: Policy) -> None:
-        """Judge by this from now on. Findings keep their lives; those of removed domains end."""
+        """Judge by this policy from now on. Findings stay what they are; those of removed domains end."""
         self._ports = ports_of(policy.domains)
         self._tracker.replace_policy(policy)
         self._resolver.replace_domains(policy.domains)
@@ -116,7 +116,7 @@ class Daemon:
 
     @property
     def ready(self) -> bool:
-        """Whether every domain has been asked once, and all of it judged."""
+        """Whether every domain has been asked once, and everything has been judged since."""
         return self._ready
 
     @property
@@ -126,7 +126,7 @@ class Daemon:
 
     @property
     def orphans(self) -> Mapping[OrphanKey, int]:
-        """lo_orphan_vip: the last known value of each endpoint. One never known has none."""
+        """lo_orphan_vip: the last known value of each endpoint, if there is one."""
         return self._latest.orphans
 
     async def run(self) -> None:
@@ -146,7 +146,7 @@ class Daemon:
             self._announcer.finish()
 
     def answer_changed(self, domain: str) -> None:
-        """At once where it leads here; else soon, together with all others that changed by then."""
+        """Look at the domain at once if it leads here; otherwise soon, together with others like it."""
         self._auditor.mark_domain(domain)
         if self._auditor.leads_here(domain):
             self.wake()
@@ -167,7 +167,7 @@ class Daemon:
         self.wake()
 
     async def _wait(self) -> None:
-        """Until something is marked and the pace allows a look, or until a timer is due."""
+        """Wait until something is marked and the pace allows an audit, or a timer is due."""
         try:
             async with asyncio.timeout(self._timer_due() - self._clock.now().monotonic):
                 await self._woken.wait()
@@ -190,7 +190,7 @@ class Daemon:
         return max(self._audit_pace.due, min(one for one in due if one is not None))
 
     async def _turn(self) -> None:
-        """One look: poll or sweep where due, audit what is marked, move the findings on."""
+        """Sweep or poll if that is due, audit what is marked, and step the findings."""
         now = self._turned = self._clock.now().monotonic
         if now >= self._sweep_at:
             self._sweep_at = now + SWEEP_EVERY
@@ -232,22 +232,23 @@ class Daemon:
         self._ready = self._ready or whole
 
     def _follow_ports(self) -> None:
-        """Hear of closed sockets wherever one is looked for from now on: SRV records bring new ports."""
+        """Follow sockets on all ports that are expected now: SRV records add ports."""
         ports = self._ports | self._resolver.service_ports
         if ports != self._ports_followed:
             self._host.follow_ports(ports)
             self._ports_followed = ports
 
     async def _confirm_and_move(self) -> None:
-        """An orphan fires only after one more connect: the one by which it was found may be long ago.
+        """Step the findings, after confirming those that are about to fire.
 
-        And whatever fires has a fix that does no harm now: what it was weighed by may be as old.
+        An orphan fires only after one more connect, because the connect that found it may be old. The
+        fixes of what fires must be harmless now; what they were checked against may be old as well.
         """
         judgement = self._latest.judgement
         if judgement is None:
             return
         due = self._tracker.to_confirm(judgement, self._clock.now())
-        endpoints = {finding.key: endpoint for finding in due for endpoint in _orphans([finding.subject])}
+        endpoints = {one.key: endpoint for one in due if (endpoint := _orphaned(one.subject)) is not None}
         refuted = frozenset(await self._auditor.confirm(list(dict.fromkeys(endpoints.values()))))
         offered = any(finding.fix for finding in due)
         if refuted or (offered and self._auditor.invalidate_old_fixes()):
@@ -255,7 +256,7 @@ class Daemon:
         await self._move({key for key, endpoint in endpoints.items() if endpoint not in refuted})
 
     async def _move(self, confirmed: set[str]) -> None:
-        """One step of the findings' lives. Of orphans only those fire that are `confirmed`."""
+        """Step the findings. confirmed: the keys of the orphans that may fire."""
         judgement = self._latest.judgement
         assert judgement is not None
         moved = await with_breaks(self._tracker.steps(judgement, self._clock.now(), confirmed))
@@ -266,8 +267,8 @@ class Daemon:
             self._announcer.save_soon()
 
 
-def _orphans(subjects: Iterable[Subject]) -> Iterator[Endpoint]:
-    """The endpoints that a connect can confirm to be orphaned."""
-    for kind, _, address, _, port, _ in subjects:
-        if kind is FindingKind.ORPHAN_VIP and address is not None and port is not None:
-            yield Endpoint(address, port)
+def _orphaned(subject: Subject) -> Endpoint | None:
+    """The endpoint of an orphan-vip, which a connect can confirm."""
+    if subject.kind is FindingKind.ORPHAN_VIP and subject.address is not None and subject.port is not None:
+        return Endpoint(subject.address, subject.port)
+    return None

@@ -1,4 +1,4 @@
-"""From the host's events to marks: each says "look again here", none says what is true."""
+"""From the host's events to marks in the auditor: an event says where to look again, not what is true."""
 
 from __future__ import annotations
 

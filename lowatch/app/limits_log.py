@@ -1,4 +1,4 @@
-"""The log line of each bound that was met: one of each at a time, however often it is."""
+"""The log lines for limits that were reached: at most one for each limit in a while."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from lowatch.core.limits.table import LIMITS
 
 _log = logging.getLogger("lowatch")
 
-TOLD_EVERY = 600.0
-"""Seconds, at least, between two lines of the same bound; the second one counts what came between."""
+LOGGED_EVERY = 600.0
+"""Seconds, at least, between two lines of the same limit; the second counts what happened in between."""
 
 
 class LimitsLog:
-    """limits: which to look at. Those met before this is made have been told with the configuration."""
+    """limits: which to look at. What was reached before was reported with the configuration."""
 
     def __init__(self, limits: Sequence[Limit] = LIMITS) -> None:
         self._limits = limits
-        self._told = {limit.name: (limit.times, float("-inf")) for limit in limits}
+        self._logged = {limit.name: (limit.times, float("-inf")) for limit in limits}
 
     def look(self, now: float) -> None:
-        """Log those that were met since their last line, where that is long enough ago. now: monotonic."""
+        """Log the limits reached since their last line, if that is long ago. now: monotonic seconds."""
         for limit in self._limits:
-            times, quiet_until = self._told[limit.name]
+            times, quiet_until = self._logged[limit.name]
             more = limit.times - times
             if not more or now < quiet_until:
                 continue
-            self._told[limit.name] = limit.times, now + TOLD_EVERY
+            self._logged[limit.name] = limit.times, now + LOGGED_EVERY
             level = logging.DEBUG if limit.lossless else logging.WARNING
             often = "once" if more == 1 else f"{more:,} times"
             _log.log(level, "limit %s reached %s: %s, continuing", limit, often, limit.beyond)

@@ -1,4 +1,4 @@
-"""Names from files, read again when one of the files has changed, and never lost to a bad moment."""
+"""Names from files: read again when a file has changed, and kept while a file cannot be read."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from .config_in_force import ConfigInForce
 from .settling_files import SETTLED_AFTER, Settling
 
 READ_WITHIN = 4.0
-"""Seconds after which the files that have settled no longer wait for those that have not."""
+"""Seconds for which files that have settled wait for those that have not."""
 
 RETRY_AFTER = 60.0
-"""Seconds until a file that could not be read is tried again, if no event tells of it before."""
+"""Seconds until an unreadable file is tried again, if no event comes earlier."""
 _THREAD_AFTER = 5.0
-"""Seconds until a thread is asked for again, where none could be had."""
+"""Seconds until a thread is tried again, if none could be started."""
 _REST_OF_READING = 9
-"""Times as long as it took: files that are written all the time are read for a tenth of it."""
+"""Pause after reading, as a multiple of its time: files that change constantly take a tenth of a core."""
 
 _log = logging.getLogger("lowatch")
 
@@ -46,7 +46,7 @@ class NamesFollower:
         self._look.set()
 
     async def run(self) -> None:
-        """A first look at once: a file may have changed since it was read, and before it was watched."""
+        """Look at once, as a file may have changed before it was watched; then whenever one changes."""
         self._look.set()
         while True:
             retry = not await self._touched(RETRY_AFTER if self._unread else None)
@@ -56,7 +56,7 @@ class NamesFollower:
             except NoThreadError:
                 await asyncio.sleep(_THREAD_AFTER)
                 self._look.set()
-            except Exception:  # whatever a file does to its reader, ten thousand daemons go on
+            except Exception:  # no content of a file may end the daemon
                 _log.exception(
                     "domain files could not be read again, keeping the current domains, continuing"
                 )
@@ -76,7 +76,7 @@ class NamesFollower:
         after = await self._threads.run_blocking(read_names, before)
         took = self._now() - began
         if self._config.current is not before:
-            self._look.set()  # a reload came first: what it has read may be older than this
+            self._look.set()  # a reload was faster, but may have read older files
             return
         self._take_over(before, after, restless)
         await asyncio.sleep(took * _REST_OF_READING)
@@ -84,10 +84,9 @@ class NamesFollower:
             self._look.set()
 
     def _take_over(self, before: Config, after: Config, restless: frozenset[Path]) -> None:
-        """What is new counts at once. Nothing goes while a file may still have it.
+        """Add new names at once, but remove none that an unreadable or unfinished file may still have.
 
-        The names of a file that cannot be read now, or is being written, would be gone, and their findings
-        with them: as if all were well.
+        Otherwise the findings of those names would end, as if they were resolved.
         """
         lost = lost_files(before, after)
         if lost and lost != self._unread:
@@ -101,7 +100,7 @@ class NamesFollower:
         self._config.replace(after)
 
     async def _settle(self, config: Config) -> frozenset[Path]:
-        """Until all files have settled or, at the latest, READ_WITHIN; those that have not."""
+        """Wait until all files have settled, at most READ_WITHIN. Returns those that have not."""
         began = self._now()
         self._settling.look(await self._threads.run_blocking(config.sources.look), began)
         while True:
@@ -116,7 +115,7 @@ class NamesFollower:
 
 
 def _with_names_of(before: Config, after: Config, lost: frozenset[Path]) -> Config:
-    """With the names that are there and would be gone; which the lost files still stand for, then."""
+    """`after`, with the names of `before` that it lacks; lost files count as read."""
     stood, stands = before.policy.domains, after.policy.domains
     assert isinstance(stood, DomainTable)
     assert isinstance(stands, DomainTable)
@@ -129,7 +128,7 @@ def _with_names_of(before: Config, after: Config, lost: frozenset[Path]) -> Conf
 
 
 def lost_files(before: Config, after: Config) -> frozenset[Path]:
-    """The files that gave names before, and of which nobody knows now what they would give."""
+    """The files whose names were read before, and cannot be read now."""
     gave = frozenset((*before.sources.files, *before.sources.fixed_parts())).difference(before.unread)
     return frozenset(after.unread) & gave
 

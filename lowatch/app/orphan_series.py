@@ -13,22 +13,22 @@ from lowatch.core.verdicts import DomainJudgement, OrphanKey, Verdict
 _STEP = 2_000
 """Endpoints."""
 _LOOKED_AT = 10_000
-"""Domains, which need no more than a look where nothing has changed."""
+"""Domains; one that has not changed costs only a comparison."""
 
 
 class OrphanValues:
-    """1 orphaned, 0 otherwise; UNKNOWN keeps the last known value, and has none if there was none.
+    """1 if orphaned, otherwise 0. UNKNOWN keeps the last known value, if there is one.
 
-    A series goes when its pair of domain and address goes, and stays while that cannot be told.
+    A series ends when its pair of domain and address ends, and stays while that is unknown.
     """
 
     def __init__(self, revived: Iterable[Subject] = ()) -> None:
-        """revived: what the last run knew to be orphaned: 1, until something better is known."""
+        """revived: what was orphaned in the last run: 1 until more is known."""
         self.values: dict[OrphanKey, int] = {}
         self._counted: Mapping[str, DomainJudgement] = {}
         self._keys: dict[str, tuple[OrphanKey, ...]] = {}
         self._revived: set[OrphanKey] = set()
-        """Those whose name has not been resolved since: the answer that would name them is missing."""
+        """Those whose domain has not been resolved since: the answer with the address is missing."""
         for kind, interface, address, domain, port, _ in revived:
             if kind is FindingKind.ORPHAN_VIP and interface and address and domain and port:
                 key = OrphanKey(interface, address, domain, port)
@@ -36,12 +36,12 @@ class OrphanValues:
                 self._replace(domain, {**dict.fromkeys(self._keys.get(domain, ()), 1), key: 1})
 
     def update(self, snapshot: Snapshot, judgement: Judgement) -> None:
-        """All of it at once."""
+        """steps(), all at once."""
         for _ in self.steps(snapshot, judgement):
             pass
 
     def steps(self, snapshot: Snapshot, judgement: Judgement) -> Generator[None, None, None]:
-        """The same in steps of some milliseconds; in between, some domains have their new values."""
+        """Update the values in steps of some milliseconds; in between only some domains have new values."""
         for name in self._keys.keys() - judgement.domains.keys():
             self._replace(name, self._kept(name, frozenset(), snapshot))
         taken = 0
@@ -68,7 +68,7 @@ class OrphanValues:
         return found
 
     def _kept(self, name: str, undecided: Set[Address], snapshot: Snapshot) -> dict[OrphanKey, int]:
-        """What may still be so. undecided: the addresses that may be local or not."""
+        """The values that may still be right. undecided: the addresses that may be local or not."""
         a, aaaa = snapshot.unresolved.get(name, ("", ""))
         known = self._keys.get(name, ())
         found = {

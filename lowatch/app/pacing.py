@@ -1,4 +1,4 @@
-"""How often to look: at once when something happened, seldom when it keeps happening. Pure."""
+"""When to look: at once after a change, less often while changes go on. Pure."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _LONGEST_REST = 0.25
 
 
 class PollPace:
-    """When to ask again for listeners that are missing: no event tells of one that appears.
+    """When to poll for missing listeners, because no event reports a listener that appears.
 
-    Every 30 ms for 2 s after a change (a restarting service comes back), then every 200 ms; and never
-    for more than 1 % of a core, however many are missing. All times are monotonic seconds.
+    Every 30 ms for 2 s after a change (a service that restarts comes back), then every 200 ms; but never
+    more than 1 % of a core, however many are missing. All times are monotonic seconds.
     """
 
     def __init__(self) -> None:
@@ -23,11 +23,11 @@ class PollPace:
         self._cost_before = 0.0
 
     def changed(self, now: float) -> None:
-        """Something went missing, or came."""
+        """A listener went missing, or appeared."""
         self._changed_at = now
 
     def polled(self, started: float, ended: float) -> None:
-        """The cheaper of the last two counts: the other may have been waiting for a processor."""
+        """The cheaper of the last two polls counts: the other may have waited for a processor."""
         self._polled_at = ended
         self._cost, self._cost_before = min(ended - started, self._cost_before), ended - started
 
@@ -38,10 +38,10 @@ class PollPace:
 
 
 class AuditPace:
-    """When the next audit may begin: at once after a rest, so that a storm of events is taken in gulps.
+    """When the next audit may begin, so that the events of a storm are audited together.
 
-    The rest is four times what an audit took, a quarter of a second at most. It counts from the audit
-    before the last one: two may follow each other at once, so that a sweep delays no event.
+    There is a rest of four times what an audit took, at most a quarter of a second. It is counted from the
+    audit before the last one. So two audits may follow each other at once, and a sweep delays no event.
     """
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class AuditPace:
         self._due_after_next = float("-inf")
 
     def audited(self, started: float, ended: float, *, is_over: bool = True) -> None:
-        """is_over: whether it has looked at everything; one that was broken off goes on half the time."""
+        """is_over: whether it looked at all that was marked; if not, audits take half of the time."""
         share = _AUDIT_SHARE if is_over else _UNFINISHED_SHARE
         rest = min(_LONGEST_REST, (ended - started) * (1 / share - 1))
         self.due, self._due_after_next = self._due_after_next, ended + rest

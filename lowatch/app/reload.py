@@ -1,4 +1,4 @@
-"""A configuration taken over whole, or refused, and the old one goes on."""
+"""Reloading: another configuration is put into force as a whole, or refused."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ class Reload:
         self._clock = clock
         self._requested = asyncio.Event()
         self._following: asyncio.Future[ReloadOutcome] | None = None
-        """What the next one comes to, which has not begun; None while nobody wants it."""
+        """The outcome of the next reload, which has not begun; None while none is requested."""
         self.last: LastReload | None = None
 
     def request(self) -> asyncio.Future[ReloadOutcome]:
         """Reload soon.
 
-        All that want one share the next. The one under way may have read what has changed since.
+        All requests share the next reload. The current one does not count: it may have read old files.
         """
         if self._following is None:
             self._following = asyncio.get_running_loop().create_future()
@@ -72,11 +72,11 @@ class Reload:
         return self._following
 
     async def now(self) -> ReloadOutcome:
-        """As request(), and wait for it. Whoever waits no longer takes nobody along."""
+        """request(), and wait for the outcome. Cancelling one that waits does not affect others."""
         return await asyncio.shield(self.request())
 
     async def run(self) -> None:
-        """Do what is requested, until cancelled."""
+        """Reload whenever that is requested, until cancelled."""
         while True:
             await self._requested.wait()
             self._requested.clear()
@@ -125,7 +125,7 @@ class Reload:
 
 
 def _refuse_lost_names(before: Config, after: Config) -> None:
-    """A file of names that could be read before, and cannot now, would end their findings."""
+    """Refuse if a file of names has become unreadable: without it, the findings of its names would end."""
     lost = lost_files(before, after)
     if lost:
         raise ConfigErrors(problem for problem in after.problems if problem.file in lost)
@@ -137,7 +137,7 @@ def warn_of_problems(config: Config) -> None:
 
 
 def describe_config(config: Config) -> str:
-    """What it watches, for the log."""
+    """What is watched, for the log."""
     return (
         f"watching {', '.join(config.policy.interfaces)} for {count(len(config.policy.domains), 'domain')}"
     )

@@ -1,4 +1,4 @@
-"""Which files of names are being written just now: one that is read meanwhile may be half of itself."""
+"""Which files are being written now: what is read of such a file may be incomplete."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from lowatch.config.sources import States
 from lowatch.files.fingerprint import Fingerprint
 
 SETTLED_AFTER = 1.0
-"""Seconds for which a file must stay as it is before it is taken at its word: many are written in place."""
+"""Seconds without a change before a file is trusted: many are written in place."""
 
 TAKEN_AFTER = 15.0
-"""Seconds of change after which it is taken at its word all the same: whoever touches it may never stop."""
+"""Seconds of changes after which a file is trusted anyway: they may never stop."""
 
 
 class _Seen(NamedTuple):
-    """stamp: how the file stood. changed: when that was new. restless: since when; None: it has settled."""
+    """stamp: of the last look. changed: when that was new. restless: since when; None if it has settled."""
 
     stamp: Fingerprint
     changed: float
@@ -31,15 +31,15 @@ class _Seen(NamedTuple):
 
 
 class Settling:
-    """Remembers how each file stood. Time is an argument (monotonic seconds)."""
+    """Remembers the stamp of each file. Time is an argument (monotonic seconds)."""
 
     def __init__(self) -> None:
         self._seen: dict[Path, _Seen] | None = None
 
     def look(self, stands: States, now: float) -> frozenset[Path]:
-        """The files that have not been seen to stay as they are, and are not restless for too long.
+        """The files that have not settled.
 
-        What is there at the first look has settled; what is new at a later one has just been made.
+        A file that is there at the first look has settled; one that is new at a later look has not.
         """
         seen, come = self._seen or {}, None if self._seen is None else now
         self._seen = {

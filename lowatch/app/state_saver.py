@@ -1,4 +1,4 @@
-"""Saving what is tracked: off the loop, the latest only, and never something older over it.
+"""Saves what is tracked: off the loop, only the latest state, and never an older one over it.
 
 The loop hands over one immutable value, which says what was so at one moment. The thread reads
 nothing else.
@@ -21,20 +21,20 @@ from .ports import StateStore
 _GATHER = 0.02
 """Seconds for what has just been announced to be delivered, and to be saved as delivered."""
 _THREAD_AFTER = 2.0
-"""Seconds until a thread is asked for again, where none could be had."""
+"""Seconds until a thread is tried again, if none could be started."""
 _DISK_AFTER = 10.0
 """Seconds until a state that could not be written is written again: the disk may have room by then."""
 _LAST_SAVE = 5.0
-"""Seconds that the disk gets at the end."""
+"""Seconds that the disk gets for the last save."""
 _REST, _REST_AT_MOST = 4, 5.0
-"""Times as long as a save took, so that saving takes a fifth of the time at most; and seconds: a save that
-took long waited for a disk that hung."""
+"""The pause after a save: as a multiple of its time, so that saving takes at most a fifth of the time; and
+in seconds at most, because a save that took long waited for a disk that hung."""
 
 
 class SavedState(NamedTuple):
     """What is to be saved, as of one moment. Nothing in it changes afterwards.
 
-    tracked: by key. undelivered: what was announced, or is to be, and has reached nobody yet; of each
+    tracked: by key. undelivered: what was announced, or waits to be, and has reached nobody yet; each
     subject in order.
     """
 
@@ -56,7 +56,7 @@ class _Handover(NamedTuple):
 
 
 class StateSaver:
-    """Saves the state whenever that is wanted, and at the end."""
+    """Saves the state whenever that is requested, and at the end."""
 
     def __init__(self, store: StateStore, threads: Threads, clock: Clock) -> None:
         self._store = store
@@ -67,13 +67,13 @@ class StateSaver:
         self._writing = threading.Lock()
         self._written = 0
         self.saved_undelivered = False
-        """Whether something was undelivered in what was handed over last: to be saved again when it is."""
+        """Whether the last state had something undelivered: it has to be saved again after the delivery."""
 
     def save_soon(self) -> None:
         self._wanted.set()
 
     async def run(self, source: StateSource) -> None:
-        """Save the source's state whenever that is wanted, until cancelled."""
+        """Save the source's state whenever that is requested, until cancelled."""
         while True:
             await self._wanted.wait()
             began = self._clock.now().monotonic
@@ -86,12 +86,12 @@ class StateSaver:
             except NoThreadError:
                 self._wanted.set()  # what is announced meanwhile may be announced again after a crash
                 await asyncio.sleep(_THREAD_AFTER)
-            # 20,000 findings take the interpreter for a fifth of a second: not all the time.
+            # To render 20,000 findings takes the interpreter for 0.2 s, which must not happen all the time.
             took = self._clock.now().monotonic - began
             await asyncio.sleep(min(took * _REST, _REST_AT_MOST))
 
     def save_at_last(self, state: SavedState) -> None:
-        """Blocks, for nothing else runs any more; but not longer than _LAST_SAVE if the disk hangs."""
+        """Save, when nothing else runs any more. Blocks for _LAST_SAVE at most, even if the disk hangs."""
         handover = self._hand_over(state)
 
         def save() -> None:
@@ -100,13 +100,13 @@ class StateSaver:
         self._threads.run_within(_LAST_SAVE, save)
 
     def _hand_over(self, state: SavedState) -> _Handover:
-        """state: of this moment, as the generation ends with it."""
+        """state: of this moment, because the generation ends with it."""
         self._handed_over += 1
         self.saved_undelivered = bool(state.undelivered)
         return _Handover(self._handed_over, self._store.end_generation(), state)
 
     def _write(self, handover: _Handover) -> bool:
-        """In a thread; whether this or something later is written. One that comes late writes nothing."""
+        """Runs in a thread, and writes nothing if it is late. Returns whether the latest state is saved."""
         with self._writing:
             if handover.number < self._written:
                 return True
@@ -119,19 +119,19 @@ class StateSaver:
 def as_delivered(state: SavedState) -> Mapping[str, Tracked]:
     """What is tracked, as if only that were announced which was delivered.
 
-    So a process that is killed while alerts wait announces them when it runs again: what fires, and what
-    is resolved of that which was delivered as firing.
+    So if the process is killed while alerts wait, the next start announces them: findings that fire, and
+    resolved findings that were delivered as firing.
     """
     tracked, undelivered = state
     if not undelivered:
         return tracked
     delivered = dict(tracked)
-    for one in reversed(undelivered):  # what was before the first that waits is what was delivered
+    for one in reversed(undelivered):  # the last state delivered is that before the first one that waits
         key = one.finding.subject.key
         if one.state is FindingState.RESOLVED:
             delivered[key] = replace(one, state=FindingState.FIRING, announced=True)
         elif key in tracked:
-            for other in one.finding.keys_of_any or (key,):  # it would have spoken for all of them
+            for other in one.finding.keys_of_any or (key,):  # it would have been announced for all of them
                 if other in tracked:
                     delivered[other] = replace(
                         tracked[other],
@@ -139,5 +139,5 @@ def as_delivered(state: SavedState) -> Mapping[str, Tracked]:
                         delivery_unknown=one.delivery_unknown,
                     )
         else:
-            delivered.pop(key, None)  # it came and went before anything was delivered
+            delivered.pop(key, None)  # it came and went, and nothing was delivered
     return delivered

@@ -1,6 +1,6 @@
-"""Where names come from files: which there are, where to watch for changes, whether any has changed.
+"""The files of [[domains_from]]: which exist, where to watch for changes, and whether any has changed.
 
-Nothing here opens a file. The calls block as long as stat(2) does: on a network's file system, long.
+No file is opened here. Calls block as long as stat(2) does, which is long on a slow network file system.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ States = tuple[tuple[Path, Fingerprint], ...]
 
 
 def matching(pattern: str) -> list[Path]:
-    """The files that a glob stands for, sorted; a path stands for itself, whether it exists or not.
+    """The files that a pattern matches, sorted, at most NAMES_FILES + 1.
 
-    As globs go, without those that begin with a dot. At most NAMES_FILES + 1 of them.
+    A path without wildcards matches itself, whether it exists or not. Wildcards do not match a leading dot.
     """
     if not has_magic(pattern):
         return [Path(pattern)]
@@ -36,7 +36,10 @@ def states(files: Iterable[Path]) -> States:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """patterns: paths and globs, absolute. seen: how their files stood before they were read."""
+    """The patterns of all [[domains_from]], and their files.
+
+    patterns: absolute paths and globs. seen: the fingerprints of their files just before they were read.
+    """
 
     patterns: tuple[str, ...] = ()
     seen: States = ()
@@ -49,28 +52,25 @@ class Sources:
         return tuple(file for file, _ in self.seen)
 
     def changed(self) -> bool:
-        """Whether another file matches now, or one of them is another or has been written to.
-
-        What was written while it was being read counts as changed.
-        """
+        """Whether other files match now, or a file was replaced or written to since before it was read."""
         return self.look() != self.seen
 
     def look(self) -> States:
-        """How the files stand now."""
+        """The files that match now, and their fingerprints."""
         return states(all_matching(self.patterns))
 
     def fixed_parts(self) -> frozenset[Path]:
-        """Of each pattern the directory that all its files are in or below."""
+        """The directory of each pattern that all its files are in or below."""
         return frozenset(map(fixed_part, self.patterns))
 
     def directories(self) -> frozenset[Path]:
-        """The directories in which another file may come to match a glob: for inotify to watch whole.
+        """The directories where a new file may match a glob, which must be watched as a whole.
 
-        Those of every symlink on the way to them, too; of one that does not exist, the nearest that does.
-        They change as the files do. (A path that is none of a glob is for itself to be watched.)
+        They include the directories of symlinks on the way, and in place of a missing directory the nearest
+        one that exists. They change as the files do. Paths without wildcards are watched themselves.
         """
         globs = [Path(pattern) for pattern in self.patterns if has_magic(pattern)]
-        possible = [place / "*" for glob in globs for place in _searched(glob)]
+        possible = [directory / "*" for glob in globs for directory in _searched(glob)]
         return frozenset(places_of(possible).directories)
 
 
@@ -80,7 +80,7 @@ def all_matching(patterns: Iterable[str]) -> list[Path]:
 
 
 def fixed_part(pattern: str) -> Path:
-    """The directory that all its files are in or below."""
+    """The directory that all files of a pattern are in or below."""
     directory = Path(pattern).parent
     while has_magic(str(directory)):
         directory = directory.parent
@@ -88,7 +88,7 @@ def fixed_part(pattern: str) -> Path:
 
 
 def _searched(pattern: Path) -> Iterator[Path]:
-    """The directories that a glob looks into."""
+    """The directories that a glob lists."""
     while has_magic(str(pattern.parent)):
         pattern = pattern.parent
         yield from matching(str(pattern))

@@ -66,7 +66,7 @@ def places_of_many(paths: Iterable[Path]) -> Places:
 
 
 def fingerprints(paths: Iterable[Path]) -> dict[Path, Fingerprint]:
-    """Of each path. A file in a directory that is one of them is in that one's."""
+    """The fingerprint of each path. That of a directory includes its files, which are omitted."""
     all_paths = dict.fromkeys(paths)
     parents = {path.parent for path in all_paths}
     directories = {path for path in parents if path in all_paths and _is(path, stat.S_ISDIR)}
@@ -105,7 +105,7 @@ def _follow(path: Path, names: dict[Path, set[bytes] | None]) -> Path | None:
 
 
 def _is(path: Path, kind: Callable[[int], bool]) -> bool:
-    """Whether there is something of that kind; what may not be looked at is as good as not there."""
+    """Whether the path exists and is of a kind. A path that cannot be looked at counts as missing."""
     try:
         return kind(path.stat().st_mode)
     except OSError:

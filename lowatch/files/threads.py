@@ -26,19 +26,19 @@ class NoThreadError(Exception):
 
 
 class Threads(Protocol):
-    """Blocking work off the loop, by threads that nobody has to wait for."""
+    """Runs blocking work in threads."""
 
     async def run_blocking(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """What the function returns or raises. Raises NoThreadError where there is no thread for it.
+        """Run a function in a thread, and return or raise what it does. Raises NoThreadError.
 
-        Cancelled, it leaves the thread at its work.
+        If the caller is cancelled, the thread finishes its work all the same.
         """
 
     def start(self, work: Callable[[], None], name: str) -> None:
-        """Have a thread do it, and wait for nothing. Raises NoThreadError."""
+        """Start a thread without waiting for it. Raises NoThreadError."""
 
     def run_within(self, seconds: float, work: Callable[[], None]) -> None:
-        """Block until a thread has done it, and no longer than that; without a thread, do it here."""
+        """Block until a thread has done the work, or for some seconds. Without a thread, do it here."""
 
 
 _log = logging.getLogger("lowatch")
@@ -109,7 +109,7 @@ def start_thread(work: Callable[[], None], name: str) -> threading.Thread:
 
 
 class DaemonThreads:
-    """Threads that end with the process."""
+    """Daemon threads, which end with the process."""
 
     async def run_blocking(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await in_thread(function, *args, **kwargs)

@@ -38,9 +38,9 @@ from .threads import NoThreadError, start_thread
 _log = logging.getLogger(__name__)
 
 QUIET = 0.1
-"""Seconds without another event until changed() is called: a file is often written in several steps."""
+"""Seconds without another event until listeners are notified: a file is often written in several steps."""
 MAX_DELAY = 0.8
-"""Seconds from the first event to changed(), if events keep coming."""
+"""Seconds from the first event to the notification, if events keep coming."""
 POLL_EVERY = 10.0
 
 _SCAN_PAUSE_FACTOR = 100
@@ -58,7 +58,7 @@ class _Scan:
     """The state of scans in a thread.
 
     running: a scan is in progress. again: another one must follow it.
-    notify: whether to call changed() afterwards, whatever the scan finds.
+    notify: whether to notify the listeners afterwards, whatever the scan finds.
     took: seconds that the last scan took. rounds: scans since the last one that ended a series.
     """
 
@@ -70,12 +70,14 @@ class _Scan:
 
 
 class FilesListener(Protocol):
+    """Is notified of changes."""
+
     def files_changed(self) -> None:
         """Some files may have changed."""
 
 
 class FileWatch:
-    """Tells its listeners, on the loop, soon after the content at some paths may have changed.
+    """Notifies its listeners, on the loop, soon after the content at some paths may have changed.
 
     A path may be a file or a directory (whose files count), may be reached through symbolic links, and
     need not exist yet. The watch lasts from open() to close(), which leaves no descriptor and no timer.
@@ -95,10 +97,10 @@ class FileWatch:
         self._scan = _Scan()
 
     def open(self, *listeners: FilesListener) -> None:
-        """Tell these of changes from now on; if inotify is not available, by polling only.
+        """Notify listeners of changes from now on; if inotify is not available, by polling only.
 
-        Many paths are watched only after a scan. The listeners are told then, because the files may have
-        changed meanwhile.
+        Many paths are watched only after a scan. The listeners are notified then, because the files may
+        have changed meanwhile.
         """
         self._listeners = listeners
         self._loop = asyncio.get_running_loop()
@@ -110,7 +112,7 @@ class FileWatch:
             self._seen = fingerprints(self._paths)
 
     def replace_paths(self, paths: Iterable[Path]) -> None:
-        """Watch other paths from now on. If they are many, the listeners are told once they are watched."""
+        """Watch other paths from now on. If they are many, the listeners are notified after the scan."""
         before, self._paths = self._paths, tuple(paths)
         if self._poll_timer is None:
             return
@@ -158,7 +160,7 @@ class FileWatch:
             self._notify()
 
     def _notify(self) -> None:
-        """Watch before telling the listeners: a change in between is then reported once more."""
+        """Watch before the notification: a change in between is then reported once more."""
         if self._notify_timer is not None:
             self._notify_timer.cancel()
         self._notify_timer = None
@@ -167,9 +169,9 @@ class FileWatch:
             return
         self._set_watches()
         self._seen = fingerprints(self._paths)
-        self._tell()
+        self._call_listeners()
 
-    def _tell(self) -> None:
+    def _call_listeners(self) -> None:
         for listener in self._listeners:
             listener.files_changed()
 
@@ -227,7 +229,7 @@ class FileWatch:
         notify = scan.notify or seen != self._seen
         scan.notify, self._seen = False, seen
         if notify:
-            self._tell()
+            self._call_listeners()
 
     # Watches.
 

@@ -32,18 +32,19 @@ from lowatch.wire.rtnetlink import (
     RTPROT_KERNEL,
     AddressMessage,
     RouteMessage,
-    flag_names,
     parse_address,
     parse_route,
 )
 
-from .nonlocal_routes import as_route
+from .conversions import (
+    as_route,
+    held_address,
+    held_route,
+)
 from .request_socket import Datagram
 
-_ADDRESS_PROTOCOLS = {1: "kernel", 2: "ra", 3: "link-local"}  # IFAPROT_*
 _MASTERS_WITHOUT_FRAMES = frozenset({"", "vrf"})
 """Kinds of master whose slaves keep the frames that they receive; "" means that there is no master."""
-_ROUTE_PROTOCOLS = {1: "redirect", 2: "kernel", 3: "boot", 4: "static"}  # RTPROT_*
 
 _AddressKey = tuple[int, Address, int, Address | None]
 """ifindex, address, and for IPv4 prefixlen and peer: an interface can hold an IPv6 address only once."""
@@ -225,8 +226,8 @@ class HostTables:
             and (message.prefix, ifindex) not in networks
         ]
         return (
-            *(_held_address(message, names[message.shape.ifindex]) for message in addresses),
-            *(_held_route(message, names[self._device(message)]) for message in routes),
+            *(held_address(message, names[message.shape.ifindex]) for message in addresses),
+            *(held_route(message, names[self._device(message)]) for message in routes),
         )
 
     def elsewhere(self) -> tuple[Held, ...]:
@@ -242,9 +243,9 @@ class HostTables:
             message for message in self._routes if message.prefix.is_host and not _is_kernels(message)
         ]
         return (
-            *(_held_address(message, names[message.shape.ifindex]) for message in addresses),
+            *(held_address(message, names[message.shape.ifindex]) for message in addresses),
             *(
-                _held_route(message, names.get(device) or watched.get(device) or f"interface {device}")
+                held_route(message, names.get(device) or watched.get(device) or f"interface {device}")
                 for message in routes
                 if (device := self._device(message)) not in watched
                 or (message.destination, device) in hosts
@@ -313,34 +314,3 @@ def _arp_settings(message: LinkMessage, known: Link | None) -> ArpSettings | Non
     if message.partial:
         return known.arp if known is not None else None
     return message.arp if message.slave_kind in _MASTERS_WITHOUT_FRAMES else None
-
-
-def _held_address(message: AddressMessage, interface: str) -> Held:
-    shape = message.shape
-    return Held(
-        message.local,
-        shape.prefixlen,
-        interface,
-        "address",
-        shape.label,
-        flag_names(shape.flags),
-        message.peer,
-        message.created,
-        None
-        if shape.protocol is None
-        else _ADDRESS_PROTOCOLS.get(shape.protocol, f"proto {shape.protocol}"),
-        scope=shape.scope,
-        special=shape.special,
-    )
-
-
-def _held_route(message: RouteMessage, interface: str) -> Held:
-    shape = message.shape
-    return Held(
-        message.destination,
-        shape.length,
-        interface,
-        "route",
-        origin=_ROUTE_PROTOCOLS.get(shape.protocol, f"proto {shape.protocol}"),
-        table=shape.table,
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from lowatch.core.addresses import Prefix
-from lowatch.core.fixes.surroundings import Route, RouteKind
+from lowatch.core.fixes.surroundings import Route
 from lowatch.core.known import Known, Unknown
 from lowatch.core.limits.kernel import ROUTES_LISTED
 from lowatch.wire.netlink import MalformedMessageError
@@ -13,30 +13,20 @@ from lowatch.wire.rtnetlink import (
     AF_INET,
     AF_INET6,
     RTM_NEWROUTE,
-    RTN_BLACKHOLE,
     RTN_LOCAL,
-    RTN_PROHIBIT,
-    RTN_THROW,
-    RTN_UNICAST,
-    RTN_UNREACHABLE,
-    RTPROT_KERNEL,
     RouteMessage,
     dump_routes,
     parse_route,
 )
 
+from .conversions import (
+    ROUTE_KINDS,
+    as_route,
+)
 from .request_socket import NetlinkError, RequestSocket
 
 _NETLINK_ROUTE = 0
-_KINDS: dict[int, RouteKind] = {
-    RTN_LOCAL: "local",
-    RTN_UNICAST: "unicast",
-    RTN_BLACKHOLE: "blackhole",
-    RTN_UNREACHABLE: "unreachable",
-    RTN_PROHIBIT: "prohibit",
-    RTN_THROW: "throw",
-}
-_NONLOCAL_TYPES = tuple(kind for kind in _KINDS if kind != RTN_LOCAL)
+_NONLOCAL_TYPES = tuple(kind for kind in ROUTE_KINDS if kind != RTN_LOCAL)
 
 
 class NonlocalRoutes:
@@ -82,20 +72,6 @@ class NonlocalRoutes:
                     route = parse_route(data, span.start, span.end)
                     if route is not None and route.shape.type == kind:  # Linux < 4.20 sends all types
                         yield route
-
-
-def as_route(message: RouteMessage, name_of: Callable[[int], str], device: int = 0) -> Route:
-    """The route in a message. device: its interface index, if the message only names a nexthop object."""
-    shape = message.shape
-    devices = (shape.ifindex or device, *shape.others)
-    return Route(
-        message.prefix,
-        _KINDS[shape.type],
-        tuple(name_of(ifindex) for ifindex in devices if ifindex),
-        shape.table,
-        message.source,
-        shape.protocol == RTPROT_KERNEL,
-    )
 
 
 def _unknown(error: Exception) -> Unknown:

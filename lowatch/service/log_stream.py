@@ -1,8 +1,8 @@
-"""The daemon's log to a stderr that is not the journal's: a file, a terminal, or a pipe that nobody reads.
+"""The daemon's log on a stderr that is not the journal's: a file, a terminal, or a pipe that nobody reads.
 
-A full pipe lets a write block, and the loop with it. O_NONBLOCK is no way out: it belongs to the open file,
-which others (a shell, the script's other commands) share, and theirs would fail. So a daemon thread writes,
-and whoever logs leaves the line in a queue. At the end the thread is waited for a moment, and no longer.
+A write to a full pipe blocks, and would block the loop. O_NONBLOCK does not help: it belongs to the open
+file, which others share (a shell, other commands of a script), and their writes would fail. So log lines
+are put into a queue, and a daemon thread writes them. At the end it gets a moment, and no more.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from lowatch.core.lifecycle import Tracked
 from lowatch.core.limits.alerts import LOG_QUEUE_BYTES
 
 FINDINGS = "findings"
-"""The attribute of a record that has the findings it announces."""
+"""The attribute of a log record that holds the findings it announces."""
 
 _PATIENCE_AT_CLOSE = 0.5
-"""Seconds that whoever reads stderr gets for the last lines."""
+"""Seconds that the reader of stderr gets for the last lines."""
 
 
 class _Line(NamedTuple):
@@ -31,9 +31,9 @@ class _Line(NamedTuple):
 
 
 class StderrHandler(logging.Handler):
-    """Lines go out in order. What is not taken waits, up to a number; the oldest go first, and are counted.
+    """Writes lines in order. Lines wait up to a limit; beyond it the oldest are dropped, and counted.
 
-    Where no thread can be had, the lines wait until there is one. lost: findings whose line was dropped.
+    If no thread can be started, the lines wait until one can. lost: findings whose line was dropped.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -58,12 +58,12 @@ class StderrHandler(logging.Handler):
         self._start()
 
     def undelivered(self) -> list[Tracked]:
-        """The findings whose line nobody has taken yet, in order."""
+        """The findings whose line has not been written yet, in order."""
         with self._changed:
             return [finding for line in self._queue for finding in line.findings]
 
     def drain(self, patience: float) -> None:
-        """Wait until all lines have been taken, and no longer than that (seconds)."""
+        """Wait until all lines have been written, but no longer than that many seconds."""
         with self._changed:
             self._changed.wait_for(lambda: not self._queue, patience)
 
@@ -74,14 +74,14 @@ class StderrHandler(logging.Handler):
         if self._thread is None:
             os.close(self._descriptor)
         else:
-            self._thread.join(_PATIENCE_AT_CLOSE)  # it may hang in write(2), until the process ends
+            self._thread.join(_PATIENCE_AT_CLOSE)  # it may block in write(2) until the process ends
         super().close()
 
     def _keep(self, line: _Line) -> None:
         self._queue.append(line)
         self._size += len(line.data)
         while self._size > LOG_QUEUE_BYTES.value and len(self._queue) > 2:
-            gone = self._queue[1]  # not the first: a part of it may have been taken
+            gone = self._queue[1]  # not the first: a part of it may have been written
             del self._queue[1]
             self._size -= len(gone.data)
             self._dropped += 1
@@ -94,7 +94,7 @@ class StderrHandler(logging.Handler):
         thread = threading.Thread(target=self._write_lines, name="log", daemon=True)
         try:
             thread.start()
-        except RuntimeError:  # none to be had: the next line tries again
+        except RuntimeError:  # none can be started: the next line tries again
             return
         self._thread = thread
 
@@ -104,12 +104,12 @@ class StderrHandler(logging.Handler):
             try:
                 while rest:
                     rest = rest[self._write(rest) :]
-            except OSError:  # whoever read it is gone, or the disk is full
+            except OSError:  # the reader is gone, or the disk is full
                 continue
         os.close(self._descriptor)
 
     def _lines(self) -> Iterator[bytes]:
-        """Each stays in the queue until it has been written. Ends when there will be no more."""
+        """The lines. Each stays in the queue until it has been written. Ends when the handler is closed."""
         while True:
             with self._changed:
                 while not self._queue:
@@ -121,10 +121,10 @@ class StderrHandler(logging.Handler):
             with self._changed:
                 self._size -= len(self._queue.popleft().data)
                 if not self._queue and self._dropped:
-                    self._tell_dropped()
+                    self._report_dropped()
                 self._changed.notify_all()
 
-    def _tell_dropped(self) -> None:
+    def _report_dropped(self) -> None:
         text = f"log lines dropped while stderr was not read: {self._dropped}"
         record = logging.LogRecord("lowatch", logging.WARNING, __file__, 0, text, None, None)
         self._dropped = 0
@@ -133,24 +133,24 @@ class StderrHandler(logging.Handler):
     def _write(self, data: memoryview) -> int:
         try:
             return os.write(self._descriptor, data)
-        except BlockingIOError:  # somebody else made it non-blocking
+        except BlockingIOError:  # another process made the file non-blocking
             select.select([], [self._descriptor], [])
             return 0
 
 
 def undelivered() -> list[Tracked]:
-    """The findings whose line this process has logged, and stderr has not taken yet."""
+    """The findings whose line this process has logged, but not written yet."""
     return [finding for handler in _handlers() for finding in handler.undelivered()]
 
 
 def drain(patience: float) -> None:
-    """Give stderr that many seconds to take what has been logged. Blocks."""
+    """Wait until what has been logged is written, at most that many seconds. Blocks."""
     for handler in _handlers():
         handler.drain(patience)
 
 
 def lost() -> int:
-    """Findings whose line was dropped, because nobody read stderr for too long."""
+    """How many findings were lost with their lines, because nobody read stderr for too long."""
     return sum(handler.lost for handler in _handlers())
 
 

@@ -1,7 +1,7 @@
-"""The daemon's event loop, with a meter of how long each of its turns takes.
+"""The daemon's event loop, which measures how long each of its turns takes.
 
-While a turn lasts, no probe is answered and no event of the kernel is seen. The loop asks its selector what
-is new at the end of every turn, so the selector knows how long it was away.
+During a turn no health probe is answered, and no event of the kernel is read. The loop calls its selector
+at the end of every turn, so the selector can measure the time between calls.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class TurnMeter(Protocol):
 
 
 class _MeteredSelector(selectors.EpollSelector):
-    """Between one call of select() and the next the loop runs what was ready. Takes 0.5 us a turn."""
+    """Measures from one call of select() to the next, while the loop runs what was ready: 0.5 us a turn."""
 
     def __init__(self, meter: TurnMeter) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
-"""What this process uses, for process_*: from getrusage(2) and /proc/self alone.
+"""What this process uses, for the process_* metrics: from getrusage(2) and /proc/self only.
 
-Under ProcSubset=pid (the unit's hardening) there is no /proc/stat, whose btime prometheus_client
-needs for its own collector: it then exports nothing at all.
+The unit has ProcSubset=pid, which hides /proc/stat. The collector of prometheus_client needs its btime,
+and exports nothing without it.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ T = TypeVar("T")
 
 
 class Process:
-    """Reads this process's usage. A value that cannot be read is None, and the others stand."""
+    """Reads this process's usage. A value that cannot be read is None; the others are still reported."""
 
     def __init__(self, proc: Path = Path("/proc/self")) -> None:
         self._proc = proc
-        # Once: later, a step of the wall clock would move the start.
+        # Read once: a later step of the wall clock would move it.
         self._started = _readable(lambda: _started(proc))
 
     def usage(self) -> ProcessUsage:
-        """About 40 microseconds; /proc/self never waits for a disk."""
+        """Takes about 40 us; reading /proc/self never waits for a disk."""
         own = resource.getrusage(resource.RUSAGE_SELF)
         sizes = _readable(self._memory)
         return ProcessUsage(
@@ -46,13 +46,13 @@ class Process:
         return int(virtual) * page, int(resident) * page
 
     def _open_fds(self) -> int:
-        return len(list((self._proc / "fd").iterdir())) - 1  # one is the listing's own
+        return len(list((self._proc / "fd").iterdir())) - 1  # without the descriptor of this listing
 
 
 def _started(proc: Path) -> float:
     """Unix time: proc_pid_stat(5) field 22, in clock ticks since boot.
 
-    Field 2, the command, may itself hold spaces and parentheses: count from behind its last.
+    Field 2, the command, may contain spaces and parentheses, so count from behind the last parenthesis.
     """
     fields = (proc / "stat").read_text("ascii", "replace").rpartition(")")[2].split()
     since_boot = int(fields[22 - 3]) / os.sysconf("SC_CLK_TCK")

@@ -1,4 +1,4 @@
-"""Who may have how many file descriptors: under a low RLIMIT_NOFILE nobody takes them all."""
+"""How many file descriptors each part may use, so that under a low RLIMIT_NOFILE none takes them all."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from lowatch.core.limits.http import CONTROL_CONNECTIONS, CONTROL_REQUESTS, WEB_
 from lowatch.core.limits.kernel import PROBES
 
 RESERVED = 32
-"""For all that has no share: 17 that are always open, a nameserver's sockets, files being read or saved."""
+"""For all other uses: 17 that are always open, a nameserver's sockets, files being read or saved."""
 
 
 class Places(NamedTuple):
-    """Of a server: connections, and requests in progress, which leave some for its probes."""
+    """Of a server: its connections, and requests in progress, which leave some for health probes."""
 
     connections: int
     requests: int

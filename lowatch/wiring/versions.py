@@ -1,4 +1,4 @@
-"""What this daemon is made of, for lowatch_build_info."""
+"""The versions of lowatch and its libraries, for lowatch_build_info."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lowatch.report.metrics.instruments import Build
 
 
 def build() -> Build:
-    """pyroute2 is not needed, and usually not there."""
+    """pyroute2 is not needed, and usually not installed."""
     return Build(__version__, platform.python_version(), installed("dnspython"), installed("pyroute2"))
 
 
@@ -20,7 +20,7 @@ def installed(package: str, folders: Sequence[str] | None = None) -> str:
     """The version of a package, by the name of its metadata; "" where it is not installed.
 
     NAME-VERSION.dist-info, as PyPA's "Recording installed projects" has it, or what setuptools made before
-    that, NAME-VERSION-py3.11.egg-info. importlib.metadata would say it as well, in 20 ms and 1.5 MiB.
+    that, NAME-VERSION-py3.11.egg-info. importlib.metadata would take 20 ms and 1.5 MiB.
     folders: sys.path unless others are given.
     """
     for folder in sys.path if folders is None else folders:

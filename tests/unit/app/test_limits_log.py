@@ -2,7 +2,7 @@ import logging
 
 import pytest
 
-from lowatch.app.limits_log import TOLD_EVERY, LimitsLog
+from lowatch.app.limits_log import LOGGED_EVERY, LimitsLog
 from lowatch.core.limits.limit import Limit
 
 
@@ -22,8 +22,8 @@ def test_a_bound_is_told_once_in_a_while_and_what_came_between_is_counted(
     for second in range(10, 500, 5):
         carts.reached(100)
         log.look(second)
-    log.look(5.0 + TOLD_EVERY)
-    log.look(10.0 + 3 * TOLD_EVERY)
+    log.look(5.0 + LOGGED_EVERY)
+    log.look(10.0 + 3 * LOGGED_EVERY)
     assert caplog.messages == [
         "limit carts (1,000 carts of a shop) reached once: the rest is left out, continuing",
         "limit carts (1,000 carts of a shop) reached 9,800 times: the rest is left out, continuing",
