@@ -107,23 +107,23 @@ class Prober(Protocol):
     async def connect(self, endpoints: Sequence[Endpoint], late: LateAnswers) -> list[ConnectOutcome]:
         """What a connect to each endpoint meets, in order.
 
-        PENDING where there is no answer within a moment: then `late` hears of the outcome.
+        PENDING if there is no answer within a moment; the outcome goes to `late`.
         """
 
 
 class Resolver(Protocol):
-    """Keeps an Answer for each domain, asking again when its TTL is over."""
+    """Keeps an Answer for each domain, and asks again when its TTL expires."""
 
     def answer(self, domain: str) -> Answer:
-        """The present answer, from the first moment on (NOT_ASKED at first).
+        """The current answer; NOT_ASKED before the first, and for a domain that is not followed.
 
-        The same object for as long as it reads the same. Of a domain that is not followed: NOT_ASKED.
+        The same object as long as it is equal.
         """
 
     def inside(self, prefixes: Collection[Prefix]) -> set[str]:
         """The domains that lead into any of these prefixes, in any view; see addresses.destination.
 
-        Costs by the domains found and by the prefixes, not by the domains that lead elsewhere.
+        The cost depends on the prefixes and on the domains found, not on the domains that lead elsewhere.
         """
 
     def at(self, address: Address) -> Collection[str]:
@@ -134,26 +134,26 @@ class Resolver(Protocol):
         """How many domains have each answer status."""
 
     def unresolved(self) -> Mapping[str, tuple[str, str]]:
-        """The domains whose answer is unknown, and why the A and the AAAA are ("" where known).
+        """The domains whose answer is unknown, and why the A and the AAAA are ("" if known).
 
         The same object until one of them changes.
         """
 
     def crowded(self) -> Mapping[str, int]:
-        """The domains with more addresses, or SRV records, than are looked at: how many more.
+        """The domains with more addresses, or SRV records, than are looked at, and how many more.
 
         The same object until one of them changes, as a rule.
         """
 
     def not_resolved(self) -> Sequence[str]:
-        """The domains whose status is another than RESOLVED."""
+        """The domains whose status is not RESOLVED."""
 
     def unsure(self) -> Mapping[str, OtherView]:
-        """The domains of which getaddrinfo was asked in vain, and why: what applications get is unknown."""
+        """The domains for which getaddrinfo failed, and why: what applications get is unknown."""
 
     @property
     def service_ports(self) -> frozenset[Port]:
-        """The ports that the SRV names' records name now."""
+        """The ports that the records of the SRV names have now."""
 
     @property
     def stub_addresses(self) -> frozenset[Address]:
@@ -161,23 +161,23 @@ class Resolver(Protocol):
 
     @property
     def problems(self) -> Sequence[str]:
-        """What keeps it from resolving at all: no nameserver, a malformed line. One line each."""
+        """What keeps it from resolving at all, one line each: no nameserver, a malformed line."""
 
     @property
     def unread(self) -> Sequence[str]:
-        """What it goes by and could not read, one line each: applications may get something else."""
+        """What it could not read, one line each: applications may get other answers."""
 
     async def run(self, listener: AnswerListener) -> None:
-        """Resolve until cancelled. The listener is told of each domain whose Answer is another."""
+        """Resolve until cancelled. The listener is told of each domain that has a new Answer."""
 
     async def settled(self) -> None:
-        """Return when each domain has been asked once, successfully or not."""
+        """Return when each domain has been asked once, with or without success."""
 
     def replace_domains(self, domains: Iterable[str]) -> None:
-        """Follow these from now on; what both the old and new set name keeps its state."""
+        """Follow these from now on; domains that were followed before keep their state."""
 
     def follow_ipv6(self, *, idle: bool) -> None:
-        """idle: no watched interface holds an IPv6 address but ::1: AAAA answers may get older."""
+        """idle: no watched interface holds an IPv6 address but ::1, so AAAA answers may get older."""
 
 
 class AlertSink(Protocol):
@@ -186,21 +186,21 @@ class AlertSink(Protocol):
     def announce(self, tracked: Tracked, now: Now) -> None: ...
 
     def flush(self) -> None:
-        """Nothing more may come: deliver now what can be delivered."""
+        """Deliver at once what can be delivered: the process is about to end."""
 
     def undelivered(self) -> Sequence[Tracked]:
-        """Announced, and so far neither in the journal nor shown elsewhere. Of each subject in order."""
+        """What was announced, and is neither in the journal nor shown elsewhere. Each subject in order."""
 
     @property
     def dropped(self) -> int:
-        """Entries given up because the journal took none for too long."""
+        """How many findings were given up, because the journal accepted no entry for too long."""
 
 
 class StateStore(Protocol):
     """Keeps findings across a restart."""
 
     def load(self) -> Sequence[Remembered]:
-        """What was tracked when the daemon last ran. Empty where there is nothing to be had."""
+        """What was tracked when the daemon last ran; empty if there is nothing."""
 
     def end_generation(self) -> int:
         """Called at the moment of which a state is to be saved. Returns a number for forget().
