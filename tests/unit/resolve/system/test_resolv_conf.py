@@ -6,13 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lowatch.config.settings import DnsSettings, Nameserver
-from lowatch.core.addresses import parse_address
+from lowatch.config.settings import Nameserver
 from lowatch.core.limits.names import (
     NAMESERVERS,
 )
 from lowatch.resolve.system.resolv_conf import (
-    NameserverSource,
     parse_resolv_conf,
 )
 
@@ -110,21 +108,3 @@ def test_none_is_a_problem_and_never_127_0_0_1(text: str) -> None:
 def test_no_text_raises(text: str) -> None:
     for problem in parse_resolv_conf(text).problems:
         assert problem.isprintable()
-
-
-@pytest.mark.parametrize(
-    ("servers", "stubs"),
-    [
-        (["192.0.2.53", "fe80::1%eth0"], ["192.0.2.53", "fe80::1"]),
-        (["127.0.0.53"], ["127.0.0.53", "127.0.0.54"]),
-        (["127.0.0.1"], ["127.0.0.1"]),
-    ],
-)
-def test_stub_addresses(servers: list[str], stubs: list[str]) -> None:
-    found = parse_resolv_conf("".join(f"nameserver {server}\n" for server in servers))
-    assert found.stub_addresses == set(map(parse_address, stubs))
-
-
-def test_a_nameserver_elsewhere_than_port_53_does_not_explain_that_port() -> None:
-    settings = DnsSettings(nameservers=(Nameserver("127.0.0.1", 5353), Nameserver("127.0.0.2")))
-    assert NameserverSource(settings).current.stub_addresses == {parse_address("127.0.0.2")}

@@ -1,0 +1,76 @@
+"""An /etc of the test's own, the views over it, and what they tell."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from lowatch.core.addresses import Address, Prefix, parse_address
+from lowatch.resolve.system.getaddrinfo import LookupThread, Seen
+from lowatch.resolve.system.name_service_files import NamePaths
+from lowatch.resolve.views.resolver import Views
+from tests.support.virtual_time import LoopClock
+from tests.unit.resolve.given_dns import GivenDns
+
+
+def addresses(*texts: str) -> tuple[Address, ...]:
+    return tuple(sorted(map(parse_address, texts)))
+
+
+class Etc:
+    """An /etc, and the Views over it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.hosts = directory / "hosts"
+        self.nsswitch = directory / "nsswitch.conf"
+        self.host_conf = directory / "host.conf"
+        self.host_conf.write_text("multi on\n")
+        self.resolv_conf = directory / "resolv.conf"
+        self.resolved, self.nscd = directory / "resolved", directory / "nscd"
+        self.seen: dict[str, Seen] = {}
+        self.looked_up: list[str] = []
+
+    def look_up(self, name: str) -> Seen:
+        self.looked_up.append(name)
+        return self.seen.get(name, Seen(None, "nobody was asked"))
+
+    def views(
+        self,
+        dns: GivenDns,
+        domains: Iterable[str] = (),
+        local: Callable[[], Collection[Prefix] | None] = tuple,
+    ) -> Views:
+        lookups = LookupThread(self.look_up)
+        sockets = (self.resolved, self.nscd)
+        paths = NamePaths(self.hosts, self.nsswitch, self.host_conf, self.resolv_conf, *sockets)
+        return Views(dns, domains or dns.answers, LoopClock(), local, paths, lookups)
+
+
+class Changes:
+    def __init__(self) -> None:
+        self.domains: list[str] = []
+        self._event = asyncio.Event()
+
+    def answer_changed(self, domain: str) -> None:
+        self.domains.append(domain)
+        self._event.set()
+
+    async def until(self, done: Callable[[], bool]) -> None:
+        async with asyncio.timeout(5):
+            while not done():
+                self._event.clear()
+                await self._event.wait()
+
+
+@asynccontextmanager
+async def running(views: Views) -> AsyncIterator[Changes]:
+    changes = Changes()
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(views.run(changes))
+        try:
+            await views.settled()
+            yield changes
+        finally:
+            task.cancel()
