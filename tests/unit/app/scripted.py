@@ -42,6 +42,7 @@ from lowatch.core.snapshot import Snapshot
 from lowatch.core.views import all_given
 from lowatch.kernel.request_cache import RequestCache
 from lowatch.kernel.request_socket import RequestSocket
+from tests.support.changed_domains import ChangedDomains
 
 LO = 1
 OVERRUN = Unknown("netlink", "the receive buffer overran")
@@ -240,9 +241,9 @@ class ScriptedHost:
 
 
 class ScriptedResolver:
-    """Implements app.ports.Resolver, as far as an auditor asks. It follows the names of the last reload.
+    """Implements app.ports.Resolver. It follows the names of the last reload, and says nothing by itself.
 
-    looked_up: whose answers were asked for.
+    looked_up: whose answers were asked for. asked: it is settled once this is set. listener: of run().
     """
 
     def __init__(self, world: World, names: Iterable[str]) -> None:
@@ -251,6 +252,8 @@ class ScriptedResolver:
         self.problems: Sequence[str] = ()
         self.unread: Sequence[str] = ()
         self.looked_up: set[str] = set()
+        self.asked = asyncio.Event()
+        self.listener: AnswerListener = ChangedDomains()
 
     def _followed(self) -> dict[str, Answer]:
         return {name: self._world.answers.get(name) or Answer(name) for name in self._names}
@@ -297,10 +300,11 @@ class ScriptedResolver:
         return self._world.stub
 
     async def run(self, listener: AnswerListener) -> None:
-        raise NotImplementedError
+        self.listener = listener
+        await asyncio.get_running_loop().create_future()
 
     async def settled(self) -> None:
-        raise NotImplementedError
+        await self.asked.wait()
 
     def follow_ipv6(self, *, idle: bool) -> None:
         self.ipv6_idle = idle

@@ -13,7 +13,6 @@ from lowatch.app.auditor import Auditor
 from lowatch.app.daemon import SWEEP_EVERY
 from lowatch.app.ports import Prober
 from lowatch.core.addresses import parse_address
-from lowatch.core.answers import AnswerListener
 from lowatch.core.clock import (
     Now,
 )
@@ -25,7 +24,6 @@ from lowatch.core.lifecycle import (
 from lowatch.core.policy import Acknowledgement, Policy
 from lowatch.wiring.daemon import build_daemon
 from tests.support import virtual_time
-from tests.support.changed_domains import ChangedDomains
 from tests.support.inline_threads import InlineThreads
 from tests.support.virtual_time import run_virtually
 from tests.unit.app.scripted import (
@@ -50,8 +48,8 @@ TOO_MANY = 5_000
 """Looks at the clock. A daemon that spins never lets virtual time go on: it is stopped by this."""
 
 
-class LoopClock:
-    """Wall-clock time is the loop's too: acknowledgements expire by it."""
+class CountedClock:
+    """The loop's time, on the wall too: acknowledgements expire by it. looks: how often it was asked."""
 
     def __init__(self) -> None:
         self.looks = 0
@@ -61,22 +59,6 @@ class LoopClock:
         assert self.looks < TOO_MANY, "the daemon spins"
         time = asyncio.get_running_loop().time()
         return Now(time, time)
-
-
-class PatientResolver(ScriptedResolver):
-    """Settled as soon as `asked` is set; says nothing by itself."""
-
-    def __init__(self, world: World, names: Sequence[str]) -> None:
-        super().__init__(world, names)
-        self.asked = asyncio.Event()
-        self.listener: AnswerListener = ChangedDomains()
-
-    async def run(self, listener: AnswerListener) -> None:
-        self.listener = listener
-        await asyncio.get_running_loop().create_future()
-
-    async def settled(self) -> None:
-        await self.asked.wait()
 
 
 class Story:
@@ -90,9 +72,9 @@ class Story:
         prober: Prober | None = None,
     ) -> None:
         self.world = world
-        self.clock = LoopClock()
+        self.clock = CountedClock()
         self.host = ScriptedHost(world)
-        self.resolver = PatientResolver(world, list(policy.domains))
+        self.resolver = ScriptedResolver(world, list(policy.domains))
         self.resolver.asked.set()
         prober = prober or ScriptedProber(world)
         self.auditor = Auditor(self.host, self.resolver, prober, policy, self.clock, "web-17")
