@@ -127,7 +127,7 @@ class JournalSink:
         """Send it now or later. Never blocks, never raises."""
         if not self._enabled:
             self._queue.append(Entry(alert.fields(tracked, now), b"", True, (tracked,)))
-            self._send_batch()
+            self.may_send()
             return
         if self._echo:
             _show(alert.fields(tracked, now), (tracked,))
@@ -137,7 +137,7 @@ class JournalSink:
         if len(self._queue) < self._capacity and self._storm.admits(tracked, at):
             fields = alert.fields(tracked, now)
             self._queue.append(Entry(fields, encode(fields), self._echo, (tracked,), at))
-            self._send_batch()
+            self.may_send()
         else:
             self._drop(self._storm.fold(Announcement(tracked, now), at))
             self._await_summary()
@@ -175,10 +175,6 @@ class JournalSink:
         self._retry_timer = self._summary_timer = None
         self._socket.await_nothing()
 
-    def may_send(self) -> None:
-        """Entries have been written down: see IntentWriter."""
-        self._send_batch()
-
     # Summaries.
 
     def _await_summary(self) -> None:
@@ -193,7 +189,7 @@ class JournalSink:
         """One summary at a time, because each takes a while; the loop runs in between."""
         self._summary_timer = None
         self._summarise()
-        self._send_batch()
+        self.may_send()
         self._await_summary()
 
     def _summarise(self) -> bool:
@@ -218,15 +214,16 @@ class JournalSink:
 
     # The queue.
 
-    def _send_batch(self) -> None:
+    def may_send(self) -> None:
+        """Send some entries: there is room for them, or they have been written down (IntentWriter)."""
         for _ in range(BATCH):
             if not self._send_first():
                 break
         else:
             if self._enabled:
-                self._socket.await_room(self._send_batch)
+                self._socket.await_room(self.may_send)
             else:
-                self._loop.call_soon(self._send_batch)
+                self._loop.call_soon(self.may_send)
             return
         if not self._queue:
             self._socket.await_nothing()
@@ -248,7 +245,7 @@ class JournalSink:
         self._let_fix_expire(entry)
         result = self._socket.send(entry.datagram)
         if result is SendResult.FULL:
-            self._socket.await_room(self._send_batch)
+            self._socket.await_room(self.may_send)
             return False
         if result is SendResult.ABSENT:
             self._show_waiting()
@@ -278,7 +275,7 @@ class JournalSink:
 
     def _on_retry(self) -> None:
         self._retry_timer = None
-        self._send_batch()
+        self.may_send()
 
     # What goes to stderr.
 
