@@ -19,7 +19,7 @@ from .loop import VirtualLoop
 from .places import FAR, SERVICE, TARGET
 
 SERVERS = (Nameserver("100.64.53.1"), Nameserver("100.64.53.2"))
-_NEGATIVE_TTL = 30
+_NEGATIVE_TTL = 300
 
 
 class Record(NamedTuple):

@@ -65,9 +65,8 @@ def _mixed(random: Random, start: float) -> Iterator[Event]:
             yield _event(random, at + random.choice((0.0, 0.001, 0.02, 0.2)) * random.random())
     if random.random() < 0.35:
         yield _ending(random, start + random.choice((within, 45.0)) * random.random())
-    if random.random() < 0.9:
-        mended_at = start + within + random.choice((1.0, 20.0, 45.0, 120.0)) * random.random()
-        yield from _mended(random, mended_at)
+    mended_at = start + within + random.choice((1.0, 20.0, 45.0, 120.0, 900.0)) * random.random()
+    yield from _mended(random, mended_at)
 
 
 def _told(random: Random, start: float) -> Iterator[Event]:

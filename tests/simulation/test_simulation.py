@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 import pytest
@@ -30,7 +31,14 @@ def simulate(*arguments: str) -> list[str]:
 
 @cache
 def twenty_worlds() -> dict[int, str]:
-    lines = [line.split("\t") for line in simulate("--seeds", str(SEEDS), "--days", "1")]
+    """By seed, what failed. In two processes at a time."""
+    half = SEEDS // 2
+
+    def simulated(first: int) -> list[str]:
+        return simulate("--first", str(first), "--seeds", str(half), "--days", "1")
+
+    with ThreadPoolExecutor(2) as pool:
+        lines = [line.split("\t") for some in pool.map(simulated, (0, half)) for line in some]
     return {int(seed): failure for seed, _, failure in lines}
 
 
