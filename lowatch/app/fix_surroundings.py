@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 from lowatch.core.addresses import Address, family_name
 from lowatch.core.findings import Action, Change
-from lowatch.core.fixes.surroundings import Surroundings
 from lowatch.core.known import Known, Unknown
 from lowatch.core.listeners import Sockets
 from lowatch.core.policy import Domain, Policy
+from lowatch.core.surroundings import Surroundings
 
 from .ports import Host, Resolver
 

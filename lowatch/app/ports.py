@@ -11,7 +11,6 @@ from lowatch.core.arp import Arp
 from lowatch.core.clock import (
     Now,
 )
-from lowatch.core.fixes.surroundings import Surroundings
 from lowatch.core.held import Course, Delivery, Held, Link, LocalRoute
 from lowatch.core.known import Known, Unknown
 from lowatch.core.lifecycle import (
@@ -19,6 +18,7 @@ from lowatch.core.lifecycle import (
     Tracked,
 )
 from lowatch.core.listeners import Connect, Endpoint, Listener, Sockets
+from lowatch.core.surroundings import Surroundings
 
 ListenerAnswer = Listener | Unknown | None
 """Which socket serves an endpoint; None where none does."""

@@ -10,10 +10,11 @@ from collections.abc import Generator, Iterable, Mapping, Set
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from lowatch.core.fixes.offer import GroundMemo, fixes_offered
+
 from .addresses import Address, Port, family_name, is_v4
 from .answers import OtherView
 from .findings import Change, Finding, FindingKind, Subject, Undecided
-from .fixes.offer import GroundMemo, fixes_offered
 from .policy import Domain, Policy
 from .rules import DOMAIN_RULES, HOST_RULES
 from .snapshot import DomainObservation, Snapshot

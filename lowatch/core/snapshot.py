@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from lowatch.core.fixes.surroundings import Surroundings
-
 from .addresses import Address, Port
 from .answers import Answer, OtherView
 from .arp import Arp
 from .held import BlackHole, Held, Link, LocalPrefix
 from .known import Known, Unknown
 from .listeners import Connect, Listener, Sockets
+from .surroundings import Surroundings
 
 
 class Problem(NamedTuple):

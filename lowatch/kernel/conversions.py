@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lowatch.core.fixes.surroundings import Route, RouteKind
 from lowatch.core.held import Held
+from lowatch.core.surroundings import Route, RouteKind
 from lowatch.wire.rtnetlink import (
     RTN_BLACKHOLE,
     RTN_LOCAL,

@@ -7,11 +7,11 @@ from typing import Protocol
 
 from lowatch.core.addresses import Address, Port, Prefix, PrefixSet, destination, unmapped
 from lowatch.core.arp import NO_ARP, Arp, Nic
-from lowatch.core.fixes.surroundings import Surroundings
 from lowatch.core.held import Course, Delivery, Held, Link, LocalRoute
 from lowatch.core.known import Known, Unknown
 from lowatch.core.listeners import Endpoint, Listener, Sockets
 from lowatch.core.liveness import Heartbeat
+from lowatch.core.surroundings import Surroundings
 from lowatch.wire.inet_diag import (
     GROUP_TCP6_DESTROY,
     GROUP_TCP_DESTROY,

@@ -7,8 +7,8 @@ from typing import Any
 
 from lowatch.core.addresses import V4_LENGTH, Address, Prefix, PrefixSet, prefix_of
 from lowatch.core.arp import ArpSettings, Nic
-from lowatch.core.fixes.surroundings import Route
 from lowatch.core.held import Held, Link, LocalRoute
+from lowatch.core.surroundings import Route
 from lowatch.wire.links import (
     LinkMessage,
     parse_link,

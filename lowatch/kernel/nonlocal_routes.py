@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from lowatch.core.addresses import Prefix
-from lowatch.core.fixes.surroundings import Route
 from lowatch.core.known import Known, Unknown
 from lowatch.core.limits.kernel import ROUTES_LISTED
+from lowatch.core.surroundings import Route
 from lowatch.wire.netlink import MalformedMessageError
 from lowatch.wire.rtnetlink import (
     AF_INET,

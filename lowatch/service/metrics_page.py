@@ -10,8 +10,8 @@ from lowatch.core.verdicts import OrphanKey
 from lowatch.report.metrics.audit import AuditEncoder
 from lowatch.report.metrics.exposition import Format
 from lowatch.report.metrics.instruments import Instruments
+from lowatch.service.http.content import Content
 
-from .http.content import Content
 from .process import Process
 
 

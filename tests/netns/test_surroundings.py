@@ -8,9 +8,9 @@ from contextlib import closing
 import pytest
 
 from lowatch.core.addresses import format_address, parse_address, parse_prefix
-from lowatch.core.fixes.surroundings import Route, Surroundings
 from lowatch.core.known import Known, Unknown
 from lowatch.core.limits.kernel import ROUTES_LISTED
+from lowatch.core.surroundings import Route, Surroundings
 from lowatch.kernel.host import Host
 from tests.support.netns import Netns
 

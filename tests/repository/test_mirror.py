@@ -13,7 +13,7 @@ WITHOUT = {
         "cli/errors",
         "cli/ports",
         "core/clock",
-        "core/fixes/surroundings",
+        "core/surroundings",
         "core/known",
         "report/reload",
         "resolve/upstream/channel",

@@ -7,10 +7,10 @@ from typing import Protocol
 
 from lowatch.core.addresses import Address, Port, Prefix, PrefixSet, destination, unmapped
 from lowatch.core.arp import Arp
-from lowatch.core.fixes.surroundings import Route, Surroundings
 from lowatch.core.held import Course, Delivery, Held, Link, LocalRoute
 from lowatch.core.known import Known, Unknown
 from lowatch.core.listeners import Endpoint, Listener, Sockets
+from lowatch.core.surroundings import Route, Surroundings
 
 from .faults import Faults
 from .kernel import Change, Closed, Kernel, local_prefixes

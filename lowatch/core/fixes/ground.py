@@ -10,8 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from lowatch.core.addresses import Address, Prefix, host_length, is_v4, network_of
 from lowatch.core.held import Held, Link
-
-from .surroundings import Route, Surroundings
+from lowatch.core.surroundings import Route, Surroundings
 
 _TABLE_MAIN, _TABLE_LOCAL = 254, 255
 _SCOPE_HOST = 254

@@ -16,11 +16,11 @@ from lowatch.core.known import Unknown
 from lowatch.core.limits.kernel import FIXES_WEIGHED
 from lowatch.core.policy import Policy
 from lowatch.core.snapshot import Snapshot
+from lowatch.core.surroundings import Surroundings
 from lowatch.core.verdicts import DomainJudgement
 
 from .commands import command
 from .ground import Ground
-from .surroundings import Surroundings
 from .uses import Use, Uses, uses
 
 _STEP = 64

@@ -32,13 +32,13 @@ from lowatch.core.arp import NO_ARP, Arp
 from lowatch.core.clock import (
     Now,
 )
-from lowatch.core.fixes.surroundings import Route, Surroundings
 from lowatch.core.held import NOT_ROUTED, Course, Delivery, Held, Link, LocalRoute
 from lowatch.core.judgement import Judgement
 from lowatch.core.known import Known, Unknown
 from lowatch.core.listeners import Connect, Endpoint, Listener, Sockets
 from lowatch.core.policy import Domain, Policy
 from lowatch.core.snapshot import Snapshot
+from lowatch.core.surroundings import Route, Surroundings
 from lowatch.core.views import all_given
 from lowatch.kernel.request_cache import RequestCache
 from lowatch.kernel.request_socket import RequestSocket

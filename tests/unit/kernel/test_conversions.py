@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from lowatch.core.addresses import parse_address, parse_prefix
-from lowatch.core.fixes.surroundings import Route
 from lowatch.core.held import Held
+from lowatch.core.surroundings import Route
 from lowatch.kernel.conversions import as_route, held_address, held_route
 from lowatch.wire.rtnetlink import (
     RTN_BLACKHOLE,

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from lowatch.core.addresses import parse_address, parse_prefix
-from lowatch.core.fixes.surroundings import Route
 from lowatch.core.known import Known, Unknown
 from lowatch.core.limits.kernel import ROUTES_LISTED
+from lowatch.core.surroundings import Route
 from lowatch.kernel.nonlocal_routes import NonlocalRoutes
 from tests.support.netns import Netns
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from lowatch.core.addresses import parse_prefix
 from lowatch.core.fixes.ground import Ground
-from lowatch.core.fixes.surroundings import Route, Surroundings
 from lowatch.core.held import Held, Link
+from lowatch.core.surroundings import Route, Surroundings
 from tests.unit.core.worlds import VIP, held
 
 LO, ETH = Link(1, "lo", up=True, loopback=True), Link(2, "eth0", up=True)

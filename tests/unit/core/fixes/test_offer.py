@@ -12,7 +12,6 @@ from lowatch.core.answers import OtherView, View
 from lowatch.core.findings import Action, Change, Finding, FindingKind, Subject
 from lowatch.core.fixes.commands import command
 from lowatch.core.fixes.offer import GroundMemo, fixes_offered
-from lowatch.core.fixes.surroundings import Route, Surroundings
 from lowatch.core.held import Held, Link
 from lowatch.core.judgement import draft, judge
 from lowatch.core.known import Known, Unknown
@@ -20,6 +19,7 @@ from lowatch.core.limits.kernel import FIXES_WEIGHED
 from lowatch.core.listeners import Connect, Sockets
 from lowatch.core.policy import Acknowledgement, Domain, Policy
 from lowatch.core.snapshot import DomainObservation, OtherViewAddress
+from lowatch.core.surroundings import Route, Surroundings
 from tests.unit.core.worlds import (
     BLIND,
     NGINX,

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
-from lowatch.core.addresses import Address, Prefix
-from lowatch.core.held import Held, Link
-from lowatch.core.listeners import Sockets
+from .addresses import Address, Prefix
+from .held import Held, Link
+from .listeners import Sockets
 
 RouteKind = Literal["local", "unicast", "blackhole", "unreachable", "prohibit", "throw"]
 
