@@ -7,7 +7,8 @@ elsewhere may be marked as often as their answers change: nothing is asked about
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from math import inf
 
@@ -35,6 +36,8 @@ from .remembered_orphans import RememberedOrphans
 
 _FRESH = 0.2
 """Seconds for which what a connect met is what it would meet now."""
+_TURNS_FOR_CONNECTS = 6
+"""Turns of the loop that an audit leaves to connects: a local one is refused at once (kernel/probe.py)."""
 _ROUNDS = 3
 """Times that audit_with_connects() makes the connects that the audit before has asked for."""
 
@@ -112,11 +115,20 @@ class Auditor:
         if anywhere:
             marked.update(name for name in self._domains.observed if expects(name, anywhere))
         at_one = [(address, number) for address, number in sockets if address is not None]
-        at_one += [(address, port.number) for address, port in self.connects.take_changed()]
-        for address, number in at_one:
-            names = self._domains.leading_to(address)
-            marked.update(name for name in names if expects(name, {number}))
-        return marked, everything
+        return marked | self._expecting(at_one) | self._take_connects(), everything
+
+    def _take_connects(self) -> set[str]:
+        """The domains for which connects have met something new."""
+        return self._expecting((one.address, one.port.number) for one in self.connects.take_changed())
+
+    def _expecting(self, sockets: Iterable[tuple[Address, int]]) -> set[str]:
+        """The domains that a socket at one of these addresses and port numbers would serve."""
+        return {
+            name
+            for address, number in sockets
+            for name in self._domains.leading_to(address)
+            if self._domains.expects(name, {number})
+        }
 
     def replace_policy(self, policy: Policy) -> None:
         self._policy = policy
@@ -226,7 +238,20 @@ class Auditor:
         if not everything or patience < inf:
             self._marked |= await self._domains.observe(marked, context, is_over)
         await self._domains.continue_sweep(context, is_over)
+        if self.connects.wanted and not is_over():
+            await self._observe_refusals(context, is_over)
         return await self._judge(self._snapshot(context, tracked, orphans), context.policy)
+
+    async def _observe_refusals(self, context: AuditContext, is_over: Callable[[], bool]) -> None:
+        """Observe again where the connects just asked for were refused or accepted at once, as most are.
+
+        They are made beside this, by run(): the others are judged by the audit after their answer.
+        """
+        for _ in range(_TURNS_FOR_CONNECTS):
+            await asyncio.sleep(0)
+            if not self.connects.wanted:
+                break
+        self._marked |= await self._domains.observe(self._take_connects(), context, is_over)
 
     async def audit_with_connects(self) -> tuple[Snapshot, Judgement]:
         """Audit, make the connects that this asks for, and audit again: for a single audit."""
