@@ -52,10 +52,12 @@ class Violation(AssertionError):  # noqa: N818
 class _Last:
     """What the journal says last of one finding: when, and in which life."""
 
-    __slots__ = ("at", "life", "may_be_forgotten", "state")
+    __slots__ = ("at", "life", "may_be_forgotten", "may_be_repeated", "state")
 
     def __init__(self, state: str, at: float, life: int) -> None:
         self.state, self.at, self.life = state, at, life
+        self.may_be_repeated = False
+        """Whether it was so shortly before a kill that it may not have been saved as told."""
         self.may_be_forgotten = False
         """Whether the disk took no word of it before the daemon was gone: nothing is promised then."""
 
@@ -169,6 +171,7 @@ class Checks:
         for last in self._last.values():
             not_saved = last.at > self._saved_before - _SAVED_WITHIN
             last.may_be_forgotten |= self._ended.could_not_save and not_saved
+            last.may_be_repeated |= life.killed and not_saved
 
     def _recently(self, now: float) -> set[str]:
         """What was tracked shortly before."""
@@ -247,19 +250,20 @@ class Checks:
         last = self._last.get(key)
         if word.domain not in ANY_OF:
             before = "resolved" if last is None else last.state
-            in_doubt = self._killed_before or (self._ended is not None and self._ended.could_not_save)
-            excused = in_doubt and key not in self._first_words
-            if before == word.state and not (excused and self._may_be_repeated(word, last)):
+            if before == word.state and not self._may_be_repeated(key, word, last):
                 raise Violation(f"the journal has {word.state} of {key} twice")
         self._first_words.add(key)
         self._last[key] = _Last(word.state, self._world.loop.time(), life.number)
         self._world.journal_written()
 
-    def _may_be_repeated(self, word: Word, last: _Last | None) -> bool:
-        """Only what was told so shortly before a kill that it may not have been saved as told."""
-        if last is None or last.may_be_forgotten or word.state == "resolved":
+    def _may_be_repeated(self, key: str, word: Word, last: _Last | None) -> bool:
+        """Only once after a kill, or after a disk that took nothing; and only what was in doubt by then."""
+        if key in self._first_words:
+            return False
+        if last is not None and (last.may_be_repeated or last.may_be_forgotten):
             return True
-        return last.at > self._saved_before - _SAVED_WITHIN
+        could_not_save = self._ended is not None and self._ended.could_not_save
+        return (self._killed_before or could_not_save) and (last is None or word.state == "resolved")
 
     # Shortly after what is told.
 
