@@ -17,7 +17,7 @@ from lowatch.app.auditor import Auditor
 from lowatch.app.host_events import AuditorHints
 from lowatch.app.static_resolver import StaticResolver
 from lowatch.core.addresses import Address, Port
-from lowatch.core.answers import Answer, RRset, Status
+from lowatch.core.answers import Answer, AnswerStatus, RRset
 from lowatch.core.held import Delivery
 from lowatch.core.judgement import judge
 from lowatch.core.known import Unknown
@@ -81,7 +81,7 @@ class Setting(NamedTuple):
     def of(cls, count: int, runs: int) -> Setting:
         domains = {name: Domain(name, (Port(world.PORT, "tcp"),), any_of=False) for name in names(count)}
         answers = [
-            Answer(name, RRset(Status.RESOLVED, (world.address(number),)), RRset(Status.NODATA))
+            Answer(name, RRset(AnswerStatus.RESOLVED, (world.address(number),)), RRset(AnswerStatus.NODATA))
             for number, name in enumerate(names(count))
         ]
         return cls(count, runs, Policy(domains=domains), StaticResolver(answers))

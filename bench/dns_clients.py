@@ -17,7 +17,7 @@ import dns.asyncresolver
 import dns.rdatatype
 
 from lowatch.config.settings import DnsSettings, Nameserver, Transport
-from lowatch.core.answers import Status
+from lowatch.core.answers import AnswerStatus
 from lowatch.resolve.engine import Engine
 from lowatch.wiring import SystemClock, collect_rarely
 
@@ -80,7 +80,7 @@ async def engine(server: Nameserver, count: int) -> list[Cost]:
         await queries.next(2 * count)
         costs.append(again.cost(2 * count))
         running.cancel()
-    assert resolver.statuses[Status.RESOLVED] == count, resolver.statuses
+    assert resolver.statuses[AnswerStatus.RESOLVED] == count, resolver.statuses
     return costs
 
 

@@ -300,7 +300,7 @@ class Auditor:
                 **self._resolver.unsure(),
                 **{name: other for name, other in disputed if other is not None},
             },
-            service_ports=self._resolver.service_ports,
+            srv_ports=self._resolver.srv_ports,
             loopback_up=context.loopback_up,
             problems=tuple(Problem("dns", line) for line in self._resolver.problems),
         )

@@ -233,7 +233,7 @@ class Daemon:
 
     def _follow_ports(self) -> None:
         """Follow sockets on all ports that are expected now: SRV records add ports."""
-        ports = self._ports | self._resolver.service_ports
+        ports = self._ports | self._resolver.srv_ports
         if ports != self._ports_followed:
             self._host.follow_ports(ports)
             self._ports_followed = ports

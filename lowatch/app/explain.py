@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from lowatch.config.targets import AddressTarget, DomainTarget, ExplainTarget
 from lowatch.core.addresses import Address, Port, destination, prefix_of
-from lowatch.core.answers import Answer, RRset, Status
+from lowatch.core.answers import Answer, AnswerStatus, RRset
 from lowatch.core.audit import Audit
 from lowatch.core.clock import Clock
 from lowatch.core.explanation import (
@@ -117,8 +117,8 @@ async def _explain_address(target: AddressTarget, policy: Policy, bench: Bench) 
 
 
 def _answer(address: Address) -> Answer:
-    alone = RRset(Status.RESOLVED, (address,))
-    return Answer(_BY_ITSELF, alone, RRset(Status.NODATA))
+    alone = RRset(AnswerStatus.RESOLVED, (address,))
+    return Answer(_BY_ITSELF, alone, RRset(AnswerStatus.NODATA))
 
 
 def _explanation(

@@ -69,4 +69,4 @@ class FixSurroundings:
         answer = self._resolver.answer(domain.name)
         ports = answer.ports_at(address, domain.ports)
         served = [(family_name(address), port) in sockets.wildcards for port in ports]
-        return any(served) if domain.any_of and answer.services is None else all(served)
+        return any(served) if domain.any_of and answer.srv_records is None else all(served)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from lowatch.core.addresses import Address, Port, Prefix
-from lowatch.core.answers import Answer, AnswerListener, OtherView, Status
+from lowatch.core.answers import Answer, AnswerListener, AnswerStatus, OtherView
 from lowatch.core.arp import Arp
 from lowatch.core.clock import (
     Now,
@@ -130,7 +130,7 @@ class Resolver(Protocol):
         """The domains that lead to this address, in any view; see addresses.destination."""
 
     @property
-    def statuses(self) -> Mapping[Status, int]:
+    def statuses(self) -> Mapping[AnswerStatus, int]:
         """How many domains have each answer status."""
 
     def unresolved(self) -> Mapping[str, tuple[str, str]]:
@@ -152,7 +152,7 @@ class Resolver(Protocol):
         """The domains for which getaddrinfo failed, and why: what applications get is unknown."""
 
     @property
-    def service_ports(self) -> frozenset[Port]:
+    def srv_ports(self) -> frozenset[Port]:
         """The ports that the records of the SRV names have now."""
 
     @property

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence, Set
 from dataclasses import replace
 
 from lowatch.core.addresses import Address, destination, is_v4
-from lowatch.core.answers import Answer, RRset, Service, Status
+from lowatch.core.answers import Answer, AnswerStatus, RRset, SrvRecord
 from lowatch.core.findings import FindingKind, Subject
 from lowatch.core.listeners import Endpoint
 
@@ -57,9 +57,9 @@ class RememberedOrphans:
         if (made.a, made.aaaa) == (answer.a, answer.aaaa):
             self._forget(name)
             return answer
-        if answer.services is not None:
-            services = (Service(name, port, (address,)) for address, port in endpoints)
-            made = replace(made, services=(*answer.services, *services))
+        if answer.srv_records is not None:
+            records = (SrvRecord(name, port, (address,)) for address, port in endpoints)
+            made = replace(made, srv_records=(*answer.srv_records, *records))
         self._made[name] = answer, made
         return made
 
@@ -70,6 +70,6 @@ class RememberedOrphans:
 
 
 def _with(rrset: RRset, endpoints: Iterable[Endpoint]) -> RRset:
-    if rrset.status is not Status.UNKNOWN or rrset.addresses:
+    if rrset.status is not AnswerStatus.UNKNOWN or rrset.addresses:
         return rrset
     return replace(rrset, addresses=tuple(sorted({one.address for one in endpoints})))

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from lowatch.core.addresses import Address, Port, Prefix, PrefixSet, destination
-from lowatch.core.answers import Answer, AnswerListener, OtherView, Status
+from lowatch.core.answers import Answer, AnswerListener, AnswerStatus, OtherView
 from lowatch.core.views import all_given, is_unheard, unsure
 
 
@@ -20,7 +20,7 @@ class StaticResolver:
         for name, answer in self._answers.items():
             for address in all_given(answer):
                 self._names.setdefault(destination(address), set()).add(name)
-        self.statuses: Mapping[Status, int] = Counter(one.status for one in self._answers.values())
+        self.statuses: Mapping[AnswerStatus, int] = Counter(one.status for one in self._answers.values())
         self.stub_addresses = frozenset(stub_addresses)
         self.problems: Sequence[str] = ()
         self.unread: Sequence[str] = ()
@@ -30,8 +30,8 @@ class StaticResolver:
         self._crowded = {name: answer.more for name, answer in self._answers.items() if answer.more}
         others = ((name, unsure(answer)) for name, answer in self._answers.items())
         self._unsure = {name: one for name, one in others if one is not None and is_unheard(one)}
-        self.service_ports: frozenset[Port] = frozenset(
-            service.port for answer in self._answers.values() for service in answer.services or ()
+        self.srv_ports: frozenset[Port] = frozenset(
+            record.port for answer in self._answers.values() for record in answer.srv_records or ()
         )
 
     def answer(self, domain: str) -> Answer:
@@ -51,7 +51,7 @@ class StaticResolver:
         return self._crowded
 
     def not_resolved(self) -> Sequence[str]:
-        return [name for name, one in self._answers.items() if one.status is not Status.RESOLVED]
+        return [name for name, one in self._answers.items() if one.status is not AnswerStatus.RESOLVED]
 
     def unsure(self) -> Mapping[str, OtherView]:
         return self._unsure

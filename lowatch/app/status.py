@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from lowatch.core.answers import Status
+from lowatch.core.answers import AnswerStatus
 from lowatch.core.clock import Clock, Now
 from lowatch.core.lifecycle import Tracked
 from lowatch.core.liveness import LivenessMonitor
@@ -43,7 +43,7 @@ class Answering(Protocol):
     """The resolver."""
 
     @property
-    def statuses(self) -> Mapping[Status, int]: ...
+    def statuses(self) -> Mapping[AnswerStatus, int]: ...
 
 
 class Alerting(Protocol):

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from lowatch.core.addresses import Port
-from lowatch.core.policy import DomainSpec, DomainTable, is_service_name, spec_of
+from lowatch.core.policy import DomainSpec, DomainTable, is_srv_name, spec_of
 
 from .settings import Config
 from .sources import Sources
@@ -37,7 +37,7 @@ def merge_mentions(
         if len(added) > 1 or before is not None:
             own = () if before is None or before.any_of else before.ports
             ports = tuple(dict.fromkeys(own + added))
-        key = (is_service_name(name), ports)
+        key = (is_srv_name(name), ports)
         spec = shared.get(key)
         if spec is None:
             spec = shared[key] = spec_of(name, default_ports, ports)

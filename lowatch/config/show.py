@@ -58,7 +58,7 @@ def counted(number: int, noun: str) -> str:
 
 def _mentions(domains: Iterable[Domain]) -> Iterator[str]:
     for domain in domains:
-        if domain.any_of or domain.is_service:
+        if domain.any_of or domain.is_srv:
             yield domain.name
         else:
             yield from (f"{domain.name}:{port}" for port in domain.ports)

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from lowatch.core.addresses import Address, Port, format_address, parse_port
-from lowatch.core.policy import is_service_name
+from lowatch.core.policy import is_srv_name
 
 from .domain_names import is_address, is_plain, parse_domain
 
@@ -70,8 +70,8 @@ def _domain_target(host: str, port: Port | None) -> DomainTarget:
 
 
 def refuse_service_ports(name: str) -> None:
-    """Raises ValueError for a service name, whose ports come from SRV records only."""
-    if is_service_name(name):
+    """Raises ValueError for an SRV name, whose ports come from SRV records only."""
+    if is_srv_name(name):
         raise ValueError(f"{name!r} takes its ports from its SRV records (give it none)")
 
 

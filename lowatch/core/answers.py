@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 from .addresses import Address, Port
 
 
-class Status(StrEnum):
+class AnswerStatus(StrEnum):
     """The `status` label of lowatch_domains."""
 
     RESOLVED = "resolved"
@@ -35,7 +35,7 @@ class View(StrEnum):
     """The C library, as applications ask it: whatever nsswitch.conf and its modules come to."""
 
 
-class Service(NamedTuple):
+class SrvRecord(NamedTuple):
     """What one SRV record (RFC 2782) names. target: lower case. addresses: the target's, sorted."""
 
     target: str
@@ -56,10 +56,16 @@ class OtherView(NamedTuple):
 
 
 # A domain is as uncertain as the worse of its two families; where both are certain, any address wins.
-_PRECEDENCE = (Status.UNKNOWN, Status.STALE, Status.RESOLVED, Status.NXDOMAIN, Status.NODATA)
+_PRECEDENCE = (
+    AnswerStatus.UNKNOWN,
+    AnswerStatus.STALE,
+    AnswerStatus.RESOLVED,
+    AnswerStatus.NXDOMAIN,
+    AnswerStatus.NODATA,
+)
 
 
-def worse(one: Status, other: Status) -> Status:
+def worse(one: AnswerStatus, other: AnswerStatus) -> AnswerStatus:
     """The status of two answers that both matter: the A and the AAAA, or the targets of an SRV name."""
     return one if _PRECEDENCE.index(one) < _PRECEDENCE.index(other) else other
 
@@ -79,7 +85,7 @@ class RRset:
     translator, unless this host has the address itself.
     """
 
-    status: Status
+    status: AnswerStatus
     addresses: tuple[Address, ...] = ()
     chain: tuple[str, ...] = ()
     ttl: int = 0
@@ -90,7 +96,7 @@ class RRset:
     more: int = 0
 
 
-NOT_ASKED = RRset(Status.UNKNOWN, reason="not asked yet")
+NOT_ASKED = RRset(AnswerStatus.UNKNOWN, reason="not asked yet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +104,7 @@ class Answer:
     """All that is known about one domain. Replaced as a whole, so that identity means "nothing changed".
 
     a, aaaa: what applications get, by `view`. For an SRV name: those of its targets, taken together.
-    services: what its SRV records name; None if it is not an SRV name.
+    srv_records: what its SRV records name; None if it is not an SRV name.
     others: what the other views say, if they were asked.
     """
 
@@ -106,7 +112,7 @@ class Answer:
     a: RRset = NOT_ASKED
     aaaa: RRset = NOT_ASKED
     view: View = View.DNS
-    services: tuple[Service, ...] | None = None
+    srv_records: tuple[SrvRecord, ...] | None = None
     others: tuple[OtherView, ...] = ()
 
     @property
@@ -126,38 +132,40 @@ class Answer:
 
     def ports_at(self, address: Address, ports: tuple[Port, ...]) -> tuple[Port, ...]:
         """What should be served there: `ports`, or for an SRV name those of its records."""
-        if self.services is None:
+        if self.srv_records is None:
             return ports
-        return tuple(dict.fromkeys(s.port for s in self.services if address in s.addresses))
+        return tuple(dict.fromkeys(s.port for s in self.srv_records if address in s.addresses))
 
     def expected(self, ports: tuple[Port, ...]) -> list[tuple[Address, tuple[Port, ...]]]:
         """Each address `given`, and what ports_at() has for it: all of them in one go."""
-        if self.services is None:
+        if self.srv_records is None:
             return [(address, ports) for address in self.given]
         named: dict[Address, dict[Port, None]] = {address: {} for address in self.given}
-        for service in self.services:
-            for address in service.addresses:
+        for record in self.srv_records:
+            for address in record.addresses:
                 if address in named:
-                    named[address][service.port] = None
+                    named[address][record.port] = None
         return [(address, tuple(found)) for address, found in named.items()]
 
     @property
-    def status(self) -> Status:
+    def status(self) -> AnswerStatus:
         return worse(self.a.status, self.aaaa.status)
 
     @property
     def unknown(self) -> str | None:
         """Why the set of addresses is not known to be complete; None if it is."""
-        if self.a.status is Status.UNKNOWN:
+        if self.a.status is AnswerStatus.UNKNOWN:
             return f"A: {self.a.reason}"
-        if self.aaaa.status is Status.UNKNOWN:
+        if self.aaaa.status is AnswerStatus.UNKNOWN:
             return f"AAAA: {self.aaaa.reason}"
         return None
 
     @property
     def unknown_reasons(self) -> tuple[str, str]:
         """Why the A and the AAAA are unknown; "" if they are not."""
-        a, aaaa = (rrset.reason if rrset.status is Status.UNKNOWN else "" for rrset in (self.a, self.aaaa))
+        a, aaaa = (
+            rrset.reason if rrset.status is AnswerStatus.UNKNOWN else "" for rrset in (self.a, self.aaaa)
+        )
         return a, aaaa
 
     @property
@@ -167,7 +175,7 @@ class Answer:
         return {
             family: f"{kind}: {rrset.reason}"
             for family, kind, rrset in families
-            if rrset.status is Status.UNKNOWN
+            if rrset.status is AnswerStatus.UNKNOWN
         }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from .answers import Answer, Status
+from .answers import Answer, AnswerStatus
 from .held import Held
 from .judgement import Judgement
 from .known import Unknown
@@ -36,7 +36,7 @@ class Audit:
     held: tuple[Held, ...]
     endpoints: tuple[JudgedEndpoint, ...]
     findings: tuple[Tracked, ...]
-    statuses: Mapping[Status, int] = field(default_factory=dict)
+    statuses: Mapping[AnswerStatus, int] = field(default_factory=dict)
     names: tuple[Answer, ...] = ()
     from_files: frozenset[str] = frozenset()
     monotonic: float = 0.0

@@ -7,11 +7,11 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from .addresses import Address
-from .answers import Answer, RRset, Status
+from .answers import Answer, AnswerStatus, RRset
 
-UNSETTLED = (Status.UNKNOWN, Status.STALE, Status.NXDOMAIN, Status.NODATA)
+UNSETTLED = (AnswerStatus.UNKNOWN, AnswerStatus.STALE, AnswerStatus.NXDOMAIN, AnswerStatus.NODATA)
 """The statuses other than RESOLVED, the least certain first."""
-ABSENT = frozenset({Status.NXDOMAIN, Status.NODATA})
+ABSENT = frozenset({AnswerStatus.NXDOMAIN, AnswerStatus.NODATA})
 """The statuses of a name that is known to have no address."""
 
 
@@ -31,7 +31,7 @@ class FollowedNames(NamedTuple):
     configured: the names in the configuration itself; None if all are.
     """
 
-    statuses: Mapping[Status, int]
+    statuses: Mapping[AnswerStatus, int]
     not_resolved: tuple[Answer, ...] = ()
     configured: Collection[str] | None = None
 
@@ -48,7 +48,7 @@ class NameReport(NamedTuple):
     """
 
     name: str
-    status: Status
+    status: AnswerStatus
     reason: str
     addresses: tuple[Address, ...]
     age: float | None
@@ -68,12 +68,12 @@ def name_report(answer: Answer, now: float) -> NameReport:
 
 def _reason(answer: Answer) -> str:
     status = answer.status
-    if status is Status.RESOLVED:
+    if status is AnswerStatus.RESOLVED:
         return ""
     kind, rrset = next((k, r) for k, r in (("A", answer.a), ("AAAA", answer.aaaa)) if r.status is status)
-    if status is Status.NXDOMAIN:
+    if status is AnswerStatus.NXDOMAIN:
         return f"the name does not exist{_according_to(rrset)}"
-    if status is Status.NODATA:
+    if status is AnswerStatus.NODATA:
         return f"the name has no address{_according_to(rrset)}"
     return f"{kind}: {rrset.reason}"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import NamedTuple, TypeVar
 
-from .answers import OtherView, Status, View
+from .answers import AnswerStatus, OtherView, View
 from .judgement import Judgement
 from .known import Unknown
 from .snapshot import Problem, Snapshot
@@ -101,8 +101,8 @@ def stale(snapshot: Snapshot, now: float) -> Iterator[Problem]:
     answers = [
         (name, rrset)
         for name, view in snapshot.domains.items()
-        if view.answer.status is Status.STALE
-        for rrset in [next(r for r in (view.answer.a, view.answer.aaaa) if r.status is Status.STALE)]
+        if view.answer.status is AnswerStatus.STALE
+        for rrset in [next(r for r in (view.answer.a, view.answer.aaaa) if r.status is AnswerStatus.STALE)]
     ]
     oldest: dict[str, float] = {}
     for _, rrset in answers:

@@ -16,7 +16,7 @@ DEFAULT_PORTS = (parse_port("80/tcp"), parse_port("443/tcp"))
 _SERVICE = re.compile(r"_[a-z0-9_-]*[a-z][a-z0-9_-]*\._(?:tcp|udp)\..+")
 
 
-def is_service_name(name: str) -> bool:
+def is_srv_name(name: str) -> bool:
     """Whether a name's addresses and ports come from SRV records: `_xmpp._tcp.example.com` (RFC 2782).
 
     name: as parsed. The service label must contain a letter (RFC 6335, 5.1): names like `_443._tcp...` have
@@ -30,7 +30,7 @@ class Domain:
     """A name to check.
 
     name: lower case, A-labels (IDNA 2008), no trailing dot.
-    ports: what it should serve; () for a service name, whose ports come from DNS.
+    ports: what it should serve; () for an SRV name, whose ports come from DNS.
     any_of: whether one of the ports is enough, as for the default ports; otherwise all are required.
     """
 
@@ -39,8 +39,8 @@ class Domain:
     any_of: bool = True
 
     @property
-    def is_service(self) -> bool:
-        return is_service_name(self.name)
+    def is_srv(self) -> bool:
+        return is_srv_name(self.name)
 
 
 class DomainSpec(NamedTuple):
@@ -52,7 +52,7 @@ class DomainSpec(NamedTuple):
 
 def spec_of(name: str, default_ports: tuple[Port, ...], own: tuple[Port, ...] = ()) -> DomainSpec:
     """What a domain should serve. own: the ports that were configured for it, if any."""
-    if is_service_name(name):
+    if is_srv_name(name):
         return DomainSpec((), any_of=False)
     return DomainSpec(own or default_ports, any_of=not own)
 

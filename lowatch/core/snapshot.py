@@ -99,7 +99,7 @@ class Snapshot:
     unsure: of the domains that were asked about by name, those of which an other view is not known.
     arp: how the NICs do ARP; not asked where no IPv4 address is held that it could be about.
     sockets: asked where some held address is idle, as far as names go.
-    service_ports: what the SRV records of all service names name.
+    srv_ports: what the SRV records of all SRV names name.
     surroundings: asked where a finding proposes a change: without them no fix is offered.
     loopback_up: whether `lo`, which carries all local delivery, is up.
     """
@@ -120,7 +120,7 @@ class Snapshot:
     crowded: Mapping[str, int] = field(default_factory=dict)
     unread: tuple[str, ...] = ()
     unsure: Mapping[str, OtherView] = field(default_factory=dict)
-    service_ports: frozenset[Port] = frozenset()
+    srv_ports: frozenset[Port] = frozenset()
     surroundings: Known[Surroundings] | Unknown = NOT_LOOKED_AT
     loopback_up: bool = True
     problems: tuple[Problem, ...] = ()

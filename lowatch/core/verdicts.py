@@ -106,7 +106,7 @@ def _silence(observed: PortObservation) -> str:
 
 def any_of(domain: Domain, observed: DomainObservation) -> bool:
     """Whether one of its ports will do. What SRV records name is required each, asked for or not."""
-    return domain.any_of and observed.answer.services is None
+    return domain.any_of and observed.answer.srv_records is None
 
 
 def judge_address(

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
-from lowatch.core.answers import Status
+from lowatch.core.answers import AnswerStatus
 from lowatch.core.audit import Audit
 from lowatch.core.lifecycle import FindingState
 from lowatch.core.name_outcomes import UNSETTLED, name_report
@@ -135,7 +135,9 @@ def _finding(one: GroupSummary, now: float) -> str:
 
 def _names(audit: Audit) -> Iterator[str]:
     """The section of names that do not resolve, if there are any."""
-    unresolved = [answer for answer in names_in_order(audit.names) if answer.status is not Status.RESOLVED]
+    unresolved = [
+        answer for answer in names_in_order(audit.names) if answer.status is not AnswerStatus.RESOLVED
+    ]
     if not unresolved:
         return
     yield "<h2>Unresolved domains</h2>\n<table>\n<tr><th>Domain<th>Status<th>Why<th>For"

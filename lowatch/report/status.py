@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from lowatch.core.answers import Status
+from lowatch.core.answers import AnswerStatus
 from lowatch.core.audit import Audit
 from lowatch.core.findings import Severity
 from lowatch.core.lifecycle import FindingState, Tracked
@@ -152,13 +152,13 @@ def _liveness_row(liveness: Liveness) -> Members:
 
 def _domains(audit: Audit | None) -> Members:
     statuses = {} if audit is None else audit.statuses
-    return {status.value: statuses.get(status, 0) for status in Status}
+    return {status.value: statuses.get(status, 0) for status in AnswerStatus}
 
 
 def _names(audit: Audit | None) -> list[Members]:
     """The first names that do not resolve, with the members of /api/v1/audit."""
     names = () if audit is None else audit.names
-    unresolved = [answer for answer in names_in_order(names) if answer.status is not Status.RESOLVED]
+    unresolved = [answer for answer in names_in_order(names) if answer.status is not AnswerStatus.RESOLVED]
     return [
         name_row(name_report(answer, audit.monotonic), audit.source(answer.domain))
         for answer in unresolved[:LISTED]

@@ -12,7 +12,7 @@ from random import Random
 
 from lowatch.config.settings import DnsSettings, Nameserver
 from lowatch.core.addresses import Address, Port, Prefix, PrefixSet
-from lowatch.core.answers import Answer, AnswerListener, OtherView, RRset, Status
+from lowatch.core.answers import Answer, AnswerListener, AnswerStatus, OtherView, RRset
 from lowatch.core.clock import (
     Clock,
 )
@@ -111,14 +111,14 @@ class Engine:
         return self.answer_book.not_resolved()
 
     @property
-    def statuses(self) -> Mapping[Status, int]:
+    def statuses(self) -> Mapping[AnswerStatus, int]:
         """How many domains have each answer status."""
         return self.answer_book.statuses
 
     @property
-    def service_ports(self) -> frozenset[Port]:
+    def srv_ports(self) -> frozenset[Port]:
         """The ports that the SRV names' records name now."""
-        return self.answer_book.service_ports
+        return self.answer_book.srv_ports
 
     @property
     def stub_addresses(self) -> frozenset[Address]:

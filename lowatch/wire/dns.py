@@ -55,7 +55,7 @@ class Reply(NamedTuple):
     """What a response says, or why there is none.
 
     rcode: its RCODE's mnemonic, or what took its place ("TIMEOUT", "UNREACHABLE", "MALFORMED").
-    addresses: sorted, empty unless kind is ADDRESSES. Where SRV was asked for: see service_record.
+    addresses: sorted, empty unless kind is ADDRESSES. Where SRV was asked for: see srv_record.
     chain: CNAME targets, in order, lower case.
     ttl: seconds, the minimum along the chain; for a negative reply the SOA's too (RFC 2308, 5).
     reason: one line, for a FAILURE; "" otherwise.
@@ -73,7 +73,7 @@ def failure(rcode: str, reason: str) -> Reply:
     return Reply(ReplyKind.FAILURE, rcode, reason=reason)
 
 
-def service_record(port: int, target: str) -> Address:
+def srv_record(port: int, target: str) -> Address:
     """What stands for an SRV record (RFC 2782) where a Reply has addresses: octets, to tell them apart.
 
     target: lower case, without its final dot. Priority and weight are left out: each record counts.
@@ -81,8 +81,8 @@ def service_record(port: int, target: str) -> Address:
     return Address(port.to_bytes(2, "big") + target.encode())
 
 
-def parse_service_record(record: Address) -> tuple[int, str]:
-    """Port and target of what service_record made."""
+def parse_srv_record(record: Address) -> tuple[int, str]:
+    """Port and target of what srv_record made."""
     return int.from_bytes(record[:2], "big"), record[2:].decode()
 
 

@@ -20,7 +20,7 @@ import dns.rrset
 
 from lowatch.core.addresses import Address, parse_address
 
-from .dns import MAX_CHAIN, MAX_TTL, Reply, ReplyKind, failure, length_reason, loop_reason, service_record
+from .dns import MAX_CHAIN, MAX_TTL, Reply, ReplyKind, failure, length_reason, loop_reason, srv_record
 
 _IN = dns.rdataclass.IN
 _MAX_POINTERS = 16  # of compression, in one name: dnspython 2.9's own limit
@@ -60,17 +60,17 @@ def _read(message: dns.message.Message) -> Reply:
         return failure("MALFORMED", "malformed response: NXDOMAIN, with addresses")
     ttl = min(ttl, rrset.ttl)
     if rrtype == dns.rdatatype.SRV:
-        addresses = sorted({record for rdata in rrset for record in _service(rdata)})
+        addresses = sorted({record for rdata in rrset for record in _srv_record(rdata)})
         kind = ReplyKind.ADDRESSES if addresses else ReplyKind.NODATA
     else:
         addresses, kind = sorted(parse_address(rdata.address) for rdata in rrset), ReplyKind.ADDRESSES
     return Reply(kind, rcode, tuple(addresses), _targets(names), ttl)
 
 
-def _service(rdata: Any) -> Iterator[Address]:
+def _srv_record(rdata: Any) -> Iterator[Address]:
     """A target of "." says that the service is decidedly not available (RFC 2782)."""
     if rdata.target != dns.name.root and rdata.port:
-        yield service_record(rdata.port, _text(rdata.target))
+        yield srv_record(rdata.port, _text(rdata.target))
 
 
 def _read_end(message: dns.message.Message, rcode: str, names: list[dns.name.Name], ttl: int) -> Reply:

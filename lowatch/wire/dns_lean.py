@@ -29,7 +29,7 @@ from .dns import (
     RRType,
     failure,
     is_truncated,
-    service_record,
+    srv_record,
 )
 
 _COUNTS = struct.Struct("!HHH")  # of the records in answer, authority, additional
@@ -160,8 +160,8 @@ def _read(message: bytes, question: bytes) -> Reply:
 
 def _read_large(message: bytes, question: bytes) -> Reply:
     answers, _, _ = _COUNTS.unpack_from(message, 6)
-    services = question[-3] == RRType.SRV
-    addresses, chain, ttl, pos = _read_answer(message, question, answers, services=services)
+    srv = question[-3] == RRType.SRV
+    addresses, chain, ttl, pos = _read_answer(message, question, answers, srv=srv)
     if message[3] & _RCODE or is_truncated(message) or not addresses or pos > len(message):
         raise _UnusualError
     return Reply(ReplyKind.ADDRESSES, _RCODES[0], addresses, chain, ttl)
@@ -181,11 +181,11 @@ def _kind(
 
 
 def _read_answer(
-    message: bytes, question: bytes, count: int, *, services: bool = False
+    message: bytes, question: bytes, count: int, *, srv: bool = False
 ) -> tuple[tuple[Address, ...], tuple[str, ...], int, int]:
     """The addresses, the chain of their name, the least TTL of all, and where the section ends.
 
-    services: whether SRV records are asked for, which stand for addresses.
+    srv: whether SRV records are asked for, which stand for addresses.
     """
     asked, pos = question[-3], HEADER_LENGTH + len(question)
     owner = HEADER_LENGTH  # where the name is written that the next record must belong to
@@ -198,8 +198,8 @@ def _read_answer(
         start += _RECORD.size
         if rrtype == asked and pos - start == _LENGTHS.get(asked):
             addresses.add(Address(message[start:pos]))
-        elif services and rrtype == asked:
-            addresses.update(_read_service(message, start, pos))
+        elif srv and rrtype == asked:
+            addresses.update(_read_srv(message, start, pos))
         elif rrtype == _CNAME and not addresses:
             owner = start
             chain.append(_read_target(message, start, pos))
@@ -236,14 +236,14 @@ def _read_target(message: bytes, pos: int, end: int) -> str:
     return _text(labels)
 
 
-def _read_service(message: bytes, start: int, end: int) -> Iterator[Address]:
+def _read_srv(message: bytes, start: int, end: int) -> Iterator[Address]:
     """A target of "." says that the service is decidedly not available (RFC 2782)."""
     labels, after = _labels(message, start + _SRV_NUMBERS)
     if after != end:
         raise _UnusualError
     port = int.from_bytes(message[start + 4 : start + _SRV_NUMBERS], "big")
     if labels and port:
-        yield service_record(port, _text(labels))
+        yield srv_record(port, _text(labels))
 
 
 def _is_plain(chain: list[str], message: bytes) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lowatch.core.addresses import format_address, parse_address
-from lowatch.core.answers import Answer, RRset, Status
+from lowatch.core.answers import Answer, AnswerStatus, RRset
 from lowatch.resolve.system.getaddrinfo import Seen
 from lowatch.resolve.system.hosts_file import parse_hosts, parse_multi
 from lowatch.resolve.system.nsswitch import parse_nsswitch
@@ -179,8 +179,8 @@ SERVICES = ("files dns", "dns files", "dns")
 BY_DNS = {
     name: Answer(
         name,
-        RRset(Status.RESOLVED if v4 else Status.NODATA, tuple(map(parse_address, v4))),
-        RRset(Status.RESOLVED if v6 else Status.NODATA, tuple(map(parse_address, v6))),
+        RRset(AnswerStatus.RESOLVED if v4 else AnswerStatus.NODATA, tuple(map(parse_address, v4))),
+        RRset(AnswerStatus.RESOLVED if v6 else AnswerStatus.NODATA, tuple(map(parse_address, v6))),
     )
     for name, v4, v6 in (
         ("both.example.com", ["203.0.113.1"], ["2001:db8::1"]),
@@ -217,8 +217,8 @@ def foretell(rules: Rules, name: str) -> Answer:
         return Answer(name)
     place = (LISTED if name in LISTED else ABSENT).index(name)
     addresses = (parse_address("203.0.113.1"),) if place == 0 else ()
-    status = (Status.RESOLVED, Status.NXDOMAIN, Status.UNKNOWN)[place]
-    dns = Answer(name, RRset(status, addresses), RRset(status if place else Status.NODATA))
+    status = (AnswerStatus.RESOLVED, AnswerStatus.NXDOMAIN, AnswerStatus.UNKNOWN)[place]
+    dns = Answer(name, RRset(status, addresses), RRset(status if place else AnswerStatus.NODATA))
     return rules.foretell(dns, (parse_address("192.0.2.1"),) if name in LISTED else None)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from lowatch.config.settings import DnsSettings, Nameserver
 from lowatch.core.addresses import format_address
-from lowatch.core.answers import Answer, Status
+from lowatch.core.answers import Answer, AnswerStatus
 from lowatch.resolve.engine import Engine
 from tests.support.aio import run_async
 from tests.support.dns_server import Knot
@@ -86,20 +86,20 @@ def texts(answer: Answer) -> list[str]:
 
 def test_every_kind_of_answer() -> None:
     cases = {
-        "www": (Status.RESOLVED, ["192.0.2.10", "2001:db8::10"], ()),
-        "v4only": (Status.RESOLVED, ["192.0.2.30"], ()),
-        "alias": (Status.RESOLVED, ["192.0.2.10", "2001:db8::10"], ("www.example.com",)),
+        "www": (AnswerStatus.RESOLVED, ["192.0.2.10", "2001:db8::10"], ()),
+        "v4only": (AnswerStatus.RESOLVED, ["192.0.2.30"], ()),
+        "alias": (AnswerStatus.RESOLVED, ["192.0.2.10", "2001:db8::10"], ("www.example.com",)),
         "inner": (
-            Status.RESOLVED,
+            AnswerStatus.RESOLVED,
             ["192.0.2.10", "2001:db8::10"],
             ("alias.example.com", "www.example.com"),
         ),
-        "across": (Status.RESOLVED, ["198.51.100.1"], ("www.example.net",)),
-        "lost": (Status.UNKNOWN, [], ()),
-        "nowhere": (Status.NXDOMAIN, [], ("none.example.com",)),
-        "loop": (Status.UNKNOWN, [], ()),
-        "none": (Status.NXDOMAIN, [], ()),
-        "any.wild": (Status.RESOLVED, ["192.0.2.40"], ()),
+        "across": (AnswerStatus.RESOLVED, ["198.51.100.1"], ("www.example.net",)),
+        "lost": (AnswerStatus.UNKNOWN, [], ()),
+        "nowhere": (AnswerStatus.NXDOMAIN, [], ("none.example.com",)),
+        "loop": (AnswerStatus.UNKNOWN, [], ()),
+        "none": (AnswerStatus.NXDOMAIN, [], ()),
+        "any.wild": (AnswerStatus.RESOLVED, ["192.0.2.40"], ()),
     }
 
     async def scenario(server: Nameserver) -> None:
@@ -132,7 +132,7 @@ def test_a_zone_that_changes_is_followed() -> None:
             knot.replace("example.com", "quick 0 A 192.0.2.21\nquick 0 A 192.0.2.22")
             await asked.until(lambda: texts(asked["quick.example.com"]) == ["192.0.2.21", "192.0.2.22"])
             knot.replace("example.com", "other A 192.0.2.1")
-            await asked.until(lambda: asked["quick.example.com"].status is Status.NXDOMAIN)
+            await asked.until(lambda: asked["quick.example.com"].status is AnswerStatus.NXDOMAIN)
 
     with Knot(ZONES, negative_ttl=0) as knot:
         run_async(scenario(knot), timeout=20)
@@ -145,12 +145,12 @@ def test_an_outage_leaves_every_address_stale_and_ends(outage: str) -> None:
         async with engine(knot.nameserver, domains=names, min_ttl=0.0, timeout=0.2) as asked:
             before = {name: texts(asked[name]) for name in names}
             knot.kill() if outage == "killed" else knot.pause()
-            await asked.until(lambda: all(asked[name].a.status is Status.STALE for name in names))
+            await asked.until(lambda: all(asked[name].a.status is AnswerStatus.STALE for name in names))
             reason = "Connection refused" if outage == "killed" else "no reply within 0.2 s"
             assert asked[names[0]].a.reason == f"{knot.nameserver}: {reason}"
             assert {name: texts(asked[name]) for name in names} == before
             knot.start() if outage == "killed" else knot.resume()
-            await asked.until(lambda: all(asked[name].a.status is Status.RESOLVED for name in names))
+            await asked.until(lambda: all(asked[name].a.status is AnswerStatus.RESOLVED for name in names))
             assert {name: texts(asked[name]) for name in names} == before
 
     with Knot({"example.com": "*.wild 0 A 192.0.2.40"}, negative_ttl=0) as knot:

@@ -11,7 +11,7 @@ import pytest
 
 from lowatch.config.settings import DnsSettings, Nameserver
 from lowatch.core.addresses import Port, format_address, parse_address, parse_prefix
-from lowatch.core.answers import Answer, Status
+from lowatch.core.answers import Answer, AnswerStatus
 from lowatch.resolve.engine import Engine
 from tests.support.aio import run_async
 from tests.support.changed_domains import ChangedDomains
@@ -63,14 +63,14 @@ def test_services_resolve_to_the_addresses_and_ports_of_their_targets() -> None:
         found = run_async(answers(knot.nameserver, [f"{name}.example.com" for name in names]), 10)
     service = found["_x._tcp"]
     assert (service.status, texts(service)) == (
-        Status.RESOLVED,
+        AnswerStatus.RESOLVED,
         ["192.0.2.10", "192.0.2.11", "2001:db8::11"],
     )
     assert service.ports_at(parse_address("192.0.2.10"), ()) == (Port(8443, "tcp"),)
     assert service.ports_at(parse_address("2001:db8::11"), ()) == (Port(443, "tcp"),)
-    assert (found["_gone._tcp"].status, found["_gone._tcp"].services) == (Status.NODATA, ())
-    assert found["_lost._udp"].status is Status.NXDOMAIN
-    assert found["_none._tcp"].status is Status.NXDOMAIN
+    assert (found["_gone._tcp"].status, found["_gone._tcp"].srv_records) == (AnswerStatus.NODATA, ())
+    assert found["_lost._udp"].status is AnswerStatus.NXDOMAIN
+    assert found["_none._tcp"].status is AnswerStatus.NXDOMAIN
     assert texts(found["_y._tcp.wild"]) == ["192.0.2.40"]
 
 
@@ -84,7 +84,7 @@ def test_a_target_that_changes_is_followed() -> None:
                 )
                 while texts(engine.answer(name)) != ["192.0.2.12"]:
                     await asyncio.sleep(0.05)
-                assert engine.service_ports == {Port(9443, "tcp")}
+                assert engine.srv_ports == {Port(9443, "tcp")}
                 assert engine.inside([parse_prefix("192.0.2.12")]) == {name}
                 assert engine.inside([parse_prefix("192.0.2.10")]) == set()
 
@@ -99,7 +99,7 @@ def test_addresses_that_a_dns64_made_are_set_apart() -> None:
             while not engine.answer("a.example.com").aaaa.synthesised:
                 await asyncio.sleep(0.02)
             made, own = engine.answer("a.example.com"), engine.answer("b.example.com")
-            assert (texts(made), made.aaaa.status) == (["192.0.2.10"], Status.NODATA)
+            assert (texts(made), made.aaaa.status) == (["192.0.2.10"], AnswerStatus.NODATA)
             assert made.aaaa.synthesised == (parse_address("64:ff9b::c000:20a"),)
             assert texts(own) == ["192.0.2.11", "2001:db8::11"]
 
@@ -113,7 +113,7 @@ def test_off_the_host_letters_are_in_random_case_and_a_real_server_echoes_them(n
     with Knot({"example.com": ZONE}, host="192.0.2.53", port=53) as knot:
         names = [f"n{number}.wild.example.com" for number in range(200)]
         found = run_async(answers(knot.nameserver, names), 10)
-        assert {answer.status for answer in found.values()} == {Status.RESOLVED}
+        assert {answer.status for answer in found.values()} == {AnswerStatus.RESOLVED}
 
 
 async def ask_by_mixed_case(script: object) -> tuple[Answer, ScriptedServer]:
@@ -140,7 +140,7 @@ def test_a_server_that_does_not_echo_the_case_is_asked_in_lower_case_from_then_o
         return [message.replace(question, question.lower(), 1)]
 
     answer, server = run_async(ask_by_mixed_case(script), 10)
-    assert answer.status is Status.RESOLVED
+    assert answer.status is AnswerStatus.RESOLVED
     mixed = [query.name != query.name.lower() for query in server.queries]
     assert mixed[0]
     assert not any(mixed[-8:])

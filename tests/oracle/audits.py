@@ -9,7 +9,7 @@ from typing import NamedTuple
 from lowatch.app.auditor import Auditor
 from lowatch.app.static_resolver import StaticResolver
 from lowatch.core.addresses import Port, format_address, parse_address
-from lowatch.core.answers import Answer, RRset, Status
+from lowatch.core.answers import Answer, AnswerStatus, RRset
 from lowatch.core.policy import Domain, Policy
 from lowatch.core.verdicts import JudgedEndpoint
 from lowatch.kernel.host import Host
@@ -54,7 +54,7 @@ def answer_of(one: Named) -> Answer:
     addresses = sorted(parse_address(address) for address in one.addresses)
     a = tuple(address for address in addresses if len(address) == 4)
     aaaa = tuple(address for address in addresses if len(address) == 16)
-    return Answer(one.name, RRset(Status.RESOLVED, a), RRset(Status.RESOLVED, aaaa))
+    return Answer(one.name, RRset(AnswerStatus.RESOLVED, a), RRset(AnswerStatus.RESOLVED, aaaa))
 
 
 def _target(endpoint: JudgedEndpoint) -> Target:

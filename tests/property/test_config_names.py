@@ -27,7 +27,7 @@ from lowatch.config.targets import (
     parse_target,
 )
 from lowatch.core.addresses import Port
-from lowatch.core.policy import Domain, DomainTable, is_service_name
+from lowatch.core.policy import Domain, DomainTable, is_srv_name
 
 FILE = Path("names")
 
@@ -97,7 +97,7 @@ def test_domains_are_all_that_was_said_of_them(
 
 def _at_length(name: str, said: list[Mention], default: tuple[Port, ...]) -> Domain:
     own = dict.fromkeys(port for m in said if m.name == name for port in m.ports)
-    if is_service_name(name):
+    if is_srv_name(name):
         return Domain(name, (), any_of=False)
     return Domain(name, tuple(own) or default, any_of=not own)
 
@@ -106,7 +106,7 @@ def checked(found: Iterator[Mention], problems: Problems) -> list[Mention]:
     every = list(found)
     for mention in every:
         assert parse_domain(mention.name) == mention.name
-        assert not (is_service_name(mention.name) and mention.ports)
+        assert not (is_srv_name(mention.name) and mention.ports)
     for error in problems.errors():
         assert str(error).isprintable()
     return every

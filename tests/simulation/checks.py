@@ -383,7 +383,7 @@ class Checks:
         if is_named and SERVICE in world.policy.domains and TARGET not in world.names.hosts:
             answers[TARGET] = frozenset(life.engine.target(TARGET).addresses)
         wrong = unlike_dns(world, answers)
-        services = life.engine.answer(SERVICE).services or ()
+        services = life.engine.answer(SERVICE).srv_records or ()
         named = {(one.port.number, one.target) for one in services}
         if named != set(world.zone.records[SERVICE].services):
             wrong.append(SERVICE)

@@ -12,7 +12,7 @@ from lowatch.config.settings import Nameserver
 from lowatch.core.addresses import Address, is_v4
 from lowatch.resolve.upstream.channel import Pace, Question, ReplySink
 from lowatch.resolve.upstream.health import Health
-from lowatch.wire.dns import Reply, ReplyKind, RRType, failure, service_record
+from lowatch.wire.dns import Reply, ReplyKind, RRType, failure, srv_record
 
 from .faults import Faults
 from .loop import VirtualLoop
@@ -54,7 +54,7 @@ class Zone:
         if record is None:
             return Reply(ReplyKind.NXDOMAIN, "NXDOMAIN", ttl=_NEGATIVE_TTL)
         if rrtype is RRType.SRV:
-            found = [service_record(port, target) for port, target in record.services]
+            found = [srv_record(port, target) for port, target in record.services]
         else:
             found = [one for one in record.addresses if is_v4(one) is (rrtype is RRType.A)]
         if record.rotates and len(found) > 1:

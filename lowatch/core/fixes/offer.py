@@ -130,7 +130,7 @@ class _Scales:
         self._ground = ground
         self._uses = speaking
         self._unknown = {v4: _unknown_names(snapshot, policy, v4=v4) for v4 in (True, False)}
-        expected = policy.expected_ports | snapshot.service_ports
+        expected = policy.expected_ports | snapshot.srv_ports
         self._wildcards: dict[str, Port] = {}
         for family, port in sorted(around.sockets.wildcards):
             if port in expected or not policy.domains:  # without any domain, nobody said what is expected

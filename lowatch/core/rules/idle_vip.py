@@ -42,7 +42,7 @@ def idle_vip(snapshot: Snapshot, policy: Policy) -> Iterable[Finding | Undecided
         and held.address not in expected
     ]
     if candidates and wildcards:  # a listener on all addresses serves an expected port there, too
-        ports = policy.expected_ports | snapshot.service_ports
+        ports = policy.expected_ports | snapshot.srv_ports
         served = {family for family, port in wildcards if port in ports}
         candidates = [held for held in candidates if family_name(held.address) not in served]
     reason = _why_uncertain(snapshot, policy) if candidates else ""

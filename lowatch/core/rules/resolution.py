@@ -25,7 +25,7 @@ def resolution_of(observed: DomainObservation) -> Resolution:
     def resolution(endpoint: JudgedEndpoint) -> str:
         address = endpoint.address
         rrsets = [rrset for addresses, rrset in of_address if address in addresses]
-        if answer.services is None:
+        if answer.srv_records is None:
             steps = rrsets[0].chain if rrsets else ()
         else:
             steps = by_record.get((address, endpoint.port), ())
@@ -40,9 +40,9 @@ def resolution_of(observed: DomainObservation) -> Resolution:
 
 
 def _first_targets(answer: Answer) -> Mapping[tuple[Address, Port], tuple[str, ...]]:
-    """Of a service: the target that leads there, of several the first."""
+    """For an SRV name: the first target that leads to each endpoint."""
     found: dict[tuple[Address, Port], tuple[str, ...]] = {}
-    for service in answer.services or ():
-        for address in service.addresses:
-            found.setdefault((address, service.port), (service.target,))
+    for record in answer.srv_records or ():
+        for address in record.addresses:
+            found.setdefault((address, record.port), (record.target,))
     return found

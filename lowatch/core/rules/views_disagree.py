@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from lowatch.core.addresses import Address, destination, family_name, format_address, is_loopback
-from lowatch.core.answers import Answer, Status, View
+from lowatch.core.answers import Answer, AnswerStatus, View
 from lowatch.core.findings import Finding, FindingKind, Subject, Undecided
 from lowatch.core.known import Unknown
 from lowatch.core.policy import Domain
@@ -53,7 +53,7 @@ def _uncertain(answer: Answer) -> Mapping[str, str]:
     return {
         family: f"{kind}: {rrset.reason}"
         for family, kind, rrset in families
-        if rrset.status in (Status.UNKNOWN, Status.STALE)
+        if rrset.status in (AnswerStatus.UNKNOWN, AnswerStatus.STALE)
     }
 
 

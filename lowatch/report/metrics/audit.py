@@ -13,7 +13,7 @@ from itertools import product
 from typing import NamedTuple
 
 from lowatch.core.addresses import family_name, format_address
-from lowatch.core.answers import Status
+from lowatch.core.answers import AnswerStatus
 from lowatch.core.audit import Audit
 from lowatch.core.findings import FindingKind, Subject
 from lowatch.core.lifecycle import FindingState, Tracked
@@ -238,7 +238,7 @@ def _domain_status_lines(audit: Audit, form: Format) -> Generator[bytes, None, i
     """Returns the number of series left out, including names that audit.names leaves out already."""
     ranked = (
         ((UNSETTLED.index(status), answer.domain), series(DOMAIN_STATUS, answer.domain, status))
-        if (status := answer.status) is not Status.RESOLVED
+        if (status := answer.status) is not AnswerStatus.RESOLVED
         else None
         for answer in audit.names
     )
@@ -300,5 +300,5 @@ def _count_held(audit: Audit, form: Format) -> Iterator[bytes]:
 
 
 def _count_domains(audit: Audit) -> Iterator[tuple[str, int]]:
-    for status in Status:
+    for status in AnswerStatus:
         yield series(DOMAINS, status), audit.statuses.get(status, 0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from lowatch.core.answers import Status
+from lowatch.core.answers import AnswerStatus
 from lowatch.core.audit import Audit
 from lowatch.core.findings import Severity
 from lowatch.core.printable import printable
@@ -112,7 +112,7 @@ def _what_is_clear(audit: Audit) -> str:
 
 def _what_is_unknown(audit: Audit) -> str:
     endpoints = sum(endpoint.verdict is Verdict.UNKNOWN for endpoint in audit.endpoints)
-    names = audit.statuses.get(Status.UNKNOWN, 0)
+    names = audit.statuses.get(AnswerStatus.UNKNOWN, 0)
     each = [f"{names:,} of {count(sum(audit.statuses.values()), 'domain')}"] if names else []
     each += [f"{endpoints:,} of {count(len(audit.endpoints), 'endpoint')}"] if endpoints else []
     if not each:
@@ -123,7 +123,7 @@ def _what_is_unknown(audit: Audit) -> str:
 def _context(audit: Audit) -> str:
     """The host, the time, and the numbers of domains and addresses."""
     held = count(len(audit.held), "address", "addresses")
-    statuses = [(s, number) for s in Status if (number := audit.statuses.get(s))]
+    statuses = [(s, number) for s in AnswerStatus if (number := audit.statuses.get(s))]
     names = count(sum(number for _, number in statuses), "domain") if statuses else "no domains"
     if len(statuses) == 1:
         names += f" {statuses[0][0]}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from lowatch.core.addresses import Address, format_address
-from lowatch.core.answers import Answer, OtherView, RRset, Service, Status, View
+from lowatch.core.answers import Answer, AnswerStatus, OtherView, RRset, SrvRecord, View
 from lowatch.core.printable import printable
 from lowatch.core.views import in_effect
 from lowatch.report.phrases import duration, listed
@@ -27,8 +27,8 @@ def answer_lines(answer: Answer, now: float, screen: Screen) -> list[str]:
 
 
 def _steps(answer: Answer, now: float) -> Iterator[tuple[str, str]]:
-    for service in answer.services or ():
-        yield "SRV", _service(service)
+    for record in answer.srv_records or ():
+        yield "SRV", _srv_record(record)
     yield f"{answer.view} A", _rrset(answer.a, now)
     yield f"{answer.view} AAAA", _rrset(answer.aaaa, now)
     for other in answer.others:
@@ -37,8 +37,8 @@ def _steps(answer: Answer, now: float) -> Iterator[tuple[str, str]]:
         yield "in effect", f"{in_effect(answer)}: what applications on this host use"
 
 
-def _service(service: Service) -> str:
-    return f"{printable(service.target)}, {service.port}: {_addresses(service.addresses) or 'no address'}"
+def _srv_record(record: SrvRecord) -> str:
+    return f"{printable(record.target)}, {record.port}: {_addresses(record.addresses) or 'no address'}"
 
 
 def _rrset(rrset: RRset, now: float) -> str:
@@ -47,7 +47,7 @@ def _rrset(rrset: RRset, now: float) -> str:
         words.append(f"{rrset.more:,} more, over the limit")
     if rrset.synthesised:
         words.append(f"{_addresses(rrset.synthesised)} synthesised by DNS64")
-    if rrset.status is not Status.RESOLVED:
+    if rrset.status is not AnswerStatus.RESOLVED:
         age = "" if rrset.stale_since is None else f" for {duration(now - rrset.stale_since)}"
         reason = f": {printable(rrset.reason)}" if rrset.reason else ""
         words.append(f"{rrset.status}{age}{reason}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from lowatch.core.addresses import format_address
-from lowatch.core.answers import Answer, Status
+from lowatch.core.answers import Answer, AnswerStatus
 from lowatch.core.name_outcomes import ABSENT, UNSETTLED, name_report
 from lowatch.core.printable import printable
 from lowatch.report.phrases import count, duration, listed
@@ -15,7 +15,7 @@ from .screen import Cell, Screen, Style
 FEW = 10
 
 
-def doubts(statuses: Mapping[Status, int], names: Iterable[Answer] = ()) -> Iterator[str]:
+def doubts(statuses: Mapping[AnswerStatus, int], names: Iterable[Answer] = ()) -> Iterator[str]:
     """Phrases for the headline about names without an address, or with a stale one; not about unknown ones.
 
     names: those of an audit. If only one does not resolve, the phrase has its name.
@@ -27,24 +27,24 @@ def doubts(statuses: Mapping[Status, int], names: Iterable[Answer] = ()) -> Iter
         each = [f"{statuses[s]:,} {s}" for s in UNSETTLED if s in ABSENT and statuses.get(s)]
         verb = "does" if absent == 1 else "do"
         yield f"{_share(absent, statuses)} {verb} not resolve ({', '.join(each)})"
-    stale = statuses.get(Status.STALE, 0)
+    stale = statuses.get(AnswerStatus.STALE, 0)
     if stale:
         yield f"{_share(stale, statuses)} {'has' if stale == 1 else 'have'} only a stale answer"
 
 
-def _share(number: int, statuses: Mapping[Status, int]) -> str:
+def _share(number: int, statuses: Mapping[AnswerStatus, int]) -> str:
     return f"{number:,} of {count(sum(statuses.values()), 'domain')}"
 
 
 def name_lines(
-    names: Iterable[Answer], statuses: Mapping[Status, int], now: float, screen: Screen
+    names: Iterable[Answer], statuses: Mapping[AnswerStatus, int], now: float, screen: Screen
 ) -> list[str]:
     """The first unresolved names, the least certain first. now: monotonic seconds.
 
     statuses: the numbers of all names, which may be more than `names` has.
     """
     unresolved = sorted(
-        (answer for answer in names if answer.status is not Status.RESOLVED),
+        (answer for answer in names if answer.status is not AnswerStatus.RESOLVED),
         key=lambda answer: (UNSETTLED.index(answer.status), answer.domain),
     )
     if not unresolved:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from lowatch.core.answers import Status
+from lowatch.core.answers import AnswerStatus
 from lowatch.core.audit import Audit
 from lowatch.core.findings import Severity
 from lowatch.core.lifecycle import FindingState
@@ -153,7 +153,7 @@ def _held(status: DaemonStatus) -> str:
 
 def _domains(status: DaemonStatus) -> str:
     statuses = {} if status.audit is None else status.audit.statuses
-    each = ", ".join(f"{statuses[s]:,} {s}" for s in Status if statuses.get(s))
+    each = ", ".join(f"{statuses[s]:,} {s}" for s in AnswerStatus if statuses.get(s))
     return (
         f"{sum(statuses.values()):,}: {each}" if each else "none resolved yet" if not status.ready else "0"
     )

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from lowatch.core.answers import Status
+from lowatch.core.answers import AnswerStatus
 from lowatch.core.findings import Severity
 from lowatch.core.lifecycle import FindingState, Tracked
 from lowatch.report.order import count_groups
 from lowatch.report.phrases import count
 
 
-def status_line(held: int | None, statuses: Mapping[Status, int], tracked: Iterable[Tracked]) -> str:
+def status_line(held: int | None, statuses: Mapping[AnswerStatus, int], tracked: Iterable[Tracked]) -> str:
     """For example "3 addresses held; 9 domains: 8 resolved, 1 stale; 2 findings firing (2 critical)".
 
     held: None if unknown.
@@ -23,7 +23,7 @@ def status_line(held: int | None, statuses: Mapping[Status, int], tracked: Itera
     return f"{addresses}; {_domains(statuses)}; {_findings(tracked)}"
 
 
-def starting_line(statuses: Mapping[Status, int], unasked: int) -> str:
+def starting_line(statuses: Mapping[AnswerStatus, int], unasked: int) -> str:
     """The line before the first full audit. unasked: the number of A and AAAA queries not yet sent."""
     return f"starting: {_domains(statuses)}; {waits_for(unasked)}"
 
@@ -37,7 +37,7 @@ def waits_for(unasked: int) -> str:
     )
 
 
-def _domains(statuses: Mapping[Status, int]) -> str:
+def _domains(statuses: Mapping[AnswerStatus, int]) -> str:
     total = count(sum(statuses.values()), "domain")
     shares = [f"{number:,} {status}" for status, number in statuses.items() if number]
     return f"{total}: {', '.join(shares)}" if shares else total

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from lowatch.core.addresses import EVERYWHERE, Address, Port, Prefix, PrefixSet, destination
-from lowatch.core.answers import Answer, RRset, Status, worse
+from lowatch.core.answers import Answer, AnswerStatus, RRset, worse
 from lowatch.core.limits.names import (
     ADDRESSES_HERE_PER_NAME,
     ADDRESSES_PER_NAME,
@@ -39,7 +39,7 @@ class AnswerBook:
         self._slots = names.slots
         self._index = AddressIndex()
         self._made = MadeAnswers(names)
-        self._counts: Counter[Status] = Counter()
+        self._counts: Counter[AnswerStatus] = Counter()
         self._unresolved: Mapping[str, tuple[str, str]] | None = None
         self._crowds: set[int] = set()
         self._crowded: Mapping[str, int] | None = None
@@ -72,7 +72,7 @@ class AnswerBook:
         return self._domains_of(self._index.inside(prefixes))
 
     @property
-    def statuses(self) -> Counter[Status]:
+    def statuses(self) -> Counter[AnswerStatus]:
         """How many domains have each status."""
         return self._counts + Counter(self._made.answer(number).status for number in self._srv_names)
 
@@ -102,20 +102,20 @@ class AnswerBook:
                 if names.is_configured(number) and not names.is_srv(number)
             )
             answers = (self._made.answer(number) for number in self._srv_names)
-            unresolved = (answer.domain for answer in answers if answer.status is not Status.RESOLVED)
+            unresolved = (answer.domain for answer in answers if answer.status is not AnswerStatus.RESOLVED)
             self._not_resolved = (*hosts, *unresolved)
         return self._not_resolved
 
     def _counts_but_resolved(self) -> Iterable[int]:
-        return (number for status, number in self._counts.items() if status is not Status.RESOLVED)
+        return (number for status, number in self._counts.items() if status is not AnswerStatus.RESOLVED)
 
     @property
-    def service_ports(self) -> frozenset[Port]:
+    def srv_ports(self) -> frozenset[Port]:
         """What the SRV records name."""
         return frozenset(
-            service.port
+            record.port
             for number in self._srv_names
-            for service in self._made.answer(number).services or ()
+            for record in self._made.answer(number).srv_records or ()
         )
 
     def leads_here(self, addresses: Collection[Address]) -> bool:
@@ -191,7 +191,7 @@ class AnswerBook:
             found = self._look_for_nat64(number)
         matters_to_srv = self._names.is_srv(number) or number in self._links
         statuses = (before.rrset.status, after.rrset.status)
-        if matters_to_srv or Status.UNKNOWN in statuses:
+        if matters_to_srv or AnswerStatus.UNKNOWN in statuses:
             self._unresolved = None
         if matters_to_srv:
             self._crowded = None
@@ -277,7 +277,7 @@ class AnswerBook:
             return self._touch([number])
         return self._touch([number, *self._index.inside(prefixes | before)])
 
-    def _host_status(self, number: int) -> Status:
+    def _host_status(self, number: int) -> AnswerStatus:
         a, aaaa = both_slots(number)
         return worse(self._slots.status_of(a), self._slots.status_of(aaaa))
 

@@ -6,15 +6,15 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from lowatch.core.addresses import Prefix
-from lowatch.core.answers import NOT_ASKED, Answer, RRset, Status
+from lowatch.core.answers import NOT_ASKED, Answer, AnswerStatus, RRset
 from lowatch.core.limits.names import DNS_ANSWERS_KEPT
 
 from . import dns64
 from .name_table import NameTable
 from .slots import a_slot, aaaa_slot, is_aaaa, other_slot
-from .srv import Target, bounded, ports_and_targets, service_answer
+from .srv import Target, bounded, ports_and_targets, srv_answer
 
-_HAS_NO_A = (Status.NODATA, Status.NXDOMAIN)
+_HAS_NO_A = (AnswerStatus.NODATA, AnswerStatus.NXDOMAIN)
 
 
 class MadeAnswers:
@@ -75,7 +75,7 @@ class MadeAnswers:
     def _make(self, number: int) -> Answer:
         domain = self._names.text_of(number)
         if self._names.is_srv(number):
-            return service_answer(domain, *self.targets(domain))
+            return srv_answer(domain, *self.targets(domain))
         return Answer(domain, self._rrset(a_slot(number)), self._rrset(aaaa_slot(number)))
 
     def _rrsets_of_target(self, number: int) -> tuple[RRset, RRset]:
@@ -90,6 +90,6 @@ class MadeAnswers:
         own, made = dns64.split(rrset.addresses, self._nat64)
         if not made:
             return rrset
-        fresh_and_empty = rrset.status is Status.RESOLVED and not own
-        status = Status.NODATA if fresh_and_empty else rrset.status
+        fresh_and_empty = rrset.status is AnswerStatus.RESOLVED and not own
+        status = AnswerStatus.NODATA if fresh_and_empty else rrset.status
         return replace(rrset, status=status, addresses=own, synthesised=made)

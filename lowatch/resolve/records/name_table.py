@@ -14,7 +14,7 @@ from itertools import chain
 from random import Random
 from typing import NamedTuple
 
-from lowatch.core.policy import is_service_name
+from lowatch.core.policy import is_srv_name
 from lowatch.wire.dns import RRType, encode_name
 
 from .slot_state import SlotState
@@ -144,7 +144,7 @@ class NameTable:
             return number
         number = self._numbers[text] = self._free.pop() if self._free else self._grow()
         self._texts[number] = text
-        is_srv = is_service_name(text)
+        is_srv = is_srv_name(text)
         self.questions[number] = encode_name(text) + (_SRV if is_srv else _A)
         flags = _UNASKED[0] | (_IS_SRV if is_srv else _UNASKED[1])
         self._flags[number] = flags

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from lowatch.config.settings import DnsSettings
 from lowatch.core.addresses import Address
-from lowatch.core.answers import NOT_ASKED, RRset, Status
+from lowatch.core.answers import NOT_ASKED, AnswerStatus, RRset
 from lowatch.wire.dns import Reply, ReplyKind
 
 from .rotation import STEADY, Rotation, combine
@@ -31,7 +31,7 @@ JITTER = 0.05
 PAST_TTL = 1.0
 ROTATION_TTLS = 3
 
-_NEGATIVE = {ReplyKind.NXDOMAIN: Status.NXDOMAIN, ReplyKind.NODATA: Status.NODATA}
+_NEGATIVE = {ReplyKind.NXDOMAIN: AnswerStatus.NXDOMAIN, ReplyKind.NODATA: AnswerStatus.NODATA}
 
 
 class LookupOutcome(NamedTuple):
@@ -90,7 +90,7 @@ def _answered(
         now=now,
         window=ROTATION_TTLS * wait * (1 + JITTER),
     )
-    rrset = _rrset(state.rrset, Status.RESOLVED, addresses, outcome)
+    rrset = _rrset(state.rrset, AnswerStatus.RESOLVED, addresses, outcome)
     return SlotState(rrset, answered=now, rotation=rotation), wait
 
 
@@ -107,10 +107,10 @@ def _failed(state: SlotState, reason: str, now: float, settings: DnsSettings) ->
     since = now if before.stale_since is None else before.stale_since
     left = since + settings.unknown_after - now
     wait = min(2.0 ** min(state.failures, 10), BACKOFF_LIMIT)
-    if before.status is Status.UNKNOWN or left <= 0:
-        status = Status.UNKNOWN
+    if before.status is AnswerStatus.UNKNOWN or left <= 0:
+        status = AnswerStatus.UNKNOWN
     else:
-        status, wait = Status.STALE, min(wait, max(left, 1.0))
+        status, wait = AnswerStatus.STALE, min(wait, max(left, 1.0))
     if left <= 0:
         reason = f"no answer for more than {settings.unknown_after:g} s: {reason}"
     rrset = before
@@ -124,7 +124,9 @@ def _wait(ttl: int, settings: DnsSettings) -> float:
     return min(max(ttl, settings.min_ttl), settings.max_ttl) + PAST_TTL
 
 
-def _rrset(before: RRset, status: Status, addresses: tuple[Address, ...], outcome: LookupOutcome) -> RRset:
+def _rrset(
+    before: RRset, status: AnswerStatus, addresses: tuple[Address, ...], outcome: LookupOutcome
+) -> RRset:
     """What a good answer makes of `before`: that itself where it reads the same."""
     reply, more = outcome.reply, outcome.more
     known = (before.status, before.addresses, before.chain, before.more)

@@ -13,7 +13,7 @@ from itertools import product
 from typing import NamedTuple, TypeVar
 
 from lowatch.core.addresses import V4_LENGTH, V6_LENGTH, Address
-from lowatch.core.answers import NOT_ASKED, RRset, Status, worse
+from lowatch.core.answers import NOT_ASKED, AnswerStatus, RRset, worse
 from lowatch.wire.dns import (
     DENIED,
     Reply,
@@ -59,13 +59,13 @@ def other_slot(slot: int) -> int:
     return slot ^ 1
 
 
-_STATUSES = tuple(Status)
+_STATUSES = tuple(AnswerStatus)
 _CODES = {status: code for code, status in enumerate(_STATUSES)}
-UNKNOWN_CODE = _CODES[Status.UNKNOWN]
+UNKNOWN_CODE = _CODES[AnswerStatus.UNKNOWN]
 _NOT_RESOLVED = frozenset(
     (_CODES[a], _CODES[aaaa])
     for a, aaaa in product(_STATUSES, repeat=2)
-    if worse(a, aaaa) is not Status.RESOLVED
+    if worse(a, aaaa) is not AnswerStatus.RESOLVED
 )
 
 # A slot that may be renewed without a look at the rest of its state, and by which kind of reply.
@@ -122,7 +122,7 @@ class Slots:
         self._addresses.append(b"")
         self.store(len(self.due) - 1, SlotState())
 
-    def status_of(self, slot: int) -> Status:
+    def status_of(self, slot: int) -> AnswerStatus:
         return _STATUSES[self.status[slot]]
 
     def addresses_of(self, slot: int) -> tuple[Address, ...]:
@@ -180,7 +180,7 @@ class Slots:
     def load(self, slot: int) -> SlotState:
         rare = self._rare.get(slot, _ORDINARY)
         status = self.status_of(slot)
-        if status is Status.UNKNOWN and rare is _ORDINARY:
+        if status is AnswerStatus.UNKNOWN and rare is _ORDINARY:
             return SlotState()
         rrset = RRset(
             status,
@@ -213,9 +213,9 @@ class Slots:
         rrset = state.rrset
         if slot in self._rare or slot in self._chains or slot in self._records or state.failures:
             return _NOT_PLAIN
-        if rrset.status is Status.RESOLVED and not state.denials:
+        if rrset.status is AnswerStatus.RESOLVED and not state.denials:
             return _PLAIN_ADDRESSES
-        return _PLAIN_NODATA if rrset.status is Status.NODATA else _NOT_PLAIN
+        return _PLAIN_NODATA if rrset.status is AnswerStatus.NODATA else _NOT_PLAIN
 
     def _store_addresses(self, slot: int, addresses: tuple[Address, ...]) -> None:
         """Packed, or as they are where they are no addresses of that slot's family: SRV records."""

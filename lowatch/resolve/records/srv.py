@@ -9,10 +9,10 @@ from itertools import chain
 from typing import Generic, NamedTuple, TypeVar
 
 from lowatch.core.addresses import Address, Port
-from lowatch.core.answers import Answer, RRset, Service, Status, worse
+from lowatch.core.answers import Answer, AnswerStatus, RRset, SrvRecord, worse
 from lowatch.core.limits.names import ADDRESSES_PER_SERVICE, ADDRESSES_PER_TARGET
-from lowatch.core.policy import is_service_name
-from lowatch.wire.dns import parse_service_record
+from lowatch.core.policy import is_srv_name
+from lowatch.wire.dns import parse_srv_record
 
 
 class Target(NamedTuple):
@@ -30,19 +30,19 @@ class Target(NamedTuple):
 
 
 def ports_and_targets(domain: str, records: Iterable[Address]) -> list[tuple[Port, str]]:
-    """Of the records of an SRV name; its second label is the protocol. No target is a service itself."""
+    """The port and target of each record; a target that is an SRV name itself is left out."""
     protocol = "udp" if domain.split(".", 2)[1] == "_udp" else "tcp"
-    parsed = map(parse_service_record, records)
-    return [(Port(number, protocol), target) for number, target in parsed if not is_service_name(target)]
+    parsed = map(parse_srv_record, records)
+    return [(Port(number, protocol), target) for number, target in parsed if not is_srv_name(target)]
 
 
-def service_answer(domain: str, srv: RRset, targets: Sequence[Target]) -> Answer:
-    """srv: the SRV name's own answer; its `addresses` are records, see wire.dns.service_record."""
+def srv_answer(domain: str, srv: RRset, targets: Sequence[Target]) -> Answer:
+    """srv: the SRV name's own answer; its `addresses` are records, see wire.dns.srv_record."""
     a = _together(srv, [(target.name, target.a) for target in targets])
     a = replace(a, more=a.more + srv.more)
     aaaa = _together(srv, [(target.name, target.aaaa) for target in targets])
-    services = tuple(Service(target.name, target.port, target.addresses) for target in targets)
-    return Answer(domain, a, aaaa, services=services)
+    records = tuple(SrvRecord(target.name, target.port, target.addresses) for target in targets)
+    return Answer(domain, a, aaaa, srv_records=records)
 
 
 def bounded(rrset: RRset) -> RRset:
@@ -57,7 +57,7 @@ def _together(srv: RRset, targets: Sequence[tuple[str, RRset]]) -> RRset:
     found = sorted({address for _, rrset in targets for address in rrset.addresses})
     addresses = tuple(found[: ADDRESSES_PER_SERVICE.value])
     more = sum(rrset.more for _, rrset in targets) + len(found) - len(addresses)
-    if not targets or srv.status in (Status.UNKNOWN, Status.STALE):
+    if not targets or srv.status in (AnswerStatus.UNKNOWN, AnswerStatus.STALE):
         reason = srv.reason and f"SRV: {srv.reason}"
         return replace(srv, addresses=addresses, reason=reason, more=more)
     status = reduce(worse, {rrset.status for _, rrset in targets})

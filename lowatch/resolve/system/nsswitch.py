@@ -14,7 +14,7 @@ from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
 
-from lowatch.core.answers import Answer, Status
+from lowatch.core.answers import Answer, AnswerStatus
 
 NSSWITCH_CONF = Path("/etc/nsswitch.conf")
 
@@ -49,7 +49,7 @@ class Order(NamedTuple):
         """dns: what DNS says. An answer that was good once stands, stale or not: records/slot_state.py."""
         if dns.addresses:
             return self.found
-        return self.denied if dns.status in (Status.NXDOMAIN, Status.NODATA) else self.failed
+        return self.denied if dns.status in (AnswerStatus.NXDOMAIN, AnswerStatus.NODATA) else self.failed
 
 
 _FILES_DNS = (("files", _DEFAULT_ACTIONS), ("dns", _DEFAULT_ACTIONS))

@@ -16,7 +16,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator
 from itertools import chain, islice
 
-from lowatch.core.policy import is_service_name
+from lowatch.core.policy import is_srv_name
 
 BUDGET = 0.0001
 """Of a core, for what goes by turns; as much again for changes, saved up to ALLOWANCE."""
@@ -173,10 +173,10 @@ class CrossCheckSchedule:
         return VERIFIED_EVERY if self.follows else ROUND_EVERY
 
     def _is_other(self, name: str) -> bool:
-        return not (name in self._close or name in self._again or is_service_name(name))
+        return not (name in self._close or name in self._again or is_srv_name(name))
 
     def _is_asked_about(self, name: str) -> bool:
-        return (name in self._domains or name in self._beside) and not is_service_name(name)
+        return (name in self._domains or name in self._beside) and not is_srv_name(name)
 
     def _everybody(self) -> Collection[str]:
         return [*self._domains, *self._beside] if self._beside else self._domains

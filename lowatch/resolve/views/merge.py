@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lowatch.core.addresses import Address, destination, is_v4
-from lowatch.core.answers import Answer, OtherView, RRset, Status, View
+from lowatch.core.answers import Answer, AnswerStatus, OtherView, RRset, View
 from lowatch.core.views import differing
-from lowatch.resolve.records.srv import Target, service_answer
+from lowatch.resolve.records.srv import Target, srv_answer
 from lowatch.resolve.system.getaddrinfo import Seen
 from lowatch.resolve.system.hosts_file import HOSTS
 from lowatch.resolve.system.nsswitch import Decider, NameServiceSwitch, parse_nsswitch
@@ -68,7 +68,7 @@ def disagrees(answer: Answer, seen: Seen) -> bool:
     """
     if seen.addresses is None or answer.unknown is not None or answer.more:
         return False
-    if not seen.addresses and answer.status is Status.STALE:
+    if not seen.addresses and answer.status is AnswerStatus.STALE:
         return False
     return bool(differing(answer, OtherView(View.GETADDRINFO, seen.addresses)))
 
@@ -111,15 +111,15 @@ def _answer(
 def _rrset(addresses: tuple[Address, ...], *, v4: bool, source: str, kept: str = "") -> RRset:
     of_family = tuple(address for address in addresses if is_v4(address) is v4)
     if kept:
-        return RRset(Status.STALE, of_family, reason=kept, server=source)
-    return RRset(Status.RESOLVED if of_family else Status.NODATA, of_family, server=source)
+        return RRset(AnswerStatus.STALE, of_family, reason=kept, server=source)
+    return RRset(AnswerStatus.RESOLVED if of_family else AnswerStatus.NODATA, of_family, server=source)
 
 
 def _without_aaaa(dns: Answer) -> Answer:
     """As the C library has it where it does not ask for AAAA; the same where there is none to ask for."""
-    if dns.aaaa.status in (Status.NODATA, Status.NXDOMAIN) and not dns.aaaa.synthesised:
+    if dns.aaaa.status in (AnswerStatus.NODATA, AnswerStatus.NXDOMAIN) and not dns.aaaa.synthesised:
         return dns
-    none = RRset(Status.NODATA, server=_NO_AAAA)
+    none = RRset(AnswerStatus.NODATA, server=_NO_AAAA)
     others = (_dns_view(dns),) if dns.aaaa.addresses else ()
     return replace(dns, aaaa=none, view=View.GETADDRINFO if others else dns.view, others=others)
 
@@ -137,15 +137,13 @@ def _without_synthesised(addresses: tuple[Address, ...], dns: Answer) -> tuple[A
     return tuple(address for address in addresses if address not in made)
 
 
-def compose_service(
-    domain: str, dns: Answer, srv: RRset, targets: Sequence[tuple[Target, Answer]]
-) -> Answer:
+def compose_srv(domain: str, dns: Answer, srv: RRset, targets: Sequence[tuple[Target, Answer]]) -> Answer:
     """What applications get of an SRV name: it is asked of DNS, and each target is looked up as any name.
 
     dns: what DNS says of all that. targets: each by DNS, and what applications get of it.
     """
     got = [Target(target.name, target.port, answer.a, answer.aaaa) for target, answer in targets]
-    answer = service_answer(domain, srv, got)
+    answer = srv_answer(domain, srv, got)
     views = {answer.view for _, answer in targets}
     others = [
         OtherView(View.GETADDRINFO, None, f"{target.name}: {other.reason}")

@@ -7,13 +7,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from lowatch.core.addresses import Address, Port, Prefix
-from lowatch.core.answers import Answer, OtherView, RRset, Status, View
+from lowatch.core.answers import Answer, AnswerStatus, OtherView, RRset, View
 from lowatch.core.limits.names import DNS_ANSWERS_KEPT
-from lowatch.core.policy import is_service_name
+from lowatch.core.policy import is_srv_name
 from lowatch.resolve.records.srv import SrvTargets, Target
 from lowatch.resolve.system.getaddrinfo import Seen
 
-from .merge import Rules, compose_service
+from .merge import Rules, compose_srv
 from .overlay import Overlay
 
 Unresolved = Mapping[str, tuple[str, str]]
@@ -38,7 +38,7 @@ class DnsAnswers(Protocol):
     def at(self, address: Address) -> Collection[str]: ...
 
     @property
-    def statuses(self) -> Mapping[Status, int]: ...
+    def statuses(self) -> Mapping[AnswerStatus, int]: ...
 
     def unresolved(self) -> Unresolved: ...
 
@@ -47,7 +47,7 @@ class DnsAnswers(Protocol):
     def not_resolved(self) -> Sequence[str]: ...
 
     @property
-    def service_ports(self) -> frozenset[Port]: ...
+    def srv_ports(self) -> frozenset[Port]: ...
 
 
 class _Made(NamedTuple):
@@ -71,7 +71,7 @@ class MergedAnswers:
         self.targets: SrvTargets[str] = SrvTargets()
         self._made: dict[str, _Made] = {}
         self._decided: frozenset[str] | None = frozenset()
-        self._shift: Counter[Status] = Counter()
+        self._shift: Counter[AnswerStatus] = Counter()
         self._unresolved: tuple[Unresolved, Unresolved] | None = None
 
     @property
@@ -97,7 +97,7 @@ class MergedAnswers:
 
     def looked_up(self, domain: str) -> Collection[str]:
         """The names that an application looks up for a domain: its targets if it is an SRV name."""
-        return self.targets.of(domain) if is_service_name(domain) else (domain,)
+        return self.targets.of(domain) if is_srv_name(domain) else (domain,)
 
     def foretold(self, name: str) -> Answer:
         """What it would be if getaddrinfo had not been asked."""
@@ -111,7 +111,7 @@ class MergedAnswers:
         return others.union(self._dns.at(address)) if others else self._dns.at(address)
 
     @property
-    def statuses(self) -> Mapping[Status, int]:
+    def statuses(self) -> Mapping[AnswerStatus, int]:
         counts = Counter(self._dns.statuses)
         if self._decided_by_others():
             counts.update(self._shift)
@@ -138,7 +138,7 @@ class MergedAnswers:
         found, decided = self._dns.not_resolved(), self._decided_by_others()
         if not decided:
             return found
-        of_others = (name for name in decided if self.answer(name).status is not Status.RESOLVED)
+        of_others = (name for name in decided if self.answer(name).status is not AnswerStatus.RESOLVED)
         return (*(name for name in found if name not in decided), *sorted(of_others))
 
     def unsure(self) -> Mapping[str, OtherView]:
@@ -153,7 +153,7 @@ class MergedAnswers:
 
     def dns_changed(self, domain: str) -> Collection[str]:
         """The targets that came with it, of an SRV name."""
-        if is_service_name(domain):
+        if is_srv_name(domain):
             return self.targets.replace(domain, self._dns.target_names(domain))
         if domain in self._overlay:
             self._decided = None
@@ -201,19 +201,21 @@ class MergedAnswers:
 
     def _concerns(self, domain: str, dns: Answer) -> bool:
         """Whether its Answer may be another than that of DNS."""
-        if dns.services is None:
-            return domain in self._overlay or not (self._rules.leave_dns_alone or is_service_name(domain))
-        return not self._rules.leave_dns_alone or any(one.target in self._overlay for one in dns.services)
+        if dns.srv_records is None:
+            return domain in self._overlay or not (self._rules.leave_dns_alone or is_srv_name(domain))
+        return not self._rules.leave_dns_alone or any(
+            one.target in self._overlay for one in dns.srv_records
+        )
 
     def _compose(self, domain: str, dns: Answer) -> Answer:
-        if dns.services is None:
+        if dns.srv_records is None:
             return self._rules.compose(dns, *self._known_of(domain))
         srv, targets = self._dns.targets(domain)
         composed = [
             (one, self._rules.compose(Answer(one.name, one.a, one.aaaa), *self._known_of(one.name)))
             for one in targets
         ]
-        return compose_service(domain, dns, srv, composed)
+        return compose_srv(domain, dns, srv, composed)
 
     def _known_of(self, name: str) -> tuple[tuple[Address, ...] | None, Seen | None]:
         return self._overlay.hosts.get(name), self._overlay.seen.get(name)

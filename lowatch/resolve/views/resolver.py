@@ -7,9 +7,9 @@ from collections.abc import Callable, Collection, Container, Iterable, Mapping, 
 from random import Random
 
 from lowatch.core.addresses import EVERYWHERE, Address, Port, Prefix
-from lowatch.core.answers import Answer, AnswerListener, OtherView, Status
+from lowatch.core.answers import Answer, AnswerListener, AnswerStatus, OtherView
 from lowatch.core.clock import Clock
-from lowatch.core.policy import is_service_name
+from lowatch.core.policy import is_srv_name
 from lowatch.resolve.system.file_system import HOST_FILE_SYSTEM, FileSystem
 from lowatch.resolve.system.getaddrinfo import AddressLookups, LookupThread
 from lowatch.resolve.system.name_service_files import NAME_PATHS, NameFiles, NameFilesSource, NamePaths
@@ -28,7 +28,7 @@ class _LookedUp:
         self._answers = answers
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and self._answers.knows(name) and not is_service_name(name)
+        return isinstance(name, str) and self._answers.knows(name) and not is_srv_name(name)
 
 
 class Views:
@@ -81,7 +81,7 @@ class Views:
         return self._answers.at(address)
 
     @property
-    def statuses(self) -> Mapping[Status, int]:
+    def statuses(self) -> Mapping[AnswerStatus, int]:
         return self._answers.statuses
 
     def unresolved(self) -> Unresolved:
@@ -97,8 +97,8 @@ class Views:
         return self._answers.unsure()
 
     @property
-    def service_ports(self) -> frozenset[Port]:
-        return self._dns.answer_book.service_ports
+    def srv_ports(self) -> frozenset[Port]:
+        return self._dns.answer_book.srv_ports
 
     @property
     def stub_addresses(self) -> frozenset[Address]:

@@ -27,7 +27,7 @@ from lowatch.core.addresses import (
     parse_port,
     parse_prefix,
 )
-from lowatch.core.answers import Answer, AnswerListener, OtherView, RRset, Service, Status, View
+from lowatch.core.answers import Answer, AnswerListener, AnswerStatus, OtherView, RRset, SrvRecord, View
 from lowatch.core.arp import NO_ARP, Arp
 from lowatch.core.clock import (
     Now,
@@ -274,7 +274,7 @@ class ScriptedResolver:
         return self.inside([Prefix(destination(address), host_length(destination(address)))])
 
     @property
-    def statuses(self) -> Mapping[Status, int]:
+    def statuses(self) -> Mapping[AnswerStatus, int]:
         return Counter(answer.status for answer in self._followed().values())
 
     def unsure(self) -> Mapping[str, OtherView]:
@@ -288,12 +288,12 @@ class ScriptedResolver:
         return {name: answer.more for name, answer in self._followed().items() if answer.more}
 
     def not_resolved(self) -> Sequence[str]:
-        return [name for name, one in self._followed().items() if one.status is not Status.RESOLVED]
+        return [name for name, one in self._followed().items() if one.status is not AnswerStatus.RESOLVED]
 
     @property
-    def service_ports(self) -> frozenset[Port]:
+    def srv_ports(self) -> frozenset[Port]:
         followed = self._followed().values()
-        return frozenset(service.port for answer in followed for service in answer.services or ())
+        return frozenset(record.port for answer in followed for record in answer.srv_records or ())
 
     @property
     def stub_addresses(self) -> frozenset[Address]:
@@ -415,11 +415,11 @@ def offers(name: str, *services: tuple[str, str, Address], **failed: str) -> Ans
     for target, port, address in services:
         by_record.setdefault((target, port), []).append(address)
     records = tuple(
-        Service(target, parse_port(port), tuple(sorted(addresses)))
+        SrvRecord(target, parse_port(port), tuple(sorted(addresses)))
         for (target, port), addresses in by_record.items()
     )
     flat = resolves(name, *dict.fromkeys(address for _, _, address in services), **failed)
-    return replace(flat, services=records)
+    return replace(flat, srv_records=records)
 
 
 def seen_as(answer: Answer, *others: tuple[View, Iterable[Address] | str], view: View = View.DNS) -> Answer:
@@ -436,8 +436,8 @@ def seen_as(answer: Answer, *others: tuple[View, Iterable[Address] | str], view:
 
 def _rrset(addresses: tuple[Address, ...], failed: str | None) -> RRset:
     if failed is not None:
-        return RRset(Status.UNKNOWN, addresses, reason=failed)
-    return RRset(Status.RESOLVED if addresses else Status.NODATA, addresses)
+        return RRset(AnswerStatus.UNKNOWN, addresses, reason=failed)
+    return RRset(AnswerStatus.RESOLVED if addresses else AnswerStatus.NODATA, addresses)
 
 
 def holds(text: str, by: str = "address") -> Held:

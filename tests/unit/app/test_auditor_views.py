@@ -8,7 +8,7 @@ import pytest
 
 from lowatch.app.domain_observation import is_own_name
 from lowatch.core.addresses import parse_address
-from lowatch.core.answers import Answer, OtherView, RRset, Status, View
+from lowatch.core.answers import Answer, AnswerStatus, OtherView, RRset, View
 from lowatch.core.lifecycle import FindingState
 from tests.unit.app.scripted import World, at, holds, listens, policy_of, resolves, seen_as, serves
 from tests.unit.app.story import VIP, WWW, Story
@@ -16,7 +16,7 @@ from tests.unit.app.story import VIP, WWW, Story
 ELSEWHERE = parse_address("198.51.100.7")
 DISAGREE = "views-disagree/lo/192.0.2.10/www.example.com"
 OVERRIDDEN = seen_as(resolves(WWW, ELSEWHERE), (View.DNS, [VIP]), view=View.HOSTS)
-KEPT = Answer(WWW, RRset(Status.STALE, (ELSEWHERE,), reason="timed out"), RRset(Status.NODATA))
+KEPT = Answer(WWW, RRset(AnswerStatus.STALE, (ELSEWHERE,), reason="timed out"), RRset(AnswerStatus.NODATA))
 AGREED = seen_as(resolves(WWW, VIP), (View.DNS, [VIP]), view=View.HOSTS)
 
 

@@ -9,7 +9,7 @@ from lowatch.app.auditor import Auditor
 from lowatch.app.check import check
 from lowatch.app.static_resolver import StaticResolver
 from lowatch.core.addresses import parse_address
-from lowatch.core.answers import Status
+from lowatch.core.answers import AnswerStatus
 from lowatch.core.audit import Audit
 from lowatch.core.policy import DomainSpec, DomainTable, Policy
 from tests.support.aio import run_async
@@ -56,7 +56,7 @@ def test_progress_counts_each_name_once() -> None:
     assert progress == [(done, total) for done in range(1, total + 1)]
     assert (audit.complete, audit.problems, audit.findings) == (True, (), ())
     assert {one.domain for one in audit.endpoints} == {WWW}
-    assert audit.statuses == {Status.RESOLVED: total}
+    assert audit.statuses == {AnswerStatus.RESOLVED: total}
     (asked,) = compared
     assert asked[0] == WWW, "those that lead here come first"
     assert sorted(asked) == sorted([WWW, *NAMES]), "for applications, any other may lead here"
@@ -71,7 +71,7 @@ def test_names_without_an_answer_are_told_in_one_line() -> None:
         "n0.example.com, n1.example.com, n2.example.com and 99,997 more: A: timed out"
     ]
     assert (audit.complete, audit.findings) == (False, ())
-    assert audit.statuses == {Status.UNKNOWN: len(NAMES)}
+    assert audit.statuses == {AnswerStatus.UNKNOWN: len(NAMES)}
 
 
 def test_no_names() -> None:

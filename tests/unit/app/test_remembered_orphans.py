@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lowatch.app.remembered_orphans import RememberedOrphans
 from lowatch.core.addresses import parse_address, parse_port
-from lowatch.core.answers import Answer, Status
+from lowatch.core.answers import Answer, AnswerStatus
 from lowatch.core.findings import FindingKind, Subject
 from lowatch.core.verdicts import Verdict
 from tests.unit.app.scripted import (
@@ -37,7 +37,7 @@ def remembering(*subjects: Subject) -> RememberedOrphans:
 def test_an_unknown_answer_has_the_addresses_of_then() -> None:
     remembered, unknown = remembering(orphan()), Answer(WWW)
     made = remembered.completed(unknown)
-    assert (made.a.status, made.addresses, made.a.reason) == (Status.UNKNOWN, (VIP,), "not asked yet")
+    assert (made.a.status, made.addresses, made.a.reason) == (AnswerStatus.UNKNOWN, (VIP,), "not asked yet")
     assert remembered.completed(unknown) is made
     assert WWW in remembered
     assert set(remembered.at(VIP)) == {WWW}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lowatch.app.static_resolver import StaticResolver
 from lowatch.core.addresses import EVERYWHERE, parse_address, parse_port, parse_prefix
-from lowatch.core.answers import NOT_ASKED, Status, View
+from lowatch.core.answers import NOT_ASKED, AnswerStatus, View
 from tests.support.aio import run_async
 from tests.unit.app.scripted import ScriptedResolver, World, offers, resolves, seen_as
 
@@ -54,9 +54,9 @@ def test_what_else_is_said_of_them() -> None:
     )
     assert answers.answer("a") is answers.answer("a")
     assert answers.answer("z").a is NOT_ASKED
-    assert answers.statuses == {Status.RESOLVED: 2, Status.UNKNOWN: 1}
+    assert answers.statuses == {AnswerStatus.RESOLVED: 2, AnswerStatus.UNKNOWN: 1}
     assert answers.unresolved() == {"b": ("", "SERVFAIL")}
-    assert answers.service_ports == {parse_port("5222")}
+    assert answers.srv_ports == {parse_port("5222")}
     assert answers.stub_addresses == {stub}
     assert list(answers.problems) == []
     with pytest.raises(NotImplementedError):

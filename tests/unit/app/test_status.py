@@ -9,7 +9,7 @@ from pathlib import Path
 from lowatch.app.shown_audit import ShownAudit
 from lowatch.app.status import StatusReporter
 from lowatch.config.load import load
-from lowatch.core.answers import Status
+from lowatch.core.answers import AnswerStatus
 from lowatch.core.audit import Audit
 from lowatch.core.clock import Now
 from lowatch.core.lifecycle import Tracked
@@ -42,8 +42,8 @@ class Parts:
         return () if self.audit is None else self.audit.findings
 
     @property
-    def statuses(self) -> Mapping[Status, int]:
-        return {Status.RESOLVED: 1}
+    def statuses(self) -> Mapping[AnswerStatus, int]:
+        return {AnswerStatus.RESOLVED: 1}
 
     @property
     def queries(self) -> Parts:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from lowatch.core.answers import NOT_ASKED, Answer, Status
+from lowatch.core.answers import NOT_ASKED, Answer, AnswerStatus
 from tests.unit.core.worlds import VIP, VIP6, WWW, rrset
 
-RESOLVED, NXDOMAIN, NODATA = Status.RESOLVED, Status.NXDOMAIN, Status.NODATA
-STALE, UNKNOWN = Status.STALE, Status.UNKNOWN
+RESOLVED, NXDOMAIN, NODATA = AnswerStatus.RESOLVED, AnswerStatus.NXDOMAIN, AnswerStatus.NODATA
+STALE, UNKNOWN = AnswerStatus.STALE, AnswerStatus.UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ STALE, UNKNOWN = Status.STALE, Status.UNKNOWN
         (UNKNOWN, NXDOMAIN, UNKNOWN),
     ],
 )
-def test_status(one: Status, other: Status, both: Status) -> None:
+def test_status(one: AnswerStatus, other: AnswerStatus, both: AnswerStatus) -> None:
     for a, aaaa in ((one, other), (other, one)):
         assert Answer(WWW, rrset(status=a), rrset(status=aaaa)).status is both
 
@@ -42,14 +42,16 @@ def test_status(one: Status, other: Status, both: Status) -> None:
         (UNKNOWN, UNKNOWN, "A: why", {"ipv4": "A: why", "ipv6": "AAAA: why"}),
     ],
 )
-def test_unknown(a: Status, aaaa: Status, unknown: str | None, unknowns: dict[str, str]) -> None:
+def test_unknown(
+    a: AnswerStatus, aaaa: AnswerStatus, unknown: str | None, unknowns: dict[str, str]
+) -> None:
     answer = Answer(WWW, rrset(status=a, reason="why"), rrset(status=aaaa, reason="why"))
     assert answer.unknown == unknown
     assert answer.unknowns == unknowns
 
 
 def test_addresses_are_kept_whatever_the_status() -> None:
-    for status in Status:
+    for status in AnswerStatus:
         assert Answer(WWW, rrset(VIP, status=status), rrset(VIP6)).addresses == (VIP, VIP6)
 
 

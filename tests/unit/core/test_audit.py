@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lowatch.core.answers import Answer, OtherView, RRset, Status, View
+from lowatch.core.answers import Answer, AnswerStatus, OtherView, RRset, View
 from lowatch.core.audit import Audit, build_audit
 from lowatch.core.clock import (
     Now,
@@ -39,7 +39,7 @@ NOW = 10_000.0
 POLICY = Policy(domains={WWW: domain(WWW, "80", any_of=False)})
 SERVED = view(local(VIP, *seen(("80", NGINX))))
 OVERRUN = Problem("netlink", "the receive buffer overran")
-OLD = rrset(VIP, status=Status.UNKNOWN, reason="old")
+OLD = rrset(VIP, status=AnswerStatus.UNKNOWN, reason="old")
 BESIDE = Answer(WWW, rrset(VIP), rrset(), others=(OtherView(View.GETADDRINFO, None, "timed out"),))
 BESIDE_DNS = Answer(WWW, rrset(), rrset(), View.HOSTS, others=(OtherView(View.DNS, (VIP,)),))
 OVERRIDING = Answer(WWW, rrset(VIP), rrset(), View.HOSTS, others=(OtherView(View.DNS, None, "timed out"),))
@@ -48,7 +48,7 @@ OVERRIDING = Answer(WWW, rrset(VIP), rrset(), View.HOSTS, others=(OtherView(View
 def audit(world: Snapshot) -> Audit:
     judgement = judge(world, POLICY)
     tracked = without_memory(judgement, Now(0.0, 1.0), POLICY)
-    return build_audit(world, judgement, tracked, FollowedNames({Status.RESOLVED: 1}), NOW)
+    return build_audit(world, judgement, tracked, FollowedNames({AnswerStatus.RESOLVED: 1}), NOW)
 
 
 def test_all_seen() -> None:
@@ -59,7 +59,7 @@ def test_all_seen() -> None:
         (WWW, "80/tcp", "served")
     ]
     assert (found.host, found.audited_at, found.uptime) == ("web-17", 1_000_000.0, 86_400.0)
-    assert found.statuses == {Status.RESOLVED: 1}
+    assert found.statuses == {AnswerStatus.RESOLVED: 1}
 
 
 def test_findings_as_tracked() -> None:
@@ -186,7 +186,7 @@ def test_a_stale_answer_beside_another_view_leaves_nothing_unknown() -> None:
 
 
 def kept(seconds: float) -> RRset:
-    return rrset(VIP, status=Status.STALE, reason="192.0.2.53: timed out", stale_since=NOW - seconds)
+    return rrset(VIP, status=AnswerStatus.STALE, reason="192.0.2.53: timed out", stale_since=NOW - seconds)
 
 
 def test_names_that_fail_alike_share_a_line() -> None:
@@ -239,10 +239,12 @@ def test_addresses_at_which_nobody_looks_are_a_problem_and_make_the_audit_incomp
 
 
 def test_names_that_lead_here_and_names_that_do_not_resolve() -> None:
-    lost = Answer("lost.example.com", rrset(status=Status.NXDOMAIN), rrset(status=Status.NXDOMAIN))
+    lost = Answer(
+        "lost.example.com", rrset(status=AnswerStatus.NXDOMAIN), rrset(status=AnswerStatus.NXDOMAIN)
+    )
     world = snapshot(held(VIP), domains={WWW: SERVED}, referenced=frozenset({VIP}))
     judgement = judge(world, POLICY)
-    followed = FollowedNames({Status.RESOLVED: 9, Status.NXDOMAIN: 1}, (lost,))
+    followed = FollowedNames({AnswerStatus.RESOLVED: 9, AnswerStatus.NXDOMAIN: 1}, (lost,))
     found = build_audit(world, judgement, (), followed, NOW)
     assert found.names == (SERVED.answer, lost)
     assert found.complete

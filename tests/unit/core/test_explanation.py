@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lowatch.core.answers import OtherView, Status, View
+from lowatch.core.answers import AnswerStatus, OtherView, View
 from lowatch.core.explanation import AddressEvidence, Explanation, RouteAnswer
 from lowatch.core.known import Unknown
 from lowatch.core.snapshot import Problem
@@ -25,7 +25,7 @@ def explained(**rest: object) -> Explanation:
 
 
 def test_it_is_not_where_anything_is_unknown() -> None:
-    unknown = replace(answer(VIP), a=rrset(status=Status.UNKNOWN, reason="timeout"))
+    unknown = replace(answer(VIP), a=rrset(status=AnswerStatus.UNKNOWN, reason="timeout"))
     unheard = replace(answer(VIP), others=(OtherView(View.GETADDRINFO, None, "timeout"),))
     lost = AddressEvidence(VIP, Unknown("netlink", "overrun"))
     assert not explained(answer=unknown).complete

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lowatch.core.addresses import parse_address, parse_port
-from lowatch.core.answers import Answer, OtherView, RRset, Status, View
+from lowatch.core.answers import Answer, AnswerStatus, OtherView, RRset, View
 from lowatch.core.findings import Finding, FindingKind, Subject, Undecided
 from lowatch.core.held import Link
 from lowatch.core.judgement import Judgement, JudgementMemo, judge, judge_domain
@@ -34,7 +34,7 @@ from tests.unit.core.worlds import (
 )
 
 HTTP, HTTPS = parse_port("80/tcp"), parse_port("443/tcp")
-UNANSWERED = RRset(Status.UNKNOWN, reason="SERVFAIL")
+UNANSWERED = RRset(AnswerStatus.UNKNOWN, reason="SERVFAIL")
 ORPHAN = Subject(FindingKind.ORPHAN_VIP, "lo", VIP, WWW, HTTP)
 
 
@@ -126,7 +126,8 @@ def test_nothing_is_said_of_what_is_fine(fine: Any) -> None:
     [
         view(local(VIP, *seen(("80", NGINX))), undecided=[(VIP6, "netlink: overrun")]),
         view(
-            local(VIP, *seen(("80", NGINX))), of=Answer(WWW, rrset(VIP), RRset(Status.UNKNOWN, reason="x"))
+            local(VIP, *seen(("80", NGINX))),
+            of=Answer(WWW, rrset(VIP), RRset(AnswerStatus.UNKNOWN, reason="x")),
         ),
         view(of=Answer(WWW)),
     ],

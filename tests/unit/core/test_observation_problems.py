@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lowatch.core.answers import OtherView, Status, View
+from lowatch.core.answers import AnswerStatus, OtherView, View
 from lowatch.core.judgement import Judgement
 from lowatch.core.observation_problems import failures, not_compared, stale
 from lowatch.core.snapshot import Problem
@@ -34,7 +34,7 @@ def test_names_that_fail_alike_share_a_line() -> None:
 
 
 def test_a_stale_answer_says_how_old_it_is() -> None:
-    old = replace(answer(VIP), a=rrset(VIP, status=Status.STALE, reason="SERVFAIL", stale_since=40.0))
+    old = replace(answer(VIP), a=rrset(VIP, status=AnswerStatus.STALE, reason="SERVFAIL", stale_since=40.0))
     [problem] = stale(snapshot(domains={WWW: view(of=old)}), now=100.0)
     assert problem == Problem("dns", f"{WWW}: using the answer from 60 seconds ago: SERVFAIL")
 

@@ -15,7 +15,7 @@ from lowatch.core.policy import (
     DomainSpec,
     DomainTable,
     Policy,
-    is_service_name,
+    is_srv_name,
     ports_of,
     spec_of,
 )
@@ -93,7 +93,7 @@ def test_first_in_force_that_matches() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "is_service"),
+    ("name", "is_srv"),
     [
         ("_xmpp._tcp.example.com", True),
         ("_sip._udp.example.com", True),
@@ -113,9 +113,9 @@ def test_first_in_force_that_matches() -> None:
         ("", False),
     ],
 )
-def test_service_names(name: str, is_service: bool) -> None:
-    assert is_service_name(name) is is_service
-    assert Domain(name).is_service is is_service
+def test_srv_names(name: str, is_srv: bool) -> None:
+    assert is_srv_name(name) is is_srv
+    assert Domain(name).is_srv is is_srv
 
 
 HTTPS, QUIC = parse_port("443/tcp"), parse_port("443/udp")

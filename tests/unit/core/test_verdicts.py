@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from lowatch.core.addresses import Port, parse_address, parse_port
-from lowatch.core.answers import Answer, Status
+from lowatch.core.answers import Answer, AnswerStatus
 from lowatch.core.known import Unknown
 from lowatch.core.listeners import Connect, Listener
 from lowatch.core.policy import Domain
@@ -185,20 +185,20 @@ SECOND = parse_address("192.0.2.20")
 @pytest.mark.parametrize(
     ("a", "aaaa", "verdicts"),
     [
-        (Status.RESOLVED, Status.RESOLVED, [ORPHAN, SERVED, ORPHAN]),
-        (Status.STALE, Status.RESOLVED, [ORPHAN, SERVED, ORPHAN]),
-        (Status.STALE, Status.STALE, [ORPHAN, SERVED, ORPHAN]),
-        (Status.UNKNOWN, Status.RESOLVED, [UNKNOWN, SERVED, ORPHAN]),
-        (Status.RESOLVED, Status.UNKNOWN, [ORPHAN, SERVED, UNKNOWN]),
-        (Status.UNKNOWN, Status.UNKNOWN, [UNKNOWN, SERVED, UNKNOWN]),
+        (AnswerStatus.RESOLVED, AnswerStatus.RESOLVED, [ORPHAN, SERVED, ORPHAN]),
+        (AnswerStatus.STALE, AnswerStatus.RESOLVED, [ORPHAN, SERVED, ORPHAN]),
+        (AnswerStatus.STALE, AnswerStatus.STALE, [ORPHAN, SERVED, ORPHAN]),
+        (AnswerStatus.UNKNOWN, AnswerStatus.RESOLVED, [UNKNOWN, SERVED, ORPHAN]),
+        (AnswerStatus.RESOLVED, AnswerStatus.UNKNOWN, [ORPHAN, SERVED, UNKNOWN]),
+        (AnswerStatus.UNKNOWN, AnswerStatus.UNKNOWN, [UNKNOWN, SERVED, UNKNOWN]),
     ],
 )
-def test_uncertain_answers(a: Status, aaaa: Status, verdicts: list[Verdict]) -> None:
+def test_uncertain_answers(a: AnswerStatus, aaaa: AnswerStatus, verdicts: list[Verdict]) -> None:
     """Stale is an answer. Unknown makes unknown what hangs on it: what nobody serves of that family."""
     of = Answer(
         WWW,
-        rrset(VIP, SECOND, status=a, reason="" if a is Status.RESOLVED else "SERVFAIL"),
-        rrset(VIP6, status=aaaa, reason="" if aaaa is Status.RESOLVED else "timed out"),
+        rrset(VIP, SECOND, status=a, reason="" if a is AnswerStatus.RESOLVED else "SERVFAIL"),
+        rrset(VIP6, status=aaaa, reason="" if aaaa is AnswerStatus.RESOLVED else "timed out"),
     )
     www = view(
         local(VIP, *seen(("80", None))),

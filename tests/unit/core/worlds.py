@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from lowatch.core.addresses import Address, Port, is_v4, parse_address, parse_port, parse_prefix
-from lowatch.core.answers import Answer, RRset, Status
+from lowatch.core.answers import Answer, AnswerStatus, RRset
 from lowatch.core.arp import NO_ARP
 from lowatch.core.findings import Finding, Subject, Undecided
 from lowatch.core.held import Held, LocalPrefix
@@ -35,9 +35,9 @@ def domain(name: str = WWW, port_list: str = "80 443", *, any_of: bool = True) -
     return Domain(name, ports(port_list), any_of)
 
 
-def rrset(*addresses: Address, status: Status | None = None, **rest: Any) -> RRset:
+def rrset(*addresses: Address, status: AnswerStatus | None = None, **rest: Any) -> RRset:
     """RESOLVED where there are addresses, else NODATA, unless told otherwise."""
-    found = Status.RESOLVED if addresses else Status.NODATA
+    found = AnswerStatus.RESOLVED if addresses else AnswerStatus.NODATA
     return RRset(status or found, tuple(sorted(addresses)), **rest)
 
 

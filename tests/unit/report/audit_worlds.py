@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lowatch.core.addresses import parse_address, parse_port
-from lowatch.core.answers import Answer, RRset, Status, View
+from lowatch.core.answers import Answer, AnswerStatus, RRset, View
 from lowatch.core.audit import Audit
 from lowatch.core.findings import Finding, FindingKind, Subject
 from lowatch.core.held import Held
@@ -88,7 +88,7 @@ def audit(
     endpoints: Sequence[JudgedEndpoint] = (),
     problems: Sequence[Problem] = (),
     held: Sequence[Held] = (),
-    statuses: dict[Status, int] | None = None,
+    statuses: dict[AnswerStatus, int] | None = None,
     complete: bool = True,
     names: Sequence[Answer] = (),
 ) -> Audit:
@@ -107,9 +107,11 @@ def audit(
     )
 
 
-def answer(name: str, status: Status, *addresses: str, reason: str = "", stale_for: float = 0.0) -> Answer:
+def answer(
+    name: str, status: AnswerStatus, *addresses: str, reason: str = "", stale_for: float = 0.0
+) -> Answer:
     """Of a name with IPv4 addresses only, if any. stale_for: seconds."""
-    denied = status in (Status.NXDOMAIN, Status.NODATA)
+    denied = status in (AnswerStatus.NXDOMAIN, AnswerStatus.NODATA)
     rrset = RRset(
         status,
         tuple(map(parse_address, addresses)),
@@ -117,7 +119,7 @@ def answer(name: str, status: Status, *addresses: str, reason: str = "", stale_f
         stale_since=MONOTONIC - stale_for if stale_for else None,
         server="192.0.2.53" if denied or not reason else "",
     )
-    return Answer(name, rrset, rrset if denied else RRset(Status.NODATA))
+    return Answer(name, rrset, rrset if denied else RRset(AnswerStatus.NODATA))
 
 
 LOOPBACK = (
@@ -139,8 +141,8 @@ def clear() -> Audit:
             )
         ],
         held=[*LOOPBACK, held("192.0.2.10", label="lo:vip", created=UPTIME - 3600)],
-        statuses={Status.RESOLVED: 12},
-        names=[answer(name, Status.RESOLVED, "192.0.2.10") for name in names],
+        statuses={AnswerStatus.RESOLVED: 12},
+        names=[answer(name, AnswerStatus.RESOLVED, "192.0.2.10") for name in names],
     )
 
 
@@ -162,7 +164,7 @@ def one_orphan() -> Audit:
             ),
         ],
         held=[*LOOPBACK, held("192.0.2.10"), held("192.0.2.53")],
-        statuses={Status.RESOLVED: 12},
+        statuses={AnswerStatus.RESOLVED: 12},
     )
 
 
@@ -243,20 +245,29 @@ def bad_night() -> Audit:
             Problem("netlink", "the dump of addresses was interrupted 5 times"),
         ],
         held=[*LOOPBACK, held("192.0.2.10"), held("192.0.2.77"), held("10.1.2.3", 24)],
-        statuses={Status.RESOLVED: 1198, Status.STALE: 4, Status.NXDOMAIN: 1, Status.UNKNOWN: 1},
+        statuses={
+            AnswerStatus.RESOLVED: 1198,
+            AnswerStatus.STALE: 4,
+            AnswerStatus.NXDOMAIN: 1,
+            AnswerStatus.UNKNOWN: 1,
+        },
         complete=False,
         names=[
-            answer("www.example.com", Status.RESOLVED, "192.0.2.10"),
-            answer("gone.example.com", Status.NXDOMAIN),
+            answer("www.example.com", AnswerStatus.RESOLVED, "192.0.2.10"),
+            answer("gone.example.com", AnswerStatus.NXDOMAIN),
             *(
                 answer(
-                    f"s{n}.example.com", Status.STALE, "198.51.100.7", reason="SERVFAIL", stale_for=843.0
+                    f"s{n}.example.com",
+                    AnswerStatus.STALE,
+                    "198.51.100.7",
+                    reason="SERVFAIL",
+                    stale_for=843.0,
                 )
                 for n in range(1, 5)
             ),
             answer(
                 "old.example.com",
-                Status.UNKNOWN,
+                AnswerStatus.UNKNOWN,
                 "192.0.2.12",
                 reason="SERVFAIL from 192.0.2.53, and for more than 1 h no good answer",
                 stale_for=3700.0,
@@ -280,9 +291,9 @@ def incomplete() -> Audit:
         ],
         problems=[Problem("sock_diag", "192.0.2.10 port 80/tcp: Operation not permitted")],
         held=[*LOOPBACK, held("192.0.2.10")],
-        statuses={Status.RESOLVED: 2, Status.UNKNOWN: 1},
+        statuses={AnswerStatus.RESOLVED: 2, AnswerStatus.UNKNOWN: 1},
         complete=False,
-        names=[answer("b.example.com", Status.UNKNOWN, reason="not asked yet")],
+        names=[answer("b.example.com", AnswerStatus.UNKNOWN, reason="not asked yet")],
     )
 
 
@@ -291,12 +302,19 @@ def unresolved() -> Audit:
     return audit(
         endpoints=[endpoint("www.example.com", "192.0.2.10", "443/tcp", Verdict.SERVED, NGINX)],
         held=[*LOOPBACK, held("192.0.2.10")],
-        statuses={Status.RESOLVED: 9, Status.NXDOMAIN: 1, Status.NODATA: 1, Status.STALE: 1},
+        statuses={
+            AnswerStatus.RESOLVED: 9,
+            AnswerStatus.NXDOMAIN: 1,
+            AnswerStatus.NODATA: 1,
+            AnswerStatus.STALE: 1,
+        },
         names=[
-            answer("www.example.com", Status.RESOLVED, "192.0.2.10"),
-            answer("wwww.example.com", Status.NXDOMAIN),
-            answer("mx.example.com", Status.NODATA),
-            answer("api.example.com", Status.STALE, "192.0.2.99", reason="timed out", stale_for=843.0),
+            answer("www.example.com", AnswerStatus.RESOLVED, "192.0.2.10"),
+            answer("wwww.example.com", AnswerStatus.NXDOMAIN),
+            answer("mx.example.com", AnswerStatus.NODATA),
+            answer(
+                "api.example.com", AnswerStatus.STALE, "192.0.2.99", reason="timed out", stale_for=843.0
+            ),
         ],
     )
 
@@ -325,7 +343,7 @@ def accepted() -> Audit:
             endpoint("www.example.com", "192.0.2.10", "443/tcp", Verdict.SERVED, NGINX),
         ],
         held=[*LOOPBACK, held("192.0.2.1"), held("192.0.2.10"), held("192.0.2.11")],
-        statuses={Status.RESOLVED: 2},
+        statuses={AnswerStatus.RESOLVED: 2},
     )
 
 
@@ -337,7 +355,7 @@ def many_names(names: int = 1000, addresses: int = 3) -> Audit:
         findings=[orphan(*place, port, siblings=True) for place in places for port in ports],
         endpoints=[endpoint(*place, port, Verdict.ORPHAN) for place in places for port in ports],
         held=[*LOOPBACK, *(held(f"192.0.2.{10 + n}") for n in range(addresses))],
-        statuses={Status.RESOLVED: names},
+        statuses={AnswerStatus.RESOLVED: names},
     )
 
 
@@ -365,5 +383,5 @@ def big(served: int = 10_000, idle: int = 30) -> Audit:
             for n in range(served)
         ],
         held=[*LOOPBACK, *(held(nth("10.0", n)) for n in range(served)), *map(held, left)],
-        statuses={Status.RESOLVED: served},
+        statuses={AnswerStatus.RESOLVED: served},
     )

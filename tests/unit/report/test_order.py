@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from lowatch.core.answers import Status
+from lowatch.core.answers import AnswerStatus
 from lowatch.core.findings import FindingKind, Severity
 from lowatch.core.lifecycle import FindingState
 from lowatch.report.order import (
@@ -40,7 +40,7 @@ def test_addresses_are_sorted_as_numbers_ipv4_first() -> None:
 def test_endpoints_and_names_go_by_name() -> None:
     endpoints = endpoints_in_order(bad_night().endpoints)
     assert [one.domain for one in endpoints] == sorted(one.domain for one in endpoints)
-    names = [answer(name, Status.NODATA) for name in ("b.example", "a.example")]
+    names = [answer(name, AnswerStatus.NODATA) for name in ("b.example", "a.example")]
     assert [one.domain for one in names_in_order(names)] == ["a.example", "b.example"]
 
 

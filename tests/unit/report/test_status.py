@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lowatch.core.answers import Status
+from lowatch.core.answers import AnswerStatus
 from lowatch.core.lifecycle import FindingState
 from lowatch.core.liveness import Liveness
 from lowatch.report.status import (
@@ -43,7 +43,7 @@ class TestJson:
         assert {one["key"] for one in firing} == expected
 
     def test_every_status_is_counted_be_it_zero(self) -> None:
-        assert document(starting())["domains"] == dict.fromkeys(Status, 0)
+        assert document(starting())["domains"] == dict.fromkeys(AnswerStatus, 0)
 
     @given(st.floats(0, 1e9), st.floats(0, 1e6))
     def test_it_is_always_json(self, age: float, limit: float) -> None:

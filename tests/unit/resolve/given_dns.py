@@ -8,12 +8,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from lowatch.config.settings import Nameserver
 from lowatch.core.addresses import Address, Port, Prefix, PrefixSet, destination, parse_address
-from lowatch.core.answers import NOT_ASKED, Answer, AnswerListener, RRset, Status
-from lowatch.resolve.records.srv import Target, service_answer
+from lowatch.core.answers import NOT_ASKED, Answer, AnswerListener, AnswerStatus, RRset
+from lowatch.resolve.records.srv import Target, srv_answer
 
 
 def rrset(*addresses: str, synthesised: tuple[str, ...] = ()) -> RRset:
-    status = Status.RESOLVED if addresses else Status.NODATA
+    status = AnswerStatus.RESOLVED if addresses else AnswerStatus.NODATA
     return RRset(
         status, tuple(map(parse_address, addresses)), synthesised=tuple(map(parse_address, synthesised))
     )
@@ -26,7 +26,7 @@ def resolved(domain: str, *addresses: str) -> Answer:
 
 
 def failing(domain: str) -> Answer:
-    rrset = RRset(Status.UNKNOWN, reason="SERVFAIL")
+    rrset = RRset(AnswerStatus.UNKNOWN, reason="SERVFAIL")
     return Answer(domain, rrset, rrset)
 
 
@@ -34,11 +34,11 @@ class GivenDns:
     def __init__(self, *answers: Answer) -> None:
         self.answers = {answer.domain: answer for answer in answers}
         self.answer_book = self
-        self.service_ports: frozenset[Port] = frozenset()
+        self.srv_ports: frozenset[Port] = frozenset()
         self.stub_addresses = frozenset({parse_address("127.0.0.53")})
         self.nameservers: tuple[Nameserver, ...] = ()
         self.problems: list[str] = []
-        self.services: dict[str, tuple[RRset, list[Target]]] = {}
+        self.srv_records: dict[str, tuple[RRset, list[Target]]] = {}
         self.asked_again: list[str] = []
         self.asked = asyncio.Event()
         self.asked.set()
@@ -55,19 +55,19 @@ class GivenDns:
         return self.answers.get(domain) or Answer(domain, NOT_ASKED, NOT_ASKED)
 
     def targets(self, domain: str) -> tuple[RRset, list[Target]]:
-        return self.services.get(domain, (NOT_ASKED, []))
+        return self.srv_records.get(domain, (NOT_ASKED, []))
 
     def target(self, name: str) -> Answer:
-        found = (one for _, targets in self.services.values() for one in targets if one.name == name)
+        found = (one for _, targets in self.srv_records.values() for one in targets if one.name == name)
         return next((Answer(name, one.a, one.aaaa) for one in found), Answer(name))
 
     def target_names(self, domain: str) -> list[str]:
         return [one.name for one in self.targets(domain)[1]]
 
-    def give_service(self, domain: str, *targets: Target) -> None:
-        srv = RRset(Status.RESOLVED)
-        self.services[domain] = srv, list(targets)
-        self.give(service_answer(domain, srv, targets))
+    def give_srv(self, domain: str, *targets: Target) -> None:
+        srv = RRset(AnswerStatus.RESOLVED)
+        self.srv_records[domain] = srv, list(targets)
+        self.give(srv_answer(domain, srv, targets))
 
     def inside(self, prefixes: Collection[Prefix]) -> set[str]:
         return self._leading(PrefixSet(prefixes).covers)
@@ -79,7 +79,7 @@ class GivenDns:
         return {n for n, answer in self.answers.items() if any(map(wanted, answer.addresses))}
 
     @property
-    def statuses(self) -> Mapping[Status, int]:
+    def statuses(self) -> Mapping[AnswerStatus, int]:
         return Counter(answer.status for answer in self.answers.values())
 
     def unresolved(self) -> Mapping[str, tuple[str, str]]:
@@ -92,7 +92,7 @@ class GivenDns:
         return {name: answer.more for name, answer in self.answers.items() if answer.more}
 
     def not_resolved(self) -> Sequence[str]:
-        return [name for name, one in self.answers.items() if one.status is not Status.RESOLVED]
+        return [name for name, one in self.answers.items() if one.status is not AnswerStatus.RESOLVED]
 
     async def run(self, listener: AnswerListener) -> None:
         self.listener = listener

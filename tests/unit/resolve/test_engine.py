@@ -11,7 +11,7 @@ import pytest
 from lowatch.app.ports import Resolver
 from lowatch.config.settings import DnsSettings, Nameserver
 from lowatch.core.addresses import PrefixSet, format_address, parse_address, parse_prefix
-from lowatch.core.answers import NOT_ASKED, RRset, Status
+from lowatch.core.answers import NOT_ASKED, AnswerStatus, RRset
 from lowatch.resolve.engine import Engine
 from tests.support.dns_server import Query, ScriptedServer, free_port, respond, soa
 from tests.support.virtual_time import LoopClock, run_virtually
@@ -47,7 +47,7 @@ def a_queries(server: ScriptedServer) -> list[Query]:
 def test_from_the_first_moment_there_is_an_answer_not_asked_yet() -> None:
     engine = Engine(["b.test", "a.test"], DnsSettings(nameservers=()), LoopClock())
     assert engine.answer("a.test").a is NOT_ASKED
-    assert engine.statuses == {Status.UNKNOWN: 2}
+    assert engine.statuses == {AnswerStatus.UNKNOWN: 2}
     assert engine.unresolved() == dict.fromkeys(["a.test", "b.test"], ("not asked yet", "not asked yet"))
 
 
@@ -69,7 +69,7 @@ def test_a_few_names_are_asked_for_at_once() -> None:
             assert loop.time() == start
             assert len(server.queries) == 200
             assert asking.counts.rcodes == ["NOERROR"] * 200
-            assert asking.engine.statuses == {Status.RESOLVED: 100}
+            assert asking.engine.statuses == {AnswerStatus.RESOLVED: 100}
 
     run_virtually(scenario())
 
@@ -120,23 +120,27 @@ def test_silence_keeps_the_address_as_stale_then_unknown_and_recovers() -> None:
             zone.silent = True
             await asyncio.sleep(80)
             stale = asking.a()
-            assert (stale.status, addresses(stale)) == (Status.STALE, [ADDRESS])
+            assert (stale.status, addresses(stale)) == (AnswerStatus.STALE, [ADDRESS])
             assert stale.reason == f"{server.nameserver}: no reply within 2 s"
             assert stale.stale_since == pytest.approx(1000 + 60 + 1 + 4, abs=5)
             assert asking.engine.answer(WWW).unknown is None
             await asyncio.sleep(3700)
             unknown = asking.a()
-            assert (unknown.status, addresses(unknown)) == (Status.UNKNOWN, [ADDRESS])
+            assert (unknown.status, addresses(unknown)) == (AnswerStatus.UNKNOWN, [ADDRESS])
             asked = len(a_queries(server))
             await asyncio.sleep(3600)
             # Backed off; and every 30 s a look whether the only server is back.
             assert len(a_queries(server)) - asked <= 3600 / 300 + 3600 / 30
             zone.silent = False
             await asyncio.sleep(40)
-            assert (asking.a().status, asking.a().reason) == (Status.RESOLVED, "")
+            assert (asking.a().status, asking.a().reason) == (AnswerStatus.RESOLVED, "")
             seen = [change.a.status for change in asking.changes]
-            assert list(dict.fromkeys(seen)) == [Status.RESOLVED, Status.STALE, Status.UNKNOWN]
-            assert seen[-1] is Status.RESOLVED
+            assert list(dict.fromkeys(seen)) == [
+                AnswerStatus.RESOLVED,
+                AnswerStatus.STALE,
+                AnswerStatus.UNKNOWN,
+            ]
+            assert seen[-1] is AnswerStatus.RESOLVED
 
     run_virtually(scenario())
 
@@ -152,7 +156,7 @@ def test_one_nxdomain_changes_nothing_and_is_checked_soon_the_second_counts() ->
             await asyncio.sleep(0.5)
             assert asking.a() == before
             await asyncio.sleep(7)
-            assert (asking.a().status, addresses(asking.a())) == (Status.NXDOMAIN, [])
+            assert (asking.a().status, addresses(asking.a())) == (AnswerStatus.NXDOMAIN, [])
 
     run_virtually(scenario())
 
@@ -169,7 +173,7 @@ def test_no_nameserver_is_a_reason_and_a_problem() -> None:
 def test_many_names_without_a_nameserver_all_settle() -> None:
     async def scenario() -> None:
         async with running(domains=[f"n{n}.test" for n in range(3000)]) as asking:
-            assert asking.engine.statuses == {Status.UNKNOWN: 3000}
+            assert asking.engine.statuses == {AnswerStatus.UNKNOWN: 3000}
 
     run_virtually(scenario())
 
@@ -204,13 +208,13 @@ def test_resolv_conf_is_read_again_when_something_is_due(
                 lambda host: Nameserver(host, server.nameserver.port),
             )
             async with running(resolv_conf=path) as asking:
-                assert asking.a().status is Status.UNKNOWN
+                assert asking.a().status is AnswerStatus.UNKNOWN
                 assert asking.engine.problems == (
                     f"{path}: No such file or directory: no nameserver known",
                 )
                 path.write_text("nameserver 127.0.0.1\noptions timeout:1\n")
                 await asyncio.sleep(20)
-                assert asking.a().status is Status.RESOLVED
+                assert asking.a().status is AnswerStatus.RESOLVED
                 assert asking.engine.problems == ()
 
     run_virtually(scenario())
@@ -223,7 +227,7 @@ def test_names_that_failed_are_asked_for_at_once_by_new_settings() -> None:
             await asyncio.sleep(1000)  # far backed off
             asking.engine.replace_settings(DnsSettings(nameservers=(server.nameserver,)))
             await asyncio.sleep(0.1)
-            assert asking.a().status is Status.RESOLVED
+            assert asking.a().status is AnswerStatus.RESOLVED
             assert asking.engine.stub_addresses == frozenset()
 
     run_virtually(scenario())
@@ -252,7 +256,7 @@ def test_a_listener_that_raises_does_not_stop_the_engine() -> None:
                 await engine.settled()
                 await asyncio.sleep(0.1)
                 assert len(reported) == 600
-                assert engine.statuses == {Status.RESOLVED: 300}
+                assert engine.statuses == {AnswerStatus.RESOLVED: 300}
                 task.cancel()
         loop.set_exception_handler(strict)
 
@@ -277,7 +281,7 @@ def test_the_observer_is_told_of_each_query() -> None:
 
 def test_it_has_the_shape_of_the_applications_port() -> None:
     resolver: Resolver = Engine([], DnsSettings(nameservers=()), LoopClock())  # for mypy
-    for name in ("answer", "inside", "at", "statuses", "unresolved", "service_ports", "stub_addresses",
+    for name in ("answer", "inside", "at", "statuses", "unresolved", "srv_ports", "stub_addresses",
         "problems", "run", "settled", "replace_domains"):  # fmt: skip
         assert hasattr(resolver, name)
 

@@ -11,7 +11,7 @@ import pytest
 
 from lowatch.config.settings import Nameserver
 from lowatch.core.addresses import format_address
-from lowatch.core.answers import RRset, Status
+from lowatch.core.answers import AnswerStatus, RRset
 from tests.support.dns_messages import ASKED, PRIVATE, pointer, record, response
 from tests.support.dns_server import Query, ScriptedServer, framed, free_port, respond, soa
 from tests.support.virtual_time import run_virtually
@@ -80,13 +80,13 @@ IGNORED = {
 @pytest.mark.parametrize("case", IGNORED)
 def test_what_does_not_match_is_ignored_and_the_right_answer_still_taken(case: str) -> None:
     rrset, _ = asked(lambda query: [*[IGNORED[case](query)] * 5, right(query), forged(query)])
-    assert (rrset.status, addresses(rrset)) == (Status.RESOLVED, [ADDRESS])
+    assert (rrset.status, addresses(rrset)) == (AnswerStatus.RESOLVED, [ADDRESS])
 
 
 @pytest.mark.parametrize("case", IGNORED)
 def test_alone_it_is_silence(case: str) -> None:
     rrset, reason = asked(lambda query: [IGNORED[case](query)])
-    assert (rrset.status, reason) == (Status.UNKNOWN, "no reply within 2 s")
+    assert (rrset.status, reason) == (AnswerStatus.UNKNOWN, "no reply within 2 s")
     assert rrset.addresses == ()
 
 
@@ -129,12 +129,12 @@ FAILURES = {
 def test_a_failure_is_unknown_and_says_why(case: str) -> None:
     script, expected = FAILURES[case]
     rrset, reason = asked(lambda query: [script(query)])
-    assert (rrset.status, rrset.addresses, reason) == (Status.UNKNOWN, (), expected)
+    assert (rrset.status, rrset.addresses, reason) == (AnswerStatus.UNKNOWN, (), expected)
 
 
 def test_a_body_of_garbage_is_malformed() -> None:
     rrset, reason = asked(lambda query: [right(query)[:-3]])
-    assert rrset.status is Status.UNKNOWN
+    assert rrset.status is AnswerStatus.UNKNOWN
     assert reason.startswith("malformed response: ")
 
 
@@ -178,7 +178,7 @@ def many(query: Query) -> bytes:
 
 def test_a_truncated_answer_is_fetched_by_tcp() -> None:
     rrset, _ = asked(truncated, lambda query: framed(right(query)))
-    assert (rrset.status, addresses(rrset)) == (Status.RESOLVED, [ADDRESS])
+    assert (rrset.status, addresses(rrset)) == (AnswerStatus.RESOLVED, [ADDRESS])
 
 
 def test_an_answer_of_64_kib_is_read_whole() -> None:
@@ -202,7 +202,7 @@ def compressed_to_death(query: Query) -> bytes:
 def test_an_answer_meant_to_take_long_is_malformed_and_does_not() -> None:
     before = time.process_time()
     rrset, reason = asked(truncated, lambda query: framed(compressed_to_death(query)))
-    assert rrset.status is Status.UNKNOWN
+    assert rrset.status is AnswerStatus.UNKNOWN
     assert reason.startswith("a response too large to be read, and not plain: ")
     assert time.process_time() - before < 5
 
@@ -242,7 +242,7 @@ TCP_FAILURES: dict[str, tuple[OverTcp | None, str]] = {
 def test_tcp_that_fails_is_unknown_never_nodata(case: str) -> None:
     over_tcp, expected = TCP_FAILURES[case]
     rrset, reason = asked(truncated, over_tcp)
-    assert (rrset.status, rrset.addresses, reason) == (Status.UNKNOWN, (), expected)
+    assert (rrset.status, rrset.addresses, reason) == (AnswerStatus.UNKNOWN, (), expected)
 
 
 # Chains.
@@ -257,7 +257,7 @@ def test_a_refusal_by_icmp_is_noticed_at_once() -> None:
         nobody = Nameserver("127.0.0.1", free_port())
         before = loop.time()
         rrset = await ask(nobody)
-        assert (rrset.status, rrset.reason) == (Status.UNKNOWN, f"{nobody}: Connection refused")
+        assert (rrset.status, rrset.reason) == (AnswerStatus.UNKNOWN, f"{nobody}: Connection refused")
         assert loop.time() - before < 0.1
 
     run_virtually(scenario())
@@ -287,7 +287,7 @@ def test_a_reply_that_is_too_late_is_ignored() -> None:
             return late
 
         async with ScriptedServer(script) as server, running(server) as asking:
-            assert asking.a().status is Status.UNKNOWN
+            assert asking.a().status is AnswerStatus.UNKNOWN
 
     run_virtually(scenario())
 
@@ -304,4 +304,4 @@ def test_a_flood_of_forgeries_does_not_get_in() -> None:
         return [*flood, right(query)]
 
     rrset, _ = asked(script)
-    assert (rrset.status, addresses(rrset)) == (Status.RESOLVED, [ADDRESS])
+    assert (rrset.status, addresses(rrset)) == (AnswerStatus.RESOLVED, [ADDRESS])

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 from lowatch.config.settings import Nameserver
-from lowatch.core.answers import Status
+from lowatch.core.answers import AnswerStatus
 from tests.support.dns_server import Query, ScriptedServer, respond, soa
 from tests.support.virtual_time import LoopClock, run_virtually
 from tests.unit.resolve.asking import ADDRESS, WWW, running
@@ -71,14 +71,14 @@ def test_while_it_is_silent_a_few_go_to_see_and_all_come_back_with_it() -> None:
         ):
             script.silent = True
             await asyncio.sleep(300)
-            assert asking.engine.statuses == {Status.STALE: 500}
+            assert asking.engine.statuses == {AnswerStatus.STALE: 500}
             script.times.clear()
             await asyncio.sleep(60)
             assert 4 < len(script.times) <= 4 * 60
             script.silent = False
             script.times.clear()
             await asyncio.sleep(30 + 10 + 2)
-            assert asking.engine.statuses == {Status.RESOLVED: 500}
+            assert asking.engine.statuses == {AnswerStatus.RESOLVED: 500}
             assert script.most_in_a_second() <= 200
 
     run_virtually(scenario())
@@ -94,12 +94,12 @@ def test_a_thousand_names_come_back_within_their_pace() -> None:
             before = {domain: asking.a(domain).addresses for domain in domains(1_000)}
             script.silent = True
             await asyncio.sleep(120)
-            assert asking.engine.statuses == {Status.STALE: 1_000}
+            assert asking.engine.statuses == {AnswerStatus.STALE: 1_000}
             assert {domain: asking.a(domain).addresses for domain in domains(1_000)} == before
             script.silent = False
             script.times.clear()
             await asyncio.sleep(30 + 20 + 2)
-            assert asking.engine.statuses == {Status.RESOLVED: 1_000}
+            assert asking.engine.statuses == {AnswerStatus.RESOLVED: 1_000}
             per_second = Counter(int(time) for time in script.times)
             assert max(per_second.values()) <= 200
 
@@ -116,8 +116,8 @@ def test_a_name_whose_own_servers_are_dead_takes_no_other_along() -> None:
         async with ScriptedServer(script) as server, running(server, domains=names) as asking:
             for _ in range(200):
                 await asyncio.sleep(10)
-                assert asking.a().status is Status.RESOLVED
-            assert {asking.a(name).status for name in script.dead} == {Status.UNKNOWN}
+                assert asking.a().status is AnswerStatus.RESOLVED
+            assert {asking.a(name).status for name in script.dead} == {AnswerStatus.UNKNOWN}
             longest = max(later - earlier for earlier, later in pairwise(script.times))
             assert longest < 65
 
@@ -212,7 +212,7 @@ def test_dead_names_among_many_well_ones_make_none_of_them_stale() -> None:
         ):
             for _ in range(60):
                 await asyncio.sleep(10)
-                assert asking.engine.statuses == {Status.RESOLVED: 200, Status.UNKNOWN: 5}
+                assert asking.engine.statuses == {AnswerStatus.RESOLVED: 200, AnswerStatus.UNKNOWN: 5}
 
     run_virtually(scenario())
 
@@ -231,7 +231,7 @@ def test_a_server_that_cannot_be_sent_to_costs_the_others_no_time() -> None:
             ) as asking,
         ):
             assert loop.time() - start < 2
-            assert asking.engine.statuses == {Status.RESOLVED: 300}
+            assert asking.engine.statuses == {AnswerStatus.RESOLVED: 300}
             assert max(seconds for _, seconds in asking.counts.seen) < 2
 
     run_virtually(scenario())

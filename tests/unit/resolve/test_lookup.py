@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from lowatch.config.settings import DnsSettings, Nameserver
-from lowatch.core.answers import Status
+from lowatch.core.answers import AnswerStatus
 from lowatch.resolve.system.resolv_conf import Nameservers
 from lowatch.resolve.upstream.channel import Channel
 from lowatch.resolve.upstream.socket_channels import SocketChannels
@@ -50,7 +50,7 @@ def test_the_next_server_is_asked_where_the_first_one_fails() -> None:
             ScriptedServer(good) as second,
             running(first, second) as asking,
         ):
-            assert asking.a().status is Status.RESOLVED
+            assert asking.a().status is AnswerStatus.RESOLVED
             assert asking.a().server == str(second.nameserver)
             assert asking.counts.rcodes == ["NOERROR"] * 2 + ["SERVFAIL"] * 2
 
@@ -96,7 +96,7 @@ def test_a_silent_server_is_spared_and_tried_again_by_one_query() -> None:
             await asyncio.sleep(64)
             assert len(first.queries) >= 20
             assert second.queries == []
-            assert set(asking.engine.statuses) == {Status.RESOLVED}
+            assert set(asking.engine.statuses) == {AnswerStatus.RESOLVED}
 
     run_virtually(scenario())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from lowatch.core.addresses import format_address
-from lowatch.core.answers import RRset, Status
+from lowatch.core.answers import AnswerStatus, RRset
 from tests.support.dns_server import Query, ScriptedServer, respond, soa
 from tests.support.virtual_time import run_virtually
 from tests.unit.resolve.asking import ADDRESS, WWW, address_only, ask
@@ -51,18 +51,18 @@ def test_a_partial_chain_is_followed() -> None:
 
 def test_a_partial_chain_to_nowhere_is_nxdomain() -> None:
     rrset, _ = asked(chain_server({WWW: "a.test"}, ""))
-    assert (rrset.status, rrset.chain) == (Status.NXDOMAIN, ("a.test",))
+    assert (rrset.status, rrset.chain) == (AnswerStatus.NXDOMAIN, ("a.test",))
 
 
 def test_a_loop_over_several_messages_is_a_failure_with_a_name() -> None:
     rrset, reason = asked(chain_server({WWW: "a.test", "a.test": "b.test", "b.test": "a.test"}, ""))
-    assert (rrset.status, reason) == (Status.UNKNOWN, "CNAME loop at a.test")
+    assert (rrset.status, reason) == (AnswerStatus.UNKNOWN, "CNAME loop at a.test")
 
 
 def test_a_chain_without_end_is_a_failure() -> None:
     targets = {WWW: "c0.test"} | {f"c{n}.test": f"c{n + 1}.test" for n in range(99)}
     rrset, reason = asked(chain_server(targets, ""))
-    assert (rrset.status, reason) == (Status.UNKNOWN, "a chain of more than 16 CNAMEs")
+    assert (rrset.status, reason) == (AnswerStatus.UNKNOWN, "a chain of more than 16 CNAMEs")
 
 
 def test_a_target_that_no_server_knows_is_named() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from lowatch.config.settings import DnsSettings
-from lowatch.core.answers import NOT_ASKED, Status
+from lowatch.core.answers import NOT_ASKED, AnswerStatus
 from lowatch.resolve.engine import Engine
 from tests.support.changed_domains import ChangedDomains
 from tests.support.dns_server import Query, ScriptedServer, respond, soa
@@ -73,7 +73,7 @@ def test_new_settings_leave_no_lookup_hanging() -> None:
                 await asyncio.sleep(1)  # in flight
                 engine.replace_settings(DnsSettings(nameservers=(server.nameserver,)))
                 await asyncio.sleep(2.5)
-                assert engine.answer(WWW).status is Status.RESOLVED
+                assert engine.answer(WWW).status is AnswerStatus.RESOLVED
                 task.cancel()
 
     run_virtually(scenario())
@@ -87,10 +87,10 @@ def test_replacing_domains_keeps_what_both_name() -> None:
             server.queries.clear()
             asking.engine.replace_domains(["new.test", "kept.test"])
             assert asking.engine.answer("kept.test") is kept
-            assert asking.engine.statuses == {Status.UNKNOWN: 1, Status.RESOLVED: 1}
+            assert asking.engine.statuses == {AnswerStatus.UNKNOWN: 1, AnswerStatus.RESOLVED: 1}
             assert asking.a("new.test") is NOT_ASKED
             await asking.engine.settled()
-            assert asking.a("new.test").status is Status.RESOLVED
+            assert asking.a("new.test").status is AnswerStatus.RESOLVED
             assert {query.name for query in server.queries} == {"new.test"}
             await asyncio.sleep(200)
             assert "gone.test" not in {query.name for query in server.queries}

@@ -8,7 +8,7 @@ from random import Random
 
 from lowatch.config.settings import DnsSettings, Nameserver
 from lowatch.core.addresses import parse_address
-from lowatch.core.answers import Status
+from lowatch.core.answers import AnswerStatus
 from lowatch.resolve.engine import Engine
 from lowatch.wire.dns import Reply, ReplyKind, failure
 from tests.support.virtual_time import LoopClock, run_virtually
@@ -75,7 +75,7 @@ def test_a_failure_is_an_outcome_and_is_asked_for_again() -> None:
             for _ in range(2):
                 channel.reply(failure("SERVFAIL", "SERVFAIL"), loop.time())
             await engine.settled()
-            assert engine.answer(WWW).status is Status.UNKNOWN
+            assert engine.answer(WWW).status is AnswerStatus.UNKNOWN
             await asyncio.sleep(3)
             assert channel.load == 2
             assert [beat.busy for beat in engine.heartbeats()] == [True]

@@ -120,7 +120,7 @@ def test_a_listener_on_all_addresses_serves_an_expected_port_here_too(
         held(VIP6),
         policy=policy,
         sockets=Known(wildcards),
-        service_ports=frozenset({parse_port("5222/tcp")}),
+        srv_ports=frozenset({parse_port("5222/tcp")}),
     )
     assert [one.address for one in subjects(found)] == idle
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from lowatch.core.addresses import parse_address
-from lowatch.core.answers import Answer, Service, Status, View
+from lowatch.core.answers import Answer, AnswerStatus, SrvRecord, View
 from lowatch.core.findings import Action, Change, Finding, FindingKind, Severity, Subject, Undecided
 from lowatch.core.held import Held
 from lowatch.core.listeners import Connect
@@ -94,11 +94,11 @@ def test_the_chain_of_its_own_family() -> None:
 def test_a_service_names_the_target_that_leads_here() -> None:
     """And each of its ports is required, whatever was configured for a name of that kind."""
     xmpp, other = "_xmpp-client._tcp.example.com", parse_address("198.51.100.7")
-    services = (
-        Service("a.example.com", ports("5222")[0], (VIP,)),
-        Service("b.example.com", ports("5223")[0], (other, VIP)),
+    records = (
+        SrvRecord("a.example.com", ports("5222")[0], (VIP,)),
+        SrvRecord("b.example.com", ports("5223")[0], (other, VIP)),
     )
-    of = replace(answer(VIP, other, name=xmpp), services=services)
+    of = replace(answer(VIP, other, name=xmpp), srv_records=records)
     here = view(local(VIP, *seen(("5222", NGINX), ("5223", None))), of=of)
     for any_of in (False, True):
         finding = only_finding(judged(here, domain(xmpp, "", any_of=any_of)))
@@ -117,7 +117,7 @@ def test_who_else_than_dns_leads_here() -> None:
 
 
 def test_a_stale_answer_is_told_as_such() -> None:
-    of = Answer(WWW, rrset(VIP, status=Status.STALE, stale_since=5.0, reason="SERVFAIL"), rrset())
+    of = Answer(WWW, rrset(VIP, status=AnswerStatus.STALE, stale_since=5.0, reason="SERVFAIL"), rrset())
     finding = only_finding(judged(view(local(VIP, *seen(("80", None))), of=of)))
     assert "192.0.2.10 (stale answer), which is on lo" in finding.message
 

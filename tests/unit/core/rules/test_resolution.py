@@ -7,15 +7,15 @@ from dataclasses import replace
 import pytest
 
 from lowatch.core.addresses import parse_port
-from lowatch.core.answers import Answer, Service, View
+from lowatch.core.answers import Answer, SrvRecord, View
 from lowatch.core.rules.resolution import resolution_of
 from lowatch.core.verdicts import JudgedEndpoint, Verdict
 from tests.unit.core.worlds import VIP, WWW, answer, rrset, view
 
 ENDPOINT = JudgedEndpoint(WWW, VIP, "lo", parse_port("80"), Verdict.ORPHAN, None, "", View.DNS)
-SERVICES = (
-    Service("a.example.net", parse_port("80"), (VIP,)),
-    Service("b.example.net", parse_port("80"), (VIP,)),
+SRV_RECORDS = (
+    SrvRecord("a.example.net", parse_port("80"), (VIP,)),
+    SrvRecord("b.example.net", parse_port("80"), (VIP,)),
 )
 
 
@@ -33,7 +33,7 @@ SERVICES = (
         ),
         (replace(answer(VIP), view=View.HOSTS), f"{WWW} resolves to 192.0.2.10 (from /etc/hosts)"),
         (
-            replace(answer(VIP), services=SERVICES),
+            replace(answer(VIP), srv_records=SRV_RECORDS),
             f"{WWW} -> a.example.net resolves to 192.0.2.10",
         ),
     ],

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from lowatch.core.addresses import Address, format_address, parse_address
-from lowatch.core.answers import Answer, OtherView, Status, View
+from lowatch.core.answers import Answer, AnswerStatus, OtherView, View
 from lowatch.core.findings import Finding, FindingKind, Severity, Subject, Undecided
 from lowatch.core.judgement import judge_domain
 from lowatch.core.known import Unknown
@@ -154,8 +154,8 @@ def test_a_view_that_is_not_known_decides_nothing() -> None:
     assert judged(answer(VIP), SILENT._replace(addresses=(ELSEWHERE,))) == expected, "kept from before"
 
 
-@pytest.mark.parametrize("status", [Status.STALE, Status.UNKNOWN])
-def test_what_dns_does_not_say_now_decides_nothing_of_that_family(status: Status) -> None:
+@pytest.mark.parametrize("status", [AnswerStatus.STALE, AnswerStatus.UNKNOWN])
+def test_what_dns_does_not_say_now_decides_nothing_of_that_family(status: AnswerStatus) -> None:
     of = Answer(WWW, rrset(ELSEWHERE, status=status, reason="timed out"), rrset())
     found = judged(of, OtherView(View.GETADDRINFO, (VIP, VIP6)), by=View.DNS)
     assert found[0] == Undecided(FindingKind.VIEWS_DISAGREE, "A: timed out", domain=WWW, family="ipv4")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from lowatch.core.addresses import Port, parse_address
-from lowatch.core.answers import Status, View
+from lowatch.core.answers import AnswerStatus, View
 from lowatch.core.audit import Audit
 from lowatch.core.findings import FindingKind
 from lowatch.core.lifecycle import FindingState
@@ -281,9 +281,9 @@ def test_held_addresses_are_counted_by_interface_and_family() -> None:
 
 
 def test_domains_of_every_status_are_counted_from_zero() -> None:
-    found = samples(rendered(audit(statuses={Status.STALE: 4})).body)
-    counted = {status: found[key(families.DOMAINS, status=status)] for status in Status}
-    assert counted == {status: 4 if status is Status.STALE else 0 for status in Status}
+    found = samples(rendered(audit(statuses={AnswerStatus.STALE: 4})).body)
+    counted = {status: found[key(families.DOMAINS, status=status)] for status in AnswerStatus}
+    assert counted == {status: 4 if status is AnswerStatus.STALE else 0 for status in AnswerStatus}
 
 
 def test_domains_that_do_not_resolve_are_named() -> None:
@@ -294,9 +294,9 @@ def test_domains_that_do_not_resolve_are_named() -> None:
 
 
 def test_of_too_many_the_most_doubtful_are_named_and_the_others_counted() -> None:
-    names = [answer(f"n{n}.example.com", Status.NXDOMAIN) for n in range(1500)]
-    lost = answer("zz.example.com", Status.UNKNOWN, reason="SERVFAIL")
-    world = audit(names=[*names, lost], statuses={Status.NXDOMAIN: 5000, Status.UNKNOWN: 1})
+    names = [answer(f"n{n}.example.com", AnswerStatus.NXDOMAIN) for n in range(1500)]
+    lost = answer("zz.example.com", AnswerStatus.UNKNOWN, reason="SERVFAIL")
+    world = audit(names=[*names, lost], statuses={AnswerStatus.NXDOMAIN: 5000, AnswerStatus.UNKNOWN: 1})
     body, dropped = rendered(world)
     found = samples(body)
     assert len(of_family(found, families.DOMAIN_STATUS)) == 1000

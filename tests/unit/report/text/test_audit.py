@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lowatch.core.answers import Status
+from lowatch.core.answers import AnswerStatus
 from lowatch.core.audit import Audit
 from lowatch.core.findings import FindingKind
 from lowatch.core.lifecycle import FindingState, Tracked
@@ -89,7 +89,7 @@ class TestConclusion:
         )
 
     def test_none_resolves_here(self) -> None:
-        world = audit(statuses={Status.RESOLVED: 1})
+        world = audit(statuses={AnswerStatus.RESOLVED: 1})
         assert conclusion(world) == "All clear: 1 domain checked, none resolves to this host."
 
     def test_no_names(self) -> None:
@@ -124,7 +124,7 @@ class TestConclusion:
         assert conclusion(incomplete()) == (
             "Incomplete: nothing wrong found, but 1 of 3 domains and 2 of 2 endpoints are unknown."
         )
-        assert conclusion(audit(statuses={Status.UNKNOWN: 1}, complete=False)) == (
+        assert conclusion(audit(statuses={AnswerStatus.UNKNOWN: 1}, complete=False)) == (
             "Incomplete: nothing wrong found, but 1 of 1 domain is unknown."
         )
         world = audit(problems=[Problem("netlink", "refused")], complete=False)
@@ -143,7 +143,7 @@ class TestConclusion:
         assert conclusion(replace(accepted(), complete=False)).startswith(
             "Incomplete: nothing wrong found besides 2 acknowledged findings, but "
         )
-        world = replace(accepted(), statuses={Status.RESOLVED: 2, Status.NODATA: 2})
+        world = replace(accepted(), statuses={AnswerStatus.RESOLVED: 2, AnswerStatus.NODATA: 2})
         assert conclusion(world) == (
             "Nothing wrong found besides 2 acknowledged findings, "
             "but 2 of 4 domains do not resolve (2 nodata)."
@@ -168,8 +168,8 @@ class TestConclusion:
             "and 1 of 12 domains has only a stale answer."
         )
         world = audit(
-            statuses={Status.RESOLVED: 2, Status.NXDOMAIN: 1},
-            names=[answer("wwww.example.com", Status.NXDOMAIN)],
+            statuses={AnswerStatus.RESOLVED: 2, AnswerStatus.NXDOMAIN: 1},
+            names=[answer("wwww.example.com", AnswerStatus.NXDOMAIN)],
         )
         assert conclusion(world) == "Nothing wrong found, but wwww.example.com does not resolve (nxdomain)."
         worse = replace(world, findings=one_orphan().findings)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from lowatch.core.addresses import parse_address, parse_port
-from lowatch.core.answers import Answer, OtherView, RRset, Service, Status, View
+from lowatch.core.answers import Answer, AnswerStatus, OtherView, RRset, SrvRecord, View
 from lowatch.core.explanation import (
     Explanation,
 )
@@ -24,8 +24,8 @@ ELSEWHERE = parse_address("198.51.100.7")
 
 ANSWER = Answer(
     "www.example.com",
-    a=RRset(Status.RESOLVED, (VIP, ELSEWHERE), ("lb.example.net",), 300, server="192.0.2.53"),
-    aaaa=RRset(Status.NODATA, ttl=60, server="192.0.2.53"),
+    a=RRset(AnswerStatus.RESOLVED, (VIP, ELSEWHERE), ("lb.example.net",), 300, server="192.0.2.53"),
+    aaaa=RRset(AnswerStatus.NODATA, ttl=60, server="192.0.2.53"),
 )
 
 
@@ -41,21 +41,28 @@ def text(explanation: Explanation, *, width: int = 100) -> str:
     [
         (
             RRset(
-                Status.STALE, (VIP,), ttl=30, reason="timed out", stale_since=4277.0, server="192.0.2.53"
+                AnswerStatus.STALE,
+                (VIP,),
+                ttl=30,
+                reason="timed out",
+                stale_since=4277.0,
+                server="192.0.2.53",
             ),
             "192.0.2.10; stale for 12 min 3 s: timed out; from 192.0.2.53, TTL 30 s",
         ),
         (
-            RRset(Status.UNKNOWN, (VIP,), ttl=30, reason="timed out", stale_since=1400.0),
+            RRset(AnswerStatus.UNKNOWN, (VIP,), ttl=30, reason="timed out", stale_since=1400.0),
             "192.0.2.10; unknown for 1 h: timed out",
         ),
-        (RRset(Status.UNKNOWN, reason="SERVFAIL (EDE 6, bogus)"), "unknown: SERVFAIL (EDE 6, bogus)"),
+        (RRset(AnswerStatus.UNKNOWN, reason="SERVFAIL (EDE 6, bogus)"), "unknown: SERVFAIL (EDE 6, bogus)"),
         (
-            RRset(Status.NODATA, ttl=30, server="::1", synthesised=(parse_address("64:ff9b::c000:20a"),)),
+            RRset(
+                AnswerStatus.NODATA, ttl=30, server="::1", synthesised=(parse_address("64:ff9b::c000:20a"),)
+            ),
             "64:ff9b::c000:20a synthesised by DNS64; nodata; from ::1, TTL 30 s",
         ),
-        (RRset(Status.UNKNOWN, reason="SERVFAIL"), "unknown: SERVFAIL"),
-        (RRset(Status.NXDOMAIN, ttl=5, server="::1"), "nxdomain; from ::1, TTL 5 s"),
+        (RRset(AnswerStatus.UNKNOWN, reason="SERVFAIL"), "unknown: SERVFAIL"),
+        (RRset(AnswerStatus.NXDOMAIN, ttl=5, server="::1"), "nxdomain; from ::1, TTL 5 s"),
     ],
 )
 def test_answers(rrset: RRset, said: str) -> None:
@@ -71,8 +78,8 @@ def said_of(answer: Answer) -> list[str]:
 def test_every_view_and_which_of_them_applications_get() -> None:
     hosts = Answer(
         "www.example.com",
-        RRset(Status.RESOLVED, (ELSEWHERE,)),
-        RRset(Status.NODATA),
+        RRset(AnswerStatus.RESOLVED, (ELSEWHERE,)),
+        RRset(AnswerStatus.NODATA),
         View.HOSTS,
         others=(OtherView(View.DNS, (VIP,)), OtherView(View.GETADDRINFO, None, "timed out")),
     )
@@ -100,7 +107,9 @@ def test_every_view_and_which_of_them_applications_get() -> None:
     ],
 )
 def test_getaddrinfo_beside_dns(other: OtherView, said: str, in_effect: str) -> None:
-    answer = Answer("a.example", RRset(Status.RESOLVED, (VIP,)), RRset(Status.NODATA), others=(other,))
+    answer = Answer(
+        "a.example", RRset(AnswerStatus.RESOLVED, (VIP,)), RRset(AnswerStatus.NODATA), others=(other,)
+    )
     assert said_of(answer)[2:] == [
         f"  getaddrinfo {said}",
         f"  in effect   {in_effect}: what applications on this host use",
@@ -108,11 +117,11 @@ def test_getaddrinfo_beside_dns(other: OtherView, said: str, in_effect: str) -> 
 
 
 def test_what_srv_records_name() -> None:
-    services = (
-        Service("a.example.com", parse_port("5222"), (VIP, ELSEWHERE)),
-        Service("b.example.com", parse_port("5223")),
+    records = (
+        SrvRecord("a.example.com", parse_port("5222"), (VIP, ELSEWHERE)),
+        SrvRecord("b.example.com", parse_port("5223")),
     )
-    answer = replace(ANSWER, services=services)
+    answer = replace(ANSWER, srv_records=records)
     assert said_of(answer)[:3] == [
         "  SRV         a.example.com, 5222/tcp: 192.0.2.10 and 198.51.100.7",
         "  SRV         b.example.com, 5223/tcp: no address",

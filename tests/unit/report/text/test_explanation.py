@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from lowatch.core.addresses import parse_address, parse_port, parse_prefix
-from lowatch.core.answers import Answer, RRset, Status
+from lowatch.core.answers import Answer, AnswerStatus, RRset
 from lowatch.core.explanation import (
     AddressEvidence,
     Explanation,
@@ -26,8 +26,8 @@ ELSEWHERE = parse_address("198.51.100.7")
 
 ANSWER = Answer(
     "www.example.com",
-    a=RRset(Status.RESOLVED, (VIP, ELSEWHERE), ("lb.example.net",), 300, server="192.0.2.53"),
-    aaaa=RRset(Status.NODATA, ttl=60, server="192.0.2.53"),
+    a=RRset(AnswerStatus.RESOLVED, (VIP, ELSEWHERE), ("lb.example.net",), 300, server="192.0.2.53"),
+    aaaa=RRset(AnswerStatus.NODATA, ttl=60, server="192.0.2.53"),
 )
 HELD_VIP = AddressEvidence(
     VIP,
@@ -194,7 +194,7 @@ def test_nothing_is_said_to_be_well_that_is_not() -> None:
 
 
 def test_a_name_that_does_not_resolve_is_not_said_to_lead_elsewhere() -> None:
-    denied = RRset(Status.NXDOMAIN, server="192.0.2.53")
+    denied = RRset(AnswerStatus.NXDOMAIN, server="192.0.2.53")
     shown = text(replace(NOTHING, answer=Answer("wwww.example.com", denied, denied)))
     assert shown.endswith("\nIt does not resolve: the name does not exist, according to 192.0.2.53.\n")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lowatch.core.answers import Status
+from lowatch.core.answers import AnswerStatus
 from lowatch.core.audit import Audit
 from lowatch.report.text.audit import render
 from tests.unit.report.audit_worlds import (
@@ -27,8 +27,8 @@ class TestNames:
         ]
 
     def test_more_than_a_few_are_counted(self) -> None:
-        names = [answer(f"n{n:03}.example.com", Status.NXDOMAIN) for n in range(100)]
-        text = plain(audit(statuses={Status.NXDOMAIN: 5000}, names=names))
+        names = [answer(f"n{n:03}.example.com", AnswerStatus.NXDOMAIN) for n in range(100)]
+        text = plain(audit(statuses={AnswerStatus.NXDOMAIN: 5000}, names=names))
         assert "n009.example.com" in text
         assert "n010.example.com" not in text
         assert "  and 4,990 more: see --format json.\n" in text

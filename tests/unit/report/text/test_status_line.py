@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from lowatch.core.addresses import parse_address, parse_port
-from lowatch.core.answers import Status
+from lowatch.core.answers import AnswerStatus
 from lowatch.core.findings import Finding, FindingKind, Subject
 from lowatch.core.lifecycle import FindingState, Tracked
 from lowatch.report.text.status_line import starting_line, status_line
@@ -15,7 +15,7 @@ def found(
 
 
 def test_all_is_well() -> None:
-    statuses = {Status.RESOLVED: 118, Status.UNKNOWN: 2, Status.STALE: 0}
+    statuses = {AnswerStatus.RESOLVED: 118, AnswerStatus.UNKNOWN: 2, AnswerStatus.STALE: 0}
     assert status_line(3, statuses, []) == (
         "3 addresses held; 120 domains: 118 resolved, 2 unknown; no findings"
     )
@@ -31,7 +31,7 @@ def test_findings() -> None:
         found(FindingKind.WIDE_PREFIX, FindingState.ACKNOWLEDGED),
         found(FindingKind.WIDE_PREFIX, FindingState.RESOLVED),
     ]
-    assert status_line(1, {Status.RESOLVED: 1}, tracked) == (
+    assert status_line(1, {AnswerStatus.RESOLVED: 1}, tracked) == (
         "1 address held; 1 domain: 1 resolved; "
         "3 findings firing (1 info, 2 critical), 1 pending, 1 acknowledged"
     )
@@ -39,14 +39,14 @@ def test_findings() -> None:
 
 def test_nothing_is_firing_yet() -> None:
     pending = [found(FindingKind.ORPHAN_VIP, FindingState.PENDING)]
-    assert status_line(1, {Status.RESOLVED: 1}, pending).endswith(
+    assert status_line(1, {AnswerStatus.RESOLVED: 1}, pending).endswith(
         "; 1 domain: 1 resolved; 0 findings firing, 1 pending"
     )
 
 
 def test_unknown_is_not_none() -> None:
     expected = "addresses held: unknown; 1 domain: 1 unknown; no findings"
-    assert status_line(None, {Status.UNKNOWN: 1}, []) == expected
+    assert status_line(None, {AnswerStatus.UNKNOWN: 1}, []) == expected
 
 
 def test_without_a_domain_nothing_is_well() -> None:
@@ -56,7 +56,7 @@ def test_without_a_domain_nothing_is_well() -> None:
 
 
 def test_while_it_starts() -> None:
-    assert starting_line({Status.UNKNOWN: 9, Status.RESOLVED: 1}, 18) == (
+    assert starting_line({AnswerStatus.UNKNOWN: 9, AnswerStatus.RESOLVED: 1}, 18) == (
         "starting: 10 domains: 9 unknown, 1 resolved; 18 DNS queries still to send"
     )
     assert starting_line({}, 0) == "starting: 0 domains; running the first full audit"

@@ -10,12 +10,12 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from lowatch.config.settings import DnsSettings
 from lowatch.core.addresses import Address, Port, destination, parse_address, parse_prefix
-from lowatch.core.answers import Answer, Status
+from lowatch.core.answers import Answer, AnswerStatus
 from lowatch.resolve.records.answer_book import AnswerBook
 from lowatch.resolve.records.name_table import NameTable
 from lowatch.resolve.records.slot_state import LookupOutcome, update
 from lowatch.resolve.records.slots import NEVER
-from lowatch.wire.dns import Reply, ReplyKind, failure, service_record
+from lowatch.wire.dns import Reply, ReplyKind, failure, srv_record
 
 HOSTS = ("a.test", "b.test", "c.test")
 SERVICES = ("_x._tcp.test", "_y._udp.test")
@@ -40,7 +40,7 @@ def found(addresses: list[Address]) -> st.SearchStrategy[Reply]:
     return some.map(lambda each: Reply(ReplyKind.ADDRESSES, "NOERROR", tuple(sorted(each)), ttl=60))
 
 
-RECORDS = [service_record(port, target) for port in (443, 8443) for target in TARGETS]
+RECORDS = [srv_record(port, target) for port in (443, 8443) for target in TARGETS]
 WELL_KNOWN_REPLIES = [
     Reply(ReplyKind.ADDRESSES, "NOERROR", (parse_address("64:ff9b::c000:aa"),), ttl=60),
     Reply(ReplyKind.NODATA, "NOERROR", ttl=60),
@@ -119,11 +119,15 @@ class Book(RuleBasedStateMachine):
         statuses = Counter(self.raw_status(domain) for domain in self.domains)
         assert +self.answers.statuses == statuses
 
-    def raw_status(self, domain: str) -> Status:
+    def raw_status(self, domain: str) -> AnswerStatus:
         """Before synthesised addresses are set apart: a name that has no others counts as resolved."""
         answer = self.answers.answer(domain)
-        if domain in HOSTS and answer.aaaa.synthesised and answer.aaaa.status is Status.NODATA:
-            return answer.a.status if answer.a.status in (Status.UNKNOWN, Status.STALE) else Status.RESOLVED
+        if domain in HOSTS and answer.aaaa.synthesised and answer.aaaa.status is AnswerStatus.NODATA:
+            return (
+                answer.a.status
+                if answer.a.status in (AnswerStatus.UNKNOWN, AnswerStatus.STALE)
+                else AnswerStatus.RESOLVED
+            )
         return answer.status
 
     @invariant()
@@ -136,7 +140,9 @@ class Book(RuleBasedStateMachine):
     def what_is_not_resolved_is_known_by_name(self) -> None:
         found = self.answers.not_resolved()
         assert len(set(found)) == len(found)
-        assert set(found) == {one for one in self.domains if self.raw_status(one) is not Status.RESOLVED}
+        assert set(found) == {
+            one for one in self.domains if self.raw_status(one) is not AnswerStatus.RESOLVED
+        }
         assert self.answers.not_resolved() is found
 
     @invariant()
@@ -156,15 +162,15 @@ class Book(RuleBasedStateMachine):
     @invariant()
     def ports_are_those_of_the_records(self) -> None:
         ports = {
-            service.port
+            record.port
             for domain in self.domains
-            for service in self.answers.answer(domain).services or ()
+            for record in self.answers.answer(domain).srv_records or ()
         }
-        assert self.answers.service_ports == ports
+        assert self.answers.srv_ports == ports
         assert all(
             port.protocol == ("udp" if "_udp" in domain else "tcp")
             for domain in self.domains
-            for port in (s.port for s in self.answers.answer(domain).services or ())
+            for port in (s.port for s in self.answers.answer(domain).srv_records or ())
         )
 
     @invariant()
@@ -176,7 +182,7 @@ class Book(RuleBasedStateMachine):
         assert all(due == NEVER for due in self.names.slots.due)
 
     def targets(self, domain: str) -> set[str]:
-        return {service.target for service in self.answers.answer(domain).services or ()}
+        return {record.target for record in self.answers.answer(domain).srv_records or ()}
 
 
 Book.TestCase.settings = hypothesis_settings(max_examples=60, stateful_step_count=30, deadline=None)
@@ -194,12 +200,12 @@ def test_a_service_has_the_ports_of_its_records_at_its_targets_addresses() -> No
         book.aaaa(name, Reply(ReplyKind.NODATA, "NOERROR", ttl=60))
     assert book.names.all_asked.is_set()
     answer = book.answers.answer("_x._tcp.test")
-    assert (answer.status, answer.addresses) == (Status.RESOLVED, (V4[0], V4[1]))
+    assert (answer.status, answer.addresses) == (AnswerStatus.RESOLVED, (V4[0], V4[1]))
     assert answer.ports_at(V4[0], ()) == (Port(443, "tcp"),)
     assert answer.ports_at(V4[2], ()) == ()
     book.a("t.test", failure("SERVFAIL", "SERVFAIL"))
     answer = book.answers.answer("_x._tcp.test")
-    assert (answer.status, answer.a.reason) == (Status.STALE, "t.test: SERVFAIL")
+    assert (answer.status, answer.a.reason) == (AnswerStatus.STALE, "t.test: SERVFAIL")
     assert answer.addresses == (V4[0], V4[1])
 
 
@@ -207,8 +213,8 @@ def test_a_target_that_is_a_service_itself_is_none() -> None:
     """A zone could have us follow names without end, and take its records for addresses."""
     book = Book()
     book.configure({"_x._tcp.test"})
-    records = (service_record(8193, "_bcd._tcp.evil"), service_record(443, "a.test"))
+    records = (srv_record(8193, "_bcd._tcp.evil"), srv_record(443, "a.test"))
     book.srv("_x._tcp.test", Reply(ReplyKind.ADDRESSES, "NOERROR", tuple(sorted(records)), ttl=60))
     assert book.names.number_of("_bcd._tcp.evil") is None
-    services = book.answers.answer("_x._tcp.test").services or ()
-    assert [service.target for service in services] == ["a.test"]
+    records = book.answers.answer("_x._tcp.test").srv_records or ()
+    assert [record.target for record in records] == ["a.test"]

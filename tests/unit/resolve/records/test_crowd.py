@@ -20,7 +20,7 @@ from lowatch.core.addresses import (
     parse_address,
     parse_prefix,
 )
-from lowatch.core.answers import Status
+from lowatch.core.answers import AnswerStatus
 from lowatch.core.limits.names import (
     ADDRESSES_HERE_PER_NAME,
     ADDRESSES_PER_NAME,
@@ -32,7 +32,7 @@ from lowatch.resolve.records.answer_book import AnswerBook
 from lowatch.resolve.records.crowd import inside, looked_at, targets_looked_at
 from lowatch.resolve.records.name_table import NameTable
 from lowatch.resolve.records.slot_state import LookupOutcome, update
-from lowatch.wire.dns import Reply, ReplyKind, service_record
+from lowatch.wire.dns import Reply, ReplyKind, srv_record
 
 MOST, HERE = ADDRESSES_PER_NAME.value, ADDRESSES_HERE_PER_NAME.value
 LOOPBACK = PrefixSet([LOOPBACK_V4, LOOPBACK_V6])
@@ -117,7 +117,7 @@ def test_inside(addresses: set[bytes], network: bytes, length: int) -> None:
 
 
 def test_targets() -> None:
-    records = tuple(sorted(service_record(443, f"t{n}.test") for n in range(2400)))
+    records = tuple(sorted(srv_record(443, f"t{n}.test") for n in range(2400)))
     first = targets_looked_at(records, ())
     assert first == records[: TARGETS_PER_SERVICE.value]
     assert targets_looked_at(records, records[900:910])[-10:] == records[900:910]
@@ -153,7 +153,11 @@ def test_a_name_of_many_addresses_is_resolved_and_says_that_it_has_more() -> Non
     book.take("few.test", run_of("10.0.0.0", MOST))
     assert ADDRESSES_PER_NAME.times == before + 1
     answer = book.answers.answer("www.test")
-    assert (answer.a.status, len(answer.a.addresses), answer.more) == (Status.RESOLVED, MOST, 4000 - MOST)
+    assert (answer.a.status, len(answer.a.addresses), answer.more) == (
+        AnswerStatus.RESOLVED,
+        MOST,
+        4000 - MOST,
+    )
     assert book.answers.crowded() == {"www.test": 4000 - MOST}
     assert book.answers.crowded() is book.answers.crowded()
     assert len(book.answers.inside([Prefix(parse_address("10.0.0.0"), 8)])) == 2
@@ -163,7 +167,7 @@ def test_a_name_of_many_addresses_is_resolved_and_says_that_it_has_more() -> Non
 
 def test_a_service_of_many_targets() -> None:
     book = Book(SERVICE)
-    records = tuple(sorted(service_record(443, f"t{n}.test") for n in range(2400)))
+    records = tuple(sorted(srv_record(443, f"t{n}.test") for n in range(2400)))
     found = book.take(SERVICE, records)
     most = TARGETS_PER_SERVICE.value
     assert len(found) == len(set(found)) == most
@@ -173,7 +177,7 @@ def test_a_service_of_many_targets() -> None:
         book.take(target, run_of(f"10.{at}.0.0", 4000))
     answer = book.answers.answer(SERVICE)
     assert len(answer.a.addresses) == ADDRESSES_PER_SERVICE.value
-    assert all(len(one.addresses) == ADDRESSES_PER_TARGET.value for one in answer.services or ())
+    assert all(len(one.addresses) == ADDRESSES_PER_TARGET.value for one in answer.srv_records or ())
     assert answer.more == (2400 - most) + most * 4000 - ADDRESSES_PER_SERVICE.value
     assert len(answer.expected(())) == ADDRESSES_PER_SERVICE.value
     book.answers.removed(book.names.configure({}).gone)
@@ -183,7 +187,7 @@ def test_a_service_of_many_targets() -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_expected_is_what_ports_at_says_of_each_address(seed: int) -> None:
     draw, book = random.Random(seed), Book(SERVICE)
-    records = {service_record(draw.randint(1, 5), f"t{draw.randint(1, 5)}.test") for _ in range(20)}
+    records = {srv_record(draw.randint(1, 5), f"t{draw.randint(1, 5)}.test") for _ in range(20)}
     found = book.take(SERVICE, tuple(sorted(records)))
     for number in found:
         addresses = draw.sample(run_of("10.0.0.0", 9), draw.randint(1, 4))

@@ -5,21 +5,21 @@ from __future__ import annotations
 import pytest
 
 from lowatch.core.addresses import Address, parse_address, parse_prefix
-from lowatch.core.answers import RRset, Status
+from lowatch.core.answers import AnswerStatus, RRset
 from lowatch.core.limits.names import DNS_ANSWERS_KEPT
 from lowatch.resolve.records.made_answers import MadeAnswers
 from lowatch.resolve.records.name_table import NameTable
 from lowatch.resolve.records.slot_state import SlotState
-from lowatch.wire.dns import service_record
+from lowatch.wire.dns import srv_record
 
 WWW, API, SRV = "www.example.com", "api.example.com", "_http._tcp.example.com"
 VIP, SIX, MADE = map(parse_address, ("192.0.2.10", "2001:db8::10", "64:ff9b::c000:20a"))
 NAT64 = parse_prefix("64:ff9b::/96")
-NODATA = RRset(Status.NODATA)
+NODATA = RRset(AnswerStatus.NODATA)
 
 
 def resolved(*addresses: Address) -> RRset:
-    return RRset(Status.RESOLVED, addresses, ttl=60)
+    return RRset(AnswerStatus.RESOLVED, addresses, ttl=60)
 
 
 class Known:
@@ -44,7 +44,7 @@ def test_it_is_the_same_object_until_it_is_forgotten() -> None:
     known = Known(WWW)
     number = known.number(WWW)
     first = known.made.answer(number)
-    assert first.status is Status.UNKNOWN
+    assert first.status is AnswerStatus.UNKNOWN
     known.put(WWW, resolved(VIP), resolved(SIX))
     assert known.made.answer(number) is first
     known.made.forget([number])
@@ -67,7 +67,7 @@ def test_what_a_dns64_made_is_set_apart_where_there_is_an_a_it_was_made_from() -
     known.put(API, NODATA, resolved(MADE))
     assert known.made.replace_nat64(frozenset({NAT64})) == frozenset()
     answer = known.made.answer(known.number(WWW))
-    assert (answer.aaaa.status, answer.aaaa.addresses) == (Status.NODATA, ())
+    assert (answer.aaaa.status, answer.aaaa.addresses) == (AnswerStatus.NODATA, ())
     assert answer.aaaa.synthesised == (MADE,)
     assert known.made.answer(known.number(API)).addresses == (MADE,)
 
@@ -75,7 +75,7 @@ def test_what_a_dns64_made_is_set_apart_where_there_is_an_a_it_was_made_from() -
 def test_a_service_has_the_addresses_of_its_targets() -> None:
     known = Known(SRV)
     known.names.want(WWW)
-    known.put(SRV, resolved(service_record(80, WWW)))
+    known.put(SRV, resolved(srv_record(80, WWW)))
     known.put(WWW, resolved(VIP), NODATA)
     assert known.made.answer(known.number(SRV)).addresses == (VIP,)
     assert known.made.target_names(SRV) == [WWW]
@@ -88,4 +88,4 @@ def test_of_a_name_that_is_no_service_there_are_no_targets() -> None:
     known = Known(WWW)
     assert known.made.target_names(WWW) == []
     assert known.made.targets("absent.example.com")[1] == []
-    assert known.made.target("absent.example.com").status is Status.UNKNOWN
+    assert known.made.target("absent.example.com").status is AnswerStatus.UNKNOWN

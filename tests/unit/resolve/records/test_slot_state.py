@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lowatch.config.settings import DnsSettings
 from lowatch.core.addresses import Address, parse_address
-from lowatch.core.answers import RRset, Status
+from lowatch.core.answers import AnswerStatus, RRset
 from lowatch.resolve.records.slot_state import BACKOFF_LIMIT, JITTER, LookupOutcome, SlotState, update
 from lowatch.wire.dns import Reply, ReplyKind, failure
 
@@ -47,44 +47,44 @@ class Story:
 @pytest.mark.parametrize(
     ("outcomes", "status", "addresses", "waited"),
     [
-        ([good()], Status.RESOLVED, [ONE], 61),
-        ([good(), good(TWO)], Status.RESOLVED, [TWO], 61),
-        ([NXDOMAIN], Status.NXDOMAIN, [], 61),
-        ([NODATA], Status.NODATA, [], 61),
-        ([NXDOMAIN, NODATA], Status.NODATA, [], 61),
-        ([NXDOMAIN, good()], Status.RESOLVED, [ONE], 61),
-        ([good(), NXDOMAIN], Status.RESOLVED, [ONE], 6),
-        ([good(), NXDOMAIN, NXDOMAIN], Status.NXDOMAIN, [], 61),
-        ([good(), NXDOMAIN, NODATA], Status.NODATA, [], 61),
-        ([good(), NODATA, good(), NODATA], Status.RESOLVED, [ONE], 6),
-        ([good(), NXDOMAIN, FAILURE], Status.STALE, [ONE], 1),
-        ([good(), NXDOMAIN, FAILURE, NXDOMAIN], Status.NXDOMAIN, [], 61),
-        ([good(), FAILURE], Status.STALE, [ONE], 1),
-        ([good(), FAILURE, FAILURE, FAILURE], Status.STALE, [ONE], 4),
-        ([good(), FAILURE, FAILURE, good(), FAILURE], Status.STALE, [ONE], 1),
-        ([good(), FAILURE, NXDOMAIN], Status.STALE, [ONE], 6),
-        ([good(), FAILURE, NXDOMAIN, NXDOMAIN], Status.NXDOMAIN, [], 61),
-        ([NXDOMAIN, FAILURE], Status.STALE, [], 1),
-        ([NXDOMAIN, FAILURE, NXDOMAIN], Status.NXDOMAIN, [], 61),
-        ([FAILURE], Status.UNKNOWN, [], 1),
-        ([FAILURE] * 9, Status.UNKNOWN, [], 256),
-        ([FAILURE] * 10, Status.UNKNOWN, [], 300),
-        ([FAILURE] * 2000, Status.UNKNOWN, [], 300),
-        ([FAILURE, good()], Status.RESOLVED, [ONE], 61),
-        ([FAILURE, NODATA], Status.NODATA, [], 61),
-        ([good(ttl=0)], Status.RESOLVED, [ONE], 6),
-        ([good(ttl=2**31 - 1)], Status.RESOLVED, [ONE], 3601),
+        ([good()], AnswerStatus.RESOLVED, [ONE], 61),
+        ([good(), good(TWO)], AnswerStatus.RESOLVED, [TWO], 61),
+        ([NXDOMAIN], AnswerStatus.NXDOMAIN, [], 61),
+        ([NODATA], AnswerStatus.NODATA, [], 61),
+        ([NXDOMAIN, NODATA], AnswerStatus.NODATA, [], 61),
+        ([NXDOMAIN, good()], AnswerStatus.RESOLVED, [ONE], 61),
+        ([good(), NXDOMAIN], AnswerStatus.RESOLVED, [ONE], 6),
+        ([good(), NXDOMAIN, NXDOMAIN], AnswerStatus.NXDOMAIN, [], 61),
+        ([good(), NXDOMAIN, NODATA], AnswerStatus.NODATA, [], 61),
+        ([good(), NODATA, good(), NODATA], AnswerStatus.RESOLVED, [ONE], 6),
+        ([good(), NXDOMAIN, FAILURE], AnswerStatus.STALE, [ONE], 1),
+        ([good(), NXDOMAIN, FAILURE, NXDOMAIN], AnswerStatus.NXDOMAIN, [], 61),
+        ([good(), FAILURE], AnswerStatus.STALE, [ONE], 1),
+        ([good(), FAILURE, FAILURE, FAILURE], AnswerStatus.STALE, [ONE], 4),
+        ([good(), FAILURE, FAILURE, good(), FAILURE], AnswerStatus.STALE, [ONE], 1),
+        ([good(), FAILURE, NXDOMAIN], AnswerStatus.STALE, [ONE], 6),
+        ([good(), FAILURE, NXDOMAIN, NXDOMAIN], AnswerStatus.NXDOMAIN, [], 61),
+        ([NXDOMAIN, FAILURE], AnswerStatus.STALE, [], 1),
+        ([NXDOMAIN, FAILURE, NXDOMAIN], AnswerStatus.NXDOMAIN, [], 61),
+        ([FAILURE], AnswerStatus.UNKNOWN, [], 1),
+        ([FAILURE] * 9, AnswerStatus.UNKNOWN, [], 256),
+        ([FAILURE] * 10, AnswerStatus.UNKNOWN, [], 300),
+        ([FAILURE] * 2000, AnswerStatus.UNKNOWN, [], 300),
+        ([FAILURE, good()], AnswerStatus.RESOLVED, [ONE], 61),
+        ([FAILURE, NODATA], AnswerStatus.NODATA, [], 61),
+        ([good(ttl=0)], AnswerStatus.RESOLVED, [ONE], 6),
+        ([good(ttl=2**31 - 1)], AnswerStatus.RESOLVED, [ONE], 3601),
     ],
 )
 def test_table(
-    outcomes: Sequence[LookupOutcome], status: Status, addresses: Sequence[Address], waited: float
+    outcomes: Sequence[LookupOutcome], status: AnswerStatus, addresses: Sequence[Address], waited: float
 ) -> None:
     story = Story()
     rrset = story.tell(*outcomes)
     assert (rrset.status, list(rrset.addresses)) == (status, addresses)
     assert story.waited == pytest.approx(waited)
-    assert bool(rrset.reason) == (status in (Status.STALE, Status.UNKNOWN))
-    assert (rrset.stale_since is not None) == (status in (Status.STALE, Status.UNKNOWN))
+    assert bool(rrset.reason) == (status in (AnswerStatus.STALE, AnswerStatus.UNKNOWN))
+    assert (rrset.stale_since is not None) == (status in (AnswerStatus.STALE, AnswerStatus.UNKNOWN))
 
 
 def test_stale_since_is_the_first_failure_after_the_last_good_answer() -> None:
@@ -100,14 +100,14 @@ def test_stale_becomes_unknown_exactly_then_and_keeps_its_addresses() -> None:
     story.tell(good(ONE, TWO))
     failed_at = story.now
     while story.now < failed_at + 3600:
-        assert story.tell(FAILURE).status is Status.STALE
+        assert story.tell(FAILURE).status is AnswerStatus.STALE
     assert story.now == failed_at + 3600
     rrset = story.tell(FAILURE)
-    assert rrset.status is Status.UNKNOWN
+    assert rrset.status is AnswerStatus.UNKNOWN
     assert rrset.addresses == (ONE, TWO)
     assert rrset.reason == "no answer for more than 3600 s: 192.0.2.53: SERVFAIL"
     assert story.tell(FAILURE) is rrset
-    assert story.tell(good(ONE)).status is Status.RESOLVED
+    assert story.tell(good(ONE)).status is AnswerStatus.RESOLVED
 
 
 def test_a_renewed_ttl_is_no_change() -> None:
@@ -160,14 +160,14 @@ def test_whatever_comes(story: list[tuple[LookupOutcome, float]]) -> None:
         assert now + least - 1e-6 <= due <= now + most * (1 + JITTER) + 1e-6
         if kind is ReplyKind.FAILURE:
             assert rrset.addresses == before.addresses
-            assert rrset.status in (Status.STALE, Status.UNKNOWN)
+            assert rrset.status in (AnswerStatus.STALE, AnswerStatus.UNKNOWN)
         elif kind is ReplyKind.ADDRESSES:
             assert set(outcome.reply.addresses) <= set(rrset.addresses)
-            assert rrset.status is Status.RESOLVED
+            assert rrset.status is AnswerStatus.RESOLVED
         elif before.addresses and not denied:
             assert rrset is before
         else:
-            assert (rrset.addresses, rrset.status) == ((), Status(kind.value))
+            assert (rrset.addresses, rrset.status) == ((), AnswerStatus(kind.value))
         denied = kind in (ReplyKind.NXDOMAIN, ReplyKind.NODATA) or (denied and kind is ReplyKind.FAILURE)
         now = due
 

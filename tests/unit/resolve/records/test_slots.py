@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from lowatch.config.settings import DnsSettings
 from lowatch.core.addresses import Address
-from lowatch.core.answers import NOT_ASKED, RRset, Status
+from lowatch.core.answers import NOT_ASKED, AnswerStatus, RRset
 from lowatch.resolve.records.rotation import STEADY, Rotation
 from lowatch.resolve.records.slot_state import LookupOutcome, SlotState, renewed_due, update
 from lowatch.resolve.records.slots import NEVER, Slots
-from lowatch.wire.dns import Reply, ReplyKind, failure, service_record
+from lowatch.wire.dns import Reply, ReplyKind, failure, srv_record
 
 SETTINGS = DnsSettings()
 V4 = st.binary(min_size=4, max_size=4).map(Address)
@@ -35,14 +35,14 @@ def replies(address: st.SearchStrategy[Address]) -> st.SearchStrategy[Reply]:
 def rrsets(address: st.SearchStrategy[Address]) -> st.SearchStrategy[RRset]:
     return st.builds(
         RRset,
-        st.sampled_from(Status),
+        st.sampled_from(AnswerStatus),
         st.lists(address, max_size=3).map(tuple),
         st.lists(NAMES, max_size=2).map(tuple),
         TTLS,
         st.sampled_from(["", "SERVFAIL"]),
         st.none() | st.floats(0, 1e6),
         NAMES,
-    ).filter(lambda rrset: rrset.status is not Status.UNKNOWN or rrset.reason)
+    ).filter(lambda rrset: rrset.status is not AnswerStatus.UNKNOWN or rrset.reason)
 
 
 def states(address: st.SearchStrategy[Address]) -> st.SearchStrategy[SlotState]:
@@ -75,10 +75,10 @@ def test_a_new_slot_was_never_asked_for() -> None:
 
 
 def test_records_of_services_are_kept_as_they_are() -> None:
-    records = (service_record(443, "a.test"), service_record(8443, "b.test"))
+    records = (srv_record(443, "a.test"), srv_record(8443, "b.test"))
     slots = Slots()
     slots.grow()
-    slots.store(0, SlotState(RRset(Status.RESOLVED, records)))
+    slots.store(0, SlotState(RRset(AnswerStatus.RESOLVED, records)))
     assert slots.load(0).rrset.addresses == records
     slots.store(0, SlotState())
     assert slots.load(0) == SlotState()

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 from lowatch.core.addresses import Address, Port, parse_address
-from lowatch.core.answers import RRset, Service, Status
+from lowatch.core.answers import AnswerStatus, RRset, SrvRecord
 from lowatch.core.limits.names import (
     ADDRESSES_PER_TARGET,
 )
-from lowatch.resolve.records.srv import SrvTargets, Target, bounded, ports_and_targets, service_answer
-from lowatch.wire.dns import service_record
+from lowatch.resolve.records.srv import SrvTargets, Target, bounded, ports_and_targets, srv_answer
+from lowatch.wire.dns import srv_record
 
 NAME = "_http._tcp.example.com"
 HTTP = Port(80, "tcp")
 VIP, NEXT = parse_address("192.0.2.10"), parse_address("192.0.2.11")
-NODATA = RRset(Status.NODATA, ttl=30)
+NODATA = RRset(AnswerStatus.NODATA, ttl=30)
 
 
 def resolved(*addresses: Address, **rest: object) -> RRset:
-    return RRset(Status.RESOLVED, addresses, ttl=60, **rest)  # type: ignore[arg-type]
+    return RRset(AnswerStatus.RESOLVED, addresses, ttl=60, **rest)  # type: ignore[arg-type]
 
 
-SRV = resolved(service_record(80, "a.example.com"), service_record(80, "b.example.com"))
+SRV = resolved(srv_record(80, "a.example.com"), srv_record(80, "b.example.com"))
 
 
 def test_the_protocol_is_the_names() -> None:
-    records = [service_record(53, "a.example.com"), service_record(53, "_x._tcp.example.com")]
+    records = [srv_record(53, "a.example.com"), srv_record(53, "_x._tcp.example.com")]
     assert ports_and_targets("_dns._udp.example.com", records) == [(Port(53, "udp"), "a.example.com")]
 
 
@@ -33,30 +33,30 @@ def test_addresses_of_all_targets_are_taken_together() -> None:
         Target("a.example.com", HTTP, resolved(NEXT), NODATA),
         Target("b.example.com", HTTP, resolved(VIP, NEXT), NODATA),
     ]
-    answer = service_answer(NAME, SRV, targets)
+    answer = srv_answer(NAME, SRV, targets)
     assert answer.addresses == (VIP, NEXT)
     assert answer.a.ttl == 60
-    assert answer.services == (
-        Service("a.example.com", HTTP, (NEXT,)),
-        Service("b.example.com", HTTP, (VIP, NEXT)),
+    assert answer.srv_records == (
+        SrvRecord("a.example.com", HTTP, (NEXT,)),
+        SrvRecord("b.example.com", HTTP, (VIP, NEXT)),
     )
 
 
 def test_it_is_as_uncertain_as_the_least_certain_target() -> None:
-    lost = RRset(Status.UNKNOWN, reason="timeout")
+    lost = RRset(AnswerStatus.UNKNOWN, reason="timeout")
     targets = [
         Target("a.example.com", HTTP, resolved(VIP), NODATA),
         Target("b.example.com", HTTP, lost, NODATA),
     ]
-    answer = service_answer(NAME, SRV, targets)
-    assert answer.a.status is Status.UNKNOWN
+    answer = srv_answer(NAME, SRV, targets)
+    assert answer.a.status is AnswerStatus.UNKNOWN
     assert answer.a.reason == "b.example.com: timeout"
     assert answer.addresses == (VIP,)
 
 
 def test_or_as_the_srv_record_itself() -> None:
-    answer = service_answer(NAME, RRset(Status.STALE, reason="SERVFAIL", stale_since=1.0), [])
-    assert (answer.a.status, answer.a.reason) == (Status.STALE, "SRV: SERVFAIL")
+    answer = srv_answer(NAME, RRset(AnswerStatus.STALE, reason="SERVFAIL", stale_since=1.0), [])
+    assert (answer.a.status, answer.a.reason) == (AnswerStatus.STALE, "SRV: SERVFAIL")
 
 
 def test_a_target_has_no_more_addresses_than_it_may() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lowatch.core.addresses import parse_address
-from lowatch.core.answers import Answer, RRset, Status
+from lowatch.core.answers import Answer, AnswerStatus, RRset
 from lowatch.resolve.system.nsswitch import Decider, Order, parse_nsswitch
 
 HOSTS, DNS, NOBODY = Decider.HOSTS, Decider.DNS, Decider.NOBODY
@@ -119,19 +119,19 @@ def test_only_the_last_line_counts() -> None:
 @pytest.mark.parametrize(
     ("status", "addresses", "decider"),
     [
-        (Status.RESOLVED, ("192.0.2.1",), DNS),
-        (Status.STALE, ("192.0.2.1",), DNS),
-        (Status.UNKNOWN, ("192.0.2.1",), DNS),
-        (Status.NXDOMAIN, (), HOSTS),
-        (Status.NODATA, (), HOSTS),
-        (Status.UNKNOWN, (), NOBODY),
+        (AnswerStatus.RESOLVED, ("192.0.2.1",), DNS),
+        (AnswerStatus.STALE, ("192.0.2.1",), DNS),
+        (AnswerStatus.UNKNOWN, ("192.0.2.1",), DNS),
+        (AnswerStatus.NXDOMAIN, (), HOSTS),
+        (AnswerStatus.NODATA, (), HOSTS),
+        (AnswerStatus.UNKNOWN, (), NOBODY),
     ],
 )
 def test_a_failure_takes_no_answer_back(
-    status: Status, addresses: tuple[str, ...], decider: Decider
+    status: AnswerStatus, addresses: tuple[str, ...], decider: Decider
 ) -> None:
     rrset = RRset(status, tuple(map(parse_address, addresses)))
-    none = RRset(status if not addresses else Status.NODATA)
+    none = RRset(status if not addresses else AnswerStatus.NODATA)
     answer = Answer("www.example.com", rrset, none)
     assert Order(DNS, HOSTS, NOBODY).decider(answer) is decider
 

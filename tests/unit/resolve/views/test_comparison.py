@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lowatch.core.addresses import parse_address, parse_prefix
-from lowatch.core.answers import OtherView, Status, View
+from lowatch.core.answers import AnswerStatus, OtherView, View
 from lowatch.resolve.system.getaddrinfo import Seen
 from tests.support.aio import run_async
 from tests.unit.resolve.given_dns import GivenDns, resolved
@@ -77,7 +77,7 @@ def test_a_disagreement_that_ends_is_forgotten_and_a_failure_ends_none(etc: Etc)
         assert (views.answer(WWW).view, views.answer(WWW).addresses) == (GAI, there)
         views._comparison.take_seen(WWW, Seen(None, "Temporary failure"))
         kept = views.answer(WWW)
-        assert (kept.view, kept.addresses, kept.a.status) == (GAI, there, Status.STALE)
+        assert (kept.view, kept.addresses, kept.a.status) == (GAI, there, AnswerStatus.STALE)
         assert kept.a.reason == "Temporary failure"
         views._comparison.take_seen(WWW, Seen(addresses("203.0.113.1")))
         assert views.answer(WWW).others == ()
@@ -133,7 +133,7 @@ def test_what_was_seen_before_dns_changed_is_old_until_it_is_asked_again(etc: Et
             views._comparison.take_seen(WWW, etc.seen[WWW])
             dns.give(resolved(WWW, "192.0.2.2"))
             answer = views.answer(WWW)
-            assert (answer.addresses, answer.a.status) == (addresses("192.0.2.9"), Status.STALE)
+            assert (answer.addresses, answer.a.status) == (addresses("192.0.2.9"), AnswerStatus.STALE)
 
     run_async(scenario())
 

@@ -7,17 +7,17 @@ from dataclasses import replace
 import pytest
 
 from lowatch.core.addresses import Address, parse_address
-from lowatch.core.answers import Answer, RRset, Status, View
+from lowatch.core.answers import Answer, AnswerStatus, RRset, View
 from lowatch.resolve.system.getaddrinfo import Seen
 from lowatch.resolve.system.nsswitch import parse_nsswitch
 from lowatch.resolve.views.merge import Rules, disagrees
 
 WWW = "www.example.com"
 VIP, ELSEWHERE, SIX = map(parse_address, ("192.0.2.10", "198.51.100.7", "2001:db8::10"))
-NODATA = RRset(Status.NODATA)
+NODATA = RRset(AnswerStatus.NODATA)
 HOSTS_FIRST, DNS_FIRST = (Rules(parse_nsswitch(f"hosts: {order}")) for order in ("files dns", "dns files"))
-BY_DNS = Answer(WWW, RRset(Status.RESOLVED, (ELSEWHERE,)), NODATA)
-ABSENT = Answer(WWW, RRset(Status.NXDOMAIN), RRset(Status.NXDOMAIN))
+BY_DNS = Answer(WWW, RRset(AnswerStatus.RESOLVED, (ELSEWHERE,)), NODATA)
+ABSENT = Answer(WWW, RRset(AnswerStatus.NXDOMAIN), RRset(AnswerStatus.NXDOMAIN))
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_a_getaddrinfo_that_failed_takes_nothing_back() -> None:
 
 
 def test_no_address_counts_beside_a_fresh_answer_only() -> None:
-    stale = replace(BY_DNS, a=replace(BY_DNS.a, status=Status.STALE, stale_since=1.0))
+    stale = replace(BY_DNS, a=replace(BY_DNS.a, status=AnswerStatus.STALE, stale_since=1.0))
     assert disagrees(BY_DNS, Seen(()))
     assert not disagrees(stale, Seen(()))
     assert not disagrees(BY_DNS, Seen(None, "timed out"))
@@ -64,7 +64,7 @@ def test_no_address_counts_beside_a_fresh_answer_only() -> None:
 
 
 def test_without_aaaa_an_ipv6_address_is_not_what_applications_get() -> None:
-    both = replace(BY_DNS, aaaa=RRset(Status.RESOLVED, (SIX,)))
+    both = replace(BY_DNS, aaaa=RRset(AnswerStatus.RESOLVED, (SIX,)))
     answer = HOSTS_FIRST._replace(aaaa=False).compose(both, None, None)
     assert answer.addresses == (ELSEWHERE,)
     assert [one.addresses for one in answer.others] == [(SIX, ELSEWHERE)]

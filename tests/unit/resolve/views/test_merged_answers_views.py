@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lowatch.core.addresses import parse_address, parse_prefix
-from lowatch.core.answers import Status, View
+from lowatch.core.answers import AnswerStatus, View
 from lowatch.resolve.system.getaddrinfo import Seen
 from lowatch.resolve.system.nsswitch import parse_nsswitch
 from lowatch.resolve.views.merge import Rules
@@ -45,9 +45,9 @@ def test_it_is_found_by_where_any_view_leads() -> None:
 
 def test_statuses_and_reasons_are_those_of_the_whole_answers() -> None:
     answers = merged(GivenDns(failing(WWW), failing(API)), WWW, API)
-    assert answers.statuses == {Status.UNKNOWN: 2}
+    assert answers.statuses == {AnswerStatus.UNKNOWN: 2}
     answers.replace_rules(RULES, {WWW: (VIP,)})
-    assert answers.statuses == {Status.RESOLVED: 1, Status.UNKNOWN: 1}
+    assert answers.statuses == {AnswerStatus.RESOLVED: 1, AnswerStatus.UNKNOWN: 1}
     assert list(answers.unresolved()) == [API]
     assert list(answers.not_resolved()) == [API]
 

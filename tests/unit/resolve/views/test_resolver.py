@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lowatch.core.addresses import parse_address, parse_port, parse_prefix
-from lowatch.core.answers import Answer, OtherView, RRset, Service, Status, View
+from lowatch.core.answers import Answer, AnswerStatus, OtherView, RRset, SrvRecord, View
 from lowatch.resolve.records.srv import Target
 from lowatch.resolve.system.file_system import READ_AT_ONCE
 from lowatch.resolve.system.getaddrinfo import Seen
@@ -33,8 +33,8 @@ def test_a_line_of_hosts_overrides_dns(etc: Etc) -> None:
             answer = views.answer(WWW)
             assert answer == Answer(
                 WWW,
-                RRset(Status.RESOLVED, addresses("192.0.2.1"), server=str(etc.hosts)),
-                RRset(Status.NODATA, server=str(etc.hosts)),
+                RRset(AnswerStatus.RESOLVED, addresses("192.0.2.1"), server=str(etc.hosts)),
+                RRset(AnswerStatus.NODATA, server=str(etc.hosts)),
                 View.HOSTS,
                 others=(OtherView(View.DNS, addresses("203.0.113.1", "2001:db8::1")),),
             )
@@ -74,10 +74,10 @@ def test_behind_dns_hosts_decides_of_what_dns_does_not_have(etc: Etc) -> None:
         dns = GivenDns(resolved(WWW, "203.0.113.1"))
         views = etc.views(dns)
         async with running(views):
-            assert views.statuses == {Status.RESOLVED: 1}
+            assert views.statuses == {AnswerStatus.RESOLVED: 1}
             dns.give(resolved(WWW))
             assert views.answer(WWW).view is View.HOSTS
-            assert views.statuses == {Status.RESOLVED: 1}
+            assert views.statuses == {AnswerStatus.RESOLVED: 1}
             dns.give(failing(WWW))
             assert views.answer(WWW).others == (OtherView(View.DNS, None, "A: SERVFAIL"),)
             assert views.unresolved() == {}
@@ -170,7 +170,7 @@ def test_statuses_and_unknowns_are_those_of_the_composed_answers(etc: Etc) -> No
         dns = GivenDns(failing(WWW), failing(API))
         views = etc.views(dns)
         async with running(views):
-            assert views.statuses == {Status.RESOLVED: 1, Status.UNKNOWN: 1}
+            assert views.statuses == {AnswerStatus.RESOLVED: 1, AnswerStatus.UNKNOWN: 1}
             unresolved = views.unresolved()
             assert unresolved == {API: ("SERVFAIL", "SERVFAIL")}
             assert views.unresolved() is unresolved
@@ -178,7 +178,7 @@ def test_statuses_and_unknowns_are_those_of_the_composed_answers(etc: Etc) -> No
             assert views.unresolved() is unresolved
             dns.give(resolved(API, "192.0.2.5"))
             assert views.unresolved() == {}
-            assert views.statuses == {Status.RESOLVED: 2}
+            assert views.statuses == {AnswerStatus.RESOLVED: 2}
 
     run_async(scenario())
 
@@ -256,7 +256,7 @@ def test_problems_are_told_beside_those_of_dns(etc: Etc) -> None:
             assert etc.looked_up == []  # it would have ended this process
             assert views.answer(WWW).others[-1].reason == views.problems[1]
             assert views.stub_addresses == dns.stub_addresses
-            assert views.service_ports == dns.service_ports
+            assert views.srv_ports == dns.srv_ports
 
     run_async(scenario())
 
@@ -409,7 +409,7 @@ def test_what_getaddrinfo_says_is_what_applications_get(etc: Etc, got: tuple[str
         answer = views.answer(WWW)
         assert (answer.view, set(answer.addresses)) == (GAI, set(addresses(*got)))
         assert answer.others == (OtherView(View.DNS, addresses("203.0.113.1", "2001:db8::1")),)
-        assert views.statuses == {Status.RESOLVED if got else Status.NODATA: 1}
+        assert views.statuses == {AnswerStatus.RESOLVED if got else AnswerStatus.NODATA: 1}
 
     run_async(scenario())
 
@@ -441,13 +441,13 @@ def test_a_target_of_an_srv_record_is_looked_up_in_the_files(etc: Etc) -> None:
     port = parse_port("80")
 
     async def scenario() -> None:
-        dns = GivenDns(Answer(SRV, services=()))
+        dns = GivenDns(Answer(SRV, srv_records=()))
         views = etc.views(dns, local=lambda: WIDE)
         async with running(views) as changes:
-            dns.give_service(SRV, Target(API, port, rrset("203.0.113.1"), rrset()))
+            dns.give_srv(SRV, Target(API, port, rrset("203.0.113.1"), rrset()))
             await changes.until(lambda: views.answer(SRV).view is View.HOSTS)
             answer = views.answer(SRV)
-            assert answer.services == (Service(API, port, addresses("192.0.2.1")),)
+            assert answer.srv_records == (SrvRecord(API, port, addresses("192.0.2.1")),)
             assert (answer.addresses, answer.others) == (
                 addresses("192.0.2.1"),
                 (OtherView(View.DNS, addresses("203.0.113.1")),),
@@ -456,7 +456,7 @@ def test_a_target_of_an_srv_record_is_looked_up_in_the_files(etc: Etc) -> None:
             async with asyncio.timeout(5):
                 while API not in etc.looked_up:  # it agrees: nothing tells of that
                     await asyncio.sleep(0.01)
-            dns.give_service(SRV, Target(WWW, port, rrset("203.0.113.1"), rrset()))
+            dns.give_srv(SRV, Target(WWW, port, rrset("203.0.113.1"), rrset()))
             assert views.answer(SRV).addresses == addresses("203.0.113.1")
 
     run_async(scenario())
