@@ -97,7 +97,7 @@ class Checks:
         self.checked: dict[str, int] = {"step": 0, "quick": 0, "rest": 0, "names": 0, "word": 0}
         world.kernel.changed = world.zone.changed = world.names.changed = self.changed
         world.journald.wrote = self._wrote
-        world.loop.idle = self.look
+        world.loop.each_turn = self.look
 
     # What happens in the world.
 
@@ -188,7 +188,7 @@ class Checks:
     # At every step.
 
     def look(self) -> None:
-        """Nothing is left to do at this moment."""
+        """The loop has made a turn."""
         world = self._world
         self._require(not world.loop.errors, "; ".join(world.loop.errors))
         life = world.life

@@ -34,7 +34,7 @@ class _Selector:
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
-    """turns: how often it has run what was ready. idle: called before time goes on."""
+    """turns: how often it has run what was ready. each_turn: called after each."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self.turns = 0
         self.errors: list[str] = []
         """What was reported to the loop's exception handler."""
-        self.idle: Callable[[], None] = lambda: None
+        self.each_turn: Callable[[], None] = lambda: None
         self.set_exception_handler(lambda _, context: self.errors.append(_told(context)))
 
     def time(self) -> float:
@@ -56,6 +56,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def turned(self, timeout: float | None) -> None:
         self.turns += 1
+        self.each_turn()
         if timeout == 0:
             self._standing += 1
             if self._standing > SPINNING:
@@ -64,7 +65,6 @@ class VirtualLoop(asyncio.BaseEventLoop):
         if timeout is None:
             raise SpinningError("nothing is due, ever")
         self._standing = 0
-        self.idle()
         if not self._ready:
             self._now = max(self._now, self._scheduled[0].when()) if self._scheduled else self._now
 

@@ -131,7 +131,7 @@ def _check_nothing_left(loop: VirtualLoop) -> None:
 
 def _abandon(world: World, loop: VirtualLoop) -> None:
     """Whatever happens from now on is of no interest."""
-    world.loop.idle = lambda: None
+    world.loop.each_turn = lambda: None
     world.journald.wrote = lambda _: None
     world.kernel.changed = world.zone.changed = world.names.changed = lambda: None
     if world.life is not None:
