@@ -140,19 +140,15 @@ class JudgementMemo:
             self._policy, self._loopback_up = policy, snapshot.loopback_up
             self._changed.update(self._judged)
             self._observed, self._judged, self._notable = {}, {}, {}
-        if snapshot.domains is not self._observed:
-            self._update(snapshot, policy)
-        return self._judged, self._notable.values()
-
-    def _update(self, snapshot: Snapshot, policy: Policy) -> None:
         observed, before = snapshot.domains, self._observed
+        if observed is before:
+            return self._judged, self._notable.values()
+        self._observed = observed
         known = before.get
         changed = [name for name, one in observed.items() if known(name) is not one]
         gone = before.keys() - observed.keys()
-        self._observed = observed
-        if not (changed or gone):
-            return
-        self._judged = dict(self._judged)  # the mapping of the last Judgement stays as it is
+        if changed or gone:
+            self._judged = dict(self._judged)  # the mapping of the last Judgement stays as it is
         self._changed |= gone
         for name in gone:
             del self._judged[name]
@@ -167,6 +163,7 @@ class JudgementMemo:
                 self._notable[name] = judged
             else:
                 self._notable.pop(name, None)
+        return self._judged, self._notable.values()
 
 
 def judge(snapshot: Snapshot, policy: Policy, memo: JudgementMemo | None = None) -> Judgement:

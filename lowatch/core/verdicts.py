@@ -112,16 +112,34 @@ def any_of(domain: Domain, observed: DomainObservation) -> bool:
 def judge_address(
     domain: Domain, observed: DomainObservation, local: LocalAddress, *, loopback_up: bool
 ) -> list[JudgedEndpoint]:
-    """Verdicts for each expected port of a domain at one of its local addresses.
-
-    Any-of (the default ports): where one port is answered, its siblings without a socket are UNUSED unless
-    a connect was accepted there. Silence changes nothing: it is known only if a connect happened to be made
-    before. Where no port is answered and one is UNKNOWN, or led to another host, the whole set is, for that
-    one might serve.
-    """
-    judged = [_judge_alone(domain, observed, local, port, loopback_up) for port in local.ports]
+    """Verdicts for each expected port of a domain at one of its local addresses."""
+    judged = []
+    for port in local.ports:
+        listener, verdict = port.listener, judge_port(port, loopback_up=loopback_up)
+        judged.append(
+            JudgedEndpoint(
+                domain.name,
+                local.address,
+                local.interface,
+                port.port,
+                verdict,
+                None if isinstance(listener, Unknown) else listener,
+                _unknown_reason(port) if verdict is Verdict.UNKNOWN else "",
+                observed.answer.view,
+            )
+        )
     if len(judged) + len(local.away) == 1 or not any_of(domain, observed):
         return judged
+    return _as_siblings(judged, local)
+
+
+def _as_siblings(judged: list[JudgedEndpoint], local: LocalAddress) -> list[JudgedEndpoint]:
+    """The verdicts for an any-of set (the default ports).
+
+    Where one port is answered, its siblings without a socket are UNUSED unless a connect was accepted
+    there. Silence changes nothing: it is known only if a connect happened to be made before. Where no port
+    is answered and one is UNKNOWN, or led to another host, the whole set is, because that one might serve.
+    """
     if any(endpoint.verdict in _ANSWERED for endpoint in judged):
         return [
             endpoint._replace(verdict=Verdict.UNUSED, reason="")
@@ -141,27 +159,6 @@ def judge_address(
     return [
         endpoint._replace(verdict=Verdict.UNKNOWN, reason=endpoint.reason or reason) for endpoint in judged
     ]
-
-
-def _judge_alone(
-    domain: Domain,
-    observed: DomainObservation,
-    local: LocalAddress,
-    port: PortObservation,
-    loopback_up: bool,
-) -> JudgedEndpoint:
-    listener = port.listener
-    verdict = judge_port(port, loopback_up=loopback_up)
-    return JudgedEndpoint(
-        domain.name,
-        local.address,
-        local.interface,
-        port.port,
-        verdict,
-        None if isinstance(listener, Unknown) else listener,
-        _unknown_reason(port) if verdict is Verdict.UNKNOWN else "",
-        observed.answer.view,
-    )
 
 
 def judge_endpoints(
