@@ -132,7 +132,7 @@ class Auditor:
 
     def replace_policy(self, policy: Policy) -> None:
         self._policy = policy
-        self.connects.invalidate()
+        self.connects.invalidate(probe=policy.probe)
         self.mark_all()
 
     def remember_orphans(self, subjects: Iterable[Subject]) -> None:

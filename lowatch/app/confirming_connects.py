@@ -58,6 +58,7 @@ class ConfirmingConnects:
     def __init__(self, prober: Prober, clock: Clock) -> None:
         self._prober = prober
         self._clock = clock
+        self._probe = True
         self._met: dict[Endpoint, _Met] = {}
         self._wanted: dict[Endpoint, None] = {}
         """To be connected to as soon as possible, in this order."""
@@ -73,8 +74,9 @@ class ConfirmingConnects:
         self._under_way = 0
         self._made = 0
 
-    def invalidate(self) -> None:
-        """Forget what was met, and what is wanted."""
+    def invalidate(self, *, probe: bool = True) -> None:
+        """Forget what was met, and what is wanted. probe: whether connects may be made from now on."""
+        self._probe = probe
         self._met.clear()
         self._wanted.clear()
         self._repeats.clear()
@@ -86,7 +88,9 @@ class ConfirmingConnects:
     # For the audit.
 
     def request(self, endpoints: Iterable[Endpoint]) -> None:
-        """Connect to these as soon as possible."""
+        """Connect to these as soon as possible, unless a reload has forbidden it during the audit."""
+        if not self._probe:
+            return
         self._wanted.update(dict.fromkeys(endpoints))
         self._woken.set()
 
@@ -236,8 +240,11 @@ class ConfirmingConnects:
     def _learn(self, endpoint: Endpoint, outcome: ConnectOutcome) -> None:
         """Note what a connect met.
 
-        PENDING casts doubt on a refusal, and on nothing else: its outcome comes later.
+        PENDING casts doubt on a refusal, and on nothing else: its outcome comes later. Where connects may
+        not be made any more, those that were under way are ignored, or they would be repeated.
         """
+        if not self._probe:
+            return
         known = self._met.get(endpoint)
         before = Connect.PENDING if known is None else known.outcome  # as observations have it
         pending = outcome is Connect.PENDING

@@ -39,6 +39,8 @@ _PATIENCE = 0.02
 """Seconds of looking at what was marked; that is judged and announced before the rest is looked at."""
 _BREATH = 0.01
 """Seconds between turns while alerts wait, which pages use: they take many rounds of the loop."""
+_READY_SOON = 0.1
+"""Seconds between looks at whether the connects have been made that the first whole audit asked for."""
 _IN_PASSING = 1.0
 """Seconds within which a new answer is looked at if its domain did not lead here; few begin to."""
 
@@ -71,7 +73,7 @@ class Daemon:
         self._latest = LatestAudit(auditor, tracker, clock)
         self._turned = clock.now().monotonic
         self._turns = 0
-        self._settled = self._ready = False
+        self._settled = self._is_whole = self._ready = False
         self._ports = ports_of(tracker.policy.domains)
         self._ports_followed: frozenset[Port] = frozenset()
         self._woken = asyncio.Event()
@@ -108,6 +110,7 @@ class Daemon:
 
     def replace_policy(self, policy: Policy) -> None:
         """Judge by this policy from now on. Findings stay what they are; those of removed domains end."""
+        self._is_whole = False
         self._ports = ports_of(policy.domains)
         self._tracker.replace_policy(policy)
         self._resolver.replace_domains(policy.domains)
@@ -187,6 +190,8 @@ class Daemon:
         due.append(self._announcer.due(self._turned))
         if self._host.unsettled:
             due.append(self._audited_at + _SOON)
+        if self._is_whole and not self._ready:
+            due.append(self._turned + _READY_SOON)
         return max(self._audit_pace.due, min(one for one in due if one is not None))
 
     async def _turn(self) -> None:
@@ -208,8 +213,15 @@ class Daemon:
             self._audit_pace.audited(now, ended, is_over=not self._auditor.is_sweeping)
         elif self._tracker.is_due(now):
             await self._confirm_and_move()
+        self._look_whether_ready()
         await self._announcer.announce()
         self._turns += 1
+
+    def _look_whether_ready(self) -> None:
+        """A connect without an answer does not delay it: no event tells that it has been made."""
+        if self._is_whole and not (self._ready or self._auditor.awaits_connects):
+            self._ready = True
+            self._changed.set()
 
     async def _audit(self) -> None:
         settled = self._settled
@@ -228,8 +240,7 @@ class Daemon:
         await self._latest.replace(snapshot, judgement)
         self._changed.set()
         self._resolver.follow_ipv6(idle=not may_hold_ipv6(snapshot.held))
-        whole = settled and not (self._auditor.is_sweeping or self._auditor.awaits_connects)
-        self._ready = self._ready or whole
+        self._is_whole = settled and not self._auditor.is_sweeping
 
     def _follow_ports(self) -> None:
         """Follow sockets on all ports that are expected now: SRV records add ports."""
