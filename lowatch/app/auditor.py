@@ -217,6 +217,17 @@ class Auditor:
         those of many. orphans: addresses of orphan-vip findings whose domains have no answer: are they this
         host's still?
         """
+        context = await self._observe(patience)
+        snapshot, policy = self._snapshot(context, tracked, orphans), context.policy
+        drafted = draft(snapshot, policy, self._memo)
+        if drafted.changes:  # what fixes are weighed by is observed only where one is proposed
+            around = self._surroundings.around(drafted.changes, policy, snapshot.monotonic)
+            snapshot = replace(snapshot, surroundings=around)
+        self._open.judged(self._memo.take_changed(), snapshot.domains, drafted.domains)
+        return snapshot, await with_breaks(judging(snapshot, drafted, policy, self._memo))
+
+    async def _observe(self, patience: float) -> AuditContext:
+        """Observe what was marked, within `patience` seconds. Returns what it was observed with."""
         marked, everything = self._take_marks()
         if self._observer.observe(self._policy, everything=everything):
             self._surroundings.invalidate()
@@ -240,7 +251,7 @@ class Auditor:
         await self._domains.continue_sweep(context, is_over)
         if self.connects.wanted and not is_over():
             await self._observe_refusals(context, is_over)
-        return await self._judge(self._snapshot(context, tracked, orphans), context.policy)
+        return context
 
     async def _observe_refusals(self, context: AuditContext, is_over: Callable[[], bool]) -> None:
         """Observe again where the connects just asked for were refused or accepted at once, as most are.
@@ -262,15 +273,6 @@ class Auditor:
             await self.connects.make_all_wanted()
             found = await self.audit()
         return found
-
-    async def _judge(self, snapshot: Snapshot, policy: Policy) -> tuple[Snapshot, Judgement]:
-        """What fixes are weighed by is observed only where one is proposed."""
-        drafted = draft(snapshot, policy, self._memo)
-        if drafted.changes:
-            around = self._surroundings.around(drafted.changes, policy, snapshot.monotonic)
-            snapshot = replace(snapshot, surroundings=around)
-        self._open.judged(self._memo.take_changed(), snapshot.domains, drafted.domains)
-        return snapshot, await with_breaks(judging(snapshot, drafted, policy, self._memo))
 
     def _snapshot(
         self, context: AuditContext, tracked: Collection[str], orphans: Collection[Address]
