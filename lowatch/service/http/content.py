@@ -152,17 +152,13 @@ class Encodings:
             encoded = self._latest.get(key)
             if encoded is None or (encoded.began < requested_at and encoded.state is not wanted):
                 self._kept.pop(key, None)
-                encoded = await self._make(content, gzip=gzip)
+                encoded = Encoded(content.state(), time.monotonic(), gzip=gzip)
+                self._alive.add(encoded)  # counted from its first byte on
+                pieces = content.pieces()
+                await encoded.make(_slices(await pieces) if isinstance(pieces, Awaitable) else pieces)
                 self._latest[key] = encoded
                 if content.lasting and encoded.size <= self._kept_bytes:
                     self._kept[key] = encoded
             end = encoded.end(content.tail())
             await asyncio.sleep(0)  # the tails of many callers take several turns of the loop
         return encoded, end
-
-    async def _make(self, content: Content, *, gzip: bool) -> Encoded:
-        encoded = Encoded(content.state(), time.monotonic(), gzip=gzip)
-        self._alive.add(encoded)  # counted from its first byte on
-        pieces = content.pieces()
-        await encoded.make(_slices(await pieces) if isinstance(pieces, Awaitable) else pieces)
-        return encoded

@@ -214,19 +214,16 @@ class HttpServer:
             await connection.respond(request, refusal)
         else:
             with self._in_progress(connection):
-                response = await self._in_turn(request)
+                async with self._turn:
+                    begun = self._begin(request)
+                    if isinstance(begun, Response):
+                        await asyncio.sleep(0)
+                response = await self._finished(request, begun)
                 self._unsent += len(response.body)
                 try:
                     await connection.respond(request, response)
                 finally:
                     self._unsent -= len(response.body)
-
-    async def _in_turn(self, request: Request) -> Response:
-        async with self._turn:
-            begun = self._begin(request)
-            if isinstance(begun, Response):
-                await asyncio.sleep(0)
-        return await self._finished(request, begun)
 
     def _begin(self, request: Request) -> Response | Awaitable[Response]:
         found = find_handler(self._routes, request)
@@ -238,28 +235,26 @@ class HttpServer:
             return self._failed(request)
 
     async def _finished(self, request: Request, begun: Response | Awaitable[Response]) -> Response:
-        try:
-            return await self._encoded(request, begun if isinstance(begun, Response) else await begun)
-        except Exception:
-            return self._failed(request)
-
-    def _failed(self, request: Request) -> Response:
-        _log.exception("%s: %s %s failed", self._name, request.method, request.path)
-        return text(500)
-
-    async def _encoded(self, request: Request, response: Response) -> Response:
         """The response with its content encoded as chunks, and gzipped if the client accepts that."""
         gzip = request.takes_gzip
-        if response.content is not None:
-            front, end = await self._encodings.encode(response.content, gzip=gzip)
-        elif gzip and len(response.body) > _MIN_COMPRESSED:
-            front, end = await gzipped(response.body)
-        else:
-            return response
+        try:
+            response = begun if isinstance(begun, Response) else await begun
+            if response.content is not None:
+                front, end = await self._encodings.encode(response.content, gzip=gzip)
+            elif gzip and len(response.body) > _MIN_COMPRESSED:
+                front, end = await gzipped(response.body)
+            else:
+                return response
+        except Exception:
+            return self._failed(request)
         headers = _varying(response.headers, "Accept-Encoding")
         if gzip:
             headers = (*headers, ("Content-Encoding", "gzip"))
         return replace(response, body=end, front=front, content=None, headers=headers)
+
+    def _failed(self, request: Request) -> Response:
+        _log.exception("%s: %s %s failed", self._name, request.method, request.path)
+        return text(500)
 
 
 def _varying(headers: Headers, name: str) -> Headers:
