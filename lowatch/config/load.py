@@ -22,7 +22,7 @@ from .mentions import Mention, merge_mentions
 from .schema import APPENDING, MATCHERS, SCHEMA
 from .settings import Config, DnsSettings, DomainsFrom, WebSettings
 from .table_reader import KeyLocation, Table, TableReader
-from .targets import refuse_service_ports
+from .targets import refuse_srv_ports
 
 DEFAULT_PATH = Path("/etc/lowatch/lowatch.toml")
 
@@ -158,7 +158,7 @@ def _mentions(merged: _Merged, errors: list[ConfigError]) -> Iterator[Mention]:
         mention = Mention(**table.values)
         if mention.ports:
             try:
-                refuse_service_ports(mention.name)
+                refuse_srv_ports(mention.name)
             except ValueError as error:
                 errors.append((table.location / "ports").error(str(error)))
         yield mention

@@ -65,11 +65,11 @@ def parse_explain_target(text: str) -> ExplainTarget:
 def _domain_target(host: str, port: Port | None) -> DomainTarget:
     name = parse_domain(host)
     if port is not None:
-        refuse_service_ports(name)
+        refuse_srv_ports(name)
     return DomainTarget(name, port)
 
 
-def refuse_service_ports(name: str) -> None:
+def refuse_srv_ports(name: str) -> None:
     """Raises ValueError for an SRV name, whose ports come from SRV records only."""
     if is_srv_name(name):
         raise ValueError(f"{name!r} takes its ports from its SRV records (give it none)")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple, NewType
+from typing import NamedTuple, NewType, Protocol
 
 Address = NewType("Address", bytes)
 
@@ -131,6 +131,29 @@ class PrefixSet:
         if prefix.is_host:
             return address in self._hosts
         return address in self._networks.get((len(address), length), ())
+
+
+class LocalPrefixes(Protocol):
+    """Knows which addresses are local to this host."""
+
+    def local_prefixes(self) -> PrefixSet | None:
+        """All prefixes that may be delivered locally; None if they are not known.
+
+        The same object until they change.
+        """
+
+
+class FixedLocalPrefixes:
+    """The prefixes given, until others are set; None if they are not known."""
+
+    def __init__(self, prefixes: PrefixSet | None) -> None:
+        self.prefixes = prefixes
+
+    def local_prefixes(self) -> PrefixSet | None:
+        return self.prefixes
+
+
+NO_LOCAL_PREFIXES = FixedLocalPrefixes(PrefixSet())
 
 
 def prefixes_inside(prefix: Prefix, ordered: Sequence[Prefix]) -> list[Prefix]:

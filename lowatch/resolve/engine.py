@@ -6,12 +6,12 @@ Driven by the loop's callbacks: a bucket of due names, a batch of datagrams, a d
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from pathlib import Path
 from random import Random
 
 from lowatch.config.settings import DnsSettings, Nameserver
-from lowatch.core.addresses import Address, Port, Prefix, PrefixSet
+from lowatch.core.addresses import NO_LOCAL_PREFIXES, Address, LocalPrefixes, Port, Prefix
 from lowatch.core.answers import Answer, AnswerListener, AnswerStatus, OtherView, RRset
 from lowatch.core.clock import (
     Clock,
@@ -59,7 +59,7 @@ class Engine:
         resolv_conf: Path = RESOLV_CONF,
         *,
         spread: bool = False,
-        local: Callable[[], PrefixSet | None] = PrefixSet,
+        local: LocalPrefixes = NO_LOCAL_PREFIXES,
         channels: ChannelFactory | None = None,
         files: FileSystem = HOST_FILE_SYSTEM,
         random: Random | None = None,

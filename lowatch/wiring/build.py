@@ -61,8 +61,8 @@ def build_resolver(
     """
     clock = SystemClock()
     spread = observer is not None
-    engine = Engine(policy.domains, config.dns, clock, observer, spread=spread, local=host.local_prefixes)
-    return engine, Views(engine, policy.domains, clock, local=host.local_prefixes)
+    engine = Engine(policy.domains, config.dns, clock, observer, spread=spread, local=host)
+    return engine, Views(engine, policy.domains, clock, local=host)
 
 
 def build_auditor(

@@ -15,7 +15,7 @@ from tests.support.netns import Netns
 _PROGRAM = """
 import asyncio, json, sys
 from lowatch.config.settings import DnsSettings
-from lowatch.core.addresses import format_address, parse_prefix
+from lowatch.core.addresses import FixedLocalPrefixes, PrefixSet, format_address, parse_prefix
 from lowatch.files.watch import FileWatch
 from lowatch.resolve.engine import Engine
 from lowatch.resolve.system.hosts_file import HOST_CONF, HOSTS
@@ -25,14 +25,14 @@ from lowatch.resolve.views.resolver import Views
 from lowatch.wiring import SystemClock
 
 domains = frozenset({"www.example.com", "far.example.com"})
-everywhere = [parse_prefix("203.0.113.0/24"), parse_prefix("192.0.2.0/24"), parse_prefix("2001:db8::/64")]
+everywhere = PrefixSet(map(parse_prefix, ("203.0.113.0/24", "192.0.2.0/24", "2001:db8::/64")))
 
 def texts(addresses):
     return None if addresses is None else [format_address(a) for a in addresses]
 
 async def main():
     engine = Engine(domains, DnsSettings(), SystemClock())
-    views = Views(engine, domains, SystemClock(), lambda: everywhere)
+    views = Views(engine, domains, SystemClock(), FixedLocalPrefixes(everywhere))
 
     class Printer:
         def answer_changed(self, domain):

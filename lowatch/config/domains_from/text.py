@@ -18,7 +18,7 @@ from lowatch.config.mentions import (
 from lowatch.config.targets import (
     parse_target,
     port_of,
-    refuse_service_ports,
+    refuse_srv_ports,
 )
 from lowatch.core.limits.config import NAMES_LINE_BYTES
 
@@ -61,5 +61,5 @@ def _mention(text: bytes) -> Mention | None:
     name, port = parse_target(words[0])
     further = tuple(port_of(word) for word in words[1:])
     if further:
-        refuse_service_ports(name)
+        refuse_srv_ports(name)
     return Mention(name, further if port is None else (port, *further))

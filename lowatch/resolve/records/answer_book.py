@@ -7,9 +7,18 @@ status. An Answer that was asked for is kept until something in it changes.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from lowatch.core.addresses import EVERYWHERE, Address, Port, Prefix, PrefixSet, destination
+from lowatch.core.addresses import (
+    EVERYWHERE,
+    NO_LOCAL_PREFIXES,
+    Address,
+    LocalPrefixes,
+    Port,
+    Prefix,
+    PrefixSet,
+    destination,
+)
 from lowatch.core.answers import Answer, AnswerStatus, RRset, worse
 from lowatch.core.limits.names import (
     ADDRESSES_HERE_PER_NAME,
@@ -28,12 +37,12 @@ from .srv import SrvTargets, Target, ports_and_targets
 
 
 class AnswerBook:
-    """What others see of the configured names of a NameTable: the domains.
+    """The answers of the configured names of a NameTable, which are the domains.
 
-    local: the prefixes that this host has; None if that is not known.
+    local: knows which addresses are this host's.
     """
 
-    def __init__(self, names: NameTable, local: Callable[[], PrefixSet | None] = PrefixSet) -> None:
+    def __init__(self, names: NameTable, local: LocalPrefixes = NO_LOCAL_PREFIXES) -> None:
         self._names = names
         self._local = local
         self._slots = names.slots
@@ -120,12 +129,12 @@ class AnswerBook:
 
     def leads_here(self, addresses: Collection[Address]) -> bool:
         """Whether some of them may be this host's."""
-        local = self._local() if addresses else PrefixSet(())
+        local = self._local.local_prefixes() if addresses else PrefixSet()
         return local is None or any(local.covers(destination(address)) for address in addresses)
 
     def numbers_here(self) -> Collection[int]:
         """The names that have such an address, configured or not."""
-        local = self._local()
+        local = self._local.local_prefixes()
         return self._index.inside(EVERYWHERE if local is None else local)
 
     # What happens to the slots.
@@ -161,7 +170,7 @@ class AnswerBook:
             kept = targets_looked_at(found, known) if len(found) > limit.value else found
         elif len(found) > ADDRESSES_HERE_PER_NAME.value:
             limit = ADDRESSES_PER_NAME if len(found) > ADDRESSES_PER_NAME.value else ADDRESSES_HERE_PER_NAME
-            kept = looked_at(found, known, self._local() or PrefixSet(()))
+            kept = looked_at(found, known, self._local.local_prefixes() or PrefixSet())
         else:
             return outcome
         if len(kept) == len(found):

@@ -1,29 +1,29 @@
-"""How many questions at once one connection is trusted with, and what follows when it is lost.
+"""How many queries may be in flight on one connection, and what happens to them when it is lost.
 
-Servers differ (RFC 7766, 6.2.1.1). Unbound answers each question as soon as it can, out of order.
-Knot answers in order, at once. dnsmasq asks upstream for one after the other, so that the last of many
-waits for all, and closes after 100; others close after every answer, or heed only the first question.
+Servers differ (RFC 7766, 6.2.1.1). Unbound answers each query as soon as it can, out of order. Knot
+answers in order, at once. dnsmasq forwards one query after the other, so the last of many waits for all,
+and it closes the connection after 100. Others close after every answer, or read only the first query.
 
-    unanswered   answered before    it was       what follows
-    one          none               either       it fails
-    one          some               closed       put again: it was idle, or has a limit per connection
-    one          some               silent       it fails
-    several      as many or more    closed       put again: a limit per connection
-    several      fewer              closed       put again, one at a time from now on
-    several      any                silent       put again, one at a time from now on
+    unanswered   answered before    connection   the unanswered queries
+    one          none               either       fail
+    one          some               closed       are retried: it was idle, or has a limit per connection
+    one          some               silent       fail
+    several      as many or more    closed       are retried: there is a limit per connection
+    several      fewer              closed       are retried, one at a time from now on
+    several      any                silent       are retried, one at a time from now on
 
-Before one at a time, the oldest goes to the end of them: it may be what the server stumbled over, or
-waits for, and must not decide for all the others.
+Before they are sent one at a time, the oldest moves to the end of the queue. The server may have failed
+because of it, and then the others should not fail too.
 
-A connection is silent when its oldest question has waited for the whole timeout. But a server that
-has answered questions out of order takes several at once beyond doubt: there one that waits for too long
-fails alone, and the connection stays for as long as others are answered.
+A connection is silent when its oldest query has waited for the whole timeout. A server that has answered
+out of order is known to take several queries at once. There, a query that waits too long fails alone, and
+the connection stays open for as long as others are answered.
 
-    one at a time                                           for how long
-    the first time                                          FIRST_SPELL
-    again, before WINDOW questions were answered together   LONG_SPELL
-    but the first single one fails as well                  it was the server: no longer, and what was
-                                                            to be put again fails with it
+    one at a time                                       for how long
+    the first time                                      FIRST_SPELL
+    again, before WINDOW queries were answered at once  LONG_SPELL
+    the first single query fails too                    it ends: the server itself is failing, and all
+                                                        queries to be retried fail too
 """
 
 from __future__ import annotations
@@ -36,26 +36,26 @@ FIRST_SPELL = 30.0
 LONG_SPELL = 3600.0
 
 
-class Verdict(Enum):
-    """What becomes of the questions on a connection that was lost."""
+class AfterLoss(Enum):
+    """What happens to the unanswered queries of a lost connection."""
 
-    PUT_AGAIN = auto()
+    RETRY = auto()
     ONE_AT_A_TIME = auto()
-    FAILS = auto()
+    FAIL = auto()
 
 
-def judge_loss(unanswered: int, answered: int, *, silent: bool) -> Verdict:
-    """By the table above."""
+def after_loss(unanswered: int, answered: int, *, silent: bool) -> AfterLoss:
+    """See the table above. silent: the connection timed out; otherwise the server closed it."""
     if unanswered == 1:
-        return Verdict.FAILS if silent or not answered else Verdict.PUT_AGAIN
-    return Verdict.ONE_AT_A_TIME if silent or answered < unanswered else Verdict.PUT_AGAIN
+        return AfterLoss.FAIL if silent or not answered else AfterLoss.RETRY
+    return AfterLoss.ONE_AT_A_TIME if silent or answered < unanswered else AfterLoss.RETRY
 
 
 class Pipelining:
-    """What is known of one server. All times are monotonic seconds.
+    """What is known about one server's pipelining. Times are monotonic seconds.
 
-    is_proven: it has answered out of order. Until a whole connection falls silent: it may be another
-    server then.
+    is_proven: whether it has answered out of order. Reset when a whole connection falls silent, because
+    another server may have taken its place.
     """
 
     def __init__(self) -> None:

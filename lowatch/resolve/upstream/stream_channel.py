@@ -25,7 +25,7 @@ from lowatch.wire.dns import (
 
 from .channel import Channel, ChannelContext, Pace, Question, ReplySink
 from .health import Health
-from .pipelining import Pipelining, Verdict, judge_loss
+from .pipelining import AfterLoss, Pipelining, after_loss
 from .rate_limit import (
     RateLimit,
 )
@@ -242,18 +242,18 @@ class StreamChannel:
 
     def _sort_out(self, why: Reply, now: float, *, silent: bool = False) -> None:
         """The connection is lost, with questions in flight: judge what becomes of them."""
-        verdict = judge_loss(len(self._queries.in_flight), self._answered, silent=silent)
+        what_next = after_loss(len(self._queries.in_flight), self._answered, silent=silent)
         answered, unanswered = self._answered, self._abandon()
         if not answered:
             self._barren += 1
         if self._barren >= BARREN:
             self._fail([*unanswered, *self._queries.take_waiting()], why, now)
-        elif verdict is Verdict.FAILS:
+        elif what_next is AfterLoss.FAIL:
             if not answered and self._pipelining.note_failed_alone():
                 unanswered += self._queries.take_waiting(again=True)
             self._fail(unanswered, why, now)
         else:
-            if verdict is Verdict.ONE_AT_A_TIME:
+            if what_next is AfterLoss.ONE_AT_A_TIME:
                 self._pipelining.note_trouble(now)
                 unanswered.append(unanswered.pop(0))
             self._put_again(unanswered, why, now)

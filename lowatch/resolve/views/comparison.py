@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from random import Random
 from typing import Protocol
 
-from lowatch.core.addresses import Prefix, PrefixSet, destination
+from lowatch.core.addresses import LocalPrefixes, PrefixSet, destination
 from lowatch.core.clock import Clock
 from lowatch.core.limits.names import GETADDRINFO_CHECKED
 from lowatch.resolve.system.getaddrinfo import AddressLookups, Seen
@@ -38,7 +38,7 @@ class Announcer(Protocol):
 class Comparison:
     """The Audience of CrossCheck: says which names to ask about, and what the answers mean.
 
-    local: the prefixes of this host, None if they are not known. random: where in the round to begin.
+    local: knows which addresses are this host's. random: where in the round to begin.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Comparison:
         answers: MergedAnswers,
         files: NameFilesFollower,
         clock: Clock,
-        local: Callable[[], Collection[Prefix] | None],
+        local: LocalPrefixes,
         lookups: AddressLookups,
         announcer: Announcer,
         random: Random,
@@ -59,8 +59,7 @@ class Comparison:
         self._local = local
         self._announcer = announcer
         self._random = random
-        self._local_prefixes: Collection[Prefix] | None = ()
-        self._is_local = PrefixSet(())
+        self._local_prefixes = PrefixSet()
         self._local_again = float("-inf")
         self._runs = self._foretells = False
         self._doubted: set[str] = set()
@@ -133,11 +132,11 @@ class Comparison:
             return
         self._local_again = now + LOCAL_EVERY
         self._look_whether_all_follows()
-        prefixes = self._local()
+        prefixes = self._local.local_prefixes()
         if prefixes is None:
             self._schedule.lead_here(self._domains)
         elif prefixes is not self._local_prefixes:
-            self._local_prefixes, self._is_local = prefixes, PrefixSet(prefixes)
+            self._local_prefixes = prefixes
             domains = self._answers.inside(prefixes)
             here = {name for domain in domains for name in self._answers.looked_up(domain)}
             self._schedule.lead_here(here)
@@ -190,7 +189,7 @@ class Comparison:
 
     def _leads_here(self, name: str) -> bool:
         addresses = self._answers.foretold(name).addresses
-        return any(self._is_local.covers(destination(address)) for address in addresses)
+        return any(self._local_prefixes.covers(destination(address)) for address in addresses)
 
     def _differs(self, name: str) -> bool:
         seen = self._answers.seen.get(name)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from random import Random
 
-from lowatch.core.addresses import EVERYWHERE, Address, Port, Prefix
+from lowatch.core.addresses import EVERYWHERE, NO_LOCAL_PREFIXES, Address, LocalPrefixes, Port, Prefix
 from lowatch.core.answers import Answer, AnswerListener, AnswerStatus, OtherView
 from lowatch.core.clock import Clock
 from lowatch.core.policy import is_srv_name
@@ -42,15 +42,15 @@ class Views:
         dns: Dns,
         domains: Iterable[str],
         clock: Clock,
-        local: Callable[[], Collection[Prefix] | None] = tuple,
+        local: LocalPrefixes = NO_LOCAL_PREFIXES,
         paths: NamePaths = NAME_PATHS,
         lookups: AddressLookups | None = None,
         files: FileSystem = HOST_FILE_SYSTEM,
         random: Random | None = None,
     ) -> None:
-        """domains: those that `dns` follows. local: Host.local_prefixes. lookups: ask getaddrinfo.
+        """domains: those that `dns` follows. local: knows which addresses are this host's.
 
-        files: where `paths` are. random: spreads the load.
+        lookups: ask getaddrinfo. files: where `paths` are. random: spreads the load.
         """
         self._dns = dns
         self._local = local
@@ -166,7 +166,7 @@ class Views:
         rules = Rules(files.switch, files.resolver.aaaa, self._paths.hosts)
         changed = self._answers.replace_rules(rules, files.hosts.addresses)
         if _decides_for_all(files) != _decides_for_all(before):
-            here = self._local()
+            here = self._local.local_prefixes()
             self.announce(self.inside(EVERYWHERE if here is None else here))
             self._comparison.ask_all_soon()
         self._comparison.files_read(files)

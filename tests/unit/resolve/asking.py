@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from lowatch.config.settings import DnsSettings, Nameserver
-from lowatch.core.addresses import PrefixSet
+from lowatch.core.addresses import NO_LOCAL_PREFIXES, LocalPrefixes
 from lowatch.core.answers import Answer, RRset
 from lowatch.core.clock import Clock
 from lowatch.resolve.engine import Engine
@@ -68,7 +68,7 @@ async def running(
     *servers: ScriptedServer | Nameserver,
     domains: Iterable[str] = (WWW,),
     resolv_conf: Path | None = None,
-    local: Callable[[], PrefixSet | None] = PrefixSet,
+    local: LocalPrefixes = NO_LOCAL_PREFIXES,
     clock: Clock | None = None,
     **settings: float,
 ) -> AsyncIterator[Asking]:

@@ -10,7 +10,13 @@ import pytest
 
 from lowatch.app.ports import Resolver
 from lowatch.config.settings import DnsSettings, Nameserver
-from lowatch.core.addresses import PrefixSet, format_address, parse_address, parse_prefix
+from lowatch.core.addresses import (
+    FixedLocalPrefixes,
+    PrefixSet,
+    format_address,
+    parse_address,
+    parse_prefix,
+)
 from lowatch.core.answers import NOT_ASKED, AnswerStatus, RRset
 from lowatch.resolve.engine import Engine
 from tests.support.dns_server import Query, ScriptedServer, free_port, respond, soa
@@ -334,11 +340,11 @@ def test_an_aaaa_that_leads_here_is_followed_at_its_own_ttl_whatever_is_held(
     address: str, seconds: float
 ) -> None:
     """The last one leads elsewhere, and no IPv6 VIP is held: it may get older."""
-    here = PrefixSet([parse_prefix("::1/128"), parse_prefix("2001:db8::10/128")])
+    here = FixedLocalPrefixes(PrefixSet([parse_prefix("::1/128"), parse_prefix("2001:db8::10/128")]))
 
     async def scenario() -> None:
         script = OneAaaa(address)
-        async with ScriptedServer(script) as server, running(server, local=lambda: here) as asking:
+        async with ScriptedServer(script) as server, running(server, local=here) as asking:
             asking.engine.follow_ipv6(idle=True)
             await asyncio.sleep(1800)
             assert [format_address(one) for one in asking.engine.answer(WWW).addresses] == [address]
@@ -350,15 +356,15 @@ def test_an_aaaa_that_leads_here_is_followed_at_its_own_ttl_whatever_is_held(
 
 
 def test_what_an_old_aaaa_leads_to_is_asked_for_at_once_when_ipv6_comes_to_matter() -> None:
-    here = [PrefixSet([])]
+    here = FixedLocalPrefixes(PrefixSet())
 
     async def scenario() -> None:
         script = OneAaaa("2001:db8::10")
-        async with ScriptedServer(script) as server, running(server, local=lambda: here[0]) as asking:
+        async with ScriptedServer(script) as server, running(server, local=here) as asking:
             asking.engine.follow_ipv6(idle=True)
             await asyncio.sleep(1800)
             script.address = ""
-            here[0] = PrefixSet([parse_prefix("2001:db8::10/128")])
+            here.prefixes = PrefixSet([parse_prefix("2001:db8::10/128")])
             asking.engine.follow_ipv6(idle=False)
             await asyncio.sleep(8)  # two denials, min_ttl apart
             assert asking.engine.answer(WWW).addresses == ()

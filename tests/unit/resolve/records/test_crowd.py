@@ -14,6 +14,7 @@ from lowatch.core.addresses import (
     LOOPBACK_V4,
     LOOPBACK_V6,
     Address,
+    FixedLocalPrefixes,
     Prefix,
     PrefixSet,
     is_loopback,
@@ -129,7 +130,7 @@ class Book:
 
     def __init__(self, *domains: str) -> None:
         self.names = NameTable()
-        self.answers = AnswerBook(self.names, lambda: LOOPBACK)
+        self.answers = AnswerBook(self.names, FixedLocalPrefixes(LOOPBACK))
         self.answers.added(self.names.configure(dict.fromkeys(domains)).added)
 
     def take(self, name: str, found: tuple[Address, ...]) -> list[int]:

@@ -11,9 +11,9 @@ from lowatch.resolve.upstream.pipelining import (
     FIRST_SPELL,
     LONG_SPELL,
     WINDOW,
+    AfterLoss,
     Pipelining,
-    Verdict,
-    judge_loss,
+    after_loss,
 )
 from tests.support.streams import (
     ADDRESS,
@@ -35,20 +35,20 @@ Script = Callable[[Connection, bytes], object]
 @pytest.mark.parametrize(
     ("unanswered", "answered", "silent", "verdict"),
     [
-        (1, 0, CLOSED, Verdict.FAILS),
-        (1, 0, SILENT, Verdict.FAILS),
-        (1, 1, CLOSED, Verdict.PUT_AGAIN),
-        (1, 99, SILENT, Verdict.FAILS),
-        (2, 2, CLOSED, Verdict.PUT_AGAIN),
-        (64, 100, CLOSED, Verdict.PUT_AGAIN),
-        (2, 1, CLOSED, Verdict.ONE_AT_A_TIME),
-        (64, 0, CLOSED, Verdict.ONE_AT_A_TIME),
-        (2, 100, SILENT, Verdict.ONE_AT_A_TIME),
-        (64, 0, SILENT, Verdict.ONE_AT_A_TIME),
+        (1, 0, CLOSED, AfterLoss.FAIL),
+        (1, 0, SILENT, AfterLoss.FAIL),
+        (1, 1, CLOSED, AfterLoss.RETRY),
+        (1, 99, SILENT, AfterLoss.FAIL),
+        (2, 2, CLOSED, AfterLoss.RETRY),
+        (64, 100, CLOSED, AfterLoss.RETRY),
+        (2, 1, CLOSED, AfterLoss.ONE_AT_A_TIME),
+        (64, 0, CLOSED, AfterLoss.ONE_AT_A_TIME),
+        (2, 100, SILENT, AfterLoss.ONE_AT_A_TIME),
+        (64, 0, SILENT, AfterLoss.ONE_AT_A_TIME),
     ],
 )
-def test_losses(unanswered: int, answered: int, silent: bool, verdict: Verdict) -> None:
-    assert judge_loss(unanswered, answered, silent=silent) is verdict
+def test_losses(unanswered: int, answered: int, silent: bool, verdict: AfterLoss) -> None:
+    assert after_loss(unanswered, answered, silent=silent) is verdict
 
 
 def test_one_at_a_time_for_a_while_and_for_longer_the_next_time() -> None:

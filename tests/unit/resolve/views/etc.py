@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from lowatch.core.addresses import Address, Prefix, parse_address
+from lowatch.core.addresses import NO_LOCAL_PREFIXES, Address, LocalPrefixes, parse_address
 from lowatch.resolve.system.getaddrinfo import LookupThread, Seen
 from lowatch.resolve.system.name_service_files import NamePaths
 from lowatch.resolve.views.resolver import Views
@@ -40,7 +40,7 @@ class Etc:
         self,
         dns: GivenDns,
         domains: Iterable[str] = (),
-        local: Callable[[], Collection[Prefix] | None] = tuple,
+        local: LocalPrefixes = NO_LOCAL_PREFIXES,
     ) -> Views:
         lookups = LookupThread(self.look_up)
         sockets = (self.resolved, self.nscd)

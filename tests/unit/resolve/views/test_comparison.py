@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lowatch.core.addresses import parse_address, parse_prefix
+from lowatch.core.addresses import FixedLocalPrefixes, PrefixSet, parse_address, parse_prefix
 from lowatch.core.answers import AnswerStatus, OtherView, View
 from lowatch.resolve.system.getaddrinfo import Seen
 from tests.support.aio import run_async
@@ -14,7 +14,7 @@ from tests.unit.resolve.views.etc import Etc, addresses, running
 WWW, API, SRV = "www.example.com", "api.example.com", "_http._tcp.example.com"
 
 
-WIDE = [parse_prefix("192.0.2.0/24")]
+WIDE = FixedLocalPrefixes(PrefixSet([parse_prefix("192.0.2.0/24")]))
 
 
 AGAIN = "differs from DNS: asking both again"
@@ -35,7 +35,7 @@ def test_by_itself_it_asks_first_about_what_leads_here_and_keeps_what_matters(et
         dns = GivenDns(
             resolved(other, "203.0.113.2"), resolved(wrong, "203.0.113.3"), resolved(WWW, "192.0.2.1")
         )
-        views = etc.views(dns, local=lambda: WIDE)
+        views = etc.views(dns, local=WIDE)
         async with running(views) as changes:
             await changes.until(lambda: wrong in changes.domains)
             assert views.answer(WWW) is dns.answer(WWW)  # it agrees
@@ -57,7 +57,7 @@ def test_a_name_that_comes_to_lead_here_is_asked_about_at_once(etc: Etc) -> None
     async def scenario() -> None:
         dns = GivenDns(*(resolved(name, "203.0.113.1") for name in names))
         etc.seen = {name: Seen(addresses("203.0.113.1")) for name in names}
-        views = etc.views(dns, local=lambda: WIDE)
+        views = etc.views(dns, local=WIDE)
         async with running(views) as changes:
             etc.seen[names[77]] = Seen(addresses("192.0.2.78"))
             dns.give(resolved(names[77], "192.0.2.77"))
@@ -127,7 +127,7 @@ def test_what_was_seen_before_dns_changed_is_old_until_it_is_asked_again(etc: Et
 
     async def scenario() -> None:
         dns = GivenDns(resolved(WWW, "192.0.2.1"))
-        views = etc.views(dns, local=lambda: WIDE)
+        views = etc.views(dns, local=WIDE)
         async with running(views) as changes:
             await changes.until(lambda: bool(changes.domains))
             views._comparison.take_seen(WWW, etc.seen[WWW])
@@ -146,7 +146,7 @@ def test_views_that_trade_places_are_compared_again_soon(etc: Etc, monkeypatch: 
 
     async def scenario() -> None:
         dns = GivenDns(resolved(WWW, "203.0.113.1"))
-        views = etc.views(dns, local=lambda: WIDE)
+        views = etc.views(dns, local=WIDE)
         async with running(views) as changes:
             await changes.until(lambda: views.answer(WWW).addresses == here)
             etc.seen[WWW] = Seen(elsewhere)

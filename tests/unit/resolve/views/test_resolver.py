@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lowatch.core.addresses import parse_address, parse_port, parse_prefix
+from lowatch.core.addresses import FixedLocalPrefixes, PrefixSet, parse_address, parse_port, parse_prefix
 from lowatch.core.answers import Answer, AnswerStatus, OtherView, RRset, SrvRecord, View
 from lowatch.resolve.records.srv import Target
 from lowatch.resolve.system.file_system import READ_AT_ONCE
@@ -20,7 +20,8 @@ from tests.unit.resolve.given_dns import GivenDns, failing, resolved, rrset
 from tests.unit.resolve.views.etc import Etc, addresses, running
 
 WWW, API, SRV = "www.example.com", "api.example.com", "_http._tcp.example.com"
-WIDE = [parse_prefix("192.0.2.0/24")]
+WIDE_PREFIX = PrefixSet([parse_prefix("192.0.2.0/24")])
+WIDE = FixedLocalPrefixes(WIDE_PREFIX)
 
 
 def test_a_line_of_hosts_overrides_dns(etc: Etc) -> None:
@@ -150,7 +151,7 @@ def test_who_leads_where_in_any_view(etc: Etc) -> None:
         views = etc.views(GivenDns(resolved(WWW, "203.0.113.1"), resolved(API, "203.0.113.1")))
         async with running(views):
             await views.cross_check([WWW], 5)
-            assert views.inside(WIDE) == {WWW}
+            assert views.inside(WIDE_PREFIX) == {WWW}
             assert views.inside([parse_prefix("203.0.113.1/32")]) == {WWW, API}
             assert set(views.at(parse_address("198.51.100.7"))) == {WWW}
             assert set(views.at(parse_address("127.0.0.1"))) == {API}  # where a connect to 0.0.0.0 goes
@@ -158,7 +159,7 @@ def test_who_leads_where_in_any_view(etc: Etc) -> None:
             etc.hosts.unlink()
             views.files_changed()
             await asyncio.sleep(0.01)
-            assert views.inside(WIDE) == set()
+            assert views.inside(WIDE_PREFIX) == set()
 
     run_async(scenario())
 
@@ -305,7 +306,7 @@ def test_each_file_that_is_there_and_cannot_be_read_is_told(etc: Etc, file: str)
     path.symlink_to(path)
 
     async def scenario() -> None:
-        views = etc.views(GivenDns(resolved(WWW, "203.0.113.1")), local=lambda: None)
+        views = etc.views(GivenDns(resolved(WWW, "203.0.113.1")), local=FixedLocalPrefixes(None))
         async with running(views) as changes:
             (line,) = views.unread
             assert line.startswith(f"{path}: Too many levels of symbolic links")
@@ -442,7 +443,7 @@ def test_a_target_of_an_srv_record_is_looked_up_in_the_files(etc: Etc) -> None:
 
     async def scenario() -> None:
         dns = GivenDns(Answer(SRV, srv_records=()))
-        views = etc.views(dns, local=lambda: WIDE)
+        views = etc.views(dns, local=WIDE)
         async with running(views) as changes:
             dns.give_srv(SRV, Target(API, port, rrset("203.0.113.1"), rrset()))
             await changes.until(lambda: views.answer(SRV).view is View.HOSTS)
