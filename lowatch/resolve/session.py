@@ -175,7 +175,7 @@ class Session:
     def _watch_outage(self) -> None:
         """Probe a server that was given up from time to time: names that back off together leave gaps."""
         if self._probing is None and self._upstreams.outage:
-            wait = min(PROBE_AFTER * 2.0**self._probes, PROBE_AFTER_LIMIT)
+            wait = min(PROBE_AFTER * 2.0 ** min(self._probes, 10), PROBE_AFTER_LIMIT)
             self._probing = self._loop.call_later(wait, self._probe)
 
     def _probe(self) -> None:

@@ -14,6 +14,7 @@ from .loop import VirtualLoop
 from .plants import PLANTS
 from .script import Event, script
 from .shrink import shrunk
+from .simulation import run
 
 SEEDS = 20
 
@@ -69,6 +70,14 @@ def test_what_does_not_matter_is_left_out() -> None:
     events = [Event(float(number), "close", (number,)) for number in range(100)]
     needed = {events[13], events[57], events[58]}
     assert shrunk(events, lambda some: needed <= set(some)) == sorted(needed)
+
+
+def test_nameservers_that_are_dead_for_a_night() -> None:
+    """Whether they are back is looked at as often in the tenth hour as in the first."""
+    dead = [Event(60.0, "fault", (f"dead {number}", 40_000.0)) for number in (0, 1)]
+    outcome = run(1, 0.6, [Event(0.0, "mend_sockets"), *dead])
+    assert not outcome.failure
+    assert outcome.checked["names"], "it knew all names again"
 
 
 def test_time_jumps_to_the_next_timer() -> None:
