@@ -15,6 +15,7 @@ from lowatch.core.audit import Audit
 from lowatch.core.clock import Clock
 from lowatch.core.findings import FindingKind, Subject
 from lowatch.core.held import may_hold_ipv6
+from lowatch.core.judgement import Judgement
 from lowatch.core.lifecycle import Tracked
 from lowatch.core.listeners import Endpoint
 from lowatch.core.liveness import Heartbeat
@@ -144,8 +145,7 @@ class Daemon:
                     await self._wait()
                     await self._turn()
         finally:
-            if self._in_passing is not None:
-                self._in_passing.cancel()
+            self._cancel_in_passing()
             self._announcer.finish()
 
     def answer_changed(self, domain: str) -> None:
@@ -154,14 +154,15 @@ class Daemon:
         if self._auditor.leads_here(domain):
             self.wake()
         elif self._in_passing is None:
-            self._in_passing = asyncio.get_running_loop().call_later(_IN_PASSING, self._look_in_passing)
+            self._in_passing = asyncio.get_running_loop().call_later(_IN_PASSING, self.wake)
 
     def connects_answered(self) -> None:
         self.wake()
 
-    def _look_in_passing(self) -> None:
-        self._in_passing = None
-        self.wake()
+    def _cancel_in_passing(self) -> None:
+        if self._in_passing is not None:
+            self._in_passing.cancel()
+            self._in_passing = None
 
     async def _settle(self) -> None:
         await self._resolver.settled()
@@ -178,6 +179,7 @@ class Daemon:
         except TimeoutError:
             pass
         self._woken.clear()
+        self._cancel_in_passing()  # whatever is marked is looked at now
 
     def _timer_due(self) -> float:
         if self._tracker.has_unannounced or self._tracker.has_unconfirmed:
@@ -223,7 +225,8 @@ class Daemon:
             self._ready = True
             self._changed.set()
 
-    async def _audit(self) -> None:
+    async def _audit(self) -> Judgement:
+        """Audit what is marked, and show the result."""
         settled = self._settled
         started = self._audited_at = self._clock.now().monotonic
         if self._host.unsettled:  # rows that are missing now may appear, anywhere
@@ -241,6 +244,7 @@ class Daemon:
         self._changed.set()
         self._resolver.follow_ipv6(idle=not may_hold_ipv6(snapshot.held))
         self._is_whole = settled and not self._auditor.is_sweeping
+        return judgement
 
     def _follow_ports(self) -> None:
         """Follow sockets on all ports that are expected now: SRV records add ports."""
@@ -263,13 +267,8 @@ class Daemon:
         refuted = frozenset(await self._auditor.confirm(list(dict.fromkeys(endpoints.values()))))
         offered = any(finding.fix for finding in due)
         if refuted or (offered and self._auditor.invalidate_old_fixes()):
-            await self._audit()
-        await self._move({key for key, endpoint in endpoints.items() if endpoint not in refuted})
-
-    async def _move(self, confirmed: set[str]) -> None:
-        """Step the findings. confirmed: the keys of the orphans that may fire."""
-        judgement = self._latest.judgement
-        assert judgement is not None
+            judgement = await self._audit()
+        confirmed = {key for key, endpoint in endpoints.items() if endpoint not in refuted}
         moved = await with_breaks(self._tracker.steps(judgement, self._clock.now(), confirmed))
         if moved.findings:
             self._latest.findings_changed()
