@@ -59,6 +59,8 @@ class ConfirmingConnects:
         self._prober = prober
         self._clock = clock
         self._probe = True
+        self._believed_since = float("-inf")
+        """Monotonic seconds: an outcome that was met before is used only until there is another."""
         self._met: dict[Endpoint, _Met] = {}
         self._wanted: dict[Endpoint, None] = {}
         """To be connected to as soon as possible, in this order."""
@@ -75,11 +77,16 @@ class ConfirmingConnects:
         self._made = 0
 
     def invalidate(self, *, probe: bool = True) -> None:
-        """Forget what was met, and what is wanted. probe: whether connects may be made from now on."""
+        """Forget what is wanted, and have every outcome confirmed that is needed.
+
+        probe: whether connects may be made from now on; if not, what was met is forgotten.
+        """
         self._probe = probe
-        self._met.clear()
+        self._believed_since = self._clock.now().monotonic
         self._wanted.clear()
-        self._repeats.clear()
+        if not probe:
+            self._met.clear()
+            self._repeats.clear()
 
     def heartbeat(self) -> Heartbeat:
         """Connects are made where some are wanted."""
@@ -101,7 +108,7 @@ class ConfirmingConnects:
 
     def met_among(self, served: Mapping[Endpoint, ListenerAnswer]) -> dict[Endpoint, ConnectOutcome]:
         """What recent connects to these endpoints met; none where a socket is there now."""
-        oldest = self._clock.now().monotonic - _LASTS
+        oldest = max(self._clock.now().monotonic - _LASTS, self._believed_since)
         found = {}
         for endpoint, listener in served.items() if self._met else ():
             met = self._met.get(endpoint)
@@ -210,6 +217,7 @@ class ConfirmingConnects:
 
         newer_than: monotonic seconds.
         """
+        newer_than = max(newer_than, self._believed_since)
         await self._connect(
             [one for one in endpoints if one not in self._met or self._met[one].at < newer_than]
         )

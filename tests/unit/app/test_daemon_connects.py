@@ -86,3 +86,27 @@ def test_ready_as_soon_as_the_connects_have_been_made(outcome: Connect) -> None:
         return before, story.daemon.ready
 
     assert run_virtually(run()) == (False, True)
+
+
+@pytest.mark.parametrize("outcome", [Connect.REFUSED, Connect.ACCEPTED])
+def test_a_reload_leaves_what_is_known_until_the_next_connect_has_been_made(outcome: Connect) -> None:
+    met = Met(outcome)
+
+    async def run() -> set[str]:
+        world = World(held={holds("192.0.2.10/32")}, answers={WWW: resolves(WWW, VIP)})
+        story = Story(world, policy_of(serves("80"), hold=HOLD), prober=met)
+        seen = set()
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(story.daemon.run())
+            await asyncio.sleep(30.0)
+            made = len(met.made)
+            story.daemon.replace_policy(policy_of(serves("80"), hold=HOLD))
+            for _ in range(100):
+                await asyncio.sleep(TAKES / 50)
+                assert story.daemon.audit is not None
+                seen |= {str(one.verdict) for one in story.daemon.audit.endpoints}
+            assert len(met.made) > made
+            task.cancel()
+        return seen
+
+    assert run_virtually(run()) == {"orphan" if outcome is Connect.REFUSED else "redirected"}
