@@ -11,7 +11,8 @@ import errno
 import logging
 import select
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Protocol
 
 from lowatch.core.liveness import Heartbeat
 from lowatch.wire.netlink import MalformedMessageError, Span, spans
@@ -32,26 +33,26 @@ _RECEIVE_BUFFER = 4 << 20
 """Bytes. The kernel silently lowers it to net.core.rmem_max, 208 KiB by default."""
 
 
-class EventSocket:
-    """Reads one protocol's multicast groups through a BPF filter, and opens itself again after a failure.
+class EventListener(Protocol):
+    """What hears of the events of an EventSocket."""
 
-    message(data, span) is called for each event, lost(reason) after events were missed or the socket was
-    replaced.
-    """
+    def on_message(self, data: bytes, span: Span) -> None:
+        """An event: the message at `span` of a datagram."""
+
+    def on_lost(self, reason: str) -> None:
+        """Events were missed, or the socket was replaced."""
+
+
+class EventSocket:
+    """Reads a protocol's multicast groups through a BPF filter, and opens itself again after a failure."""
 
     def __init__(
-        self,
-        protocol: int,
-        groups: Sequence[int],
-        program: bytes,
-        message: Callable[[bytes, Span], None],
-        lost: Callable[[str], None],
+        self, protocol: int, groups: Sequence[int], program: bytes, listener: EventListener
     ) -> None:
         self._protocol = protocol
         self._groups = groups
         self._program = program
-        self._message = message
-        self._lost = lost
+        self._listener = listener
         self._socket: socket.socket | None = None
         self._reopening: asyncio.TimerHandle | None = None
         self._overran = False
@@ -119,9 +120,9 @@ class EventSocket:
                 continue
             try:
                 for span in spans(data):
-                    self._message(data, span)
+                    self._listener.on_message(data, span)
             except MalformedMessageError as error:
-                self._lost(f"an unreadable event: {error}")
+                self._listener.on_lost(f"an unreadable event: {error}")
 
     def _on_empty(self) -> None:
         """Report an overrun, which is over only now.
@@ -131,7 +132,7 @@ class EventSocket:
         """
         if self._overran:
             self._overran = False
-            self._lost("the receive buffer overran")
+            self._listener.on_lost("the receive buffer overran")
 
     def _failed(self, error: OSError) -> None:
         self.close()
@@ -145,4 +146,4 @@ class EventSocket:
             _log.warning("%s; %s, trying again in %g s", reason, error, _REOPEN_AFTER)
             loop = asyncio.get_running_loop()
             self._reopening = loop.call_later(_REOPEN_AFTER, self._reopen, reason)
-        self._lost(reason)
+        self._listener.on_lost(reason)

@@ -120,6 +120,22 @@ class Hints(Protocol):
         """Everything is dumped again, because events were lost."""
 
 
+class _ClosedSockets:
+    """Passes on which sockets were closed."""
+
+    def __init__(self, hints: Hints) -> None:
+        self._hints = hints
+
+    def on_message(self, data: bytes, span: Span) -> None:
+        self._hints.event("destroy")
+        closed = parse_socket(data, span.start, span.end)
+        self._hints.socket_closed(unmapped(closed.address), closed.port)
+
+    def on_lost(self, reason: str) -> None:
+        self._hints.overrun()
+        self._hints.everything_touched()
+
+
 class Host:
     """Implements app.ports.Host. All questions are answered at once; nothing here awaits."""
 
@@ -153,15 +169,9 @@ class Host:
     def follow(self, ports: Iterable[Port], hints: Hints, receive_buffer: int = 4 << 20) -> None:
         """Subscribe to the kernel's events, before the first refresh(). Raises NetlinkError."""
         self._hints = hints
-        routes = EventSocket(
-            NETLINK_ROUTE, _ROUTE_GROUPS, route_event_filter(), self._on_route_event, self._on_lost
-        )
+        routes = EventSocket(NETLINK_ROUTE, _ROUTE_GROUPS, route_event_filter(), self)
         self._closed = EventSocket(
-            NETLINK_SOCK_DIAG,
-            _DESTROY_GROUPS,
-            closed_socket_filter(ports),
-            self._on_socket_event,
-            self._on_sockets_lost,
+            NETLINK_SOCK_DIAG, _DESTROY_GROUPS, closed_socket_filter(ports), _ClosedSockets(hints)
         )
         for events in (routes, self._closed):
             events.open(receive_buffer)
@@ -370,7 +380,8 @@ class Host:
             self._local = self._tables.local_prefixes()
         return self._local
 
-    def _on_route_event(self, data: bytes, span: Span) -> None:
+    def on_message(self, data: bytes, span: Span) -> None:
+        """Update the tables by a route event: the Host is the listener of that socket."""
         assert self._hints is not None
         if span.type not in _GROUP_NAMES:
             return
@@ -387,20 +398,10 @@ class Host:
             self._stale.add("routes")
         self._hints.prefix_touched(touched)
 
-    def _on_socket_event(self, data: bytes, span: Span) -> None:
-        assert self._hints is not None
-        self._hints.event("destroy")
-        closed = parse_socket(data, span.start, span.end)
-        self._hints.socket_closed(unmapped(closed.address), closed.port)
-
-    def _on_lost(self, _reason: str) -> None:
+    def on_lost(self, reason: str) -> None:
+        """Route events were missed."""
         assert self._hints is not None
         self.invalidate()
         self._lost = True
         self._hints.overrun()
         self._hints.prefix_touched(None)
-
-    def _on_sockets_lost(self, _reason: str) -> None:
-        assert self._hints is not None
-        self._hints.overrun()
-        self._hints.everything_touched()

@@ -128,20 +128,21 @@ def test_a_loss_is_told_when_nothing_more_can_be_lost(netns: Netns) -> None:
     """
     heard: list[str] = []
 
-    def message(data: bytes, span: Span) -> None:
-        if span.type == RTM_DELADDR:
-            found = parse_address(data, span.start, span.end)
-            assert found is not None
-            heard.append(".".join(map(str, found.local)))
+    class Listener:
+        def on_message(self, data: bytes, span: Span) -> None:
+            if span.type == RTM_DELADDR:
+                found = parse_address(data, span.start, span.end)
+                assert found is not None
+                heard.append(".".join(map(str, found.local)))
 
-    def lost(_reason: str) -> None:
-        heard.append("lost")
-        netns.ip("addr del 192.0.2.1/32 dev lo")  # after the look that follows a loss
-        netns.ip("addr add 192.0.2.1/32 dev lo")
+        def on_lost(self, reason: str) -> None:
+            heard.append("lost")
+            netns.ip("addr del 192.0.2.1/32 dev lo")  # after the look that follows a loss
+            netns.ip("addr add 192.0.2.1/32 dev lo")
 
     async def scenario() -> None:
         groups = (GROUP_IPV4_IFADDR, GROUP_IPV4_ROUTE)
-        with closing(EventSocket(NETLINK_ROUTE, groups, PASS_ALL, message, lost)) as events:
+        with closing(EventSocket(NETLINK_ROUTE, groups, PASS_ALL, Listener())) as events:
             events.open(DEFAULT_BUFFER)
             netns.batch(f"addr add {address}/32 dev lo" for address in BURST[:2000])  # nobody reads
             while not heard or heard[-1] != "192.0.2.1":

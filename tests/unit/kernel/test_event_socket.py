@@ -45,7 +45,7 @@ class Heard:
 
 @contextmanager
 def listening(heard: Heard, receive_buffer: int = 0, program: bytes = PASS_ALL) -> Iterator[EventSocket]:
-    events = EventSocket(NETLINK_ROUTE, [GROUP_IPV4_IFADDR], program, heard.on_message, heard.on_lost)
+    events = EventSocket(NETLINK_ROUTE, [GROUP_IPV4_IFADDR], program, heard)
     events.open(receive_buffer)
     try:
         yield events
@@ -94,7 +94,7 @@ def test_an_overrun_is_told_once_it_is_over(netns: Netns) -> None:
 def test_a_protocol_that_is_none_cannot_be_subscribed_to() -> None:
     async def subscribe() -> None:
         heard = Heard()
-        events = EventSocket(NETLINK_ROUTE, [10_000], PASS_ALL, heard.on_message, heard.on_lost)
+        events = EventSocket(NETLINK_ROUTE, [10_000], PASS_ALL, heard)
         with pytest.raises(NetlinkError):
             events.open()
 
