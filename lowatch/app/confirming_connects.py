@@ -172,15 +172,16 @@ class ConfirmingConnects:
 
     async def make_wanted(self) -> None:
         """Make the next of those that are wanted."""
-        endpoints = list(islice(self._wanted, _AT_ONCE))
+        await self._make(list(islice(self._wanted, _AT_ONCE)))
+
+    async def make_all_wanted(self) -> None:
+        """Make those that are wanted now, all in one go: while one waits for its answer, so do others."""
+        await self._make(list(self._wanted))
+
+    async def _make(self, endpoints: Sequence[Endpoint]) -> None:
         await self._connect(endpoints)
         for endpoint in endpoints:
             self._wanted.pop(endpoint, None)
-
-    async def make_all_wanted(self) -> None:
-        """Make those that are wanted now."""
-        while self._wanted:
-            await self.make_wanted()
 
     @property
     def due(self) -> float | None:

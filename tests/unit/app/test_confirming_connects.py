@@ -124,6 +124,21 @@ def test_what_was_not_refused_is_not_confirmed_however_often_that_is_asked() -> 
     assert len(met.asked) == 1
 
 
+def test_a_single_audit_makes_all_at_once() -> None:
+    """A firewall that drops costs some seconds each time: the prober knows how many go at a time."""
+
+    class Counting(Met):
+        calls = 0
+
+        async def connect(self, endpoints: Sequence[Endpoint], late: LateAnswers) -> list[ConnectOutcome]:
+            self.calls += 1
+            return await super().connect(endpoints, late)
+
+    met = Counting()
+    met.first(*(at(Address(number.to_bytes(4, "big"))) for number in range(600)))
+    assert (met.calls, met.connects.wanted) == (1, False)
+
+
 class Told:
     """Implements ConnectListener."""
 
