@@ -43,7 +43,19 @@ def read_document(path: Path, *, pipe: bool = False) -> Document:
 
     Raises ConfigErrors with one error if the file cannot be read or is not TOML.
     """
-    return _parse(path, _decode(path, _read(path, pipe=pipe)))
+    text = _decode(path, _read(path, pipe=pipe))
+    _refuse_excessive(path, text)
+    try:
+        return Document(path, text, tomllib.loads(text))
+    except RecursionError:
+        raise _rejected(path, "is nested too deeply") from None
+    except ValueError as error:  # TOMLDecodeError, and int() of too many digits
+        message = str(error)
+        place = _SYNTAX_PLACE.search(message)
+        line = int(place["line"]) if place and place["line"] else None
+        if place:
+            message = message[: place.start()] + ("" if line else " at the end of the file")
+        raise _rejected(path, f"is not valid TOML: {message}", line) from None
 
 
 def drop_ins(path: Path) -> list[Path]:
@@ -82,21 +94,6 @@ def _decode(path: Path, content: bytes) -> str:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise _rejected(path, not_utf_8(error), line) from None
-
-
-def _parse(path: Path, text: str) -> Document:
-    _refuse_excessive(path, text)
-    try:
-        return Document(path, text, tomllib.loads(text))
-    except RecursionError:
-        raise _rejected(path, "is nested too deeply") from None
-    except ValueError as error:  # TOMLDecodeError, and int() of too many digits
-        message = str(error)
-        place = _SYNTAX_PLACE.search(message)
-        line = int(place["line"]) if place and place["line"] else None
-        if place:
-            message = message[: place.start()] + ("" if line else " at the end of the file")
-        raise _rejected(path, f"is not valid TOML: {message}", line) from None
 
 
 def _refuse_excessive(path: Path, text: str) -> None:
