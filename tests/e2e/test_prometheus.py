@@ -266,8 +266,8 @@ def test_the_dashboard_says_what_is_so(world: World) -> None:
         assert values(world, "Served nowhere", domain=WWW) == [[({}, 0)]]
         assert values(world, "Hosts watched") == [[({}, 1)]]
         assert values(world, "Hosts down") == [[({}, 0)]]
-        assert values(world, "Domains in doubt") == [[({}, 1)]]
-        assert values(world, "Names in doubt") == [
+        assert values(world, "Unresolved domains") == [[({}, 1)]]
+        assert values(world, "Unresolved domains by name") == [
             [({"instance": WEB, "domain": GONE, "status": "nxdomain"}, 1)]
         ]
         [[(accepted, _)]] = values(world, "Acknowledged")

@@ -61,6 +61,7 @@ def test_status_tells_how_it_stands(daemon: Daemon, tmp_path: Path) -> None:
     assert status["domains"]["resolved"] == 1
     assert [vital["part"] for vital in status["vitals"]] == [
         "audits",
+        "connects",
         "resolver",
         "route events",
         "socket events",
