@@ -296,7 +296,7 @@ class Auditor:
             referenced=referenced,
             unresolved=self._resolver.unresolved(),
             elsewhere=self._elsewhere(orphans, context),
-            crowded=self._resolver.crowded(),
+            over_limit=self._resolver.over_limit(),
             unread=tuple(self._resolver.unread),
             unsure={
                 **self._resolver.unsure(),

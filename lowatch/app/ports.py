@@ -139,7 +139,7 @@ class Resolver(Protocol):
         The same object until one of them changes.
         """
 
-    def crowded(self) -> Mapping[str, int]:
+    def over_limit(self) -> Mapping[str, int]:
         """The domains with more addresses, or SRV records, than are looked at, and how many more.
 
         The same object until one of them changes, as a rule.

@@ -27,7 +27,7 @@ class StaticResolver:
         self._settled = asyncio.Event()
         reasons = ((name, one.unknown_reasons) for name, one in self._answers.items())
         self._unresolved = {name: why for name, why in reasons if any(why)}
-        self._crowded = {name: answer.more for name, answer in self._answers.items() if answer.more}
+        self._over_limit = {name: answer.more for name, answer in self._answers.items() if answer.more}
         others = ((name, unsure(answer)) for name, answer in self._answers.items())
         self._unsure = {name: one for name, one in others if one is not None and is_unheard(one)}
         self.srv_ports: frozenset[Port] = frozenset(
@@ -47,8 +47,8 @@ class StaticResolver:
     def unresolved(self) -> Mapping[str, tuple[str, str]]:
         return self._unresolved
 
-    def crowded(self) -> Mapping[str, int]:
-        return self._crowded
+    def over_limit(self) -> Mapping[str, int]:
+        return self._over_limit
 
     def not_resolved(self) -> Sequence[str]:
         return [name for name, one in self._answers.items() if one.status is not AnswerStatus.RESOLVED]

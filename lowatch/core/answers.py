@@ -80,7 +80,7 @@ class RRset:
     reason: why it is STALE or UNKNOWN, one line; "" otherwise.
     stale_since: monotonic seconds of the first failure since the last good answer; None when fresh.
     server: the nameserver that gave the last answer, as configured; "" if none did.
-    more: how many addresses it has besides these, which are ignored: see resolve/records/crowd.py.
+    more: how many addresses it has besides these, which are ignored: see resolve/records/answer_limits.py.
     synthesised: what a DNS64 (RFC 6147) made from the A addresses; not among `addresses`. It leads to a
     translator, unless this host has the address itself.
     """

@@ -35,16 +35,16 @@ def failures(snapshot: Snapshot, judgement: Judgement) -> Iterator[Problem]:
     reasons = ((name, _reason(*why)) for name, why in snapshot.unresolved.items())
     for reason, names in _group(reasons):
         yield Problem("dns", f"{names}: {reason}")
-    yield from _crowds(snapshot.crowded)
+    yield from _over_limit(snapshot.over_limit)
     yield from _views(snapshot, unheard=True)
     yield from _undecided(snapshot, judgement)
 
 
-def _crowds(crowded: Mapping[str, int]) -> Iterator[Problem]:
-    """The names with more addresses or SRV records than are looked at."""
-    for _, names in _group((name, None) for name in crowded):
+def _over_limit(over_limit: Mapping[str, int]) -> Iterator[Problem]:
+    """The names with more addresses or SRV records than the limits."""
+    for _, names in _group((name, None) for name in over_limit):
         up_to = "up to " if names.many else ""
-        most = max(crowded.values())
+        most = max(over_limit.values())
         yield Problem("dns", f"{names}: {up_to}{most:,} addresses or SRV records over the limit")
 
 

@@ -89,18 +89,18 @@ NOT_LOOKED_AT = Unknown("netlink", "the surroundings were not observed")
 class Snapshot:
     """host: the node name. at, monotonic: when it was taken, in seconds. uptime: seconds since boot.
 
-    domains: those that lead here in some view, or may do so; of the others nothing can follow.
-    referenced: the held addresses that some domain leads to, in any view.
-    unresolved: the domains whose answer is unknown, and why the A and the AAAA are ("" where known).
+    domains: those with a local address in some view, or possibly one. The others cannot have a finding.
+    referenced: the held addresses that a domain resolves to, in any view.
+    unresolved: the domains with an unknown answer: why the A is unknown, and why the AAAA is ("" if known).
     elsewhere: of the addresses asked about separately, those that are not delivered here, or not by a
     watched interface.
-    crowded: the domains with more addresses, or SRV records, than are looked at: how many more.
-    unread: what name resolution goes by and could not be read, one line each: any domain may lead anywhere.
-    unsure: of the domains that were asked about by name, those of which an other view is not known.
-    arp: how the NICs do ARP; not asked where no IPv4 address is held that it could be about.
-    sockets: asked where some held address is idle, as far as names go.
-    srv_ports: what the SRV records of all SRV names name.
-    surroundings: asked where a finding proposes a change: without them no fix is offered.
+    over_limit: the domains with more addresses, or SRV records, than the limits, and how many are ignored.
+    unread: the unreadable files of name resolution, one line each. Any domain may then resolve to anything.
+    unsure: of the domains that were asked about by name, those with another view that is unknown.
+    arp: the ARP settings of the NICs; not read unless an IPv4 address is held that they could concern.
+    sockets: dumped only if no domain resolves to some held address.
+    srv_ports: the ports in all SRV records.
+    surroundings: read only if a finding proposes a change. Without them no fix is offered.
     loopback_up: whether `lo`, which carries all local delivery, is up.
     """
 
@@ -117,7 +117,7 @@ class Snapshot:
     referenced: frozenset[Address] = frozenset()
     unresolved: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     elsewhere: frozenset[Address] = frozenset()
-    crowded: Mapping[str, int] = field(default_factory=dict)
+    over_limit: Mapping[str, int] = field(default_factory=dict)
     unread: tuple[str, ...] = ()
     unsure: Mapping[str, OtherView] = field(default_factory=dict)
     srv_ports: frozenset[Port] = frozenset()
@@ -128,7 +128,7 @@ class Snapshot:
 
     @property
     def overlooked(self) -> str:
-        """Why a name may lead to an address that nobody looked at; "" where none does."""
-        if self.crowded:
-            return f"{next(iter(self.crowded))} has more addresses than the limit"
+        """Why a name may resolve to an address that was not checked; "" if none does."""
+        if self.over_limit:
+            return f"{next(iter(self.over_limit))} has more addresses than the limit"
         return self.unread[0] if self.unread else ""

@@ -1,6 +1,6 @@
-"""The engine: what DNS says of every domain, asked for when due, kept through every failure.
+"""The DNS engine: queries each domain when it is due, and keeps the last answer through failures.
 
-Driven by the loop's callbacks: a bucket of due names, a batch of datagrams, a deadline. There are no tasks.
+It has no tasks. Callbacks of the event loop drive it: due names, a batch of datagrams, a deadline.
 """
 
 from __future__ import annotations
@@ -12,14 +12,13 @@ from random import Random
 
 from lowatch.config.settings import DnsSettings, Nameserver
 from lowatch.core.addresses import NO_LOCAL_PREFIXES, Address, LocalPrefixes, Port, Prefix
-from lowatch.core.answers import Answer, AnswerListener, AnswerStatus, OtherView, RRset
+from lowatch.core.answers import Answer, AnswerListener, AnswerStatus, OtherView
 from lowatch.core.clock import (
     Clock,
 )
 from lowatch.core.liveness import Heartbeat
 from lowatch.resolve.records.answer_book import AnswerBook
 from lowatch.resolve.records.name_table import NameTable
-from lowatch.resolve.records.srv import Target
 from lowatch.resolve.system.file_system import HOST_FILE_SYSTEM, FileSystem
 from lowatch.resolve.system.resolv_conf import (
     RESOLV_CONF,
@@ -31,9 +30,9 @@ from lowatch.resolve.upstream.socket_channels import SocketChannels
 from .session import Session
 
 STUCK_AFTER = 30.0
-"""Seconds without an answer or a timeout, beyond what a question to one server may take."""
+"""Seconds without an answer or a timeout, in addition to the time one query may take."""
 _TIMEOUTS = 6
-"""Of one question: by UDP; to connect, for TLS and for a reply by TCP; and again where that is lost."""
+"""Timeouts of one query: UDP, then connect, TLS handshake and reply over TCP, and a retry over TCP."""
 
 
 class _Unobserved:
@@ -64,10 +63,10 @@ class Engine:
         files: FileSystem = HOST_FILE_SYSTEM,
         random: Random | None = None,
     ) -> None:
-        """domains: lower case A-labels without a trailing dot, asked for as they are (FQDNs).
+        """domains: lower case A-labels without a trailing dot, queried as FQDNs, without a search list.
 
         spread: whether to send in small bursts, as a daemon does, or as fast as max_qps allows.
-        local: see AnswerBook. channels: over sockets, unless others are given. files: where resolv_conf is.
+        local: see AnswerBook. channels: sockets by default. files: the file system with resolv_conf.
         random: spreads the load.
         """
         self._spread = spread
@@ -86,15 +85,6 @@ class Engine:
     def answer(self, domain: str) -> Answer:
         return self.answer_book.answer(domain)
 
-    def targets(self, domain: str) -> tuple[RRset, list[Target]]:
-        return self.answer_book.targets(domain)
-
-    def target(self, name: str) -> Answer:
-        return self.answer_book.target(name)
-
-    def target_names(self, domain: str) -> list[str]:
-        return self.answer_book.target_names(domain)
-
     def at(self, address: Address) -> Collection[str]:
         return self.answer_book.at(address)
 
@@ -104,8 +94,8 @@ class Engine:
     def unresolved(self) -> Mapping[str, tuple[str, str]]:
         return self.answer_book.unresolved()
 
-    def crowded(self) -> Mapping[str, int]:
-        return self.answer_book.crowded()
+    def over_limit(self) -> Mapping[str, int]:
+        return self.answer_book.over_limit()
 
     def not_resolved(self) -> Sequence[str]:
         return self.answer_book.not_resolved()
@@ -117,35 +107,35 @@ class Engine:
 
     @property
     def srv_ports(self) -> frozenset[Port]:
-        """The ports that the SRV names' records name now."""
+        """The ports in all SRV records."""
         return self.answer_book.srv_ports
 
     @property
     def stub_addresses(self) -> frozenset[Address]:
-        """Where port 53 is one of the nameservers."""
+        """The addresses on which port 53 is one of the nameservers."""
         return self._source.current.stub_addresses
 
     @property
     def nameservers(self) -> Collection[Nameserver]:
-        """Who is asked."""
+        """The nameservers in use."""
         return self._source.current.servers
 
     @property
     def problems(self) -> Sequence[str]:
-        """What is wrong with the list of nameservers, one line each."""
+        """Errors in the list of nameservers, one line each."""
         return self._source.current.problems
 
     @property
     def unread(self) -> Sequence[str]:
-        """None: no file but resolv.conf is read here."""
+        """Empty: the engine reads no file but resolv.conf."""
         return ()
 
     def unsure(self) -> Mapping[str, OtherView]:
-        """None: getaddrinfo is not asked here."""
+        """Empty: the engine does not call getaddrinfo."""
         return {}
 
     async def run(self, listener: AnswerListener) -> None:
-        """Resolve until cancelled; then no socket and no timer is left, and it may be run again."""
+        """Resolve until cancelled. Then all sockets and timers are closed, and it can be run again."""
         session = Session(
             self._names,
             self.answer_book,
@@ -167,13 +157,13 @@ class Engine:
             session.close()
 
     async def settled(self) -> None:
-        """Wait until each domain has been asked once, whatever came of it."""
+        """Wait until each domain has been looked up once, with any outcome."""
         await self._names.all_asked.wait()
 
     def replace_domains(self, domains: Iterable[str]) -> None:
-        """Follow these from now on; what both the old and the new ones name keeps its state."""
+        """Follow these domains from now on. Those that were followed before keep their state."""
         if not isinstance(domains, Mapping | Set):
-            domains = dict.fromkeys(domains)  # each is looked up in it
+            domains = dict.fromkeys(domains)  # configure() looks each name up in it
         changed = self._names.configure(domains)
         self.answer_book.added(changed.added)
         self.answer_book.removed(changed.gone)
@@ -181,37 +171,37 @@ class Engine:
             self._session.add(changed.fresh)
 
     def replace_settings(self, settings: DnsSettings) -> None:
-        """Ask by these from now on; every answer is kept."""
+        """Use these settings from now on. All answers are kept."""
         self._source = NameserverSource(settings, self._resolv_conf, self._files)
         if self._session is not None:
             self._session.replace_source(self._source)
 
     def files_changed(self) -> None:
-        """resolv.conf may be another."""
+        """resolv.conf may have changed."""
         if self._session is not None:
             self._session.refresh()
         else:
             self._source.refresh()
 
     def ask_soon(self, domain: str) -> None:
-        """Ask for it now, and not only when its TTL is over: something else says otherwise."""
+        """Look the domain up now, before its TTL is over, because another view disagrees."""
         number = self._names.number_of(domain)
         if self._session is not None and number is not None:
             self._session.ask_soon(number)
 
     def follow_ipv6(self, *, idle: bool) -> None:
-        """idle: no watched interface holds an IPv6 address but ::1: AAAA answers may get older."""
+        """idle: no watched interface holds an IPv6 address except ::1, so AAAA answers may get older."""
         self._ipv6_idle = idle
         if self._session is not None:
             self._session.follow_ipv6(idle=idle)
 
     @property
     def unasked(self) -> int:
-        """How many A and AAAA have never been asked for."""
+        """How many A and AAAA records have never been queried."""
         return self._names.unasked
 
     def heartbeats(self) -> list[Heartbeat]:
-        """Each question ends within a few timeouts, and what is due is asked for as max_qps allows."""
+        """Every query ends within a few timeouts, and due names are queried as fast as max_qps allows."""
         session = self._session
         limit = STUCK_AFTER + self._source.timeout * _TIMEOUTS
         if session is None:

@@ -381,7 +381,7 @@ class Checks:
         answers = {name: frozenset(life.engine.answer(name).addresses) for name in asked}
         is_named = any(target == TARGET for _, target in world.zone.records[SERVICE].services)
         if is_named and SERVICE in world.policy.domains and TARGET not in world.names.hosts:
-            answers[TARGET] = frozenset(life.engine.target(TARGET).addresses)
+            answers[TARGET] = frozenset(life.engine.answer_book.target(TARGET).addresses)
         wrong = unlike_dns(world, answers)
         services = life.engine.answer(SERVICE).srv_records or ()
         named = {(one.port.number, one.target) for one in services}

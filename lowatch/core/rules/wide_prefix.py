@@ -29,7 +29,7 @@ def wide_prefix(snapshot: Snapshot, policy: Policy) -> Iterable[Finding | Undeci
         for answer in observed.local
         if answer.held is None
     ]
-    complete = not (snapshot.unresolved or snapshot.crowded or snapshot.unread or policy.left_out)
+    complete = not (snapshot.unresolved or snapshot.over_limit or snapshot.unread or policy.left_out)
     for local in snapshot.prefixes.value:
         if local.prefix in (LOOPBACK_V4, LOOPBACK_V6):
             continue

@@ -1,4 +1,4 @@
-"""Which names lead to an address, or into a prefix, without a look at those that lead elsewhere."""
+"""The index from addresses to the names that resolve to them, also searched by prefix."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from lowatch.core.addresses import V4_LENGTH, V6_LENGTH, Address, Prefix
 
 
 class AddressIndex:
-    """From addresses, as core.addresses.destination makes them, to names by their numbers.
+    """Maps addresses, in the form of core.addresses.destination, to the numbers of names.
 
-    Sorted, a family each: a prefix is a range of keys. Most addresses have one name, which then stands
-    by itself: a set of one costs 200 bytes.
+    Each family is sorted, so a prefix is a range of keys. An address with one name maps to a plain number,
+    because a set of one costs 200 bytes.
     """
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class AddressIndex:
         return known if isinstance(known, set) else (known,)
 
     def inside(self, prefixes: Iterable[Prefix]) -> set[int]:
-        """The numbers of the names that lead into any of these prefixes."""
+        """The numbers of the names with an address in one of these prefixes."""
         found: set[int] = set()
         for prefix in prefixes:
             if prefix.is_host:

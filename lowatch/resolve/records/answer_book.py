@@ -1,7 +1,6 @@
-"""What others see of the names: an Answer each, made when asked for, and who leads where.
+"""The answers of the followed names, for the rest of the program: by name, by address and by status.
 
-Everything is kept up as slots change, at the cost of the change: the index by address, the counts by
-status. An Answer that was asked for is kept until something in it changes.
+The index by address and the counts by status are updated as slots change, at the cost of the change alone.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from lowatch.core.limits.names import (
 
 from . import dns64
 from .address_index import AddressIndex
-from .crowd import looked_at, targets_looked_at
+from .answer_limits import addresses_within_limit, srv_records_within_limit
 from .made_answers import MadeAnswers
 from .name_table import NameTable
 from .slot_state import LookupOutcome, SlotState
@@ -50,14 +49,14 @@ class AnswerBook:
         self._made = MadeAnswers(names)
         self._counts: Counter[AnswerStatus] = Counter()
         self._unresolved: Mapping[str, tuple[str, str]] | None = None
-        self._crowds: set[int] = set()
-        self._crowded: Mapping[str, int] | None = None
+        self._slots_over_limit: set[int] = set()
+        self._over_limit: Mapping[str, int] | None = None
         self._not_resolved: Sequence[str] | None = None
         self._links: SrvTargets[int] = SrvTargets()
         self._srv_names: set[int] = set()
         self._nat64_name: int | None = None
 
-    # What others ask.
+    # Queries.
 
     def answer(self, domain: str) -> Answer:
         number = self._names.number_of(domain)
@@ -86,23 +85,23 @@ class AnswerBook:
         return self._counts + Counter(self._made.answer(number).status for number in self._srv_names)
 
     def unresolved(self) -> Mapping[str, tuple[str, str]]:
-        """The domains whose answer is unknown, and why its A and its AAAA are; "" where that is known."""
+        """The domains with an unknown answer: why the A is unknown, and why the AAAA is ("" if known)."""
         if self._unresolved is None:
             self._unresolved = {**self._unresolved_hosts(), **self._unresolved_srv_names()}
         return self._unresolved
 
-    def crowded(self) -> Mapping[str, int]:
-        """The domains with more addresses, or SRV records, than are looked at: how many more."""
-        if self._crowded is None:
-            numbers = map(name_number, self._crowds)
+    def over_limit(self) -> Mapping[str, int]:
+        """The domains with more addresses, or SRV records, than the limits, and how many are ignored."""
+        if self._over_limit is None:
+            numbers = map(name_number, self._slots_over_limit)
             domains = {self._names.text_of(one) for one in numbers if self._names.is_configured(one)}
             domains.update(self._names.text_of(number) for number in self._srv_names)
             more = {domain: self.answer(domain).more for domain in sorted(domains)}
-            self._crowded = {domain: count for domain, count in more.items() if count}
-        return self._crowded
+            self._over_limit = {domain: count for domain, count in more.items() if count}
+        return self._over_limit
 
     def not_resolved(self) -> Sequence[str]:
-        """The domains whose status is another than RESOLVED. The same object until one of them is."""
+        """The domains with a status other than RESOLVED. The same object until it changes."""
         if self._not_resolved is None:
             names, slots = self._names, self._slots
             hosts = (
@@ -120,7 +119,7 @@ class AnswerBook:
 
     @property
     def srv_ports(self) -> frozenset[Port]:
-        """What the SRV records name."""
+        """The ports in all SRV records."""
         return frozenset(
             record.port
             for number in self._srv_names
@@ -128,20 +127,20 @@ class AnswerBook:
         )
 
     def leads_here(self, addresses: Collection[Address]) -> bool:
-        """Whether some of them may be this host's."""
+        """Whether one of the addresses may be local."""
         local = self._local.local_prefixes() if addresses else PrefixSet()
         return local is None or any(local.covers(destination(address)) for address in addresses)
 
     def numbers_here(self) -> Collection[int]:
-        """The names that have such an address, configured or not."""
+        """The names with an address that may be local, configured or not."""
         local = self._local.local_prefixes()
         return self._index.inside(EVERYWHERE if local is None else local)
 
-    # What happens to the slots.
+    # Changes to names and slots.
 
     def added(self, numbers: Iterable[int]) -> None:
-        """These are domains now, which they were not."""
-        self._unresolved = self._crowded = self._not_resolved = None
+        """These names are configured from now on."""
+        self._unresolved = self._over_limit = self._not_resolved = None
         for number in numbers:
             if self._names.is_srv(number):
                 self._srv_names.add(number)
@@ -149,8 +148,8 @@ class AnswerBook:
                 self._counts[self._host_status(number)] += 1
 
     def removed(self, numbers: Iterable[int]) -> None:
-        """These are domains no more; those that nobody wants are released."""
-        self._unresolved = self._crowded = self._not_resolved = None
+        """These names are no longer configured. Those that nothing depends on are released."""
+        self._unresolved = self._over_limit = self._not_resolved = None
         gone = list(numbers)
         self._made.forget(gone)
         for number in gone:
@@ -163,14 +162,14 @@ class AnswerBook:
             self._release(number)
 
     def bounded(self, slot: int, outcome: LookupOutcome, known: Collection[Address]) -> LookupOutcome:
-        """With no more of its addresses, or SRV records, than are looked at. known: those of before."""
+        """The outcome, its addresses or SRV records cut to the limits. known: those of the last answer."""
         found = outcome.reply.addresses
         if self._names.is_srv(name_number(slot)):
             limit = TARGETS_PER_SERVICE
-            kept = targets_looked_at(found, known) if len(found) > limit.value else found
+            kept = srv_records_within_limit(found, known) if len(found) > limit.value else found
         elif len(found) > ADDRESSES_HERE_PER_NAME.value:
             limit = ADDRESSES_PER_NAME if len(found) > ADDRESSES_PER_NAME.value else ADDRESSES_HERE_PER_NAME
-            kept = looked_at(found, known, self._local.local_prefixes() or PrefixSet())
+            kept = addresses_within_limit(found, known, self._local.local_prefixes() or PrefixSet())
         else:
             return outcome
         if len(kept) == len(found):
@@ -185,7 +184,7 @@ class AnswerBook:
         Returns the numbers of the domains whose Answer changed, and of the names to ask for now.
         """
         number = name_number(slot)
-        self._note_crowd(slot, after.rrset.more)
+        self._note_over_limit(slot, after.rrset.more)
         if self._names.is_srv(number):
             found = self._retarget(number, after.rrset)
         else:
@@ -203,15 +202,15 @@ class AnswerBook:
         if matters_to_srv or AnswerStatus.UNKNOWN in statuses:
             self._unresolved = None
         if matters_to_srv:
-            self._crowded = None
+            self._over_limit = None
         if matters_to_srv or statuses[0] is not statuses[1]:
             self._not_resolved = None
         return self._touch([number]), found
 
-    # Keeping up.
+    # Keeping the index, the counts and the targets up to date.
 
     def _touch(self, numbers: Iterable[int]) -> list[int]:
-        """The domains whose Answer these names' slots are part of; those Answers are made again."""
+        """Drop the cached Answers that depend on these names. Returns the numbers of their domains."""
         touched = [one for number in numbers for one in (number, *self._links.leading_to(number))]
         self._made.forget(touched)
         return [one for one in touched if self._names.is_configured(one)]
@@ -231,7 +230,7 @@ class AnswerBook:
         return self._aim(number, dict.fromkeys(t for _, t in ports_and_targets(domain, srv.addresses)))
 
     def _aim(self, number: int, targets: Iterable[str]) -> list[int]:
-        """Have an SRV name's targets be these. The numbers of those that are new."""
+        """Set the targets of an SRV name. Returns the numbers of the names to query for the first time."""
         before = self._links.of(number)
         after: dict[int, None] = {}
         new = []
@@ -243,32 +242,32 @@ class AnswerBook:
                 new.append(wanted)
         self._links.replace(number, after)
         for one in before:
-            self._names.unwant(one)  # where it stays a target, it was wanted once more above
+            self._names.unwant(one)  # if it is still a target, it was wanted once more above
             self._release(one)
         return new
 
     def _release(self, number: int) -> None:
-        """Forget a name unless somebody wants it still; once is enough."""
+        """Forget a name that is no longer followed. Safe to call twice."""
         if self._names.is_followed(number) or not self._names.text_of(number):
             return
         for slot in both_slots(number):
             for address in self._slots.addresses_of(slot) if not self._names.is_srv(number) else ():
                 self._index.discard(destination(address), number)
         for slot in both_slots(number):
-            self._note_crowd(slot, 0)
+            self._note_over_limit(slot, 0)
         self._names.release(number)
 
-    def _note_crowd(self, slot: int, more: int) -> None:
-        if not more and slot not in self._crowds:
+    def _note_over_limit(self, slot: int, more: int) -> None:
+        if not more and slot not in self._slots_over_limit:
             return
-        self._crowded = None
+        self._over_limit = None
         if more:
-            self._crowds.add(slot)
+            self._slots_over_limit.add(slot)
         else:
-            self._crowds.discard(slot)
+            self._slots_over_limit.discard(slot)
 
     def _look_for_nat64(self, number: int) -> list[int]:
-        """Have the well-known name asked for once some answer looks synthesised."""
+        """Follow the well-known name once an answer looks synthesised. Returns its number if it is new."""
         aaaa = self._slots.addresses_of(aaaa_slot(number))
         if self._nat64_name is not None or not aaaa:
             return []
@@ -279,7 +278,7 @@ class AnswerBook:
         return [self._nat64_name] if fresh else []
 
     def _learn_nat64(self, number: int) -> list[int]:
-        """The prefixes that the well-known name shows; the domains whose Answer that concerns."""
+        """Read the prefixes from the well-known name. Returns the numbers of the domains they affect."""
         prefixes = dns64.prefixes_of(self._slots.addresses_of(aaaa_slot(number)))
         before = self._made.replace_nat64(prefixes)
         if prefixes == before:
@@ -291,7 +290,7 @@ class AnswerBook:
         return worse(self._slots.status_of(a), self._slots.status_of(aaaa))
 
     def _domains_of(self, numbers: Iterable[int]) -> set[str]:
-        """Their own texts, and those of the SRV names that lead to them."""
+        """The domains among these names, and those with one of them as the target of an SRV record."""
         names, found = self._names, set()
         for number in numbers:
             for one in (number, *self._links.leading_to(number)):

@@ -1,7 +1,7 @@
-"""DNS64 (RFC 6147): which AAAA addresses a resolver has made of A addresses, and by which prefix.
+"""DNS64 (RFC 6147): which AAAA addresses a resolver synthesised from A addresses, and with which prefix.
 
-Such an address leads to a translator, unless this host has it itself. The prefix is found as RFC 7050 has
-it: ipv4only.arpa has no AAAA, so what a resolver says that it has was synthesised.
+A synthesised address leads to a translator, unless this host holds it. The prefix is found as in RFC 7050:
+ipv4only.arpa has no AAAA records, so any that a resolver returns are synthesised.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ _LENGTHS = (96, 64, 56, 48, 40, 32)
 
 
 def embedded(address: Address, length: int) -> Address:
-    """The IPv4 address inside an IPv6 one of a prefix of that length (RFC 6052, 2.2).
+    """The IPv4 address embedded in an IPv6 address after a prefix of that length (RFC 6052, 2.2).
 
-    Its octets follow the prefix, but for octet 8 (bits 64 to 71), which is left out.
+    Its octets follow the prefix; octet 8 (bits 64 to 71) is skipped.
     """
     at = length // 8
     following = address[at:] if at > 8 else address[at:8] + address[9:]
@@ -27,13 +27,13 @@ def embedded(address: Address, length: int) -> Address:
 
 
 def looks_synthesised(aaaa: Collection[Address], a: Collection[Address]) -> bool:
-    """Whether some IPv6 address has one of the same name's IPv4 addresses inside: reason to ask."""
+    """Whether an AAAA embeds one of the same name's A addresses: a reason to look for the prefix."""
     found = frozenset(a)
     return any(embedded(address, length) in found for address in aaaa for length in _LENGTHS)
 
 
 def prefixes_of(answer: Iterable[Address]) -> frozenset[Prefix]:
-    """The prefixes by which the AAAA addresses of ipv4only.arpa were made."""
+    """The prefixes with which the AAAA addresses of ipv4only.arpa were synthesised."""
     return frozenset(
         prefix_of(address, length)
         for address in answer
@@ -45,7 +45,7 @@ def prefixes_of(answer: Iterable[Address]) -> frozenset[Prefix]:
 def split(
     addresses: tuple[Address, ...], prefixes: Collection[Prefix]
 ) -> tuple[tuple[Address, ...], tuple[Address, ...]]:
-    """The addresses that stand for themselves, and those that were synthesised."""
+    """The genuine addresses, and the synthesised ones."""
     made = {address for address in addresses if any(prefix.covers(address) for prefix in prefixes)}
     return tuple(one for one in addresses if one not in made), tuple(
         one for one in addresses if one in made

@@ -1,4 +1,4 @@
-"""The Answer of each name: made from its slots when asked for, and kept until something in it changes."""
+"""The Answer of each name: made from its slots on request, and cached until something in it changes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _HAS_NO_A = (AnswerStatus.NODATA, AnswerStatus.NXDOMAIN)
 
 
 class MadeAnswers:
-    """Answers by the numbers of names. The slots of an SRV name's targets are part of its Answer too."""
+    """Answers by name number. The Answer of an SRV name also depends on the slots of its targets."""
 
     def __init__(self, names: NameTable) -> None:
         self._names = names
@@ -37,12 +37,12 @@ class MadeAnswers:
         return known
 
     def forget(self, numbers: Iterable[int]) -> None:
-        """Something in these Answers has changed."""
+        """Drop these Answers from the cache, because something in them has changed."""
         for number in numbers:
             self._kept.pop(number, None)
 
     def targets(self, domain: str) -> tuple[RRset, list[Target]]:
-        """The records of an SRV name, and the targets that they name, with their addresses."""
+        """The RRset of an SRV name, and the targets in it with their addresses."""
         number = self._names.number_of(domain)
         if number is None or not self._names.is_srv(number):
             return NOT_ASKED, []
@@ -55,12 +55,12 @@ class MadeAnswers:
         return srv, targets
 
     def target(self, name: str) -> Answer:
-        """The Answer of a name that SRV records lead to, with no more addresses than a target has."""
+        """The Answer of an SRV record's target: at most ADDRESSES_PER_TARGET addresses of each type."""
         number = self._names.number_of(name)
         return Answer(name) if number is None else Answer(name, *self._rrsets_of_target(number))
 
     def target_names(self, domain: str) -> list[str]:
-        """The targets of an SRV name without their addresses, which take long to read."""
+        """The targets of an SRV name, without their addresses, which are slow to read."""
         number = self._names.number_of(domain)
         if number is None or not self._names.is_srv(number):
             return []
@@ -68,7 +68,7 @@ class MadeAnswers:
         return [target for _, target in ports_and_targets(domain, records)]
 
     def replace_nat64(self, prefixes: frozenset[Prefix]) -> frozenset[Prefix]:
-        """AAAA addresses within these prefixes are synthesised. Returns the prefixes of before."""
+        """Treat AAAA addresses within these prefixes as synthesised. Returns the previous prefixes."""
         before, self._nat64 = self._nat64, prefixes
         return before
 
@@ -86,7 +86,7 @@ class MadeAnswers:
         if not (is_aaaa(slot) and self._nat64 and rrset.addresses):
             return rrset
         if self._slots.status_of(other_slot(slot)) in _HAS_NO_A:
-            return rrset  # there is no A that it could have been made from
+            return rrset  # without an A record, it cannot have been synthesised
         own, made = dns64.split(rrset.addresses, self._nat64)
         if not made:
             return rrset

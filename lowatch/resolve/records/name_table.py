@@ -1,8 +1,8 @@
-"""The names followed, by number, and the slots that are theirs.
+"""The followed names, by number, and their slots.
 
-A name is followed because it is configured, or because somebody wants it: an SRV record of a configured
-name that has it as its target, or the search for a DNS64. Slot 2n is the A of name n (of an SRV name:
-its SRV records), slot 2n + 1 its AAAA (which an SRV name has not).
+A name is followed because it is configured, or because it is wanted: as the target of an SRV record of a
+configured name, or to detect a DNS64. Slot 2n holds the A records of name n (for an SRV name: its SRV
+records). Slot 2n + 1 holds its AAAA records (unused for an SRV name).
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from .slots import NEVER, Slots, a_slot, aaaa_slot, both_slots, is_aaaa, name_nu
 _A, _AAAA, _SRV = (rrtype.to_bytes(2, "big") + b"\0\1" for rrtype in (RRType.A, RRType.AAAA, RRType.SRV))
 
 _CONFIGURED, _IS_SRV = 1, 2
-_UNASKED = (4, 8)  # of the A or the SRV, of the AAAA
+_UNASKED = (4, 8)  # the A or SRV, the AAAA
 
 
 def question_of(slot: int, name: bytes) -> bytes:
-    """The question section for a slot. name: the one for slot 2n, of which that for 2n + 1 is made."""
+    """The question section for a slot. name: the question section for the A slot of the same name."""
     return name[: -len(_AAAA)] + _AAAA if is_aaaa(slot) else name
 
 
 class Configured(NamedTuple):
-    """Numbers: of names that are configured now and were not before, and the reverse.
+    """How the set of configured names has changed, by number.
 
-    fresh: of those added, the ones that nobody followed before.
+    added, gone: newly configured, and no longer configured. fresh: those of `added` that were not followed.
     """
 
     added: list[int]
@@ -43,10 +43,11 @@ class Configured(NamedTuple):
 
 
 class NameTable:
-    """slots: what is known of each. all_asked: set while each slot has been asked for once or more.
+    """The followed names.
 
-    questions: by number, the question section for slot 2n; the same object for as long as the name is
-    followed, by which a reply is known to be still wanted.
+    slots: what is known about each name. all_asked: set while every slot has been queried at least once.
+    questions: by number, the question section for slot 2n. It is the same object for as long as the name is
+    followed: a reply to another object is no longer wanted. unasked: how many slots were never queried.
     """
 
     def __init__(self) -> None:
@@ -62,7 +63,7 @@ class NameTable:
         self.unasked = 0
 
     def number_of(self, text: str) -> int | None:
-        """Of a name that is followed, configured or not."""
+        """The number of a followed name, configured or not; None if it is not followed."""
         return self._numbers.get(text)
 
     def text_of(self, number: int) -> str:
@@ -78,18 +79,18 @@ class NameTable:
         return (number for number, flags in enumerate(self._flags) if flags & _CONFIGURED)
 
     def slots_of(self, number: int) -> tuple[int, ...]:
-        """Those to be asked for."""
+        """The slots of a name that are queried."""
         return (a_slot(number),) if self.is_srv(number) else both_slots(number)
 
     def all_slots(self) -> array[int]:
-        """Every slot to be asked for: addresses that most clients use first, so the A before the AAAA."""
+        """All slots that are queried: every A before any AAAA, because most clients use the A."""
         followed = [number for number, text in enumerate(self._texts) if text]
         found = array("I", map(a_slot, followed))
         found.extend(aaaa_slot(number) for number in followed if not self.is_srv(number))
         return found
 
     def configure(self, domains: Collection[str]) -> Configured:
-        """Have these configured and no others."""
+        """Replace the configured names with these."""
         gone = [number for number in self.configured() if self._texts[number] not in domains]
         added, fresh = [], []
         for text in domains:
@@ -105,7 +106,7 @@ class NameTable:
         return Configured(added, fresh, gone)
 
     def want(self, text: str) -> int:
-        """Follow a name for somebody else's sake; undone by unwant(). Its number."""
+        """Follow a name that another name depends on, until unwant(). Returns its number."""
         number = self._follow(text)
         self._wanted[number] = self._wanted.get(number, 0) + 1
         return number
@@ -119,7 +120,7 @@ class NameTable:
         return self.is_configured(number) or number in self._wanted
 
     def release(self, number: int) -> None:
-        """Forget a name that is no longer followed; its number may be another's from now on."""
+        """Forget a name that is no longer followed. Its number can be reused."""
         for slot in self.slots_of(number):
             self.note_asked(slot)
         for slot in both_slots(number):
@@ -130,7 +131,7 @@ class NameTable:
         self._free.append(number)
 
     def note_asked(self, slot: int) -> None:
-        """It has been asked for, whatever came of it."""
+        """The slot has been queried, with any outcome."""
         bit, number = _UNASKED[is_aaaa(slot)], name_number(slot)
         if self._flags[number] & bit:
             self._flags[number] &= ~bit
@@ -161,7 +162,7 @@ class NameTable:
         return len(self._texts) - 1
 
     def slots_with_failures(self, random: Random) -> Iterable[int]:
-        """The slots whose last lookup failed, starting at a random one, so that each has its turn."""
+        """The slots whose last lookup failed, starting at a random one, so that none is always last."""
         count = len(self.slots)
         first = random.randrange(count) if count else 0
         return (slot for slot in chain(range(first, count), range(first)) if self.slots.has_failed(slot))

@@ -1,16 +1,16 @@
-"""Names whose answers rotate through subsets of their addresses: the union over a window.
+"""Names whose answers rotate through subsets of their addresses: the union over a window counts.
 
-A change counts at once: an answer that replaces another is the answer. A rotation shows itself by coming
-back, and back again, within a few answers. What is known of a name is a score:
+A change counts at once: a new answer replaces the old one. A rotation is recognised when addresses come
+back twice within a few answers. Each name has a score:
 
     the latest answer                                     score
-    swaps addresses, and one that was missing is back     + RETURN, at most MOST
-    repeats the one before                                - 1, at least 0
-    anything else (all new, more of them, fewer)          as before
+    swaps addresses, and a missing one is back            + RETURN, at most MOST
+    equals the one before                                 - 1, at least 0
+    anything else (all new, more of them, fewer)          unchanged
 
-From PROVEN on the name rotates, and has the addresses of the window. There and back (R, V, R) is one
-return: a failover that ended. There and back and there (R, V, R, V) are two: a rotation, until it stands
-still for two answers.
+A name with a score of PROVEN or more rotates, and has all addresses of the window. Addresses R, V, R are
+one return: a failover that ended. R, V, R, V are two returns: a rotation, until two answers in a row are
+equal.
 """
 
 from __future__ import annotations
@@ -27,8 +27,7 @@ RETURN, PROVEN, MOST = 2, 3, 8
 class Rotation(NamedTuple):
     """missing: addresses that the latest answer lacks, with when each was last in one (monotonic seconds).
 
-    No more of them than would make the name's addresses too many: what changes wholly each time does not
-    grow.
+    It is bounded, so that all addresses of the name stay within ADDRESSES_HERE_PER_NAME.
     """
 
     missing: tuple[tuple[Address, float], ...] = ()
@@ -51,28 +50,30 @@ def combine(
     now: float,
     window: float,
 ) -> tuple[Rotation, tuple[Address, ...]]:
-    """What to remember, and the addresses the name has, after an answer of `latest`.
+    """What to remember, and the addresses of the name, after the answer `latest`.
 
-    before, before_at: the addresses it had until now, and when it last answered. window: seconds.
+    before, before_at: its addresses until now, and the time of its last answer. window: seconds.
     """
     if now - before_at > window or (rotation == STEADY and latest == before):
         return STEADY, latest
-    absent, given = dict(rotation.missing), set(latest)
-    last = set(before).difference(absent)
-    score = _score(rotation.score, last, given, absent.keys())
-    seen = [(address, at) for address, at in absent.items() if address not in given and now - at <= window]
-    seen += [(address, before_at) for address in before if address in last and address not in given]
-    seen.sort(key=lambda one: one[1])  # stable: equally old ones stay in order
+    absent, current = dict(rotation.missing), set(latest)
+    previous = set(before).difference(absent)
+    score = _score(rotation.score, previous, current, absent.keys())
+    seen = [
+        (address, at) for address, at in absent.items() if address not in current and now - at <= window
+    ]
+    seen += [(address, before_at) for address in before if address in previous and address not in current]
+    seen.sort(key=lambda one: one[1])  # stable: equally old addresses stay in order
     room = max(0, ADDRESSES_HERE_PER_NAME.value - len(latest))
     after = Rotation(tuple(seen[max(0, len(seen) - room) :]), score)
     if not after.is_proven:
         return after, latest
-    return after, tuple(sorted(given.union(address for address, _ in after.missing)))
+    return after, tuple(sorted(current.union(address for address, _ in after.missing)))
 
 
-def _score(score: int, last: set[Address], given: set[Address], absent: Set[Address]) -> int:
-    """last, given: the addresses of the last answer and of the latest. absent: those seen before that."""
-    if given == last:
+def _score(score: int, previous: set[Address], current: set[Address], absent: Set[Address]) -> int:
+    """The score after an answer. absent: the addresses seen before the previous answer, but not in it."""
+    if current == previous:
         return max(score - 1, 0)
-    swapped = not (given <= last or given >= last)
-    return min(score + RETURN, MOST) if swapped and not given.isdisjoint(absent) else score
+    swapped = not (current <= previous or current >= previous)
+    return min(score + RETURN, MOST) if swapped and not current.isdisjoint(absent) else score

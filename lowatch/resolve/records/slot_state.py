@@ -1,17 +1,17 @@
-"""What a lookup's outcome does to what is known of a name, and when to ask again. Pure.
+"""How the outcome of a lookup changes what is known about a name, and when to ask again. Pure.
 
     outcome            known before          known after                       ask again after
     addresses          anything              RESOLVED                          TTL
-    NXDOMAIN, NODATA   has addresses         as before (one may be a mistake)  min_ttl
+    NXDOMAIN, NODATA   has addresses         as before (may be a mistake)      min_ttl
       a second in a row                      NXDOMAIN, NODATA                  TTL
     NXDOMAIN, NODATA   has no address        NXDOMAIN, NODATA                  TTL
     failure            has answered          STALE, the addresses kept         1, 2, 4 ... 300 s
       for unknown_after                      UNKNOWN, the addresses kept       1, 2, 4 ... 300 s
     failure            never answered        UNKNOWN                           1, 2, 4 ... 300 s
 
-A TTL is clamped to [min_ttl, max_ttl], then comes 1 s (a cache asked exactly at the TTL still hands
-out the old answer) and up to 5 % more, so that names asked together drift apart. A failure between
-two negative answers neither counts as one nor excuses them.
+A TTL is clamped to [min_ttl, max_ttl]. Then 1 s is added, because a cache still returns the old answer
+exactly at the TTL, and up to 5 % more, so that names queried together drift apart. A failure between two
+negative answers does not count: they are still two in a row.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ _NEGATIVE = {ReplyKind.NXDOMAIN: AnswerStatus.NXDOMAIN, ReplyKind.NODATA: Answer
 
 
 class LookupOutcome(NamedTuple):
-    """A lookup's end. reply: never an ALIAS, its chain followed. server: as configured, or "".
+    """How a lookup ended. reply: never an ALIAS, as its chain was followed. server: as configured, or "".
 
-    more: how many addresses the server gave beside the reply's: see crowd.
+    more: how many addresses were left out of the reply: see answer_limits.
     """
 
     reply: Reply
@@ -46,7 +46,10 @@ class LookupOutcome(NamedTuple):
 
 
 class SlotState(NamedTuple):
-    """Of one name and type. failures, denials: how many in a row. answered: when it last was."""
+    """What is known about one name and type.
+
+    failures, denials: how many in a row. answered: when addresses were last the answer, monotonic seconds.
+    """
 
     rrset: RRset = NOT_ASKED
     failures: int = 0
@@ -72,7 +75,7 @@ def update(
 
 
 def renewed_due(ttl: int, settings: DnsSettings, now: float, jitter: float) -> float:
-    """When to ask again after an answer, as update() has it."""
+    """When to ask again after an unchanged answer; update() comes to the same time."""
     least, most = settings.min_ttl, settings.max_ttl
     wait = (least if ttl < least else min(ttl, most)) + PAST_TTL
     return now + wait + JITTER * jitter * wait
@@ -127,7 +130,7 @@ def _wait(ttl: int, settings: DnsSettings) -> float:
 def _rrset(
     before: RRset, status: AnswerStatus, addresses: tuple[Address, ...], outcome: LookupOutcome
 ) -> RRset:
-    """What a good answer makes of `before`: that itself where it reads the same."""
+    """The RRset after a good answer: `before` itself if nothing but the TTL changed."""
     reply, more = outcome.reply, outcome.more
     known = (before.status, before.addresses, before.chain, before.more)
     if known == (status, addresses, reply.chain, more):

@@ -1,8 +1,7 @@
-"""What DNS has said of each name and type, in arrays: some 60 bytes, instead of 300 for an object.
+"""What is known about each name and type, in arrays: about 60 bytes, instead of 300 for an object.
 
-A slot is one name's A or AAAA, and is in a SlotState. That is taken
-apart for keeping, and put together when an outcome is out of the ordinary. What few slots have (a
-chain, a reason, a rotation) stands in dicts by slot.
+A slot is one name's A or AAAA, and has a SlotState. The state is stored in pieces, and put together again
+when an outcome is unusual. What few slots have (a chain, a reason, a rotation) is in dicts by slot.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from .slot_state import SlotState
 T = TypeVar("T")
 
 NEVER = 0xFFFFFFFF
-"""As a due time: being asked for, or not followed."""
+"""The due time of a slot that is being queried, or is not followed."""
 
 
 def name_number(slot: int) -> int:
@@ -35,12 +34,12 @@ def name_number(slot: int) -> int:
 
 
 def is_aaaa(slot: int) -> bool:
-    """Whether a slot is its name's AAAA; the other one is the A, or of an SRV name the SRV records."""
+    """Whether a slot is for AAAA. The other slot of a name is for A, or for SRV if it is an SRV name."""
     return bool(slot & 1)
 
 
 def a_slot(number: int) -> int:
-    """The slot of a name's A, or of an SRV name's SRV records."""
+    """The slot for a name's A records, or for the SRV records of an SRV name."""
     return 2 * number
 
 
@@ -68,13 +67,13 @@ _NOT_RESOLVED = frozenset(
     if worse(a, aaaa) is not AnswerStatus.RESOLVED
 )
 
-# A slot that may be renewed without a look at the rest of its state, and by which kind of reply.
+# Whether a slot can be renewed without reading the rest of its state, and by which kind of reply.
 _NOT_PLAIN, _PLAIN_ADDRESSES, _PLAIN_NODATA = 0, 1, 2
 _COUNT_LIMIT = 255
 
 
 class _Rare(NamedTuple):
-    """Of a slot that is failing, rotates, or has more addresses than the limit."""
+    """The rest of the state of a slot that is failing, rotates, or has more addresses than the limit."""
 
     reason: str
     stale_since: float | None
@@ -88,8 +87,8 @@ _ORDINARY = _Rare("", None, STEADY)
 class Slots:
     """due: the second (monotonic, rounded up) at which each slot is to be asked for, or NEVER.
 
-    answered: when addresses were last the answer; the session writes it too, when they still are.
-    status: a code for each slot, see status_of; a bytearray, so that one status is found at C's speed.
+    answered: when addresses were last the answer, monotonic seconds; the session writes it on a renewal.
+    status: a code for each slot, see status_of; in a bytearray, because find() is fast there.
     """
 
     def __init__(self) -> None:
@@ -111,7 +110,7 @@ class Slots:
         return len(self.due)
 
     def grow(self) -> None:
-        """One slot more, NOT_ASKED and due never."""
+        """Add one slot: NOT_ASKED, and never due."""
         self.due.append(NEVER)
         self.status.append(UNKNOWN_CODE)
         for column in (self._plain, self._failures, self._denials):
@@ -141,17 +140,17 @@ class Slots:
         return [number for number, pair in enumerate(pairs) if pair in _NOT_RESOLVED]
 
     def has_failed(self, slot: int) -> bool:
-        """Whether the last try to ask for it was a failure."""
+        """Whether its last lookup failed."""
         return self._failures[slot] > 0
 
     def unknown_because(self, slot: int) -> str:
-        """Why it is UNKNOWN, or "" where it is not."""
+        """Why the slot is UNKNOWN; "" if it is not."""
         if self.status[slot] != UNKNOWN_CODE:
             return ""
         return self._rare[slot].reason if slot in self._rare else NOT_ASKED.reason
 
     def known(self, slots: Iterable[int]) -> list[bytes]:
-        """Of each, what asking.Asked.known is to be."""
+        """The value of Lookup.known for each slot."""
         addresses, plain = self._addresses, self._plain
         known = []
         for slot in slots:
@@ -163,9 +162,9 @@ class Slots:
         return known
 
     def renew(self, slot: int, reply: Reply, now: float) -> bool:
-        """Take in a reply that says what is known already, as nearly all do; False: it is another.
+        """Note a reply that repeats what is known, as nearly all replies do. Returns False for any other.
 
-        The same as load(), update() and store() would come to, at a tenth of the cost.
+        It has the same result as load(), update() and store(), at a tenth of the cost.
         """
         plain = self._plain[slot]
         if plain == _PLAIN_ADDRESSES:

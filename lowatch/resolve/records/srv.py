@@ -1,4 +1,4 @@
-"""What the SRV records of a name (RFC 2782) and their targets' addresses come to, as one Answer. Pure."""
+"""One Answer from the SRV records of a name (RFC 2782) and the addresses of their targets. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lowatch.wire.dns import parse_srv_record
 
 
 class Target(NamedTuple):
-    """What one SRV record names, and the addresses of that: ADDRESSES_PER_TARGET of each type at most."""
+    """The target of one SRV record, with up to ADDRESSES_PER_TARGET addresses of each type."""
 
     name: str
     port: Port
@@ -37,7 +37,10 @@ def ports_and_targets(domain: str, records: Iterable[Address]) -> list[tuple[Por
 
 
 def srv_answer(domain: str, srv: RRset, targets: Sequence[Target]) -> Answer:
-    """srv: the SRV name's own answer; its `addresses` are records, see wire.dns.srv_record."""
+    """The Answer of an SRV name.
+
+    srv: the name's own RRset. Its `addresses` are encoded records, see wire.dns.srv_record.
+    """
     a = _together(srv, [(target.name, target.a) for target in targets])
     a = replace(a, more=a.more + srv.more)
     aaaa = _together(srv, [(target.name, target.aaaa) for target in targets])
@@ -46,14 +49,14 @@ def srv_answer(domain: str, srv: RRset, targets: Sequence[Target]) -> Answer:
 
 
 def bounded(rrset: RRset) -> RRset:
-    """A target's, with no more addresses than one may have."""
+    """The RRset of a target, cut to ADDRESSES_PER_TARGET addresses."""
     most = ADDRESSES_PER_TARGET.value
     left = len(rrset.addresses) - most
     return rrset if left <= 0 else replace(rrset, addresses=rrset.addresses[:most], more=rrset.more + left)
 
 
 def _together(srv: RRset, targets: Sequence[tuple[str, RRset]]) -> RRset:
-    """One family: the targets' addresses, as uncertain as the least certain of them, or as the SRV is."""
+    """The targets' addresses of one family, with the least certain status of the targets and the SRV."""
     found = sorted({address for _, rrset in targets for address in rrset.addresses})
     addresses = tuple(found[: ADDRESSES_PER_SERVICE.value])
     more = sum(rrset.more for _, rrset in targets) + len(found) - len(addresses)
@@ -78,7 +81,7 @@ Name = TypeVar("Name", bound=Hashable)
 
 
 class SrvTargets(Generic[Name]):
-    """Which targets each SRV name has, and the reverse: when a target changes, so do those SRV names."""
+    """The targets of each SRV name, and the SRV names of each target."""
 
     def __init__(self) -> None:
         self._targets: dict[Name, tuple[Name, ...]] = {}
@@ -112,7 +115,7 @@ class SrvTargets(Generic[Name]):
         return found
 
     def replace(self, srv_name: Name, targets: Iterable[Name]) -> set[Name]:
-        """An SRV name has these targets from now on. Returns those that were no target before."""
+        """Set the targets of an SRV name. Returns the names that were not a target before."""
         before, after = self._targets.pop(srv_name, ()), dict.fromkeys(targets)
         new = {target for target in after if target not in self._leading}
         for target in after:
@@ -127,6 +130,6 @@ class SrvTargets(Generic[Name]):
         return new
 
     def retain(self, domains: Collection[Name]) -> None:
-        """Forget all SRV names but these."""
+        """Forget all SRV names except these."""
         for srv_name in [srv_name for srv_name in self._targets if srv_name not in domains]:
             self.replace(srv_name, ())

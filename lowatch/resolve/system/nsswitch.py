@@ -71,7 +71,7 @@ class NameServiceSwitch(NamedTuple):
 
     def follows(self, name: str, hostname: str) -> bool:
         """Whether /etc/hosts and DNS tell all of this name that getaddrinfo says, whatever it may be."""
-        return not self.broken and all(_is_foretold(one, name, hostname) for one in self.services)
+        return not self.broken and all(_is_predictable(one, name, hostname) for one in self.services)
 
 
 _Service = tuple[str, dict[str, str]]
@@ -164,7 +164,7 @@ def _said(service: str, dns: str, hosts: bool, resolved_runs: bool) -> tuple[str
     return (dns, Decider.DNS) if service == "dns" else ("UNAVAIL", Decider.NOBODY)
 
 
-def _is_foretold(service: str, name: str, hostname: str) -> bool:
+def _is_predictable(service: str, name: str, hostname: str) -> bool:
     """Whether it is known what a service says of a name.
 
     mdns*_minimal takes names in .local alone (nss-mdns); myhostname the host's own, localhost and two

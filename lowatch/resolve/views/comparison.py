@@ -1,4 +1,4 @@
-"""What getaddrinfo says, compared with what the files and DNS say it should."""
+"""Compares what getaddrinfo returns with what the files and DNS predict."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ from .merge import disagrees
 from .merged_answers import MergedAnswers
 
 LOCAL_EVERY = 30.0
-"""Seconds between looks at which addresses are local: names that lead here are asked about first."""
+"""Seconds between checks of which addresses are local: names with a local address are looked up first."""
 
 _ROUNDS = 3
-"""Times that getaddrinfo has to differ in check(), which asks once."""
+"""How many times check() calls getaddrinfo for a name before a difference counts."""
 _DIFFERS = "differs from DNS: asking both again"
 _CHANGED = "DNS or a file has changed since: asking again"
 
 
 class Announcer(Protocol):
     def announce(self, domains: Iterable[str]) -> None:
-        """These domains may have another Answer."""
+        """These domains may have a new Answer."""
 
 
 class Comparison:
-    """The Audience of CrossCheck: says which names to ask about, and what the answers mean.
+    """Decides which names CrossCheck looks up, and what the results mean.
 
-    local: knows which addresses are this host's. random: where in the round to begin.
+    local: knows which addresses are this host's. random: where in the round to start.
     """
 
     def __init__(
@@ -61,14 +61,14 @@ class Comparison:
         self._random = random
         self._local_prefixes = PrefixSet()
         self._local_again = float("-inf")
-        self._runs = self._foretells = False
-        self._doubted: set[str] = set()
+        self._runs = self._all_predictable = False
+        self._differed_once: set[str] = set()
         self._domains: Collection[str] = ()
         self._schedule = CrossCheckSchedule()
         self._crosscheck = CrossCheck(self._schedule, clock, self, lookups)
 
     async def run(self) -> None:
-        """Compare by the schedule, until cancelled."""
+        """Compare as scheduled, until cancelled."""
         self._runs = True
         await self._crosscheck.follow()
 
@@ -77,15 +77,16 @@ class Comparison:
         names = list(dict.fromkeys(name for domain in domains for name in self._answers.looked_up(domain)))
         most = GETADDRINFO_CHECKED.value
         if len(names) > most:
-            self._leave_out(names[most:], f"not asked about more than {most} names")
+            self._skip(names[most:], f"not asked about more than {most} names")
         names = names[:most]
-        for _ in range(_ROUNDS):  # of addresses that are handed out one at a time, each may get another
+        # Each call may return another address, if the server hands them out one at a time.
+        for _ in range(_ROUNDS):
             await self._crosscheck.check(names, patience)
             names = [name for name in names if self._differs(name)]
             if not names:
                 return
 
-    # What happens to the names.
+    # Changes to names.
 
     def follow(self, domains: Collection[str]) -> None:
         """Compare these domains from now on."""
@@ -99,9 +100,9 @@ class Comparison:
         self._schedule.also(targets)
 
     def names_changed(self, names: Collection[str]) -> set[str]:
-        """DNS or a file says something else about these names, so getaddrinfo may too.
+        """The answer of DNS or of a file changed for these names, so getaddrinfo's may too.
 
-        Returns the domains that may have another Answer.
+        Returns the domains that may have a new Answer.
         """
         changed = self._answers.domains_of(names)
         for name in names:
@@ -109,29 +110,29 @@ class Comparison:
             if seen is not None:
                 self._schedule.ask_soon(name)
                 changed |= self._put_seen(name, Seen(seen.addresses, _CHANGED))
-            elif self._runs and (name in self._schedule.close or self._leads_here(name)):
+            elif self._runs and (name in self._schedule.here or self._leads_here(name)):
                 self._schedule.leads_here(name)
                 self._schedule.ask_soon(name)
         self._crosscheck.wake()
         return changed
 
     def ask_all_soon(self) -> None:
-        """Something changed that decides for all names."""
+        """Something changed that affects all names."""
         self._schedule.ask_all_soon(self._now())
 
     def files_read(self, files: NameFiles) -> None:
         """The files were read again."""
-        self._foretells = _foretells(files.switch, self._domains)
-        self._look_whether_all_follows()
+        self._all_predictable = _all_predictable(files.switch, self._domains)
+        self._update_follows()
 
-    # The Audience of CrossCheck.
+    # CrossCheckListener.
 
     def before_asking(self) -> None:
         now = self._now()
         if now < self._local_again:
             return
         self._local_again = now + LOCAL_EVERY
-        self._look_whether_all_follows()
+        self._update_follows()
         prefixes = self._local.local_prefixes()
         if prefixes is None:
             self._schedule.lead_here(self._domains)
@@ -142,26 +143,26 @@ class Comparison:
             self._schedule.lead_here(here)
 
     def take_seen(self, name: str, seen: Seen, cost: float = 0.0, *, keep: bool = False) -> None:
-        """Kept where it matters: where it is not what the answer says, and where there is none.
+        """Keep the result if it differs from the predicted answer, or if getaddrinfo failed.
 
-        A difference counts once both were asked again: a record may just have changed, and caches differ
-        in age. Of one that counts, a failure makes nothing go: it is kept, and is old.
+        A difference counts only after both were asked again, because a record may just have changed, and
+        caches differ in age. After a difference that counts, a failure keeps it, marked as old.
         """
         if not self._answers.knows(name):
             return
-        known, expected = self._answers.seen.get(name), self._answers.foretold(name)
+        known, expected = self._answers.seen.get(name), self._answers.predicted(name)
         if expected.more:
-            seen = Seen(expected.addresses)  # of too many addresses, some may differ
+            seen = Seen(expected.addresses)  # addresses over the limit may differ
         differs, differed = disagrees(expected, seen), known is not None and disagrees(expected, known)
-        matters = keep or known is not None or name in self._schedule.close or not self._schedule.follows
+        matters = keep or known is not None or name in self._schedule.here or not self._schedule.follows
         doubtful = differs or (seen.addresses is None and matters)
         newly = doubtful and known is None
-        if differs and not differed and not keep and name not in self._doubted:
-            self._doubted.add(name)
+        if differs and not differed and not keep and name not in self._differed_once:
+            self._differed_once.add(name)
             self._dns.ask_soon(name)
             seen, newly = Seen(None, _DIFFERS), True
         else:
-            self._doubted.discard(name)
+            self._differed_once.discard(name)
         if seen.addresses is None and known is not None and differed:
             seen = Seen(known.addresses, seen.reason)
         if seen != known:
@@ -175,27 +176,27 @@ class Comparison:
     def refusal(self) -> str:
         return self._files.refusal()
 
-    def _look_whether_all_follows(self) -> None:
-        """Whether the files and DNS, as lowatch asks it, determine what applications get."""
+    def _update_follows(self) -> None:
+        """Check whether the files and DNS, as lowatch queries it, determine what applications get."""
         files = self._files.files
         same = frozenset(self._dns.nameservers) == files.resolver.nameservers
-        follows = self._foretells and same and not files.nscd
+        follows = self._all_predictable and same and not files.nscd
         if follows != self._schedule.follows:
             self._schedule.follows = follows
             self.ask_all_soon()
 
     def _put_seen(self, name: str, seen: Seen | None) -> set[str]:
-        return self._answers.put_seen(name, seen, self._schedule.close)
+        return self._answers.put_seen(name, seen, self._schedule.here)
 
     def _leads_here(self, name: str) -> bool:
-        addresses = self._answers.foretold(name).addresses
+        addresses = self._answers.predicted(name).addresses
         return any(self._local_prefixes.covers(destination(address)) for address in addresses)
 
     def _differs(self, name: str) -> bool:
         seen = self._answers.seen.get(name)
-        return seen is not None and disagrees(self._answers.foretold(name), seen)
+        return seen is not None and disagrees(self._answers.predicted(name), seen)
 
-    def _leave_out(self, names: Sequence[str], why: str) -> None:
+    def _skip(self, names: Sequence[str], why: str) -> None:
         GETADDRINFO_CHECKED.reached(len(names))
         if not self._schedule.follows:
             for name in names:
@@ -205,8 +206,8 @@ class Comparison:
         return self._clock.now().monotonic
 
 
-def _foretells(switch: NameServiceSwitch, names: Iterable[str]) -> bool:
-    """Whether it is known of each name what the services of nsswitch.conf say."""
+def _all_predictable(switch: NameServiceSwitch, names: Iterable[str]) -> bool:
+    """Whether the files and DNS determine what each service in nsswitch.conf returns, for all names."""
     if all(service in ("files", "dns") for service in switch.services):
         return not switch.broken
     hostname = os.uname().nodename

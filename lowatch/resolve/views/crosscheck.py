@@ -1,4 +1,4 @@
-"""Asking getaddrinfo: about one name at a time as the schedule has it, or about several at once."""
+"""Looks names up with getaddrinfo: one at a time as scheduled, or several at once."""
 
 from __future__ import annotations
 
@@ -14,54 +14,54 @@ from lowatch.resolve.system.getaddrinfo import AddressLookups, Looked, LookupThr
 from .crosscheck_schedule import CrossCheckSchedule
 
 DEADLINE = 15.0
-"""Seconds until a name counts as unknown for want of an answer. glibc gives a lone nameserver ten."""
+"""Seconds until an unanswered name is unknown. glibc waits ten seconds for a single nameserver."""
 STUCK_AFTER = 45.0
-"""Seconds more until all names do."""
+"""Further seconds until all names are unknown."""
 _LOOK_EVERY = 30.0
-"""Seconds between calls of before_asking(), where nobody is due for longer."""
+"""The most seconds between calls of before_asking()."""
 
 
-class Audience(Protocol):
-    """Receives what getaddrinfo says."""
+class CrossCheckListener(Protocol):
+    """Receives the results of getaddrinfo."""
 
     def before_asking(self) -> None:
-        """Called again and again: the time to tell the schedule which names lead here."""
+        """Called before each lookup, to update the schedule."""
 
     def take_seen(self, name: str, seen: Seen, cost: float = 0.0, *, keep: bool = False) -> None:
-        """What it says of a name. keep: somebody asked for it, so that it is to be shown."""
+        """A lookup ended. cost: in CPU seconds. keep: the lookup was requested: always show it."""
 
     def lookups_stuck(self, reason: str) -> None:
-        """Nothing can be asked for now: what was seen before is old."""
+        """No name can be looked up now, so the earlier results are old."""
 
     def refusal(self) -> str:
-        """Why it must not be asked; "" where it may be."""
+        """Why getaddrinfo must not be called now; "" if it may be."""
 
 
 class CrossCheck:
-    """Asks by the schedule, one name after the other, for as long as follow() runs."""
+    """Looks up one scheduled name after the other, for as long as follow() runs."""
 
     def __init__(
         self,
         schedule: CrossCheckSchedule,
         clock: Clock,
-        audience: Audience,
+        listener: CrossCheckListener,
         thread: AddressLookups | None = None,
     ) -> None:
         self._schedule = schedule
         self._clock = clock
-        self._audience = audience
+        self._listener = listener
         self._thread: AddressLookups = thread or LookupThread()
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
-        """Some name may be due earlier than was planned."""
+        """A name may be due earlier than planned."""
         self._woken.set()
 
     async def follow(self) -> None:
-        """Ask about the names that are due, until cancelled."""
+        """Look up the names that are due, until cancelled."""
         try:
             while True:
-                self._audience.before_asking()
+                self._listener.before_asking()
                 await self._until_due()
                 name = self._schedule.next(self._clock.now().monotonic)
                 if name is not None:
@@ -70,9 +70,9 @@ class CrossCheck:
             self._thread.close()
 
     async def check(self, names: Collection[str], patience: float) -> None:
-        """Ask about these now, several at a time. After `patience` seconds the others are unknown.
+        """Look these up now, several at a time. Names unanswered after `patience` seconds are unknown.
 
-        One that hangs keeps its own thread from the others, and no more.
+        A lookup that hangs blocks only its own thread.
         """
         waiting = deque(names)
         unanswered = dict.fromkeys(names)
@@ -85,7 +85,7 @@ class CrossCheck:
                     tasks.create_task(self._ask_in_turn(thread, waiting, unanswered))
         except TimeoutError:
             for name in unanswered:
-                self._audience.take_seen(name, Seen(None, _no_answer(patience)), keep=True)
+                self._listener.take_seen(name, Seen(None, _no_answer(patience)), keep=True)
         finally:
             for thread in threads:
                 thread.close()
@@ -97,7 +97,7 @@ class CrossCheck:
             name = waiting.popleft()
             looked = await self._ask(name, thread)
             del unanswered[name]
-            self._audience.take_seen(name, looked.seen, looked.cost, keep=True)
+            self._listener.take_seen(name, looked.seen, looked.cost, keep=True)
 
     async def _until_due(self) -> None:
         wait = min(self._schedule.due() - self._clock.now().monotonic, _LOOK_EVERY)
@@ -109,22 +109,22 @@ class CrossCheck:
         self._woken.clear()
 
     async def _ask(self, name: str, thread: AddressLookups) -> Looked:
-        """Cancelled, it leaves the thread at its work."""
+        """If cancelled, the thread finishes its lookup."""
         await thread.idle()
-        refusal = self._audience.refusal()
+        refusal = self._listener.refusal()
         return Looked(Seen(None, refusal)) if refusal else await asyncio.shield(thread.ask(name))
 
     async def _ask_however_long(self, name: str) -> None:
-        """A late answer is an answer. Until it comes the name is unknown, and in the end all are."""
+        """A late answer counts. Until then the name is unknown, and after STUCK_AFTER all names are."""
         async with asyncio.TaskGroup() as tasks:
             asking = tasks.create_task(self._ask(name, self._thread))
             try:
                 if not await _done(asking, DEADLINE):
-                    self._audience.take_seen(name, Seen(None, _no_answer(DEADLINE)))
+                    self._listener.take_seen(name, Seen(None, _no_answer(DEADLINE)))
                     if not await _done(asking, STUCK_AFTER):
-                        self._audience.lookups_stuck(f"getaddrinfo is busy with {name}")
+                        self._listener.lookups_stuck(f"getaddrinfo is busy with {name}")
                 looked = await asking
-                self._audience.take_seen(name, looked.seen, looked.cost)
+                self._listener.take_seen(name, looked.seen, looked.cost)
             finally:
                 asking.cancel()
 

@@ -1,13 +1,13 @@
-"""Which name to ask getaddrinfo about next, and when: pure, and cheap for 100,000 names.
+"""Which name to look up with getaddrinfo next, and when. Pure, and cheap for 100,000 names.
 
-    who                                          when
-    what changed: a name's answer, a file        soon, names that lead here first, from an allowance
-    what has just come to disagree, or to fail   after 3 s, likewise
-    what still does; those that lead here; all   by turns, from a budget for all names together
+    names                                            when
+    whose answer changed, or all if a file changed   soon, those with a local address first, on an allowance
+    that have just started to disagree or to fail    after 3 s, on the same allowance
+    that still do; with a local address; all         in turn, on a budget for all names together
 
-Each of the last three is asked about once a minute at most; where what getaddrinfo says follows from what
-is known (`follows`), once an hour, for asking only verifies. A file that changes fills the allowance.
-SRV names are left out: getaddrinfo knows of no such.
+Each of the last three is looked up at most once a minute. If the result follows from the files and DNS
+(`follows`), a lookup only verifies, and once an hour is enough. A changed file refills the allowance.
+SRV names are left out, because getaddrinfo does not know them.
 """
 
 from __future__ import annotations
@@ -19,36 +19,36 @@ from itertools import chain, islice
 from lowatch.core.policy import is_srv_name
 
 BUDGET = 0.0001
-"""Of a core, for what goes by turns; as much again for changes, saved up to ALLOWANCE."""
+"""Share of a core for lookups in turn. Changes get as much again, saved up to ALLOWANCE."""
 ALLOWANCE = 6.0
 """Seconds of CPU time that a changed file may cost: a tenth of a core for the minute after it."""
 SHARE_OF_CHANGES = 0.1
-"""Of a core, for as long as the allowance lasts."""
+"""Share of a core for changes, for as long as the allowance lasts."""
 CHANGES_EVERY = 0.04
-"""Seconds between two lookups: 1,000 names take 40 s, and their nameservers get 50 queries a second."""
+"""Seconds between two lookups: 1,000 names take 40 s, with 50 queries per second."""
 OTHERS_EVERY = 1.0
 DOUBTFUL_AFTER = 3.0
 ROUND_EVERY = 60.0
 VERIFIED_EVERY = 3600.0
 
 _LOOKED_THROUGH = 100
-"""Names at a time, in search of one whose turn it is."""
+"""How many names next() examines at a time."""
 _NEVER = float("inf")
 
 
 class CrossCheckSchedule:
     """Times are monotonic seconds, costs seconds of CPU time.
 
-    phase: from [0, 1), where in the round to begin: not all hosts alike.
+    phase: from [0, 1), where in the round to start, so that hosts differ.
     """
 
     def __init__(self, domains: Collection[str] = (), phase: float = 0.0) -> None:
         self.follows = False
-        """Whether what getaddrinfo says of a name follows from /etc/hosts and DNS."""
-        self._beside: Collection[str] = ()
-        self._close: set[str] = set()
+        """Whether /etc/hosts and DNS determine what getaddrinfo returns for a name."""
+        self._extra: Collection[str] = ()
+        self._here_names: set[str] = set()
         self._changed: OrderedDict[str, None] = OrderedDict()
-        # By name, when it is due. All who enter a queue wait equally long, so each is in order of time.
+        # When each name is due. All names in a queue wait equally long, so it is sorted by time.
         self._again_soon: OrderedDict[str, float] = OrderedDict()
         self._again: OrderedDict[str, float] = OrderedDict()
         self._turns = [self._next_again, self._next_here, self._next_of_all]
@@ -58,58 +58,58 @@ class CrossCheckSchedule:
         self.replace_domains(domains, phase)
 
     @property
-    def close(self) -> Collection[str]:
-        """The names that lead here."""
-        return self._close
+    def here(self) -> Collection[str]:
+        """The names with a local address."""
+        return self._here_names
 
     def replace_domains(self, domains: Collection[str], phase: float = 0.0) -> None:
-        """Ask about these from now on. domains: kept, for nobody to change."""
+        """Look these up from now on. domains: not copied, so the caller must not change them."""
         self._domains = domains
-        self._here = _Round(lambda: list(self._close))
-        self._all = _Round(self._everybody, int(phase * len(domains)))
-        self._flush = _Round(self._everybody, due=_NEVER)
+        self._here = _Round(lambda: list(self._here_names))
+        self._all = _Round(self._all_names, int(phase * len(domains)))
+        self._flush = _Round(self._all_names, due=_NEVER)
         for queue in (self._changed, self._again_soon, self._again):
-            for name in [name for name in queue if not self._is_asked_about(name)]:
+            for name in [name for name in queue if not self._is_included(name)]:
                 del queue[name]
-        self._close = {name for name in self._close if self._is_asked_about(name)}
+        self._here_names = {name for name in self._here_names if self._is_included(name)}
 
     def also(self, names: Collection[str]) -> None:
-        """Ask about these, too: few, that are no domains themselves."""
-        self._beside = names
+        """Look these up too: a few names that are not domains."""
+        self._extra = names
 
-    # What happens to the names.
+    # Changes to names.
 
     def lead_here(self, names: Collection[str]) -> None:
-        """These do from now on, and no others. Those that did not before have changed."""
-        for name in self._close.difference(names):
-            self._close.discard(name)
+        """Set the names with a local address. Those that are new count as changed."""
+        for name in self._here_names.difference(names):
+            self._here_names.discard(name)
             self._changed.pop(name, None)
         for name in names:
-            if name not in self._close:
+            if name not in self._here_names:
                 self.leads_here(name)
 
     def leads_here(self, name: str) -> None:
-        if name not in self._close and self._is_asked_about(name):
-            self._close.add(name)
+        if name not in self._here_names and self._is_included(name):
+            self._here_names.add(name)
             self.ask_soon(name)
 
     def ask_soon(self, name: str) -> None:
-        """It changed: what was seen of it may be old."""
-        if self._is_asked_about(name):
+        """The name changed, so its last result may be outdated."""
+        if self._is_included(name):
             self._changed[name] = None
 
     def ask_all_soon(self, now: float) -> None:
-        """A file changed that decides for all: first what is doubtful, and what leads here."""
+        """A file that affects all names changed. Doubtful names and local ones come first."""
         self._allowance, self._filled_at = ALLOWANCE, now
-        self._changed.update(dict.fromkeys(chain(self._again_soon, self._again, self._close)))
+        self._changed.update(dict.fromkeys(chain(self._again_soon, self._again, self._here_names)))
         self._flush.begin_at(_NEVER if self.follows else now)
         self._here.begin_at(now)
         self._all.begin_at(now)
 
-    # Who is next.
+    # The next name.
 
     def due(self) -> float:
-        """When next() has a name, or has to look for one; infinity where none ever will be."""
+        """When next() should be called again; infinity if there is no name."""
         if not self._domains:
             return _NEVER
         changes = 0.0 if self._changed else min(_head(self._again_soon), self._flush.due)
@@ -117,7 +117,7 @@ class CrossCheckSchedule:
         return min(max(changes, self._changes_at), max(others, self._others_at))
 
     def next(self, now: float) -> str | None:
-        """The name to ask about now, if any is due; asked() takes the result."""
+        """The name to look up now, if one is due. asked() takes the result."""
         if now >= self._changes_at:
             self._changes_at = now + CHANGES_EVERY
             self._of_changes = True
@@ -131,12 +131,12 @@ class CrossCheckSchedule:
         return None
 
     def asked(self, name: str, now: float, cost: float, *, newly_doubtful: bool, doubtful: bool) -> None:
-        """It was asked about; doubtful: getaddrinfo failed, or said otherwise than the other views."""
+        """The name was looked up. doubtful: getaddrinfo failed, or disagreed with the other views."""
         self._pay(now, cost)
         self._changed.pop(name, None)
         self._again_soon.pop(name, None)
         self._again.pop(name, None)
-        if not self._is_asked_about(name):
+        if not self._is_included(name):
             return
         if newly_doubtful:
             self._again_soon[name] = now + DOUBTFUL_AFTER
@@ -163,7 +163,7 @@ class CrossCheckSchedule:
         return self._again.popitem(last=False)[0] if _head(self._again) <= now else None
 
     def _next_here(self, now: float) -> str | None:
-        return self._here.next(now, self._period, self._close.__contains__)
+        return self._here.next(now, self._period, self._here_names.__contains__)
 
     def _next_of_all(self, now: float) -> str | None:
         return self._all.next(now, self._period, self._is_other)
@@ -173,19 +173,19 @@ class CrossCheckSchedule:
         return VERIFIED_EVERY if self.follows else ROUND_EVERY
 
     def _is_other(self, name: str) -> bool:
-        return not (name in self._close or name in self._again or is_srv_name(name))
+        return not (name in self._here_names or name in self._again or is_srv_name(name))
 
-    def _is_asked_about(self, name: str) -> bool:
-        return (name in self._domains or name in self._beside) and not is_srv_name(name)
+    def _is_included(self, name: str) -> bool:
+        return (name in self._domains or name in self._extra) and not is_srv_name(name)
 
-    def _everybody(self) -> Collection[str]:
-        return [*self._domains, *self._beside] if self._beside else self._domains
+    def _all_names(self) -> Collection[str]:
+        return [*self._domains, *self._extra] if self._extra else self._domains
 
 
 class _Round:
-    """Goes through some names, from `start` on, and again once the period is over.
+    """Goes through some names from `start` on, and again when the period is over.
 
-    names: asked for when a round begins. due: when there is a name, or one has to be looked for.
+    names: called when a round begins. due: when next() should be called.
     """
 
     def __init__(self, names: Callable[[], Collection[str]], start: int = 0, due: float = 0.0) -> None:
@@ -199,7 +199,7 @@ class _Round:
         self._left, self.due = None, due
 
     def next(self, now: float, period: float, wanted: Callable[[str], bool]) -> str | None:
-        """One of the wanted; None where there is none among the next hundred."""
+        """The next name that is wanted; None if there is none among the next _LOOKED_THROUGH."""
         if now < self.due:
             return None
         if self._left is None:

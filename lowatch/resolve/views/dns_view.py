@@ -1,4 +1,4 @@
-"""The DNS view, as the views over it see it: the engine, in the daemon."""
+"""What Views needs from DNS. The Engine implements it."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from .merged_answers import DnsAnswers
 
 
 class Dns(Protocol):
-    """Asks DNS, and tells its listener which answers changed: methods as in the application's Resolver."""
+    """Queries DNS and reports changed answers to its listener. Methods are as in app.ports.Resolver."""
 
     @property
     def answer_book(self) -> DnsAnswers:
-        """What it knows of each name."""
+        """The answers."""
 
     @property
     def stub_addresses(self) -> frozenset[Address]: ...
 
     @property
     def nameservers(self) -> Collection[Nameserver]:
-        """Who is asked."""
+        """The nameservers in use."""
 
     @property
     def problems(self) -> Sequence[str]: ...

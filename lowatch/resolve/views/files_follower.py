@@ -10,21 +10,21 @@ from lowatch.files.threads import NoThreadError, in_thread
 from lowatch.resolve.system.name_service_files import NameFiles, NameFilesSource
 
 _THREAD_AFTER = 5.0
-"""Seconds until a thread is asked for again, if none could be started to read a large /etc/hosts."""
+"""Seconds until the next try, if no thread could be started to read a large /etc/hosts."""
 _UNREADABLE_AGAIN = 30.0
 """Seconds until an unreadable file is tried again, unless an event reports a change before."""
 
 
 class FilesListener(Protocol):
     def looked_up(self) -> Container[str]:
-        """The names that /etc/hosts is read for."""
+        """The names to look for in /etc/hosts."""
 
     def on_files(self, before: NameFiles, files: NameFiles) -> None:
         """The files were read again."""
 
 
 class NameFilesFollower:
-    """files: what was read last. look() says when to look for changes."""
+    """files: what was read last. look() makes it check for changes."""
 
     def __init__(self, source: NameFilesSource, listener: FilesListener) -> None:
         self.files = NameFiles()
@@ -36,11 +36,11 @@ class NameFilesFollower:
         self._looked = asyncio.Event()
 
     def look(self) -> None:
-        """Look whether the files have changed: six stats if nothing has."""
+        """Check whether the files have changed: six stat() calls if not."""
         self._look.set()
 
     def reread(self, *, replaced: bool = False) -> None:
-        """Read them again, for other names. replaced: what is being read just now is of no use."""
+        """Read them again, for other names. replaced: discard a read that is under way."""
         self._replaced += replaced
         self._reread = True
         self._look.set()
@@ -68,8 +68,8 @@ class NameFilesFollower:
     def refusal(self) -> str:
         """Why the C library must not be asked now; "" if it may be.
 
-        It ends the process if nsswitch.conf names no service, so that is read first. And it waits for the
-        other end of a FIFO without a bound: then nothing could be asked any more.
+        It aborts the process if nsswitch.conf lists no service, so that file is read first. It also waits
+        without limit for the other end of a FIFO, and then no further name could be looked up.
         """
         if endless := self._source.endless():
             return endless

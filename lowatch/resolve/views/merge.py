@@ -1,4 +1,4 @@
-"""Several views of a domain made into one Answer: what applications get, and what the others say."""
+"""Merges the views of a domain into one Answer: what applications get, and what the other views say."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LIBRARY = "getaddrinfo"
 
 
 class Rules(NamedTuple):
-    """How the C library comes to an answer. aaaa: whether its `dns` service asks for AAAA."""
+    """How the C library resolves names. aaaa: whether its `dns` service queries AAAA."""
 
     switch: NameServiceSwitch = parse_nsswitch("")
     aaaa: bool = True
@@ -29,21 +29,22 @@ class Rules(NamedTuple):
 
     @property
     def leave_dns_alone(self) -> bool:
-        """Whether a name of which only DNS knows has the answer that DNS gives."""
+        """Whether a name that is in DNS alone has the answer of DNS."""
         nobody = any(decider is Decider.NOBODY for decider in self.switch.absent)
         return bool(self.switch.broken) or (not nobody and (self.aaaa or self.switch.resolved))
 
     def compose(self, dns: Answer, hosts: tuple[Address, ...] | None, seen: Seen | None) -> Answer:
-        """hosts: what /etc/hosts says of the domain, None for nothing. seen: None if not asked.
+        """The merged Answer.
 
-        getaddrinfo is what applications call: where it was asked and says otherwise, it is right.
+        hosts: the addresses in /etc/hosts, None if it does not have the domain. seen: the result of
+        getaddrinfo, None if it was not called. Applications call getaddrinfo, so it wins where it differs.
         """
-        return _with_seen(self.foretell(dns, hosts), dns, seen)
+        return _with_seen(self.predict(dns, hosts), dns, seen)
 
-    def foretell(self, dns: Answer, hosts: tuple[Address, ...] | None) -> Answer:
-        """What applications get by the files and by DNS, and what the others say.
+    def predict(self, dns: Answer, hosts: tuple[Address, ...] | None) -> Answer:
+        """What applications should get according to the files and DNS, and what the other views say.
 
-        Where /etc/hosts decides, its line says it all: if that has an IPv4 address only, there is no AAAA.
+        If /etc/hosts decides, it decides for both families: with an IPv4 address only, there is no AAAA.
         """
         if self.switch.broken:
             return dns
@@ -62,9 +63,9 @@ class Rules(NamedTuple):
 
 
 def disagrees(answer: Answer, seen: Seen) -> bool:
-    """Whether getaddrinfo gives what the answer does not have, as far as both are known.
+    """Whether getaddrinfo returned something else than the answer, as far as both are known.
 
-    That there is no address counts beside a fresh answer alone: nss-resolve says so of each failure.
+    An empty result only counts against a fresh answer: nss-resolve returns one for each failure.
     """
     if seen.addresses is None or answer.unknown is not None or answer.more:
         return False
@@ -74,25 +75,25 @@ def disagrees(answer: Answer, seen: Seen) -> bool:
 
 
 def _with_seen(answer: Answer, dns: Answer, seen: Seen | None) -> Answer:
-    if seen is None or dns.more:  # of a crowd, what one has and the other lacks says nothing
+    if seen is None or dns.more:  # addresses over the limit cannot be compared
         return answer
-    given = None if seen.addresses is None else _without_synthesised(seen.addresses, dns)
-    if given is None or not disagrees(answer, seen):
-        if answer.view is View.GETADDRINFO and given is not None:
+    found = None if seen.addresses is None else _without_synthesised(seen.addresses, dns)
+    if found is None or not disagrees(answer, seen):
+        if answer.view is View.GETADDRINFO and found is not None:
             return answer
-        return replace(answer, others=(*answer.others, OtherView(View.GETADDRINFO, given, seen.reason)))
-    # Of addresses handed out by turns it got some: then what is known of the others stands.
+        return replace(answer, others=(*answer.others, OtherView(View.GETADDRINFO, found, seen.reason)))
+    # If the server hands addresses out in turn, getaddrinfo got some of them: keep the others too.
     ours = {destination(address) for address in answer.addresses}
-    if any(destination(address) in ours for address in given):
-        given = tuple(sorted({*given, *answer.addresses}))
+    if any(destination(address) in ours for address in found):
+        found = tuple(sorted({*found, *answer.addresses}))
     others = answer.others
     if answer.view is View.HOSTS:
         others = (OtherView(View.HOSTS, tuple(sorted(answer.addresses))), *others)
     elif answer.view is View.DNS:
         others = (_dns_view(dns), *others)
-    found = _answer(dns, View.GETADDRINFO, given, _LIBRARY, others, seen.reason)
-    made = tuple(address for address in seen.addresses or () if address not in given)
-    return replace(found, aaaa=replace(found.aaaa, synthesised=made)) if made else found
+    merged = _answer(dns, View.GETADDRINFO, found, _LIBRARY, others, seen.reason)
+    made = tuple(address for address in seen.addresses or () if address not in found)
+    return replace(merged, aaaa=replace(merged.aaaa, synthesised=made)) if made else merged
 
 
 def _answer(
@@ -103,7 +104,7 @@ def _answer(
     others: tuple[OtherView, ...],
     kept: str = "",
 ) -> Answer:
-    """kept: why the addresses are not asked for again, but kept from before; "" for fresh ones."""
+    """kept: why the addresses are old and could not be renewed; "" if they are fresh."""
     v4, v6 = (_rrset(addresses, v4=v4, source=source, kept=kept) for v4 in (True, False))
     return Answer(dns.domain, v4, v6, view, others=others)
 
@@ -116,7 +117,7 @@ def _rrset(addresses: tuple[Address, ...], *, v4: bool, source: str, kept: str =
 
 
 def _without_aaaa(dns: Answer) -> Answer:
-    """As the C library has it where it does not ask for AAAA; the same where there is none to ask for."""
+    """The answer of a C library that does not query AAAA; the same object if there is no AAAA."""
     if dns.aaaa.status in (AnswerStatus.NODATA, AnswerStatus.NXDOMAIN) and not dns.aaaa.synthesised:
         return dns
     none = RRset(AnswerStatus.NODATA, server=_NO_AAAA)
@@ -125,22 +126,22 @@ def _without_aaaa(dns: Answer) -> Answer:
 
 
 def _dns_view(dns: Answer) -> OtherView:
-    """With a reason where it is stale: kept from before."""
+    """DNS as another view; with a reason if it is stale."""
     if dns.unknown is not None:
         return OtherView(View.DNS, None, dns.unknown)
     return OtherView(View.DNS, tuple(sorted(dns.addresses)), dns.a.reason or dns.aaaa.reason)
 
 
 def _without_synthesised(addresses: tuple[Address, ...], dns: Answer) -> tuple[Address, ...]:
-    """Without what a DNS64 made: the DNS view can tell that from an AAAA record, the C library cannot."""
+    """The addresses without those synthesised by a DNS64, which only the DNS view can recognise."""
     made = {*dns.a.synthesised, *dns.aaaa.synthesised}
     return tuple(address for address in addresses if address not in made)
 
 
 def compose_srv(domain: str, dns: Answer, srv: RRset, targets: Sequence[tuple[Target, Answer]]) -> Answer:
-    """What applications get of an SRV name: it is asked of DNS, and each target is looked up as any name.
+    """What applications get for an SRV name: they query DNS for it, and look each target up like any name.
 
-    dns: what DNS says of all that. targets: each by DNS, and what applications get of it.
+    dns: its Answer by DNS alone. targets: each as in DNS, with its merged Answer.
     """
     got = [Target(target.name, target.port, answer.a, answer.aaaa) for target, answer in targets]
     answer = srv_answer(domain, srv, got)

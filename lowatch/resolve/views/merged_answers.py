@@ -1,4 +1,4 @@
-"""Every domain's Answer with all its views in it. Most have DNS alone, and cost nothing here."""
+"""The Answers of all domains, merged from all views. Most have the DNS view alone, at no extra cost."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ Unresolved = Mapping[str, tuple[str, str]]
 
 
 class DnsAnswers(Protocol):
-    """What DNS says: these methods as in the application's Resolver."""
+    """The answers of DNS. The methods are as in app.ports.Resolver."""
 
     def answer(self, domain: str) -> Answer: ...
 
     def targets(self, domain: str) -> tuple[RRset, list[Target]]:
-        """Of an SRV name: its records, and the targets that they name, with their addresses."""
+        """The RRset of an SRV name, and the targets in it with their addresses."""
 
     def target(self, name: str) -> Answer:
-        """Of a name that SRV records lead to: with no more addresses than a target has."""
+        """The Answer of an SRV record's target: at most ADDRESSES_PER_TARGET addresses of each type."""
 
     def target_names(self, domain: str) -> list[str]:
-        """Of an SRV name: targets() without their addresses, which are a lot to read."""
+        """The targets of an SRV name, without their addresses, which are slow to read."""
 
     def inside(self, prefixes: Collection[Prefix]) -> set[str]: ...
 
@@ -42,7 +42,7 @@ class DnsAnswers(Protocol):
 
     def unresolved(self) -> Unresolved: ...
 
-    def crowded(self) -> Mapping[str, int]: ...
+    def over_limit(self) -> Mapping[str, int]: ...
 
     def not_resolved(self) -> Sequence[str]: ...
 
@@ -51,16 +51,16 @@ class DnsAnswers(Protocol):
 
 
 class _Made(NamedTuple):
-    """dns: what the answer was made of; None where it has to be made again."""
+    """A merged answer. dns: the DNS answer it was made from; None if it has to be made again."""
 
     dns: Answer | None
     answer: Answer
 
 
 class MergedAnswers:
-    """Answers of the DNS view together with what the overlay knows of them.
+    """The answers of the DNS view, merged with those in the overlay.
 
-    A name is a domain, or the target of one that is an SRV name: applications look up both alike.
+    A name is a domain, or the target of an SRV name: applications look both up the same way.
     """
 
     def __init__(self, dns: DnsAnswers, rules: Rules) -> None:
@@ -76,12 +76,12 @@ class MergedAnswers:
 
     @property
     def seen(self) -> Mapping[str, Seen]:
-        """What getaddrinfo said, of the names where it is kept."""
+        """The results of getaddrinfo that are kept, by name."""
         return self._overlay.seen
 
     def answer(self, domain: str) -> Answer:
         dns = self._dns.answer(domain)
-        if not self._concerns(domain, dns):
+        if not self._may_differ(domain, dns):
             return dns
         made = self._made.get(domain)
         if made is not None and made.dns is dns:
@@ -96,12 +96,12 @@ class MergedAnswers:
         return answer
 
     def looked_up(self, domain: str) -> Collection[str]:
-        """The names that an application looks up for a domain: its targets if it is an SRV name."""
+        """The names that an application looks up for a domain: the targets of an SRV name, or itself."""
         return self.targets.of(domain) if is_srv_name(domain) else (domain,)
 
-    def foretold(self, name: str) -> Answer:
-        """What it would be if getaddrinfo had not been asked."""
-        return self._rules.foretell(self._dns_of(name), self._overlay.hosts.get(name))
+    def predicted(self, name: str) -> Answer:
+        """The answer that follows from the files and DNS, without getaddrinfo."""
+        return self._rules.predict(self._dns_of(name), self._overlay.hosts.get(name))
 
     def inside(self, prefixes: Collection[Prefix]) -> set[str]:
         return self._dns.inside(prefixes) | self.domains_of(self._overlay.inside(prefixes))
@@ -118,7 +118,7 @@ class MergedAnswers:
         return +counts
 
     def unresolved(self) -> Unresolved:
-        """The same object for as long as it reads the same."""
+        """The same object for as long as it is equal."""
         found, decided = self._dns.unresolved(), self._decided_by_others()
         if self._unresolved is None or self._unresolved[0] is not found:
             left = {name: why for name, why in found.items() if name not in decided} if decided else found
@@ -129,30 +129,30 @@ class MergedAnswers:
             self._unresolved = (found, left)
         return self._unresolved[1]
 
-    def crowded(self) -> Mapping[str, int]:
-        found, decided = self._dns.crowded(), self._decided_by_others()
+    def over_limit(self) -> Mapping[str, int]:
+        found, decided = self._dns.over_limit(), self._decided_by_others()
         return {name: more for name, more in found.items() if name not in decided} if decided else found
 
     def not_resolved(self) -> Sequence[str]:
-        """The domains whose status is another than RESOLVED."""
+        """The domains with a status other than RESOLVED."""
         found, decided = self._dns.not_resolved(), self._decided_by_others()
         if not decided:
             return found
-        of_others = (name for name in decided if self.answer(name).status is not AnswerStatus.RESOLVED)
-        return (*(name for name in found if name not in decided), *sorted(of_others))
+        others = (name for name in decided if self.answer(name).status is not AnswerStatus.RESOLVED)
+        return (*(name for name in found if name not in decided), *sorted(others))
 
     def unsure(self) -> Mapping[str, OtherView]:
-        """The domains of which getaddrinfo has said nothing, and why."""
+        """The domains for which getaddrinfo has returned no result, and why."""
         return {
             domain: OtherView(View.GETADDRINFO, None, reason)
             for name, reason in self._overlay.failing.items()
             for domain in self.domains_of([name])
         }
 
-    # What happens to them.
+    # Changes.
 
     def dns_changed(self, domain: str) -> Collection[str]:
-        """The targets that came with it, of an SRV name."""
+        """DNS has a new answer. Returns the names that have become the target of an SRV name."""
         if is_srv_name(domain):
             return self.targets.replace(domain, self._dns.target_names(domain))
         if domain in self._overlay:
@@ -160,9 +160,9 @@ class MergedAnswers:
         return ()
 
     def replace_rules(self, rules: Rules, hosts: Mapping[str, tuple[Address, ...]]) -> set[str]:
-        """What the files say now. The names of which something else is known.
+        """The files were read again. Returns the names with a new result.
 
-        Where the rules changed, any domain may have another Answer.
+        If the rules changed, any domain may have a new Answer.
         """
         changed = set(self._overlay.replace_hosts(hosts))
         if rules != self._rules:
@@ -176,7 +176,7 @@ class MergedAnswers:
         return changed
 
     def put_seen(self, name: str, seen: Seen | None, keep: Collection[str] = ()) -> set[str]:
-        """See Overlay.put_seen. The domains that have another Answer, perhaps."""
+        """See Overlay.put_seen. Returns the domains that may have a new Answer."""
         if seen is None and name not in self._overlay.seen:
             return set()
         lost = self._overlay.put_seen(name, seen, keep)
@@ -184,23 +184,23 @@ class MergedAnswers:
         return self._forget([name] if lost is None else [name, lost])
 
     def follow(self, domains: Collection[str]) -> None:
-        """These are the domains from now on; forget all others. domains: kept, for nobody to change."""
+        """Replace the domains. domains: not copied, so the caller must not change them."""
         self._domains = domains
         self.targets.retain(domains)
         for name in [name for name in self._overlay.seen if not self.knows(name)]:
             self.put_seen(name, None)
-        hosts = {name: said for name, said in self._overlay.hosts.items() if self.knows(name)}
+        hosts = {name: found for name, found in self._overlay.hosts.items() if self.knows(name)}
         self.replace_rules(self._rules, hosts)
         self._made = {name: made for name, made in self._made.items() if name in domains}
 
     def knows(self, name: str) -> bool:
-        """Whether it is a domain, or a target of one."""
+        """Whether the name is a domain, or the target of one."""
         return name in self._domains or name in self.targets
 
-    # Making one.
+    # Merging.
 
-    def _concerns(self, domain: str, dns: Answer) -> bool:
-        """Whether its Answer may be another than that of DNS."""
+    def _may_differ(self, domain: str, dns: Answer) -> bool:
+        """Whether the domain's Answer may differ from that of DNS."""
         if dns.srv_records is None:
             return domain in self._overlay or not (self._rules.leave_dns_alone or is_srv_name(domain))
         return not self._rules.leave_dns_alone or any(
@@ -209,15 +209,15 @@ class MergedAnswers:
 
     def _compose(self, domain: str, dns: Answer) -> Answer:
         if dns.srv_records is None:
-            return self._rules.compose(dns, *self._known_of(domain))
+            return self._rules.compose(dns, *self._overlaid(domain))
         srv, targets = self._dns.targets(domain)
         composed = [
-            (one, self._rules.compose(Answer(one.name, one.a, one.aaaa), *self._known_of(one.name)))
+            (one, self._rules.compose(Answer(one.name, one.a, one.aaaa), *self._overlaid(one.name)))
             for one in targets
         ]
         return compose_srv(domain, dns, srv, composed)
 
-    def _known_of(self, name: str) -> tuple[tuple[Address, ...] | None, Seen | None]:
+    def _overlaid(self, name: str) -> tuple[tuple[Address, ...] | None, Seen | None]:
         return self._overlay.hosts.get(name), self._overlay.seen.get(name)
 
     def _dns_of(self, name: str) -> Answer:
@@ -239,7 +239,7 @@ class MergedAnswers:
         return domains
 
     def _decided_by_others(self) -> frozenset[str]:
-        """The domains of which not DNS decides now, but /etc/hosts or getaddrinfo."""
+        """The domains for which /etc/hosts or getaddrinfo decides now, instead of DNS."""
         if self._decided is None:
             self._unresolved = None if self._unresolved is None else ({}, self._unresolved[1])
             self._shift = Counter()

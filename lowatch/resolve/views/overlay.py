@@ -1,4 +1,4 @@
-"""What is known of some names beside DNS, and where that leads: few names, as a rule."""
+"""What /etc/hosts and getaddrinfo say about names, indexed by address: usually about few names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lowatch.resolve.system.getaddrinfo import Seen
 
 
 class Overlay:
-    """hosts: what /etc/hosts says, by name. seen: what getaddrinfo said, of those where it matters."""
+    """hosts: the addresses in /etc/hosts, by name. seen: the kept results of getaddrinfo, by name."""
 
     def __init__(self) -> None:
         self.hosts: Mapping[str, tuple[Address, ...]] = {}
@@ -20,7 +20,7 @@ class Overlay:
         self.seen: Mapping[str, Seen] = self._seen
         self._failing: dict[str, str] = {}
         self.failing: Mapping[str, str] = self._failing
-        """Of which names getaddrinfo said nothing so far, and why."""
+        """The names for which getaddrinfo has returned no result so far, and why."""
         self._index = AddressIndex()
         self._indexed: dict[str, frozenset[Address]] = {}
         self._numbers: dict[str, int] = {}
@@ -31,7 +31,7 @@ class Overlay:
         return name in self.hosts or name in self._seen
 
     def replace_hosts(self, hosts: Mapping[str, tuple[Address, ...]]) -> list[str]:
-        """The names of which it says something else now."""
+        """Replace the contents of /etc/hosts. Returns the names whose addresses changed."""
         before, self.hosts = self.hosts, hosts
         changed = [name for name in {**before, **hosts} if before.get(name) != hosts.get(name)]
         for name in changed:
@@ -39,9 +39,9 @@ class Overlay:
         return changed
 
     def put_seen(self, name: str, seen: Seen | None, keep: Collection[str] = ()) -> str | None:
-        """Remember what getaddrinfo said, or forget it. Returns another name that it cost, if any.
+        """Keep a result of getaddrinfo, or drop it (None). Returns the name dropped to make room, if any.
 
-        keep: the names that are not forgotten for want of room.
+        keep: the names that are never dropped to make room.
         """
         if seen is None:
             self._seen.pop(name, None)
@@ -67,8 +67,8 @@ class Overlay:
 
     def _reindex(self, name: str) -> None:
         seen = self._seen.get(name)
-        said = (*self.hosts.get(name, ()), *((seen.addresses or ()) if seen is not None else ()))
-        before, after = self._indexed.get(name, frozenset()), frozenset(map(destination, said))
+        found = (*self.hosts.get(name, ()), *((seen.addresses or ()) if seen is not None else ()))
+        before, after = self._indexed.get(name, frozenset()), frozenset(map(destination, found))
         if before == after:
             return
         number = self._number(name)
@@ -82,7 +82,7 @@ class Overlay:
             del self._indexed[name], self._names[number], self._numbers[name]
 
     def _number(self, name: str) -> int:
-        """The index is one of numbers."""
+        """The number of a name in the index."""
         if name not in self._numbers:
             self._last_number += 1
             self._numbers[name] = self._last_number

@@ -1,4 +1,4 @@
-"""What applications get: DNS, overridden by /etc/hosts as nsswitch.conf has it, and by getaddrinfo."""
+"""What applications get: DNS, overridden by /etc/hosts according to nsswitch.conf, and by getaddrinfo."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from .merge import Rules
 from .merged_answers import MergedAnswers, Unresolved
 
 
-class _LookedUp:
-    """The names that /etc/hosts is read for: domains, and the targets of those that are SRV names."""
+class _NamesInHosts:
+    """The names to look for in /etc/hosts: domains other than SRV names, and the targets of SRV names."""
 
     def __init__(self, answers: MergedAnswers) -> None:
         self._answers = answers
@@ -32,9 +32,9 @@ class _LookedUp:
 
 
 class Views:
-    """The application's Resolver. files_changed() says when to look at the files again.
+    """Implements app.ports.Resolver. files_changed() makes it check the files again.
 
-    An SRV name is asked of DNS alone; its targets are looked up like any name.
+    SRV names are looked up in DNS alone, and their targets like any other name.
     """
 
     def __init__(
@@ -87,8 +87,8 @@ class Views:
     def unresolved(self) -> Unresolved:
         return self._answers.unresolved()
 
-    def crowded(self) -> Mapping[str, int]:
-        return self._answers.crowded()
+    def over_limit(self) -> Mapping[str, int]:
+        return self._answers.over_limit()
 
     def not_resolved(self) -> Sequence[str]:
         return self._answers.not_resolved()
@@ -121,7 +121,7 @@ class Views:
             tasks.create_task(self._keep_comparing())
 
     async def settled(self) -> None:
-        """Also, /etc/hosts has been read. getaddrinfo has not been asked: see cross_check()."""
+        """Wait until DNS has been queried and /etc/hosts read. For getaddrinfo see cross_check()."""
         await self._files.settled()
         await self._dns.settled()
 
@@ -134,18 +134,18 @@ class Views:
         self._dns.follow_ipv6(idle=idle)
 
     def files_changed(self) -> None:
-        """Look at the files again: six stats if nothing has changed."""
+        """Check whether the files have changed: six stat() calls if not."""
         self._files.look()
 
     async def cross_check(self, domains: Iterable[str], patience: float) -> None:
-        """Ask getaddrinfo about these now, whether run() runs or not; each Answer then has its view.
+        """Look these up with getaddrinfo now, so that each Answer has its view. run() need not be running.
 
-        If its answer has not come after `patience` seconds it is unknown. domains: the first count most; of
-        very many, the last are not asked about, and are unknown if their answer does not follow.
+        A result that takes longer than `patience` seconds is unknown. domains: the most important first.
+        Beyond GETADDRINFO_CHECKED names, the rest are unknown unless the files and DNS determine them.
         """
         await self._comparison.check(domains, patience)
 
-    # What happens to it.
+    # Listeners.
 
     def answer_changed(self, domain: str) -> None:
         """DNS has a new answer."""
@@ -158,14 +158,14 @@ class Views:
             self.announce([domain])
 
     def looked_up(self) -> Container[str]:
-        """The names that /etc/hosts is read for."""
-        return _LookedUp(self._answers)
+        """The names to look for in /etc/hosts."""
+        return _NamesInHosts(self._answers)
 
     def on_files(self, before: NameFiles, files: NameFiles) -> None:
         """The files were read again."""
         rules = Rules(files.switch, files.resolver.aaaa, self._paths.hosts)
         changed = self._answers.replace_rules(rules, files.hosts.addresses)
-        if _decides_for_all(files) != _decides_for_all(before):
+        if _affecting_all_names(files) != _affecting_all_names(before):
             here = self._local.local_prefixes()
             self.announce(self.inside(EVERYWHERE if here is None else here))
             self._comparison.ask_all_soon()
@@ -173,23 +173,23 @@ class Views:
         self.announce(self._comparison.names_changed(changed))
 
     def announce(self, domains: Iterable[str]) -> None:
-        """These domains may have another Answer."""
+        """These domains may have a new Answer."""
         if self._listener is not None:
             for domain in domains:
                 self._listener.answer_changed(domain)
 
     def _follow(self, domains: Iterable[str]) -> None:
-        """domains: kept as they are if they can be, because there may be 100,000 of them."""
+        """domains: not copied if that can be avoided, because there may be 100,000."""
         self._domains = domains if isinstance(domains, Mapping | frozenset) else frozenset(domains)
         self._answers.follow(self._domains)
         self._comparison.follow(self._domains)
 
     async def _keep_comparing(self) -> None:
-        """Not before all is settled: 100,000 first answers are no news, and need no Answer each."""
+        """Start when all names are settled, so that 100,000 first answers do not make an Answer each."""
         await self.settled()
         await self._comparison.run()
 
 
-def _decides_for_all(files: NameFiles) -> object:
-    """What concerns more than single names."""
+def _affecting_all_names(files: NameFiles) -> object:
+    """The part of the files that affects all names."""
     return files.switch, files.resolver, files.nscd, files.unreadable

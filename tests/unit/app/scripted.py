@@ -284,7 +284,7 @@ class ScriptedResolver:
         reasons = {name: answer.unknown_reasons for name, answer in self._followed().items()}
         return {name: why for name, why in reasons.items() if any(why)}
 
-    def crowded(self) -> Mapping[str, int]:
+    def over_limit(self) -> Mapping[str, int]:
         return {name: answer.more for name, answer in self._followed().items() if answer.more}
 
     def not_resolved(self) -> Sequence[str]:

@@ -229,10 +229,10 @@ def test_unknown_held_shows_nothing_held() -> None:
 
 
 def test_addresses_at_which_nobody_looks_are_a_problem_and_make_the_audit_incomplete() -> None:
-    one = audit(snapshot(crowded={WWW: 3872}))
+    one = audit(snapshot(over_limit={WWW: 3872}))
     line = f"{WWW}: 3,872 addresses or SRV records over the limit"
     assert (one.complete, one.problems) == (False, (Problem("dns", line),))
-    many = audit(snapshot(crowded={"a": 5, "b": 9000, "c": 1, "d": 2}))
+    many = audit(snapshot(over_limit={"a": 5, "b": 9000, "c": 1, "d": 2}))
     assert [problem.message for problem in many.problems] == [
         "a, b, c and 1 more: up to 9,000 addresses or SRV records over the limit"
     ]

@@ -47,7 +47,7 @@ def test_each_kind_has_one_rule() -> None:
     assert DOMAIN_RULES.keys() | HOST_RULES.keys() == set(FindingKind)
 
 
-def crowded() -> tuple[Snapshot, Policy]:
+def over_limit() -> tuple[Snapshot, Policy]:
     """A host on which everything is wrong that can be."""
     a, b, c, d = (f"{letter}.example.com" for letter in "abcd")
     views = {
@@ -70,7 +70,7 @@ def crowded() -> tuple[Snapshot, Policy]:
 
 
 def test_all_that_is_wrong_at_once() -> None:
-    judgement = judge(*crowded())
+    judgement = judge(*over_limit())
     assert sorted(one.subject.key for one in judgement.findings) == [
         "backlogged-vip/lo/192.0.2.10/b.example.com/80/tcp",
         "idle-vip/lo/192.0.2.77",
@@ -90,7 +90,7 @@ def test_all_that_is_wrong_at_once() -> None:
 
 
 def test_a_memo_makes_no_difference() -> None:
-    world, policy = crowded()
+    world, policy = over_limit()
     fresh = judge(world, policy)
     memo = JudgementMemo()
     for _ in range(2):

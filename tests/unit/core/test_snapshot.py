@@ -17,5 +17,5 @@ def test_a_domain_is_certain_where_its_addresses_and_their_places_are_known() ->
 
 def test_why_a_name_may_have_been_overlooked() -> None:
     assert snapshot().overlooked == ""
-    assert snapshot(crowded={"big.example": 9}).overlooked.startswith("big.example ")
+    assert snapshot(over_limit={"big.example": 9}).overlooked.startswith("big.example ")
     assert snapshot(unread=("/etc/hosts: Permission denied",)).overlooked == "/etc/hosts: Permission denied"

@@ -88,7 +88,7 @@ class GivenDns:
             self._unresolved = found
         return self._unresolved
 
-    def crowded(self) -> Mapping[str, int]:
+    def over_limit(self) -> Mapping[str, int]:
         return {name: answer.more for name, answer in self.answers.items() if answer.more}
 
     def not_resolved(self) -> Sequence[str]:

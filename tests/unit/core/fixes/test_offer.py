@@ -145,7 +145,7 @@ def test_another_view_speaks_for_it() -> None:
         ({"unresolved": {SHOP: ("SERVFAIL", "")}}, "the IPv4 addresses of shop.example.com are unknown"),
         ({"unresolved": {SHOP: ("", "SERVFAIL")}}, ""),
         ({"unread": ("/etc/hosts: Permission denied",)}, "/etc/hosts: Permission denied"),
-        ({"crowded": {SHOP: 9}}, "shop.example.com has more addresses than the limit"),
+        ({"over_limit": {SHOP: 9}}, "shop.example.com has more addresses than the limit"),
         ({"policy": Policy(left_out=True)}, "other configured domains were not checked"),
         ({"policy": Policy(expect=(VIP,))}, "192.0.2.10 is expected here"),
         ({"nameservers": frozenset({VIP})}, "192.0.2.10 is a nameserver of this host"),

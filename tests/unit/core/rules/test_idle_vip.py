@@ -158,8 +158,8 @@ def test_an_unknown_domain_matters_only_where_something_might_be_idle() -> None:
 
 def test_a_name_of_more_addresses_than_are_looked_at_may_lead_to_any() -> None:
     reason = f"{WWW} has more addresses than the limit"
-    assert judged(held(VIP), crowded={WWW: 1}) == [Undecided(FindingKind.IDLE_VIP, reason)]
-    assert judged(held(VIP), crowded={WWW: 1}, referenced=frozenset({VIP})) == []
+    assert judged(held(VIP), over_limit={WWW: 1}) == [Undecided(FindingKind.IDLE_VIP, reason)]
+    assert judged(held(VIP), over_limit={WWW: 1}, referenced=frozenset({VIP})) == []
 
 
 def test_a_name_of_which_getaddrinfo_says_nothing_may_lead_to_any() -> None:

@@ -37,11 +37,11 @@ def names(count: int) -> list[str]:
     return [f"n{number}" for number in range(count)]
 
 
-class Audience:
-    """Remembers what it is told."""
+class Listener:
+    """Remembers what it is results."""
 
     def __init__(self) -> None:
-        self.told: list[tuple[str, Seen]] = []
+        self.results: list[tuple[str, Seen]] = []
         self.stuck: list[str] = []
         self.refused = ""
         self.news = asyncio.Event()
@@ -50,7 +50,7 @@ class Audience:
         pass
 
     def take_seen(self, name: str, seen: Seen, cost: float = 0.0, *, keep: bool = False) -> None:
-        self.told.append((name, seen))
+        self.results.append((name, seen))
         self.news.set()
 
     def lookups_stuck(self, reason: str) -> None:
@@ -97,12 +97,12 @@ async def following(check: CrossCheck) -> AsyncIterator[None]:
 
 def test_it_follows_the_schedule_in_one_thread_that_ends_with_it() -> None:
     async def scenario() -> None:
-        audience, gate = Audience(), Gate()
+        listener, gate = Listener(), Gate()
         gate.open.set()
         schedule = CrossCheckSchedule(["a"])
-        async with following(CrossCheck(schedule, LoopClock(), audience, LookupThread(gate))):
-            await audience.until(lambda: bool(audience.told))
-        assert audience.told == [("a", HERE)]
+        async with following(CrossCheck(schedule, LoopClock(), listener, LookupThread(gate))):
+            await listener.until(lambda: bool(listener.results))
+        assert listener.results == [("a", HERE)]
         assert len(gate.threads) == 1
 
     run_async(scenario())
@@ -115,20 +115,20 @@ def test_a_hung_lookup_is_unknown_then_stuck_and_its_late_answer_counts(
     monkeypatch.setattr(crosscheck, "STUCK_AFTER", 0.05)
 
     async def scenario() -> None:
-        audience, gate = Audience(), Gate()
+        listener, gate = Listener(), Gate()
         threads = threading.active_count()
-        check = CrossCheck(CrossCheckSchedule(["a"]), LoopClock(), audience, LookupThread(gate))
+        check = CrossCheck(CrossCheckSchedule(["a"]), LoopClock(), listener, LookupThread(gate))
         try:
             async with following(check):
-                await audience.until(lambda: bool(audience.stuck))
+                await listener.until(lambda: bool(listener.stuck))
                 assert threading.active_count() == threads + 1
                 gate.open.set()
-                await audience.until(lambda: ("a", HERE) in audience.told)
+                await listener.until(lambda: ("a", HERE) in listener.results)
         finally:
             gate.open.set()
-        told = [one for one in audience.told if one[0] == "a"]
-        assert told == [("a", Seen(None, "no answer from getaddrinfo within 0.05 s")), ("a", HERE)]
-        assert audience.stuck == ["getaddrinfo is busy with a"]
+        results = [one for one in listener.results if one[0] == "a"]
+        assert results == [("a", Seen(None, "no answer from getaddrinfo within 0.05 s")), ("a", HERE)]
+        assert listener.stuck == ["getaddrinfo is busy with a"]
         assert gate.names == ["a"]
 
     run_async(scenario())
@@ -136,14 +136,14 @@ def test_a_hung_lookup_is_unknown_then_stuck_and_its_late_answer_counts(
 
 def test_names_are_checked_at_once_and_what_takes_too_long_is_unknown() -> None:
     async def scenario() -> None:
-        audience, gate = Audience(), Gate(hangs="slow")
-        check = CrossCheck(CrossCheckSchedule(), LoopClock(), audience, LookupThread(gate))
+        listener, gate = Listener(), Gate(hangs="slow")
+        check = CrossCheck(CrossCheckSchedule(), LoopClock(), listener, LookupThread(gate))
         try:
             await check.check(["slow", *names(100)], 0.5)
         finally:
             gate.open.set()
         unknown = Seen(None, "no answer from getaddrinfo within 0.5 s")
-        assert dict(audience.told) == {**dict.fromkeys(names(100), HERE), "slow": unknown}
+        assert dict(listener.results) == {**dict.fromkeys(names(100), HERE), "slow": unknown}
         assert len(gate.threads) <= GETADDRINFO_THREADS.value
 
     run_async(scenario())
@@ -156,9 +156,9 @@ def test_no_thread_to_be_had_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(threading.Thread, "start", start)
 
     async def scenario() -> None:
-        audience = Audience()
-        await CrossCheck(CrossCheckSchedule(), LoopClock(), audience).check(["a"], 5)
-        ((name, seen),) = audience.told
+        listener = Listener()
+        await CrossCheck(CrossCheckSchedule(), LoopClock(), listener).check(["a"], 5)
+        ((name, seen),) = listener.results
         assert (name, seen.addresses) == ("a", None)
         assert "can't start new thread" in seen.reason
 
@@ -167,11 +167,11 @@ def test_no_thread_to_be_had_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_it_does_not_ask_where_that_is_refused() -> None:
     async def scenario() -> None:
-        audience, gate = Audience(), Gate()
-        audience.refused = "nsswitch.conf names no service"
-        check = CrossCheck(CrossCheckSchedule(), LoopClock(), audience, LookupThread(gate))
+        listener, gate = Listener(), Gate()
+        listener.refused = "nsswitch.conf names no service"
+        check = CrossCheck(CrossCheckSchedule(), LoopClock(), listener, LookupThread(gate))
         await check.check(["a"], 5)
-        assert audience.told == [("a", Seen(None, "nsswitch.conf names no service"))]
+        assert listener.results == [("a", Seen(None, "nsswitch.conf names no service"))]
         assert gate.names == []
 
     run_async(scenario())

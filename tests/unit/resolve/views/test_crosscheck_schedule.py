@@ -138,7 +138,7 @@ def test_names_that_are_no_longer_followed_are_forgotten() -> None:
     schedule.lead_here({"a"})
     schedule.replace_domains(["b"])
     assert {name for _, name in drive(schedule, 0, 100)} == {"b"}
-    assert set(schedule.close) == set()
+    assert set(schedule.here) == set()
     schedule.replace_domains([])
     assert schedule.due() == float("inf")
 

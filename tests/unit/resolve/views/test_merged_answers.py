@@ -34,4 +34,4 @@ def test_a_targets_answer_is_read_without_the_others(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(dns, "target_names", lambda _domain: [ONE, TWO])
     monkeypatch.setattr(dns, "target", dns.answer)
     assert answers.dns_changed(SERVICE) == set()
-    assert answers.foretold(ONE).domain == ONE
+    assert answers.predicted(ONE).domain == ONE

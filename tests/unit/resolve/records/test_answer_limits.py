@@ -1,4 +1,4 @@
-"""crowd: which of too many addresses are looked at, and that the others are told."""
+"""answer_limits: which of too many addresses count, and that the others are reported."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from lowatch.core.limits.names import (
     TARGETS_PER_SERVICE,
 )
 from lowatch.resolve.records.answer_book import AnswerBook
-from lowatch.resolve.records.crowd import inside, looked_at, targets_looked_at
+from lowatch.resolve.records.answer_limits import addresses_within_limit, inside, srv_records_within_limit
 from lowatch.resolve.records.name_table import NameTable
 from lowatch.resolve.records.slot_state import LookupOutcome, update
 from lowatch.wire.dns import Reply, ReplyKind, srv_record
@@ -57,23 +57,23 @@ def sorted_together(*addresses: Iterable[Address]) -> tuple[Address, ...]:
 def test_what_this_host_has_is_looked_at_wherever_it_stands() -> None:
     vip = parse_address("203.0.113.200")
     found = sorted_together(run_of("127.0.1.0", 2000), run_of("10.0.0.0", 2000), [vip])
-    assert vip in looked_at(found, (), here("203.0.113.200"))
-    assert vip in looked_at(found, (), here("203.0.113.0/24"))
-    assert vip not in looked_at(found, (), here())
+    assert vip in addresses_within_limit(found, (), here("203.0.113.200"))
+    assert vip in addresses_within_limit(found, (), here("203.0.113.0/24"))
+    assert vip not in addresses_within_limit(found, (), here())
 
 
 def test_loopback_addresses_come_last_for_every_host_has_them() -> None:
     found = sorted_together(run_of("127.0.0.1", 4000), run_of("198.51.100.1", 40))
-    chosen = looked_at(found, (), here())
+    chosen = addresses_within_limit(found, (), here())
     assert sum(map(is_loopback, chosen)) == HERE
     assert set(run_of("198.51.100.1", 40)) < set(chosen)
     v6 = sorted_together([LOOPBACK_V6.address], run_of("2001:db8::1", 4000))
-    assert LOOPBACK_V6.address not in looked_at(v6, (), here())
+    assert LOOPBACK_V6.address not in addresses_within_limit(v6, (), here())
 
 
 def test_of_what_this_host_has_few_are_looked_at_and_many_of_the_others() -> None:
     found = sorted_together(run_of("127.0.1.0", 500), run_of("198.51.100.0", 200), run_of("10.0.0.0", 500))
-    chosen = looked_at(found, (), here("198.51.100.0/24"))
+    chosen = addresses_within_limit(found, (), here("198.51.100.0/24"))
     assert set(run_of("10.0.0.0", 500)) < set(chosen)
     assert sum(one not in run_of("10.0.0.0", 500) for one in chosen) == HERE
     assert not any(map(is_loopback, chosen))
@@ -82,7 +82,7 @@ def test_of_what_this_host_has_few_are_looked_at_and_many_of_the_others() -> Non
 def test_what_was_looked_at_before_stays() -> None:
     found = run_of("10.0.0.0", 4000)
     before = found[1000 : 1000 + MOST]
-    assert looked_at(found, before, here()) == before
+    assert addresses_within_limit(found, before, here()) == before
 
 
 def _some(seed: int) -> tuple[Address, ...]:
@@ -99,12 +99,12 @@ def test_so_many_of_them_and_always_the_same(
     found: tuple[Address, ...], known: tuple[Address, ...], mine: int
 ) -> None:
     vip = Address(bytes((10, 0, *mine.to_bytes(2, "big"))))
-    chosen = looked_at(found, known, PrefixSet([Prefix(vip, 32)]))
+    chosen = addresses_within_limit(found, known, PrefixSet([Prefix(vip, 32)]))
     assert len(chosen) == MOST
     assert set(chosen) <= set(found)
     assert list(chosen) == sorted(chosen)
     assert (vip in chosen) == (vip in found)
-    assert looked_at(found, chosen, PrefixSet([Prefix(vip, 32)])) == chosen
+    assert addresses_within_limit(found, chosen, PrefixSet([Prefix(vip, 32)])) == chosen
 
 
 @given(st.sets(st.binary(min_size=4, max_size=4)), st.binary(min_size=4, max_size=4), st.integers(0, 32))
@@ -119,10 +119,10 @@ def test_inside(addresses: set[bytes], network: bytes, length: int) -> None:
 
 def test_targets() -> None:
     records = tuple(sorted(srv_record(443, f"t{n}.test") for n in range(2400)))
-    first = targets_looked_at(records, ())
+    first = srv_records_within_limit(records, ())
     assert first == records[: TARGETS_PER_SERVICE.value]
-    assert targets_looked_at(records, records[900:910])[-10:] == records[900:910]
-    assert targets_looked_at(records[1:], first)[:-1] == first[1:]
+    assert srv_records_within_limit(records, records[900:910])[-10:] == records[900:910]
+    assert srv_records_within_limit(records[1:], first)[:-1] == first[1:]
 
 
 class Book:
@@ -159,11 +159,11 @@ def test_a_name_of_many_addresses_is_resolved_and_says_that_it_has_more() -> Non
         MOST,
         4000 - MOST,
     )
-    assert book.answers.crowded() == {"www.test": 4000 - MOST}
-    assert book.answers.crowded() is book.answers.crowded()
+    assert book.answers.over_limit() == {"www.test": 4000 - MOST}
+    assert book.answers.over_limit() is book.answers.over_limit()
     assert len(book.answers.inside([Prefix(parse_address("10.0.0.0"), 8)])) == 2
     book.take("www.test", run_of("10.0.0.0", 3))
-    assert book.answers.crowded() == {}
+    assert book.answers.over_limit() == {}
 
 
 def test_a_service_of_many_targets() -> None:
@@ -172,7 +172,7 @@ def test_a_service_of_many_targets() -> None:
     found = book.take(SERVICE, records)
     most = TARGETS_PER_SERVICE.value
     assert len(found) == len(set(found)) == most
-    assert book.answers.crowded() == {SERVICE: 2400 - most}
+    assert book.answers.over_limit() == {SERVICE: 2400 - most}
     targets = [book.names.text_of(number) for number in found]
     for at, target in enumerate(targets):
         book.take(target, run_of(f"10.{at}.0.0", 4000))
@@ -182,7 +182,7 @@ def test_a_service_of_many_targets() -> None:
     assert answer.more == (2400 - most) + most * 4000 - ADDRESSES_PER_SERVICE.value
     assert len(answer.expected(())) == ADDRESSES_PER_SERVICE.value
     book.answers.removed(book.names.configure({}).gone)
-    assert book.answers.crowded() == {}
+    assert book.answers.over_limit() == {}
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -1,7 +1,7 @@
-"""Names with more addresses, or SRV records, than are looked at: which ones are. Pure.
+"""Which addresses, or SRV records, of a name count when it has more than the limit. Pure.
 
-Whoever owns one name that is watched could have it lead to 4,000 addresses, of 127.0.0.0/8 if need be,
-which every host has. Each that leads here costs a question to the kernel, a series and perhaps an alert.
+The owner of a single watched name could point it at 4,000 addresses, even in 127.0.0.0/8, which every host
+has. Each local address costs a kernel request, a series and perhaps an alert.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from lowatch.core.addresses import LOOPBACK_V4, LOOPBACK_V6, Address, Prefix, Pr
 from lowatch.core.limits.names import ADDRESSES_HERE_PER_NAME, ADDRESSES_PER_NAME, TARGETS_PER_SERVICE
 
 
-def looked_at(
+def addresses_within_limit(
     found: tuple[Address, ...], known: Collection[Address], local: PrefixSet
 ) -> tuple[Address, ...]:
-    """ADDRESSES_PER_NAME of the addresses found, sorted as those are; of this host's own fewer.
+    """Up to ADDRESSES_PER_NAME of the addresses, and of those up to ADDRESSES_HERE_PER_NAME local ones.
 
-    What this host has comes first, but for loopback, which it has in any case; then what was looked at
-    before, so that nothing changes that has not; then the others, loopback last. local: what this host
-    has, as far as that is known.
+    Addresses of this host come first, except loopback, which every host has. Then come the known ones, so
+    that an unchanged answer keeps its addresses, then the others, and loopback last. found: sorted, as is
+    the result. local: the prefixes of this host, as far as they are known.
     """
     here = {*_here(found, local)}
     chosen: dict[Address, None] = {}
@@ -36,7 +36,7 @@ def looked_at(
 
 
 def _here(found: tuple[Address, ...], local: PrefixSet) -> Iterator[Address]:
-    """Those that this host has, loopback addresses too."""
+    """The addresses of this host, with loopback."""
     yield from inside(found, LOOPBACK_V4)
     yield LOOPBACK_V6.address
     yield from local.hosts_among(found)
@@ -59,14 +59,14 @@ def _by_precedence(
 
 
 def inside(addresses: tuple[Address, ...], prefix: Prefix) -> tuple[Address, ...]:
-    """Of sorted addresses of the prefix's family those that it covers: a run of them."""
+    """The addresses that a prefix covers. addresses: sorted, of the prefix's family."""
     first = int.from_bytes(prefix.address, "big")
     last = (first + prefix.size - 1).to_bytes(len(prefix.address), "big")
     return addresses[bisect_left(addresses, prefix.address) : bisect_right(addresses, last)]
 
 
-def targets_looked_at(found: tuple[Address, ...], known: Collection[Address]) -> tuple[Address, ...]:
-    """TARGETS_PER_SERVICE of the SRV records found: those followed already, then the first."""
+def srv_records_within_limit(found: tuple[Address, ...], known: Collection[Address]) -> tuple[Address, ...]:
+    """Up to TARGETS_PER_SERVICE of the SRV records: those already followed, then the first ones."""
     before = frozenset(known)
     chosen = sorted(found, key=lambda record: record not in before)  # stable
     return tuple(sorted(chosen[: TARGETS_PER_SERVICE.value]))
