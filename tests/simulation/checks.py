@@ -41,7 +41,7 @@ _WRITTEN_AGAIN = 25.0
 _OF_DISK = ("disk full", "disk hangs", "slow disk", "no threads")
 _MAY_BE_MET = (JOURNAL_BURST, JOURNAL_QUEUE)
 """Limits that are small in some worlds."""
-_ENTRIES = 40_000
+_ENTRIES = 4_000
 """Entries of all containers of a daemon that watches seven names."""
 
 
