@@ -195,7 +195,8 @@ class Auditor:
         """
         if not self._policy.probe:
             return []
-        return await self.connects.confirm(endpoints, self._clock.now().monotonic - _FRESH)
+        since = self._clock.now().monotonic - _FRESH
+        return await self.connects.confirm(endpoints, since, loopback_up=self._host.loopback_up())
 
     def invalidate_old_fixes(self) -> bool:
         """Have the next audit ask again what fixes are weighed by, where that is too old to show them.

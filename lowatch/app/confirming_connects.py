@@ -17,7 +17,7 @@ from itertools import islice
 from typing import NamedTuple, Protocol
 
 from lowatch.core.clock import Clock
-from lowatch.core.listeners import Connect, Endpoint, Listener
+from lowatch.core.listeners import SILENT, Connect, Endpoint, Listener
 from lowatch.core.liveness import Heartbeat
 
 from .ports import ConnectOutcome, ListenerAnswer, Prober
@@ -213,22 +213,21 @@ class ConfirmingConnects:
         self._rested = now
         await self._connect(list(endpoints))
 
-    async def confirm(self, endpoints: Sequence[Endpoint], newer_than: float) -> list[Endpoint]:
+    async def confirm(
+        self, endpoints: Sequence[Endpoint], newer_than: float, *, loopback_up: bool = True
+    ) -> list[Endpoint]:
         """Connect again to those whose last connect is older. Of all endpoints, those not refused.
 
-        newer_than: monotonic seconds.
+        newer_than: monotonic seconds. loopback_up: if not, silence is as good as a refusal (judge_port()).
         """
         newer_than = max(newer_than, self._believed_since)
         await self._connect(
             [one for one in endpoints if one not in self._met or self._met[one].at < newer_than]
         )
-        refuted = [one for one in endpoints if not self._is_refused(one)]
+        confirming = {Connect.REFUSED} if loopback_up else {Connect.REFUSED, *SILENT}
+        refuted = [one for one in endpoints if self.last_outcome(one) not in confirming]
         self._changed.update(refuted)
         return refuted
-
-    def _is_refused(self, endpoint: Endpoint) -> bool:
-        met = self._met.get(endpoint)
-        return met is not None and met.outcome is Connect.REFUSED
 
     async def _connect(self, endpoints: Sequence[Endpoint]) -> None:
         if not endpoints:

@@ -110,3 +110,16 @@ def test_a_reload_leaves_what_is_known_until_the_next_connect_has_been_made(outc
         return seen
 
     assert run_virtually(run()) == {"orphan" if outcome is Connect.REFUSED else "redirected"}
+
+
+def test_an_orphan_fires_while_lo_is_down_and_all_connects_are_silent() -> None:
+    """Nothing else than silence is to be expected then: it confirms the orphan."""
+
+    def lo_down(story: Story) -> None:
+        story.listener_gone()
+        story.world.lo_up = False
+        story.blind(False)
+
+    story = told([(5.0, lo_down)], 60.0, prober=Met(Connect.TIMED_OUT))
+    assert sorted(story.said) == [(25.0, "holder-down firing"), (25.0, "orphan-vip firing")]
+    assert len(story.audits) < 60
