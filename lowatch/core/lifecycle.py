@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum, StrEnum
+from enum import StrEnum
 from typing import NamedTuple
 
 from .clock import (
@@ -52,7 +52,7 @@ class Tracked:
     delivery_unknown: bool = False
 
 
-class _Condition(Enum):
+class _Condition(StrEnum):
     """What the judgement says about a finding now. "held": for as long as `hold`."""
 
     SHOWS = "shows, not yet held"
@@ -112,64 +112,33 @@ def stepping(
     """
     after: dict[str, Tracked] = {}
     announcements: list[Tracked] = []
+    has_unconfirmed = False
     findings = {finding.key: finding for finding in judgement.findings}
-    steps = _Steps(judgement, now, policy, may_fire)
     for number, key in enumerate([*tracked, *(key for key in findings if key not in tracked)]):
         if number % _PAUSE_EVERY == _PAUSE_EVERY - 1:
             yield
-        moved, announced = steps.step(tracked.get(key), findings.get(key))
-        if moved.state is not FindingState.RESOLVED:
+        before, finding = tracked.get(key) or _appeared(findings[key], now), findings.get(key)
+        if finding is not None and _stays(before, finding, now, policy):
+            after[key] = before
+            continue
+        if finding is None and judgement.is_undecided(before.finding.subject):
+            after[key] = _with_finding(before, before.finding.without_fix())  # it was harmless only then
+            continue
+        state = _next_state(before, finding, now, policy)
+        if finding is not None and state is FindingState.FIRING and _is_unannounced(before):
+            if may_fire(finding):
+                announcements.append(replace(_moved(before, finding, state, now, policy), announced=True))
+                after[key] = replace(announcements[-1], delivery_unknown=False)
+            else:
+                has_unconfirmed = True
+                after[key] = _with_finding(before, finding)
+            continue
+        moved = _moved(before, finding, state, now, policy)
+        if state is not FindingState.RESOLVED:
             after[key] = moved
-        if announced is not None:
-            announcements.append(announced)
-    return Step(after, tuple(_once_for_all_ports(after, announcements))), steps.has_unconfirmed
-
-
-class _Steps:
-    """Applies a judgement, finding by finding. has_unconfirmed: whether some may not fire yet."""
-
-    def __init__(
-        self, judgement: Judgement, now: Now, policy: Policy, may_fire: Callable[[Finding], bool]
-    ) -> None:
-        self._judgement = judgement
-        self._now = now
-        self._policy = policy
-        self._may_fire = may_fire
-        self.has_unconfirmed = False
-
-    def step(self, before: Tracked | None, finding: Finding | None) -> tuple[Tracked, Tracked | None]:
-        """The finding after the step, and what of it is to be announced, if anything."""
-        if before is None:
-            assert finding is not None
-            monotonic = self._now.monotonic
-            before = Tracked(finding, FindingState.PENDING, self._now.wall, monotonic, began=monotonic)
-        elif finding is None:
-            if self._judgement.is_undecided(before.finding.subject):
-                return _unjudged(before), None
-        elif self._stays(before, finding):
-            return before, None
-        moved = _move(before, finding, self._now, self._policy)
-        if moved.state is FindingState.FIRING and (
-            not moved.announced or (moved.delivery_unknown and moved.present)
-        ):
-            if not self._may_fire(moved.finding):
-                self.has_unconfirmed = True
-                return _with_finding(before, moved.finding), None
-            announced = replace(moved, announced=True)
-            return replace(announced, delivery_unknown=False), announced
-        return moved, moved if moved.state is FindingState.RESOLVED and moved.announced else None
-
-    def _stays(self, before: Tracked, finding: Finding) -> bool:
-        """Whether it stays as it is: a shortcut, because nearly all of ten thousand findings do."""
-        if self._policy.acknowledgements or not before.present:
-            return False
-        if before.finding is not finding and before.finding != finding:
-            return False
-        if before.state is FindingState.PENDING and not before.announced:
-            held = self._now.monotonic >= before.changed + self._policy.hold
-            self.has_unconfirmed = self.has_unconfirmed or (held and not self._may_fire(finding))
-            return not held or not self._may_fire(finding)
-        return before.state is FindingState.FIRING and before.announced and not before.delivery_unknown
+        elif moved.announced:
+            announcements.append(moved)
+    return Step(after, tuple(_once_for_all_ports(after, announcements))), has_unconfirmed
 
 
 def _once_for_all_ports(after: Mapping[str, Tracked], announced: Iterable[Tracked]) -> Iterator[Tracked]:
@@ -205,48 +174,71 @@ def about_to_fire(
     for finding in judgement.findings:
         if counts[finding.subject.domain] >= of_each:
             continue
-        known = tracked.get(finding.key)
-        if known is not None and known.announced and not known.delivery_unknown:
-            continue
-        before = known or Tracked(finding, FindingState.PENDING, now.wall, now.monotonic)
-        if _move(before, finding, now, policy).state is FindingState.FIRING:
+        before = tracked.get(finding.key) or _appeared(finding, now)
+        if _is_unannounced(before) and _next_state(before, finding, now, policy) is FindingState.FIRING:
             due.append(finding)
             counts[finding.subject.domain] += 1
     return due
 
 
-def _unjudged(before: Tracked) -> Tracked:
-    """The finding as it was, without its fix, which may have been harmless only then."""
-    return _with_finding(before, before.finding.without_fix())
+def _appeared(finding: Finding, now: Now) -> Tracked:
+    return Tracked(finding, FindingState.PENDING, now.wall, now.monotonic, began=now.monotonic)
+
+
+def _stays(before: Tracked, finding: Finding, now: Now, policy: Policy) -> bool:
+    """Whether it stays as it is: a shortcut, because nearly all of ten thousand findings do."""
+    if policy.acknowledgements or not before.present:
+        return False
+    if before.finding is not finding and before.finding != finding:
+        return False
+    if before.state is FindingState.PENDING and not before.announced:
+        return now.monotonic < before.changed + policy.hold
+    return before.state is FindingState.FIRING and before.announced and not before.delivery_unknown
+
+
+def _is_unannounced(one: Tracked) -> bool:
+    """Whether it is announced once it fires."""
+    return not one.announced or one.delivery_unknown
 
 
 def _with_finding(before: Tracked, finding: Finding) -> Tracked:
     return before if finding is before.finding else replace(before, finding=finding)
 
 
-def _move(before: Tracked, finding: Finding | None, now: Now, policy: Policy) -> Tracked:
+def _next_state(before: Tracked, finding: Finding | None, now: Now, policy: Policy) -> FindingState:
+    """The state after a judgement that has this finding, or none."""
     present = finding is not None
-    changed = before.changed if present is before.present else now.monotonic
-    acknowledgement = policy.acknowledged(before.finding.subject, now.wall) if present else None
-    held = now.monotonic >= changed + policy.hold
-    if acknowledgement is not None:
-        condition = _Condition.ACCEPTED
-    elif present:  # what was announced, and then accepted for a while, needs no second hold
-        condition = _Condition.SHOWS_HELD if held or before.announced else _Condition.SHOWS
-    else:
+    held = now.monotonic >= policy.hold + (before.changed if present is before.present else now.monotonic)
+    if not present:
         condition = _Condition.GONE_HELD if held else _Condition.GONE
-    because = before.acknowledged_because if not present else ""
-    moved = {
-        "finding": finding or before.finding.without_fix(),
-        "state": TRANSITIONS.get((before.state, condition), before.state),
-        "changed": changed,
-        "present": present,
-        "acknowledged_because": acknowledgement.reason if acknowledgement else because,
-    }
-    # Of the ten thousand findings of a storm nearly all stay as they are.
-    if all(getattr(before, name) == value for name, value in moved.items()):
+    elif policy.acknowledged(before.finding.subject, now.wall) is not None:
+        condition = _Condition.ACCEPTED
+    else:  # what was announced, and then accepted for a while, needs no second hold
+        condition = _Condition.SHOWS_HELD if held or before.announced else _Condition.SHOWS
+    return TRANSITIONS.get((before.state, condition), before.state)
+
+
+def _moved(
+    before: Tracked, finding: Finding | None, state: FindingState, now: Now, policy: Policy
+) -> Tracked:
+    """The finding in its next state. The same object if nothing is different."""
+    present, because = finding is not None, before.acknowledged_because
+    if present:
+        acknowledged = state is FindingState.ACKNOWLEDGED
+        accepted = policy.acknowledged(before.finding.subject, now.wall) if acknowledged else None
+        because = accepted.reason if accepted else ""
+    finding = finding or before.finding.without_fix()
+    if (
+        state is before.state
+        and present is before.present
+        and because == before.acknowledged_because
+        and (finding is before.finding or finding == before.finding)
+    ):
         return before
-    return replace(before, **moved)  # type: ignore[arg-type]
+    changed = before.changed if present is before.present else now.monotonic
+    return replace(
+        before, finding=finding, state=state, changed=changed, present=present, acknowledged_because=because
+    )
 
 
 def next_due(tracked: Mapping[str, Tracked], stepped: Now, policy: Policy) -> float | None:
