@@ -17,7 +17,7 @@ from lowatch.files.threads import NoThreadError, Threads
 
 _WRITTEN_WITHIN = 1.0
 """Seconds after which entries are sent although they have not been written down: the disk may hang."""
-_NOT_WRITTEN, _SEND_ANYWAY = -1, -2
+_NOT_WRITTEN = -1
 
 
 @dataclass(slots=True)
@@ -75,7 +75,7 @@ class IntentWriter:
 
         batch: what is written down with it, the entry included.
         """
-        if self._intents is None or entry.generation in (_SEND_ANYWAY, self._intents.generation):
+        if self._intents is None or entry.generation == self._intents.generation:
             return True
         if self._disk_hangs:
             return True
@@ -99,9 +99,7 @@ class IntentWriter:
         try:
             self._threads.start(work, "intend")
         except NoThreadError:
-            for entry in entries:
-                entry.generation = _SEND_ANYWAY
-            return False
+            return False  # if they cannot be sent now, a thread is asked for again before they are
         self._deadline = self._loop.call_later(_WRITTEN_WITHIN, self._on_deadline)
         return True
 

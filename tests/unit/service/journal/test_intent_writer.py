@@ -108,6 +108,30 @@ def test_without_a_thread_or_without_a_place_it_is_sent_anyway() -> None:
     run_virtually(scenario())
 
 
+def test_an_entry_that_still_waits_when_threads_are_back_is_written_down() -> None:
+    """journald was away meanwhile: a kill between two entries must not leave a wrong last word."""
+
+    class NoThreadAtFirst(InlineThreads):
+        refused = False
+
+        def start(self, work: Callable[[], None], name: str) -> None:
+            if not self.refused:
+                self.refused = True
+                raise NoThreadError("can't start new thread")
+            super().start(work, name)
+
+    async def scenario() -> None:
+        disk, one = Disk(), entry()
+        writer = IntentWriter(asyncio.get_running_loop(), disk, NoThreadAtFirst(), Sink())
+        assert writer.allows(one, [one])
+        assert not writer.allows(one, [one])
+        await asyncio.sleep(0)
+        assert disk.written == [(1, 1)]
+        assert writer.allows(one, [one])
+
+    run_virtually(scenario())
+
+
 def test_stopped_it_tells_nobody() -> None:
     async def scenario() -> None:
         sink, threads = Sink(), HeldThreads()
