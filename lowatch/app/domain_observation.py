@@ -71,8 +71,8 @@ def domain_observation(
 
 def _in_other_views(answer: Answer, places: Mapping[Address, Place]) -> tuple[OtherViewAddress, ...]:
     """Of the addresses that applications do not get, those that are local, or may be."""
-    given = frozenset(answer.given)
-    found = ((one, places.get(one)) for one in addresses_of(answer) if one not in given)
+    effective = frozenset(answer.with_synthesised)
+    found = ((one, places.get(one)) for one in addresses_of(answer) if one not in effective)
     return tuple(OtherViewAddress(address, place) for address, place in found if place is not None)
 
 

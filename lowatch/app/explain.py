@@ -84,7 +84,7 @@ async def _explain_domain(target: DomainTarget, policy: Policy, bench: Bench) ->
         auditor, resolver, policy, bench.clock, cross_checker=_OneDomain(target.name, resolver)
     )
     answer = resolver.answer(target.name)
-    local = (one for one in answer.given if bench.host.may_be_local(one))
+    local = (one for one in answer.with_synthesised if bench.host.may_be_local(one))
     addresses = tuple(dict.fromkeys((*addresses_of(answer), *local)))
     return replace(
         _explanation(target, audit, addresses, (target.name,)),

@@ -145,7 +145,7 @@ class _Sizes:
 
     def of(self, route: LocalRoute) -> int | None:
         """None where that could not be asked, or policy rules come first: they may lead any part away."""
-        if self._host.courses_differ:
+        if self._host.routes_depend_on_ports:
             return None
         prefix, key = route.prefix, (route.table, is_v4(route.prefix.address))
         if key not in self._away:

@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 from lowatch.core.addresses import Address, Port, is_link_local
 from lowatch.core.answers import Answer
-from lowatch.core.held import Course, Delivery
+from lowatch.core.held import Delivery, FlowRoute
 from lowatch.core.known import Unknown
 from lowatch.core.listeners import Endpoint
 from lowatch.core.policy import Domain, Policy
-from lowatch.core.views import all_given
+from lowatch.core.views import possible_addresses
 
 from .host_observation import Holders
 from .ports import Host, ListenerAnswer
@@ -49,7 +49,7 @@ class KernelAnswers(NamedTuple):
     """What the kernel was asked about some domains, and what it said.
 
     answers: of the domains, in order. candidates: the addresses that may be local, with `deliveries`.
-    expected: the endpoints, with `courses` (none where all are routed alike). arriving: those of them
+    expected: the endpoints, with `flow_routes` (none where all are routed alike). arriving: those of them
     whose packets arrive here, with `listeners`.
     """
 
@@ -59,30 +59,30 @@ class KernelAnswers(NamedTuple):
     deliveries: list[Delivery | Unknown]
     places: Mapping[Address, Place]
     expected: list[Endpoint]
-    courses: list[Course | Unknown]
+    flow_routes: list[FlowRoute | Unknown]
     arriving: list[Endpoint]
     listeners: list[ListenerAnswer]
 
     def served(self) -> dict[Endpoint, ListenerAnswer]:
-        """By endpoint; those that are routed elsewhere are not among them."""
+        """The listener of each endpoint whose packets arrive here, or why it is unknown."""
         found: dict[Endpoint, ListenerAnswer] = dict(zip(self.arriving, self.listeners, strict=True))
-        found.update((e, course) for e, course in self._with_courses() if isinstance(course, Unknown))
+        found.update((e, one) for e, one in self._with_flow_routes() if isinstance(one, Unknown))
         return found
 
-    def on_course(self, course: Course) -> frozenset[Endpoint]:
-        """The endpoints of which that becomes."""
-        return frozenset(e for e, one in self._with_courses() if one is course)
+    def with_flow_route(self, flow_route: FlowRoute) -> frozenset[Endpoint]:
+        """The endpoints with this flow route."""
+        return frozenset(e for e, one in self._with_flow_routes() if one is flow_route)
 
-    def _with_courses(self) -> Iterable[tuple[Endpoint, Course | Unknown]]:
-        return zip(self.expected, self.courses, strict=True) if self.courses else ()
+    def _with_flow_routes(self) -> Iterable[tuple[Endpoint, FlowRoute | Unknown]]:
+        return zip(self.expected, self.flow_routes, strict=True) if self.flow_routes else ()
 
 
-def _arriving(expected: list[Endpoint], courses: Sequence[Course | Unknown]) -> list[Endpoint]:
-    """The endpoints whose packets arrive here. courses: none where all do."""
-    if not courses:
+def _arriving(expected: list[Endpoint], flow_routes: Sequence[FlowRoute | Unknown]) -> list[Endpoint]:
+    """The endpoints whose packets arrive here. flow_routes: empty if all do."""
+    if not flow_routes:
         return expected
-    here = (Course.HERE, Course.NO_WAY_BACK)
-    return [endpoint for endpoint, course in zip(expected, courses, strict=True) if course in here]
+    here = (FlowRoute.HERE, FlowRoute.NO_WAY_BACK)
+    return [endpoint for endpoint, one in zip(expected, flow_routes, strict=True) if one in here]
 
 
 def ask_kernel(
@@ -106,23 +106,23 @@ def ask_kernel(
             for address, delivery in zip(candidates, deliveries, strict=True)
         }
         expected = _expected(names, answers, places, context)
-    courses = host.courses(expected) if host.courses_differ else []
-    if known and courses == known.courses:
+    flow_routes = host.flow_routes(expected) if host.routes_depend_on_ports else []
+    if known and flow_routes == known.flow_routes:
         asked = known.arriving
     else:
         known = None
-        asked = _arriving(expected, courses)
+        asked = _arriving(expected, flow_routes)
     listeners = host.listeners(asked)
     if known and listeners == known.listeners:
         return known
     return KernelAnswers(
-        context, answers, candidates, deliveries, places, expected, courses, asked, listeners
+        context, answers, candidates, deliveries, places, expected, flow_routes, asked, listeners
     )
 
 
 def _candidates(host: Host, answers: Iterable[Answer]) -> list[Address]:
     """The addresses, of any view, that may be local; each once."""
-    addresses = dict.fromkeys(address for answer in answers for address in all_given(answer))
+    addresses = dict.fromkeys(address for answer in answers for address in possible_addresses(answer))
     return [address for address in addresses if host.may_be_local(address)]
 
 
@@ -134,7 +134,7 @@ def _deliveries(
     It is unknown where one of them is unknown, and none is local.
     """
     deliveries = host.deliveries(candidates)
-    if not host.courses_differ:
+    if not host.routes_depend_on_ports:
         return deliveries
     found = dict(zip(candidates, deliveries, strict=True))
     here = {address for address, one in found.items() if isinstance(one, Delivery) and one.local}

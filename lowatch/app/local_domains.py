@@ -13,11 +13,11 @@ from itertools import chain
 
 from lowatch.core.addresses import EVERYWHERE, Address, destination
 from lowatch.core.answers import Answer
-from lowatch.core.held import Course
+from lowatch.core.held import FlowRoute
 from lowatch.core.policy import Policy, ports_of
 from lowatch.core.snapshot import DomainObservation
 from lowatch.core.verdicts import connects_needed
-from lowatch.core.views import all_given
+from lowatch.core.views import possible_addresses
 
 from .confirming_connects import ConfirmingConnects
 from .domain_observation import domain_observation, with_outcomes
@@ -179,7 +179,10 @@ class LocalDomains:
         """Replace the observations of these domains."""
         context, served = seen.context, seen.served()
         connects = self._connects.met_among(served)
-        no_way_back, led_away = seen.on_course(Course.NO_WAY_BACK), seen.on_course(Course.ELSEWHERE)
+        no_way_back, led_away = (
+            seen.with_flow_route(FlowRoute.NO_WAY_BACK),
+            seen.with_flow_route(FlowRoute.ELSEWHERE),
+        )
         confirm = context.policy.probe and None in seen.listeners
         for name, answer in zip(names, seen.answers, strict=True):
             domain = context.policy.domains[name]
@@ -239,7 +242,7 @@ class LocalDomains:
 
 def _weight(answer: Answer) -> int:
     """How many addresses there are to ask about."""
-    return len(all_given(answer))
+    return len(possible_addresses(answer))
 
 
 def _portions(answers: Mapping[str, Answer], size: int) -> list[dict[str, Answer]]:

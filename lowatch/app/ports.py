@@ -11,7 +11,7 @@ from lowatch.core.arp import Arp
 from lowatch.core.clock import (
     Now,
 )
-from lowatch.core.held import Course, Delivery, Held, Link, LocalRoute
+from lowatch.core.held import Delivery, FlowRoute, Held, Link, LocalRoute
 from lowatch.core.known import Known, Unknown
 from lowatch.core.lifecycle import (
     Remembered,
@@ -86,13 +86,13 @@ class Host(Protocol):
         """Which socket serves each endpoint, in order; None where none does. The same list as above."""
 
     @property
-    def courses_differ(self) -> bool:
+    def routes_depend_on_ports(self) -> bool:
         """Whether what is local may depend on more than the address: then the next two tell."""
 
     def endpoint_deliveries(self, endpoints: Sequence[Endpoint]) -> list[Delivery | Unknown]:
         """As deliveries, of each endpoint's own packets."""
 
-    def courses(self, endpoints: Sequence[Endpoint]) -> list[Course | Unknown]: ...
+    def flow_routes(self, endpoints: Sequence[Endpoint]) -> list[FlowRoute | Unknown]: ...
 
     def sockets(self) -> Known[Sockets] | Unknown:
         """Where sockets are bound. Good for narrowing down only: a dump may miss one under churn."""

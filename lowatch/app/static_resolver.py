@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from lowatch.core.addresses import Address, Port, Prefix, PrefixSet, destination
 from lowatch.core.answers import Answer, AnswerListener, AnswerStatus, OtherView
-from lowatch.core.views import all_given, is_unheard, unsure
+from lowatch.core.views import is_unheard, possible_addresses, unsure
 
 
 class StaticResolver:
@@ -18,7 +18,7 @@ class StaticResolver:
         self._answers = {answer.domain: answer for answer in answers}
         self._names: dict[Address, set[str]] = {}
         for name, answer in self._answers.items():
-            for address in all_given(answer):
+            for address in possible_addresses(answer):
                 self._names.setdefault(destination(address), set()).add(name)
         self.statuses: Mapping[AnswerStatus, int] = Counter(one.status for one in self._answers.values())
         self.stub_addresses = frozenset(stub_addresses)

@@ -30,9 +30,9 @@ Command = Callable[[argparse.Namespace, Environment], int]
 
 def parse(argv: Sequence[str], environment: Environment) -> argparse.Namespace:
     """The options of the chosen command and of the program. Raises CommandError, also to exit with 0."""
-    given = program_parser(environment).parse_args(argv)
-    name, *rest = given.words
-    return command_parser(name, environment).parse_args(rest, given)
+    options = program_parser(environment).parse_args(argv)
+    name, *rest = options.words
+    return command_parser(name, environment).parse_args(rest, options)
 
 
 def program_parser(environment: Environment) -> Parser:

@@ -1,4 +1,4 @@
-"""What DNS said about a domain, and what may be concluded from it.
+"""What the views say about a domain: statuses, RRsets, and the Answer made of them.
 
 RFC 9499's words: NXDOMAIN, NODATA and failure are three things, and never merged.
 """
@@ -20,23 +20,23 @@ class AnswerStatus(StrEnum):
     NXDOMAIN = "nxdomain"
     NODATA = "nodata"
     STALE = "stale"
-    """The last good answer, kept because a newer one could not be had."""
+    """The last good answer, kept because a newer one could not be obtained."""
     UNKNOWN = "unknown"
     """Never answered, or stale for longer than the configured time."""
 
 
 class View(StrEnum):
-    """Whose word a name's addresses are: the `view` of an endpoint."""
+    """Where a name's addresses come from: the `view` of an endpoint."""
 
     DNS = "dns"
     HOSTS = "hosts"
-    """/etc/hosts, where nsswitch.conf has it decide before DNS."""
+    """/etc/hosts, if nsswitch.conf puts it before DNS."""
     GETADDRINFO = "getaddrinfo"
-    """The C library, as applications ask it: whatever nsswitch.conf and its modules come to."""
+    """The C library, as applications call it, with all modules in nsswitch.conf."""
 
 
 class SrvRecord(NamedTuple):
-    """What one SRV record (RFC 2782) names. target: lower case. addresses: the target's, sorted."""
+    """One SRV record (RFC 2782) with the addresses of its target, sorted. target: lower case."""
 
     target: str
     port: Port
@@ -44,10 +44,10 @@ class SrvRecord(NamedTuple):
 
 
 class OtherView(NamedTuple):
-    """What another view says: one that applications do not get, or that was asked to compare.
+    """The result of a view that applications do not get, or that was queried to compare.
 
-    addresses: sorted; None if there is no answer, and then the reason says why, in one line.
-    With both, the addresses are kept from before, and the reason says why there are no newer ones.
+    addresses: sorted; None if there is no answer. reason: one line, why there is no answer, or why the
+    addresses are old; "" if they are fresh.
     """
 
     view: View
@@ -55,7 +55,7 @@ class OtherView(NamedTuple):
     reason: str = ""
 
 
-# A domain is as uncertain as the worse of its two families; where both are certain, any address wins.
+# The less certain family decides the status of a domain. If both are certain, any address wins.
 _PRECEDENCE = (
     AnswerStatus.UNKNOWN,
     AnswerStatus.STALE,
@@ -80,9 +80,9 @@ class RRset:
     reason: why it is STALE or UNKNOWN, one line; "" otherwise.
     stale_since: monotonic seconds of the first failure since the last good answer; None when fresh.
     server: the nameserver that gave the last answer, as configured; "" if none did.
-    more: how many addresses it has besides these, which are ignored: see resolve/records/answer_limits.py.
-    synthesised: what a DNS64 (RFC 6147) made from the A addresses; not among `addresses`. It leads to a
-    translator, unless this host has the address itself.
+    more: how many further addresses are ignored: see resolve/records/answer_limits.py.
+    synthesised: the addresses that a DNS64 (RFC 6147) made from A records; not among `addresses`. They lead
+    to a translator, unless this host holds the address.
     """
 
     status: AnswerStatus
@@ -101,11 +101,10 @@ NOT_ASKED = RRset(AnswerStatus.UNKNOWN, reason="not asked yet")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """All that is known about one domain. Replaced as a whole, so that identity means "nothing changed".
+    """All that is known about one domain. It is replaced as a whole: the same object means no change.
 
-    a, aaaa: what applications get, by `view`. For an SRV name: those of its targets, taken together.
-    srv_records: what its SRV records name; None if it is not an SRV name.
-    others: what the other views say, if they were asked.
+    a, aaaa: what applications get, according to `view`. For an SRV name: the RRsets of its targets, merged.
+    srv_records: None if it is not an SRV name. others: the other views, if they were queried.
     """
 
     domain: str
@@ -120,8 +119,8 @@ class Answer:
         return self.a.addresses + self.aaaa.addresses
 
     @property
-    def given(self) -> tuple[Address, ...]:
-        """`addresses`, and what a DNS64 made, which leads elsewhere unless this host has it itself."""
+    def with_synthesised(self) -> tuple[Address, ...]:
+        """`addresses`, and those synthesised by a DNS64, which lead elsewhere unless held by this host."""
         made = self.a.synthesised + self.aaaa.synthesised
         return self.addresses + made if made else self.addresses
 
@@ -131,16 +130,16 @@ class Answer:
         return self.a.more + self.aaaa.more
 
     def ports_at(self, address: Address, ports: tuple[Port, ...]) -> tuple[Port, ...]:
-        """What should be served there: `ports`, or for an SRV name those of its records."""
+        """The ports that should be served there: `ports`, or for an SRV name those of its records."""
         if self.srv_records is None:
             return ports
         return tuple(dict.fromkeys(s.port for s in self.srv_records if address in s.addresses))
 
     def expected(self, ports: tuple[Port, ...]) -> list[tuple[Address, tuple[Port, ...]]]:
-        """Each address `given`, and what ports_at() has for it: all of them in one go."""
+        """Each address in `with_synthesised`, and ports_at() for it."""
         if self.srv_records is None:
-            return [(address, ports) for address in self.given]
-        named: dict[Address, dict[Port, None]] = {address: {} for address in self.given}
+            return [(address, ports) for address in self.with_synthesised]
+        named: dict[Address, dict[Port, None]] = {address: {} for address in self.with_synthesised}
         for record in self.srv_records:
             for address in record.addresses:
                 if address in named:
@@ -180,7 +179,7 @@ class Answer:
 
 
 class AnswerListener(Protocol):
-    """Is told by a Resolver when it has a new answer for a domain."""
+    """Notified by a Resolver when it has a new answer for a domain."""
 
     def answer_changed(self, domain: str) -> None:
-        """Called by the event loop, with nothing else under way: it may call back, or raise."""
+        """Called by the event loop directly, so it may call back, or raise."""

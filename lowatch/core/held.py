@@ -129,7 +129,7 @@ class Delivery(NamedTuple):
     length: int
 
 
-class Course(StrEnum):
+class FlowRoute(StrEnum):
     """Where a local client's packets to an endpoint go, and whether replies come back."""
 
     HERE = "here"

@@ -26,8 +26,8 @@ class PortObservation(NamedTuple):
     """One port of one address, as the kernel answered for it.
 
     listener: None means ENOENT: no socket would get the connection.
-    connect: what the confirming connect() met, where one was made or tried.
-    way_back: False where routing does not let a local client's connection come about (Course.NO_WAY_BACK).
+    connect: the outcome of the confirming connect(), if one was made or tried.
+    way_back: False where routing prevents a local client's connection (FlowRoute.NO_WAY_BACK).
     """
 
     port: Port

@@ -1,6 +1,6 @@
-"""What the views of a name have in common, where they differ, and which of them applications get.
+"""Compares the views of a name, and tells which of them applications get.
 
-Addresses are compared by where a connect() to them goes: ::ffff:192.0.2.1 is no other than 192.0.2.1.
+Addresses are equal if connect() to them goes to the same place: ::ffff:192.0.2.1 equals 192.0.2.1.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ IN_WORDS = {View.DNS: "DNS", View.HOSTS: "/etc/hosts", View.GETADDRINFO: "getadd
 
 
 def addresses_of(answer: Answer) -> tuple[Address, ...]:
-    """Those of every view, each once; what applications get comes first."""
+    """The addresses in all views, each once. Those that applications get come first."""
     return _with_others(answer, answer.addresses)
 
 
-def all_given(answer: Answer) -> tuple[Address, ...]:
-    """Those, and what a DNS64 made: whatever may lead here."""
-    return _with_others(answer, answer.given)
+def possible_addresses(answer: Answer) -> tuple[Address, ...]:
+    """The addresses in all views, and those synthesised by a DNS64: each of them may be local."""
+    return _with_others(answer, answer.with_synthesised)
 
 
 def _with_others(answer: Answer, first: tuple[Address, ...]) -> tuple[Address, ...]:
@@ -31,24 +31,24 @@ def _with_others(answer: Answer, first: tuple[Address, ...]) -> tuple[Address, .
 
 
 def unsure(answer: Answer) -> OtherView | None:
-    """An other view that is not known, or is kept from before; None where there is none.
+    """Another view that is unknown or old; None if there is none.
 
-    Of several, the one that applications go by.
+    If there are several, the one that applications use.
     """
     found = [one for one in answer.others if one.addresses is None or one.reason]
     return next((one for one in found if is_unheard(one)), found[0] if found else None)
 
 
 def is_unheard(other: OtherView) -> bool:
-    """Whether it is getaddrinfo, asked in vain: what applications get is not known then."""
+    """Whether this is getaddrinfo, and it failed, so that what applications get is unknown."""
     return other.view is View.GETADDRINFO and other.addresses is None
 
 
 def differing(answer: Answer, other: OtherView) -> list[Address]:
     """The addresses that one has and the other lacks.
 
-    What a DNS64 made leads elsewhere whoever gives it. A server may hand its addresses out by turns, a
-    few at a time, and getaddrinfo asks but once: what it lacks counts where it has none of the others.
+    Addresses synthesised by a DNS64 are left out. A server may hand its addresses out in turn, a few at a
+    time, and getaddrinfo asks only once: what it lacks counts only if it has none of the others.
     """
     made = {*answer.a.synthesised, *answer.aaaa.synthesised}
     ours = _by_destination(answer.addresses)
@@ -60,7 +60,7 @@ def differing(answer: Answer, other: OtherView) -> list[Address]:
 
 
 def _by_destination(addresses: Iterable[Address]) -> Mapping[Address, Address]:
-    """Where each leads, and the first that leads there."""
+    """The destination of each address, and the first address with that destination."""
     found: dict[Address, Address] = {}
     for address in addresses:
         found.setdefault(destination(address), address)
@@ -68,7 +68,7 @@ def _by_destination(addresses: Iterable[Address]) -> Mapping[Address, Address]:
 
 
 def in_effect(answer: Answer) -> View:
-    """Whose addresses applications get. getaddrinfo is what they call: where it differs, it is right."""
+    """The view that applications get. They call getaddrinfo, so it wins if it differs."""
     for other in answer.others:
         if other.view is View.GETADDRINFO and other.addresses is not None and differing(answer, other):
             return View.GETADDRINFO

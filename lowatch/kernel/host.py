@@ -7,7 +7,7 @@ from typing import Protocol
 
 from lowatch.core.addresses import Address, Port, Prefix, PrefixSet, destination, unmapped
 from lowatch.core.arp import NO_ARP, Arp, Nic
-from lowatch.core.held import Course, Delivery, Held, Link, LocalRoute
+from lowatch.core.held import Delivery, FlowRoute, Held, Link, LocalRoute
 from lowatch.core.known import Known, Unknown
 from lowatch.core.listeners import Endpoint, Listener, Sockets
 from lowatch.core.liveness import Heartbeat
@@ -53,9 +53,9 @@ from lowatch.wire.rtnetlink import (
 )
 
 from .cgroups import CgroupUnits
-from .courses import Courses
 from .event_socket import EventSocket
 from .filters import closed_socket_filter, route_event_filter
+from .flow_routes import FlowRoutes
 from .host_tables import HostTables, Touched, Unchanged
 from .input_devices import InputDevices
 from .listeners import Listeners
@@ -162,7 +162,7 @@ class Host:
         self._locality = Locality(
             self._route, input_devices, lambda number: self._tables.nexthops.get(number, 0)
         )
-        self._courses = Courses(self._route)
+        self._flow_routes = FlowRoutes(self._route)
         self._listeners = Listeners(self._diag, CgroupUnits(), input_devices)
         self._nonlocal_routes = NonlocalRoutes()
 
@@ -201,7 +201,7 @@ class Host:
     def invalidate(self) -> None:
         """Dump everything again at the next refresh()."""
         self._stale = set(_TABLES)
-        self._courses.forget()
+        self._flow_routes.forget()
 
     def refresh(self) -> None:
         """Make the tables true where they may not be. A failure shows in held(), links()..."""
@@ -260,11 +260,11 @@ class Host:
         return bool(self._interrupted)
 
     @property
-    def courses_differ(self) -> bool:
-        """Whether what is local may depend on more than the address: then courses() tells."""
+    def routes_depend_on_ports(self) -> bool:
+        """Whether policy rules may match more than the address. Then flow_routes() is needed."""
         if self._outside is None:
             self._outside = self._tables.local_outside_table_local()
-        return self._outside or self._courses.selective()
+        return self._outside or self._flow_routes.selective()
 
     def _changed(self) -> None:
         self._local = self._nics = self._outside = None
@@ -284,9 +284,9 @@ class Host:
         """Where routing delivers each endpoint's own packets: policy rules may look at its port."""
         return self._locality.ask_endpoints(endpoints)
 
-    def courses(self, endpoints: Sequence[Endpoint]) -> list[Course | Unknown]:
-        """What becomes of a local client's packets to each endpoint, in order."""
-        return self._courses.ask(endpoints)
+    def flow_routes(self, endpoints: Sequence[Endpoint]) -> list[FlowRoute | Unknown]:
+        """How a local client's packets to each endpoint are routed, in order."""
+        return self._flow_routes.ask(endpoints)
 
     def listeners(self, endpoints: Sequence[Endpoint]) -> list[Listener | Unknown | None]:
         """Which socket serves each endpoint, in order; None where none does."""
@@ -373,7 +373,7 @@ class Host:
         return local is None or local.covers(address) or local.covers(destination(address))
 
     def local_prefixes(self) -> PrefixSet | None:
-        """All that may_be_local() covers; None where it covers everything. Made once per generation."""
+        """The prefixes of all local routes, None if unknown. The same object until they change."""
         if self._failure is not None or self._interrupted:
             return None
         if self._local is None:
@@ -392,7 +392,7 @@ class Host:
         self._dumped.clear()
         self._changed()
         if span.type in (RTM_NEWRULE, RTM_DELRULE):
-            self._courses.forget()
+            self._flow_routes.forget()
         replaced = span.type == RTM_NEWROUTE and span.flags & NLM_F_REPLACE
         if replaced or span.type in _ROUTES_SUSPECT_AFTER or self._tables.lacks_nexthop:
             self._stale.add("routes")

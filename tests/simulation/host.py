@@ -7,7 +7,7 @@ from typing import Protocol
 
 from lowatch.core.addresses import Address, Port, Prefix, PrefixSet, destination, unmapped
 from lowatch.core.arp import Arp
-from lowatch.core.held import Course, Delivery, Held, Link, LocalRoute
+from lowatch.core.held import Delivery, FlowRoute, Held, Link, LocalRoute
 from lowatch.core.known import Known, Unknown
 from lowatch.core.listeners import Endpoint, Listener, Sockets
 from lowatch.core.surroundings import Route, Surroundings
@@ -215,13 +215,13 @@ class SimulatedHost:
             return [_NO_SOCKET] * len(endpoints)
         return [self._kernel.listener(endpoint) for endpoint in endpoints]
 
-    courses_differ = False
+    routes_depend_on_ports = False
 
     def endpoint_deliveries(self, endpoints: Sequence[Endpoint]) -> list[Delivery | Unknown]:
         return self.deliveries([endpoint.address for endpoint in endpoints])
 
-    def courses(self, endpoints: Sequence[Endpoint]) -> list[Course | Unknown]:
-        return [Course.HERE] * len(endpoints)
+    def flow_routes(self, endpoints: Sequence[Endpoint]) -> list[FlowRoute | Unknown]:
+        return [FlowRoute.HERE] * len(endpoints)
 
     def sockets(self) -> Known[Sockets] | Unknown:
         if self._faults.has("no sockets"):

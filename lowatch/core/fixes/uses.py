@@ -119,5 +119,5 @@ def _may_be(name: str, observed: DomainObservation) -> Iterator[tuple[Address, U
     for address, _ in observed.undecided:
         yield address, Use(f"may serve {name}")
     for address, _ in observed.in_other_views:
-        given = (IN_WORDS[one.view] for one in observed.answer.others if address in (one.addresses or ()))
-        yield address, Use(f"is the address of {name} according to {next(given, IN_WORDS[View.DNS])}")
+        views = (IN_WORDS[one.view] for one in observed.answer.others if address in (one.addresses or ()))
+        yield address, Use(f"is the address of {name} according to {next(views, IN_WORDS[View.DNS])}")

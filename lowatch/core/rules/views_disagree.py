@@ -77,26 +77,26 @@ def _disputed(answer: Answer) -> Iterable[Address]:
 
 def _is_customary(observed: DomainObservation, address: Address) -> bool:
     """What hosts have by custom: localhost, and for their own name a loopback address, or all they hold."""
-    given = _given(observed.answer)
-    if observed.own_name and all(address not in given.get(one, ()) for one in (View.DNS, View.HOSTS)):
+    by_view = _addresses_by_view(observed.answer)
+    if observed.own_name and all(address not in by_view.get(one, ()) for one in (View.DNS, View.HOSTS)):
         return True  # nss-myhostname and systemd-resolved give a host all of its addresses
     if not is_loopback(address):
         return False
     name = observed.answer.domain
     if name in _LOCALHOST or name.endswith(".localhost") or name.startswith("localhost."):
         return True
-    return observed.own_name and address not in given.get(View.DNS, ())
+    return observed.own_name and address not in by_view.get(View.DNS, ())
 
 
-def _given(answer: Answer) -> Mapping[View, tuple[Address, ...]]:
+def _addresses_by_view(answer: Answer) -> Mapping[View, tuple[Address, ...]]:
     """What each view gives, that of the applications first."""
     others = {other.view: other.addresses or () for other in answer.others}
     return {answer.view: answer.addresses, **others}
 
 
 def _finding(answer: Answer, address: Address, interface: str) -> Finding:
-    given = {IN_WORDS[view]: _listed(addresses) for view, addresses in _given(answer).items()}
-    views = ", ".join(f"{source} gives {addresses}" for source, addresses in given.items())
+    by_view = {IN_WORDS[view]: _listed(addresses) for view, addresses in _addresses_by_view(answer).items()}
+    views = ", ".join(f"{source} gives {addresses}" for source, addresses in by_view.items())
     return Finding(
         Subject(FindingKind.VIEWS_DISAGREE, interface, address, answer.domain),
         f"{answer.domain}: {views}; {format_address(address)} is local here, on {interface}, and "

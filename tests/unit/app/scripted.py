@@ -32,14 +32,14 @@ from lowatch.core.arp import NO_ARP, Arp
 from lowatch.core.clock import (
     Now,
 )
-from lowatch.core.held import NOT_ROUTED, Course, Delivery, Held, Link, LocalRoute
+from lowatch.core.held import NOT_ROUTED, Delivery, FlowRoute, Held, Link, LocalRoute
 from lowatch.core.judgement import Judgement
 from lowatch.core.known import Known, Unknown
 from lowatch.core.listeners import Connect, Endpoint, Listener, Sockets
 from lowatch.core.policy import Domain, Policy
 from lowatch.core.snapshot import Snapshot
 from lowatch.core.surroundings import Route, Surroundings
-from lowatch.core.views import all_given
+from lowatch.core.views import possible_addresses
 from lowatch.kernel.request_cache import RequestCache
 from lowatch.kernel.request_socket import RequestSocket
 from tests.support.changed_domains import ChangedDomains
@@ -215,12 +215,12 @@ class ScriptedHost:
     def follow_ports(self, ports: Iterable[Port]) -> None:
         self.followed.append(frozenset(ports))
 
-    courses_differ = False
+    routes_depend_on_ports = False
 
     def endpoint_deliveries(self, endpoints: Sequence[Endpoint]) -> list[Delivery | Unknown]:
         raise NotImplementedError("they do not differ")
 
-    def courses(self, endpoints: Sequence[Endpoint]) -> list[Course | Unknown]:
+    def flow_routes(self, endpoints: Sequence[Endpoint]) -> list[FlowRoute | Unknown]:
         raise NotImplementedError("they do not differ")
 
     def sockets(self) -> Known[Sockets] | Unknown:
@@ -266,7 +266,7 @@ class ScriptedResolver:
         return {
             name
             for name, answer in self._followed().items()
-            for address in (*all_given(answer), *self._world.kept.get(name, ()))
+            for address in (*possible_addresses(answer), *self._world.kept.get(name, ()))
             if any(prefix.covers(destination(address)) for prefix in prefixes)
         }
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from lowatch.core.addresses import parse_address
-from lowatch.core.held import NOT_ROUTED, Course, Delivery
+from lowatch.core.held import NOT_ROUTED, Delivery, FlowRoute
 from lowatch.core.known import Unknown
 from lowatch.core.policy import Policy
 from tests.unit.app.scripted import (
@@ -209,9 +209,9 @@ def test_an_address_of_which_one_port_could_not_be_asked_about_may_lead_here(fir
     watch = Watch(world(), policy_of(serves("80 443")))
     watch.world.routed_away = {VIP}
     said: list[Delivery | Unknown] = [NOT_ROUTED, OVERRUN]
-    watch.host.courses_differ = True
+    watch.host.routes_depend_on_ports = True
     watch.host.endpoint_deliveries = lambda _: said if first else said[::-1]  # type: ignore[method-assign]
-    watch.host.courses = lambda endpoints: [Course.HERE] * len(endpoints)  # type: ignore[method-assign]
+    watch.host.flow_routes = lambda endpoints: [FlowRoute.HERE] * len(endpoints)  # type: ignore[method-assign]
     snapshot, _ = watch.audit()
     assert [address for address, _ in snapshot.domains[WWW].undecided] == [VIP]
     said[0] = Delivery(True, LO, 32)
@@ -223,7 +223,7 @@ def test_in_an_outage_an_address_that_some_port_may_lead_to_is_not_elsewhere() -
     watch = Watch(world(), policy_of(serves("80")))
     watch.world.routed_away = {VIP}
     watch.sweep()
-    watch.host.courses_differ = True
+    watch.host.routes_depend_on_ports = True
     snapshot, _ = drive(watch.auditor.audit(orphans=[VIP]), lambda: None)
     assert snapshot.elsewhere == frozenset()
     watch.world.held.clear()

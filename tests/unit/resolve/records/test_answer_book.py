@@ -56,7 +56,7 @@ class Book(RuleBasedStateMachine):
         self.answers = AnswerBook(self.names)
         self.domains: set[str] = set()
         self.now = 1000.0
-        self.given: dict[str, Answer] = {}
+        self.with_synthesised: dict[str, Answer] = {}
 
     @rule(domains=st.sets(st.sampled_from(HOSTS + SERVICES)))
     def configure(self, domains: set[str]) -> None:
@@ -64,7 +64,9 @@ class Book(RuleBasedStateMachine):
         self.answers.added(added)
         self.answers.removed(gone)
         self.domains = domains
-        self.given = {name: answer for name, answer in self.given.items() if name in domains}
+        self.with_synthesised = {
+            name: answer for name, answer in self.with_synthesised.items() if name in domains
+        }
 
     @rule(name=st.sampled_from((*HOSTS, *TARGETS)), reply=st.one_of(found(V4), DENIALS, FAILURES))
     def a(self, name: str, reply: Reply) -> None:
@@ -102,17 +104,19 @@ class Book(RuleBasedStateMachine):
         changed = {self.names.text_of(one) for one in touched}
         assert changed <= self.domains
         for domain in self.domains - changed:
-            if domain in self.given:
-                assert self.answers.answer(domain) == self.given[domain], "changed without a word"
+            if domain in self.with_synthesised:
+                assert self.answers.answer(domain) == self.with_synthesised[domain], (
+                    "changed without a word"
+                )
 
     @invariant()
     def answers_are_kept_until_they_change(self) -> None:
         for domain in self.domains:
             answer = self.answers.answer(domain)
             assert self.answers.answer(domain) is answer
-            if self.given.get(domain) == answer and domain in HOSTS:
-                assert self.given[domain] == answer
-            self.given[domain] = answer
+            if self.with_synthesised.get(domain) == answer and domain in HOSTS:
+                assert self.with_synthesised[domain] == answer
+            self.with_synthesised[domain] = answer
 
     @invariant()
     def counts_are_those_of_the_answers(self) -> None:

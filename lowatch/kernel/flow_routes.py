@@ -1,8 +1,8 @@
-"""What routing does with a local client's packets to an endpoint, and with what comes back.
+"""How the packets of a local client to an endpoint are routed, and the replies.
 
-An address is delivered by the routes that match it; policy rules ahead of table local may look at more:
-protocol, ports, source, device, user. So where a host has such rules the kernel is asked once more, about
-each endpoint, as connect() asks it.
+Routes match the address alone, but policy rules ahead of table local can match more: protocol, ports,
+source, device, user. On a host with such rules the kernel is asked again, for each endpoint, as connect()
+asks it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from lowatch.core.addresses import Address, destination, is_v4
-from lowatch.core.held import Course
+from lowatch.core.held import FlowRoute
 from lowatch.core.known import Unknown
 from lowatch.core.listeners import Endpoint
 from lowatch.wire.fib_rules import dump_rules, is_plain_local
@@ -21,11 +21,11 @@ from .request_cache import RequestCache
 from .request_socket import NetlinkError, RequestSocket, unknown
 from .routing import read_route
 
-_Source = Address | Course | Unknown
-"""From which address a flow that is delivered locally comes; a Course where it is not."""
+_Source = Address | FlowRoute | Unknown
+"""The source address of a flow that is delivered locally; a FlowRoute if it is not."""
 
 
-class Courses:
+class FlowRoutes:
     """RTM_GETROUTE with protocol, ports and source."""
 
     def __init__(self, route: RequestSocket) -> None:
@@ -34,7 +34,7 @@ class Courses:
         self._sources: RequestCache[Flow, _Source] = RequestCache(route, get_flow, _source, unknown)
 
     def forget(self) -> None:
-        """The policy rules may be others."""
+        """The policy rules may have changed."""
         self._plain = None
 
     def selective(self) -> bool:
@@ -43,11 +43,11 @@ class Courses:
             try:
                 self._plain = all(self._begins_plainly(family) for family in (AF_INET, AF_INET6))
             except (NetlinkError, MalformedMessageError):
-                return True  # not known: then each endpoint is asked about
+                return True  # unknown: ask about each endpoint
         return not self._plain
 
     def _begins_plainly(self, family: int) -> bool:
-        """Whether the first rule of all is that of table local (or there is none: no such family)."""
+        """Whether the first rule is that of table local, or the family has no rules."""
         for data, spans, _ in self._route.dump(dump_rules(0, family)):
             for span in spans:
                 if span.type == RTM_NEWRULE:
@@ -56,11 +56,11 @@ class Courses:
                     break
         return True
 
-    def ask(self, endpoints: Sequence[Endpoint]) -> list[Course | Unknown]:
+    def ask(self, endpoints: Sequence[Endpoint]) -> list[FlowRoute | Unknown]:
         """One answer for each, in order. Never raises.
 
-        As ip_route_connect() has it (include/net/route.h): a first lookup chooses the source, a second one
-        (of IPv4) is made with it; and as the answer to the SYN is routed, from the endpoint to that source.
+        The lookups are those of ip_route_connect() (include/net/route.h): the first one chooses the source,
+        and for IPv4 a second one uses it. One more routes the reply, from the endpoint to that source.
         """
         sources = dict(zip(endpoints, self._sources.ask([_towards(one) for one in endpoints]), strict=True))
         local = {one: source for one, source in sources.items() if isinstance(source, bytes)}
@@ -70,7 +70,7 @@ class Courses:
         checked = self._sources.ask(checks)
         blocked = dict(_blocked([*again, *local], checked))
         return [
-            blocked.get(one, Course.HERE) if isinstance(source, bytes) else source
+            blocked.get(one, FlowRoute.HERE) if isinstance(source, bytes) else source
             for one, source in sources.items()
         ]
 
@@ -87,12 +87,12 @@ def _back(endpoint: Endpoint, source: Address) -> Flow:
 
 def _blocked(
     endpoints: Iterable[Endpoint], checked: Iterable[_Source]
-) -> Iterable[tuple[Endpoint, Course | Unknown]]:
+) -> Iterable[tuple[Endpoint, FlowRoute | Unknown]]:
     for endpoint, source in zip(endpoints, checked, strict=True):
         if isinstance(source, Unknown):
             yield endpoint, source
-        elif isinstance(source, Course):
-            yield endpoint, Course.NO_WAY_BACK
+        elif isinstance(source, FlowRoute):
+            yield endpoint, FlowRoute.NO_WAY_BACK
 
 
 def _source(sequence: int, flow: Flow, reply: bytes) -> _Source:
@@ -100,5 +100,5 @@ def _source(sequence: int, flow: Flow, reply: bytes) -> _Source:
     if isinstance(route, Unknown):
         return route
     if route is None:
-        return Course.NOWHERE
-    return (route.source or flow.destination) if route.shape.type == RTN_LOCAL else Course.ELSEWHERE
+        return FlowRoute.NOWHERE
+    return (route.source or flow.destination) if route.shape.type == RTN_LOCAL else FlowRoute.ELSEWHERE

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from lowatch.core.addresses import parse_address, parse_port
-from lowatch.core.held import Course
+from lowatch.core.held import FlowRoute
 from lowatch.core.listeners import Endpoint
-from lowatch.kernel.courses import Courses
+from lowatch.kernel.flow_routes import FlowRoutes
 from lowatch.kernel.request_socket import RequestSocket
 from tests.support.netns import Netns
 
@@ -18,20 +18,22 @@ ABSENT = Endpoint(parse_address("203.0.113.1"), parse_port("80"))
 
 
 @pytest.fixture
-def courses(netns: Netns) -> Iterator[Courses]:
+def flow_routes(netns: Netns) -> Iterator[FlowRoutes]:
     netns.ip("link set lo up")
     netns.ip("addr add 192.0.2.10/32 dev lo")
     socket = RequestSocket(0)
-    yield Courses(socket)
+    yield FlowRoutes(socket)
     socket.close()
 
 
-def test_as_every_host_has_its_rules_only_the_address_counts(courses: Courses) -> None:
-    assert not courses.selective()
-    assert courses.ask([HTTP, ABSENT]) == [Course.HERE, Course.NOWHERE]
+def test_as_every_host_has_its_rules_only_the_address_counts(flow_routes: FlowRoutes) -> None:
+    assert not flow_routes.selective()
+    assert flow_routes.ask([HTTP, ABSENT]) == [FlowRoute.HERE, FlowRoute.NOWHERE]
 
 
-def test_a_rule_that_looks_at_the_port_leads_one_port_elsewhere(netns: Netns, courses: Courses) -> None:
+def test_a_rule_that_looks_at_the_port_leads_one_port_elsewhere(
+    netns: Netns, flow_routes: FlowRoutes
+) -> None:
     netns.ip("link add veth0 type veth peer name veth1")
     netns.batch(["link set veth0 up", "link set veth1 up", "addr add 10.0.0.1/24 dev veth0"])
     netns.ip("route add default via 10.0.0.2 table 77")
@@ -42,6 +44,6 @@ def test_a_rule_that_looks_at_the_port_leads_one_port_elsewhere(netns: Netns, co
             "rule add pref 50 ipproto tcp dport 443 lookup 77",
         ]
     )
-    courses.forget()
-    assert courses.selective()
-    assert courses.ask([HTTP, HTTPS]) == [Course.HERE, Course.ELSEWHERE]
+    flow_routes.forget()
+    assert flow_routes.selective()
+    assert flow_routes.ask([HTTP, HTTPS]) == [FlowRoute.HERE, FlowRoute.ELSEWHERE]
