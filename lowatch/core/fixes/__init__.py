@@ -1,1 +1,1 @@
-"""Which change is proposed for a finding, and the proof that it takes nothing else away."""
+"""The change offered as a fix for a finding, and the proof that it takes nothing else away."""

@@ -15,11 +15,11 @@ def command(change: Change) -> str:
         case Action.REMOVE:
             return removal(held)
         case Action.NARROW:
-            # Added first: the address is there all the time. It becomes a primary one, for no other
+            # Add first, so that the address is always there. It becomes a primary address, because no other
             # IPv4 prefix of that length covers it.
             return f"{_addition(held)} && {removal(held)}"
         case Action.UNROUTE:
-            # The address stays as it is, with all its flags; only its route goes.
+            # The address keeps all its flags; only its route is removed.
             return f"ip -6 route del {held.prefix} dev {shell_word(held.interface)}"
         case Action.ADD:
             return _addition(held)
@@ -28,7 +28,7 @@ def command(change: Change) -> str:
 
 
 def removal(held: Held) -> str:
-    """What undoes exactly this: `ip address del` or `ip route del local`."""
+    """The command that removes exactly this: `ip address del` or `ip route del local`."""
     if held.by == "route":
         return _route_removal(held)
     return (

@@ -1,4 +1,4 @@
-"""What is held, by whom, and what routing makes of it: what goes along when something is taken away.
+"""What is held, where, and how it is routed: what the kernel removes together with something else.
 
 Sources: docs/internals/fixes.md, pinned by tests/kernel_behaviour/test_taken_along.py.
 """
@@ -20,7 +20,7 @@ _UNUSABLE = frozenset({"deprecated", "tentative", "dadfailed"})
 
 
 class Ground:
-    """Answers "what would it harm, or why would it cure nothing?" in a few words; "" where neither."""
+    """Tells in a few words what harm a change would do, or why it would not help; "" if neither."""
 
     def __init__(self, held: Iterable[Held], around: Surroundings) -> None:
         self._links: Mapping[str, Link] = {link.name: link for link in around.links}
@@ -66,12 +66,12 @@ class Ground:
                 self._look_for_source(route, v4=v4)
 
     def _leads_to_itself(self, route: Route) -> bool:
-        """Whether the kernel added it for an IPv6 address alone (addrconf_prefix_route())."""
+        """Whether the kernel added the route for a single IPv6 address (addrconf_prefix_route())."""
         holders = self._holders.get(route.prefix.address, ()) if route.prefix.is_host else ()
         return any(route.interfaces == (held.interface,) for held in holders)
 
     def _look_for_source(self, route: Route, *, v4: bool) -> None:
-        """Note an interface by which packets leave that has no address of its own for them."""
+        """Note an interface that sends packets but has no source address of its own for them."""
         bare = [name for name in route.interfaces if (name, v4) not in self._numbered]
         if bare or not route.interfaces:
             self._unnumbered[v4] = bare[0] if bare else "an interface"
@@ -81,7 +81,7 @@ class Ground:
         return link is not None and link.swallows
 
     def _is_a_holder(self, held: Held) -> bool:
-        """Whether its interface is there to hold addresses: a bridge that leads nowhere may be, too."""
+        """Whether the interface exists to hold addresses, as an isolated bridge may."""
         link = self._links.get(held.interface)
         if link is None or link.kind != "bridge":
             return link is not None and link.swallows
@@ -89,14 +89,14 @@ class Ground:
         return link.swallows or (alone and (held.interface, is_v4(held.address)) not in self._leading)
 
     def stays_local(self, address: Address, without: Held) -> bool:
-        """Whether something else holds exactly this address; a route of another table does so for some."""
+        """Whether something else makes exactly this address local. A route in another table may not."""
         return any(
             not _same(one, without) and (one.by == "address" or one.table in (None, _TABLE_LOCAL))
             for one in self._holders.get(address, ())
         )
 
     def brings_prefix(self, held: Held) -> bool:
-        """Whether more becomes local by it than the address itself: fib_add_ifaddr() in net/ipv4."""
+        """Whether it makes more than the address itself local: fib_add_ifaddr() in net/ipv4."""
         link = self._links.get(held.interface)
         return (
             is_v4(held.address)
@@ -109,7 +109,7 @@ class Ground:
         )
 
     def is_own(self, route: Route) -> bool:
-        """Whether the kernel added it for an address, and will take it away with that."""
+        """Whether the kernel added it for an address, and will remove it together with that."""
         if not route.by_kernel or route.source is None:
             return False
         return any(_is_own(route, held) for held in self._holders.get(route.source, ()))
@@ -134,7 +134,7 @@ class Ground:
         return self._still_held(held) or self._covered(held)
 
     def narrowed(self, held: Held) -> str:
-        """The address is added again with a prefix of its own; what it was given besides is lost."""
+        """Why not to replace the address by one with a host prefix, which drops its other attributes."""
         if not self.brings_prefix(held):
             return f"{held.prefix} does not come with the address"
         lost = [*held.flags, *held.special]
@@ -152,7 +152,7 @@ class Ground:
         )
 
     def unrouted(self, held: Held) -> str:
-        """Only a route into a device behind which nobody is may go, and only where that cures it."""
+        """Why not to remove the route: somebody may be behind its device, or it would not help."""
         if not self._swallows(held.interface):
             return f"other hosts may be reachable through {held.interface}"
         found = 0
@@ -170,8 +170,8 @@ class Ground:
             return f"it is on {one.interface}"
         return ""
 
-    def hushed(self) -> str:
-        """A NIC without an IPv4 address of its own is found by those of other interfaces."""
+    def arp_restricted(self) -> str:
+        """Why not to restrict ARP: a NIC without an IPv4 address is reached by those of other interfaces."""
         device = self._unnumbered.get(True)
         if not device:
             return ""
@@ -180,7 +180,7 @@ class Ground:
         )
 
     def _still_held(self, held: Held) -> str:
-        """What keeps the address local all the same."""
+        """What keeps the address local anyway."""
         if held.by == "route" and not held.prefix.is_host:
             return ""
         holders = self._holders.get(held.address, ())
@@ -193,7 +193,7 @@ class Ground:
         return f"{how} on {others[0].interface} keeps it local"
 
     def _covered(self, held: Held) -> str:
-        """What keeps the address, or the prefix, local all the same: a prefix that holds it, too."""
+        """What keeps the address or prefix local anyway: another prefix that covers it."""
         own = 1 if held.by == "route" or self.brings_prefix(held) else 0
         inmost = Prefix(held.address, host_length(held.address)) if held.by == "address" else held.prefix
         for prefix in self._prefixes_over(inmost):
@@ -202,7 +202,7 @@ class Ground:
         return ""
 
     def _prefixes_over(self, prefix: Prefix) -> Iterator[Prefix]:
-        """That prefix, and wider ones that hold it, as far as some route is for them."""
+        """The prefix, and wider ones that cover it, as far as they have a route."""
         for octets, length in self._lengths:
             if octets == len(prefix.address) and length <= prefix.length:
                 yield Prefix(network_of(prefix.address, length), length)
@@ -211,14 +211,14 @@ class Ground:
         return (route for one in self._prefixes_over(prefix) for route in routes.get(one, ()))
 
     def _goes_along(self, held: Held) -> str:
-        """Secondary addresses go with their primary one, or are promoted (__inet_del_ifa())."""
+        """Secondary addresses are removed with their primary one, or promoted (__inet_del_ifa())."""
         alone = "secondary" in held.flags or self._networks[held.interface, held.prefix] < 2
         if alone:
             return ""
         return f"removing it may also remove the other addresses of {held.prefix} on {held.interface}"
 
     def _last_address(self, held: Held) -> str:
-        """With an interface's last IPv4 address all its IPv4 routes go (fib_disable_ip())."""
+        """All IPv4 routes of an interface are removed with its last IPv4 address (fib_disable_ip())."""
         if not is_v4(held.address) or self._addresses_v4[held.interface] > 1:
             return ""
         for route in self._through.get(held.interface, ()):
@@ -228,7 +228,7 @@ class Ground:
         return ""
 
     def _source_of_others(self, held: Held) -> str:
-        """Packets may leave from it for want of another: inet_select_addr(), RFC 6724 5."""
+        """Packets may use it as source because there is no other: inet_select_addr(), RFC 6724 5."""
         if held.scope >= _SCOPE_HOST or "deprecated" in held.flags:
             return ""
         device = self._unnumbered.get(is_v4(held.address))
@@ -246,7 +246,7 @@ def _same(one: Held, other: Held) -> bool:
 
 
 def _is_own(route: Route, held: Held) -> bool:
-    """Whether the kernel added the route for this very address."""
+    """Whether the kernel added the route for exactly this address."""
     return (
         route.by_kernel
         and route.interfaces == (held.interface,)
@@ -256,5 +256,5 @@ def _is_own(route: Route, held: Held) -> bool:
 
 
 def _is_of_every_link(prefix: Prefix) -> bool:
-    """fe80::/10 and ff00::/8: an interface has an address of its own for these."""
+    """Whether it is in fe80::/10 or ff00::/8, for which each interface has its own address."""
     return not is_v4(prefix.address) and prefix.address[0] >= 0xFE and prefix.length >= 8

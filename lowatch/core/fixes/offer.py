@@ -1,7 +1,7 @@
-"""Which fix is offered for a finding, and why none is.
+"""Which fix is offered for a finding, or why none is.
 
-A change is offered only where it is shown, from all that was observed, to take nothing else away and to
-cure what the finding is about. docs/internals/fixes.md lists what speaks against one.
+A change is offered only if the observations show that it takes nothing else away, and that it ends the
+finding. docs/internals/fixes.md lists the reasons against a change.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ def fixes_offered(
     policy: Policy,
     ground: GroundMemo,
 ) -> Generator[None, None, tuple[Finding, ...]]:
-    """The findings, each with the commands of the change that it proposes, or why there are none.
+    """The findings, each with the commands of its proposed change, or why there are none.
 
-    In steps of some milliseconds.
+    It yields every few milliseconds.
     """
     if not any(finding.proposed for finding in findings):
         return tuple(findings)
@@ -59,7 +59,7 @@ def fixes_offered(
 
 
 class GroundMemo:
-    """Keeps the Ground for as long as the same is held and routed: to build it for 10,000 takes 30 ms."""
+    """Keeps the Ground until addresses or routes change: building it for 10,000 takes 30 ms."""
 
     def __init__(self) -> None:
         self._made_of: tuple[object, ...] = ()
@@ -73,7 +73,7 @@ class GroundMemo:
 
 
 def _settled(finding: Finding, change: Change, harm_of: _Scales | Unknown) -> Finding:
-    """To bring back what is missing comes first: that is the rule's own advice."""
+    """Put the rule's own advice first: bring back what is missing."""
     harm = harm_of.reason if isinstance(harm_of, Unknown) else harm_of(change)
     first = finding.advice
     if harm:
@@ -106,7 +106,7 @@ def _harm_of(
 
 
 def _concerned(changes: Iterable[Change]) -> frozenset[Address] | None:
-    """The addresses that the changes take away; None where some takes a whole prefix."""
+    """The addresses that the changes remove; None if one removes a whole prefix."""
     held = [change.held for change in changes]
     if all(one.prefix.is_host and one.peer is None for one in held):
         return frozenset(destination(one.address) for one in held)
@@ -114,7 +114,7 @@ def _concerned(changes: Iterable[Change]) -> frozenset[Address] | None:
 
 
 def _preferred(around: Surroundings, ground: Ground) -> Iterator[tuple[Address, Use]]:
-    """IPv4 routes go with the address that they prefer as source: fib_sync_down_addr()."""
+    """The preferred source addresses: IPv4 routes are removed with theirs (fib_sync_down_addr())."""
     for route in around.routes:
         if route.source is not None and not ground.is_own(route):
             yield route.source, Use(f"is the source that the route {route.prefix} prefers")
@@ -133,13 +133,13 @@ class _Scales:
         expected = policy.expected_ports | snapshot.srv_ports
         self._wildcards: dict[str, Port] = {}
         for family, port in sorted(around.sockets.wildcards):
-            if port in expected or not policy.domains:  # without any domain, nobody said what is expected
+            if port in expected or not policy.domains:  # without domains, any port may be expected
                 self._wildcards.setdefault(family, port)
         self._known: dict[tuple[Action, int], str] = {}
         """By the identity of what is held, which the snapshot keeps alive: to compare it costs more."""
 
     def __call__(self, change: Change) -> str:
-        """What it would harm, or why it would cure nothing; "" where it is shown to do neither."""
+        """What harm the change would do, or why it would not help; "" if it is safe and useful."""
         known = change.action, id(change.held) if change.action is not Action.HUSH else 0
         if known not in self._known:
             if len(self._known) >= FIXES_WEIGHED.value:
@@ -153,7 +153,7 @@ class _Scales:
             case Action.UNROUTE:
                 return self._ground.unrouted(held)
             case Action.HUSH:
-                return self._ground.hushed()
+                return self._ground.arp_restricted()
             case Action.ADD:
                 return self._ground.added(held) or self._unserved(held)
             case _:
@@ -168,7 +168,7 @@ class _Scales:
         return self._uses.of(held.address) or inside or self._ground.without_address(held)
 
     def _used_inside(self, held: Held, but: Address | None = None) -> str:
-        """What of its prefix is in use, and would not be local any more."""
+        """What is in use inside the prefix, and would no longer be local."""
 
         def stays(address: Address) -> bool:
             return address == but or self._ground.stays_local(address, without=held)
@@ -180,13 +180,13 @@ class _Scales:
         return "" if port is None else f"a listener on all addresses serves {port} there as well"
 
     def _unserved(self, held: Held) -> str:
-        """A name that may be served elsewhere would lead here, where nobody answers."""
+        """A name that may be served elsewhere, and would then lead here, where nothing serves it."""
         name = self._around.unserved.get(held.address)
         return f"{name} resolves to it, and nothing here would serve it" if name else ""
 
 
 def _unknown_names(snapshot: Snapshot, policy: Policy, *, v4: bool) -> str:
-    """Which names may lead anywhere in a family, for all that is known; "" where all are known."""
+    """The names that may resolve to any address of a family; "" if all are known."""
     if policy.left_out:
         return "other configured domains were not checked"
     if snapshot.overlooked:

@@ -1,4 +1,4 @@
-"""What speaks against taking an address away: who serves it, expects it, or goes by it."""
+"""Reasons against removing an address: it is served, expected or used."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BOUND = "has a socket bound to it"
 
 
 class Use(NamedTuple):
-    """what: an endpoint that may be served, or what is to be said of the address."""
+    """what: an endpoint that may be served, or a statement about the address."""
 
     what: JudgedEndpoint | str
 
@@ -38,7 +38,7 @@ class Use(NamedTuple):
 
 
 class Uses:
-    """The addresses that are in use, and by what; the first that speaks for an address is kept."""
+    """The addresses in use, each with the first reason found."""
 
     def __init__(self, found: Iterable[tuple[Address, Use]]) -> None:
         self._uses: dict[Address, Use] = {}
@@ -47,12 +47,12 @@ class Uses:
         self._sorted: dict[int, list[Address]] = {}
 
     def of(self, address: Address) -> str:
-        """Why this address must stay; "" where nothing speaks for it."""
+        """Why this address must stay; "" if there is no reason."""
         use = self._uses.get(address)
         return "" if use is None else use.text(address)
 
     def inside(self, prefix: Prefix, stays: Callable[[Address], bool]) -> str:
-        """Why some address of a prefix must stay local, of those that do not do so anyway."""
+        """Why an address in a prefix must stay local; addresses that stay local anyway are skipped."""
         ordered = self._in_order(len(prefix.address))
         for position in range(bisect_left(ordered, prefix.address), len(ordered)):
             address = ordered[position]
@@ -75,9 +75,9 @@ def uses(
     findings: Iterable[Finding],
     concerned: Container[Address] | None = None,
 ) -> Iterator[tuple[Address, Use]]:
-    """All that is known to speak for any address. What an orphan says of itself does not.
+    """All known reasons to keep an address. That an orphan resolves to it is none.
 
-    concerned: the addresses that matter, by where they lead; what speaks for others may be left out.
+    concerned: the addresses that matter, as destinations; reasons for others may be left out.
     """
     for name, judged in domains.items():
         observed = snapshot.domains[name]
@@ -103,19 +103,19 @@ def uses(
 
 
 def _ports(observed: DomainObservation) -> Iterator[PortObservation]:
-    """In the order of judge_endpoints()."""
+    """The ports of a domain, in the order of judge_endpoints()."""
     return (port for local in observed.local for port in local.ports)
 
 
 def _is_dead(endpoint: JudgedEndpoint, port: PortObservation, *, loopback_up: bool) -> bool:
-    """Whether nobody would miss it: an orphan that a connect confirmed, or what its siblings excuse."""
+    """Whether nobody uses the endpoint: a confirmed orphan, or one whose sibling is served."""
     if endpoint.verdict is Verdict.ORPHAN:
         return loopback_up and port.connect is Connect.REFUSED
     return endpoint.verdict is Verdict.UNUSED
 
 
 def _may_be(name: str, observed: DomainObservation) -> Iterator[tuple[Address, Use]]:
-    """Where the domain may be served, for all that is known; for others than applications here, too."""
+    """The addresses where the domain may be served, in any view."""
     for address, _ in observed.undecided:
         yield address, Use(f"may serve {name}")
     for address, _ in observed.in_other_views:

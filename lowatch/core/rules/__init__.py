@@ -1,4 +1,4 @@
-"""One small pure function per finding kind. A new kind is a new file and a row in a table here.
+"""One small pure function per finding kind. A new kind is a new file and a row in one of the tables here.
 
 Domain rules look at one domain's judged endpoints and run again when that domain changes; host rules
 look at the whole snapshot.

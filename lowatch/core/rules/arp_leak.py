@@ -1,11 +1,11 @@
-"""arp-leak: an IPv4 VIP is held where no ARP is spoken, and a NIC gives it away all the same.
+"""arp-leak: an IPv4 VIP is held on an interface without ARP, but a NIC reveals it.
 
-By answering requests for it (arp_ignore), or by naming it as the sender of its own (arp_announce). LVS
-direct routing wants 1 and 2. Sources: docs/internals/kernel.md (ARP), docs/internals/cases.md
+The NIC answers requests for it (arp_ignore), or uses it as the sender of its own (arp_announce). LVS direct
+routing needs 1 and 2. Sources: docs/internals/kernel.md (ARP), docs/internals/cases.md
 14 to 17, core/arp.py.
 
-Not looked at, for it cannot be seen without privileges or is no matter of these settings: filters
-(arptables, nft), arp_filter, and arp_announce = 2 on a NIC without any address, which then takes lo's.
+Not checked, because they need privileges or are independent of these settings: filters (arptables, nft),
+arp_filter, and arp_announce = 2 on a NIC without an address, which then uses lo's.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ _SET_AT_MOST = 2 * _NICS_SHOWN
 
 
 def arp_leak(snapshot: Snapshot, _policy: Policy) -> Iterable[Finding | Undecided]:
-    """One finding for each address or local route; of the NICs it names a few.
+    """One finding for each address or local route. It names a few of the NICs.
 
-    What a NIC holds itself is its to answer for; so are, for this rule, the addresses of a watched
-    interface that speaks ARP: nobody meant to hide those.
+    A NIC should answer for its own addresses. The addresses of a watched interface with ARP are not hidden
+    either, so this rule leaves them out.
     """
     for observed in (snapshot.held, snapshot.arp):
         if isinstance(observed, Unknown):
@@ -87,9 +87,9 @@ class _Leak(NamedTuple):
 
 
 class _Way(NamedTuple):
-    """What decides by which NICs an address leaks: ten thousand of them have one or two ways in all.
+    """What determines the NICs by which an address leaks: ten thousand addresses share one or two of these.
 
-    visible: as an address whose scope is not host. in_subnets: of which NICs, where that matters.
+    visible: whether its scope is not host. in_subnets: the NICs in whose subnets it is, if that matters.
     at_home: the NICs that hold it themselves.
     """
 
@@ -116,7 +116,7 @@ class _Leaks:
 
     @property
     def possible(self) -> bool:
-        """Whether anything might leak: not where all is set as it should be."""
+        """Whether an address might leak: not if all settings are right."""
         return any(
             effect.ignore not in _TIGHT or effect.announce != _NAMES_ITS_OWN for _, effect in self._nics
         )
@@ -136,7 +136,7 @@ class _Leaks:
         )
 
     def _in_subnets(self, held: Held) -> tuple[str, ...]:
-        """The NICs in whose subnets any address lies that it makes local. noprefixroute: itself alone."""
+        """The NICs whose subnets include an address that it makes local. noprefixroute: the address alone."""
         if held.prefix == (held.address, 32) or "noprefixroute" in held.flags:
             inside = [prefix_of(held.address, length) for length in self._lengths]
         else:
@@ -188,7 +188,7 @@ def _listed(setting: str, nics: Sequence[tuple[Nic, int]]) -> str:
 
 
 def _fix(every: ArpSettings, answering: Sequence[Nic], naming: Sequence[Nic]) -> tuple[str, ...]:
-    """For these NICs alone, where they are few; and for all, those that may yet come included."""
+    """The fix for these NICs alone, if they are few, and the one for all, including future ones."""
     ignore = every.ignore if every.ignore in _TIGHT else _ANSWERS_OWN
     first = _change("arp_ignore", ignore, every.ignore, {nic.name: nic.own.ignore for nic in answering})
     then = _change(
@@ -206,9 +206,9 @@ class _Change(NamedTuple):
 
 
 def _change(setting: str, best: int, every: int, own: dict[str, int]) -> _Change:
-    """What to set for these NICs alone, and for all. own: what each of them has for itself.
+    """The settings for these NICs, and for all. own: the setting of each NIC itself.
 
-    The greater of the two counts: one that is too great has to come down, wherever it is.
+    The kernel uses the greater of the two, so one that is too great has to be lowered.
     """
     if not own:
         return _Change([], [])
@@ -218,6 +218,6 @@ def _change(setting: str, best: int, every: int, own: dict[str, int]) -> _Change
 
 
 def _set(interface: str, setting: str, value: int) -> str:
-    """sysctl(8) takes a dot for a separator, unless the first separator is a slash."""
+    """The sysctl command. sysctl(8) reads a dot as a separator unless the first separator is a slash."""
     separator = "/" if "." in interface else "."
     return shell_word(separator.join(("net", "ipv4", "conf", interface, setting)) + f"={value}")

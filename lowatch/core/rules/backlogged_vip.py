@@ -52,6 +52,6 @@ def backlogged_vip(
 
 
 def _advice(listener: Listener) -> str:
-    """A restart would end it, and whatever else the unit serves: nothing that lowatch may call a fix."""
+    """Advice only: a restart would end it, but interrupts everything the unit serves, so it is no fix."""
     whose = listener.unit or "the process"
     return f"find out what {whose} is waiting for; restarting it drops its connections"

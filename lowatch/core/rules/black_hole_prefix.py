@@ -1,8 +1,8 @@
-"""black-hole-prefix: an IPv6 prefix on a watched interface swallows what is meant for its neighbours.
+"""black-hole-prefix: an IPv6 prefix on a watched interface swallows packets for its neighbours.
 
 Source: docs/internals/kernel.md (What is local): an IPv6 /64 on lo adds a unicast route through lo, so
-connects to the neighbours time out. Unlike IPv4's, it makes none of them local. On an interface
-behind which neighbours may be, the same route is what leads to them.
+connects to the neighbours time out. Unlike in IPv4, it makes none of them local. On an
+interface that can have neighbours, the same route leads to them.
 """
 
 from __future__ import annotations

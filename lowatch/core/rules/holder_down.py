@@ -49,5 +49,5 @@ def _no_command(name: str) -> str:
 
 
 def _brings_itself(held: Held) -> bool:
-    """Whether no more than this address is routed to the interface once it is up."""
+    """Whether only this address is routed to the interface once it is up."""
     return held.peer is None and (held.prefix.is_host or "noprefixroute" in held.flags)

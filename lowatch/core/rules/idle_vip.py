@@ -17,9 +17,9 @@ from lowatch.core.words import rfc3339
 
 
 def idle_vip(snapshot: Snapshot, policy: Policy) -> Iterable[Finding | Undecided]:
-    """While any answer is unknown, its domain might resolve to any address: nothing is idle for sure.
+    """Nothing is certainly idle while an answer is unknown, because its domain may resolve to any address.
 
-    Where the domains were named on the command line nothing is: whom others lead to is not known.
+    Nor if the domains were named on the command line, because others are not looked up.
     """
     if not policy.names_complete:
         return
@@ -36,7 +36,7 @@ def idle_vip(snapshot: Snapshot, policy: Policy) -> Iterable[Finding | Undecided
         for held in snapshot.held.value
         if held.address not in snapshot.referenced  # first: so are nearly all of ten thousand
         and held.address not in bound
-        and (held.by == "address" or held.prefix.is_host)  # an AnyIP prefix is wide-prefix's matter
+        and (held.by == "address" or held.prefix.is_host)  # wide-prefix reports an AnyIP prefix
         and not is_loopback(held.address)
         and not is_link_local(held.address)
         and held.address not in expected
@@ -61,7 +61,7 @@ def idle_vip(snapshot: Snapshot, policy: Policy) -> Iterable[Finding | Undecided
 
 
 def _why_uncertain(snapshot: Snapshot, policy: Policy) -> str:
-    """Why some domain may lead to any address; "" where all are known."""
+    """Why some domain may resolve to any address; "" if all are known."""
     if policy.left_out:
         return "some configured domains could not be read"
     if snapshot.overlooked:

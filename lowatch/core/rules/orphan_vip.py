@@ -67,7 +67,7 @@ def _finding(
 
 
 def _advice(local: LocalAddress, ports: str, change: Change | None) -> str:
-    """Somebody relies on the name: to bring its service back comes before everything else."""
+    """Advice: clients use the name, so bring its service back first."""
     start = f"start the service for {ports} on {format_address(local.address)}"
     if is_loopback(local.address):
         return f"{start}, or correct what the domain resolves to: every host has this address"
@@ -86,7 +86,7 @@ def _where(local: LocalAddress) -> str:
     if local.held is not None and local.held.by == "address":
         return f"which is on {local.interface}"
     if local.held is not None:
-        owner = f" ({local.held.origin})" if local.held.origin else ""  # all that is known of whose it is
+        owner = f" ({local.held.origin})" if local.held.origin else ""  # all that is known about its owner
         return f"which a route{owner} through {local.interface} makes local"
     if is_loopback(local.address):
         return f"which is a loopback address on {local.interface}"
@@ -94,15 +94,15 @@ def _where(local: LocalAddress) -> str:
 
 
 def _change(local: LocalAddress) -> Change | None:
-    """What would take the address away from here, if anything does so alone."""
+    """The change that removes the address from this host, if a single one does."""
     if is_loopback(local.address):
-        return None  # every host has it: the answer is wrong, not the address
+        return None  # every host has it, so the answer is wrong, not the address
     if local.held is not None:
         return Change(Action.REMOVE, local.held)
-    # In IPv6 an address brings no more than itself: only a route makes others local.
+    # An IPv6 address makes only itself local: only a route makes others local.
     makers = [one for one in local.covering if one.by == "route" or is_v4(one.address)]
     if len(makers) != 1:
         return None
-    # The address that brought the prefix may well be served: it stays.
+    # The address with that prefix may be served, so it stays.
     (maker,) = makers
     return Change(Action.NARROW if maker.by == "address" else Action.REMOVE, maker)

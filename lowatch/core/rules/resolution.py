@@ -1,4 +1,4 @@
-"""How a domain came to an endpoint, in words."""
+"""How a domain resolved to an endpoint, in words."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Resolution = Callable[[JudgedEndpoint], str]
 def resolution_of(observed: DomainObservation) -> Resolution:
     """As in: www.example.com -> lb.example.net resolves to 192.0.2.10 (stale answer).
 
-    For the endpoints of one domain: what they have in common is looked for once.
+    Made for the endpoints of one domain: what they share is computed once.
     """
     answer = observed.answer
     by_record = _first_targets(answer)

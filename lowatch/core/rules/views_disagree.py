@@ -1,7 +1,7 @@
 """views-disagree: /etc/hosts or getaddrinfo and DNS have different addresses, and one of them is held here.
 
-Sources: docs/internals/names.md (applications ask getaddrinfo, and that /etc/hosts first; whoever looks
-with dig sees something else); RFC 6761 6.3 (localhost names); hosts(5) as Debian's installer writes it
+Sources: docs/internals/names.md (applications call getaddrinfo, which reads /etc/hosts first, and dig
+does not); RFC 6761 6.3 (localhost names); hosts(5) as Debian's installer writes it
 (127.0.1.1 for the host's own name), nss-myhostname(8).
 """
 
@@ -48,7 +48,7 @@ def views_disagree(
 
 
 def _uncertain(answer: Answer) -> Mapping[str, str]:
-    """The families of which what applications get is unknown, or kept from before; and why."""
+    """The families for which what applications get is unknown or old, and why."""
     families = (("ipv4", "A", answer.a), ("ipv6", "AAAA", answer.aaaa))
     return {
         family: f"{kind}: {rrset.reason}"
@@ -58,7 +58,7 @@ def _uncertain(answer: Answer) -> Mapping[str, str]:
 
 
 def _places(observed: DomainObservation) -> tuple[Mapping[Address, str], Mapping[Address, str]]:
-    """Of all views' addresses: where those are held that are, and why others could not be asked about."""
+    """Where the addresses of all views are held, and why some could not be checked."""
     held = {local.address: local.interface for local in observed.local}
     unasked = dict(observed.undecided)
     for address, place in observed.in_other_views:
@@ -70,13 +70,13 @@ def _places(observed: DomainObservation) -> tuple[Mapping[Address, str], Mapping
 
 
 def _disputed(answer: Answer) -> Iterable[Address]:
-    """Each once, by where it leads."""
+    """The disputed addresses, each destination once."""
     found = (address for other in answer.others for address in differing(answer, other))
     return {destination(address): address for address in found}.values()
 
 
 def _is_customary(observed: DomainObservation, address: Address) -> bool:
-    """What hosts have by custom: localhost, and for their own name a loopback address, or all they hold."""
+    """Whether it is customary: localhost, or the own name with a loopback address or all addresses."""
     by_view = _addresses_by_view(observed.answer)
     if observed.own_name and all(address not in by_view.get(one, ()) for one in (View.DNS, View.HOSTS)):
         return True  # nss-myhostname and systemd-resolved give a host all of its addresses
@@ -89,7 +89,7 @@ def _is_customary(observed: DomainObservation, address: Address) -> bool:
 
 
 def _addresses_by_view(answer: Answer) -> Mapping[View, tuple[Address, ...]]:
-    """What each view gives, that of the applications first."""
+    """The addresses in each view, that of the applications first."""
     others = {other.view: other.addresses or () for other in answer.others}
     return {answer.view: answer.addresses, **others}
 

@@ -1,4 +1,4 @@
-"""wide-prefix: a prefix on a watched interface makes other addresses than its own local.
+"""wide-prefix: a prefix on a watched interface makes other addresses local too.
 
 Sources: docs/internals/kernel.md (an IPv4 /24 on lo makes all of it local; AnyIP routes),
 docs/internals/cases.md 18 and 19 (on purpose: acknowledge it).
@@ -22,7 +22,7 @@ def wide_prefix(snapshot: Snapshot, policy: Policy) -> Iterable[Finding | Undeci
     if isinstance(snapshot.prefixes, Unknown):
         yield Undecided(FindingKind.WIDE_PREFIX, snapshot.prefixes.reason)
         return
-    # Configured domains whose addresses are local for no other reason than a wider prefix.
+    # Configured domains whose addresses are local only because of a wider prefix.
     strays = [
         (name, answer.address)
         for name, observed in snapshot.domains.items()
@@ -53,7 +53,7 @@ def _cause(local: LocalPrefix) -> str:
 
 
 def _count(local: LocalPrefix) -> str:
-    """Beyond a /96 the figure says less than its power."""
+    """The number of addresses, as a power of two if it is large."""
     if local.size is None:
         return f"up to {_figure(local.prefix.size)}"
     return _figure(local.size)
@@ -64,7 +64,7 @@ def _figure(size: int) -> str:
 
 
 def _shadowed(strays: list[tuple[str, Address]], prefix: Prefix, *, complete: bool) -> str:
-    """complete: whether all answers are known; "none" cannot be said before."""
+    """The shadowed domains, in words. complete: whether all answers are known; only then it says "none"."""
     names = sorted({name for name, address in strays if prefix.covers(address)})
     if not names:
         return " and shadows no configured domain" if complete else ""
