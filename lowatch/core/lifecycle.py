@@ -29,11 +29,11 @@ class FindingState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Tracked:
-    """A finding, and how far its life has come.
+    """A finding and its state.
 
     since: wall-clock seconds when it first appeared; survives a restart.
-    changed: monotonic seconds when its presence last changed (it appeared, or went).
-    present: whether the last judgement that could tell had it.
+    changed: monotonic seconds when it last appeared or disappeared.
+    present: whether the last conclusive judgement had it.
     announced: whether a firing entry was written, and no resolved one yet.
     began: monotonic seconds when it first appeared, so that its age does not depend on the wall clock.
     None if that was in another process: then only `since` is known.
@@ -53,7 +53,7 @@ class Tracked:
 
 
 class _Condition(StrEnum):
-    """What the judgement says about a finding now. "held": for as long as `hold`."""
+    """What the judgement says about a finding now. "held": for at least `hold`."""
 
     SHOWS = "shows, not yet held"
     SHOWS_HELD = "shows, held"
@@ -81,7 +81,7 @@ TRANSITIONS: Mapping[tuple[FindingState, _Condition], FindingState] = {
 
 
 class Step(NamedTuple):
-    """tracked: by key, what has not been resolved. announcements: newly FIRING or RESOLVED, in order."""
+    """tracked: the unresolved findings, by key. announcements: newly FIRING or RESOLVED, in order."""
 
     tracked: Mapping[str, Tracked]
     announcements: tuple[Tracked, ...]
@@ -105,10 +105,10 @@ def stepping(
     policy: Policy,
     may_fire: Callable[[Finding], bool] = lambda finding: True,
 ) -> Generator[None, None, tuple[Step, bool]]:
-    """step(), but yielding every few milliseconds for callers that have other things to do.
+    """As step(), but yields every few milliseconds, so that the caller can do other work.
 
     may_fire: whether a finding that is about to fire may do so now; if not, it waits for a later step.
-    Returns the step, and whether some wait.
+    Returns the step, and whether a finding waits.
     """
     after: dict[str, Tracked] = {}
     announcements: list[Tracked] = []
@@ -122,7 +122,7 @@ def stepping(
             after[key] = before
             continue
         if finding is None and judgement.is_undecided(before.finding.subject):
-            after[key] = _with_finding(before, before.finding.without_fix())  # it was harmless only then
+            after[key] = _with_finding(before, before.finding.without_fix())  # it may be harmful by now
             continue
         state = _next_state(before, finding, now, policy)
         if finding is not None and state is FindingState.FIRING and _is_unannounced(before):
@@ -142,7 +142,7 @@ def stepping(
 
 
 def _once_for_all_ports(after: Mapping[str, Tracked], announced: Iterable[Tracked]) -> Iterator[Tracked]:
-    """Leave out the ports of an any-of set for which another port has been announced.
+    """Leave out the ports of an any-of set if another of its ports has been announced.
 
     When that one is resolved while another still fires, the other is announced in its place.
     """
@@ -168,7 +168,7 @@ def _around(key: str, keys: Sequence[str]) -> tuple[Sequence[str], Sequence[str]
 def about_to_fire(
     tracked: Mapping[str, Tracked], judgement: Judgement, now: Now, policy: Policy, of_each: int
 ) -> list[Finding]:
-    """The findings that step() would announce as firing; of each domain, `of_each` at most."""
+    """The findings that step() would announce as firing, at most `of_each` per domain."""
     due: list[Finding] = []
     counts: Counter[str | None] = Counter()
     for finding in judgement.findings:
@@ -186,7 +186,7 @@ def _appeared(finding: Finding, now: Now) -> Tracked:
 
 
 def _stays(before: Tracked, finding: Finding, now: Now, policy: Policy) -> bool:
-    """Whether it stays as it is: a shortcut, because nearly all of ten thousand findings do."""
+    """Whether the finding stays as it is: a shortcut, because nearly all of ten thousand do."""
     if policy.acknowledgements or not before.present:
         return False
     if before.finding is not finding and before.finding != finding:
@@ -213,7 +213,7 @@ def _next_state(before: Tracked, finding: Finding | None, now: Now, policy: Poli
         condition = _Condition.GONE_HELD if held else _Condition.GONE
     elif policy.acknowledged(before.finding.subject, now.wall) is not None:
         condition = _Condition.ACCEPTED
-    else:  # what was announced, and then accepted for a while, needs no second hold
+    else:  # one that was announced, and then acknowledged for a while, needs no second hold
         condition = _Condition.SHOWS_HELD if held or before.announced else _Condition.SHOWS
     return TRANSITIONS.get((before.state, condition), before.state)
 
@@ -242,10 +242,10 @@ def _moved(
 
 
 def next_due(tracked: Mapping[str, Tracked], stepped: Now, policy: Policy) -> float | None:
-    """Monotonic seconds at which time alone changes something; None if nothing waits for time.
+    """Monotonic seconds at which something changes by time alone; None if nothing waits for time.
 
     That is when a hold ends, or an acknowledgement expires. stepped: when the last step was made. What
-    was due by then and did not happen waits for something else (an Unknown that becomes known).
+    was due by then and did not happen waits for something else, such as an Unknown that becomes known.
     """
     due = []
     for one in tracked.values():
@@ -286,11 +286,11 @@ class Remembered(NamedTuple):
 
 
 def revive(remembered: Iterable[Remembered], now: Now) -> dict[str, Tracked]:
-    """The findings of the last run, as if they had appeared just now.
+    """The findings of the last run, as if they had just appeared.
 
-    The first judgement decides. What is still there and was announced goes on firing without another
-    entry, unless its delivery is unknown. What is gone is resolved after its hold. What cannot be judged
-    yet stays.
+    The first judgement decides. A finding that is still there and was announced keeps firing without a new
+    entry, unless its delivery is unknown. One that is gone is resolved after its hold. One that cannot be
+    judged yet stays.
     """
     return {
         one.finding.subject.key: Tracked(

@@ -171,7 +171,7 @@ class Ground:
         return ""
 
     def arp_restricted(self) -> str:
-        """Why not to restrict ARP: a NIC without an IPv4 address is reached by those of other interfaces."""
+        """Why not to restrict ARP: a NIC without an IPv4 address may be reached by other addresses."""
         device = self._unnumbered.get(True)
         if not device:
             return ""

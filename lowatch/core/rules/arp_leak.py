@@ -136,7 +136,7 @@ class _Leaks:
         )
 
     def _in_subnets(self, held: Held) -> tuple[str, ...]:
-        """The NICs whose subnets include an address that it makes local. noprefixroute: the address alone."""
+        """The NICs whose subnets include an address it makes local; with noprefixroute, its own."""
         if held.prefix == (held.address, 32) or "noprefixroute" in held.flags:
             inside = [prefix_of(held.address, length) for length in self._lengths]
         else:
