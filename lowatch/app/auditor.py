@@ -1,8 +1,8 @@
-"""The audit: the marked parts of the host are observed, and the whole snapshot is judged.
+"""The audit observes the marked parts of the host, and judges the whole snapshot.
 
 `check` and the daemon share it. Events, answers, connects and sweeps only mark what to observe again;
-audit() asks the kernel about exactly that. What was not marked stays as it was observed. Domains that lead
-elsewhere may be marked as often as their answers change: nothing is asked about them.
+audit() asks the kernel about exactly that, and keeps its other observations. Marking a domain without a
+local address costs nothing: the kernel is not asked about it.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ from .ports import Host, Prober, Resolver
 from .remembered_orphans import RememberedOrphans
 
 _FRESH = 0.2
-"""Seconds for which what a connect met is what it would meet now."""
+"""Seconds for which the outcome of a connect counts as current."""
 _TURNS_FOR_CONNECTS = 6
-"""Turns of the loop that an audit leaves to connects: a local one is refused at once (kernel/probe.py)."""
+"""Loop iterations that an audit waits for connects: a local one is refused at once (kernel/probe.py)."""
 _ROUNDS = 3
-"""Times that audit_with_connects() makes the connects that the audit before has asked for."""
+"""How many times audit_with_connects() makes the connects that the previous audit requested."""
 
 
 class Auditor:
-    """Keeps what was observed, and what has been marked since.
+    """Keeps the observations, and what has been marked since.
 
-    connects: to be run beside the audits (ConfirmingConnects.run).
+    connects: run them concurrently with the audits (ConfirmingConnects.run).
     """
 
     def __init__(
@@ -79,14 +79,14 @@ class Auditor:
         self._marked.add(domain)
 
     def mark_prefix(self, prefix: Prefix | None) -> None:
-        """Addresses inside were added, removed or rerouted; None: any may have been."""
+        """Addresses in the prefix were added, removed or rerouted. None: any addresses may have been."""
         if prefix is None:
             self._marked_all = True
         else:
             self._marked_prefixes.add(prefix)
 
     def mark_socket(self, address: Address, number: int) -> None:
-        """A socket bound to address:number is gone; zeros mean a wildcard."""
+        """A socket bound to address:number was closed. An address of zeros is the wildcard."""
         self._marked_sockets.add((address if any(address) else None, number))
 
     @property
@@ -106,7 +106,7 @@ class Auditor:
         prefixes, sockets = self._marked_prefixes, self._marked_sockets
         self._marked, self._marked_all = set(), False
         self._marked_prefixes, self._marked_sockets = set(), set()
-        # Where ports and sources matter, a route to one address concerns all.
+        # If policy rules match ports or sources, a route to one address may affect all.
         everything = everything or (bool(prefixes) and self._host.routes_depend_on_ports)
         if prefixes:
             marked |= self._resolver.inside(prefixes) | self._remembered.names
@@ -118,7 +118,7 @@ class Auditor:
         return marked | self._expecting(at_one) | self._take_connects(), everything
 
     def _take_connects(self) -> set[str]:
-        """The domains for which connects have met something new."""
+        """The domains for which a connect has a new outcome."""
         return self._expecting((one.address, one.port.number) for one in self.connects.take_changed())
 
     def _expecting(self, sockets: Iterable[tuple[Address, int]]) -> set[str]:
@@ -136,13 +136,13 @@ class Auditor:
         self.mark_all()
 
     def remember_orphans(self, subjects: Iterable[Subject]) -> None:
-        """What was orphaned when the last run ended is observed also while DNS has no answer."""
+        """Observe the orphans of the last run even while DNS has no answer."""
         self._remembered.remember(subjects)
 
-    # What it knows.
+    # State.
 
     def followed(self) -> FollowedNames:
-        """All domains, whether they lead here or not."""
+        """All domains, with or without a local address."""
         names = self._resolver.not_resolved()
         if len(names) > NAMES_LISTED.value:
             NAMES_LISTED.reached()
@@ -151,11 +151,11 @@ class Auditor:
 
     @property
     def progress(self) -> int:
-        """Grows as an audit goes on: with very many domains its end may be far."""
+        """Grows during an audit, which takes long with very many domains."""
         return self._domains.progress
 
     def leads_here(self, domain: str) -> bool:
-        """Whether it is one of the few that lead here, as far as was observed."""
+        """Whether the domain has a local address, according to the last observation."""
         return domain in self._domains.observed
 
     def may_lead_here(self) -> set[str]:
@@ -165,33 +165,33 @@ class Auditor:
 
     @property
     def unhealthy(self) -> bool:
-        """Whether there are endpoints where a listener that appears, or an accept(), would be news."""
+        """Whether there are endpoints whose verdict a new listener, or an accept(), would change."""
         return bool(self._open.unhealthy)
 
     @property
     def unhealthy_changes(self) -> int:
-        """Grows whenever other endpoints than before are unhealthy."""
+        """Grows whenever the set of unhealthy endpoints changes."""
         return self._open.unhealthy.changes
 
     @property
     def is_sweeping(self) -> bool:
-        """Whether an audit was broken off before it had observed everything that was marked."""
+        """Whether the last audit ran out of time before it had observed everything that was marked."""
         return self._domains.is_sweeping
 
     @property
     def awaits_connects(self) -> bool:
-        """Whether some connect was asked for and has not been made, or not been judged by."""
+        """Whether a requested connect has not been made, or its outcome not been judged."""
         return self.connects.wanted or self.connects.has_changed
 
     def poll(self) -> None:
-        """Ask again who serves the unhealthy endpoints; mark the domains where that changed."""
+        """Check again whether the unhealthy endpoints are served; mark the domains where that changed."""
         self._marked |= self._open.poll(self._domains.observed)
 
     async def confirm(self, endpoints: Sequence[Endpoint]) -> list[Endpoint]:
-        """Connect to these once more. Returns those that were not refused; their domains are marked.
+        """Connect to these once more, and mark the domains of those not refused. Returns those.
 
-        Until these have been observed again they are still judged to be orphans, and may be asked about
-        again: they are not refused then either.
+        Until they are observed again they are still judged as orphans, and may be passed here again. They
+        are not refused then either.
         """
         if not self._policy.probe:
             return []
@@ -199,9 +199,9 @@ class Auditor:
         return await self.connects.confirm(endpoints, since, loopback_up=self._host.loopback_up())
 
     def invalidate_old_fixes(self) -> bool:
-        """Have the next audit ask again what fixes are weighed by, where that is too old to show them.
+        """Make the next audit read the surroundings of fixes again if they are too old to show fixes.
 
-        Returns whether it is.
+        Returns whether they are.
         """
         return self._surroundings.invalidate_old(self._clock.now().monotonic)
 
@@ -210,25 +210,25 @@ class Auditor:
     async def audit(
         self, tracked: Collection[str] = (), patience: float = inf, orphans: Collection[Address] = ()
     ) -> tuple[Snapshot, Judgement]:
-        """Observe all that was marked, and judge the whole.
+        """Observe everything that was marked, and judge the whole snapshot.
 
-        tracked: the domains of views-disagree findings. Whether they are over may have to stay open even
-        where nothing that is known leads here any more. patience: seconds after which the rest stays marked
+        tracked: the domains of views-disagree findings, which may stay undecided even if they have no known
+        local address any more. patience: seconds after which the rest stays marked
         for the next audit: what was marked by name comes before a sweep, domains of few addresses before
-        those of many. orphans: addresses of orphan-vip findings whose domains have no answer: are they this
-        host's still?
+        those of many. orphans: addresses of orphan-vip findings whose domains have no answer,
+        to check whether they are still local.
         """
         context = await self._observe(patience)
         snapshot, policy = self._snapshot(context, tracked, orphans), context.policy
         drafted = draft(snapshot, policy, self._memo)
-        if drafted.changes:  # what fixes are weighed by is observed only where one is proposed
+        if drafted.changes:  # the surroundings are observed only if a fix is proposed
             around = self._surroundings.around(drafted.changes, policy, snapshot.monotonic)
             snapshot = replace(snapshot, surroundings=around)
         self._open.judged(self._memo.take_changed(), snapshot.domains, drafted.domains)
         return snapshot, await with_breaks(judging(snapshot, drafted, policy, self._memo))
 
     async def _observe(self, patience: float) -> AuditContext:
-        """Observe what was marked, within `patience` seconds. Returns what it was observed with."""
+        """Observe what was marked, within `patience` seconds. Returns the context of the observations."""
         marked, everything = self._take_marks()
         if self._observer.observe(self._policy, everything=everything):
             self._surroundings.invalidate()
@@ -255,9 +255,9 @@ class Auditor:
         return context
 
     async def _observe_refusals(self, context: AuditContext, is_over: Callable[[], bool]) -> None:
-        """Observe again where the connects just asked for were refused or accepted at once, as most are.
+        """Observe again where a connect just requested was refused or accepted at once, as most are.
 
-        They are made beside this, by run(): the others are judged by the audit after their answer.
+        run() makes them concurrently. The others are judged by the audit after their outcome.
         """
         for _ in range(_TURNS_FOR_CONNECTS):
             await asyncio.sleep(0)
@@ -266,7 +266,7 @@ class Auditor:
         self._marked |= await self._domains.observe(self._take_connects(), context, is_over)
 
     async def audit_with_connects(self) -> tuple[Snapshot, Judgement]:
-        """Audit, make the connects that this asks for, and audit again: for a single audit."""
+        """Audit, make the connects that this requests, and audit again: for `check`."""
         found = await self.audit()
         for _ in range(_ROUNDS):
             if not self.connects.wanted:
@@ -309,7 +309,7 @@ class Auditor:
         )
 
     def _elsewhere(self, addresses: Collection[Address], context: AuditContext) -> frozenset[Address]:
-        """Those that are not delivered to a watched interface, whatever the port."""
+        """The addresses that are not delivered to a watched interface, for any port."""
         if self._host.routes_depend_on_ports:
             return frozenset(one for one in addresses if not self._host.may_be_local(one))
         asked = tuple(dict.fromkeys(addresses))
@@ -319,7 +319,7 @@ class Auditor:
         )
 
     def _referenced(self) -> frozenset[Address]:
-        """The held addresses that some domain leads to. The observations show most; the rest is asked."""
+        """The held addresses that a domain resolves to, by the observations or else by the resolver."""
         held = self._observer.holders.held
         if isinstance(held, Unknown):
             return frozenset()

@@ -1,4 +1,4 @@
-"""Long work in steps, with a break after each for whatever else the loop has to do."""
+"""Runs long work in steps, and lets the event loop run after each."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 async def with_breaks(steps: Generator[None, None, T]) -> T:
-    """What the generator returns; the loop has its turn wherever it yields."""
+    """Run the generator to its end and return its value. The loop runs wherever it yields."""
     while True:
         try:
             next(steps)

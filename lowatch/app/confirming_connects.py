@@ -1,10 +1,10 @@
-"""Confirming connects: which have to be made, and what each endpoint's last one met.
+"""Confirming connects: which have to be made, and the last outcome for each endpoint.
 
-A task of its own makes them beside the audits. An audit uses what they have met so far; what they meet
-later marks domains to be observed again.
+A task of its own makes them, concurrently with the audits. An audit uses the outcomes so far, and later
+outcomes mark domains to be observed again.
 
-No event tells when NAT begins or ends to lead somewhere. So each connect is repeated: soon after it met
-something new, then every few seconds, and never more than a bounded number a second.
+No event reports that NAT has started or stopped to redirect an endpoint. So each connect is repeated: soon
+after a new outcome, then every few seconds, and up to a maximum rate.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ from lowatch.core.liveness import Heartbeat
 from .ports import ConnectOutcome, ListenerAnswer, Prober
 
 _LASTS = 60.0
-"""Seconds for which an outcome is believed, where there were too many to repeat the connect before."""
+"""Seconds for which an outcome is valid, if there are too many connects to repeat it sooner."""
 _SOON, _AT_MOST = 0.5, 4.0
-"""Seconds until a connect is repeated: doubled with each that meets the same."""
+"""Seconds until a connect is repeated: doubled each time the outcome is the same."""
 _REST = 0.25
 _REPEATED_AT_ONCE = 25
-"""Connects repeated in one go, and seconds between them: 100 a second take 0.6 % of a core."""
+"""Connects repeated per batch, and seconds between batches: 100 per second take 0.6 % of a core."""
 _AT_ONCE = 256
-"""First connects made in one go. Their domains are observed again before the next ones are made."""
+"""First connects per batch. Their domains are observed again before the next batch."""
 _STUCK_AFTER = 45.0
-"""Seconds that one go may take."""
+"""Seconds that a batch may take."""
 
 
 class ConnectListener(Protocol):
     def connects_answered(self) -> None:
-        """Some connect met something new: ConfirmingConnects.take_changed() has its endpoint."""
+        """A connect has a new outcome: ConfirmingConnects.take_changed() returns its endpoint."""
 
 
 class _Met(NamedTuple):
-    """What was met, when, and how long to wait before asking again. Monotonic seconds."""
+    """The outcome of a connect, its time, and how long to wait before the next. Monotonic seconds."""
 
     outcome: ConnectOutcome
     at: float
@@ -77,9 +77,9 @@ class ConfirmingConnects:
         self._made = 0
 
     def invalidate(self, *, probe: bool = True) -> None:
-        """Forget what is wanted, and have every outcome confirmed that is needed.
+        """Drop the requests, and confirm every needed outcome again.
 
-        probe: whether connects may be made from now on; if not, what was met is forgotten.
+        probe: whether connects may be made from now on; if not, all outcomes are dropped.
         """
         self._probe = probe
         self._believed_since = self._clock.now().monotonic
@@ -89,13 +89,13 @@ class ConfirmingConnects:
             self._repeats.clear()
 
     def heartbeat(self) -> Heartbeat:
-        """Connects are made where some are wanted."""
+        """Progress is that wanted connects are made."""
         return Heartbeat("connects", bool(self._wanted or self._under_way), self._made, _STUCK_AFTER)
 
     # For the audit.
 
     def request(self, endpoints: Iterable[Endpoint]) -> None:
-        """Connect to these as soon as possible, unless a reload has forbidden it during the audit."""
+        """Connect to these as soon as possible, unless a reload has disabled it during the audit."""
         if not self._probe:
             return
         self._wanted.update(dict.fromkeys(endpoints))
@@ -107,7 +107,7 @@ class ConfirmingConnects:
         return bool(self._wanted)
 
     def met_among(self, served: Mapping[Endpoint, ListenerAnswer]) -> dict[Endpoint, ConnectOutcome]:
-        """What recent connects to these endpoints met; none where a socket is there now."""
+        """The outcomes of recent connects to these endpoints, without those that have a listener now."""
         oldest = max(self._clock.now().monotonic - _LASTS, self._believed_since)
         found = {}
         for endpoint, listener in served.items() if self._met else ():
@@ -121,12 +121,12 @@ class ConfirmingConnects:
         return found
 
     def last_outcome(self, endpoint: Endpoint) -> ConnectOutcome:
-        """What the last connect met, however long ago; PENDING where there was none."""
+        """The outcome of the last connect, of any age; PENDING if there was none."""
         met = self._met.get(endpoint)
         return Connect.PENDING if met is None else met.outcome
 
     def replace_endpoints_of(self, domain: str, endpoints: Sequence[Endpoint]) -> None:
-        """The domain's verdicts depend on what connects to these endpoints meet, and on no others."""
+        """Set the endpoints on whose connects the domain's verdicts depend."""
         before = self._endpoints_of.pop(domain, ())
         if endpoints:
             self._endpoints_of[domain] = tuple(endpoints)
@@ -142,11 +142,11 @@ class ConfirmingConnects:
         return bool(self._changed)
 
     def take_changed(self) -> set[Endpoint]:
-        """The endpoints where connects have met something new since this was last called."""
+        """The endpoints with a new outcome since the last call."""
         changed, self._changed = self._changed, set()
         return changed
 
-    # Making them.
+    # Connecting.
 
     async def run(self, listener: ConnectListener) -> None:
         """Make connects when they are wanted or due, until cancelled."""
@@ -171,11 +171,11 @@ class ConfirmingConnects:
                 return
 
     async def make_wanted(self) -> None:
-        """Make the next of those that are wanted."""
+        """Make the next batch of wanted connects."""
         await self._make(list(islice(self._wanted, _AT_ONCE)))
 
     async def make_all_wanted(self) -> None:
-        """Make those that are wanted now, all in one go: while one waits for its answer, so do others."""
+        """Make all wanted connects at once: they wait for their outcomes together."""
         await self._make(list(self._wanted))
 
     async def _make(self, endpoints: Sequence[Endpoint]) -> None:
@@ -185,18 +185,18 @@ class ConfirmingConnects:
 
     @property
     def due(self) -> float | None:
-        """When make_due() has something to do, in monotonic seconds; None: there is nothing to repeat."""
+        """When make_due() has something to do, in monotonic seconds; None if there is nothing to repeat."""
         while self._repeats and not self._is_valid(*self._repeats[0]):
             heappop(self._repeats)
         return max(self._repeats[0][0], self._rested + _REST) if self._repeats else None
 
     def _is_valid(self, due: float, endpoint: Endpoint) -> bool:
-        """Whether the endpoint's connect is still to be repeated at that time."""
+        """Whether the endpoint's connect is still due at that time."""
         met = self._met.get(endpoint)
         return met is not None and met.due == due
 
     async def make_due(self) -> None:
-        """Repeat connects where it is time, the longest due first, and forget those that nothing needs."""
+        """Repeat the connects that are due, the longest due first, and forget those no longer needed."""
         due = self.due
         now = self._clock.now().monotonic
         if due is None or due > now:
@@ -216,9 +216,9 @@ class ConfirmingConnects:
     async def confirm(
         self, endpoints: Sequence[Endpoint], newer_than: float, *, loopback_up: bool = True
     ) -> list[Endpoint]:
-        """Connect again to those whose last connect is older. Of all endpoints, those not refused.
+        """Connect again to those whose last connect is older. Returns the endpoints that were not refused.
 
-        newer_than: monotonic seconds. loopback_up: if not, silence is as good as a refusal (judge_port()).
+        newer_than: monotonic seconds. loopback_up: if not, a timeout counts as a refusal (judge_port()).
         """
         newer_than = max(newer_than, self._believed_since)
         await self._connect(
@@ -246,15 +246,15 @@ class ConfirmingConnects:
         self._learn(endpoint, outcome)
 
     def _learn(self, endpoint: Endpoint, outcome: ConnectOutcome) -> None:
-        """Note what a connect met.
+        """Note the outcome of a connect.
 
-        PENDING casts doubt on a refusal, and on nothing else: its outcome comes later. Where connects may
-        not be made any more, those that were under way are ignored, or they would be repeated.
+        PENDING replaces only a refusal, because the outcome follows. If connects have been disabled, those
+        under way are ignored, or they would be repeated.
         """
         if not self._probe:
             return
         known = self._met.get(endpoint)
-        before = Connect.PENDING if known is None else known.outcome  # as observations have it
+        before = Connect.PENDING if known is None else known.outcome  # as in observations
         pending = outcome is Connect.PENDING
         if pending and before is not Connect.REFUSED:
             outcome = before

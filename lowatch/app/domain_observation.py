@@ -1,7 +1,6 @@
-"""From answers and what the kernel says of them to the DomainObservations that are judged.
+"""Makes the DomainObservations, which are judged later, from DNS answers and kernel answers.
 
-The kernel is asked about exactly the addresses and ports that matter. Nothing is judged here; what could
-not be observed is an Unknown in its place.
+Nothing is judged here. What could not be observed is an Unknown in its place.
 """
 
 from __future__ import annotations
@@ -34,9 +33,9 @@ def domain_observation(
     no_way_back: Set[Endpoint] = frozenset(),
     led_away: Set[Endpoint] = frozenset(),
 ) -> DomainObservation | None:
-    """What is known of a domain, or None where it leads here in no view, and may not do so either.
+    """The observation of a domain, or None if no address in any view is local or may be.
 
-    hostname: this host's own, for the names that are customary on it.
+    hostname: of this host, to recognise its own names.
     """
     local: list[LocalAddress] = []
     undecided: list[tuple[Address, str]] = []
@@ -70,7 +69,7 @@ def domain_observation(
 
 
 def _in_other_views(answer: Answer, places: Mapping[Address, Place]) -> tuple[OtherViewAddress, ...]:
-    """Of the addresses that applications do not get, those that are local, or may be."""
+    """The addresses in views that applications do not get, if they are local or may be."""
     effective = frozenset(answer.with_synthesised)
     found = ((one, places.get(one)) for one in addresses_of(answer) if one not in effective)
     return tuple(OtherViewAddress(address, place) for address, place in found if place is not None)
@@ -79,7 +78,7 @@ def _in_other_views(answer: Answer, places: Mapping[Address, Place]) -> tuple[Ot
 def with_outcomes(
     observed: DomainObservation, connects: Mapping[Endpoint, ConnectOutcome]
 ) -> DomainObservation:
-    """The same, with what connects to these endpoints met."""
+    """The observation, with the outcomes of connects to these endpoints."""
 
     def with_outcome(address: Address, port: PortObservation) -> PortObservation:
         outcome = connects.get(Endpoint(address, port.port))
@@ -93,6 +92,6 @@ def with_outcomes(
 
 
 def is_own_name(domain: str, hostname: str) -> bool:
-    """Whether a domain is this host's node name, which may be its first label alone."""
+    """Whether a domain is this host's node name, or its first label."""
     own = hostname.lower()
     return own == (domain if "." in own else domain.partition(".")[0])

@@ -1,4 +1,4 @@
-"""What lies around the addresses that fixes would change: observed only where a fix is proposed."""
+"""The surroundings of the addresses that fixes would change, observed only if a fix is proposed."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from lowatch.core.surroundings import Surroundings
 from .ports import Host, Resolver
 
 _FRESH = 1.0
-"""Seconds for which the sockets and routes that a fix was weighed by count as current: no event tells."""
+"""Seconds for which the sockets and routes count as current, because no event reports changes."""
 
 
 class FixSurroundings:
-    """Asks the host once for the same changes, until it is observed again: listing sockets is costly."""
+    """Asks the host only once for the same changes, because listing sockets is costly."""
 
     def __init__(self, host: Host, resolver: Resolver) -> None:
         self._host = host
@@ -32,7 +32,7 @@ class FixSurroundings:
         self._found = None
 
     def invalidate_old(self, now: float) -> bool:
-        """The same, where its answer is too old to show fixes by. Whether it was. now: in seconds."""
+        """Invalidate an answer that is too old to show fixes, and return whether it was."""
         if self._found is None or self._is_fresh(now):
             return False
         self.invalidate()
@@ -44,7 +44,7 @@ class FixSurroundings:
     def around(
         self, changes: Iterable[Change], policy: Policy, now: float
     ) -> Known[Surroundings] | Unknown:
-        """The surroundings that these changes are weighed by. now: monotonic seconds."""
+        """The surroundings to weigh these changes with. now: monotonic seconds."""
         changes = tuple(changes)
         key = frozenset((one.action, one.held.address, one.held.prefixlen) for one in changes)
         if self._found is None or not (key == self._changes or self._is_fresh(now)):
@@ -54,7 +54,7 @@ class FixSurroundings:
         return Known(self._with_names(self._found.value, changes, policy))
 
     def _with_names(self, found: Surroundings, changes: Iterable[Change], policy: Policy) -> Surroundings:
-        """With what the resolver knows."""
+        """Adds what the resolver knows about the addresses."""
         added = (change.held.address for change in changes if change.action is Action.ADD)
         unserved = (
             (address, name)

@@ -1,4 +1,4 @@
-"""What the host is asked apart from domains: who holds what, wide routes, black holes, ARP."""
+"""Observes the host apart from domains: held addresses, wide routes, black holes, ARP."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 
 
 class Holders:
-    """Who holds what, by address: made once for each state of the host's tables."""
+    """What is held, by address. Made once for each state of the host's tables."""
 
     def __init__(self, held: Known[tuple[Held, ...]] | Unknown) -> None:
         self.held = held
@@ -55,14 +55,14 @@ class Holders:
 
 
 def _precedence(held: Held) -> tuple[str, str, int]:
-    """Of several that hold an address always the same one, in whatever order they came: it names series."""
+    """Picks the same holder of an address independent of the order, because its name labels series."""
     return held.by, held.interface, -held.prefixlen
 
 
 class HostObserver:
-    """What the host is asked apart from domains, kept until its tables change or all is observed again.
+    """Keeps the observations until the host's tables change, or everything is observed again.
 
-    generation: of the host's tables when they were last asked.
+    generation: of the host's tables at the last observation.
     """
 
     def __init__(self, host: Host) -> None:
@@ -77,7 +77,7 @@ class HostObserver:
         self.arp: Known[Arp] | Unknown = Known(NO_ARP)
 
     def observe(self, policy: Policy, *, everything: bool) -> bool:
-        """Ask again where the tables have changed, or `everything` is. Returns whether it was asked."""
+        """Observe again if the tables have changed or `everything` is set. Returns whether it did."""
         self._host.refresh()
         if self._host.generation != self.generation:
             self.generation = self._host.generation
@@ -92,9 +92,9 @@ class HostObserver:
         return True
 
     def sockets_if_idle(self, referenced: Set[Address]) -> Known[Sockets] | Unknown:
-        """What sockets are bound to, listed only where some held address is not referenced.
+        """The bound sockets, dumped only if a held address is not referenced.
 
-        A dump may miss a socket under churn: what the one before it showed counts too.
+        A dump may miss a socket under churn, so those of the previous dump count too.
         """
         held = self.holders.held
         if isinstance(held, Unknown) or all(
@@ -111,7 +111,7 @@ class HostObserver:
 
 
 def ask_prefixes(host: Host, holders: Holders) -> Known[tuple[LocalPrefix, ...]] | Unknown:
-    """The wide local routes that are in force, as the kernel confirms with an address inside each."""
+    """The wide local routes that are in force: the kernel confirms each with addresses inside it."""
     if isinstance(holders.held, Unknown):
         return holders.held
     causes = {
@@ -136,7 +136,7 @@ def ask_prefixes(host: Host, holders: Holders) -> Known[tuple[LocalPrefix, ...]]
 
 
 class _Sizes:
-    """How many addresses of a local route are local: other routes of its table may lead some away."""
+    """Counts the local addresses of a local route: other routes in its table may lead some away."""
 
     def __init__(self, host: Host) -> None:
         self._host = host
@@ -144,7 +144,7 @@ class _Sizes:
         self._local: Sequence[Prefix] | None = None
 
     def of(self, route: LocalRoute) -> int | None:
-        """None where that could not be asked, or policy rules come first: they may lead any part away."""
+        """The count; None if it is unknown, or if policy rules come first, which may lead any part away."""
         if self._host.routes_depend_on_ports:
             return None
         prefix, key = route.prefix, (route.table, is_v4(route.prefix.address))
@@ -166,7 +166,7 @@ class _Sizes:
 
 
 def ask_black_holes(host: Host, holders: Holders) -> Known[tuple[BlackHole, ...]] | Unknown:
-    """IPv6 prefixes whose neighbours the kernel would route, unicast, into a device that has none."""
+    """IPv6 prefixes whose neighbours the kernel would route into a device without neighbours."""
     if isinstance(holders.held, Unknown):
         return holders.held
     found: list[BlackHole] = []
@@ -190,7 +190,7 @@ def ask_black_holes(host: Host, holders: Holders) -> Known[tuple[BlackHole, ...]
 
 
 def ask_arp(host: Host, holders: Holders) -> Known[Arp] | Unknown:
-    """How the NICs do ARP, where there is an IPv4 address that it could be about."""
+    """The ARP settings of the NICs, read only if an IPv4 address is held that they could concern."""
     if isinstance(holders.held, Unknown):
         return holders.held
     if any(is_v4(one.address) and not is_loopback(one.address) for one in holders.held.value):
@@ -199,9 +199,9 @@ def ask_arp(host: Host, holders: Holders) -> Known[Arp] | Unknown:
 
 
 def _samples(network: Address, length: int, without: Holders) -> Sequence[Address]:
-    """A few addresses inside a prefix that nobody holds for itself, spread over it.
+    """A few addresses spread over a prefix that are not held individually.
 
-    The first and the last are left out: in IPv4 they may be broadcast addresses.
+    The first and the last are left out, because in IPv4 they may be broadcast addresses.
     """
     spare = len(network) * 8 - length
     size = 1 << spare

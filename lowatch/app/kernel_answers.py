@@ -1,7 +1,7 @@
-"""What the kernel is asked about some domains, and what it answers.
+"""What the kernel is asked about domains, and its answers.
 
-It is asked about exactly the addresses and ports that matter: is an address delivered here, what becomes of
-an endpoint's packets, and which socket serves it.
+It is asked about exactly the addresses and ports that matter: whether an address is delivered here, how the
+packets to an endpoint are routed, and which socket serves it.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from .ports import Host, ListenerAnswer
 _DNS_PORT = 53
 
 Place = str | Unknown | None
-"""Where an address is delivered: a watched interface, nowhere that counts, or not known."""
+"""The watched interface that an address is delivered to; None if to no such one, Unknown if unknown."""
 
 
 class AuditContext(NamedTuple):
     """What all domains of one audit have in common.
 
-    generation: of the host's tables. stub: the addresses of the host's own resolvers. hostname: this
-    host's own, for the names that are customary on it.
+    generation: of the host's tables. stub: the addresses of the host's own resolvers. hostname: to recognise
+    the names of this host.
     """
 
     policy: Policy
@@ -41,15 +41,15 @@ class AuditContext(NamedTuple):
     hostname: str = ""
 
     def is_like(self, other: AuditContext) -> bool:
-        """Whether the same answers of the kernel make the same observations. Never compares all domains."""
+        """Whether equal answers of the kernel would give equal observations. Never compares all domains."""
         return self.policy is other.policy and self.holders is other.holders and self[2:] == other[2:]
 
 
 class KernelAnswers(NamedTuple):
-    """What the kernel was asked about some domains, and what it said.
+    """What the kernel was asked about domains, and its answers.
 
-    answers: of the domains, in order. candidates: the addresses that may be local, with `deliveries`.
-    expected: the endpoints, with `flow_routes` (none where all are routed alike). arriving: those of them
+    answers: those of the domains, in order. candidates: the addresses that may be local, with `deliveries`.
+    expected: the endpoints, with `flow_routes` (empty if all are routed alike). arriving: those of them
     whose packets arrive here, with `listeners`.
     """
 
@@ -88,9 +88,9 @@ def _arriving(expected: list[Endpoint], flow_routes: Sequence[FlowRoute | Unknow
 def ask_kernel(
     host: Host, answers_of: Mapping[str, Answer], context: AuditContext, known: KernelAnswers | None
 ) -> KernelAnswers:
-    """Ask everything about these domains, by name, again.
+    """Ask the kernel everything about these domains.
 
-    known: what the kernel answered about them before; returned where it answers the same.
+    known: its previous answers about them; returned itself if the answers are the same.
     """
     names, answers = list(answers_of), list(answers_of.values())
     if known is not None and not (known.context.is_like(context) and known.answers == answers):
@@ -121,7 +121,7 @@ def ask_kernel(
 
 
 def _candidates(host: Host, answers: Iterable[Answer]) -> list[Address]:
-    """The addresses, of any view, that may be local; each once."""
+    """The addresses in any view that may be local, each once."""
     addresses = dict.fromkeys(address for answer in answers for address in possible_addresses(answer))
     return [address for address in addresses if host.may_be_local(address)]
 
@@ -129,9 +129,9 @@ def _candidates(host: Host, answers: Iterable[Answer]) -> list[Address]:
 def _deliveries(
     host: Host, names: Sequence[str], answers: Sequence[Answer], candidates: list[Address], policy: Policy
 ) -> list[Delivery | Unknown]:
-    """One for each candidate. Where ports matter, an address is local if any of its endpoints is.
+    """The delivery of each candidate. If routing depends on ports, it is local if any of its endpoints is.
 
-    It is unknown where one of them is unknown, and none is local.
+    It is unknown if one of them is unknown, and none is local.
     """
     deliveries = host.deliveries(candidates)
     if not host.routes_depend_on_ports:
@@ -154,7 +154,7 @@ def _deliveries(
 
 
 def place(host: Host, holders: Holders, address: Address, delivery: Delivery | Unknown) -> Place:
-    """Where an address counts as held, by what routing said of it."""
+    """Where an address counts as held, according to its delivery."""
     if is_link_local(address):
         return (
             None  # connect() to it without a scope is EINVAL, and a DNS answer has none: tcp_v6_connect()
@@ -164,8 +164,8 @@ def place(host: Host, holders: Holders, address: Address, delivery: Delivery | U
     if not delivery.local:
         return None
     if isinstance(holders.held, Unknown):
-        return holders.held  # local, but whether through a watched interface cannot be told
-    holder = holders.exact(address)  # counts even where another interface holds it as well
+        return holders.held  # local, but unknown whether through a watched interface
+    holder = holders.exact(address)  # counts even if another interface holds it as well
     if holder is not None:
         return holder.interface
     return host.interface(delivery.ifindex) if host.watches(delivery.ifindex) else None
@@ -174,7 +174,7 @@ def place(host: Host, holders: Holders, address: Address, delivery: Delivery | U
 def expected_endpoints(
     domain: Domain, answer: Answer, places: Mapping[Address, Place], stub: frozenset[Address]
 ) -> list[Endpoint]:
-    """The endpoints at which this host itself would be asked to serve the domain."""
+    """The endpoints at which this host should serve the domain."""
     return [
         Endpoint(address, port)
         for address, ports in answer.expected(domain.ports)
@@ -185,7 +185,7 @@ def expected_endpoints(
 
 
 def is_own_stub(address: Address, port: Port, stub: frozenset[Address]) -> bool:
-    """Port 53 at a nameserver's address is the host's own resolver, whatever answers there."""
+    """Whether it is port 53 at a nameserver's address: the host's own resolver, whoever listens there."""
     return port.number == _DNS_PORT and address in stub
 
 

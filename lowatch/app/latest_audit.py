@@ -18,10 +18,10 @@ from .orphan_series import OrphanValues
 
 
 class LatestAudit:
-    """What was seen and judged last, with the findings of now and the values of lo_orphan_vip."""
+    """The last snapshot and judgement, the current findings and the values of lo_orphan_vip."""
 
     def __init__(self, auditor: Auditor, tracker: FindingTracker, clock: Clock) -> None:
-        """tracker: what it has at first is what the last run announced."""
+        """tracker: initially it has the findings announced by the last run."""
         self._auditor = auditor
         self._tracker = tracker
         self._clock = clock
@@ -33,11 +33,14 @@ class LatestAudit:
 
     async def replace(self, snapshot: Snapshot, judgement: Judgement) -> None:
         await with_breaks(self._orphans.steps(snapshot, judgement))
-        self._found = snapshot, judgement  # last, so that the values are never older than the audit
+        self._found = (
+            snapshot,
+            judgement,
+        )  # assigned last, so that the values are never older than the audit
         self._summary = None
 
     def findings_changed(self) -> None:
-        """The findings of the summary are others by now."""
+        """The findings in the summary have changed."""
         self._summary = None
 
     @property
@@ -46,14 +49,14 @@ class LatestAudit:
 
     @property
     def held(self) -> int | None:
-        """How many addresses are held; None where that is unknown."""
+        """How many addresses are held; None if unknown."""
         if self._found is None or isinstance(self._found[0].held, Unknown):
             return None
         return len(self._found[0].held.value)
 
     @property
     def orphans(self) -> Mapping[OrphanKey, int]:
-        """lo_orphan_vip: the last known value of each endpoint. One never known has none."""
+        """lo_orphan_vip: the last known value of each endpoint. An endpoint without one is left out."""
         return self._orphans.values
 
     @property

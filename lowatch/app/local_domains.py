@@ -1,7 +1,7 @@
-"""The domains that lead here: what was observed of each, kept from audit to audit.
+"""The domains with a local address, and their observations, kept from audit to audit.
 
-Of a hundred thousand names nearly all lead elsewhere. Those cost nothing here: the resolver is asked which
-names lead to this host's addresses, not the other way round.
+Of a hundred thousand names, nearly all have no local address. They cost nothing here, because the resolver
+is asked which names resolve to this host's addresses, not the other way round.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from .remembered_orphans import RememberedOrphans
 from .stable_chunks import Chunk, StableChunks
 
 _CHUNK = 256
-"""Domains observed before the loop gets its turn, and so many of their addresses: about 2 ms, or 8."""
+"""Domains, and addresses of them, that are observed before the loop may run: about 2 ms, or 8."""
 _PORTS = 4
-"""As many ports as each of them may have; where there are more, fewer domains are observed."""
+"""Ports per domain up to which that many domains are observed at a time."""
 _LIGHT = 8
-"""Addresses up to which a domain is observed before those that have more."""
+"""Addresses up to which a domain is observed before those with more."""
 
 
 class LocalDomains:
-    """observed: the domains that lead here in some view, and those of which that could not be asked."""
+    """observed: the domains with a local address in some view, or with one that could not be checked."""
 
     def __init__(
         self,
@@ -53,30 +53,30 @@ class LocalDomains:
         self._remembered = remembered
         self.observed: dict[str, DomainObservation] = {}
         self.version = 0
-        """Grows whenever any of them is replaced by another."""
+        """Grows whenever an observation changes."""
         self.reached: dict[Address, int] = {}
-        """How many domains lead to an address; by destination."""
+        """How many domains resolve to each address, by destination."""
         self.progress = 0
-        """Grows with every portion that was observed."""
+        """Grows with every portion observed."""
         self._chunks: StableChunks[KernelAnswers] = StableChunks(_CHUNK)
         self._unswept: deque[Chunk[KernelAnswers]] = deque()
         self._chunk_size_of: tuple[Policy, int] | None = None
         self._observed_since: set[str] = set()
-        """Domains observed by themselves since their chunk was."""
+        """Domains observed individually since their chunk was observed."""
 
     def expects(self, name: str, numbers: set[int]) -> bool:
-        """Whether a socket on one of these ports would serve the domain somewhere."""
+        """Whether the domain expects one of these port numbers, at any address."""
         observed = self.observed.get(name)
         return observed is not None and any(
             port.port.number in numbers for local in observed.local for port in local.ports
         )
 
     def leading_to(self, address: Address) -> Iterable[str]:
-        """The domains that may lead to an address: in an outage also those that did so before."""
+        """The domains that may resolve to an address: in a DNS outage also those that did before."""
         return chain(self._resolver.at(address), self._remembered.at(address))
 
     def leading_here(self) -> set[str]:
-        """The domains with an address that may be local; any address may, where the tables lack rows."""
+        """The domains with an address that may be local. Any address may be if the tables lack rows."""
         local = self._host.local_prefixes()
         return self._resolver.inside(EVERYWHERE if local is None else local) | self._remembered.names
 
@@ -84,13 +84,13 @@ class LocalDomains:
 
     @property
     def is_sweeping(self) -> bool:
-        """Whether a sweep has begun that continue_sweep() has not ended."""
+        """Whether a sweep has begun and continue_sweep() has not finished it."""
         return bool(self._unswept)
 
     def begin_sweep(self, context: AuditContext) -> None:
-        """Have every domain observed that leads here, or did so; forget those that are followed no more.
+        """Begin to observe all domains that have or had a local address. Forget those no longer followed.
 
-        What the sweep before has left over comes first.
+        What the previous sweep left over comes first.
         """
         domains = context.policy.domains
         for name in [name for name in self.observed if name not in domains]:
@@ -104,7 +104,7 @@ class LocalDomains:
         self._unswept = deque([*first, *(one for one in chunks if id(one) not in waiting)])
 
     async def continue_sweep(self, context: AuditContext, is_over: Callable[[], bool]) -> None:
-        """Observe what is left of the sweep, until nothing is or the time is over."""
+        """Observe the rest of the sweep, until it is complete or the time is over."""
         while self._unswept:
             chunk = self._unswept.popleft()
             chunk.names = [name for name in chunk.names if name in context.policy.domains]
@@ -114,7 +114,7 @@ class LocalDomains:
                 known = None if changed else chunk.seen
                 self._observed_since -= changed
                 chunk.seen = self._observe(portions[0] if portions else {}, context, known)
-            else:  # of a heavy chunk nothing is kept: its portions would not stay the same
+            else:  # nothing is cached for a heavy chunk, because its portions change
                 chunk.seen = None
                 self._observed_since.difference_update(chunk.names)
                 for portion in portions:
@@ -124,15 +124,15 @@ class LocalDomains:
             if is_over():
                 return
 
-    # Observing some.
+    # Observing single domains.
 
     async def observe(
         self, names: set[str], context: AuditContext, is_over: Callable[[], bool]
     ) -> set[str]:
-        """Observe those of these domains that lead here, or did so, if they are followed.
+        """Observe those of the domains that are followed and have or had a local address.
 
-        Those of few addresses come first, so that no domain has to wait for the others. Returns those that
-        were not observed when the time was over.
+        Domains with few addresses come first, so that they do not wait for the others. Returns those that
+        were not observed in time.
         """
         others = names - self.observed.keys()
         if others:
@@ -152,7 +152,7 @@ class LocalDomains:
         return left
 
     def _chunk_size(self, policy: Policy) -> int:
-        """How many domains to observe before the loop gets its turn. Found once for each policy."""
+        """How many domains to observe before the loop may run. Computed once for each policy."""
         if self._chunk_size_of is None or self._chunk_size_of[0] is not policy:
             fewer = _CHUNK * _PORTS // max(_PORTS, len(ports_of(policy.domains)))
             self._chunk_size_of = policy, min(_CHUNK, max(8, fewer))
@@ -168,7 +168,7 @@ class LocalDomains:
     def _observe(
         self, answers_of: Mapping[str, Answer], context: AuditContext, known: KernelAnswers | None
     ) -> KernelAnswers:
-        """Ask the kernel everything again; where all its answers are those known, nothing is replaced."""
+        """Ask the kernel everything again. If all its answers are the known ones, nothing is replaced."""
         seen = ask_kernel(self._host, answers_of, context, known)
         if seen is not known or self._open.any_by_connect(answers_of):
             self._build(list(answers_of), seen)
@@ -204,9 +204,9 @@ class LocalDomains:
     def _with_connects(
         self, name: str, observed: DomainObservation, context: AuditContext
     ) -> DomainObservation:
-        """The observation, with the connects that it needs: they are requested.
+        """Request the connects that an observation needs. Returns it with their outcomes.
 
-        Until they are made it has the outcome of the last ones, or PENDING.
+        Until they are made it has the outcomes of the last ones, or PENDING.
         """
         unhealthy = {*self._open.unhealthy.of(name), *self._remembered.endpoints(name)}
         needed = connects_needed(
@@ -218,7 +218,7 @@ class LocalDomains:
         return with_outcomes(observed, {one: self._connects.last_outcome(one) for one in needed})
 
     def _replace(self, name: str, observed: DomainObservation | None) -> None:
-        """Keep what was observed of a domain, or forget it where it does not lead here any more."""
+        """Replace the observation of a domain; None if it has no local address any more."""
         before = self.observed.get(name)
         if observed == before:
             return
@@ -241,12 +241,12 @@ class LocalDomains:
 
 
 def _weight(answer: Answer) -> int:
-    """How many addresses there are to ask about."""
+    """How many addresses the kernel has to be asked about."""
     return len(possible_addresses(answer))
 
 
 def _portions(answers: Mapping[str, Answer], size: int) -> list[dict[str, Answer]]:
-    """In order; each takes no longer than `size` domains with an address or two each."""
+    """The answers in portions, each as much work as `size` domains with an address or two."""
     portions: list[dict[str, Answer]] = []
     room = 0
     for name, answer in answers.items():

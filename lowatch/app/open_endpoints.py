@@ -1,6 +1,6 @@
-"""The endpoints whose verdict may change without any event, by domain: who is polled, who is connected to.
+"""The endpoints whose verdict may change without an event, by domain: they are polled, or connected to.
 
-No event tells of a listener that appears, of an accept(), or of NAT that begins or ends.
+No event reports a new listener, an accept(), or a change of NAT.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from .remembered_orphans import RememberedOrphans
 from .unhealthy import Unhealthy
 
 _UNHEALTHY = frozenset({Verdict.ORPHAN, Verdict.BACKLOGGED})
-"""Verdicts that the appearance of a listener, or an accept(), would change."""
+"""The verdicts that a new listener, or an accept(), would change."""
 _BY_CONNECT = frozenset({Verdict.ORPHAN, Verdict.REDIRECTED, Verdict.UNKNOWN})
-"""Verdicts that another connect may change, where no socket is."""
+"""The verdicts that another connect may change if there is no socket."""
 _OPEN = _UNHEALTHY | _BY_CONNECT
 
 
 class OpenEndpoints:
-    """What the verdicts of the last audit make it necessary to ask again."""
+    """What has to be checked again because of the verdicts of the last audit."""
 
     def __init__(self, host: Host, connects: ConfirmingConnects, remembered: RememberedOrphans) -> None:
         self._host = host
@@ -45,7 +45,7 @@ class OpenEndpoints:
         observed: Mapping[str, DomainObservation],
         judged: Mapping[str, DomainJudgement],
     ) -> None:
-        """These domains are judged otherwise than before, or do not lead here any more."""
+        """The verdicts of these domains have changed, or they have no local address any more."""
         for name in names:
             judgement = judged.get(name)
             if judgement is None or all(one.verdict not in _OPEN for one in judgement.endpoints):
@@ -71,10 +71,10 @@ class OpenEndpoints:
             )
 
     def poll(self, observed: Mapping[str, DomainObservation]) -> set[str]:
-        """Ask again who serves the unhealthy endpoints. Returns the domains that were observed otherwise.
+        """Check again whether the unhealthy endpoints are served. Returns the domains where that changed.
 
-        Each domain by its own observation: of two that share an endpoint, one may be newer. Where there are
-        very many, some are asked: the domains of few in turn, and those of many in turn.
+        Each domain is compared with its own observation: of two that share an endpoint, one may be newer.
+        If there are very many, domains take turns: those with few endpoints, and those with many.
         """
         names = self.unhealthy.next()
         endpoints = list(dict.fromkeys(one for name in names for one in self.unhealthy.of(name)))
@@ -92,20 +92,20 @@ class OpenEndpoints:
 def _ports(
     observed: DomainObservation, judgement: DomainJudgement
 ) -> Iterator[tuple[Endpoint, PortObservation, JudgedEndpoint]]:
-    """What was observed of each endpoint of a domain, and its verdict."""
+    """The observation of each endpoint of a domain, and its verdict."""
     ports = ((local, port) for local in observed.local for port in local.ports)
     for (local, port), judged in zip(ports, judgement.endpoints, strict=True):
         yield Endpoint(local.address, port.port), port, judged
 
 
 def _may_recover(port: PortObservation, verdict: Verdict) -> bool:
-    """Whether a listener that appears, or an accept(), would be news; or a connect that is answered."""
+    """Whether a new listener, an accept(), or the outcome of a connect could change the verdict."""
     met_silence = port.connect in SILENT or isinstance(port.connect, Unknown)
     return verdict in _UNHEALTHY or (port.listener is None and met_silence)
 
 
 def _state_of(served: ListenerAnswer) -> object:
-    """What of a listener makes a verdict: there or not, accepting or not, or not known."""
+    """The part of a listener that matters for a verdict: there or not, accepting or not, or unknown."""
     if isinstance(served, Listener):
         return "full" if served.accept_queue_full else "accepting"
     return served

@@ -23,7 +23,7 @@ class OrphanValues:
     """
 
     def __init__(self, revived: Iterable[Subject] = ()) -> None:
-        """revived: what was orphaned in the last run: 1 until more is known."""
+        """revived: the orphans of the last run, 1 until more is known."""
         self.values: dict[OrphanKey, int] = {}
         self._counted: Mapping[str, DomainJudgement] = {}
         self._keys: dict[str, tuple[OrphanKey, ...]] = {}
@@ -41,7 +41,7 @@ class OrphanValues:
             pass
 
     def steps(self, snapshot: Snapshot, judgement: Judgement) -> Generator[None, None, None]:
-        """Update the values in steps of some milliseconds; in between only some domains have new values."""
+        """Update the values in steps of a few milliseconds; until the end some domains have old values."""
         for name in self._keys.keys() - judgement.domains.keys():
             self._replace(name, self._kept(name, frozenset(), snapshot))
         taken = 0
@@ -68,7 +68,7 @@ class OrphanValues:
         return found
 
     def _kept(self, name: str, undecided: Set[Address], snapshot: Snapshot) -> dict[OrphanKey, int]:
-        """The values that may still be right. undecided: the addresses that may be local or not."""
+        """The values that may still be right. undecided: the addresses that may be local."""
         a, aaaa = snapshot.unresolved.get(name, ("", ""))
         known = self._keys.get(name, ())
         found = {

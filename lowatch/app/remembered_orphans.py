@@ -1,4 +1,4 @@
-"""Where names led that were orphaned when the last run ended: all that is known of them in a DNS outage."""
+"""The endpoints orphaned when the last run ended: all that is known about their names in a DNS outage."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lowatch.core.listeners import Endpoint
 
 
 class RememberedOrphans:
-    """Their endpoints, by name, until DNS answers again. So they can be looked at, whatever DNS says."""
+    """Keeps these endpoints, by name, until DNS answers again, so that they can be checked meanwhile."""
 
     def __init__(self) -> None:
         self._endpoints: dict[str, dict[Endpoint, None]] = {}
@@ -36,13 +36,13 @@ class RememberedOrphans:
         return tuple(self._endpoints.get(name, ()))
 
     def at(self, address: Address) -> Collection[str]:
-        """The names that led there."""
+        """The names that resolved to the address."""
         return self._names.get(destination(address), ())
 
     def completed(self, answer: Answer) -> Answer:
-        """With the addresses of then in it, as long as it has none and is unknown; then it forgets them.
+        """The answer, with the remembered addresses while it is unknown and has none; then drops them.
 
-        The same object for the same one.
+        The same answer gives the same object.
         """
         name = answer.domain
         known = self._made.get(name)

@@ -1,4 +1,4 @@
-"""The last audit as the pages show it: with the problems of the files that names come from."""
+"""The last audit as the pages show it, with the problems of the files of domains_from."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .config_in_force import ConfigInForce
 
 
 class AuditedHost(Protocol):
-    """The daemon, as far as its findings are shown."""
+    """The part of the daemon that is shown."""
 
     @property
     def ready(self) -> bool:
@@ -22,7 +22,7 @@ class AuditedHost(Protocol):
 
     @property
     def audit(self) -> Audit | None:
-        """The last one, the same object until there is another; None before the first."""
+        """The last audit; the same object until the next; None before the first."""
 
 
 class ShownAudit:
@@ -40,7 +40,7 @@ class ShownAudit:
 
     @property
     def audit(self) -> Audit | None:
-        """The same object until there is another; None before the first."""
+        """The last audit; the same object until the next; None before the first."""
         audit, config, problem = self._daemon.audit, self._config.current, thread_problem()
         made_of = self._made_of
         if made_of is None or audit is not made_of[0] or config is not made_of[1] or problem != made_of[2]:
@@ -50,7 +50,7 @@ class ShownAudit:
 
 
 def with_problems(audit: Audit, config: Config) -> Audit:
-    """The audit, with the problems of the files that names come from: names may be missing."""
+    """The audit, with the problems of the files of domains_from, because names may be missing."""
     problems = [Problem("config", str(problem)) for problem in config.problems]
     if refusal := thread_problem():
         problems.append(Problem("host", f"{refusal}: files are not read again"))

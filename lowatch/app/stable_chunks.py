@@ -1,4 +1,4 @@
-"""Names in chunks that stay as they are: one that comes or goes disturbs its own chunk, and no other."""
+"""Groups names into stable chunks: adding or removing a name changes its own chunk only."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Seen = TypeVar("Seen")
 
 
 class Chunk(Generic[Seen]):
-    """Some names, and what was last seen of them as a whole, while that is still valid."""
+    """A group of names, with their last common observation while it is valid."""
 
     __slots__ = ("names", "seen")
 
@@ -19,14 +19,14 @@ class Chunk(Generic[Seen]):
 
 
 class StableChunks(Generic[Seen]):
-    """size: of a chunk, at most."""
+    """size: names per chunk, at most."""
 
     def __init__(self, size: int) -> None:
         self._size = size
         self._chunks: list[Chunk[Seen]] = []
 
     def resize(self, size: int) -> None:
-        """Of chunks from now on. With another size they are made again."""
+        """Change the size. The chunks are made again if it differs."""
         if size != self._size:
             self._size, self._chunks = size, []
 
@@ -34,7 +34,7 @@ class StableChunks(Generic[Seen]):
         return iter(self._chunks)
 
     def replace_names(self, names: Set[str]) -> None:
-        """Have exactly these from now on."""
+        """Replace the names."""
         new = set(names)
         for one in self._chunks:
             if not names >= set(one.names):
@@ -43,11 +43,11 @@ class StableChunks(Generic[Seen]):
             new.difference_update(one.names)
         self._chunks = [one for one in self._chunks if one.names]
         if len(self._chunks) > 2 * -(-len(names) // self._size):
-            new, self._chunks = set(names), []  # what is left of many chunks: make them again
+            new, self._chunks = set(names), []  # too many sparse chunks: make them again
         self._add(sorted(new))
 
     def _add(self, names: list[str]) -> None:
-        """Where there is room, and then at the end."""
+        """Add names to chunks with room, then to new chunks at the end."""
         for one in self._chunks:
             room = self._size - len(one.names)
             if room and names:

@@ -1,4 +1,4 @@
-"""The unhealthy endpoints, by domain, and which are polled next: no event tells when one recovers."""
+"""The unhealthy endpoints, by domain, and which to poll next, because no event reports a recovery."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Iterable
 from lowatch.core.listeners import Endpoint
 
 LIGHT = 8
-"""Endpoints up to which a domain has its turn among those of few."""
+"""Endpoints up to which a domain counts as one with few."""
 POLLED_AT_ONCE = 1024
-"""Endpoints asked about in one poll: 5 ms; of more, each has its turn."""
+"""Endpoints per poll, which takes 5 ms. If there are more, domains take turns."""
 
 
 class Unhealthy:
-    """changes: grows whenever other endpoints than before are unhealthy."""
+    """changes: grows whenever the set of unhealthy endpoints changes."""
 
     def __init__(self) -> None:
         self._endpoints: dict[str, tuple[Endpoint, ...]] = {}
@@ -29,11 +29,11 @@ class Unhealthy:
         return bool(self._endpoints)
 
     def of(self, name: str) -> tuple[Endpoint, ...]:
-        """Those of a domain."""
+        """The unhealthy endpoints of a domain."""
         return self._endpoints.get(name, ())
 
     def replace(self, name: str, endpoints: Iterable[Endpoint]) -> None:
-        """Those of a domain, from now on; none where all have recovered."""
+        """Set the unhealthy endpoints of a domain; none if all have recovered."""
         before, after = self.of(name), tuple(endpoints)
         if after == before:
             return
@@ -47,7 +47,7 @@ class Unhealthy:
             self._queue_of(name).append(name)
 
     def next(self) -> list[str]:
-        """The domains whose turn it is: those of few endpoints have theirs, and those of many."""
+        """The domains to poll next. Those with few endpoints and those with many take turns separately."""
         return [*self._next_of(self._few), *self._next_of(self._many)]
 
     def _next_of(self, waiting: deque[str]) -> list[str]:
