@@ -79,7 +79,7 @@ def uses(
 
     concerned: the addresses that matter, as destinations; reasons for others may be left out.
     """
-    for name, judged in domains.items():
+    for name, judged in sorted(domains.items()):  # not in the order in which they were observed
         observed = snapshot.domains[name]
         if concerned is None or any(destination(one.address) in concerned for one in judged.endpoints):
             for endpoint, port in zip(judged.endpoints, _ports(observed), strict=True):

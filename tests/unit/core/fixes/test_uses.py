@@ -45,3 +45,13 @@ def test_what_is_served_or_expected_speaks_for_its_address() -> None:
     found = dict(uses(taken, policy, judge(taken, policy).domains, ()))
     assert found[VIP].text(VIP) == f"192.0.2.10 also serves {WWW} on 80/tcp"
     assert found[NEXT] == Use("is expected here")
+
+
+def test_the_reason_does_not_depend_on_the_order_in_which_domains_were_observed() -> None:
+    shop = "shop.example.com"
+    served = view(local(VIP, *seen(("80", NGINX))))
+    policy = Policy(domains={name: domain(name, port_list="80") for name in (WWW, shop)})
+    for order in ((WWW, shop), (shop, WWW)):
+        taken = snapshot(domains=dict.fromkeys(order, served))
+        found = Uses(uses(taken, policy, judge(taken, policy).domains, ()))
+        assert found.of(VIP) == f"192.0.2.10 also serves {shop} on 80/tcp"
