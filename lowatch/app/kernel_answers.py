@@ -29,8 +29,8 @@ Place = str | Unknown | None
 class AuditContext(NamedTuple):
     """What all domains of one audit have in common.
 
-    generation: of the host's tables. stub: the addresses of the host's own resolvers. hostname: to recognise
-    the names of this host.
+    generation: of the host's tables. stub: the addresses of the host's own resolvers. hostname: to
+    recognise the names of this host.
     """
 
     policy: Policy
