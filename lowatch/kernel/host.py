@@ -1,4 +1,4 @@
-"""The host, as the kernel tells it: what is held and delivered locally, and which sockets serve."""
+"""The host as the kernel reports it: held addresses, local delivery, and listeners."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ _TABLES = tuple(_DUMPS)
 
 
 class Hints(Protocol):
-    """What the host's events say: look again. They never say what is true."""
+    """Receives the host's events, which only say when to look again."""
 
     def prefix_touched(self, prefix: Touched) -> None: ...
 
@@ -121,7 +121,7 @@ class Hints(Protocol):
 
 
 class _ClosedSockets:
-    """Passes on which sockets were closed."""
+    """Reports closed sockets."""
 
     def __init__(self, hints: Hints) -> None:
         self._hints = hints
@@ -137,7 +137,7 @@ class _ClosedSockets:
 
 
 class Host:
-    """Implements app.ports.Host. All questions are answered at once; nothing here awaits."""
+    """Implements app.ports.Host. All methods answer at once; nothing here awaits."""
 
     def __init__(self, watches: Callable[[str], bool]) -> None:
         self._watches = watches
@@ -178,12 +178,12 @@ class Host:
             self._events.append(events)
 
     def follow_ports(self, ports: Iterable[Port]) -> None:
-        """Hear of closed sockets on these ports from now on."""
+        """Receive events for closed sockets on these ports from now on."""
         if self._closed is not None:
             self._closed.replace_filter(closed_socket_filter(ports))
 
     def heartbeats(self) -> list[Heartbeat]:
-        """Of who reads the kernel's events; none before follow()."""
+        """The heartbeat of the reader of kernel events; none before follow()."""
         return [
             events.heartbeat(part)
             for part, events in zip(("route events", "socket events"), self._events, strict=False)
@@ -204,7 +204,7 @@ class Host:
         self._flow_routes.forget()
 
     def refresh(self) -> None:
-        """Make the tables true where they may not be. A failure shows in held(), links()..."""
+        """Update tables that may be outdated. A failure shows in held(), links()..."""
         if not self._stale:
             return
         if self._lost and self._hints is not None:
@@ -225,7 +225,7 @@ class Host:
             self._changed()
 
     def _dump(self, table: str) -> None:
-        """Fill a table again, unless the dump is what filled it, and no event has touched it since."""
+        """Fill a table from a dump, unless the same dump filled it and no event has changed it since."""
         dumps = [datagram for request in _DUMPS[table] for datagram in self._route.dump(request)]
         interrupted = any(datagram.interrupted for datagram in dumps)
         (self._interrupted.add if interrupted else self._interrupted.discard)(table)
@@ -239,7 +239,7 @@ class Host:
             self._ask_nexthops()
 
     def _ask_nexthops(self) -> None:
-        """Through which interfaces the nexthop objects lead that local routes name. Raises NetlinkError."""
+        """Read the interfaces of the nexthop objects in local routes. Raises NetlinkError."""
         numbers = sorted(self._tables.nexthop_ids())
         replies = self._route.ask(batches([get_nexthop(i, n) for i, n in enumerate(numbers)]))
         found = [only_message(reply) for reply in replies]
@@ -310,7 +310,7 @@ class Host:
         return name is not None and self._watches(name)
 
     def swallows(self, ifindex: int) -> bool:
-        """Whether nobody is behind an interface: what is routed into it never leaves this host."""
+        """Whether nothing is behind an interface: packets routed into it never leave this host."""
         link = self._tables.links.get(ifindex)
         return link is not None and link.swallows
 
@@ -321,13 +321,13 @@ class Host:
         return self._not_listed() or Known(self._tables.held())
 
     def _not_listed(self) -> Unknown | None:
-        """Why the tables are not known at all: a dump failed, or none was whole so far."""
+        """Why the tables are unknown: a dump failed, or none was complete so far."""
         if self._failure is None and self._never_whole:
             return Unknown("netlink", f"{', '.join(sorted(self._never_whole))} were changing all the time")
         return self._failure
 
     def arp(self) -> Known[Arp] | Unknown:
-        """How the NICs do ARP. conf.all is read each time: nothing tells when it changes."""
+        """The ARP settings of the NICs. conf.all is read each time: no event reports its changes."""
         if self._failure is not None:
             return self._failure
         if self._nics is None:
@@ -345,7 +345,7 @@ class Host:
         return self._nonlocal_routes.prefixes(table, v4=v4)
 
     def surroundings(self) -> Known[Surroundings] | Unknown:
-        """What lies around the watched addresses: what a fix might take along."""
+        """The surroundings of the watched addresses: what a fix might remove with them."""
         if self._failure is not None:
             return self._failure
         if self._interrupted:
@@ -365,9 +365,9 @@ class Host:
         )
 
     def may_be_local(self, address: Address) -> bool:
-        """False only where no local route covers it: it need not be asked about.
+        """False only if no local route covers the address, so that the kernel need not be asked.
 
-        A dump that was interrupted to the last attempt may lack a route that stands: then ask about all.
+        A dump that was interrupted to the last attempt may lack a route, so then it is always True.
         """
         local = self.local_prefixes()
         return local is None or local.covers(address) or local.covers(destination(address))

@@ -1,4 +1,4 @@
-"""Which socket serves an endpoint? The kernel's own demultiplexer answers."""
+"""Which socket serves an endpoint, according to the kernel's own lookup."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Listeners:
         self._asked = asked
 
     def ask(self, endpoints: Sequence[Endpoint]) -> list[Listener | Unknown | None]:
-        """One answer for each endpoint, in order; None for ENOENT: nobody would get the connection.
+        """One answer for each endpoint, in order; None for ENOENT: no socket would get the connection.
 
         Never raises: a failure is an Unknown.
         """
@@ -54,7 +54,7 @@ class Listeners:
     def sockets(self) -> Known[Sockets] | Unknown:
         """Where TCP and UDP sockets are bound, connected ones too.
 
-        From a dump, which may miss a socket under churn: good for narrowing down, not for an alert.
+        From a dump, which may miss a socket under churn: good for narrowing down, but not for an alert.
         """
         bound: set[Address] = set()
         wildcards: set[tuple[str, Port]] = set()
@@ -82,7 +82,7 @@ class Listeners:
     def _refusal(self, code: int, protocol: str) -> Unknown | None:
         """ENOENT says "no such socket", and also "no handler for this protocol": a module not loaded.
 
-        A dump tells the two apart, and is asked once: it fails only for want of a handler.
+        A dump distinguishes them, because it fails only without a handler. It is made once.
         """
         if code != errno.ENOENT:
             return Unknown("sock_diag", os.strerror(code))
@@ -122,7 +122,7 @@ class Listeners:
 
 
 def _families(wildcard: Address, found: SocketMessage) -> tuple[str, ...]:
-    """Whose addresses a socket serves that is bound to none."""
+    """The families that a socket bound to the wildcard serves."""
     if is_v4(wildcard):
         return ("ipv4",)
     return ("ipv6",) if found.v6only else ("ipv4", "ipv6")

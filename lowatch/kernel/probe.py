@@ -1,13 +1,12 @@
-"""The confirming connect: the truth for local clients, made only where it is needed.
+"""The confirming connect: what local clients would get, tried only where it is needed.
 
-Each completed probe takes a slot of an accept queue, so it is made only where no socket is, to confirm a
-violation before it is announced. TCP: a connect(). UDP: an empty datagram from a connected socket: where
-nobody is, the kernel itself answers with an ICMP port unreachable (udp(7): ECONNREFUSED), and nobody
-receives anything; on loopback no rate limit applies to it (icmp_send() and icmpv4_xrlim_allow() of
-net/ipv4/icmp.c, and their likes of IPv6).
+Each completed connect takes a slot of an accept queue, so one is made only where there is no socket, to
+confirm an orphan before it is announced. TCP: a connect(). UDP: an empty datagram from a connected socket.
+If nothing listens, the kernel answers with ICMP port unreachable (udp(7): ECONNREFUSED). On loopback that has
+no rate limit (icmp_send() and icmpv4_xrlim_allow() in net/ipv4/icmp.c, and the same in IPv6).
 
-Silence is no refusal: a firewall drops what it likes, a lost SYN is sent again only after a second
-(TCP_TIMEOUT_INIT), and who is reached by NAT need not answer an empty datagram.
+A timeout is not a refusal: a firewall may drop packets, a lost SYN is sent again only after a second
+(TCP_TIMEOUT_INIT), and a server behind NAT need not answer an empty datagram.
 """
 
 from __future__ import annotations
@@ -26,12 +25,12 @@ from lowatch.core.limits.kernel import KERNEL_ANSWERS_KEPT, PROBES
 from lowatch.core.listeners import Connect, Endpoint
 
 _AT_ONCE = 64
-"""Begun before the loop gets its turn: about 3 ms."""
+"""Connects started before the loop may run: about 3 ms."""
 _PATIENCE = {"tcp": 3.4, "udp": 1.0}
-"""Seconds until silence is all that there is: two more SYNs are sent after 1 s and 3 s."""
+"""Seconds until a connect counts as timed out: two more SYNs are sent after 1 s and 3 s."""
 _ALL_PATIENCE = 2 * max(_PATIENCE.values())
 _MOMENT = 0.05
-"""Seconds. A local connect is refused or accepted within one millisecond, on a busy host within some."""
+"""Seconds. A local connect is refused or accepted within one millisecond, on a busy host within a few."""
 
 # Not the far end's answer but our own lack of means: nothing was learned.
 _NO_MEANS = frozenset(
@@ -44,16 +43,16 @@ Outcome = Connect | Unknown
 
 
 class LateAnswers(Protocol):
-    """Whom to tell of an answer that came after the moment, or that none came."""
+    """Receives the outcomes that come later, timeouts included."""
 
     def connect_answered(self, endpoint: Endpoint, outcome: Outcome) -> None: ...
 
 
 class PatientProber:
-    """Implements app.ports.Prober: waits for every answer, for a single audit."""
+    """Implements app.ports.Prober for a single audit: waits for every outcome."""
 
     async def connect(self, endpoints: Sequence[Endpoint], late: LateAnswers) -> list[Outcome]:
-        """What a connect to each endpoint meets, in order, with all patience."""
+        """The outcome of a connect to each endpoint, in order. Waits until each has one."""
         prober = Prober(PROBES.value)
         results: list[Outcome] = []
         try:
@@ -66,17 +65,17 @@ class PatientProber:
 
 
 class Prober:
-    """Waits a moment, and goes on in the background where there is no answer by then."""
+    """Waits a moment for outcomes, and for the others continues in the background."""
 
     def __init__(self, at_once: int = PROBES.value) -> None:
-        """at_once: how many connects may be under way."""
+        """at_once: how many connects may be in progress."""
         self._at_once = at_once
         self._open: set[_Attempt] = set()
         self._silent: set[Endpoint] = set()
         """Those without an answer within the moment, the last time: nobody waits for them again."""
 
     async def connect(self, endpoints: Sequence[Endpoint], late: LateAnswers) -> list[Outcome]:
-        """What a connect to each endpoint meets, in order; PENDING where `late` is told later."""
+        """The outcome of a connect to each endpoint, in order; PENDING if `late` receives it later."""
         return await self.meet(endpoints, _MOMENT, late)
 
     def close(self) -> None:
@@ -103,7 +102,7 @@ class Prober:
         return [outcomes[endpoint] for endpoint in endpoints]
 
     def _begin(self, endpoint: Endpoint, late: LateAnswers) -> Outcome | _Attempt:
-        """What came at once: nearly always all of it."""
+        """Start the connects. Returns the outcomes that came at once, as nearly all do."""
         if len(self._open) >= self._at_once:
             PROBES.reached()
             return Unknown("connect", f"{self._at_once} other connects are pending")
@@ -140,7 +139,7 @@ class Prober:
 
 
 class _Attempt:
-    """One connect under way. Raises OSError where it cannot even be begun."""
+    """One connect in progress. Raises OSError if it cannot be started."""
 
     def __init__(
         self, endpoint: Endpoint, late: LateAnswers, finish: Callable[[_Attempt, Outcome], None]
@@ -164,7 +163,7 @@ class _Attempt:
             raise
 
     def outcome(self) -> Outcome | None:
-        """None while there is no answer."""
+        """The outcome; None while there is none."""
         if self._error == errno.EINPROGRESS:
             return None
         if self._error:
@@ -180,7 +179,7 @@ class _Attempt:
         return Connect.REFUSED if self._met_itself() else Connect.ACCEPTED
 
     def wait(self) -> None:
-        """From here on the loop looks after it, until finish() is called."""
+        """Let the event loop watch the socket, until finish() is called."""
         self.answer = self._loop.create_future()
         watch = self._loop.add_writer if self._tcp else self._loop.add_reader
         watch(self._socket, self._look)
@@ -206,7 +205,7 @@ class _Attempt:
             self._finish(self, outcome)
 
     def _met_itself(self) -> bool:
-        """On an ephemeral port a socket can meet itself (simultaneous open): nobody else is there."""
+        """Whether the socket connected to itself, as happens on an ephemeral port (simultaneous open)."""
         with suppress(OSError):  # ENOTCONN: accepted, and reset since
             return bool(self._socket.getsockname() == self._socket.getpeername())
         return False

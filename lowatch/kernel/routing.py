@@ -1,4 +1,4 @@
-"""Is an address delivered locally, by which prefix and device? The kernel's routing answers."""
+"""Whether an address is delivered locally, and by which prefix and device, as the kernel routes it."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ _REFUSALS = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EACCES, errn
 class Locality:
     """RTM_GETROUTE with RTM_F_FIB_MATCH: the matched FIB entry itself, its prefix and its device.
 
-    Local means rtm_type RTN_LOCAL. The reported table is not asked: 254 or 255 depends on whether
-    policy rules exist (docs/internals/kernel.md).
+    Local means rtm_type RTN_LOCAL. The reported table is not used: policy rules decide whether it is 254 or
+    255 (docs/internals/kernel.md).
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Locality:
         input_devices: InputDevices,
         nexthop_device: Callable[[int], int] = lambda _: 0,
     ) -> None:
-        """nexthop_device: the index of a nexthop object's interface, by its id; 0: not known."""
+        """nexthop_device: the index of a nexthop object's interface, by its id; 0 if unknown."""
         self._input_devices = input_devices
         self._nexthop_device = nexthop_device
         self._by_address: RequestCache[Address, Delivery | Unknown] = RequestCache(
@@ -60,7 +60,7 @@ class Locality:
     def ask_endpoints(self, endpoints: Sequence[Endpoint]) -> list[Delivery | Unknown]:
         """The same for each endpoint: policy rules may look at its port.
 
-        An address alone is asked about as UDP without ports in IPv4, inet_rtm_getroute() has it so.
+        For an address alone, inet_rtm_getroute() of IPv4 assumes UDP without ports.
         """
         return self._by_flow.ask(
             [Flow(destination(a), None, port.protocol, None, port.number) for a, port in endpoints]
@@ -95,7 +95,7 @@ def _flow_question(sequence: int, flow: Flow) -> bytes:
 
 
 def read_route(sequence: int, reply: bytes) -> RouteMessage | Unknown | None:
-    """What a reply to RTM_GETROUTE says; None where routing refuses."""
+    """The route in a reply to RTM_GETROUTE; None if routing refuses."""
     try:
         kind, _, replied, start, end = span = only_message(reply)
         if replied != sequence:

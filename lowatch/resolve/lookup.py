@@ -1,7 +1,7 @@
-"""One name and type, asked of servers in turn until one of them knows; its CNAME chain followed.
+"""Looks up one name and type: asks one server after the other until one answers, and follows CNAMEs.
 
-Nearly always the first server answers and nothing else happens: a Lookup is as small as can be, and
-what it takes to go on after that (a Trail) is made only when it is needed.
+Nearly always the first server answers and the lookup ends. So a Lookup is small, and the state for going on
+(a Trail) is made only when needed.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from lowatch.wire.dns import (
 
 
 class Lookup:
-    """A slot being asked for: an upstream Question.
+    """A slot that is being queried. It implements upstream.channel.Question.
 
-    slot, name: whose it is; name is the object in NameTable.questions. section: what is asked now,
-    perhaps about an alias's target. known, sent: see Question.
+    name: the object in NameTable.questions. section: the current question section, which may be for the
+    target of a CNAME. known, sent: see Question.
     """
 
     __slots__ = ("known", "name", "section", "sent", "slot", "trail")
@@ -42,10 +42,10 @@ class Lookup:
 
 
 class _Trail:
-    """The servers left to ask, how the others failed, and the part of the chain that is known.
+    """The servers left to ask, how the others failed, and the known part of the CNAME chain.
 
-    Each server is asked once a round. A second round asks only those that were silent: one that
-    refused, or failed to find out, would do so again.
+    Each server is asked once per round. A second round asks only those that did not reply: one that refused
+    or failed would do so again.
     """
 
     __slots__ = ("failures", "round", "rounds_left", "silent", "so_far")
@@ -66,7 +66,7 @@ class _Trail:
 
 
 class Lookups:
-    """Takes lookups from server to server. Keeps none of them: what is under way is in the channels."""
+    """Passes lookups from server to server. It has no state of its own: the channels keep the lookups."""
 
     def __init__(self, upstreams: Upstreams, names: NameTable) -> None:
         self._upstreams = upstreams
@@ -75,7 +75,7 @@ class Lookups:
     def start(self, lookups: list[Lookup], now: float) -> list[Lookup]:
         """Ask the steady server, if there is one; else the first one for each lookup.
 
-        Returns the lookups for which there is nobody to ask.
+        Returns the lookups for which there is no server.
         """
         channel = self._upstreams.steady
         if channel is not None:
@@ -91,7 +91,7 @@ class Lookups:
         return unasked
 
     def advance(self, channel: Channel, lookup: Lookup, reply: Reply, now: float) -> LookupOutcome | None:
-        """How the lookup ends with this reply; None if another question had to be asked."""
+        """The outcome of the lookup, or None if another query had to be sent."""
         if reply.kind is ReplyKind.FAILURE:
             return self._ask_next(channel, lookup, reply, now)
         if reply.kind is ReplyKind.ALIAS or lookup.trail is not None:
@@ -99,7 +99,7 @@ class Lookups:
         return LookupOutcome(reply, channel.name)
 
     def _ask_next(self, channel: Channel, lookup: Lookup, reply: Reply, now: float) -> LookupOutcome | None:
-        """That server did not know: ask the next one, or give up."""
+        """The server failed: ask the next one, or give up."""
         trail = lookup.trail
         if trail is None:
             trail = lookup.trail = self._trail(channel, None, now)
@@ -115,7 +115,7 @@ class Lookups:
     def _follow_chain(
         self, channel: Channel, lookup: Lookup, reply: Reply, now: float
     ) -> LookupOutcome | None:
-        """The reply covers a part of the chain: its end, or one more stretch."""
+        """The reply has a part of the CNAME chain: its end, or one more part."""
         so_far = lookup.trail.so_far if lookup.trail is not None else None
         if so_far is not None:
             reply = _joined(self._names.text_of(name_number(lookup.slot)), so_far, reply)
@@ -135,7 +135,7 @@ class Lookups:
 
 
 def _all_failed(trail: _Trail) -> Reply:
-    """A failure that says how each server failed, in an order that stays the same."""
+    """A failure that says how each server failed, in a stable order."""
     failures = trail.failures
     reason = "; ".join(f"{server}: {failures[server].reason}" for server in sorted(failures))
     if trail.so_far is not None:
@@ -145,7 +145,7 @@ def _all_failed(trail: _Trail) -> Reply:
 
 
 def _joined(name: str, so_far: Reply, reply: Reply) -> Reply:
-    """Two stretches of the chain that starts at `name` as one, or a FAILURE if it loops or is too long."""
+    """Two parts of the CNAME chain of `name` joined, or a FAILURE if it loops or is too long."""
     repeated = next((target for target in reply.chain if target in (name, *so_far.chain)), None)
     if repeated is not None:
         return failure(reply.rcode, loop_reason(repeated))

@@ -1,4 +1,4 @@
-"""What exists while the engine runs: the wheel, the nameservers' channels, lookups under way."""
+"""The running engine: the time wheel, the channels to the nameservers, and the lookups in progress."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ _log = logging.getLogger(__name__)
 
 
 REFRESH_INTERVAL = 5.0
-"""Seconds between looks at resolv.conf, taken only when some name is due anyway."""
+"""Seconds between checks of resolv.conf, made only when a name is due anyway."""
 
 IPV6_IDLE_TTL = 600.0
-"""Seconds that an AAAA is good for at least while no watched interface holds an IPv6 address."""
+"""The minimum TTL in seconds of an AAAA while no watched interface holds an IPv6 address."""
 
 PROBE_AFTER, PROBE_AFTER_LIMIT = 5.0, 30.0
 """Seconds between probes of a server that was given up: 5, 10, 20, and then 30."""
@@ -45,14 +45,14 @@ PROBE_QUERIES = 4
 """Queries per probe."""
 
 _SUSPENDED = 10.0
-"""Seconds of suspend from which answers may be old. Shorter ones do not matter."""
+"""Seconds of suspend after which all names are queried again."""
 
 
 class Session:
-    """Asks for each slot when it is due, from `start` to `close`. The ReplySink of all its channels.
+    """Queries each slot when it is due, from `start` to `close`. It is the ReplySink of all its channels.
 
-    The listener is called by the loop, never from within a callback of ours: it may raise or call back
-    as it likes. random: spreads the load, guards no secret. spread: see RateLimit.
+    The event loop calls the listener directly, so it may raise or call back. random: spreads the load, not
+    for secrets. spread: see RateLimit.
     """
 
     def __init__(
@@ -96,11 +96,11 @@ class Session:
 
     @property
     def busy(self) -> bool:
-        """Whether some slot is due, waits, or is being asked for."""
+        """Whether a slot is due, waits, or is being queried."""
         return self._wheel.overdue() or bool(self._waiting) or self._under_way > 0
 
     def start(self) -> None:
-        """Ask for slots that were never asked for, or were being asked for when the last session ended."""
+        """Query the slots that were never queried, or were being queried when the last session ended."""
         self._upstreams.replace(self._source.current, self._source.settings, self._now())
         self._apply_settings()
         due = self._slots.due
@@ -113,7 +113,7 @@ class Session:
         self._ask_at_once(at_once)
 
     def close(self) -> None:
-        """Leave no socket and no timer. Outcomes already on their way are ignored."""
+        """Close all sockets and timers. Outcomes that arrive later are ignored."""
         self._closed = True
         if self._probing is not None:
             self._probing.cancel()
@@ -122,12 +122,12 @@ class Session:
         self._upstreams.close()
 
     def add(self, numbers: Iterable[int]) -> None:
-        """Ask for names that are followed from now on."""
+        """Query names that are newly followed."""
         slots = [slot for number in numbers for slot in self._names.slots_of(number)]
         self._ask_at_once(sorted(slots, key=is_aaaa))  # each A before any AAAA
 
     def ask_soon(self, number: int) -> None:
-        """Ask for this name now, because its answer is in doubt."""
+        """Query this name now, because its answer is in doubt."""
         self._ask_at_once([slot for slot in self._names.slots_of(number) if self._is_idle(slot)])
 
     def replace_source(self, source: NameserverSource) -> None:
@@ -136,7 +136,7 @@ class Session:
         self._use_nameservers()
 
     def refresh(self) -> None:
-        """Look whether resolv.conf has changed, and ask by it if so."""
+        """Check whether resolv.conf has changed, and use its nameservers if so."""
         self._refreshed = self._now()
         if self._source.refresh():
             self._use_nameservers()
@@ -147,12 +147,12 @@ class Session:
             return
         self.ipv6_idle = idle
         self._apply_settings()
-        if not idle:  # first those that may be news now; what is known of them may be ten minutes old
+        if not idle:  # local ones first: their answers may be ten minutes old
             here = [slot for n in self._answers.numbers_here() for slot in self._names.slots_of(n)[1:]]
             self._ask_at_once([slot for slot in here if self._is_idle(slot)])
             self._spread(slot for slot in self._names.all_slots() if is_aaaa(slot))
 
-    # When to ask.
+    # When to query.
 
     def _apply_settings(self) -> None:
         settings = self._source.settings
@@ -160,12 +160,12 @@ class Session:
         self._settings = settings, replace(settings, min_ttl=seldom) if self.ipv6_idle else settings
 
     def _settings_of(self, slot: int, addresses: Collection[Address]) -> DnsSettings:
-        """An AAAA that leads here is followed at its own TTL, whatever is held."""
+        """The settings for a slot. An AAAA with a local address always keeps its own TTL."""
         seldom = is_aaaa(slot) and self.ipv6_idle and not self._answers.leads_here(addresses)
         return self._settings[1 if seldom else 0]
 
     def _use_nameservers(self) -> None:
-        """Ask other nameservers: now for what the last ones failed to resolve, later for the rest."""
+        """Use other nameservers. Failed slots are queried now, the others spread over time."""
         self._upstreams.replace(self._source.current, self._source.settings, self._now())
         self._ask_at_once(
             slot for slot in self._names.slots_with_failures(self._random) if self._is_idle(slot)
@@ -173,7 +173,7 @@ class Session:
         self._spread(self._names.all_slots())
 
     def _watch_outage(self) -> None:
-        """Probe a server that was given up from time to time: names that back off together leave gaps."""
+        """Probe a server that was given up: names that back off together leave long gaps."""
         if self._probing is None and self._upstreams.outage:
             wait = min(PROBE_AFTER * 2.0 ** min(self._probes, 10), PROBE_AFTER_LIMIT)
             self._probing = self._loop.call_later(wait, self._probe)
@@ -191,12 +191,12 @@ class Session:
             self._probes = 0
 
     def on_recovery(self) -> None:
-        """A server is back: slots that failed without it are asked for again before their back-off ends."""
+        """A server is back: query the failed slots again before their back-off ends."""
         self._probes = 0
         self._spread(self._names.slots_with_failures(self._random))
 
     def _spread(self, slots: Iterable[int]) -> None:
-        """Ask again for these at half the server's pace: the other half is left to slots that are due."""
+        """Query these again at half the rate limit, and leave the other half to slots that are due."""
         now, pace = self._now(), max(1.0, self._source.settings.max_qps / 2)
         due = self._slots.due
         for number, slot in enumerate(slot for slot in slots if self._is_idle(slot)):
@@ -205,7 +205,7 @@ class Session:
                 self._wheel.add(slot, at)
 
     def _is_idle(self, slot: int) -> bool:
-        """Whether a slot is neither being asked for nor waiting to be."""
+        """Whether a slot is neither being queried nor waiting to be."""
         return self._now() < self._slots.due[slot] != NEVER
 
     def _ask_at_once(self, slots: Iterable[int]) -> None:
@@ -220,7 +220,7 @@ class Session:
         suspended = _suspended(self._clock.now())
         before, self._suspended = self._suspended, suspended
         if suspended - before > _SUSPENDED:
-            self._spread(self._names.all_slots())  # what was answered before it may be hours old
+            self._spread(self._names.all_slots())  # the answers may be hours old
         self._fill()
 
     def _fill_soon(self) -> None:
@@ -251,10 +251,10 @@ class Session:
             outcome = LookupOutcome(self._upstreams.nobody())
             self._loop.call_soon(self._end, unasked, outcome, now)
 
-    # How questions end: the session as a ReplySink.
+    # ReplySink.
 
     def on_renewed(self, lookup: Lookup, ttl: int, now: float) -> None:
-        """Nearly always the answer is what was known: all that is left to do is to ask again in time."""
+        """The answer is unchanged, as nearly always: only schedule the next query."""
         slot = lookup.slot
         self._under_way -= 1
         self.progress += 1
@@ -271,7 +271,7 @@ class Session:
             self.on_renewed(lookup, reply.ttl, now)
             self._fill_soon()
             return
-        self.progress += 1  # the lookup may go on for long, server by server
+        self.progress += 1  # a lookup of many servers takes long
         outcome = self._lookups.advance(channel, lookup, reply, now)
         if outcome is not None:
             self._end(lookup, outcome, now)
@@ -287,7 +287,7 @@ class Session:
         if self._questions[name_number(lookup.slot)] is lookup.name:
             try:
                 self._record(lookup.slot, outcome, now)
-            except Exception:  # one name's fault must not keep the others from being asked for
+            except Exception:  # an error with one name must not stop the others
                 name = self._names.text_of(name_number(lookup.slot))
                 _log.exception("%s: its answer could not be processed, continuing", name)
         if outcome.reply.kind is ReplyKind.FAILURE:
@@ -314,5 +314,5 @@ class Session:
 
 
 def _suspended(now: Now) -> float:
-    """Seconds by which the clock that counts a suspend is ahead of the one that does not."""
+    """The total time the host was suspended, in seconds since boot."""
     return now.uptime - now.monotonic

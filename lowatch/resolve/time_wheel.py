@@ -1,8 +1,8 @@
-"""When to ask: a time wheel of one-second buckets, what is waiting its turn, and a limit per second.
+"""When slots are due: a time wheel of one-second buckets, and the queue of slots that wait.
 
-One timer, for the earliest bucket that holds anything. Nothing due, no wake-up; and what is due
-costs the same however many slots are not. Only the monotonic clock counts: a step of the wall clock
-moves nothing, and after a suspend everything is as far from being due as before it.
+There is one timer, for the earliest bucket, so there is no wake-up while nothing is due. The cost depends
+on the due slots only. Only the monotonic clock counts: steps of the wall clock change nothing, and the time
+of a suspend does not pass.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ class DueListener(Protocol):
 
 
 class Wheel:
-    """Tells its listener of each bucket that has become due.
+    """Passes each bucket to its listener when it becomes due.
 
-    due: each slot's second, in the caller's array. A slot is moved by adding it again; its place in the
-    old bucket is then void, which Waiting notices when it takes the slot out.
+    due: the second of each slot, in the caller's array. A slot is moved by adding it again. Its old entry is
+    then void, and Waiting.take() skips it.
     """
 
     def __init__(self, due: array[int], listener: DueListener, clock: Clock) -> None:
@@ -64,7 +64,7 @@ class Wheel:
         self._arm()
 
     def overdue(self) -> bool:
-        """Whether a bucket should have been taken a second ago and more."""
+        """Whether a bucket has been due for more than a second."""
         return bool(self._order) and self._order[0] + 1 < self._clock.now().monotonic
 
     def close(self) -> None:
@@ -74,7 +74,7 @@ class Wheel:
         self._disarm()
 
     def _arm(self) -> None:
-        """See to it that the timer is the earliest bucket's."""
+        """Set the timer to the earliest bucket."""
         if not self._order or (self._timer is not None and self._timer_second <= self._order[0]):
             return
         self._disarm()
@@ -101,10 +101,10 @@ class Wheel:
 
 
 class Waiting:
-    """The slots that are due and have not been asked for yet, first come first served.
+    """The slots that are due and have not been queried yet, first come, first served.
 
-    Whole buckets are queued as they are: 100,000 due slots take 400 kB. A slot that has been taken, or
-    moved to a later time since, is passed over.
+    Whole buckets are queued: 100,000 due slots take 400 kB. A slot that has been taken, or moved to a later
+    time since, is skipped.
     """
 
     def __init__(self, due: array[int]) -> None:
@@ -119,7 +119,7 @@ class Waiting:
         self._buckets.append(bucket)
 
     def put_at_once(self, slots: Iterable[int], now: float) -> None:
-        """Queue slots to be asked for now, not when the wheel says. now: monotonic seconds."""
+        """Queue slots to be queried now, before they are due. now: monotonic seconds."""
         bucket, due = Bucket(int(now), array("I", slots)), self._due
         for slot in bucket.slots:
             due[slot] = bucket.second
@@ -127,7 +127,7 @@ class Waiting:
             self.put(bucket)
 
     def take(self, count: int, now: float) -> tuple[int, list[int]] | None:
-        """A bucket's second, and up to `count` of its slots, due NEVER from now on; None: no more wait."""
+        """A bucket's second and up to `count` of its slots, now due NEVER; None if no slot waits."""
         if not self._buckets:
             return None
         bucket = self._buckets[0]
