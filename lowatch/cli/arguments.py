@@ -1,4 +1,4 @@
-"""argparse, writing to an Environment and reporting a mistake in one line."""
+"""Parses arguments with argparse, which writes to an Environment and reports errors in one line."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def program_parser(environment: Environment) -> Parser:
 
 
 def command_parser(name: str, environment: Environment) -> Parser:
-    """The parser of one of COMMANDS. Imports the module of that command, and of no other."""
+    """The parser of one of COMMANDS. Imports only the module of that command."""
     module, _ = COMMANDS[name]
     parser = Parser(environment=environment, prog=f"lowatch {name}")
     import_module(f".{module}", __package__).define(parser)
@@ -53,7 +53,7 @@ def command_parser(name: str, environment: Environment) -> Parser:
 
 
 class Parser(argparse.ArgumentParser):
-    """Help goes to the environment's stdout, a mistake is a CommandError, nothing is abbreviated."""
+    """Writes help to the environment's stdout, raises CommandError, and allows no abbreviations."""
 
     def __init__(self, *, environment: Environment, **settings: Any) -> None:
         self._environment = environment
@@ -119,7 +119,7 @@ class _ProgramParser(Parser):
 
 
 def _meant(text: str, known: Sequence[str]) -> str:
-    """As in ": did you mean check?"; "" where nothing known is like it."""
+    """For example ": did you mean check?"; "" if nothing is similar."""
     import difflib  # noqa: PLC0415  # for a mistake only
 
     near = difflib.get_close_matches(text.partition("=")[0], known, n=1)
@@ -127,9 +127,9 @@ def _meant(text: str, known: Sequence[str]) -> str:
 
 
 def add_logging(parser: argparse.ArgumentParser) -> None:
-    """The dotted options are those of every Prometheus exporter; --log-level is what it was called before.
+    """Options with dots are those of all Prometheus exporters; --log-level is the former name.
 
-    SUPPRESS, so that a command's own default does not undo what stands before its name.
+    SUPPRESS keeps a command's default from replacing an option before the command's name.
     """
     levels = {"--log.level": "log level on stderr", "--log-level": argparse.SUPPRESS}
     for name, help_text in levels.items():

@@ -72,10 +72,10 @@ def check(arguments: argparse.Namespace, environment: Environment) -> int:
 
 
 def exit_code(audit: Audit, fail_on: Severity, *, asked_for: bool = False) -> int:
-    """The contract's. What is acknowledged does not count.
+    """The exit code. Acknowledged findings do not count.
 
-    asked_for: whether the names are from the command line. One that has no address is then not clean:
-    more likely it is mistyped.
+    asked_for: whether the names are from the command line. One without an address is then not clean: it is
+    probably mistyped.
     """
     for tracked in audit.findings:
         active = tracked.state in (FindingState.PENDING, FindingState.FIRING)
@@ -113,7 +113,7 @@ def _render(audit: Audit, form: str, environment: Environment) -> str:
 
 @contextmanager
 def _progress(environment: Environment) -> Iterator[Progress | None]:
-    """A line that is drawn over itself, a hundred times at most, and wiped in the end."""
+    """Shows progress on one line, redrawn at most a hundred times, and clears it at the end."""
     if not environment.stderr_is_terminal:
         yield None
         return

@@ -1,6 +1,6 @@
-"""Asking the running daemon: one request over its control socket, and why there is no answer.
+"""Sends one request to the running daemon over its control socket, or explains why there is no answer.
 
-This has to work at 3 am on a host that swaps: it imports little, and never waits longer than it was told.
+It has to work on an overloaded host, so it imports little, and never waits longer than its timeout.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .environment import Environment
 from .errors import CommandError
 
 NOT_RUNNING = 3
-"""Exit code: no daemon runs, or none that answers. As systemctl's and LSB's "not running"."""
+"""Exit code: no daemon runs, or none that answers. The same as "not running" of systemctl and LSB."""
 
 DEFAULT_SOCKET = Path("/run/lowatch/lowatch.sock")
 _CHUNK = 64 * 1024
@@ -54,7 +54,7 @@ def add_socket(parser: argparse.ArgumentParser, *, timeout: float) -> None:
 
 
 def seconds(text: str) -> float:
-    """Raises ValueError, which argparse tells as "invalid seconds value"."""
+    """Parses seconds. Raises ValueError, which argparse reports as "invalid seconds value"."""
     value = float(text)
     if not 0 < value <= _LONGEST:  # a NaN is neither
         raise ValueError(text)
@@ -62,7 +62,7 @@ def seconds(text: str) -> float:
 
 
 def ask(arguments: argparse.Namespace, environment: Environment, method: str, target: str) -> Reply:
-    """The daemon's answer, whatever it says. Raises CommandError(NOT_RUNNING) where there is none."""
+    """The daemon's response, of any status. Raises CommandError(NOT_RUNNING) if there is none."""
     path = arguments.socket or _default_socket(environment)
     try:
         return _exchange(path, method, target, arguments.timeout)
@@ -82,7 +82,7 @@ def ask(arguments: argparse.Namespace, environment: Environment, method: str, ta
 
 
 def _default_socket(environment: Environment) -> Path:
-    """As the daemon has it. systemd sets $RUNTIME_DIRECTORY for ExecReload=, too."""
+    """The daemon's default socket. systemd sets $RUNTIME_DIRECTORY for ExecReload= too."""
     first = (environment.getenv("RUNTIME_DIRECTORY") or "").split(":")[0]
     return Path(first) / DEFAULT_SOCKET.name if first else DEFAULT_SOCKET
 
@@ -132,7 +132,7 @@ def _left(deadline: float) -> float:
 
 
 def _who_may(path: Path) -> str:
-    """Who may use the socket by its mode, or by that of its directory, as far as it can be seen."""
+    """Who may use the socket, according to its mode or that of its directory, if visible."""
     for what, way_in in ((path, stat.S_IWGRP), (path.parent, stat.S_IXGRP)):
         with suppress(OSError):
             status = what.stat()
@@ -143,7 +143,7 @@ def _who_may(path: Path) -> str:
 
 
 def _group(gid: int) -> str:
-    """Its name; "" where it has none, and so nobody can be made a member of it."""
+    """The name of a group; "" if it has none, so that nobody can join it."""
     import grp  # noqa: PLC0415  # it may ask the network, and is needed here only
 
     try:
@@ -153,5 +153,5 @@ def _group(gid: int) -> str:
 
 
 def said(reply: Reply) -> Iterable[str]:
-    """What a reply that is not 200 says, for people: its lines."""
+    """The lines of a response that is not 200, for people."""
     return reply.body.splitlines() or [f"status {reply.status}"]

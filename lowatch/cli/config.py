@@ -1,4 +1,4 @@
-"""lowatch config check, lowatch config show: what the configuration says, without acting on it."""
+"""lowatch config check and lowatch config show: show errors, or the settings, without side effects."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def show(arguments: argparse.Namespace, environment: Environment) -> int:
 
 
 def refuse_problems(config: Config) -> None:
-    """Raises ConfigErrors for what is wrong with the files of names: the daemon would do without."""
+    """Raises ConfigErrors for errors in the files of names, which the daemon would only report."""
     if config.problems:
         raise ConfigErrors(config.problems)
 
 
 def report_names(config: Config, environment: Environment) -> None:
-    """Says how many names came from files, where any were to."""
+    """Prints how many names came from files, if any file is configured."""
     from lowatch.config.show import counted  # noqa: PLC0415
 
     lines = [
@@ -60,7 +60,7 @@ def report_names(config: Config, environment: Environment) -> None:
 
 
 def report_valid(config: Config, environment: Environment) -> None:
-    """Says of each file that it is valid, and what has no effect in it."""
+    """Prints that each file is valid, and the settings without effect in it."""
     lines = [f"{printable(str(file))}: valid" for file in config.files]
     lines = lines or [f"no {DEFAULT_PATH}: the defaults are valid"]
     lines += map(str, config.hints)

@@ -1,4 +1,4 @@
-"""All that a command needs of the process it runs in, so that tests can give it another one."""
+"""What a command needs from its process, so that tests can replace it."""
 
 from __future__ import annotations
 

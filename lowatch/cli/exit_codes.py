@@ -1,4 +1,4 @@
-"""What the exit codes mean. Those of `check` are the contract's; scripts hang on them."""
+"""The exit codes. Scripts depend on those of `check`, so they never change."""
 
 OK = 0
 """The command did what it was asked; for `check`: nothing at or above --fail-on."""

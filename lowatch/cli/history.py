@@ -1,4 +1,4 @@
-"""lowatch history: what fired, when, and for how long: journalctl's entries in, lines out, as they come."""
+"""lowatch history: what fired, when and for how long, read from the journal with journalctl."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def _query(arguments: argparse.Namespace) -> Query:
 
 
 def _time(text: str) -> str:
-    """For journalctl, which knows RFC 3339, as we show it, from systemd 254 on only."""
+    """A time for journalctl, which accepts RFC 3339, as we show it, only from systemd 254 on."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -118,7 +118,7 @@ def _time(text: str) -> str:
 
 
 class _Reading:
-    """Iterates over the occurrences, at most `most` of them, and keeps what there is to tell in the end."""
+    """Iterates over at most `most` occurrences, and keeps what to report at the end."""
 
     def __init__(self, found: Iterator[Occurrence | Unreadable], most: int | None) -> None:
         self._found = found
@@ -148,7 +148,7 @@ class _Reading:
 
 
 def _normal(option: str, parse: Callable[[str], str], text: str) -> str:
-    """As lowatch itself writes it; "" stays."""
+    """The value in the form that lowatch writes; "" stays ""."""
     if not text:
         return ""
     try:

@@ -1,4 +1,4 @@
-"""Where log records go, and how each reads.
+"""The destination and the format of log records.
 
 They go to stderr: text for people, logfmt or JSON (`--log.format`) for what collects logs. logfmt and JSON
 have the keys of other Prometheus daemons: time, level, msg; and `logger`. An alert has its fields of the
@@ -43,7 +43,7 @@ def logging_to(
 ) -> Iterator[None]:
     """Records of `level` and above go to the environment's stderr, until this is left again.
 
-    form: one of arguments.LOG_FORMATS. waits: whether whoever logs waits for whoever reads, as commands do.
+    form: one of arguments.LOG_FORMATS. waits: whether logging waits for the reader, as in commands.
     """
     handler: logging.Handler
     if environment.under_systemd:
@@ -68,10 +68,10 @@ def logging_to(
 
 
 class _JournalStream(logging.Handler):
-    """To a stderr that systemd connected to the journal, without ever waiting for journald.
+    """Writes to a stderr that is connected to the journal, without ever waiting for journald.
 
-    A stopped journald lets a write block once its socket is full, and the loop with it. What is not
-    taken waits for the next record, up to a number; the oldest go first, and are counted.
+    If journald is stopped and its socket is full, a write would block the loop. Lines that are not accepted
+    wait for the next record. Beyond a limit the oldest are dropped, and counted.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -126,7 +126,7 @@ def _descriptor(stream: TextIO) -> int | None:
 
 
 class Formatter(logging.Formatter):
-    """As lines, each with its priority where the journal reads them.
+    """Formats records as lines, with their priority if the journal reads them.
 
     A record is one line, whatever is in it; a traceback's lines stay lines in text, and are one value
     elsewhere.
@@ -151,7 +151,7 @@ def _text(record: logging.LogRecord, traceback: str) -> Iterator[str]:
 
 
 def _journal_text(record: logging.LogRecord, traceback: str) -> Iterator[str]:
-    """The journal itself knows when, and who."""
+    """The text for the journal, which adds time and process itself."""
     yield printable(record.getMessage())
     yield from map(printable, traceback.splitlines())
 
@@ -163,7 +163,7 @@ def _json(record: logging.LogRecord, traceback: str) -> Iterator[str]:
 
 
 def _logfmt(record: logging.LogRecord, traceback: str) -> Iterator[str]:
-    """A value that is not bare is quoted, as in JSON (github.com/go-logfmt/logfmt)."""
+    """A logfmt value, quoted as in JSON unless it is plain (github.com/go-logfmt/logfmt)."""
     import json  # noqa: PLC0415  # text needs none
 
     yield " ".join(

@@ -1,4 +1,4 @@
-"""What the commands need of lowatch.wiring, so that tests can give them something else."""
+"""What the commands need from lowatch.wiring, so that tests can replace it."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class Wiring(Protocol):
 
     @property
     def StartError(self) -> type[Exception]:  # noqa: N802  # it is a class
-        """Its text is one line: cannot bind, netlink refused..."""
+        """The daemon could not start. The message is one line, such as "cannot bind"."""
 
     def check(self, config: Config, progress: Progress | None) -> Audit: ...
 
     def run(self, config: Config, loader: ConfigLoader) -> int:
-        """Until SIGTERM; the exit code. loader: for a reload."""
+        """Run the daemon until SIGTERM, and return its exit code. loader: used for a reload."""
 
     def explain(self, config: Config, target: ExplainTarget) -> Explanation: ...

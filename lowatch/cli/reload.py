@@ -1,4 +1,4 @@
-"""lowatch reload: have the running daemon read its configuration again, and wait for the outcome."""
+"""lowatch reload: makes the running daemon read its configuration again, and waits for the outcome."""
 
 from __future__ import annotations
 

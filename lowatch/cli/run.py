@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 def define(parser: Parser) -> None:
-    """The dotted options are those that every Prometheus exporter has."""
+    """Options with dots are the ones that all Prometheus exporters have."""
     parser.runs(
         run,
         "Watches this host continuously, in the foreground. SIGHUP reloads the configuration, "
@@ -80,7 +80,7 @@ class _Source:
         return replace(config, web=self._override(config.web))
 
     def load(self) -> Config:
-        """Only a regular file can be read again: a pipe has been read to its end, and may block forever."""
+        """Read the configuration. Only a regular file can be read again: a pipe may block."""
         path = self._path
         if path is not None and path.exists() and not path.is_file():
             message = "is not a regular file: it cannot be read again"
@@ -89,7 +89,7 @@ class _Source:
 
 
 def _override(arguments: argparse.Namespace) -> Callable[[WebSettings], WebSettings]:
-    """What the options of the command line do to every configuration that is read."""
+    """Applies the options of the command line to every configuration that is read."""
     if arguments.web_config:
         raise CommandError(USAGE, [f"lowatch: --web.config.file: {NO_TLS}; remove it"])
     changes: dict[str, object] = {}

@@ -1,4 +1,4 @@
-"""lowatch status: the running daemon's status. It is the daemon that writes the text."""
+"""lowatch status: prints the running daemon's status. The daemon renders the text."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 Each completed connect takes a slot of an accept queue, so one is made only where there is no socket, to
 confirm an orphan before it is announced. TCP: a connect(). UDP: an empty datagram from a connected socket.
-If nothing listens, the kernel answers with ICMP port unreachable (udp(7): ECONNREFUSED). On loopback that has
+If nothing listens, the kernel answers with ICMP port unreachable (udp(7): ECONNREFUSED). On loopback it has
 no rate limit (icmp_send() and icmpv4_xrlim_allow() in net/ipv4/icmp.c, and the same in IPv6).
 
 A timeout is not a refusal: a firewall may drop packets, a lost SYN is sent again only after a second

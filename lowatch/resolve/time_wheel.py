@@ -38,8 +38,8 @@ class DueListener(Protocol):
 class Wheel:
     """Passes each bucket to its listener when it becomes due.
 
-    due: the second of each slot, in the caller's array. A slot is moved by adding it again. Its old entry is
-    then void, and Waiting.take() skips it.
+    due: the second of each slot, in the caller's array. A slot is moved by adding it again. Its old entry
+    is then void, and Waiting.take() skips it.
     """
 
     def __init__(self, due: array[int], listener: DueListener, clock: Clock) -> None:

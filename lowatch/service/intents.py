@@ -1,10 +1,10 @@
-"""What is about to be delivered, written down before it is, so that the last entry comes to be right.
+"""Alerts are written down before delivery, so that after a crash the journal's last entry becomes correct.
 
 An alert is delivered first, and saved as delivered afterwards. If the process is killed in between, nobody
-knows what the journal has last. So a line is written before the delivery. A start that finds the line
-takes the finding's delivery for unknown, and announces its present state once more. The lines last until
-what they say has been saved. They do not protect against a loss of power, after which the journal's own
-last entries may be gone, too; so nothing waits for the disk.
+knows what the journal has last. So a line is written before the delivery. If a start finds the line,
+the delivery of the finding is unknown, and its current state is announced once more. The lines are kept
+until their contents have been saved. They do not protect against a loss of power, after which the journal's
+last entries may be lost too; so nothing waits for the disk.
 
     findings.told.7: {"kind": "orphan-vip", ..., "state": "resolved"}
 
@@ -40,7 +40,7 @@ class Intents:
         self._failing = False
 
     def end_generation(self) -> int:
-        """Begin the next one. The number of the one that has ended."""
+        """Begin the next generation. Returns the number of the one that has ended."""
         self.generation += 1
         return self.generation - 1
 

@@ -15,7 +15,7 @@ from typing import Protocol
 
 class TurnMeter(Protocol):
     def on_turn(self, seconds: float) -> None:
-        """A turn of the loop took that long."""
+        """An iteration of the loop took that many seconds."""
 
 
 class _MeteredSelector(selectors.EpollSelector):

@@ -1,4 +1,4 @@
-"""What a scrape is answered: the audit's series, and behind them the daemon's counters."""
+"""The response to a scrape: the series of the audit, then the daemon's counters."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .process import Process
 
 
 class Orphans(Protocol):
-    """The daemon, as the metrics show it."""
+    """The part of the daemon that the metrics show."""
 
     @property
     def audit(self) -> Audit | None: ...
@@ -28,11 +28,11 @@ class Orphans(Protocol):
 class Dropping(Protocol):
     @property
     def dropped(self) -> int:
-        """Alerts that the journal's sink gave up."""
+        """How many alerts the journal sink gave up."""
 
 
 class MetricsPage:
-    """An audit is rendered once for all who ask; the counters are each scrape's own."""
+    """Renders an audit once for all scrapers, and the counters for each scrape."""
 
     def __init__(
         self, daemon: Orphans, instruments: Instruments, process: Process, alerts: Dropping
