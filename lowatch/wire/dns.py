@@ -1,6 +1,6 @@
-"""DNS messages (RFC 1035, EDNS of RFC 6891): a query's bytes, and what a response comes to.
+"""DNS messages (RFC 1035, EDNS of RFC 6891): queries, and the result of a response.
 
-Responses are read by dns_lean, the common ones, and by dns_full, every one there is.
+dns_lean parses common responses, and dns_full all others.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ TC = 0x02
 
 
 DENIED = b"NODATA"
-"""Stands for a known answer instead of an address: the name has no record of that type."""
+"""A known answer in place of an address: the name has no record of that type."""
 
 
 class RRType(IntEnum):
-    """The types asked for, by their numbers on the wire."""
+    """The record types that are queried, by their numbers on the wire."""
 
     A = 1
     AAAA = 28
@@ -41,21 +41,21 @@ class RRType(IntEnum):
 
 
 class ReplyKind(StrEnum):
-    """What a response comes to. NXDOMAIN, NODATA and failure are never merged (RFC 9499)."""
+    """The result of a response. NXDOMAIN, NODATA and failure are never merged (RFC 9499)."""
 
     ADDRESSES = "addresses"
     NXDOMAIN = "nxdomain"
     NODATA = "nodata"
     ALIAS = "alias"
-    """A chain of CNAMEs that ends in a name the server says nothing about: ask for that one."""
+    """A chain of CNAMEs whose last name the response does not resolve: query that one."""
     FAILURE = "failure"
 
 
 class Reply(NamedTuple):
     """What a response says, or why there is none.
 
-    rcode: its RCODE's mnemonic, or what took its place ("TIMEOUT", "UNREACHABLE", "MALFORMED").
-    addresses: sorted, empty unless kind is ADDRESSES. Where SRV was asked for: see srv_record.
+    rcode: its RCODE's mnemonic, or a substitute ("TIMEOUT", "UNREACHABLE", "MALFORMED").
+    addresses: sorted, empty unless kind is ADDRESSES. For an SRV query: see srv_record.
     chain: CNAME targets, in order, lower case.
     ttl: seconds, the minimum along the chain; for a negative reply the SOA's too (RFC 2308, 5).
     reason: one line, for a FAILURE; "" otherwise.
@@ -74,20 +74,20 @@ def failure(rcode: str, reason: str) -> Reply:
 
 
 def srv_record(port: int, target: str) -> Address:
-    """What stands for an SRV record (RFC 2782) where a Reply has addresses: octets, to tell them apart.
+    """An SRV record (RFC 2782), encoded as octets in place of an address in a Reply.
 
-    target: lower case, without its final dot. Priority and weight are left out: each record counts.
+    target: lower case, without its final dot. Priority and weight are left out, because each record counts.
     """
     return Address(port.to_bytes(2, "big") + target.encode())
 
 
 def parse_srv_record(record: Address) -> tuple[int, str]:
-    """Port and target of what srv_record made."""
+    """The port and target of a record encoded by srv_record()."""
     return int.from_bytes(record[:2], "big"), record[2:].decode()
 
 
 def encode_name(name: str) -> bytes:
-    """A name without its trailing dot, as labels. Raises ValueError where it cannot be one."""
+    """A name without its trailing dot, as labels. Raises ValueError if it is not a domain name."""
     if "\\" in name or name == ".":  # only a CNAME's target may be as unusual as that
         return _encode_unusual_name(name)
     labels = name.encode("ascii").split(b".")
@@ -103,7 +103,7 @@ def _encode_unusual_name(name: str) -> bytes:
 
 
 def encode_question(name: str, rrtype: RRType) -> bytes:
-    """The question section for a name: what a response must repeat octet by octet."""
+    """The question section for a name, which a response must repeat octet by octet."""
     return encode_name(name) + rrtype.to_bytes(2, "big") + _CLASS_IN
 
 
@@ -113,12 +113,12 @@ def encode_query(question: bytes, ident: int) -> bytes:
 
 
 def ident_of(message: bytes) -> int:
-    """The id of a message. Shorter ones have none that could match: -1."""
+    """The id of a message; -1 if it is shorter than a header, so that it cannot match."""
     return int.from_bytes(message[:2], "big") if len(message) >= HEADER_LENGTH else -1
 
 
 def repeats_question(message: bytes, question: bytes) -> bool:
-    """Whether it is a response to exactly this question; anything else is not for us to read."""
+    """Whether it is a response to exactly this question. No other message is read."""
     return (
         len(message) >= HEADER_LENGTH
         and message[2] & _QR_AND_OPCODE == _QR_ALONE

@@ -1,7 +1,7 @@
-"""Any DNS response, read with dnspython: what dns_lean leaves, and what it is checked against.
+"""Parses any DNS response with dnspython: those that dns_lean leaves, and some to verify dns_lean.
 
-What dnspython cannot read is a failure with a reason, never an exception. It costs megabytes to
-import, and some 100 us for each message.
+What dnspython cannot parse is a failure with a reason, never an exception. It takes megabytes to import,
+and about 100 us per message.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _EDE_MEANINGS = {code.value: f" {code.name.replace('_', ' ')}" for code in dns.e
 
 
 def parse_full(message: bytes) -> Reply:
-    """Read a response of which `repeats_question` holds. Never raises: a bad one is a FAILURE."""
+    """Parse a response that repeats the question. Never raises: a malformed one is a FAILURE."""
     if _longest_chain_of_pointers(message) > _MAX_POINTERS:
         return failure("MALFORMED", f"malformed response: a name of more than {_MAX_POINTERS} pointers")
     try:
@@ -40,7 +40,7 @@ def parse_full(message: bytes) -> Reply:
 
 
 def _read(message: dns.message.Message) -> Reply:
-    """Walk from the name asked for, CNAME by CNAME, to what the message knows of the last one."""
+    """Follow the CNAMEs from the queried name to the last one, and read its records."""
     rcode = dns.rcode.to_text(message.rcode())
     if rcode not in ("NOERROR", "NXDOMAIN"):
         return failure(rcode, rcode + _extended_error(message))
@@ -68,7 +68,7 @@ def _read(message: dns.message.Message) -> Reply:
 
 
 def _srv_record(rdata: Any) -> Iterator[Address]:
-    """A target of "." says that the service is decidedly not available (RFC 2782)."""
+    """The record, if any: a target of "." means that the service is not available (RFC 2782)."""
     if rdata.target != dns.name.root and rdata.port:
         yield srv_record(rdata.port, _text(rdata.target))
 
@@ -95,7 +95,7 @@ def _read_end(message: dns.message.Message, rcode: str, names: list[dns.name.Nam
 def _find(
     message: dns.message.Message, owner: dns.name.Name, rrtype: dns.rdatatype.RdataType
 ) -> dns.rrset.RRset | None:
-    """By a plain search: Message.get_rrset costs more than an answer has records, usually."""
+    """The RRset in the answer section. A plain search is faster than Message.get_rrset()."""
     for rrset in message.answer:
         if rrset.rdtype == rrtype and rrset.rdclass == _IN and rrset.name == owner:
             return rrset
@@ -129,7 +129,7 @@ def _extended_error(message: dns.message.Message) -> str:
 
 
 def _one_line(text: str, limit: int = 200) -> str:
-    """Foreign text made safe to print: no control characters, not too long."""
+    """Text from outside, made safe to print: no control characters, limited in length."""
     shown = "".join(char if char.isprintable() else " " for char in text).strip()
     return shown if len(shown) <= limit else shown[: limit - 3] + "..."
 
@@ -137,7 +137,7 @@ def _one_line(text: str, limit: int = 200) -> str:
 def _longest_chain_of_pointers(message: bytes) -> int:
     """Of all names that the message could be read to hold, wherever they begin.
 
-    Older dnspython follows every chain, for each name anew: 64 KiB can keep it busy for a minute. How
+    Older dnspython follows every chain, for each name again: 64 KiB can keep it busy for a minute. How
     long a chain is hangs on the target of its first pointer alone, and chains lead downwards (RFC 1035,
     4.1.4): so lengths are found from the lowest of the 16,384 possible targets up, and each octet is
     looked at once.

@@ -1,7 +1,7 @@
-"""The common DNS responses, read in microseconds: addresses behind a chain of CNAMEs, or a denial.
+"""Parses common DNS responses in microseconds: addresses after a chain of CNAMEs, or a denial.
 
-Only what cannot be read in two ways is read here; None stands for everything else, however valid,
-and leaves it to dns_full. What is returned is what dns_full makes of the same octets. So:
+Only unambiguous responses are parsed. For all others, even valid ones, the result is None, and dns_full
+parses them. A result equals that of dns_full for the same octets. So the requirements are:
 
 - RCODE NOERROR or NXDOMAIN, not truncated, and not an octet after the last record;
 - answer: CNAMEs in the order of their chain, then addresses of its last name, of the type asked for;
@@ -49,7 +49,7 @@ _MAX_NAME = 255  # with an octet of length for each label, and for the root
 _USUAL = (ascii_letters + digits + "-_.").encode()
 
 
-# The response that is one A record and an empty OPT: ten of eleven are.
+# The response with one A record and an empty OPT: ten of eleven are like this.
 _QR_OPCODE_AND_TC, _RESPONSE = 0xFA, 0x80
 _RCODE = 0x0F
 _SINGLE_COUNTS = struct.pack("!HHHH", 1, 1, 0, 1)
@@ -62,11 +62,11 @@ _OPT_SAYS_NOTHING = bytes(6)  # no extended RCODE, version 0, no flags, no optio
 
 
 class _UnusualError(Exception):
-    """Not for us to read."""
+    """The response is not a common one."""
 
 
 def parse_lean(message: bytes, question: bytes) -> Reply | None:
-    """Read a response of which `repeats_question` holds; None for an unusual one. Never raises."""
+    """Parse a response that repeats the question; None for an unusual one. Never raises."""
     try:
         return _read(message, question)
     except (_UnusualError, IndexError, struct.error):  # the last two: it ends too early
@@ -74,7 +74,7 @@ def parse_lean(message: bytes, question: bytes) -> Reply | None:
 
 
 def count_records(message: bytes) -> int:
-    """How many records a message says that it has."""
+    """The number of records according to the header."""
     return sum(_COUNTS.unpack_from(message, 6))
 
 
@@ -127,10 +127,9 @@ def denial_key(message: bytes, question: bytes) -> bytes | None:
 
 
 def is_shareable(message: bytes, question: bytes) -> bool:
-    """Whether the first label matters to no other name in it.
+    """Whether no other name in the message depends on the first label.
 
-    It does where one begins within it, as a compression pointer could have it, or is the whole name
-    spelled out again.
+    One does if a compression pointer leads into the label, or if the whole name is spelled out again.
     """
     if question[:-4] in message[HEADER_LENGTH + len(question) :].lower():
         return False
@@ -237,7 +236,7 @@ def _read_target(message: bytes, pos: int, end: int) -> str:
 
 
 def _read_srv(message: bytes, start: int, end: int) -> Iterator[Address]:
-    """A target of "." says that the service is decidedly not available (RFC 2782)."""
+    """The record, if any: a target of "." means that the service is not available (RFC 2782)."""
     labels, after = _labels(message, start + _SRV_NUMBERS)
     if after != end:
         raise _UnusualError
@@ -247,7 +246,7 @@ def _read_srv(message: bytes, start: int, end: int) -> Iterator[Address]:
 
 
 def _is_plain(chain: list[str], message: bytes) -> bool:
-    """Whether it passes through no name twice, and is not too long."""
+    """Whether the chain has no loop, and is not too long."""
     names = {_text(_labels(message, HEADER_LENGTH)[0]), *chain}
     return len(names) == len(chain) + 1 <= MAX_CHAIN + 1
 

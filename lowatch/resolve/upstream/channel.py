@@ -1,4 +1,4 @@
-"""A channel asks one nameserver; a ReplySink is told how each question ended."""
+"""A channel queries one nameserver; a ReplySink receives the end of each query."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Channel(Protocol):
         """The number of questions that have not ended."""
 
     def ask(self, question: Question, now: float) -> None:
-        """Queue a question. The sink hears of its end once, later, never within this call."""
+        """Queue a question. Its end is reported to the sink once, later, never within this call."""
 
     def ask_all(self, questions: Sequence[Question], now: float) -> None:
         """Queue several questions."""
@@ -50,7 +50,7 @@ class Channel(Protocol):
 
 
 class ReplySink(Protocol):
-    """Told how questions ended, by the channels that asked them. now: monotonic seconds."""
+    """Receives from channels how each question ended. now: monotonic seconds."""
 
     def on_reply(self, channel: Channel, question: Any, reply: Reply, now: float) -> None:
         """The question has ended, with a reply or a failure."""

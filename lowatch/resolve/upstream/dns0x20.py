@@ -22,7 +22,7 @@ FOLDS_FOR = 3600.0
 
 
 class Echo(Enum):
-    """What is known of a server."""
+    """What is known about a server."""
 
     UNTRIED = "nothing yet"
     ECHOES = "it echoes"

@@ -6,7 +6,7 @@ from collections import deque
 from itertools import takewhile
 
 SMALL_BURST = 32
-"""Queries that any nameserver takes at once."""
+"""The number of queries that any nameserver accepts at once."""
 
 
 _EIGHTH = 0.125
@@ -27,7 +27,7 @@ class RateLimit:
         self._times: deque[tuple[float, int]] = deque()
 
     def budget(self, now: float) -> int:
-        """How many tokens are there."""
+        """The number of tokens available."""
         times, since = self._times, now - 1.0
         while times and times[0][0] <= since:
             self._taken -= times.popleft()[1]
@@ -40,7 +40,7 @@ class RateLimit:
         return sum(count for _, count in takewhile(lambda one: one[0] > time, reversed(self._times)))
 
     def wait(self, now: float) -> float:
-        """Seconds until a token is there; 0 where one is."""
+        """Seconds until a token is available; 0 if one is."""
         if self.budget(now) > 0:
             return 0.0
         until = now
@@ -52,6 +52,6 @@ class RateLimit:
         return until - now
 
     def take(self, now: float, count: int = 1) -> None:
-        """Take that many, which budget() must have shown to be there."""
+        """Take that many tokens, which budget() must have reported."""
         self._taken += count
         self._times.append((now, count))

@@ -1,4 +1,4 @@
-"""Reading responses: leanly where that will do, else with dnspython, which checks the lean parser too.
+"""Parses responses with dns_lean, or else with dnspython, which also verifies dns_lean.
 
 About one lean result in CHECKED_ONE_IN is read again with dnspython. Where the two differ, nothing
 is read leanly any more: a wrong answer is worse than a slow one.
@@ -43,7 +43,7 @@ _log = logging.getLogger(__name__)
 
 class MismatchObserver(Protocol):
     def on_mismatch(self) -> None:
-        """The lean parser and dnspython differed about a response. At most once."""
+        """The lean parser and dnspython gave different results. Called at most once."""
 
 
 class ResponseReader:

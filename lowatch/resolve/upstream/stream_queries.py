@@ -41,7 +41,7 @@ class StreamQueries:
         self.waiting.append(StreamQuery(question))
 
     def put_next(self, now: float) -> tuple[int, StreamQuery]:
-        """The first that waits is in flight from now on. Returns its id as well."""
+        """Move the first waiting query into flight. Returns its id as well."""
         query = self.waiting.popleft()
         ident = (self._ident + 1) & 0xFFFF
         while ident in self.in_flight:
@@ -63,13 +63,13 @@ class StreamQueries:
         return dict(takewhile(lambda item: item[1].sent <= since, self.in_flight.items()))
 
     def take_in_flight(self) -> list[StreamQuery]:
-        """Take all out of flight."""
+        """Remove and return all queries in flight."""
         taken = list(self.in_flight.values())
         self.in_flight.clear()
         return taken
 
     def take_waiting(self, *, again: bool = False) -> list[StreamQuery]:
-        """Take all that wait. again: only those that have been put before."""
+        """Remove and return the waiting queries. again: only those that have been sent before."""
         taken = []
         while self.waiting and (self.waiting[0].puts or not again):
             taken.append(self.waiting.popleft())
@@ -81,5 +81,5 @@ class StreamQueries:
         return [query for query in queries if query.puts >= most]
 
     def close(self) -> list[Question]:
-        """Forget all. Returns their questions."""
+        """Drop all queries. Returns their questions."""
         return [query.question for query in (*self.take_in_flight(), *self.take_waiting())]
