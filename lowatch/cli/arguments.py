@@ -11,9 +11,9 @@ from typing import Any, NoReturn, TypeAlias
 
 from lowatch import __version__
 
+from .command_error import CommandError
 from .commands import COMMANDS, program_help
 from .environment import Environment
-from .errors import CommandError
 from .exit_codes import USAGE
 
 Commands: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001  # it has no public name

@@ -21,12 +21,12 @@ from lowatch.core.lifecycle import FindingState
 from lowatch.core.name_outcomes import ABSENT
 
 from .arguments import Parser, add_config
+from .command_error import CommandError
 from .environment import Environment
-from .errors import CommandError
 from .exit_codes import FINDINGS, INCOMPLETE, OK, USAGE
 
 if TYPE_CHECKING:
-    from .ports import Progress
+    from .wiring_port import Progress
 
 FORMATS = ("text", "json", "prometheus")
 

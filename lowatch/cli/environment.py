@@ -6,7 +6,7 @@ import io
 import os
 import sys
 
-from .errors import CommandError
+from .command_error import CommandError
 from .exit_codes import OUTPUT
 
 TYPE_CHECKING = False  # importing typing and dataclasses would double the time that --version takes
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TextIO
 
-    from .ports import Wiring
+    from .wiring_port import Wiring
 
 _COLUMNS_OF_A_PIPE = 100
 _COLUMNS_OF_A_TERMINAL = 80

@@ -8,8 +8,8 @@ from lowatch.config.load import load
 from lowatch.config.targets import parse_explain_target
 
 from .arguments import Parser, add_config
+from .command_error import CommandError
 from .environment import Environment
-from .errors import CommandError
 from .exit_codes import FAILURE, OK, USAGE
 
 

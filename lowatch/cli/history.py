@@ -17,8 +17,8 @@ from lowatch.report.text.history import WIDE, json_lines, last_line, text_lines
 from lowatch.service.journal.reader import HistoryError, Query, TimeError, entries
 
 from .arguments import Parser
+from .command_error import CommandError
 from .environment import Environment
-from .errors import CommandError
 from .exit_codes import INCOMPLETE, OK, USAGE
 
 _FORMATS = ("text", "json")

@@ -6,8 +6,8 @@ import argparse
 
 from .arguments import Parser
 from .client import add_socket, ask, said
+from .command_error import CommandError
 from .environment import Environment
-from .errors import CommandError
 from .exit_codes import FAILURE, OK
 
 _PATIENCE = 60.0

@@ -6,8 +6,8 @@ import argparse
 
 from .arguments import Parser
 from .client import NOT_RUNNING, add_socket, ask, said
+from .command_error import CommandError
 from .environment import Environment
-from .errors import CommandError
 from .exit_codes import OK
 
 _PATIENCE = 10.0

@@ -10,8 +10,8 @@ SOURCES, TESTS = ROOT / "lowatch", ROOT / "tests/unit"
 WITHOUT = {
     "Protocols, named tuples and exceptions only": {
         "app/ports",
-        "cli/errors",
-        "cli/ports",
+        "cli/command_error",
+        "cli/wiring_port",
         "core/clock",
         "core/surroundings",
         "core/known",

@@ -19,8 +19,8 @@ from lowatch.core.snapshot import Snapshot
 from lowatch.core.surroundings import Surroundings
 from lowatch.core.verdicts import DomainJudgement
 
-from .commands import command
 from .ground import Ground
+from .shell_commands import command
 from .uses import Use, Uses, uses
 
 _STEP = 64

@@ -14,7 +14,7 @@ from lowatch.app.reload import ConfigLoader
 from lowatch.cli import config as config_command
 from lowatch.cli.environment import Environment
 from lowatch.cli.main import main
-from lowatch.cli.ports import Progress
+from lowatch.cli.wiring_port import Progress
 from lowatch.config import load as load_module
 from lowatch.config.settings import Config
 from lowatch.config.targets import ExplainTarget

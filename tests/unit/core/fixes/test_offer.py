@@ -10,8 +10,8 @@ import pytest
 from lowatch.core.addresses import Prefix, parse_address, parse_port, parse_prefix
 from lowatch.core.answers import OtherView, View
 from lowatch.core.findings import Action, Change, Finding, FindingKind, Subject
-from lowatch.core.fixes.commands import command
 from lowatch.core.fixes.offer import GroundMemo, fixes_offered
+from lowatch.core.fixes.shell_commands import command
 from lowatch.core.held import Held, Link
 from lowatch.core.judgement import draft, judge
 from lowatch.core.known import Known, Unknown

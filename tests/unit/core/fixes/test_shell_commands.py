@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lowatch.core.findings import Action, Change
-from lowatch.core.fixes.commands import command
+from lowatch.core.fixes.shell_commands import command
 from tests.unit.core.worlds import (
     VIP,
     VIP6,
