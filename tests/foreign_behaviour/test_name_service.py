@@ -195,7 +195,7 @@ ABSENT = ("also.example.com", "no.example.com", "fails.example.net")
 """The same, and /etc/hosts has none."""
 
 
-def test_what_applications_get_is_foretold(netns: Netns, tmp_path: Path) -> None:
+def test_what_applications_get_is_predicted(netns: Netns, tmp_path: Path) -> None:
     """One process asks by all of these files: it notices that nsswitch.conf was replaced."""
     hosts = "".join(f"192.0.2.1 {name}\n" for name in LISTED).encode()
     etc = write_etc(tmp_path / "etc", {"hosts": hosts, "resolv.conf": b"nameserver 127.0.0.1\n"})
@@ -206,20 +206,20 @@ def test_what_applications_get_is_foretold(netns: Netns, tmp_path: Path) -> None
     for switch, answer in zip(SWITCHES, answers, strict=True):
         rules = Rules(parse_nsswitch(switch.decode(), resolved_runs=False))
         for name, seen in answer.items():
-            foretold = foretell(rules, name)
-            if seen.addresses != foretold.addresses and (foretold.addresses or seen.addresses):
-                wrong.append((switch, name, foretold.view, foretold.addresses, seen))
+            predicted = predict(rules, name)
+            if seen.addresses != predicted.addresses and (predicted.addresses or seen.addresses):
+                wrong.append((switch, name, predicted.view, predicted.addresses, seen))
     assert wrong == []
 
 
-def foretell(rules: Rules, name: str) -> Answer:
+def predict(rules: Rules, name: str) -> Answer:
     if rules.switch.broken:
         return Answer(name)
     place = (LISTED if name in LISTED else ABSENT).index(name)
     addresses = (parse_address("203.0.113.1"),) if place == 0 else ()
     status = (AnswerStatus.RESOLVED, AnswerStatus.NXDOMAIN, AnswerStatus.UNKNOWN)[place]
     dns = Answer(name, RRset(status, addresses), RRset(status if place else AnswerStatus.NODATA))
-    return rules.foretell(dns, (parse_address("192.0.2.1"),) if name in LISTED else None)
+    return rules.predict(dns, (parse_address("192.0.2.1"),) if name in LISTED else None)
 
 
 def test_whether_aaaa_is_asked_for(netns: Netns, tmp_path: Path) -> None:
@@ -238,8 +238,8 @@ def test_whether_aaaa_is_asked_for(netns: Netns, tmp_path: Path) -> None:
                 rules = Rules(switch, aaaa=not suppresses_aaaa(text))
                 for name, dns in BY_DNS.items():
                     listed = (parse_address("2001:db8::9"),) if "four" not in name else None
-                    foretold = rules.foretell(dns, listed)
-                    assert sorted(foretold.addresses) == list(answers[name].addresses or ()), (
+                    predicted = rules.predict(dns, listed)
+                    assert sorted(predicted.addresses) == list(answers[name].addresses or ()), (
                         text,
                         services,
                     )
