@@ -9,9 +9,9 @@ import sys
 import time
 
 from tests.support.dns_server import Knot
-from tests.support.mutations import mutants
 
 from .compare import Account
+from .mutations import mutants
 from .seeds import ZONES, built, captured, from_knot
 
 _SHOWN = 20
