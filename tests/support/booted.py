@@ -12,9 +12,9 @@ $LOWATCH_ROOT (Debian 13: scripts/debian13); what it writes goes with it. Its ne
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
+import secrets
 import shlex
 import shutil
 import signal
@@ -31,7 +31,6 @@ T = TypeVar("T")
 _SETUP = Path(__file__).with_name("booted_setup.sh")
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 _LONG = 30.0
-_numbers = itertools.count()
 
 # What boot would start and no test looks at. The rest of sysinit.target takes 0.2 s.
 _MASKED = (
@@ -72,7 +71,9 @@ class Machine:
     def __init__(self, lower: str | None = None) -> None:
         """lower: the system it runs, by default $LOWATCH_ROOT or this host's own."""
         self._lower = lower or os.environ.get("LOWATCH_ROOT", "/")
-        self._cgroup = _cgroup2() / f"lowatch-test-{os.getpid()}-{next(_numbers)}"
+        self._cgroup = (
+            _cgroup2() / f"lowatch-test-{secrets.token_hex(4)}"
+        )  # pids repeat in other namespaces
         self._process: subprocess.Popen[bytes] | None = None
         self._leader = 0
 
