@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Set
 
-from lowatch.core.addresses import (
-    Address,
-)
+from lowatch.core.addresses import Address
 from lowatch.core.answers import Answer
 from lowatch.core.known import Unknown
 from lowatch.core.listeners import Endpoint

@@ -33,10 +33,8 @@ class LatestAudit:
 
     async def replace(self, snapshot: Snapshot, judgement: Judgement) -> None:
         await with_breaks(self._orphans.steps(snapshot, judgement))
-        self._found = (
-            snapshot,
-            judgement,
-        )  # assigned last, so that the values are never older than the audit
+        # Assigned last, so that the values are never older than the audit.
+        self._found = snapshot, judgement
         self._summary = None
 
     def findings_changed(self) -> None:

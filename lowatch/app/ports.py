@@ -8,9 +8,7 @@ from typing import Protocol
 from lowatch.core.addresses import Address, Port, Prefix
 from lowatch.core.answers import Answer, AnswerListener, AnswerStatus, OtherView
 from lowatch.core.arp import Arp
-from lowatch.core.clock import (
-    Now,
-)
+from lowatch.core.clock import Now
 from lowatch.core.held import Delivery, FlowRoute, Held, Link, LocalRoute
 from lowatch.core.known import Known, Unknown
 from lowatch.core.lifecycle import (

@@ -8,9 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from lowatch.config.load import load
-from lowatch.config.mentions import (
-    with_targets,
-)
+from lowatch.config.mentions import with_targets
 from lowatch.config.targets import (
     DomainTarget,
     parse_target,

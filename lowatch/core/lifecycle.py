@@ -12,9 +12,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
 
-from .clock import (
-    Now,
-)
+from .clock import Now
 from .findings import Finding
 from .judgement import Judgement
 from .policy import Policy

@@ -19,9 +19,7 @@ from lowatch.wire.inet_diag import (
     GROUP_UDP_DESTROY,
     parse_socket,
 )
-from lowatch.wire.links import (
-    dump_links,
-)
+from lowatch.wire.links import dump_links
 from lowatch.wire.netlink import NLM_F_REPLACE, MalformedMessageError, Span, only_message
 from lowatch.wire.nexthop import (
     GROUP_NEXTHOP,

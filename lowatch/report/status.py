@@ -25,9 +25,7 @@ from .digest import Digest, digest
 from .json_report import name_row
 from .order import names_in_order
 from .phrases import place
-from .reload import (
-    LastReload,
-)
+from .reload import LastReload
 
 SCHEMA = 1
 LISTED = 100

@@ -13,9 +13,7 @@ from random import Random
 from lowatch.config.settings import DnsSettings, Nameserver
 from lowatch.core.addresses import NO_LOCAL_PREFIXES, Address, LocalPrefixes, Port, Prefix
 from lowatch.core.answers import Answer, AnswerListener, AnswerStatus, OtherView
-from lowatch.core.clock import (
-    Clock,
-)
+from lowatch.core.clock import Clock
 from lowatch.core.liveness import Heartbeat
 from lowatch.resolve.records.answer_book import AnswerBook
 from lowatch.resolve.records.name_table import NameTable

@@ -19,9 +19,7 @@ from lowatch.resolve.records.answer_book import AnswerBook
 from lowatch.resolve.records.name_table import NameTable, question_of
 from lowatch.resolve.records.slot_state import LookupOutcome, renewed_due, update
 from lowatch.resolve.records.slots import NEVER, is_aaaa, name_number
-from lowatch.resolve.system.resolv_conf import (
-    NameserverSource,
-)
+from lowatch.resolve.system.resolv_conf import NameserverSource
 from lowatch.resolve.upstream.channel import Channel, ChannelFactory, QueryObserver
 from lowatch.resolve.upstream.upstreams import Upstreams
 from lowatch.wire.dns import Reply, ReplyKind

@@ -12,9 +12,7 @@ from lowatch.app.auditor import Auditor
 from lowatch.app.ports import Prober as AppProber
 from lowatch.app.ports import Resolver
 from lowatch.config.settings import Config
-from lowatch.core.clock import (
-    Now,
-)
+from lowatch.core.clock import Now
 from lowatch.core.policy import Policy
 from lowatch.kernel.host import Host
 from lowatch.kernel.probe import PatientProber

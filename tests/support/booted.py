@@ -71,9 +71,8 @@ class Machine:
     def __init__(self, lower: str | None = None) -> None:
         """lower: the system it runs, by default $LOWATCH_ROOT or this host's own."""
         self._lower = lower or os.environ.get("LOWATCH_ROOT", "/")
-        self._cgroup = (
-            _cgroup2() / f"lowatch-test-{secrets.token_hex(4)}"
-        )  # pids repeat in other namespaces
+        # Not by pid: pids repeat in other namespaces.
+        self._cgroup = _cgroup2() / f"lowatch-test-{secrets.token_hex(4)}"
         self._process: subprocess.Popen[bytes] | None = None
         self._leader = 0
 

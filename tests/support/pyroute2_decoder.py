@@ -15,9 +15,7 @@ from pyroute2.netlink.rtnl.rtmsg import rtmsg
 from lowatch.core.addresses import Address, parse_address
 from lowatch.core.arp import ArpSettings
 from lowatch.wire.inet_diag import SocketMessage
-from lowatch.wire.links import (
-    LinkMessage,
-)
+from lowatch.wire.links import LinkMessage
 from lowatch.wire.netlink import HEADER
 from lowatch.wire.rtnetlink import (
     AF_INET,

@@ -15,9 +15,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from lowatch.core.clock import (
-    Now,
-)
+from lowatch.core.clock import Now
 
 from .aio import settled
 

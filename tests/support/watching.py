@@ -15,9 +15,7 @@ from lowatch.app.daemon import Daemon
 from lowatch.app.host_events import AuditorHints
 from lowatch.config.settings import Config
 from lowatch.core.audit import Audit
-from lowatch.core.clock import (
-    Now,
-)
+from lowatch.core.clock import Now
 from lowatch.core.findings import FindingKind
 from lowatch.core.lifecycle import (
     Remembered,

@@ -14,12 +14,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from lowatch.config.mentions import (
-    Mention,
-)
-from lowatch.config.targets import (
-    parse_target,
-)
+from lowatch.config.mentions import Mention
+from lowatch.config.targets import parse_target
 
 from .problems import Problems
 

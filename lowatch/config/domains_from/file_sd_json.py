@@ -9,9 +9,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from lowatch.config.mentions import (
-    Mention,
-)
+from lowatch.config.mentions import Mention
 from lowatch.core.limits.config import NAMES_GROUP_BYTES
 
 from .file_sd import LIST_OF_GROUPS, GroupErrors, parse_file_sd_target

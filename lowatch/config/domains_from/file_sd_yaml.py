@@ -11,9 +11,7 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
-from lowatch.config.mentions import (
-    Mention,
-)
+from lowatch.config.mentions import Mention
 from lowatch.core.limits.config import YAML_DEPTH, YAML_EVENTS
 
 from .file_sd import LIST_OF_GROUPS, GroupErrors, Line, parse_file_sd_target

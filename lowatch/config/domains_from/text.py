@@ -12,9 +12,7 @@ from pathlib import Path
 
 from lowatch.config.domain_names import is_plain
 from lowatch.config.errors import not_utf_8
-from lowatch.config.mentions import (
-    Mention,
-)
+from lowatch.config.mentions import Mention
 from lowatch.config.targets import (
     parse_target,
     port_of,

@@ -16,9 +16,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from lowatch.core.addresses import format_address
-from lowatch.core.clock import (
-    Now,
-)
+from lowatch.core.clock import Now
 from lowatch.core.findings import FindingKind, Severity
 from lowatch.core.lifecycle import (
     FindingState,

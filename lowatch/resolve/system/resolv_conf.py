@@ -16,9 +16,7 @@ from lowatch.config.settings import DnsSettings, Nameserver
 from lowatch.core.limits.files import RESOLVER_FILE_BYTES
 from lowatch.core.limits.names import NAMESERVERS
 from lowatch.files.fingerprint import UNREAD
-from lowatch.resolve.nameservers import (
-    Nameservers,
-)
+from lowatch.resolve.nameservers import Nameservers
 
 from .file_system import HOST_FILE_SYSTEM, FileSystem
 

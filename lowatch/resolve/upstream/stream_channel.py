@@ -26,9 +26,7 @@ from lowatch.wire.dns import (
 from .channel import Channel, ChannelContext, Pace, Question, ReplySink
 from .health import Health
 from .pipelining import AfterLoss, Pipelining, after_loss
-from .rate_limit import (
-    RateLimit,
-)
+from .rate_limit import RateLimit
 from .stream_connection import StreamConnection
 from .stream_queries import StreamQueries, StreamQuery
 from .tls import TlsClient

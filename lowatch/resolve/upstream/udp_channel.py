@@ -31,9 +31,7 @@ from lowatch.wire.dns import (
 from .channel import ChannelContext, Pace, Question, ReplySink
 from .dns0x20 import FOLDS_FOR, Echo, after_reply, mix_case
 from .health import Health
-from .rate_limit import (
-    RateLimit,
-)
+from .rate_limit import RateLimit
 from .response_reader import READING
 from .stream_channel import Fallback, StreamChannel
 from .udp_sockets import UdpSockets, is_on_this_host

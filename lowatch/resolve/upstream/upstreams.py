@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from lowatch.config.settings import DnsSettings
-from lowatch.resolve.nameservers import (
-    Nameservers,
-)
+from lowatch.resolve.nameservers import Nameservers
 from lowatch.wire.dns import Reply, failure
 
 from .channel import Channel, ChannelFactory, Pace, ReplySink

@@ -10,12 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import chain, islice, takewhile
 from typing import Protocol
 
-from lowatch.core.clock import (
-    Now,
-)
-from lowatch.core.lifecycle import (
-    Tracked,
-)
+from lowatch.core.clock import Now
+from lowatch.core.lifecycle import Tracked
 from lowatch.core.limits.alerts import JOURNAL_QUEUE, JOURNAL_SUMMARIES
 from lowatch.files.threads import DaemonThreads, Threads
 from lowatch.report.alert import entry as alert

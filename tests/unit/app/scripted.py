@@ -29,9 +29,7 @@ from lowatch.core.addresses import (
 )
 from lowatch.core.answers import Answer, AnswerListener, AnswerStatus, OtherView, RRset, SrvRecord, View
 from lowatch.core.arp import NO_ARP, Arp
-from lowatch.core.clock import (
-    Now,
-)
+from lowatch.core.clock import Now
 from lowatch.core.held import NOT_ROUTED, Delivery, FlowRoute, Held, Link, LocalRoute
 from lowatch.core.judgement import Judgement
 from lowatch.core.known import Known, Unknown

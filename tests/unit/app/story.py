@@ -5,9 +5,7 @@ from __future__ import annotations
 from lowatch.app.orphan_series import OrphanValues
 from lowatch.core.addresses import Address, format_address, parse_address
 from lowatch.core.audit import Audit, build_audit
-from lowatch.core.clock import (
-    Now,
-)
+from lowatch.core.clock import Now
 from lowatch.core.findings import FindingKind
 from lowatch.core.lifecycle import (
     Step,

@@ -13,9 +13,7 @@ from lowatch.app.auditor import Auditor
 from lowatch.app.daemon import SWEEP_EVERY
 from lowatch.app.ports import Prober
 from lowatch.core.addresses import parse_address
-from lowatch.core.clock import (
-    Now,
-)
+from lowatch.core.clock import Now
 from lowatch.core.lifecycle import (
     Remembered,
     Tracked,

@@ -19,9 +19,7 @@ from lowatch.config import load as load_module
 from lowatch.config.settings import Config
 from lowatch.config.targets import ExplainTarget
 from lowatch.core.audit import Audit
-from lowatch.core.explanation import (
-    Explanation,
-)
+from lowatch.core.explanation import Explanation
 from tests.unit.report.audit_worlds import NOW, UPTIME, clear
 
 

@@ -20,9 +20,7 @@ from typing import Any
 import pytest
 
 from lowatch.core.addresses import parse_address, parse_port
-from lowatch.core.clock import (
-    Now,
-)
+from lowatch.core.clock import Now
 from lowatch.core.findings import Finding, FindingKind, Subject
 from lowatch.core.lifecycle import (
     FindingState,

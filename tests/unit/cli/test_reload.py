@@ -11,9 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lowatch.report.reload import (
-    ReloadOutcome,
-)
+from lowatch.report.reload import ReloadOutcome
 from tests.support.aio import run_async
 from tests.unit.cli.conftest import CommandLine, Result
 from tests.unit.service.control_clients import Controlled

@@ -8,9 +8,7 @@ from lowatch.config.mentions import (
     with_targets,
 )
 from lowatch.config.settings import Config
-from lowatch.config.targets import (
-    DomainTarget,
-)
+from lowatch.config.targets import DomainTarget
 from lowatch.core.addresses import Port
 from lowatch.core.policy import DEFAULT_PORTS, Domain, Policy
 

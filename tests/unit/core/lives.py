@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from lowatch.core.addresses import parse_port
-from lowatch.core.clock import (
-    Now,
-)
+from lowatch.core.clock import Now
 from lowatch.core.findings import Finding, FindingKind, Subject, Undecided
 from lowatch.core.judgement import Judgement
-from lowatch.core.lifecycle import (
-    FindingState,
-)
+from lowatch.core.lifecycle import FindingState
 from lowatch.core.policy import Acknowledgement, Policy
 from tests.unit.core.worlds import VIP, WWW
 

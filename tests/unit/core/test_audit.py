@@ -8,14 +8,10 @@ import pytest
 
 from lowatch.core.answers import Answer, AnswerStatus, OtherView, RRset, View
 from lowatch.core.audit import Audit, build_audit
-from lowatch.core.clock import (
-    Now,
-)
+from lowatch.core.clock import Now
 from lowatch.core.judgement import judge
 from lowatch.core.known import Unknown
-from lowatch.core.lifecycle import (
-    without_memory,
-)
+from lowatch.core.lifecycle import without_memory
 from lowatch.core.name_outcomes import FollowedNames
 from lowatch.core.policy import Policy
 from lowatch.core.snapshot import DomainObservation, OtherViewAddress, Problem, Snapshot

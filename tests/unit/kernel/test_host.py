@@ -11,9 +11,7 @@ from lowatch.core.held import Held, Link
 from lowatch.core.known import Known, Unknown
 from lowatch.kernel import request_socket as netlink
 from lowatch.kernel.host import Host
-from lowatch.wire.links import (
-    dump_links,
-)
+from lowatch.wire.links import dump_links
 from lowatch.wire.netlink import NLM_F_DUMP_INTR
 from lowatch.wire.rtnetlink import (
     AF_INET,

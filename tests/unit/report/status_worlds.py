@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from lowatch.core.liveness import Liveness
-from lowatch.report.reload import (
-    LastReload,
-)
-from lowatch.report.status import (
-    DaemonStatus,
-)
+from lowatch.report.reload import LastReload
+from lowatch.report.status import DaemonStatus
 
 from .audit_worlds import MONOTONIC, NOW, bad_night, clear
 

@@ -12,9 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lowatch.core.clock import (
-    Now,
-)
+from lowatch.core.clock import Now
 from lowatch.core.findings import Finding, FindingKind, Subject
 from lowatch.core.lifecycle import (
     FindingState,

@@ -10,9 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lowatch.core.clock import (
-    Now,
-)
+from lowatch.core.clock import Now
 from lowatch.core.lifecycle import (
     FindingState,
     Tracked,

@@ -8,9 +8,7 @@ from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from lowatch.core.addresses import Address, parse_address
-from lowatch.wire.links import (
-    dump_links,
-)
+from lowatch.wire.links import dump_links
 from lowatch.wire.netlink import HEADER, NLM_F_DUMP, NLM_F_REQUEST
 from lowatch.wire.rtnetlink import (
     AF_INET,

@@ -13,9 +13,7 @@ from lowatch.config.domains_from.file_sd import GroupErrors, parse_file_sd_targe
 from lowatch.config.domains_from.file_sd_json import json_mentions
 from lowatch.config.domains_from.file_sd_yaml import yaml_mentions
 from lowatch.config.domains_from.problems import Problems
-from lowatch.config.mentions import (
-    Mention,
-)
+from lowatch.config.mentions import Mention
 from lowatch.core.addresses import Port
 from lowatch.core.limits.config import NAMES_PROBLEMS
 

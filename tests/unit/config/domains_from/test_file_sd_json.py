@@ -9,9 +9,7 @@ import pytest
 
 from lowatch.config.domains_from.file_sd_json import json_mentions
 from lowatch.config.domains_from.problems import Problems
-from lowatch.config.mentions import (
-    Mention,
-)
+from lowatch.config.mentions import Mention
 from lowatch.core.addresses import Port
 
 FILE = Path("targets")

@@ -11,9 +11,7 @@ import yaml
 
 from lowatch.config.domains_from.file_sd_yaml import yaml_mentions
 from lowatch.config.domains_from.problems import Problems
-from lowatch.config.mentions import (
-    Mention,
-)
+from lowatch.config.mentions import Mention
 from lowatch.core.addresses import Port
 
 FILE = Path("targets")

@@ -15,13 +15,9 @@ import pytest
 from lowatch.config import domain_names as names
 from lowatch.config.domains_from.read import read_names
 from lowatch.config.load import load
-from lowatch.config.mentions import (
-    with_targets,
-)
+from lowatch.config.mentions import with_targets
 from lowatch.config.settings import Config
-from lowatch.config.targets import (
-    DomainTarget,
-)
+from lowatch.config.targets import DomainTarget
 from lowatch.core.addresses import Port
 from lowatch.core.limits.config import NAMES_FILE_BYTES
 from lowatch.core.policy import Domain

@@ -6,9 +6,7 @@ import pytest
 
 from lowatch.config.domains_from.problems import Problems
 from lowatch.config.domains_from.text import line_mentions
-from lowatch.config.mentions import (
-    Mention,
-)
+from lowatch.config.mentions import Mention
 from lowatch.core.addresses import Port
 
 FILE = Path("names.txt")

@@ -12,9 +12,7 @@ import pytest
 
 from lowatch.cli.arguments import parse
 from lowatch.cli.environment import Environment
-from lowatch.core.clock import (
-    Now,
-)
+from lowatch.core.clock import Now
 from lowatch.core.findings import Finding, FindingKind, Subject
 from lowatch.core.lifecycle import (
     FindingState,

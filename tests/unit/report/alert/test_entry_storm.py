@@ -8,9 +8,7 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lowatch.core.clock import (
-    Now,
-)
+from lowatch.core.clock import Now
 from lowatch.core.findings import FindingKind
 from lowatch.core.lifecycle import (
     FindingState,
@@ -21,9 +19,7 @@ from lowatch.report.alert.entry import (
     Announcement,
     summary_fields,
 )
-from lowatch.report.alert.storm import (
-    FOLDED_AT_ONCE,
-)
+from lowatch.report.alert.storm import FOLDED_AT_ONCE
 from tests.unit.report.audit_worlds import NOW, nth, orphan, tracked
 from tests.unit.report.golden import assert_golden
 

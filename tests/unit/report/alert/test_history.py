@@ -7,9 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from lowatch.core.clock import (
-    Now,
-)
+from lowatch.core.clock import Now
 from lowatch.core.findings import FindingKind
 from lowatch.core.limits.alerts import HISTORY_OPEN
 from lowatch.report.alert.entry import (

@@ -6,9 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lowatch.core.clock import (
-    Now,
-)
+from lowatch.core.clock import Now
 from lowatch.core.findings import Finding, FindingKind, Subject
 from lowatch.core.lifecycle import (
     FindingState,
@@ -16,9 +14,7 @@ from lowatch.core.lifecycle import (
 )
 from lowatch.core.limits.alerts import JOURNAL_BURST_OF_NAME, JOURNAL_FOLDED
 from lowatch.report.alert import entry as alert
-from lowatch.report.alert.entry import (
-    Announcement,
-)
+from lowatch.report.alert.entry import Announcement
 from lowatch.report.alert.storm import (
     BURST,
     FOLDED_AT_ONCE,

@@ -8,12 +8,8 @@ import pytest
 
 from lowatch.core.addresses import parse_address, parse_port
 from lowatch.core.answers import Answer, AnswerStatus, OtherView, RRset, SrvRecord, View
-from lowatch.core.explanation import (
-    Explanation,
-)
-from lowatch.report.text.explanation import (
-    render,
-)
+from lowatch.core.explanation import Explanation
+from lowatch.report.text.explanation import render
 from tests.unit.report.audit_worlds import NOW, UPTIME
 
 VIP = parse_address("192.0.2.10")

@@ -16,9 +16,7 @@ from lowatch.core.known import Unknown
 from lowatch.core.listeners import Connect, Listener
 from lowatch.core.snapshot import Problem
 from lowatch.core.verdicts import Verdict
-from lowatch.report.text.explanation import (
-    render,
-)
+from lowatch.report.text.explanation import render
 from tests.unit.report.audit_worlds import NGINX, NOW, UPTIME, endpoint, held, tracked
 
 VIP = parse_address("192.0.2.10")

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from lowatch.core.addresses import Address, Port, parse_address
 from lowatch.core.answers import AnswerStatus, RRset, SrvRecord
-from lowatch.core.limits.names import (
-    ADDRESSES_PER_TARGET,
-)
+from lowatch.core.limits.names import ADDRESSES_PER_TARGET
 from lowatch.resolve.records.srv import SrvTargets, Target, bounded, ports_and_targets, srv_answer
 from lowatch.wire.dns import srv_record
 

@@ -7,12 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lowatch.config.settings import Nameserver
-from lowatch.core.limits.names import (
-    NAMESERVERS,
-)
-from lowatch.resolve.system.resolv_conf import (
-    parse_resolv_conf,
-)
+from lowatch.core.limits.names import NAMESERVERS
+from lowatch.resolve.system.resolv_conf import parse_resolv_conf
 
 TYPICAL = """\
 # made by NetworkManager

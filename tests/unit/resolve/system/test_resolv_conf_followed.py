@@ -6,9 +6,7 @@ import os
 from pathlib import Path
 
 from lowatch.config.settings import DnsSettings, Nameserver
-from lowatch.resolve.system.resolv_conf import (
-    NameserverSource,
-)
+from lowatch.resolve.system.resolv_conf import NameserverSource
 from tests.support.descriptors import no_descriptor_left
 
 

@@ -8,9 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from lowatch.config.settings import Nameserver, Transport
-from lowatch.resolve.upstream.rate_limit import (
-    RateLimit,
-)
+from lowatch.resolve.upstream.rate_limit import RateLimit
 from lowatch.resolve.upstream.stream_channel import Fallback
 from tests.support.dns_server import free_port
 from tests.support.netns import Netns

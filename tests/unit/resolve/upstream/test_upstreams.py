@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lowatch.config.settings import DnsSettings, Nameserver
-from lowatch.resolve.nameservers import (
-    Nameservers,
-)
+from lowatch.resolve.nameservers import Nameservers
 from lowatch.resolve.upstream.channel import Channel, Pace, Question, ReplySink
 from lowatch.resolve.upstream.health import Health
 from lowatch.resolve.upstream.upstreams import PROBES_IN_FLIGHT, Upstreams

@@ -10,15 +10,11 @@ from contextlib import asynccontextmanager
 import pytest
 
 from lowatch.core.addresses import parse_address
-from lowatch.core.limits.names import (
-    GETADDRINFO_THREADS,
-)
+from lowatch.core.limits.names import GETADDRINFO_THREADS
 from lowatch.resolve.system.getaddrinfo import LookupThread, Seen
 from lowatch.resolve.views import crosscheck
 from lowatch.resolve.views.crosscheck import CrossCheck
-from lowatch.resolve.views.crosscheck_schedule import (
-    CrossCheckSchedule,
-)
+from lowatch.resolve.views.crosscheck_schedule import CrossCheckSchedule
 from tests.support.aio import run_async
 from tests.support.name_service import no_lookup_left
 from tests.support.virtual_time import LoopClock

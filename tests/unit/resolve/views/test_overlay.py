@@ -5,9 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lowatch.core.addresses import parse_address, parse_prefix
-from lowatch.core.limits.names import (
-    GETADDRINFO_DIFFERENCES,
-)
+from lowatch.core.limits.names import GETADDRINFO_DIFFERENCES
 from lowatch.resolve.system.getaddrinfo import Seen
 from lowatch.resolve.views.overlay import Overlay
 

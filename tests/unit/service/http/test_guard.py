@@ -11,9 +11,7 @@ from hypothesis import strategies as st
 
 from lowatch.service.http.guard import Hosts, is_browser
 from lowatch.service.http.message import Request, Response, find_handler
-from lowatch.service.http.routes import (
-    build_routes,
-)
+from lowatch.service.http.routes import build_routes
 from tests.support.aio import run_async
 from tests.unit.service.given_pages import GivenReload, reloaded
 from tests.unit.service.http.test_routes import PAGES
