@@ -6,11 +6,13 @@ import gc
 import os
 import sys
 
+from lowatch import GC_THRESHOLDS
+
 
 def main() -> int:
     """Returns the exit code; the only place that touches the real process."""
     # Imports leave hardly any cycles, and looking for them takes 5 % of a short command's time.
-    gc.set_threshold(50_000, 20, 100)
+    gc.set_threshold(*GC_THRESHOLDS)
     try:
         from lowatch.cli.environment import real_environment  # noqa: PLC0415
         from lowatch.cli.exit_codes import BROKEN_PIPE, OUTPUT  # noqa: PLC0415

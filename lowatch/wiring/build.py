@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from lowatch import GC_THRESHOLDS
 from lowatch.app.auditor import Auditor
 from lowatch.app.ports import Prober as AppProber
 from lowatch.app.ports import Resolver
@@ -38,7 +39,7 @@ def collect_rarely() -> None:
     Collecting at Python's default pace takes a quarter of a first audit's time, and finds nothing.
     """
     gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
+    gc.set_threshold(*GC_THRESHOLDS)
 
 
 @contextmanager
