@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine, Mapping, Set
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Mapping, Set
+from typing import Any, NamedTuple
 
 from lowatch.core.addresses import format_address
 from lowatch.core.findings import Subject
@@ -15,6 +15,7 @@ from lowatch.core.limits.alerts import JOURNAL_BURST, JOURNAL_QUEUE
 from lowatch.core.limits.table import LIMITS
 from lowatch.core.snapshot import DomainObservation, Snapshot
 from lowatch.core.verdicts import JudgedEndpoint, OrphanKey, Verdict
+from tests.support.aio import drive
 
 from .census import census
 from .facts import ANY_OF, Window, unlike_dns
@@ -22,8 +23,6 @@ from .journald import Word
 from .life import Life
 from .places import ASKED, SERVICE, TARGET
 from .world import World
-
-T = TypeVar("T")
 
 QUICKLY = 2.5
 """Seconds within which what the kernel's events tell is in the verdicts."""
@@ -334,7 +333,7 @@ class Checks:
 
     def _compare(self, life: Life, what: tuple[str, ...] | None) -> Judgement:
         """With an audit that has no past. what: the parts that must be equal; None for all of them."""
-        snapshot, judgement = _driven(life.fresh_auditor().audit_with_connects())
+        snapshot, judgement = drive(life.fresh_auditor().audit_with_connects())
         ours, theirs = _truth(*life.latest), _truth(snapshot, judgement)
         for part in what or ours:
             self._require(
@@ -419,16 +418,6 @@ def _wrong_series(life: Life) -> str:
                 return f"the series of {name} at {format_address(one.address)} {one.port} is {value}"
     rest = [key for key in series if (key.domain, key.address) not in open_ones]
     return f"there are series of nobody: {rest}" if rest else ""
-
-
-def _driven(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run what only ever gives way, at once."""
-    while True:
-        try:
-            coroutine.send(None)
-        except StopIteration as stop:
-            result: T = stop.value
-            return result
 
 
 def _truth(snapshot: Snapshot, judgement: Judgement) -> dict[str, Any]:

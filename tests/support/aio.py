@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -16,6 +16,17 @@ def run_async(coroutine: Coroutine[Any, Any, T], timeout: float = 30.0) -> T:
     asyncio.run cancels), an error reported to the loop's exception handler (which only logs it).
     """
     return asyncio.run(settled(coroutine, timeout), debug=False)
+
+
+def drive(coroutine: Coroutine[Any, Any, T], during: Callable[[], None] = lambda: None) -> T:
+    """Run what only ever gives way, without a loop. during: called each time that it does."""
+    while True:
+        try:
+            coroutine.send(None)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+        during()
 
 
 async def settled(coroutine: Coroutine[Any, Any, T], timeout: float) -> T:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_interface
-from typing import Any, TypeVar
+from typing import Any
 
 from lowatch.app.auditor import Auditor
 from lowatch.app.ports import ConnectOutcome, LateAnswers, Resolver
@@ -40,13 +40,12 @@ from lowatch.core.surroundings import Route, Surroundings
 from lowatch.core.views import possible_addresses
 from lowatch.kernel.request_cache import RequestCache
 from lowatch.kernel.request_socket import RequestSocket
+from tests.support.aio import drive
 from tests.support.changed_domains import ChangedDomains
 
 LO = 1
 OVERRUN = Unknown("netlink", "the receive buffer overran")
 REFUSED = Unknown("sock_diag", "Operation not permitted")
-
-T = TypeVar("T")
 
 
 @dataclass
@@ -378,17 +377,6 @@ class Watch:
         self.policy = policy
         self.resolver.replace_domains(policy.domains)
         self.auditor.replace_policy(policy)
-
-
-def drive(coroutine: Coroutine[Any, Any, T], during: Callable[[], None]) -> T:
-    """Run what only ever gives way, without a loop."""
-    while True:
-        try:
-            coroutine.send(None)
-        except StopIteration as stop:
-            result: T = stop.value
-            return result
-        during()
 
 
 def policy_of(*domains: Domain, **rest: Any) -> Policy:

@@ -10,13 +10,13 @@ from lowatch.core.addresses import parse_address
 from lowatch.core.held import NOT_ROUTED, Delivery, FlowRoute
 from lowatch.core.known import Unknown
 from lowatch.core.policy import Policy
+from tests.support.aio import drive
 from tests.unit.app.scripted import (
     LO,
     OVERRUN,
     Watch,
     World,
     at,
-    drive,
     holds,
     listens,
     policy_of,
@@ -224,9 +224,9 @@ def test_in_an_outage_an_address_that_some_port_may_lead_to_is_not_elsewhere() -
     watch.world.routed_away = {VIP}
     watch.sweep()
     watch.host.routes_depend_on_ports = True
-    snapshot, _ = drive(watch.auditor.audit(orphans=[VIP]), lambda: None)
+    snapshot, _ = drive(watch.auditor.audit(orphans=[VIP]))
     assert snapshot.elsewhere == frozenset()
     watch.world.held.clear()
     watch.host.hear()
-    snapshot, _ = drive(watch.auditor.audit(orphans=[VIP]), lambda: None)
+    snapshot, _ = drive(watch.auditor.audit(orphans=[VIP]))
     assert snapshot.elsewhere == {VIP}

@@ -7,11 +7,11 @@ from lowatch.core.addresses import parse_address, parse_port
 from lowatch.core.answers import Answer, AnswerStatus
 from lowatch.core.findings import FindingKind, Subject
 from lowatch.core.verdicts import Verdict
+from tests.support.aio import drive
 from tests.unit.app.scripted import (
     Watch,
     World,
     at,
-    drive,
     holds,
     listens,
     offers,
@@ -95,7 +95,7 @@ def test_what_connects_meet_is_followed_in_an_outage_as_well() -> None:
     assert judgement.is_undecided(orphan())
     world.redirected = {at(VIP)}
     watch.clock.monotonic += 5.0
-    drive(watch.auditor.connects.make_due(), lambda: None)
+    drive(watch.auditor.connects.make_due())
     assert watch.auditor.marked
     _, judgement = watch.audit()
     assert not judgement.is_undecided(orphan())
