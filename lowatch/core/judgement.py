@@ -18,6 +18,7 @@ from .findings import Change, Finding, FindingKind, Subject, Undecided
 from .policy import Domain, Policy
 from .rules import DOMAIN_RULES, HOST_RULES
 from .snapshot import DomainObservation, Snapshot
+from .steps import result_of
 from .verdicts import FINE, DomainJudgement, judge_endpoints
 from .views import is_unheard
 
@@ -168,13 +169,7 @@ class JudgementMemo:
 
 def judge(snapshot: Snapshot, policy: Policy, memo: JudgementMemo | None = None) -> Judgement:
     """Everything that follows from a snapshot."""
-    steps = judging(snapshot, draft(snapshot, policy, memo), policy, memo)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            complete: Judgement = done.value
-            return complete
+    return result_of(judging(snapshot, draft(snapshot, policy, memo), policy, memo))
 
 
 def draft(snapshot: Snapshot, policy: Policy, memo: JudgementMemo | None = None) -> Draft:

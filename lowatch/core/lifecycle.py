@@ -16,6 +16,7 @@ from .clock import Now
 from .findings import Finding
 from .judgement import Judgement
 from .policy import Policy
+from .steps import result_of
 
 
 class FindingState(StrEnum):
@@ -87,13 +88,8 @@ class Step(NamedTuple):
 
 def step(tracked: Mapping[str, Tracked], judgement: Judgement, now: Now, policy: Policy) -> Step:
     """Apply one judgement. Only a finding that was announced as firing is announced as resolved."""
-    steps = stepping(tracked, judgement, now, policy)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            step: Step = end.value[0]
-            return step
+    taken, _ = result_of(stepping(tracked, judgement, now, policy))
+    return taken
 
 
 def stepping(

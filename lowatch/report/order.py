@@ -10,6 +10,7 @@ from lowatch.core.answers import Answer
 from lowatch.core.findings import FindingKind, Severity, Subject
 from lowatch.core.held import Held
 from lowatch.core.lifecycle import FindingState, Tracked
+from lowatch.core.steps import result_of
 from lowatch.core.verdicts import JudgedEndpoint
 
 from .pieces import sort
@@ -20,12 +21,7 @@ _STATES = (FindingState.FIRING, FindingState.PENDING, FindingState.ACKNOWLEDGED,
 
 def findings_in_order(findings: Iterable[Tracked]) -> list[Tracked]:
     """Findings sorted by finding_order(), in steps that let other threads run in between."""
-    steps = sort(findings, finding_order)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return list(end.value)
+    return list(result_of(sort(findings, finding_order)))
 
 
 def endpoints_in_order(endpoints: Iterable[JudgedEndpoint]) -> list[JudgedEndpoint]:

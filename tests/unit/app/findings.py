@@ -9,6 +9,7 @@ from lowatch.core.clock import Now
 from lowatch.core.findings import Finding, FindingKind, Subject
 from lowatch.core.judgement import Judgement
 from lowatch.core.lifecycle import FindingState, Tracked
+from lowatch.core.steps import result_of
 
 
 def now(monotonic: float) -> Now:
@@ -34,10 +35,4 @@ def step(
     """One whole step. confirmed: all of them, unless others are given."""
     judgement = judged(findings)
     keys = {one.key for one in judgement.findings} if confirmed is None else confirmed
-    steps = tracker.steps(judgement, now(at), keys)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            stepped: Stepped = end.value
-            return stepped
+    return result_of(tracker.steps(judgement, now(at), keys))

@@ -19,6 +19,7 @@ from lowatch.core.limits.kernel import FIXES_WEIGHED
 from lowatch.core.listeners import Connect, Sockets
 from lowatch.core.policy import Acknowledgement, Domain, Policy
 from lowatch.core.snapshot import DomainObservation, OtherViewAddress
+from lowatch.core.steps import result_of
 from lowatch.core.surroundings import Route, Surroundings
 from tests.unit.core.worlds import (
     BLIND,
@@ -55,13 +56,7 @@ SSHD = Sockets(wildcards=frozenset({("ipv4", parse_port("22"))}))
 
 
 def offered(findings: Sequence[Finding], *rest: Any) -> tuple[Finding, ...]:
-    steps = fixes_offered(findings, *rest, GroundMemo())
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            result: tuple[Finding, ...] = done.value
-            return result
+    return result_of(fixes_offered(findings, *rest, GroundMemo()))
 
 
 def harm(change: Change, *holding: Held, policy: Policy | None = None, **around: Any) -> str:
