@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,7 +22,9 @@ from lowatch.config.settings import Config
 from lowatch.config.targets import ExplainTarget
 from lowatch.core.audit import Audit
 from lowatch.core.explanation import Explanation
+from tests.support.aio import run_async
 from tests.unit.report.audit_worlds import NOW, UPTIME, clear
+from tests.unit.service.control_clients import Controlled
 
 
 class FakeStartError(Exception):
@@ -118,3 +122,20 @@ def config_file(tmp_path: Path) -> Callable[[str], Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def controlled(tmp_path: Path, lowatch: CommandLine) -> Controlled:
+    """A daemon to be served, whose socket is where the command line looks for it."""
+    lowatch.variables["RUNTIME_DIRECTORY"] = str(tmp_path)
+    return Controlled(tmp_path)
+
+
+def meanwhile(server: AbstractAsyncContextManager[None], command: Callable[[], Result]) -> Result:
+    """What the command comes to while the server runs."""
+
+    async def scenario() -> Result:
+        async with server:
+            return await asyncio.to_thread(command)
+
+    return run_async(scenario())

@@ -10,14 +10,13 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.support.aio import run_async
 from tests.support.netns import as_ordinary_user
-from tests.unit.cli.conftest import CommandLine, Result
+from tests.unit.cli.conftest import CommandLine, meanwhile
 
 COMMANDS = ("status", "reload")
 
@@ -29,16 +28,6 @@ ROOT = 0
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "lowatch.sock"
-
-
-def meanwhile(server: AbstractAsyncContextManager[None], command: Callable[[], Result]) -> Result:
-    """What the command comes to while the server runs."""
-
-    async def scenario() -> Result:
-        async with server:
-            return await asyncio.to_thread(command)
-
-    return run_async(scenario())
 
 
 @pytest.mark.parametrize("command", COMMANDS)

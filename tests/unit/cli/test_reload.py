@@ -4,35 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
-from pathlib import Path
-
-import pytest
 
 from lowatch.report.reload import ReloadOutcome
-from tests.support.aio import run_async
-from tests.unit.cli.conftest import CommandLine, Result
+from tests.unit.cli.conftest import CommandLine, Result, meanwhile
 from tests.unit.service.control_clients import Controlled
 from tests.unit.service.given_pages import GivenReload
-
-
-@pytest.fixture
-def controlled(tmp_path: Path, lowatch: CommandLine) -> Controlled:
-    """A daemon to be served, whose socket is where the command line looks for it."""
-    lowatch.variables["RUNTIME_DIRECTORY"] = str(tmp_path)
-    return Controlled(tmp_path)
-
-
-def meanwhile(server: AbstractAsyncContextManager[None], command: Callable[[], Result]) -> Result:
-    """What the command comes to while the server runs."""
-
-    async def scenario() -> Result:
-        async with server:
-            return await asyncio.to_thread(command)
-
-    return run_async(scenario())
 
 
 class TestReload:

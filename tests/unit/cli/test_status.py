@@ -2,37 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from lowatch.report import status
 from lowatch.report.text import status as status_text
-from tests.support.aio import run_async
-from tests.unit.cli.conftest import CommandLine, Result
+from tests.unit.cli.conftest import CommandLine, meanwhile
 from tests.unit.service.control_clients import Controlled
-
-
-@pytest.fixture
-def controlled(tmp_path: Path, lowatch: CommandLine) -> Controlled:
-    """A daemon to be served, whose socket is where the command line looks for it."""
-    lowatch.variables["RUNTIME_DIRECTORY"] = str(tmp_path)
-    return Controlled(tmp_path)
-
-
-def meanwhile(server: AbstractAsyncContextManager[None], command: Callable[[], Result]) -> Result:
-    """What the command comes to while the server runs."""
-
-    async def scenario() -> Result:
-        async with server:
-            return await asyncio.to_thread(command)
-
-    return run_async(scenario())
 
 
 class TestStatus:

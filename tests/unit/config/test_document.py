@@ -8,30 +8,10 @@ from pathlib import Path
 import pytest
 
 from lowatch.config import load as load_module
-from lowatch.config.errors import ConfigErrors
 from lowatch.config.load import load
 from lowatch.config.settings import Config
 from lowatch.core.limits.config import CONFIG_FILE_BYTES
-
-
-@pytest.fixture
-def main(tmp_path: Path) -> Path:
-    return tmp_path / "lowatch.toml"
-
-
-def drop_in(main: Path, name: str, text: str) -> Path:
-    directory = main.parent / "lowatch.d"
-    directory.mkdir(exist_ok=True)
-    path = directory / name
-    path.write_text(text)
-    return path
-
-
-def told(path: Path | None) -> list[str]:
-    with pytest.raises(ConfigErrors) as caught:
-        load(path)
-    assert str(caught.value).splitlines() == [str(error) for error in caught.value.errors]
-    return [str(error) for error in caught.value.errors]
+from tests.unit.config.config_files import drop_in, told
 
 
 class TestFiles:

@@ -13,26 +13,7 @@ from lowatch.config.load import load
 from lowatch.config.settings import Listen
 from lowatch.core.addresses import Port, parse_address
 from lowatch.core.policy import Domain
-
-
-@pytest.fixture
-def main(tmp_path: Path) -> Path:
-    return tmp_path / "lowatch.toml"
-
-
-def drop_in(main: Path, name: str, text: str) -> Path:
-    directory = main.parent / "lowatch.d"
-    directory.mkdir(exist_ok=True)
-    path = directory / name
-    path.write_text(text)
-    return path
-
-
-def told(path: Path | None) -> list[str]:
-    with pytest.raises(ConfigErrors) as caught:
-        load(path)
-    assert str(caught.value).splitlines() == [str(error) for error in caught.value.errors]
-    return [str(error) for error in caught.value.errors]
+from tests.unit.config.config_files import drop_in, told
 
 
 class TestDropIns:

@@ -8,7 +8,7 @@ from struct import pack
 import pytest
 
 from lowatch.core import listeners as core
-from lowatch.core.addresses import Address, parse_address, parse_port
+from lowatch.core.addresses import Address, parse_port
 from lowatch.core.held import Delivery
 from lowatch.core.known import Known, Unknown
 from lowatch.core.listeners import Endpoint, Listener
@@ -19,9 +19,8 @@ from lowatch.kernel.listeners import Listeners
 from lowatch.kernel.request_socket import RequestSocket
 from lowatch.kernel.routing import Locality
 from lowatch.wire.inet_diag import SOCK_DIAG_BY_FAMILY
-from lowatch.wire.netlink import attribute
-from lowatch.wire.rtnetlink import RTM_NEWROUTE
 from tests.support.mutations import mutants
+from tests.unit.kernel.scripted_routes import VIP, VIP6, asking, located, route
 from tests.unit.kernel.scripted_socket import (
     NO_REPLY,
     OVERRUN,
@@ -32,34 +31,6 @@ from tests.unit.kernel.scripted_socket import (
     error,
     message,
 )
-
-VIP, VIP6 = parse_address("192.0.2.10"), parse_address("2001:db8::10")
-UNICAST, LOCAL, BLACKHOLE = 1, 2, 6
-
-
-def asking(monkeypatch: pytest.MonkeyPatch, *scripts: list[Said]) -> RequestSocket:
-    sockets = Sockets(*(ScriptedSocket(*script) for script in scripts))
-    monkeypatch.setattr(netlink, "open_socket", sockets.open)
-    return RequestSocket(0)
-
-
-def route(
-    kind: int = LOCAL,
-    length: int = 32,
-    oif: int = 1,
-    sequence: int = 0,
-    to: Address = VIP,
-    family: int | None = None,
-) -> bytes:
-    family = family or (2 if len(to) == 4 else 10)
-    header = pack("=BBBBBBBBI", family, length, 0, 0, 255, 2, 0, kind, 0)
-    body = header + attribute(1, to) + attribute(4, pack("=I", oif))
-    return message(RTM_NEWROUTE, body, sequence)
-
-
-def located(sock: RequestSocket, *addresses: Address) -> list[Delivery | Unknown]:
-    return Locality(sock, InputDevices()).ask(addresses)
-
 
 HTTP = Endpoint(VIP, parse_port("80/tcp"))
 NO_UNITS = CgroupUnits(())

@@ -12,7 +12,7 @@ from lowatch.core.addresses import NO_LOCAL_PREFIXES, LocalPrefixes
 from lowatch.core.answers import Answer, RRset
 from lowatch.core.clock import Clock
 from lowatch.resolve.engine import Engine
-from tests.support.dns_server import Query, ScriptedServer, respond
+from tests.support.dns_server import Query, ScriptedServer, respond, soa
 from tests.support.virtual_time import LoopClock
 
 WWW = "www.example.com"
@@ -93,3 +93,25 @@ async def ask(*servers: ScriptedServer | Nameserver, **settings: float) -> RRset
     """What the A record of WWW comes to when asked for once."""
     async with running(*servers, **settings) as asking:
         return asking.a()
+
+
+class Zone:
+    """A script whose answers the test changes as it goes."""
+
+    def __init__(self) -> None:
+        self.address = ADDRESS
+        self.ttl = 60
+        self.rcode = "NOERROR"
+        self.silent = False
+
+    def __call__(self, query: Query) -> Iterable[bytes]:
+        if self.silent:
+            return []
+        if self.rcode == "NOERROR":
+            return address_only(query, self.address, self.ttl)
+        authority = [soa("example.com.")] if self.rcode == "NXDOMAIN" else []
+        return [respond(query, rcode=self.rcode, authority=authority)]
+
+
+def a_queries(server: ScriptedServer) -> list[Query]:
+    return [query for query in server.queries if query.rrtype == "A"]

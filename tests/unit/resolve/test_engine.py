@@ -21,33 +21,11 @@ from lowatch.core.answers import NOT_ASKED, AnswerStatus, RRset
 from lowatch.resolve.engine import Engine
 from tests.support.dns_server import Query, ScriptedServer, free_port, respond, soa
 from tests.support.virtual_time import LoopClock, run_virtually
-from tests.unit.resolve.asking import ADDRESS, WWW, address_only, running
-
-
-class Zone:
-    """A script whose answers the test changes as it goes."""
-
-    def __init__(self) -> None:
-        self.address = ADDRESS
-        self.ttl = 60
-        self.rcode = "NOERROR"
-        self.silent = False
-
-    def __call__(self, query: Query) -> Iterable[bytes]:
-        if self.silent:
-            return []
-        if self.rcode == "NOERROR":
-            return address_only(query, self.address, self.ttl)
-        authority = [soa("example.com.")] if self.rcode == "NXDOMAIN" else []
-        return [respond(query, rcode=self.rcode, authority=authority)]
+from tests.unit.resolve.asking import ADDRESS, WWW, Zone, a_queries, running
 
 
 def addresses(rrset: RRset) -> list[str]:
     return [format_address(address) for address in rrset.addresses]
-
-
-def a_queries(server: ScriptedServer) -> list[Query]:
-    return [query for query in server.queries if query.rrtype == "A"]
 
 
 def test_from_the_first_moment_there_is_an_answer_not_asked_yet() -> None:

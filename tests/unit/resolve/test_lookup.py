@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable
 from typing import Any
 
 from lowatch.config.settings import DnsSettings, Nameserver
@@ -14,31 +13,9 @@ from lowatch.resolve.upstream.channel import Channel
 from lowatch.resolve.upstream.socket_channels import SocketChannels
 from lowatch.resolve.upstream.upstreams import Upstreams
 from lowatch.wire.dns import Reply
-from tests.support.dns_server import Query, ScriptedServer, respond, soa
+from tests.support.dns_server import ScriptedServer
 from tests.support.virtual_time import LoopClock, run_virtually
-from tests.unit.resolve.asking import ADDRESS, Counts, address_only, running
-
-
-class Zone:
-    """A script whose answers the test changes as it goes."""
-
-    def __init__(self) -> None:
-        self.address = ADDRESS
-        self.ttl = 60
-        self.rcode = "NOERROR"
-        self.silent = False
-
-    def __call__(self, query: Query) -> Iterable[bytes]:
-        if self.silent:
-            return []
-        if self.rcode == "NOERROR":
-            return address_only(query, self.address, self.ttl)
-        authority = [soa("example.com.")] if self.rcode == "NXDOMAIN" else []
-        return [respond(query, rcode=self.rcode, authority=authority)]
-
-
-def a_queries(server: ScriptedServer) -> list[Query]:
-    return [query for query in server.queries if query.rrtype == "A"]
+from tests.unit.resolve.asking import Counts, Zone, a_queries, running
 
 
 def test_the_next_server_is_asked_where_the_first_one_fails() -> None:

@@ -12,25 +12,7 @@ from lowatch.resolve.engine import Engine
 from tests.support.changed_domains import ChangedDomains
 from tests.support.dns_server import Query, ScriptedServer, respond, soa
 from tests.support.virtual_time import LoopClock, run_virtually
-from tests.unit.resolve.asking import ADDRESS, WWW, address_only, running
-
-
-class Zone:
-    """A script whose answers the test changes as it goes."""
-
-    def __init__(self) -> None:
-        self.address = ADDRESS
-        self.ttl = 60
-        self.rcode = "NOERROR"
-        self.silent = False
-
-    def __call__(self, query: Query) -> Iterable[bytes]:
-        if self.silent:
-            return []
-        if self.rcode == "NOERROR":
-            return address_only(query, self.address, self.ttl)
-        authority = [soa("example.com.")] if self.rcode == "NXDOMAIN" else []
-        return [respond(query, rcode=self.rcode, authority=authority)]
+from tests.unit.resolve.asking import WWW, Zone, running
 
 
 def open_descriptors() -> int:

@@ -3,44 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
-import yaml
 
 from lowatch.config.domains_from.file_sd import GroupErrors, parse_file_sd_target
-from lowatch.config.domains_from.file_sd_json import json_mentions
-from lowatch.config.domains_from.file_sd_yaml import yaml_mentions
 from lowatch.config.domains_from.problems import Problems
 from lowatch.config.mentions import Mention
-from lowatch.core.addresses import Port
 from lowatch.core.limits.config import NAMES_PROBLEMS
-
-FILE = Path("targets")
-HTTP, HTTPS, ALTERNATE = Port(80, "tcp"), Port(443, "tcp"), Port(8443, "tcp")
-
-Read = Callable[[str], tuple[list[Mention], list[str]]]
-
-
-def read_json(text: str) -> tuple[list[Mention], list[str]]:
-    problems = Problems()
-    mentions = list(json_mentions(FILE, text, problems))
-    return mentions, [str(error) for error in problems.errors()]
-
-
-def read_yaml(text: str) -> tuple[list[Mention], list[str]]:
-    problems = Problems()
-    mentions = list(yaml_mentions(FILE, text.encode(), problems))
-    return mentions, [str(error) for error in problems.errors()]
-
-
-@pytest.fixture(params=["libyaml", "Python"])
-def a_yaml(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Read]:
-    """With PyYAML as Debian and PyPI have it, and as it is where libyaml was missing."""
-    if request.param == "Python":
-        monkeypatch.delattr(yaml, "CSafeLoader")
-    return read_yaml
+from tests.unit.config.domains_from.file_sd_reading import (
+    ALTERNATE,
+    FILE,
+    GROUPS,
+    HTTP,
+    HTTPS,
+    MENTIONS,
+    Read,
+    read_json,
+)
 
 
 @pytest.mark.parametrize(
@@ -80,18 +59,6 @@ def test_a_target(text: str, mention: Mention) -> None:
 def test_no_target(text: str, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         parse_file_sd_target(text)
-
-
-GROUPS = [
-    {"targets": ["www.example.com:443", "https://api.example.com"], "labels": {"targets": "x", "n": "1"}},
-    {"labels": {}, "targets": []},
-    {"targets": ["www.example.com"], "source": [{"deep": ["er"]}]},
-]
-MENTIONS = [
-    Mention("www.example.com", (HTTPS,)),
-    Mention("api.example.com", (HTTPS,)),
-    Mention("www.example.com"),
-]
 
 
 def test_json_is_yaml(a_yaml: Read) -> None:

@@ -3,39 +3,15 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
-from lowatch.config.domains_from.file_sd_json import json_mentions
-from lowatch.config.domains_from.problems import Problems
 from lowatch.config.mentions import Mention
-from lowatch.core.addresses import Port
-
-FILE = Path("targets")
-
-
-HTTP, HTTPS, ALTERNATE = Port(80, "tcp"), Port(443, "tcp"), Port(8443, "tcp")
-
-
-def read_json(text: str) -> tuple[list[Mention], list[str]]:
-    problems = Problems()
-    mentions = list(json_mentions(FILE, text, problems))
-    return mentions, [str(error) for error in problems.errors()]
-
-
-GROUPS = [
-    {"targets": ["www.example.com:443", "https://api.example.com"], "labels": {"targets": "x", "n": "1"}},
-    {"labels": {}, "targets": []},
-    {"targets": ["www.example.com"], "source": [{"deep": ["er"]}]},
-]
-
-
-MENTIONS = [
-    Mention("www.example.com", (HTTPS,)),
-    Mention("api.example.com", (HTTPS,)),
-    Mention("www.example.com"),
-]
+from tests.unit.config.domains_from.file_sd_reading import (
+    GROUPS,
+    MENTIONS,
+    read_json,
+)
 
 
 @pytest.mark.parametrize("indent", [None, 1])

@@ -7,26 +7,8 @@ from pathlib import Path
 import pytest
 
 from lowatch.config.load import load
-from lowatch.config.settings import Config
 from lowatch.core.limits.config import NAMES_FILES, NAMES_PROBLEMS
-
-
-@pytest.fixture
-def main(tmp_path: Path) -> Path:
-    (tmp_path / "names.d").mkdir()
-    path = tmp_path / "lowatch.toml"
-    path.write_text('[[domains_from]]\npath = "names.d/*"\n')
-    return path
-
-
-def put(main: Path, name: str, content: str | bytes) -> Path:
-    path = main.parent / "names.d" / name
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return path
-
-
-def told(config: Config) -> list[str]:
-    return [str(problem) for problem in config.problems]
+from tests.unit.config.domains_from.conftest import put, told
 
 
 class TestProblems:

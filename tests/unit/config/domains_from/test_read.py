@@ -21,26 +21,9 @@ from lowatch.config.targets import DomainTarget
 from lowatch.core.addresses import Port
 from lowatch.core.limits.config import NAMES_FILE_BYTES
 from lowatch.core.policy import Domain
+from tests.unit.config.domains_from.conftest import put, told
 
 HTTPS, ALTERNATE = Port(443, "tcp"), Port(8443, "tcp")
-
-
-@pytest.fixture
-def main(tmp_path: Path) -> Path:
-    (tmp_path / "names.d").mkdir()
-    path = tmp_path / "lowatch.toml"
-    path.write_text('[[domains_from]]\npath = "names.d/*"\n')
-    return path
-
-
-def put(main: Path, name: str, content: str | bytes) -> Path:
-    path = main.parent / "names.d" / name
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return path
-
-
-def told(config: Config) -> list[str]:
-    return [str(problem) for problem in config.problems]
 
 
 class TestNames:
