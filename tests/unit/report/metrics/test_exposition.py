@@ -11,8 +11,8 @@ from lowatch.report.metrics.exposition import Format, header
 from lowatch.report.metrics.families import Family
 from lowatch.report.metrics.instruments import Build, Instruments
 from tests.unit.report.audit_worlds import bad_night, clear
+from tests.unit.report.metrics.scraped import USAGE
 from tests.unit.report.metrics.test_audit import EVERY_FAMILY, Samples, samples
-from tests.unit.report.metrics.test_instruments import USAGE
 
 
 def exposition(form: Format) -> str:

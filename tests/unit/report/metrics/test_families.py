@@ -3,18 +3,10 @@
 from __future__ import annotations
 
 from lowatch.report.metrics.audit import AuditEncoder, orphan_values
-from lowatch.report.metrics.instruments import Build, Instruments, ProcessUsage
+from lowatch.report.metrics.instruments import Build, Instruments
 from tests.unit.report.audit_worlds import bad_night
+from tests.unit.report.metrics.scraped import USAGE
 from tests.unit.report.metrics.test_audit import EVERY_FAMILY, samples
-
-USAGE = ProcessUsage(
-    cpu_seconds=12.5,
-    resident=30 * 2**20,
-    virtual=60 * 2**20,
-    started=1795400000.5,
-    open_fds=17,
-    max_fds=1024,
-)
 
 
 def test_every_family_of_the_contract_is_there_once() -> None:

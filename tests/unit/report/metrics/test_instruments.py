@@ -9,20 +9,8 @@ from lowatch.report.metrics.audit import AuditEncoder, orphan_values
 from lowatch.report.metrics.instruments import NETLINK_GROUPS, Build, Instruments, ProcessUsage
 from tests.unit.report.audit_worlds import bad_night
 from tests.unit.report.golden import assert_golden
-from tests.unit.report.metrics.test_audit import Samples, key, samples
-
-USAGE = ProcessUsage(
-    cpu_seconds=12.5,
-    resident=30 * 2**20,
-    virtual=60 * 2**20,
-    started=1795400000.5,
-    open_fds=17,
-    max_fds=1024,
-)
-
-
-def scraped(instruments: Instruments) -> Samples:
-    return samples(instruments.scrape(USAGE))
+from tests.unit.report.metrics.scraped import USAGE, scraped
+from tests.unit.report.metrics.test_audit import key, samples
 
 
 def test_golden_scrape() -> None:

@@ -6,21 +6,9 @@ import pytest
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 
 from lowatch.report.metrics import families
-from lowatch.report.metrics.instruments import Build, Instruments, ProcessUsage
-from tests.unit.report.metrics.test_audit import Samples, key, samples
-
-USAGE = ProcessUsage(
-    cpu_seconds=12.5,
-    resident=30 * 2**20,
-    virtual=60 * 2**20,
-    started=1795400000.5,
-    open_fds=17,
-    max_fds=1024,
-)
-
-
-def scraped(instruments: Instruments) -> Samples:
-    return samples(instruments.scrape(USAGE))
+from lowatch.report.metrics.instruments import Build, Instruments
+from tests.unit.report.metrics.scraped import scraped
+from tests.unit.report.metrics.test_audit import key, samples
 
 
 def test_queries_are_counted_by_rcode_and_answers_are_timed() -> None:

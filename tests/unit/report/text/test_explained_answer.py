@@ -11,19 +11,7 @@ from lowatch.core.answers import Answer, AnswerStatus, OtherView, RRset, SrvReco
 from lowatch.core.explanation import Explanation
 from lowatch.report.text.explanation import render
 from tests.unit.report.audit_worlds import NOW, UPTIME
-
-VIP = parse_address("192.0.2.10")
-
-
-ELSEWHERE = parse_address("198.51.100.7")
-
-
-ANSWER = Answer(
-    "www.example.com",
-    a=RRset(AnswerStatus.RESOLVED, (VIP, ELSEWHERE), ("lb.example.net",), 300, server="192.0.2.53"),
-    aaaa=RRset(AnswerStatus.NODATA, ttl=60, server="192.0.2.53"),
-)
-
+from tests.unit.report.text.explained import ANSWER, ELSEWHERE, VIP
 
 NOTHING = Explanation("www.example.com", "web-17", NOW, UPTIME, monotonic=5000.0)
 

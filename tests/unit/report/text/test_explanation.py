@@ -18,15 +18,8 @@ from lowatch.core.snapshot import Problem
 from lowatch.core.verdicts import Verdict
 from lowatch.report.text.explanation import render
 from tests.unit.report.audit_worlds import NGINX, NOW, UPTIME, endpoint, held, tracked
+from tests.unit.report.text.explained import ANSWER, ELSEWHERE, VIP
 
-VIP = parse_address("192.0.2.10")
-ELSEWHERE = parse_address("198.51.100.7")
-
-ANSWER = Answer(
-    "www.example.com",
-    a=RRset(AnswerStatus.RESOLVED, (VIP, ELSEWHERE), ("lb.example.net",), 300, server="192.0.2.53"),
-    aaaa=RRset(AnswerStatus.NODATA, ttl=60, server="192.0.2.53"),
-)
 HELD_VIP = AddressEvidence(
     VIP,
     RouteAnswer(local=True, prefix=parse_prefix("192.0.2.10/32"), interface="lo"),
