@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from lowatch.config.settings import Nameserver
 from lowatch.core.addresses import Address, parse_address
@@ -12,7 +13,7 @@ _DNS_PORT = 53
 _RESOLVED_STUBS = frozenset({parse_address("127.0.0.53"), parse_address("127.0.0.54")})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Nameservers:
     """timeout: seconds to wait for one reply, or None if nothing is said.
 
@@ -26,9 +27,9 @@ class Nameservers:
     rotate: bool = False
     problems: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def stub_addresses(self) -> frozenset[Address]:
-        """Where port 53 is one of these nameservers."""
+        """Where port 53 is one of these nameservers. Each audit reads it."""
         addresses = {
             parse_address(server.host.partition("%")[0])
             for server in self.servers
