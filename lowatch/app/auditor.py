@@ -214,8 +214,9 @@ class Auditor:
 
         tracked: the domains of views-disagree findings, which may stay undecided even if they have no known
         local address any more. patience: seconds after which the rest stays marked for the next audit: what
-        was marked by name comes before a sweep, domains of few addresses before those of many. orphans:
-        addresses of orphan-vip findings whose domains have no answer, to check whether they are still local.
+        was marked by name comes before a sweep, domains of few addresses before those of many.
+        orphans: addresses of orphan-vip findings whose domains have no answer; whether they are still local
+        is asked too.
         """
         context = await self._observe(patience)
         snapshot, policy = self._snapshot(context, tracked, orphans), context.policy
