@@ -108,7 +108,7 @@ class ConfirmingConnects:
 
     def met_among(self, served: Mapping[Endpoint, ListenerAnswer]) -> dict[Endpoint, ConnectOutcome]:
         """The outcomes of recent connects to these endpoints, without those that have a listener now."""
-        oldest = max(self._clock.now().monotonic - _LASTS, self._believed_since)
+        oldest = self._oldest_valid()
         found = {}
         for endpoint, listener in served.items() if self._met else ():
             met = self._met.get(endpoint)
@@ -119,6 +119,10 @@ class ConfirmingConnects:
             elif met.at > oldest:
                 found[endpoint] = met.outcome
         return found
+
+    def _oldest_valid(self) -> float:
+        """Monotonic seconds: outcomes up to this time are too old for met_among()."""
+        return max(self._clock.now().monotonic - _LASTS, self._believed_since)
 
     def last_outcome(self, endpoint: Endpoint) -> ConnectOutcome:
         """The outcome of the last connect, of any age; PENDING if there was none."""
@@ -248,8 +252,9 @@ class ConfirmingConnects:
     def _learn(self, endpoint: Endpoint, outcome: ConnectOutcome) -> None:
         """Note the outcome of a connect.
 
-        PENDING replaces only a refusal, because the outcome follows. If connects have been disabled, those
-        under way are ignored, or they would be repeated.
+        PENDING replaces only a refusal, because the outcome follows. One that is the same after the last
+        was no longer valid is news all the same: a domain observed in between lacks it. If connects have
+        been disabled, those under way are ignored, or they would be repeated.
         """
         if not self._probe:
             return
@@ -258,9 +263,10 @@ class ConfirmingConnects:
         pending = outcome is Connect.PENDING
         if pending and before is not Connect.REFUSED:
             outcome = before
-        is_new = outcome != before
-        wait = _AT_MOST if pending else _SOON if known is None or is_new else min(_AT_MOST, 2 * known.wait)
+        is_same = known is not None and outcome == before
+        wait = _AT_MOST if pending else min(_AT_MOST, 2 * known.wait) if known and is_same else _SOON
         met = _Met(outcome, self._clock.now().monotonic, wait)
+        is_new = outcome != before or (known is not None and known.at <= self._oldest_valid() < met.at)
         self._met[endpoint] = met
         heappush(self._repeats, (met.due, endpoint))
         if is_new:

@@ -103,6 +103,19 @@ def test_no_answer_yet_puts_only_a_refusal_in_doubt(known: Connect, kept: Connec
     assert met.connects.met_among({at(VIP): None}) == {at(VIP): kept}
 
 
+def test_the_same_outcome_is_news_after_the_last_was_too_old_to_be_used() -> None:
+    """A domain observed in between, without a connect of its own, lacks the outcome."""
+    met = Met()
+    met.first(at(VIP))
+    met.clock.monotonic += 60.0
+    assert met.connects.met_among({at(VIP): None}) == {}
+    assert met.again(0.0) == {at(VIP)}
+    assert met.connects.met_among({at(VIP): None}) == {at(VIP): Connect.REFUSED}
+    start, _ = met.asked[-1]
+    assert met.again(60.0) == set()
+    assert [when - start for when, _ in met.asked[2:4]] == [1, 3]  # and is repeated no sooner for it
+
+
 def test_only_what_is_old_is_renewed() -> None:
     met = Met()
     met.first(at(VIP))
