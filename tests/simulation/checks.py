@@ -346,10 +346,12 @@ class Checks:
     def _wrong_findings(self, life: Life, fresh: Judgement) -> str:
         tracked = life.tracked
         shown = {finding.key for finding in fresh.findings}
-        if tracked.keys() != shown:
+        undecided = {key for key, one in tracked.items() if fresh.is_undecided(one.finding.subject)}
+        if not shown <= tracked.keys() <= shown | undecided:  # what nobody can decide stays as it was
             return f"it tracks {sorted(tracked)}, and a fresh audit finds {sorted(shown)}"
         for key, one in tracked.items():
-            if one.state not in (FindingState.FIRING, FindingState.ACKNOWLEDGED) or not one.present:
+            settled = one.present and one.state in (FindingState.FIRING, FindingState.ACKNOWLEDGED)
+            if not settled and key in shown:
                 return f"{key} is {one.state}"
             if one.state is FindingState.FIRING and not one.announced:
                 return f"{key} fires, and was not announced"
@@ -376,10 +378,10 @@ class Checks:
     def _names_known(self, life: Life) -> bool:
         """Whether the daemon knows what DNS has; in the end it must."""
         world = self._world
-        asked = [name for name in ASKED if name in world.policy.domains and name not in world.names.hosts]
+        asked = [name for name in ASKED if name in world.policy.domains]
         answers = {name: frozenset(life.engine.answer(name).addresses) for name in asked}
         is_named = any(target == TARGET for _, target in world.zone.records[SERVICE].services)
-        if is_named and SERVICE in world.policy.domains and TARGET not in world.names.hosts:
+        if is_named and SERVICE in world.policy.domains:
             answers[TARGET] = frozenset(life.engine.answer_book.target(TARGET).addresses)
         wrong = unlike_dns(world, answers)
         services = life.engine.answer(SERVICE).srv_records or ()
@@ -387,8 +389,10 @@ class Checks:
         if named != set(world.zone.records[SERVICE].services):
             wrong.append(SERVICE)
         late = world.loop.time() - max(self._names_changed_at, world.faults.last_end)
+        decided_by_dns = [name for name in wrong if name not in world.names.hosts]
         self._require(
-            not wrong or late < _NAMES_KNOWN_BY, f"{wrong} are not what DNS has after {late:.0f} s"
+            not decided_by_dns or late < _NAMES_KNOWN_BY,
+            f"{decided_by_dns} are not what DNS has after {late:.0f} s",
         )
         by_getaddrinfo = world.names.has_directory or late < _ASKED_WITHIN
         return not (wrong or by_getaddrinfo or world.is_rotating)
