@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lowatch.config.settings import Nameserver
-from lowatch.resolve.upstream.channel import Pace, ReplySink
+from lowatch.resolve.upstream.channel import Channel, Pace, ReplySink
 from lowatch.resolve.upstream.health import Health
 from lowatch.wire.dns import Reply
 
@@ -50,3 +50,19 @@ class ScriptedChannels:
     def open(self, server: Nameserver, pace: Pace, sink: ReplySink) -> ScriptedChannel:
         self.opened.append(ScriptedChannel(server, pace, sink))
         return self.opened[-1]
+
+
+class UnusedSink:
+    """A ReplySink of a test in which no channel reports anything."""
+
+    def on_reply(self, channel: Channel, question: Any, reply: Reply, now: float) -> None:
+        raise AssertionError
+
+    def on_renewed(self, question: Any, ttl: int, now: float) -> None:
+        raise AssertionError
+
+    def on_batch_over(self) -> None:
+        raise AssertionError
+
+    def on_recovery(self) -> None:
+        raise AssertionError

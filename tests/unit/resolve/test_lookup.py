@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from typing import Any
 
 from lowatch.config.settings import DnsSettings, Nameserver
 from lowatch.core.answers import AnswerStatus
 from lowatch.resolve.system.resolv_conf import Nameservers
-from lowatch.resolve.upstream.channel import Channel
 from lowatch.resolve.upstream.socket_channels import SocketChannels
 from lowatch.resolve.upstream.upstreams import Upstreams
-from lowatch.wire.dns import Reply
 from tests.support.dns_server import ScriptedServer
 from tests.support.virtual_time import LoopClock, run_virtually
 from tests.unit.resolve.asking import Counts, Zone, a_queries, running
+from tests.unit.resolve.scripted_channels import UnusedSink
 
 
 def test_the_next_server_is_asked_where_the_first_one_fails() -> None:
@@ -78,26 +76,10 @@ def test_a_silent_server_is_spared_and_tried_again_by_one_query() -> None:
     run_virtually(scenario())
 
 
-class Unheard:
-    """A ReplySink of a test that asks nothing."""
-
-    def on_reply(self, channel: Channel, question: Any, reply: Reply, now: float) -> None:
-        raise AssertionError
-
-    def on_renewed(self, question: Any, ttl: int, now: float) -> None:
-        raise AssertionError
-
-    def on_batch_over(self) -> None:
-        raise AssertionError
-
-    def on_recovery(self) -> None:
-        raise AssertionError
-
-
 def test_rotate_takes_turns() -> None:
     async def scenario() -> None:
         counts = Counts()
-        upstreams = Upstreams(SocketChannels(LoopClock(), counts), Unheard(), spread=False)
+        upstreams = Upstreams(SocketChannels(LoopClock(), counts), UnusedSink(), spread=False)
         assert upstreams.candidates(1000.0) == []
         servers = tuple(Nameserver(f"127.0.0.{n}") for n in range(1, 4))
         upstreams.replace(Nameservers(servers, rotate=True), DnsSettings(), 1000.0)

@@ -11,27 +11,18 @@ from lowatch.resolve.nameservers import Nameservers
 from lowatch.resolve.records.name_table import NameTable
 from lowatch.resolve.upstream.upstreams import Upstreams
 from lowatch.wire.dns import MAX_CHAIN, Reply, ReplyKind, RRType, encode_question, failure
-from tests.unit.resolve.scripted_channels import ScriptedChannel, ScriptedChannels
+from tests.unit.resolve.scripted_channels import ScriptedChannel, ScriptedChannels, UnusedSink
 
 NAME, TARGET = "www.example.com", "cdn.example.net"
 FOUND = Reply(ReplyKind.ADDRESSES, "NOERROR", (parse_address("192.0.2.10"),), ttl=60)
 TIMEOUT, SERVFAIL = failure("TIMEOUT", "no reply"), failure("SERVFAIL", "SERVFAIL")
 
 
-class Silent:
-    """A ReplySink that nobody tells anything: the test hands each reply over itself."""
-
-    def on_reply(self, *_: object) -> None:
-        raise AssertionError
-
-    on_renewed = on_batch_over = on_recovery = on_reply
-
-
 class Asking:
     def __init__(self, servers: int, attempts: int = 1) -> None:
         channels, names = ScriptedChannels(), NameTable()
         names.configure([NAME])
-        upstreams = Upstreams(channels, Silent(), spread=False)
+        upstreams = Upstreams(channels, UnusedSink(), spread=False)
         hosts = tuple(Nameserver(f"192.0.2.{number}") for number in range(1, servers + 1))
         upstreams.replace(Nameservers(hosts, attempts=attempts), DnsSettings(), 0.0)
         self.channels = channels.opened

@@ -11,6 +11,7 @@ from lowatch.core.addresses import parse_address
 from lowatch.core.answers import AnswerStatus
 from lowatch.resolve.engine import Engine
 from lowatch.wire.dns import Reply, ReplyKind, failure
+from tests.support.changed_domains import ChangedDomains
 from tests.support.virtual_time import LoopClock, run_virtually
 from tests.unit.resolve.scripted_channels import ScriptedChannel, ScriptedChannels
 
@@ -19,20 +20,12 @@ FOUND = Reply(ReplyKind.ADDRESSES, "NOERROR", (parse_address("192.0.2.10"),), tt
 NODATA = Reply(ReplyKind.NODATA, "NOERROR", ttl=60)
 
 
-class Changes:
-    def __init__(self) -> None:
-        self.domains: list[str] = []
-
-    def answer_changed(self, domain: str) -> None:
-        self.domains.append(domain)
-
-
 def due_times(seed: int) -> list[float]:
     """When a name is asked for in ten minutes, from the first reply on."""
 
     async def scenario() -> list[float]:
         loop, times = asyncio.get_running_loop(), list[float]()
-        channels, changes = ScriptedChannels(), Changes()
+        channels, changes = ScriptedChannels(), ChangedDomains()
         settings = DnsSettings(nameservers=(Nameserver("192.0.2.53"),))
         engine = Engine(
             [WWW], settings, LoopClock(), None, Path("/nowhere"), channels=channels, random=Random(seed)
@@ -49,7 +42,7 @@ def due_times(seed: int) -> list[float]:
                     channel.reply(FOUND if is_a else NODATA, loop.time())
                 await asyncio.sleep(1)
             assert engine.answer(WWW).addresses == FOUND.addresses
-            assert changes.domains == [WWW, WWW]  # its A and its AAAA, once each
+            assert changes == [WWW, WWW]  # its A and its AAAA, once each
             running.cancel()
         return times
 
@@ -65,7 +58,7 @@ def test_a_seed_decides_when_names_are_asked_for_again() -> None:
 
 def test_a_failure_is_an_outcome_and_is_asked_for_again() -> None:
     async def scenario() -> None:
-        loop, channels, changes = asyncio.get_running_loop(), ScriptedChannels(), Changes()
+        loop, channels, changes = asyncio.get_running_loop(), ScriptedChannels(), ChangedDomains()
         settings = DnsSettings(nameservers=(Nameserver("192.0.2.53"),))
         engine = Engine([WWW], settings, LoopClock(), None, Path("/nowhere"), channels=channels)
         async with asyncio.TaskGroup() as tasks:
