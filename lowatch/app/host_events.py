@@ -25,7 +25,7 @@ class Waking(Protocol):
 
 
 class AuditorHints:
-    """Implements Hints of kernel/host.py: marks in the auditor, counts, and wakes the daemon."""
+    """Implements Hints of kernel/host_events.py: marks in the auditor, counts, and wakes the daemon."""
 
     def __init__(self, auditor: Auditor, daemon: Waking, meter: EventMeter) -> None:
         self._auditor = auditor

@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol
 
-from lowatch.core.addresses import Address, Port, Prefix, PrefixSet, destination, unmapped
+from lowatch.core.addresses import Address, Port, Prefix, PrefixSet, destination
 from lowatch.core.arp import NO_ARP, Arp, Nic
 from lowatch.core.held import Delivery, FlowRoute, Held, Link, LocalRoute
 from lowatch.core.known import Known, Unknown
 from lowatch.core.listeners import Endpoint, Listener, Sockets
 from lowatch.core.liveness import Heartbeat
 from lowatch.core.surroundings import Surroundings
-from lowatch.wire.inet_diag import (
-    GROUP_TCP6_DESTROY,
-    GROUP_TCP_DESTROY,
-    GROUP_UDP6_DESTROY,
-    GROUP_UDP_DESTROY,
-    parse_socket,
-)
 from lowatch.wire.links import dump_links
 from lowatch.wire.netlink import NLM_F_REPLACE, MalformedMessageError, Span, only_message
 from lowatch.wire.nexthop import (
-    GROUP_NEXTHOP,
     RTM_DELNEXTHOP,
     RTM_NEWNEXTHOP,
     get_nexthop,
@@ -31,18 +22,10 @@ from lowatch.wire.nexthop import (
 from lowatch.wire.rtnetlink import (
     AF_INET,
     AF_INET6,
-    GROUP_IPV4_IFADDR,
-    GROUP_IPV4_ROUTE,
-    GROUP_IPV4_RULE,
-    GROUP_IPV6_IFADDR,
-    GROUP_IPV6_ROUTE,
-    GROUP_IPV6_RULE,
-    GROUP_LINK,
     RTM_DELADDR,
     RTM_DELLINK,
     RTM_DELROUTE,
     RTM_DELRULE,
-    RTM_NEWADDR,
     RTM_NEWLINK,
     RTM_NEWROUTE,
     RTM_NEWRULE,
@@ -51,41 +34,16 @@ from lowatch.wire.rtnetlink import (
 )
 
 from .cgroups import CgroupUnits
-from .event_socket import EventSocket
-from .filters import closed_socket_filter, route_event_filter
 from .flow_routes import FlowRoutes
-from .host_tables import HostTables, Touched, Unchanged
+from .host_events import GROUP_NAMES, Hints, HostEvents
+from .host_tables import HostTables, Unchanged
 from .input_devices import InputDevices
 from .listeners import Listeners
 from .nonlocal_routes import NonlocalRoutes
-from .request_socket import NETLINK_SOCK_DIAG, Datagram, NetlinkError, RequestSocket, batches
+from .request_socket import NETLINK_ROUTE, NETLINK_SOCK_DIAG, Datagram, NetlinkError, RequestSocket, batches
 from .routing import Locality
 from .sysctl import ConfAll
 
-NETLINK_ROUTE = 0
-_ROUTE_GROUPS = (
-    GROUP_LINK,
-    GROUP_IPV4_IFADDR,
-    GROUP_IPV4_ROUTE,
-    GROUP_IPV4_RULE,
-    GROUP_IPV6_IFADDR,
-    GROUP_IPV6_ROUTE,
-    GROUP_IPV6_RULE,
-    GROUP_NEXTHOP,
-)
-_DESTROY_GROUPS = (GROUP_TCP_DESTROY, GROUP_UDP_DESTROY, GROUP_TCP6_DESTROY, GROUP_UDP6_DESTROY)
-_GROUP_NAMES = {
-    RTM_NEWLINK: "link",
-    RTM_DELLINK: "link",
-    RTM_NEWADDR: "address",
-    RTM_DELADDR: "address",
-    RTM_NEWROUTE: "route",
-    RTM_DELROUTE: "route",
-    RTM_NEWRULE: "rule",
-    RTM_DELRULE: "rule",
-    RTM_NEWNEXTHOP: "nexthop",
-    RTM_DELNEXTHOP: "nexthop",
-}
 # After these the kernel may have dropped routes without a word: deleting the last IPv4 address of lo
 # takes every AnyIP route along, and deleting a nexthop object every route that names it. And of several
 # routes to the same prefix the message of one that goes need not tell which (their metrics, say).
@@ -98,40 +56,6 @@ _DUMPS = {
     "routes": (dump_local_routes(0, AF_INET), dump_local_routes(0, AF_INET6)),
 }
 _TABLES = tuple(_DUMPS)
-
-
-class Hints(Protocol):
-    """Receives the host's events, which only say when to look again."""
-
-    def prefix_touched(self, prefix: Touched) -> None: ...
-
-    def socket_closed(self, address: Address, port: int) -> None: ...
-
-    def everything_touched(self) -> None: ...
-
-    def event(self, group: str) -> None:
-        """Count one netlink event: "link", "address", "route", "rule", "nexthop" or "destroy"."""
-
-    def overrun(self) -> None: ...
-
-    def resync(self) -> None:
-        """Everything is dumped again, because events were lost."""
-
-
-class _ClosedSockets:
-    """Reports closed sockets."""
-
-    def __init__(self, hints: Hints) -> None:
-        self._hints = hints
-
-    def on_message(self, data: bytes, span: Span) -> None:
-        self._hints.event("destroy")
-        closed = parse_socket(data, span.start, span.end)
-        self._hints.socket_closed(unmapped(closed.address), closed.port)
-
-    def on_lost(self, reason: str) -> None:
-        self._hints.overrun()
-        self._hints.everything_touched()
 
 
 class Host:
@@ -154,8 +78,7 @@ class Host:
         self._conf_all = ConfAll()
         self.generation = 0
         self._hints: Hints | None = None
-        self._events: list[EventSocket] = []
-        self._closed: EventSocket | None = None
+        self._events: HostEvents | None = None
         input_devices = InputDevices()
         self._locality = Locality(
             self._route, input_devices, lambda number: self._tables.nexthops.get(number, 0)
@@ -167,30 +90,22 @@ class Host:
     def follow(self, ports: Iterable[Port], hints: Hints, receive_buffer: int = 4 << 20) -> None:
         """Subscribe to the kernel's events, before the first refresh(). Raises NetlinkError."""
         self._hints = hints
-        routes = EventSocket(NETLINK_ROUTE, _ROUTE_GROUPS, route_event_filter(), self)
-        self._closed = EventSocket(
-            NETLINK_SOCK_DIAG, _DESTROY_GROUPS, closed_socket_filter(ports), _ClosedSockets(hints)
-        )
-        for events in (routes, self._closed):
-            events.open(receive_buffer)
-            self._events.append(events)
+        self._events = HostEvents(self, ports, hints)
+        self._events.open(receive_buffer)
 
     def follow_ports(self, ports: Iterable[Port]) -> None:
         """Receive events for closed sockets on these ports from now on."""
-        if self._closed is not None:
-            self._closed.replace_filter(closed_socket_filter(ports))
+        if self._events is not None:
+            self._events.follow_ports(ports)
 
     def heartbeats(self) -> list[Heartbeat]:
-        """The heartbeat of the reader of kernel events; none before follow()."""
-        return [
-            events.heartbeat(part)
-            for part, events in zip(("route events", "socket events"), self._events, strict=False)
-        ]
+        """The heartbeats of the readers of kernel events; none before follow()."""
+        return [] if self._events is None else self._events.heartbeats()
 
     def close(self) -> None:
-        for events in self._events:
-            events.close()
-        self._events.clear()
+        if self._events is not None:
+            self._events.close()
+            self._events = None
         self._route.close()
         self._diag.close()
         self._nonlocal_routes.close()
@@ -381,9 +296,9 @@ class Host:
     def on_message(self, data: bytes, span: Span) -> None:
         """Update the tables by a route event: the Host is the listener of that socket."""
         assert self._hints is not None
-        if span.type not in _GROUP_NAMES:
+        if span.type not in GROUP_NAMES:
             return
-        self._hints.event(_GROUP_NAMES[span.type])
+        self._hints.event(GROUP_NAMES[span.type])
         touched = self._tables.apply(data, span)
         if isinstance(touched, Unchanged):
             return

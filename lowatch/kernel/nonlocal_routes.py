@@ -23,9 +23,8 @@ from .conversions import (
     ROUTE_KINDS,
     as_route,
 )
-from .request_socket import NetlinkError, RequestSocket
+from .request_socket import NETLINK_ROUTE, NetlinkError, RequestSocket
 
-_NETLINK_ROUTE = 0
 _NONLOCAL_TYPES = tuple(kind for kind in ROUTE_KINDS if kind != RTN_LOCAL)
 
 
@@ -33,7 +32,7 @@ class NonlocalRoutes:
     """Dumps over a socket of its own, because a dump that is too long is aborted by closing the socket."""
 
     def __init__(self) -> None:
-        self._socket = RequestSocket(_NETLINK_ROUTE)
+        self._socket = RequestSocket(NETLINK_ROUTE)
 
     def close(self) -> None:
         self._socket.close()

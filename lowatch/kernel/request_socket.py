@@ -26,6 +26,7 @@ from lowatch.wire.netlink import (
     spans,
 )
 
+NETLINK_ROUTE = 0
 NETLINK_SOCK_DIAG = 4
 SOL_NETLINK = 270
 NETLINK_ADD_MEMBERSHIP = 1

@@ -28,7 +28,8 @@ from lowatch.core.liveness import LivenessMonitor
 from lowatch.core.policy import ports_of
 from lowatch.files.threads import DaemonThreads
 from lowatch.files.watch import FileWatch
-from lowatch.kernel.host import Hints, Host
+from lowatch.kernel.host import Host
+from lowatch.kernel.host_events import Hints
 from lowatch.kernel.probe import Prober
 from lowatch.kernel.request_socket import NetlinkError
 from lowatch.report.metrics.instruments import Instruments

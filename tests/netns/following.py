@@ -18,7 +18,7 @@ HTTP, DNS = Port(80, "tcp"), Port(53, "udp")
 
 
 class Hints:
-    """Implements kernel.host.Hints: writes down what it is told, in readable form."""
+    """Implements kernel.host_events.Hints: writes down what it is told, in readable form."""
 
     def __init__(self) -> None:
         self.touched: list[str] = []

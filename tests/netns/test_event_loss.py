@@ -18,7 +18,7 @@ from lowatch.config.settings import Config
 from lowatch.core.findings import FindingKind
 from lowatch.core.lifecycle import FindingState
 from lowatch.kernel.event_socket import EventSocket
-from lowatch.kernel.host import NETLINK_ROUTE
+from lowatch.kernel.request_socket import NETLINK_ROUTE
 from lowatch.wire.netlink import Span
 from lowatch.wire.rtnetlink import GROUP_IPV4_IFADDR, GROUP_IPV4_ROUTE, RTM_DELADDR, parse_address
 from tests.support.aio import run_async

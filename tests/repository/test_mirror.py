@@ -29,6 +29,7 @@ WITHOUT = {
         "core/limits/names",
     },
     "puts real parts together: tests/netns runs it": {
+        "kernel/host_events",
         "wiring",
         "wiring/build",
         "wiring/check",
