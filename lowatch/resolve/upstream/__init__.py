@@ -1,1 +1,1 @@
-"""How a nameserver is asked: over UDP, TCP or TLS, at its pace, as its health allows."""
+"""Queries nameservers over UDP, TCP or TLS, within their rate limits and as their health allows."""

@@ -29,7 +29,7 @@ class Question(Protocol):
 
 
 class Channel(Protocol):
-    """Asks one nameserver, at its pace. name: the server as configured, for reasons and metrics."""
+    """Queries one nameserver. name: the server as configured, for reasons and metrics."""
 
     name: str
     server: Nameserver
@@ -40,7 +40,7 @@ class Channel(Protocol):
         """The number of questions that have not ended."""
 
     def ask(self, question: Question, now: float) -> None:
-        """Queue a question. Its end is reported to the sink once, later, never within this call."""
+        """Queue a question. The sink learns of its end once, never within this call."""
 
     def ask_all(self, questions: Sequence[Question], now: float) -> None:
         """Queue several questions."""
@@ -76,7 +76,7 @@ class QueryObserver(MismatchObserver, Protocol):
 
 
 class Pace(NamedTuple):
-    """timeout: seconds to wait for a reply. max_qps: queries in any one second. spread: see RateLimit."""
+    """timeout: seconds to wait for a reply. max_qps: queries in any second. spread: see RateLimit."""
 
     timeout: float
     max_qps: int
@@ -97,4 +97,4 @@ class ChannelFactory(Protocol):
     """Opens channels: over sockets, or to simulated nameservers."""
 
     def open(self, server: Nameserver, pace: Pace, sink: ReplySink) -> Channel:
-        """A channel to that server. It opens its sockets when there is something to ask."""
+        """A channel to that server. It opens its sockets with the first question."""

@@ -1,13 +1,14 @@
-"""0x20: letters of the question in random case, which a reply has to repeat (draft-vixie-dnsext-dns0x20).
+"""0x20: questions in random letter case, which a reply must repeat (draft-vixie-dnsext-dns0x20).
 
-A forger off the path then has to guess a bit for each letter too. Some servers do not echo the case:
+An off-path forger then has to guess one more bit per letter. Some servers do not echo the case:
 
     known of the server    a reply in our case    one in another case
-    nothing yet            it echoes              it does not: taken, and asked in lower case from now on
-    it echoes              taken                  forged: ignored
-    it does not            taken (all is lower case; after an hour, nothing is known again)
+    nothing yet            it echoes              it does not: accepted; queries are lower case from now on
+    it echoes              accepted               forged: ignored
+    it does not            accepted (queries are lower case; after an hour, nothing is known again)
 
-A server that was replaced by one that does not echo falls silent then; silence forgets what was known.
+If a server that echoes is replaced by one that does not, its replies are ignored until a query times
+out. Then nothing is known again.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from random import Random
 _LETTERS = bytes(0x20 if chr(octet).isascii() and chr(octet).isalpha() else 0 for octet in range(256))
 
 FOLDS_FOR = 3600.0
-"""Seconds: a forger who made it seem so once has not won permanently."""
+"""Seconds after which FOLDS is forgotten, so that one forged reply does not turn 0x20 off permanently."""
 
 
 class Echo(Enum):
@@ -30,9 +31,10 @@ class Echo(Enum):
 
 
 def mix_case(question: bytes, random: Random) -> bytes:
-    """The question section with the case of each letter at random.
+    """The question section with each letter in random case.
 
-    Octets of length are below the letters (63 at most), and those of type and class are no letters.
+    Only names change: length octets are at most 63, below all letters, and the octets of type and class
+    are not letters.
     """
     letters = int.from_bytes(question.translate(_LETTERS), "big")
     flipped = letters & random.getrandbits(8 * len(question))
@@ -40,9 +42,9 @@ def mix_case(question: bytes, random: Random) -> bytes:
 
 
 def after_reply(known: Echo, asked: bytes, replied: bytes) -> tuple[Echo, bool]:
-    """What is known after a reply whose question is `replied`, and whether it may be taken.
+    """Returns what is known after a reply with the question section `replied`, and whether to accept it.
 
-    asked: the question section as it was sent. A reply about something else entirely is none of ours.
+    asked: the question section as it was sent. A reply to a different question is not accepted.
     """
     if replied == asked:
         mixed = asked != asked.lower()

@@ -1,13 +1,13 @@
-"""Whether a nameserver is worth asking: first, only where others are silent too, or hardly at all.
+"""A nameserver's health: whether to ask it first, only if the others are silent too, or hardly at all.
 
-    what came of a query            from now on
+    outcome of a query              from now on
     any reply                       it is asked as usual
-    no reply in time, or refused    it is asked after the others for 5, 10, 20 ... 60 s; then one query
-                                    goes ahead to see
-    three in a row unanswered       given up: a few queries at a time go to see, all others fail at once
+    no reply in time, or refused    it is asked after the others for 5, 10, 20 ... 60 s; then a single
+                                    query tests it
+    three in a row unanswered       given up: a few queries at a time test it, all others fail at once
 
-One silence may be a lost datagram, or a name whose own servers are dead: it counts only where nothing
-else was replied to since. An ICMP refusal leaves no doubt, and counts for three.
+A timeout may be due to a lost datagram, or to a name whose own servers are dead. It counts only if the
+server has replied to nothing since that query was sent. An ICMP refusal is certain and counts as three.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ GIVE_UP_AFTER = 3
 class Health:
     """All times are monotonic seconds.
 
-    unanswered: queries in a row. heard: when it last replied to anything. reason: why the last query was
-    unanswered, one line.
+    unanswered: queries in a row without a reply. heard: when the server last replied to anything. reason:
+    why the last query was unanswered, one line.
     """
 
     __slots__ = ("_rests", "heard", "reason", "shunned_until", "unanswered")
@@ -56,9 +56,9 @@ class Health:
         sent: float = math.inf,
         refused: bool = False,
     ) -> None:
-        """No reply in time, to a query sent at `sent`. refused: by ICMP, or when connecting."""
+        """A query sent at `sent` had no reply in time. refused: by ICMP, or when connecting."""
         if not refused and sent < self.heard:
-            return  # it has replied to others since: this name has something, not the server
+            return  # it has replied to others since: the fault is with this name, not the server
         self.reason = reason
         self.unanswered += GIVE_UP_AFTER if refused else 1
         if now < self.shunned_until and self._rests:
@@ -75,6 +75,6 @@ class Health:
         return self.unanswered >= GIVE_UP_AFTER
 
     def note_asked(self, now: float, timeout: float) -> None:
-        """After a rest one query goes ahead, and the others wait for its end."""
+        """A query is sent. After a cooldown it tests the server, which others avoid for `timeout`."""
         if self._rests and now >= self.shunned_until:
             self.shunned_until = now + timeout

@@ -31,7 +31,7 @@ from __future__ import annotations
 from enum import Enum, auto
 
 WINDOW = 64
-"""In flight on a connection: as many as by UDP."""
+"""Queries in flight on a connection: as many as over UDP."""
 FIRST_SPELL = 30.0
 LONG_SPELL = 3600.0
 
@@ -62,17 +62,17 @@ class Pipelining:
         self.is_proven = False
         self._alone_until = 0.0
         self._troubles = 0
-        self._works_alone = True  # until that is in doubt
-        self._together = 0  # answers since the last trouble
+        self._works_alone = True  # False after trouble, until the server answers a single query
+        self._together = 0  # answers since the last trouble, with other queries in flight
 
     def window(self, now: float) -> int:
-        """How many questions may be in flight."""
+        """How many queries may be in flight."""
         return 1 if now < self._alone_until else WINDOW
 
     def note_answer(self, *, alone: bool, overtaken: bool = False) -> None:
-        """alone: no other is left in flight. overtaken: one put later was answered before.
+        """A query was answered. alone: no other is in flight. overtaken: a later query was answered before.
 
-        That a younger one is answered proves nothing: the older may have gone unheeded.
+        A later query that is answered first proves nothing yet: the server may have ignored this one.
         """
         self.is_proven |= overtaken
         if alone:
@@ -83,14 +83,17 @@ class Pipelining:
             self._troubles = 0
 
     def note_trouble(self, now: float) -> None:
-        """Several at once were too many."""
+        """The server failed with several queries in flight: send one at a time for a while."""
         self._troubles += 1
         self._alone_until = now + (FIRST_SPELL if self._troubles == 1 else LONG_SPELL)
         self._works_alone = False
         self._together = 0
 
     def note_failed_alone(self) -> bool:
-        """A connection with one question, or none, came to nothing. Whether that takes trouble back."""
+        """A connection with at most one query failed without an answer.
+
+        Returns whether that revokes the last trouble: the server itself is failing.
+        """
         if self._works_alone or not self._troubles:
             return False
         self._troubles -= 1

@@ -15,9 +15,10 @@ _EIGHTH = 0.125
 class RateLimit:
     """A token bucket whose tokens each come back one second after they were taken.
 
-    So a burst of `per_second` may go at once, and never more than that in any one second. spread: no
-    more than an eighth of that in an eighth of a second, or SMALL_BURST, so that ten thousand hosts that
-    start together, or find a second's worth of names due, do not hit their nameservers all at once.
+    A burst of `per_second` queries may be sent at once, but never more than that in any second. spread:
+    at most an eighth of `per_second`, or SMALL_BURST if that is more, in an eighth of a second. Otherwise
+    ten thousand hosts that start together, or have a second's worth of names due, would hit their
+    nameservers all at once.
     """
 
     def __init__(self, per_second: int, *, spread: bool = False) -> None:

@@ -1,7 +1,7 @@
 """Parses responses with dns_lean, or else with dnspython, which also verifies dns_lean.
 
-About one lean result in CHECKED_ONE_IN is read again with dnspython. Where the two differ, nothing
-is read leanly any more: a wrong answer is worse than a slow one.
+About one result of dns_lean in CHECKED_ONE_IN is parsed again with dnspython. Once the two differ,
+dns_lean is no longer used: a wrong answer is worse than a slow one.
 """
 
 from __future__ import annotations
@@ -33,10 +33,11 @@ CHECKED_ONE_IN = 1000
 _CHECKED_SHARE = 1 / CHECKED_ONE_IN
 
 READING = 0.01
-"""Seconds of reading messages after which the loop's others have their turn: most take 5 us, some 10 ms."""
+"""Seconds of reading messages, after which the loop runs its other callbacks: most messages take 5 us,
+some 10 ms."""
 
 
-_SHOWN_OCTETS = 1232  # more than that came by TCP, or by a server that disregards our payload size
+_SHOWN_OCTETS = 1232  # longer ones come over TCP, or from a server that ignores our payload size
 
 _log = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ class MismatchObserver(Protocol):
 
 
 class ResponseReader:
-    """draw: a number from [0, 1), which decides what is checked."""
+    """draw: returns a number from [0, 1), which decides whether a result is checked."""
 
     def __init__(self, observer: MismatchObserver, draw: Callable[[], float] = random.random) -> None:
         self._observer = observer
@@ -57,9 +58,9 @@ class ResponseReader:
         self._denials: dict[bytes, Reply] = {}
 
     def renewed_ttl(self, message: bytes, question: bytes, known: bytes) -> int | None:
-        """The TTL of a response that says no more than what is `known`; None: read() it.
+        """The TTL of a response that only confirms what is `known`; None if read() has to parse it.
 
-        known: an A record, or DENIED. Whether it is a response to this question is seen to.
+        known: an A record, or DENIED. Checks that the message is a response to this question.
         """
         if self._draw() < _CHECKED_SHARE or not self._lean:
             self._check_next = True
@@ -72,7 +73,7 @@ class ResponseReader:
         return denial.ttl if denial is not None and denial.kind is ReplyKind.NODATA else None
 
     def read(self, message: bytes, question: bytes) -> Reply:
-        """What a response comes to of which `repeats_question` holds. Never raises."""
+        """The Reply in a response, which the caller has checked with `repeats_question`. Never raises."""
         limit = _exceeded(message)
         lean = self._read_lean(message, question) if self._lean and limit is None else None
         if lean is not None and not self._check_next and self._draw() >= _CHECKED_SHARE:
@@ -82,9 +83,9 @@ class ResponseReader:
             limit.reached()
             return parse_large(message, question)
         try:
-            # Megabytes, and tens of milliseconds, that only the first unusual message costs.
+            # This costs megabytes and tens of milliseconds, and only unusual messages need it.
             from lowatch.wire.dns_full import parse_full  # noqa: PLC0415
-        except ImportError as error:  # as while a package is being upgraded
+        except ImportError as error:  # for example while a package is being upgraded
             return lean or failure("MALFORMED", f"cannot be read without dnspython: {error}")
         full = parse_full(message)
         if lean not in (None, full):
@@ -92,7 +93,7 @@ class ResponseReader:
         return full
 
     def _read_lean(self, message: bytes, question: bytes) -> Reply | None:
-        """As parse_lean. Of most names an AAAA is denied, by a zone in words that are always the same."""
+        """Like parse_lean, but reuses denials: most names have no AAAA; a zone denies them all alike."""
         key = denial_key(message, question)
         if key is None:
             return parse_lean(message, question)
@@ -117,7 +118,7 @@ class ResponseReader:
 
 
 def _exceeded(message: bytes) -> Limit | None:
-    """The limit beyond which dnspython would take too long: 40 us for a record, 6 for an option."""
+    """The limit beyond which dnspython takes too long (40 us per record, 6 us per option), or None."""
     if count_records(message) > DNS_FULL_RECORDS.value:
         return DNS_FULL_RECORDS
     return DNS_FULL_BYTES if len(message) > DNS_FULL_BYTES.value else None

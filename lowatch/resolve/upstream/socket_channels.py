@@ -1,4 +1,4 @@
-"""Channels over sockets: by UDP, or over TCP or TLS, as the nameserver's configuration says."""
+"""Channels over UDP, TCP or TLS sockets, as configured for each nameserver."""
 
 from __future__ import annotations
 

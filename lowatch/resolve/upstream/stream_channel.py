@@ -1,9 +1,9 @@
-"""One nameserver over TCP or TLS: one connection, kept while it is used, many questions in flight.
+"""One nameserver over TCP or TLS: one connection, kept open while in use, with many queries in flight.
 
-RFC 7766 and RFC 7858. Opened when there is something to ask, closed when nothing was for IDLE, opened
-again on demand. What a lost connection left unanswered is put again where that makes sense (see
-pipelining.py), at most PUTS times in all, and only the end counts: for the server's health, for the
-metrics, for who asked.
+See RFC 7766 and RFC 7858. The connection is opened when there is something to ask, closed after IDLE
+seconds without a query, and opened again on demand. Queries that a lost connection left unanswered are
+sent again where that makes sense (see pipelining.py), at most PUTS times in all. Only the final outcome
+counts for the server's health, the metrics and the sink.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ from .stream_queries import StreamQueries, StreamQuery
 from .tls import TlsClient
 
 IDLE = 10.0
-"""Seconds without a question after which the connection is closed."""
+"""Seconds without a query after which the connection is closed."""
 
 PUTS = 3
-"""How often a question is put before the loss of a connection fails it."""
+"""How often a query is sent before the loss of a connection fails it."""
 
 BARREN = 3
-"""Connections in a row that answered nothing; then all that wait fail, instead of trying one by one."""
+"""Connections in a row without an answer, after which all waiting queries fail, instead of one by one."""
 
-_STRAYS = 256  # replies to no question of ours, on one connection; late ones may well come
+_STRAYS = 256  # replies on one connection that match no query; some may just be late
 _SILENT = frozenset({"TIMEOUT", "UNREACHABLE"})
 _GONE = failure("UNREACHABLE", "no longer configured as a nameserver")
 
@@ -53,10 +53,10 @@ class Fallback(NamedTuple):
 
 
 class StreamChannel:
-    """A Channel. It speaks TLS if the server's transport says so, else plain TCP.
+    """A Channel over TLS, if that is the server's transport, or else over plain TCP.
 
-    fallback: replies are reported in the name of its UDP channel. Those questions have been sent before, so
-    `sent` stays as it is; and the UDP channel alone judges the server's health.
+    fallback: replies are reported as those of its UDP channel. The questions have been sent over UDP
+    before, so `sent` stays as it is, and only the UDP channel updates the server's health.
     """
 
     def __init__(
@@ -81,18 +81,18 @@ class StreamChannel:
         self._tls = TlsClient(server) if server.transport is Transport.TLS else None
         self._via = "TLS" if self._tls else "TCP"
         self._queries = StreamQueries()
-        self._barren = 0  # connections in a row, so far, that answered nothing
+        self._barren = 0  # connections in a row without an answer
         self._connection: StreamConnection | None = None
         self._pause: asyncio.TimerHandle | None = None
-        self._timer: asyncio.TimerHandle | None = None  # the next deadline, or the end of idleness
+        self._timer: asyncio.TimerHandle | None = None  # for the next deadline, or an idle connection
         self._timer_due = 0.0
         self._last_put = 0.0
         self._closed = False
         self._begin()
 
     def _begin(self) -> None:
-        """Forget what is known of the connection before."""
-        self._is_fresh = False  # nothing was put on it yet, and the token for that is taken
+        """Reset what is known about the connection."""
+        self._is_fresh = False  # nothing was sent on it yet, and the first query's token is taken
         self._answered = 0
         self._last_answer = 0.0
         self._last_turn = 0
@@ -100,7 +100,7 @@ class StreamChannel:
 
     @property
     def load(self) -> int:
-        """How many questions it has been asked that have not ended."""
+        """The number of questions that have not ended."""
         return len(self._queries)
 
     def ask(self, question: Question, now: float) -> None:
@@ -118,7 +118,7 @@ class StreamChannel:
         self._put_backlog(now)
 
     def close(self) -> list[Question]:
-        """Stop, leave no socket and no timer, and tell nobody: returns what a reply was owed to."""
+        """Stop, and leave no socket or timer. Returns the questions whose end was not reported."""
         self._closed = True
         owed = self._queries.close()
         self._disconnect()
@@ -126,10 +126,10 @@ class StreamChannel:
             self._pause.cancel()
         return owed
 
-    # Putting questions.
+    # Sending.
 
     def _put_backlog(self, now: float) -> None:
-        """Put what may be put now; open a connection for it first where there is none."""
+        """Send what may be sent now. Opens a connection first if there is none."""
         window = self._pipelining.window(now)
         queries = self._queries
         while queries.waiting and self._pause is None and len(queries.in_flight) < window:
@@ -166,14 +166,14 @@ class StreamChannel:
         connection.put(encode_query(query.question.section, ident))
         self._watch(now + self.pace.timeout, now)
 
-    # What arrives.
+    # Replies.
 
     def on_messages(self, messages: list[bytes]) -> None:
         now = self._clock.now().monotonic
         connection = self._connection
         for message in messages:
             self._on_message(message, now)
-            if self._connection is not connection:  # what follows it belongs to questions put again
+            if self._connection is not connection:  # the rest came on a connection that is closed now
                 return
         self._put_backlog(now)
 
@@ -182,7 +182,7 @@ class StreamChannel:
         query = self._queries.in_flight.get(ident)
         if query is None or not repeats_question(message, query.question.section):
             self._strays += 1
-            if len(message) < HEADER_LENGTH or self._strays > _STRAYS:  # out of step
+            if len(message) < HEADER_LENGTH or self._strays > _STRAYS:  # the stream is out of step
                 self._sort_out(self._stray(), now)
             return
         self._note_answer(ident, query, now)
@@ -193,7 +193,7 @@ class StreamChannel:
         self._finish(query, reply, now)
 
     def _note_answer(self, ident: int, query: StreamQuery, now: float) -> None:
-        """It is in flight no longer."""
+        """A query was answered, so it is no longer in flight."""
         del self._queries.in_flight[ident]
         self._answered += 1
         self._barren = 0
@@ -206,10 +206,10 @@ class StreamChannel:
     def _stray(self) -> Reply:
         return failure("MALFORMED", f"over {self._via}: a reply to another question")
 
-    # What does not.
+    # Timeouts and lost connections.
 
     def on_lost(self, why: Reply) -> None:
-        """The connection could not be opened, or ended by itself."""
+        """The connection could not be opened, or was lost."""
         now = self._clock.now().monotonic
         if self._queries.in_flight:
             self._sort_out(self._stray() if self._strays and not self._answered else why, now)
@@ -239,7 +239,7 @@ class StreamChannel:
         self._put_backlog(now)
 
     def _sort_out(self, why: Reply, now: float, *, silent: bool = False) -> None:
-        """The connection is lost, with questions in flight: judge what becomes of them."""
+        """Close a failed connection with queries in flight, and retry or fail these (see pipelining.py)."""
         what_next = after_loss(len(self._queries.in_flight), self._answered, silent=silent)
         answered, unanswered = self._answered, self._abandon()
         if not answered:
@@ -258,7 +258,7 @@ class StreamChannel:
         self._put_backlog(now)
 
     def _abandon(self) -> list[StreamQuery]:
-        """Close the connection; returns what it left unanswered."""
+        """Close the connection. Returns its unanswered queries."""
         unanswered = self._queries.take_in_flight()
         self._disconnect()
         return unanswered
@@ -272,10 +272,10 @@ class StreamChannel:
             self._timer = None
         self._begin()
 
-    # How a question ends.
+    # How a query ends.
 
     def _put_again(self, queries: list[StreamQuery], why: Reply, now: float) -> None:
-        """Before all others. Those that were put often enough fail instead."""
+        """Send these again, before all others. Those already sent PUTS times fail instead."""
         self._fail(self._queries.put_again(queries, PUTS), why, now)
 
     def _fail(
@@ -298,7 +298,7 @@ class StreamChannel:
     # The one timer of an open connection.
 
     def _watch(self, due: float, now: float) -> None:
-        """Look again then, if not earlier."""
+        """Call _look() at `due` or earlier."""
         if self._timer is not None:
             if self._timer_due <= due:
                 return

@@ -1,4 +1,4 @@
-"""One connection to a nameserver: TCP, TLS within it where asked for, then messages both ways."""
+"""One TCP connection to a nameserver, with TLS if configured, which sends and receives messages."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from .tls import WOULD_BLOCK, TlsClient, tls_reason
 from .udp_sockets import socket_address
 
 _CHUNK = 17 * 1024
-"""More than a record of TLS (16 KiB): so OpenSSL, which reads no further than one, never holds back octets
-that no selector sees. Not much more: of messages that dnspython has to read it takes 25 ms.
+"""Bytes per recv(): more than a TLS record (16 KiB). OpenSSL reads one record at a time, so it never holds
+back bytes that no selector sees. Not much more: a chunk of messages that dnspython parses takes 25 ms.
 """
 
-_CHUNKS_AT_ONCE = 16  # then the loop's other readers have their turn
+_CHUNKS_AT_ONCE = 16  # then the loop serves its other readers
 
 CLOSED = "the server closed the connection before its reply was complete"
 
 
 class ConnectionOwner(Protocol):
-    """Told what happens to a connection, never from within its constructor, put() or close()."""
+    """Receives a connection's events, never from within its constructor, put() or close()."""
 
     def on_open(self) -> None:
-        """Messages may be put."""
+        """The connection is ready for put()."""
 
     def on_messages(self, messages: list[bytes]) -> None:
         """These messages arrived."""
 
     def on_lost(self, why: Reply) -> None:
-        """It could not be opened, or ended by itself. why: a failure. Called at most once."""
+        """The connection could not be opened, or was lost. why: a failure. Called at most once."""
 
 
 class StreamConnection:
-    """Connects at once, by callbacks of the loop alone, without a task.
+    """Connects when constructed. It runs in callbacks of the event loop, without a task.
 
     timeout: seconds for connecting, and again for the TLS handshake.
     """
@@ -65,7 +65,7 @@ class StreamConnection:
             self._loop.add_writer(self._socket, self._on_connected, self._socket)
 
     def put(self, message: bytes) -> None:
-        """Send it, together with all others that are put in this round of the loop."""
+        """Send a message, together with all others that are put in this turn of the loop."""
         self._outgoing += frame(message)
         if self._soon is None:
             self._soon = self._loop.call_soon(self._flush)
@@ -110,7 +110,7 @@ class StreamConnection:
             self._shake_hands(wrapped, tls)
 
     def _shake_hands(self, sock: ssl.SSLSocket, tls: TlsClient) -> None:
-        """As far as it goes without waiting."""
+        """Continue the TLS handshake as far as possible without waiting."""
         self._loop.remove_reader(sock)
         self._loop.remove_writer(sock)
         try:
@@ -141,7 +141,7 @@ class StreamConnection:
         except WOULD_BLOCK:
             sent = 0
         except OSError:
-            return  # for good: _read learns of it as well, after all that had arrived before
+            return  # stop sending: _read gets the error too, after all that had arrived
         del self._outgoing[:sent]
         self._soon = None
         if self._outgoing:
@@ -167,12 +167,12 @@ class StreamConnection:
             messages = self._framing.feed(octets)
             if messages:
                 self._owner.on_messages(messages)
-            if self._socket is not sock:  # what they said ended its use
+            if self._socket is not sock:  # the owner closed the connection because of them
                 return
             if self._tls is None and len(octets) < _CHUNK:
                 return
 
-    # Its end.
+    # The end.
 
     def _expire(self, what: str) -> None:
         self._end(failure("TIMEOUT", f"no {what} within {self._timeout:g} s"))
@@ -180,7 +180,7 @@ class StreamConnection:
     def _lose_by(self, error: OSError | ValueError) -> None:
         if isinstance(error, ssl.SSLError):
             self._lose(tls_reason(error))
-        else:  # errno's own text is plainer than what Python makes of it
+        else:  # the text of errno is plainer than Python's
             number = error.errno if isinstance(error, OSError) else None
             self._lose(os.strerror(number) if number else str(error))
 
@@ -193,11 +193,11 @@ class StreamConnection:
 
 
 def _connect(server: Nameserver) -> socket.socket:
-    """A socket that is connecting; it is writable when that has ended. Raises OSError."""
+    """A socket that is connecting. It becomes writable once it has connected or failed. Raises OSError."""
     family, address = socket_address(server)
     sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     try:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # we join what belongs together
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # put() joins messages itself
         sock.connect(address)
     except BlockingIOError:
         pass
@@ -208,18 +208,18 @@ def _connect(server: Nameserver) -> socket.socket:
 
 
 def frame(message: bytes) -> bytes:
-    """A message as a stream carries it."""
+    """A message with its length in front, as sent over a stream (RFC 7766, 8)."""
     return len(message).to_bytes(2, "big") + message
 
 
 class Framing:
-    """Cuts what arrives into messages. Holds less than one message, that is less than 64 KiB."""
+    """Splits a stream into messages. It holds less than one message, that is less than 64 KiB."""
 
     def __init__(self) -> None:
         self._rest = bytearray()
 
     def feed(self, octets: bytes) -> list[bytes]:
-        """The messages that these octets complete, in their order."""
+        """The messages that these octets complete, in order."""
         rest = self._rest
         rest += octets
         messages: list[bytes] = []

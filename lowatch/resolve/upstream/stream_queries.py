@@ -1,4 +1,4 @@
-"""The questions of one StreamChannel: those that wait, and those in flight on its connection. Pure."""
+"""The queries of one StreamChannel: those that wait, and those in flight on its connection. Pure."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from .channel import Question
 class StreamQuery:
     """A question that waits or is in flight.
 
-    puts: how often it was put on a connection. sent: when it was put last, monotonic seconds.
-    turn: counts up with each query that is put.
+    puts: how often it was sent on a connection. sent: when it was last sent, in monotonic seconds.
+    turn: its place in the order of sending, counted from 1.
     """
 
     __slots__ = ("puts", "question", "sent", "turn")
@@ -26,7 +26,7 @@ class StreamQuery:
 
 
 class StreamQueries:
-    """waiting: first those that are to be put again. in_flight: by id, in the order they were put in."""
+    """waiting: those to be sent again come first. in_flight: by id, in the order they were sent."""
 
     def __init__(self) -> None:
         self.waiting: deque[StreamQuery] = deque()
@@ -41,12 +41,12 @@ class StreamQueries:
         self.waiting.append(StreamQuery(question))
 
     def put_next(self, now: float) -> tuple[int, StreamQuery]:
-        """Move the first waiting query into flight. Returns its id as well."""
+        """Put the first waiting query in flight. Returns its id and the query."""
         query = self.waiting.popleft()
         ident = (self._ident + 1) & 0xFFFF
         while ident in self.in_flight:
             ident = (ident + 1) & 0xFFFF
-        self._ident = ident  # in turn: nobody else can write into the stream
+        self._ident = ident  # ids may be sequential: nobody else can write into the stream
         self._turn += 1
         query.turn = self._turn
         query.puts += 1
@@ -55,11 +55,11 @@ class StreamQueries:
         return ident, query
 
     def oldest(self) -> StreamQuery | None:
-        """The query in flight that was put first."""
+        """The query in flight that was sent first."""
         return next(iter(self.in_flight.values()), None)
 
     def silent(self, since: float) -> dict[int, StreamQuery]:
-        """The queries in flight that were put at `since` or before."""
+        """The queries in flight that were sent at `since` or before."""
         return dict(takewhile(lambda item: item[1].sent <= since, self.in_flight.items()))
 
     def take_in_flight(self) -> list[StreamQuery]:
@@ -76,7 +76,7 @@ class StreamQueries:
         return taken
 
     def put_again(self, queries: Sequence[StreamQuery], most: int) -> list[StreamQuery]:
-        """Have these wait, before all others. Returns those that were put `most` times: they do not."""
+        """Queue these before all others, except those sent `most` times already, which it returns."""
         self.waiting.extendleft(query for query in reversed(queries) if query.puts < most)
         return [query for query in queries if query.puts >= most]
 

@@ -1,10 +1,11 @@
-"""TLS towards one nameserver, by the strict profile of DNS over TLS (RFC 7858, RFC 8310, 5).
+"""TLS to one nameserver, with the strict profile of DNS over TLS (RFC 7858, RFC 8310, 5).
 
-Its certificate must bear the configured name, or its address where none is configured, and be signed
-by an authority the system trusts (or SSL_CERT_FILE, SSL_CERT_DIR). Else it is not asked at all.
+The server's certificate must be valid for the configured name, or for its address if no name is
+configured, and be signed by an authority the system trusts (or SSL_CERT_FILE, SSL_CERT_DIR). Otherwise
+the server is not queried at all.
 
-asyncio has imported ssl anyway. What costs 20 ms and 2 MB is the system's list of authorities, read at
-the first handshake.
+Importing ssl costs nothing here, because asyncio imports it too. The system's list of authorities costs
+20 ms and 2 MB, so it is read at the first handshake.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from contextlib import suppress
 from lowatch.config.settings import Nameserver
 
 WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
-"""What a non-blocking socket, TLS or not, raises where it has to wait."""
+"""Raised by a non-blocking socket, with or without TLS, that would have to wait."""
 
 
 class TlsClient:
-    """Wraps sockets; keeps the last session, so that the next handshake is a short one (RFC 8446, 2.2)."""
+    """Wraps sockets in TLS. It keeps the last session to shorten the next handshake (RFC 8446, 2.2)."""
 
     def __init__(self, server: Nameserver) -> None:
         self._name = server.name or server.host.partition("%")[0]
@@ -28,8 +29,8 @@ class TlsClient:
         self._session: ssl.SSLSession | None = None
 
     def wrap(self, sock: socket.socket) -> ssl.SSLSocket:
-        """A connected non-blocking socket, taken over. Raises OSError; ValueError for an odd name."""
-        self._name.encode("idna")  # as wrap_socket does, but too late to hand back the socket
+        """Take over a connected non-blocking socket. Raises OSError, or ValueError for an invalid name."""
+        self._name.encode("idna")  # wrap_socket raises this too, but after it has taken the socket
         if self._context is None:
             self._context = _new_context()
         return self._context.wrap_socket(
@@ -37,7 +38,7 @@ class TlsClient:
         )
 
     def finish(self, sock: ssl.SSLSocket) -> None:
-        """Of a connection that was open: keep its session, and say that it ends, without waiting."""
+        """Keep the session of an open connection, and send its close_notify, without waiting."""
         self._session = sock.session
         with suppress(OSError, ValueError):
             sock.unwrap()
@@ -45,7 +46,7 @@ class TlsClient:
     def note_failure(self, error: OSError) -> None:
         """The handshake failed."""
         if isinstance(error, ssl.SSLCertVerificationError):
-            self._context = self._session = None  # the authority that is missing may be there next time
+            self._context = self._session = None  # a missing authority may be there next time
 
 
 def _new_context() -> ssl.SSLContext:
@@ -57,7 +58,7 @@ def _new_context() -> ssl.SSLContext:
 
 
 def tls_reason(error: ssl.SSLError) -> str:
-    """What went wrong, on one line, in OpenSSL's words without its decoration."""
+    """What went wrong, on one line, in OpenSSL's words but without its decoration."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"certificate verify failed: {error.verify_message.rstrip('.')}"
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):

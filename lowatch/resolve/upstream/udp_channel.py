@@ -1,10 +1,10 @@
-"""One nameserver by UDP: queries over a connected socket, many in flight, each with a deadline.
+"""One nameserver over UDP: many queries in flight on connected sockets, each with a deadline.
 
-Connected, so that the kernel drops what others send and reports an ICMP refusal at once. A reply
-must come on the socket its query left by, with its id and its question; anything else is ignored.
+On a connected socket the kernel drops what others send, and reports an ICMP refusal at once. A reply
+must arrive on the socket of its query, with its id and its question; anything else is ignored.
 
 This is the hot path: at 100,000 names each line of _send and _take runs 2,000 times a second. Work is
-done by the batch: all datagrams that have come, then all queries that there is room for.
+done in batches: all datagrams that have arrived, then all queries that there is room for.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ from .response_reader import READING
 from .stream_channel import Fallback, StreamChannel
 from .udp_sockets import UdpSockets, is_on_this_host
 
-_DATAGRAM = 4096  # more than EDNS 1232 offers, to see it where a server sends more all the same
-_DATAGRAMS_AT_ONCE = 128  # then the loop's other readers have their turn
+_DATAGRAM = 4096  # more than the 1232 that EDNS offers, in case a server sends more anyway
+_DATAGRAMS_AT_ONCE = 128  # then the loop serves its other readers
 
 _InFlight = tuple[Question, socket.socket, bytes]
-"""The question, the socket it was sent by, and its section as it was sent."""
+"""The question, the socket it was sent on, and its section as it was sent."""
 
 
 class UdpChannel:
-    """Asks one nameserver, at its pace, with at most DNS_IN_FLIGHT queries under way."""
+    """Queries one nameserver within its rate limit, with at most DNS_IN_FLIGHT queries in flight."""
 
     def __init__(self, server: Nameserver, pace: Pace, sink: ReplySink, context: ChannelContext) -> None:
         self.server = server
@@ -101,7 +101,7 @@ class UdpChannel:
                 timer.cancel()
         return owed
 
-    # Sending: as many as there is room for, and as the server's pace allows.
+    # Sending: as many as there is room for, within the rate limit.
 
     def _send_backlog(self) -> None:
         room = DNS_IN_FLIGHT.value - len(self._in_flight)
@@ -126,7 +126,7 @@ class UdpChannel:
         self._send_backlog()
 
     def _send(self, count: int, now: float) -> None:
-        """The next `count` of the backlog, a port's worth at a time."""
+        """Send the next `count` questions of the backlog, as many on each socket as it takes."""
         if self._echo is Echo.FOLDS and self._mixes_case and now > self._echo_since + FOLDS_FOR:
             self._echo = Echo.UNTRIED
         while count > 0:
@@ -140,7 +140,7 @@ class UdpChannel:
             count -= some
 
     def _send_by(self, sock: socket.socket, count: int, now: float) -> None:
-        """Raises OSError where the next one cannot be sent; it is in the backlog still."""
+        """Send `count` questions. Raises OSError if one cannot be sent; that one stays in the backlog."""
         backlog, in_flight, random = self._backlog, self._in_flight, self._random
         folds = self._echo is Echo.FOLDS
         for ident in self._fresh_idents(count):
@@ -150,12 +150,12 @@ class UdpChannel:
             try:  # noqa: SIM105 - contextlib.suppress would cost a tenth of the whole query
                 sock.send(ident + QUERY_HEADER + section + QUERY_END)
             except BlockingIOError:
-                pass  # the same as lost on the way: the deadline ends it
+                pass  # treated like a lost datagram: the deadline ends it
             in_flight[ident] = question, sock, section
             del backlog[0]
 
     def _fresh_idents(self, count: int) -> list[bytes]:
-        """`count` ids of two random octets each, which no query in flight has."""
+        """`count` ids of two random octets each, none of which a query in flight has."""
         fresh: list[bytes] = []
         while len(fresh) < count:
             octets = self._random.randbytes(2 * (count - len(fresh)))
@@ -164,7 +164,7 @@ class UdpChannel:
         return fresh
 
     def _fail_unsent(self, error: OSError) -> None:
-        """The reason why one query could not be sent applies to the others too."""
+        """Fail all questions: the reason why one could not be sent applies to the others too."""
         unsent, self._backlog = list(self._backlog), deque()
         now = self._clock.now().monotonic
         for question in unsent:
@@ -172,7 +172,7 @@ class UdpChannel:
         self._end_all(unsent, _unreachable(error))
         self._fail_all(error)
 
-    # How a query may end: a reply, a longer one by TCP, a refusal, silence.
+    # How a query ends: a reply, a longer one over TCP, a refusal, or a timeout.
 
     def on_readable(self, sock: socket.socket) -> None:
         """Take all datagrams that have arrived, then send as many queries as there is room for."""
@@ -239,10 +239,10 @@ class UdpChannel:
         self._stream.ask(question, now)
 
     def _fail_all(self, error: OSError) -> None:
-        """What happened to one query would happen to the others in flight."""
+        """Fail all queries in flight: the error of one applies to the others too."""
         in_flight = [question for question, _, _ in self._in_flight.values()]
         self._in_flight.clear()
-        self._sockets.renew()  # the source address or the route may be what has gone
+        self._sockets.renew()  # the source address or the route may be gone
         self._end_all(in_flight, _unreachable(error))
 
     def _expire(self) -> None:
@@ -265,7 +265,7 @@ class UdpChannel:
             self._give_up_backlog(now)
 
     def _give_up_backlog(self, now: float) -> None:
-        """Queries that wait would wait in vain."""
+        """Fail the questions not sent yet: the server has been given up."""
         unsent, self._backlog = self._backlog, deque()
         for question in unsent:
             self._sink.on_reply(self, question, failure("UNREACHABLE", self.health.reason), now)
@@ -280,7 +280,7 @@ class UdpChannel:
         self._send_backlog()
 
     def _watch_deadline(self, now: float) -> None:
-        """One timer, for the query that was sent first; a query that ends needs no timer cancelled."""
+        """Set the only timer, for the query that was sent first. A query that ends leaves it running."""
         if self._deadline is None and self._in_flight and not self._closed:
             question, _, _ = next(iter(self._in_flight.values()))
             wait = question.sent + self.pace.timeout - now
@@ -292,5 +292,5 @@ class UdpChannel:
 
 
 def _unreachable(error: OSError) -> Reply:
-    number = error.errno  # whose text is plainer than asyncio's
+    number = error.errno  # the text of errno is plainer than Python's
     return failure("UNREACHABLE", os.strerror(number) if number else str(error))

@@ -10,11 +10,12 @@ from typing import Protocol
 from lowatch.config.settings import Nameserver
 
 QUERIES_PER_PORT = 32
-"""After so many the source port changes, for servers off the host: a forger has to guess it again."""
+"""Queries after which the source port changes, unless the server is on this host: a forger has to guess it
+again."""
 
 
 def socket_address(server: Nameserver) -> tuple[int, tuple[object, ...]]:
-    """Family and address for connect(). Raises OSError where the scope names no interface."""
+    """Family and address for connect(). Raises OSError if the scope names no interface."""
     host, _, scope = server.host.partition("%")
     if ipaddress.ip_address(host).version == 4:
         return socket.AF_INET, (host, server.port)
@@ -30,7 +31,7 @@ def is_on_this_host(server: Nameserver) -> bool:
 
 
 class SocketOwner(Protocol):
-    """Sends and receives by the sockets."""
+    """Sends and receives on the sockets."""
 
     def on_readable(self, sock: socket.socket) -> None:
         """A datagram or an ICMP error has arrived on the socket."""
@@ -40,7 +41,7 @@ class SocketOwner(Protocol):
 
 
 class UdpSockets:
-    """The sockets of one UdpChannel, their owner."""
+    """The sockets of one UdpChannel, which is their owner."""
 
     def __init__(self, server: Nameserver, owner: SocketOwner) -> None:
         self._server = server
@@ -48,11 +49,11 @@ class UdpSockets:
         self._loop = asyncio.get_running_loop()
         self._keeps_port = is_on_this_host(server)
         self._current: socket.socket | None = None
-        self._left = 0  # queries to send by the current one
+        self._left = 0  # queries that may still be sent on the current one
         self._older: list[socket.socket] = []
 
     def take(self, count: int) -> tuple[socket.socket, int]:
-        """A socket, and how many of `count` queries may be sent by it. Raises OSError."""
+        """A socket, and how many of `count` queries may be sent on it. Raises OSError."""
         if self._current is None or not self._left:
             self.renew()
             self._current = self._open()
@@ -64,7 +65,7 @@ class UdpSockets:
         return self._current, count
 
     def renew(self) -> None:
-        """Send the next query by a socket of its own: a new source port, address and route."""
+        """Let the next query use a new socket, with a new source port, address and route."""
         if self._current is not None:
             self._older.append(self._current)
             self._current = None

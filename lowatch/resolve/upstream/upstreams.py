@@ -9,9 +9,9 @@ from lowatch.wire.dns import Reply, failure
 from .channel import Channel, ChannelFactory, Pace, ReplySink
 
 PROBES_IN_FLIGHT = 16
-"""Queries at a time to a server that has been given up. All others fail at once: an outage of the only
-server would otherwise keep every name waiting for its own timeout. Enough that the few names whose own
-servers are dead, which may be why it was given up, do not take all places."""
+"""The most queries in flight to a server that has been given up. All others fail at once; otherwise every
+name would wait for its own timeout during an outage of the only server. A few names whose own servers are
+dead may be why it was given up: the number is large enough that they do not take all places."""
 
 
 class Upstreams:
@@ -33,7 +33,10 @@ class Upstreams:
         return self._nameservers.attempts
 
     def replace(self, nameservers: Nameservers, settings: DnsSettings, now: float) -> None:
-        """Ask these servers from now on. Servers that stay keep their channel; questions to others fail."""
+        """Ask these servers from now on.
+
+        Servers that stay keep their channel if the pace is the same. Questions to closed channels fail.
+        """
         pace = Pace(nameservers.timeout or settings.timeout, settings.max_qps, self._spread)
         kept = {channel.server: channel for channel in self._channels if pace == self._pace}
         before = self._channels
@@ -56,7 +59,7 @@ class Upstreams:
     def steady(self) -> Channel | None:
         """The channel that first() keeps returning for now; None if there may be another each time.
 
-        That is: servers are not rotated, and the first one has left nothing unanswered.
+        There is one if servers are not rotated and the first has left nothing unanswered.
         """
         if self._nameservers.rotate or not self._channels:
             return None
