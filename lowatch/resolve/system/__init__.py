@@ -1,1 +1,1 @@
-"""What this host says about name resolution: resolv.conf, hosts, nsswitch.conf, getaddrinfo."""
+"""Name resolution of this host: resolv.conf, hosts, nsswitch.conf, getaddrinfo."""

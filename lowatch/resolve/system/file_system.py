@@ -1,4 +1,4 @@
-"""How the files that name resolution depends on are read: from this host, or from a simulated one."""
+"""Reads the files that name resolution depends on: from this host, or from a simulated one."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from lowatch.files.fingerprint import Fingerprint, fingerprint, fingerprint_read
 from lowatch.files.regular_file import open_regular, read_whole, size, too_large
 
 READ_AT_ONCE = 64 * 1024
-"""Bytes that are read in a millisecond or so."""
+"""Bytes that take about a millisecond to read."""
 _BREATH = 0.0001
 """Seconds for which a reading thread releases the interpreter after each READ_AT_ONCE bytes."""
 
 
 class Lines(NamedTuple):
-    """A file's lines, read one by one (raises OSError), and its fingerprint from before."""
+    """A file's lines, read one by one (may raise OSError). seen: its fingerprint from before."""
 
     lines: Iterator[bytes]
     seen: Fingerprint
 
 
 class FileSystem(Protocol):
-    """Blocks as long as stat(2) and read(2) do. limit: the largest size of a file, in bytes."""
+    """Reads files; blocks as stat(2) and read(2) do. limit: the largest size of a file, in bytes."""
 
     def fingerprint(self, path: Path) -> Fingerprint:
         """See files.fingerprint."""
@@ -37,13 +37,13 @@ class FileSystem(Protocol):
         """Bytes; 0 if there is no such file."""
 
     def read_small(self, path: Path, limit: Limit) -> tuple[str, Fingerprint]:
-        """A whole file, and its fingerprint from before. Raises OSError."""
+        """A whole file, and its fingerprint from before it was read. Raises OSError."""
 
     def open_lines(self, path: Path, limit: Limit) -> AbstractContextManager[Lines]:
         """A context with a file's lines. Raises OSError."""
 
     def refusal(self, path: Path, limit: Limit) -> str:
-        """Why the C library could wait for this file, or read it without end; "" if it could not."""
+        """Why the C library could block on this file, or read it endlessly; "" if it could not."""
 
     def is_listening(self, path: Path) -> bool:
         """Whether a process accepts connections on this Unix socket. Raises OSError if it cannot ask."""
@@ -81,7 +81,7 @@ class HostFileSystem:
         return f"{path} is larger than {size(limit)}" if status.st_size > limit.value else ""
 
     def is_listening(self, path: Path) -> bool:
-        """Never waits. That the socket exists is not enough: it may remain when its process has ended."""
+        """Never waits. It connects, because the socket may remain after its process has ended."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as client:
             try:
                 client.connect(str(path))
@@ -93,10 +93,10 @@ class HostFileSystem:
 
 
 def _lines(stream: BinaryIO, limit: Limit) -> Iterator[bytes]:
-    """Lines up to the limit, and never more than that at a time. Raises OSError for a larger file.
+    """Yield the lines, and never read more than the limit. Raises OSError for a larger file.
 
-    A large file is read in a thread, and a thread that only computes lets another have the interpreter
-    every 5 ms: the loop, which needs it several times in a turn, took 125 ms for one. So it pauses.
+    A large file is read in a thread. A thread that only computes releases the interpreter every 5 ms. The
+    loop needs it several times per turn, and a turn took 125 ms. So this function pauses.
     """
     left = limit.value
     pause_at = left - READ_AT_ONCE

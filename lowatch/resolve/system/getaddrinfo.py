@@ -1,8 +1,8 @@
-"""The C library's getaddrinfo, as applications ask it, and a thread that waits for it.
+"""Calls the C library's getaddrinfo, as applications do, in a thread.
 
-It blocks, cannot be cancelled and may hang without end (a module of nsswitch.conf, a dead nameserver). So a
-daemon thread of ours waits for it: the loop never does, and a process that ends does not wait for it (as
-it would for a thread of asyncio.to_thread).
+getaddrinfo blocks, cannot be cancelled and may hang forever (a module of nsswitch.conf, a dead nameserver).
+So a daemon thread calls it: the loop never waits, and the process does not wait for the thread when it
+exits (as it would for a thread of asyncio.to_thread).
 """
 
 from __future__ import annotations
@@ -20,33 +20,33 @@ from lowatch.core.addresses import Address, parse_address
 from lowatch.core.limits.names import ADDRESSES_PER_NAME
 
 _PATIENCE_AT_CLOSE = 1.0
-"""Seconds for an idle thread to end, which takes it microseconds."""
+"""Seconds to wait for an idle thread to end, which takes microseconds."""
 
 _KNOWN_TO_BE_NONE = {socket.EAI_NONAME, socket.EAI_NODATA, socket.EAI_ADDRFAMILY}
 _OF_THIS_PROCESS = ("RES_OPTIONS", "HOSTALIASES", "RESOLV_HOST_CONF", "RESOLV_MULTI", "RESOLV_REORDER")
-"""Variables that change a process's answers, see resolv.conf(5) and host.conf(5): not all have them."""
+"""Variables that change the answers of one process alone. See resolv.conf(5) and host.conf(5)."""
 
 
 class Seen(NamedTuple):
-    """What getaddrinfo said. addresses: sorted; None where it could not tell, and reason says why."""
+    """A result of getaddrinfo. addresses: sorted; None if it failed, and reason says why."""
 
     addresses: tuple[Address, ...] | None
     reason: str = ""
 
 
 class Looked(NamedTuple):
-    """cost: seconds of CPU time, the kernel's for us included: it dumps all addresses to sort two."""
+    """cost: CPU seconds, with the kernel's: to sort two addresses, glibc has it dump all local ones."""
 
     seen: Seen
     cost: float = 0.0
 
 
 def look_up(name: str) -> Seen:
-    """Ask for both families, whatever addresses this host has (no AI_ADDRCONFIG). Blocks.
+    """Look up both families, whatever addresses this host has (no AI_ADDRCONFIG). Blocks.
 
-    That there is no such name, or no address, is an answer (EAI_NONAME); EAI_AGAIN and all else is none.
-    The name goes without a final dot, for with one it is not found in /etc/hosts. That it is complete as
-    it is, and no search domain applies, is said by LOCALDOMAIN (see absolute_names).
+    A name that does not exist, or has no address, is a result (EAI_NONAME); EAI_AGAIN and all other errors
+    are failures. The name has no final dot, because with one it is not found in /etc/hosts. An empty
+    LOCALDOMAIN keeps search domains from applying (see absolute_names).
     """
     try:
         found = socket.getaddrinfo(name.encode(), None, type=socket.SOCK_STREAM)
@@ -64,10 +64,10 @@ def look_up(name: str) -> Seen:
 
 
 def absolute_names() -> None:
-    """Let no search domain of resolv.conf apply to what this process looks up from now on.
+    """Keep search domains of resolv.conf(5) from applying to this process's lookups from now on.
 
-    With a final dot none does either, but then no line of /etc/hosts applies. See resolv.conf(5). Nor
-    does what the environment of this process says to it alone.
+    A final dot does that too, but then no line of /etc/hosts applies. Variables that change the answers of
+    this process alone are removed as well.
     """
     os.environ["LOCALDOMAIN"] = ""
     for variable in _OF_THIS_PROCESS:
@@ -75,26 +75,26 @@ def absolute_names() -> None:
 
 
 class AddressLookups(Protocol):
-    """Asks the C library, one name at a time: in a thread, or simulated."""
+    """Calls getaddrinfo for one name at a time: in a thread, or simulated."""
 
     def another(self) -> AddressLookups:
         """One more like this, independent of it."""
 
     async def idle(self) -> None:
-        """Wait until it may be asked. Giving up on an answer does not end the lookup."""
+        """Wait until ask() may be called. Giving up on an answer does not end its lookup."""
 
     def ask(self, name: str) -> asyncio.Future[Looked]:
-        """Ask while it is idle. A caller that no longer wants the answer may cancel the future."""
+        """Look a name up; only while idle. To give up on the answer, a caller may cancel the future."""
 
     def close(self) -> None:
-        """Let it end, without waiting for a lookup under way."""
+        """Stop, without waiting for a lookup under way."""
 
 
 _Questions = SimpleQueue[tuple[str, asyncio.Future[Looked]] | None]
 
 
 class LookupThread:
-    """One lookup at a time. Belongs to the loop that asks first."""
+    """Runs one lookup at a time. It belongs to the event loop of the first ask()."""
 
     def __init__(self, look_up: Callable[[str], Seen] = look_up) -> None:
         self._look_up = look_up
@@ -109,14 +109,11 @@ class LookupThread:
         return LookupThread(self._look_up)
 
     async def idle(self) -> None:
-        """Wait until it may be asked: who gave up waiting did not end the lookup."""
+        """Wait until the lookup under way has ended, if there is one."""
         await self._idle.wait()
 
     def ask(self, name: str) -> asyncio.Future[Looked]:
-        """Of an idle one only. Who no longer wants to know leaves the future alone, or cancels it.
-
-        Where no thread can be started (pids.max), that is the answer.
-        """
+        """See AddressLookups. If no thread can be started (pids.max), that failure is the answer."""
         assert not self.busy_with, self.busy_with
         answered: asyncio.Future[Looked] = asyncio.get_running_loop().create_future()
         try:
@@ -130,7 +127,7 @@ class LookupThread:
         return answered
 
     def _start(self) -> None:
-        """Raises RuntimeError where the system has no thread to spare."""
+        """Raises RuntimeError if the system cannot start a thread."""
         if self._thread is None:
             absolute_names()
             questions = _Questions()

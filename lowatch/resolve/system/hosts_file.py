@@ -1,9 +1,9 @@
-"""hosts(5), as glibc's nss_files reads it: what /etc/hosts says of the names that are followed.
+"""Parses hosts(5) as glibc's nss_files does, for the names that are followed.
 
-Pinned against getaddrinfo in foreign_behaviour/test_name_service.py: an alias is as good as the first name,
-case does not matter, an address is what inet_pton takes (neither `127.1` nor `fe80::1%eth0`), a name with a
-final dot is another name, and a line that is wrong is passed over. The lines of a name add up where
-host.conf has `multi on`, as Debian's has; otherwise its first line is all.
+foreign_behaviour/test_name_service.py tests these rules against getaddrinfo: an alias counts like the first
+name, case does not matter, an address is what inet_pton accepts (neither `127.1` nor `fe80::1%eth0`), a
+name with a final dot is another name, and a malformed line is skipped. All lines of a name count if
+host.conf has `multi on`, as on Debian; otherwise only the first one does.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ HOST_CONF = Path("/etc/host.conf")
 _MULTI = re.compile(r"[ \t]*multi[ \t]+(on|off)(?![a-z])", re.IGNORECASE)
 
 _REPORTED = 20
-"""Problems; a generated file is wrong in every line or in none."""
+"""The most problems reported: a generated file is wrong in every line or in none."""
 _SHOWN = 60
 """Bytes of a malformed address that are shown."""
 
@@ -46,17 +46,17 @@ def parse_multi(text: str) -> bool:
 def parse_hosts(
     lines: Iterable[bytes], followed: Container[str], *, multi: bool, source: str = str(HOSTS)
 ) -> Hosts:
-    """Read what is there about `followed` (lower case, no final dot); all else costs time, no memory.
+    """Read the lines of the `followed` names (lower case, no final dot). Others cost time, but no memory.
 
-    multi: whether a name's lines add up.
+    multi: whether all lines of a name count, or only the first.
 
-    A line that names none of them is no problem, however wrong: nothing hangs on it.
+    A malformed line without any of these names is not a problem, because nothing depends on it.
     """
     found: dict[str, set[Address]] = {}
     problems: list[str] = []
     for number, line in enumerate(lines, 1):
         words = line.partition(b"#")[0].partition(b"\0")[0].lower().split()
-        # Of names beyond ASCII, latin-1 makes what is never followed.
+        # latin-1 turns names beyond ASCII into names that are never followed.
         names = [name for word in words[1:] if (name := word.decode("latin-1")) in followed]
         if not names:
             continue

@@ -1,4 +1,4 @@
-"""The files that name resolution hangs on, read again when they have changed."""
+"""Reads the files that name resolution depends on, and again when they have changed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .resolv_conf import RESOLV_CONF, parse_resolv_conf, suppresses_aaaa
 
 
 class NamePaths(NamedTuple):
-    """Where the files are, and the sockets of whom the C library may ask instead."""
+    """The paths of the files, and of the sockets of daemons that the C library may ask instead."""
 
     hosts: Path = HOSTS
     nsswitch: Path = NSSWITCH_CONF
@@ -31,9 +31,9 @@ NAME_PATHS = NamePaths()
 
 
 class SystemResolver(NamedTuple):
-    """What the C library's `dns` service goes by. nameservers: none where that is not known.
+    """The settings of the C library's `dns` service. nameservers: empty if they are not known.
 
-    aaaa: whether it asks for AAAA at all.
+    aaaa: whether it queries AAAA at all.
     """
 
     nameservers: frozenset[Nameserver] = frozenset()
@@ -41,10 +41,10 @@ class SystemResolver(NamedTuple):
 
 
 class NameFiles(NamedTuple):
-    """What these files say. nscd: whether it answers for all of them, from a cache of its own.
+    """The contents of these files. nscd: whether nscd answers instead, from its own cache.
 
-    seen: of each of NamePaths, when they were read. unreadable: one line each. Of a file that could not
-    be read, what it last said is kept. multi: of host.conf.
+    seen: the fingerprint of each of NamePaths, from when it was read. unreadable: one line for each file
+    that could not be read; its previous contents are kept. multi: as in host.conf.
     """
 
     hosts: Hosts = Hosts()
@@ -62,14 +62,14 @@ class NameFiles(NamedTuple):
 
 
 class NameFilesSource:
-    """Reads them. Keeps no state: it may be used in a thread."""
+    """Reads the files. It keeps no state, so it may be used in a thread."""
 
     def __init__(self, paths: NamePaths = NAME_PATHS, files: FileSystem = HOST_FILE_SYSTEM) -> None:
         self.paths = paths
         self._files = files
 
     def changed(self, before: NameFiles) -> bool:
-        """Whether some file differs from what was read (six stats)."""
+        """Whether some file differs from what was read (six stat() calls)."""
         return tuple(map(self._files.fingerprint, self.paths)) != before.seen
 
     def switch_changed(self, before: NameFiles) -> bool:
@@ -77,7 +77,7 @@ class NameFilesSource:
         return self._files.fingerprint(self.paths.nsswitch) != before.seen[1]
 
     def endless(self) -> str:
-        """Which file the C library would wait for, or read without a bound; "" if none (four stats)."""
+        """Why the C library would block on a file, or read it endlessly; "" if none (four stat() calls)."""
         for path in self.paths[:4]:
             limit = HOSTS_FILE_BYTES if path == self.paths.hosts else RESOLVER_FILE_BYTES
             if refusal := self._files.refusal(path, limit):
@@ -90,7 +90,7 @@ class NameFilesSource:
         return self._files.size(self.paths.hosts) > READ_AT_ONCE
 
     def read(self, followed: Container[str], before: NameFiles) -> NameFiles:
-        """Read everything again. A missing file says nothing; for an unreadable one `before` stands."""
+        """Read all files again. A missing one counts as empty; for an unreadable one `before` is kept."""
         sockets = (self._files.fingerprint(self.paths.resolved), self._files.fingerprint(self.paths.nscd))
         multi, multi_seen, multi_failed = self._read_multi(multi=before.multi)
         hosts, hosts_seen, hosts_failed = self._read_hosts(followed, before.hosts, multi=multi)
@@ -102,7 +102,7 @@ class NameFilesSource:
         return NameFiles(hosts, switch, resolver, sockets[1] != ABSENT, seen, unreadable, multi)
 
     def read_switch(self, before: NameServiceSwitch) -> tuple[NameServiceSwitch, Fingerprint, str]:
-        """nsswitch.conf alone, its fingerprint, and why it could not be read."""
+        """Read nsswitch.conf alone. Returns also its fingerprint, and why it could not be read."""
         path = self.paths.nsswitch
         try:
             runs = self._files.is_listening(self.paths.resolved)
@@ -117,7 +117,7 @@ class NameFilesSource:
         return parse_nsswitch(text, str(path), resolved_runs=runs), seen, ""
 
     def _read_multi(self, *, multi: bool) -> tuple[bool, Fingerprint, str]:
-        """multi: what it last said. Applications of other users may read what we cannot."""
+        """multi: the value to keep if the file is unreadable. Others may be able to read it."""
         path = self.paths.host_conf
         try:
             text, seen = self._files.read_small(path, RESOLVER_FILE_BYTES)
@@ -140,7 +140,7 @@ class NameFilesSource:
             return before, self._files.fingerprint(path), _unreadable(path, error)
 
     def _read_resolver(self, before: SystemResolver) -> tuple[SystemResolver, Fingerprint, str]:
-        """Mistakes in the file are reported by the engine, which asks these nameservers."""
+        """The engine reports errors in this file, because it queries these nameservers."""
         path = self.paths.resolv_conf
         try:
             text, seen = self._files.read_small(path, RESOLVER_FILE_BYTES)

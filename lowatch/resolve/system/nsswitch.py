@@ -1,10 +1,11 @@
-"""nsswitch.conf(5): whether /etc/hosts or DNS decides what a name's addresses are, or neither does.
+"""nsswitch.conf(5): whether /etc/hosts or DNS decides a name's addresses, or neither does.
 
-Each service of the `hosts` database in turn says SUCCESS, NOTFOUND, UNAVAIL or TRYAGAIN, and its actions
-say whether the next one is asked. What glibc really does: see foreign_behaviour/test_name_service.py.
+The services of the `hosts` database are asked in order. Each returns SUCCESS, NOTFOUND, UNAVAIL or
+TRYAGAIN, and its actions decide whether the next one is asked. foreign_behaviour/test_name_service.py
+tests what glibc really does.
 
-What other services say (sss, ldap, mdns, mymachines...) only getaddrinfo tells; here they know no name.
-nss-resolve(8) is there where systemd-resolved runs, and UNAVAIL where it does not.
+Only getaddrinfo shows the results of other services (sss, ldap, mdns, mymachines...); here they know no
+name. nss-resolve(8) works if systemd-resolved runs, and is UNAVAIL otherwise.
 """
 
 from __future__ import annotations
@@ -30,23 +31,23 @@ _MYHOSTNAMES = frozenset({"localhost", "localhost.localdomain", "_gateway", "_ou
 
 
 class Decider(Enum):
-    """Whose word on a name applications get."""
+    """Which source decides the answer that applications get."""
 
     HOSTS = "hosts"
     DNS = "dns"
     NOBODY = "nobody"
-    """There is no answer at all, whatever the others say of it."""
+    """There is no answer at all, whatever the other sources have."""
 
 
 class Order(NamedTuple):
-    """Who decides about a name, by what DNS says of it."""
+    """Who decides about a name if DNS has found it, denied it or failed."""
 
     found: Decider
     denied: Decider
     failed: Decider
 
     def decider(self, dns: Answer) -> Decider:
-        """dns: what DNS says. An answer that was good once stands, stale or not: records/slot_state.py."""
+        """dns: the answer of DNS. A stale answer counts as found (see records/slot_state.py)."""
         if dns.addresses:
             return self.found
         return self.denied if dns.status in (AnswerStatus.NXDOMAIN, AnswerStatus.NODATA) else self.failed
@@ -56,11 +57,11 @@ _FILES_DNS = (("files", _DEFAULT_ACTIONS), ("dns", _DEFAULT_ACTIONS))
 
 
 class NameServiceSwitch(NamedTuple):
-    """listed: who decides about a name that /etc/hosts has. absent: about all others.
+    """listed: who decides about names in /etc/hosts. absent: who decides about all others.
 
-    services: in their order. resolved: whether systemd-resolved asks DNS for applications, and not the
-    `dns` service. broken: why the C library resolves nothing at all by this file; "" otherwise.
-    With a list that names no service glibc 2.36 does not even fail: it ends the process (SIGSEGV).
+    services: in order. resolved: whether systemd-resolved, instead of the `dns` service, queries DNS for
+    applications. broken: why the C library resolves nothing at all with this file; "" otherwise.
+    If the list has no service, glibc 2.36 does not just fail: it crashes the process (SIGSEGV).
     """
 
     listed: Order
@@ -70,7 +71,7 @@ class NameServiceSwitch(NamedTuple):
     broken: str = ""
 
     def follows(self, name: str, hostname: str) -> bool:
-        """Whether /etc/hosts and DNS tell all of this name that getaddrinfo says, whatever it may be."""
+        """Whether /etc/hosts and DNS alone determine what getaddrinfo returns for this name."""
         return not self.broken and all(_is_predictable(one, name, hostname) for one in self.services)
 
 
@@ -80,7 +81,7 @@ _Service = tuple[str, dict[str, str]]
 def parse_nsswitch(
     text: str, source: str = str(NSSWITCH_CONF), *, resolved_runs: bool = True
 ) -> NameServiceSwitch:
-    """Read the `hosts` line; the last one counts. Without any it is `files dns`, as without the file."""
+    """Parse the `hosts` line; the last one counts. Without one, or without the file: `files dns`."""
     found = _switch(list(_FILES_DNS), resolved_runs=resolved_runs)
     for number, line in enumerate(text.split("\n"), 1):
         matched = _DATABASE.match(line.partition("#")[0].partition("\0")[0])
@@ -94,7 +95,7 @@ def parse_nsswitch(
 
 
 def _parse_services(text: str) -> list[_Service]:
-    """Raises ValueError for what makes glibc give up the whole list."""
+    """Raises ValueError for an error that makes glibc reject the whole list."""
     services: list[_Service] = []
     place = 0
     while matched := _SERVICE.match(text, place):
@@ -124,7 +125,7 @@ def _parse_actions(text: str) -> dict[str, str]:
 
 
 def _switch(services: list[_Service], *, resolved_runs: bool) -> NameServiceSwitch:
-    """Glibc's getaddrinfo takes a failure of DNS, of whatever kind, for UNAVAIL."""
+    """The getaddrinfo of glibc treats any failure of DNS as UNAVAIL."""
     listed, absent = (
         Order(*(_decider(services, dns, has_it, resolved_runs) for dns in _DNS_SAYS))
         for has_it in (True, False)
@@ -135,10 +136,10 @@ def _switch(services: list[_Service], *, resolved_runs: bool) -> NameServiceSwit
 
 
 def _decider(services: list[_Service], dns: str, hosts: bool, resolved_runs: bool) -> Decider:
-    """Ask one service after the other about a name of which DNS says `dns`.
+    """Ask one service after the other about a name. dns: the status that DNS returns for it.
 
-    hosts: whether /etc/hosts has it. Who was asked last decides, of those that know anything; an answer
-    that others are asked behind is lost.
+    hosts: whether /etc/hosts has it. The last service asked that knows anything decides. An answer is lost
+    if another service is asked after it.
     """
     decider, lost = Decider.NOBODY, False
     for name, actions in services:
@@ -154,7 +155,7 @@ def _decider(services: list[_Service], dns: str, hosts: bool, resolved_runs: boo
 
 
 def _said(service: str, dns: str, hosts: bool, resolved_runs: bool) -> tuple[str, Decider]:
-    """Resolved reads /etc/hosts itself, and decides by it; a failure of DNS it passes on as NOTFOUND."""
+    """systemd-resolved reads /etc/hosts itself, and prefers it. It returns a failure of DNS as NOTFOUND."""
     if service == "resolve" and resolved_runs:
         if hosts:
             return "SUCCESS", Decider.HOSTS
@@ -165,9 +166,9 @@ def _said(service: str, dns: str, hosts: bool, resolved_runs: bool) -> tuple[str
 
 
 def _is_predictable(service: str, name: str, hostname: str) -> bool:
-    """Whether it is known what a service says of a name.
+    """Whether it is known what a service returns for a name.
 
-    mdns*_minimal takes names in .local alone (nss-mdns); myhostname the host's own, localhost and two
+    mdns*_minimal handles only names in .local (nss-mdns), myhostname only the host's own, localhost and two
     more (nss-myhostname(8)).
     """
     if service in ("files", "dns"):

@@ -1,6 +1,6 @@
-"""The nameservers to ask: the configured ones, or those of resolv.conf(5), followed as it changes.
+"""The nameservers to query: the configured ones, or those in resolv.conf(5), read again when it changes.
 
-A bad line in resolv.conf is reported, and costs no other line.
+Bad lines in resolv.conf are reported; the rest still count.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from .file_system import HOST_FILE_SYSTEM, FileSystem
 RESOLV_CONF = Path("/etc/resolv.conf")
 
 _REPORTED = 20
-"""Lines that are reported one by one; the others are counted."""
-_COMMENT = re.compile("[#;].*")  # behind an address too, without a space: glibc ends the word there
-# What some system or other has in the file (`lookup` and `family` are BSD's) and we do not need.
+"""Bad lines that are reported one by one; the others are only counted."""
+_COMMENT = re.compile("[#;].*")  # even right after an address: glibc ends the word there
+# Keywords that some systems use (`lookup` and `family` are BSD's) and lowatch does not need.
 _OTHER_KEYWORDS = frozenset({"domain", "search", "sortlist", "lookup", "family"})
 _MAX_TIMEOUT, _MAX_ATTEMPTS = 30, 5  # RES_MAXRETRANS and RES_MAXRETRY of glibc's resolv.h
 
 
 def parse_resolv_conf(text: str, source: str = str(RESOLV_CONF)) -> Nameservers:
-    """Read resolv.conf(5). Unlike glibc it never falls back to 127.0.0.1: none is a problem."""
+    """Parse resolv.conf(5). Unlike glibc, it reports a missing nameserver and never uses 127.0.0.1."""
     servers: dict[Nameserver, None] = {}
     options = Nameservers()
     problems = []
@@ -71,13 +71,13 @@ def _parse_nameserver(words: list[str]) -> Nameserver:
 
 
 def _parse_option(options: Nameservers, word: str) -> Nameservers:
-    """Take in one word of an `options` line; those that do not concern us change nothing."""
+    """Apply one word of an `options` line. Options that lowatch does not use change nothing."""
     name, _, value = word.partition(":")
     if name == "rotate":
         return replace(options, rotate=True)
     if name not in ("timeout", "attempts"):
         return options
-    least = 0 if name == "timeout" else 1  # glibc waits a second where it says 0
+    least = 0 if name == "timeout" else 1  # glibc takes a timeout of 0 as one second
     if not (value.isascii() and value.isdigit() and int(value) >= least):
         raise ValueError(f"option {word!r} wants a number from {least} up")
     if name == "timeout":
@@ -86,10 +86,10 @@ def _parse_option(options: Nameservers, word: str) -> Nameservers:
 
 
 def suppresses_aaaa(text: str) -> bool:
-    """Whether this file keeps the C library from asking DNS for AAAA: `options no-aaaa`, since glibc 2.36.
+    """Whether this file keeps the C library from querying AAAA: `options no-aaaa`, since glibc 2.36.
 
-    Only its `dns` service goes by that: /etc/hosts and systemd-resolved give what they have. Read as
-    res_setoptions() does: the keyword at the beginning of the line, a `#` behind it is one more option.
+    Only the `dns` service obeys it: /etc/hosts and systemd-resolved return what they have. The file is read
+    as in res_setoptions(): the keyword begins the line, and a `#` after it is just another option.
     """
     if not _KNOWS_NO_AAAA:
         return False
@@ -98,7 +98,7 @@ def suppresses_aaaa(text: str) -> bool:
 
 
 def _knows_no_aaaa() -> bool:
-    """By the C library of this process, which is the host's own."""
+    """Whether the C library of this process, which is the host's own, supports `no-aaaa`."""
     try:
         name, version = str(os.confstr("CS_GNU_LIBC_VERSION")).split()
         return name == "glibc" and tuple(map(int, version.split(".")[:2])) >= (2, 36)
@@ -110,7 +110,7 @@ _KNOWS_NO_AAAA = _knows_no_aaaa()
 
 
 class NameserverSource:
-    """The configured nameservers, or the system's, read again when resolv.conf has changed."""
+    """The configured nameservers, or the system's, which are read again when resolv.conf has changed."""
 
     def __init__(
         self,
@@ -131,7 +131,7 @@ class NameserverSource:
         return self.current.timeout or self.settings.timeout
 
     def refresh(self) -> bool:
-        """Look again (one stat where nothing changed); whether `current` is another now."""
+        """Check for changes (one stat() call if there are none). Returns whether `current` changed."""
         before = self.current
         if self.settings.nameservers is not None:
             servers = tuple(dict.fromkeys(self.settings.nameservers))
@@ -140,7 +140,7 @@ class NameserverSource:
         elif self._files.fingerprint(self._path) != self._seen:
             found = self._read()
             if not found.servers and before.servers:
-                # Perhaps it is being replaced just now: ask the nameservers of before.
+                # The file may just be being replaced: keep the previous nameservers.
                 found = replace(before, problems=(*found.problems, "still using the previous nameservers"))
             self.current = found
         return self.current != before
