@@ -1,1 +1,1 @@
-"""Which answer counts: that of DNS, of /etc/hosts or of getaddrinfo, as applications get it."""
+"""Decides which answer applications get: that of DNS, /etc/hosts or getaddrinfo."""

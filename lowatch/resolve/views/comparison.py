@@ -38,7 +38,7 @@ class Announcer(Protocol):
 class Comparison:
     """Decides which names CrossCheck looks up, and what the results mean.
 
-    local: knows which addresses are this host's. random: where in the round to start.
+    local: knows which addresses are this host's. random: draws where in the round to start.
     """
 
     def __init__(

@@ -18,7 +18,7 @@ DEADLINE = 15.0
 STUCK_AFTER = 45.0
 """Further seconds until all names are unknown."""
 _LOOK_EVERY = 30.0
-"""The most seconds between calls of before_asking()."""
+"""Maximum seconds between calls of before_asking()."""
 
 
 class CrossCheckListener(Protocol):
@@ -28,7 +28,7 @@ class CrossCheckListener(Protocol):
         """Called before each lookup, to update the schedule."""
 
     def take_seen(self, name: str, seen: Seen, cost: float = 0.0, *, keep: bool = False) -> None:
-        """A lookup ended. cost: in CPU seconds. keep: the lookup was requested: always show it."""
+        """A lookup ended. cost: in CPU seconds. keep: the lookup was requested, so always show it."""
 
     def lookups_stuck(self, reason: str) -> None:
         """No name can be looked up now, so the earlier results are old."""

@@ -3,7 +3,9 @@
     names                                            when
     whose answer changed, or all if a file changed   soon, those with a local address first, on an allowance
     that have just started to disagree or to fail    after 3 s, on the same allowance
-    that still do; with a local address; all         in turn, on a budget for all names together
+    that still disagree or fail                      in turn, on a budget shared by all names
+    with a local address                             in turn, on the same budget
+    all                                              in turn, on the same budget
 
 Each of the last three is looked up at most once a minute. If the result follows from the files and DNS
 (`follows`), a lookup only verifies, and once an hour is enough. A changed file refills the allowance.
@@ -39,7 +41,7 @@ _NEVER = float("inf")
 class CrossCheckSchedule:
     """Times are monotonic seconds, costs seconds of CPU time.
 
-    phase: from [0, 1), where in the round to start, so that hosts differ.
+    phase: where in the round to start, from [0, 1), so that hosts start at different names.
     """
 
     def __init__(self, domains: Collection[str] = (), phase: float = 0.0) -> None:

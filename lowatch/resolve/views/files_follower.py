@@ -1,4 +1,4 @@
-"""The files of name resolution, read again when they have changed."""
+"""Follows the files that name resolution depends on: reads them again when they have changed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lowatch.resolve.system.name_service_files import NameFiles, NameFilesSource
 _THREAD_AFTER = 5.0
 """Seconds until the next try, if no thread could be started to read a large /etc/hosts."""
 _UNREADABLE_AGAIN = 30.0
-"""Seconds until an unreadable file is tried again, unless an event reports a change before."""
+"""Seconds until an unreadable file is tried again, unless an event reports a change earlier."""
 
 
 class FilesListener(Protocol):

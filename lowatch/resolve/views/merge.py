@@ -29,7 +29,7 @@ class Rules(NamedTuple):
 
     @property
     def leave_dns_alone(self) -> bool:
-        """Whether a name that is in DNS alone has the answer of DNS."""
+        """Whether a name that only DNS has keeps the answer of DNS."""
         nobody = any(decider is Decider.NOBODY for decider in self.switch.absent)
         return bool(self.switch.broken) or (not nobody and (self.aaaa or self.switch.resolved))
 
@@ -63,7 +63,7 @@ class Rules(NamedTuple):
 
 
 def disagrees(answer: Answer, seen: Seen) -> bool:
-    """Whether getaddrinfo returned something else than the answer, as far as both are known.
+    """Whether getaddrinfo returned something other than the answer, as far as both are known.
 
     An empty result only counts against a fresh answer: nss-resolve returns one for each failure.
     """
@@ -141,7 +141,7 @@ def _without_synthesised(addresses: tuple[Address, ...], dns: Answer) -> tuple[A
 def compose_srv(domain: str, dns: Answer, srv: RRset, targets: Sequence[tuple[Target, Answer]]) -> Answer:
     """What applications get for an SRV name: they query DNS for it, and look each target up like any name.
 
-    dns: its Answer by DNS alone. targets: each as in DNS, with its merged Answer.
+    dns: its Answer from DNS alone. targets: each as in DNS, with its merged Answer.
     """
     got = [Target(target.name, target.port, answer.a, answer.aaaa) for target, answer in targets]
     answer = srv_answer(domain, srv, got)

@@ -51,7 +51,7 @@ class DnsAnswers(Protocol):
 
 
 class _Made(NamedTuple):
-    """A merged answer. dns: the DNS answer it was made from; None if it has to be made again."""
+    """A merged answer. dns: the DNS answer it was made from; None if it must be merged again."""
 
     dns: Answer | None
     answer: Answer

@@ -50,7 +50,7 @@ class Views:
     ) -> None:
         """domains: those that `dns` follows. local: knows which addresses are this host's.
 
-        lookups: ask getaddrinfo. files: where `paths` are. random: spreads the load.
+        lookups: call getaddrinfo. files: the file system of `paths`. random: spreads the load.
         """
         self._dns = dns
         self._local = local
