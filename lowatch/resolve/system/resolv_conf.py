@@ -31,7 +31,7 @@ _MAX_TIMEOUT, _MAX_ATTEMPTS = 30, 5  # RES_MAXRETRANS and RES_MAXRETRY of glibc'
 
 
 def parse_resolv_conf(text: str, source: str = str(RESOLV_CONF)) -> Nameservers:
-    """Parse resolv.conf(5). Unlike glibc, it reports a missing nameserver and never uses 127.0.0.1."""
+    """Parse resolv.conf(5). Unlike glibc, it never falls back to 127.0.0.1: no server is a problem."""
     servers: dict[Nameserver, None] = {}
     options = Nameservers()
     problems = []
