@@ -1,4 +1,4 @@
-"""Announces what the tracker has, and has the state saved when more has been delivered."""
+"""Announces the findings that wait in the tracker, and saves the state when more have been delivered."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from .ports import AlertSink
 from .state_saver import SavedState, StateSaver
 
 _AT_ONCE = 32
-"""Announced in one turn; everything else that is due comes before the next."""
+"""Findings announced in one turn. Everything else that is due comes before the next turn."""
 _DELIVERED_BY = 5.0
-"""Seconds between looks at whether what waited for the journal is there, and to be saved as delivered."""
+"""Seconds between checks whether waiting alerts have reached the journal and can be saved as delivered."""
 
 
 class Announcer:
-    """Hands announcements to the AlertSink, each domain's in turn. Is the StateSource of its saver."""
+    """Hands announcements to the AlertSink, taking domains in turn. It is the StateSource of its saver."""
 
     def __init__(self, tracker: FindingTracker, alerts: AlertSink, saver: StateSaver, clock: Clock) -> None:
         self._tracker = tracker
@@ -30,11 +30,11 @@ class Announcer:
         await self._saver.run(self)
 
     async def announce(self) -> None:
-        """Announce some of what waits, and give way to the loop."""
+        """Announce some of the waiting findings, and let the loop run."""
         for one in self._tracker.take_unannounced(_AT_ONCE):
             self._alerts.announce(one, self._clock.now())
         await asyncio.sleep(0)
-        # Only after the last announcement: in a storm it takes long to list what is undelivered.
+        # Only after the last announcement: in a storm, listing the undelivered findings takes long.
         if (
             self._saver.saved_undelivered
             and not self._tracker.has_unannounced

@@ -1,4 +1,4 @@
-"""One audit, now: each domain asked once, the host looked at, everything judged."""
+"""Makes one audit: asks for each domain once, observes the host, and judges everything."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Progress = Callable[[int, int], None]
 """(done, total): how many domains have been asked."""
 
 _PATIENCE = 5.0
-"""Seconds that getaddrinfo may take in all. What has not come by then is unknown, and reported as such."""
+"""Seconds that getaddrinfo may take in all. An answer that is later is reported as unknown."""
 
 
 class CrossChecker(Protocol):
@@ -40,7 +40,7 @@ async def check(
     progress: Progress | None = None,
     cross_checker: CrossChecker | None = None,
 ) -> tuple[Audit, Snapshot, Judgement]:
-    """The audit, and what it was made of. Has no memory: findings are firing or acknowledged.
+    """The audit, with its snapshot and judgement. It has no memory: findings are firing or acknowledged.
 
     cross_checker: asked about all domains, those that lead here first; None if getaddrinfo is not asked.
     """

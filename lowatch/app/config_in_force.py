@@ -35,7 +35,7 @@ class WatchedFiles(Protocol):
 
 
 class PendingRestart(NamedTuple):
-    """A key whose new value only a restart puts into force. running, configured: as people write them."""
+    """A key whose new value needs a restart. running, configured: as people write them."""
 
     key: str
     running: str
@@ -80,7 +80,7 @@ class ConfigInForce:
         return self._at_start
 
     def replace(self, config: Config) -> None:
-        """Put another one into force."""
+        """Put another configuration into force."""
         before, self._current = self._current, config
         if config.dns != before.dns:
             self._nameservers.replace_settings(config.dns)
@@ -89,7 +89,7 @@ class ConfigInForce:
         self._files.replace_paths(watched_paths(config, self._system_files))
 
     def pending_restart(self) -> tuple[PendingRestart, ...]:
-        """The keys whose configured value takes a restart."""
+        """The keys whose configured value needs a restart."""
         return pending_restart(self._at_start, self._current, activated=self._activated)
 
 

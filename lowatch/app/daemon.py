@@ -1,7 +1,7 @@
-"""The daemon's loop: what was marked is audited, the findings move on, and alerts are announced.
+"""The daemon's loop audits what was marked, updates the findings and announces alerts.
 
-Everything runs in one TaskGroup on one loop. It sleeps until an event, an answer or a timer that is
-due; nothing else wakes it.
+Everything runs in one TaskGroup on one loop. It sleeps until there is an event, an answer or a timer that
+is due; nothing else wakes it.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from .ports import Host, Resolver
 SWEEP_EVERY = 30.0
 """Seconds between audits of everything, because not every change causes an event."""
 STUCK_AFTER = 15.0
-"""Seconds by which a sweep may be late, and that any part of it may take."""
+"""Seconds by which a sweep may be late, and which any part of it may take."""
 _SOON = 0.25
 """Seconds until tables that changed while they were dumped are dumped again."""
 _PATIENCE = 0.02
-"""Seconds of looking at what was marked; that is judged and announced before the rest is looked at."""
+"""Seconds of observing what was marked. It is judged and announced before the rest is observed."""
 _BREATH = 0.01
 """Seconds between turns while alerts wait, which pages use: they take many rounds of the loop."""
 _READY_SOON = 0.1
@@ -134,7 +134,7 @@ class Daemon:
         return self._latest.orphans
 
     async def run(self) -> None:
-        """Audit until cancelled; then save what is tracked."""
+        """Audit until cancelled; then save the tracked findings."""
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._resolver.run(self))
@@ -220,7 +220,10 @@ class Daemon:
         self._turns += 1
 
     def _look_whether_ready(self) -> None:
-        """A connect without an answer does not delay it: no event tells that it has been made."""
+        """Become ready once the first whole audit's connects are made. No event reports that.
+
+        A connect without an answer does not delay it.
+        """
         if self._is_whole and not (self._ready or self._auditor.awaits_connects):
             self._ready = True
             self._changed.set()
@@ -256,8 +259,8 @@ class Daemon:
     async def _confirm_and_move(self) -> None:
         """Step the findings, after confirming those that are about to fire.
 
-        An orphan fires only after one more connect, because the connect that found it may be old. The
-        fixes of what fires must be harmless now; what they were checked against may be old as well.
+        An orphan fires only after one more connect, because the connect that found it may be old. The fixes
+        of findings that fire must be harmless now, and what they were checked against may be old as well.
         """
         judgement = self._latest.judgement
         if judgement is None:

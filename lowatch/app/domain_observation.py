@@ -1,6 +1,6 @@
 """Makes the DomainObservations, which are judged later, from DNS answers and kernel answers.
 
-Nothing is judged here. What could not be observed is an Unknown in its place.
+Nothing is judged here. An Unknown stands for each value that could not be observed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The chain of evidence for one domain or address: the same questions as an audit's, all shown."""
+"""The chain of evidence for one domain or address. It asks what an audit asks, and shows every answer."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from .ports import Host, Resolver
 from .static_resolver import StaticResolver
 
 _BY_ITSELF = ""
-"""The name under which an address is audited that was asked about by itself."""
+"""The domain name under which a single address is audited."""
 
 
 class CheckedResolver(Resolver, CrossChecker, Protocol):
@@ -48,7 +48,7 @@ class Builder(Protocol):
 
 
 class Bench(NamedTuple):
-    """What an explanation works with. default_ports: of targets that have none of their own."""
+    """What an explanation works with. default_ports: for targets that have no ports of their own."""
 
     host: Host
     clock: Clock

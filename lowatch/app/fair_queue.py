@@ -13,7 +13,7 @@ T = TypeVar("T")
 class FairQueue(Generic[T]):
     """name_of: whose queue an item waits in; None is a name like any other.
 
-    A name of which nothing waited is served next: one that seldom has items does not wait for the rest.
+    A name that had no waiting items is served next, so a name with few items does not wait for the rest.
     """
 
     def __init__(self, name_of: Callable[[T], str | None]) -> None:
@@ -24,7 +24,7 @@ class FairQueue(Generic[T]):
         return bool(self._queues)
 
     def __iter__(self) -> Iterator[T]:
-        """All that wait, each name's in order."""
+        """All waiting items; those of one name are in order."""
         return chain.from_iterable(self._queues.values())
 
     def extend(self, items: Iterable[T]) -> None:
@@ -37,7 +37,7 @@ class FairQueue(Generic[T]):
             queue.append(item)
 
     def pop(self) -> T:
-        """The first item of the name whose turn it is; next is another name's, if there is another.
+        """Remove and return the first item of the name whose turn it is. Then another name has its turn.
 
         Raises IndexError when empty.
         """
@@ -53,7 +53,7 @@ class FairQueue(Generic[T]):
 
 
 def fewest_first(items: Iterable[T], name_of: Callable[[T], str | None], count: int) -> list[T]:
-    """`count` of the items, beginning with the names that have the fewest."""
+    """At most `count` of the items, beginning with the names that have the fewest."""
     of_name: dict[str | None, list[T]] = {}
     for item in items:
         of_name.setdefault(name_of(item), []).append(item)

@@ -19,27 +19,27 @@ CONFIRMED_AT_ONCE, CONFIRMED_PER_DOMAIN = 128, 8
 
 
 class Stepped(NamedTuple):
-    """What a step has changed. findings: any of them. to_save: what a restart has to know."""
+    """What a step has changed. findings: whether any changed. to_save: whether the state must be saved."""
 
     findings: bool
     to_save: bool
 
 
 class FindingTracker:
-    """What is tracked, what waits to be announced, and when time alone will change something."""
+    """Knows the tracked findings, those to be announced, and when time alone will change one."""
 
     def __init__(self, policy: Policy, remembered: Iterable[Remembered], now: Now) -> None:
         self.tracked: Mapping[str, Tracked] = revive(remembered, now)
         """By key. Each step makes another mapping and leaves this one as it is: a thread may read it."""
         self.due: float | None = None
-        """Monotonic seconds of the next step that time alone makes necessary; None: there is none."""
+        """Monotonic seconds of the next step that time alone makes necessary; None if there is none."""
         self.has_unconfirmed = False
         """Whether some findings would have fired in the last step, but were not confirmed yet."""
         self.policy: Policy = policy
         self._unannounced: FairQueue[Tracked] = FairQueue(lambda one: one.finding.subject.domain)
 
     def replace_policy(self, policy: Policy) -> None:
-        """Judge by this from the next step on, which is due now."""
+        """Use this policy from the next step on, which is due now."""
         self.policy = policy
         self.due = float("-inf")
 
@@ -48,7 +48,7 @@ class FindingTracker:
         return self.has_unconfirmed or (self.due is not None and self.due <= now)
 
     def to_confirm(self, judgement: Judgement, now: Now) -> list[Finding]:
-        """Findings that the next step would fire, to be confirmed before.
+        """The findings that the next step would fire and that have to be confirmed first.
 
         At most CONFIRMED_AT_ONCE, those of the domains with the fewest first; the others wait.
         """
@@ -56,7 +56,7 @@ class FindingTracker:
         return fewest_first(due, lambda finding: finding.subject.domain, CONFIRMED_AT_ONCE)
 
     def steps(self, judgement: Judgement, now: Now, confirmed: Set[str]) -> Generator[None, None, Stepped]:
-        """One step, with a pause every few milliseconds; it counts when it has ended, and as a whole.
+        """Make one step, yielding every few milliseconds. It takes effect as a whole when it ends.
 
         confirmed: keys. An orphan-vip that is not among them does not fire, but waits.
         """
@@ -79,14 +79,14 @@ class FindingTracker:
         return bool(self._unannounced)
 
     def take_unannounced(self, count: int) -> Iterator[Tracked]:
-        """The next to be announced, `count` at most, each domain's in turn."""
+        """The next findings to be announced, at most `count`. Domains take turns."""
         for _ in range(count):
             if not self._unannounced:
                 return
             yield self._unannounced.pop()
 
     def unannounced(self) -> Sequence[Tracked]:
-        """Everything that waits to be announced; of each subject in order."""
+        """All findings that wait to be announced. Those of one subject are in order."""
         return tuple(self._unannounced)
 
     def in_dispute(self) -> set[str]:

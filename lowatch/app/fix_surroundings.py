@@ -14,7 +14,7 @@ from lowatch.core.surroundings import Surroundings
 from .ports import Host, Resolver
 
 _FRESH = 1.0
-"""Seconds for which the sockets and routes count as current, because no event reports changes."""
+"""Seconds for which sockets and routes count as current. No event reports their changes."""
 
 
 class FixSurroundings:

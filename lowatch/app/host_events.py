@@ -1,4 +1,4 @@
-"""From the host's events to marks in the auditor: an event says where to look again, not what is true."""
+"""Turns the host's events into marks in the auditor: an event says where to look, not what is true."""
 
 from __future__ import annotations
 

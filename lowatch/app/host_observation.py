@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 
 
 class Holders:
-    """What is held, by address. Made once for each state of the host's tables."""
+    """The held addresses and prefixes. It is built once for each state of the host's tables."""
 
     def __init__(self, held: Known[tuple[Held, ...]] | Unknown) -> None:
         self.held = held
@@ -55,7 +55,7 @@ class Holders:
 
 
 def _precedence(held: Held) -> tuple[str, str, int]:
-    """Picks the same holder of an address independent of the order, because its name labels series."""
+    """Sort key that picks the same holder of an address in any order: its name is a metric label."""
     return held.by, held.interface, -held.prefixlen
 
 
@@ -144,7 +144,7 @@ class _Sizes:
         self._local: Sequence[Prefix] | None = None
 
     def of(self, route: LocalRoute) -> int | None:
-        """The count; None if it is unknown, or if policy rules come first, which may lead any part away."""
+        """The count; None if it is unknown, or if policy rules that come first may lead any part away."""
         if self._host.routes_depend_on_ports:
             return None
         prefix, key = route.prefix, (route.table, is_v4(route.prefix.address))

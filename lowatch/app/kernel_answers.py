@@ -23,7 +23,7 @@ from .ports import Host, ListenerAnswer
 _DNS_PORT = 53
 
 Place = str | Unknown | None
-"""The watched interface that an address is delivered to; None if to no such one, Unknown if unknown."""
+"""The watched interface that an address is delivered to; None if there is none, Unknown if unknown."""
 
 
 class AuditContext(NamedTuple):
@@ -185,7 +185,7 @@ def expected_endpoints(
 
 
 def is_own_stub(address: Address, port: Port, stub: frozenset[Address]) -> bool:
-    """Whether it is port 53 at a nameserver's address: the host's own resolver, whoever listens there."""
+    """Whether it is port 53 at a nameserver's address, which counts as the host's own resolver."""
     return port.number == _DNS_PORT and address in stub
 
 

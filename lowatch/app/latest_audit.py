@@ -1,4 +1,4 @@
-"""The result of the last audit: replaced as a whole by each audit."""
+"""Holds the result of the last audit. Each audit replaces it as a whole."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ LOGGED_EVERY = 600.0
 
 
 class LimitsLog:
-    """limits: which to look at. What was reached before was reported with the configuration."""
+    """limits: those to check. Limits reached earlier were reported with the configuration."""
 
     def __init__(self, limits: Sequence[Limit] = LIMITS) -> None:
         self._limits = limits

@@ -1,4 +1,4 @@
-"""Names from files: read again when a file has changed, and kept while a file cannot be read."""
+"""Reads names from files again when a file changes, and keeps them while a file cannot be read."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class NamesFollower:
         self._look.set()
 
     async def run(self) -> None:
-        """Look at once, as a file may have changed before it was watched; then whenever one changes."""
+        """Look now, as a file may have changed before it was watched, and then whenever a file changes."""
         self._look.set()
         while True:
             retry = not await self._touched(RETRY_AFTER if self._unread else None)

@@ -1,4 +1,4 @@
-"""The endpoints whose verdict may change without an event, by domain: they are polled, or connected to.
+"""Endpoints whose verdict may change without an event, by domain. They are polled or connected to.
 
 No event reports a new listener, an accept(), or a change of NAT.
 """
@@ -33,7 +33,7 @@ class OpenEndpoints:
         self._remembered = remembered
         self.unhealthy = Unhealthy()
         self._domains: set[str] = set()
-        """Those that have any."""
+        """The domains that have any."""
 
     def any_by_connect(self, names: Iterable[str]) -> bool:
         """Whether a connect may change the verdicts of one of these domains."""
@@ -58,7 +58,7 @@ class OpenEndpoints:
             self._connects.replace_endpoints_of(
                 name, [e for e, port, one in ports if port.listener is None and one.verdict in _BY_CONNECT]
             )
-            # What was unhealthy stays so while nothing more is known of it.
+            # An unhealthy endpoint stays unhealthy while nothing more is known about it.
             before = {*self.unhealthy.of(name), *self._remembered.endpoints(name)}
             self.unhealthy.replace(
                 name,
@@ -73,8 +73,9 @@ class OpenEndpoints:
     def poll(self, observed: Mapping[str, DomainObservation]) -> set[str]:
         """Check again whether the unhealthy endpoints are served. Returns the domains where that changed.
 
-        Each domain is compared with its own observation: of two that share an endpoint, one may be newer.
-        If there are very many, domains take turns: those with few endpoints, and those with many.
+        Each domain is compared with its own observation, because domains that share an endpoint may have
+        been observed at different times. If there are very many, domains take turns. Those with few
+        endpoints and those with many take turns separately.
         """
         names = self.unhealthy.next()
         endpoints = list(dict.fromkeys(one for name in names for one in self.unhealthy.of(name)))
@@ -105,7 +106,7 @@ def _may_recover(port: PortObservation, verdict: Verdict) -> bool:
 
 
 def _state_of(served: ListenerAnswer) -> object:
-    """The part of a listener that matters for a verdict: there or not, accepting or not, or unknown."""
+    """The state that matters for a verdict: no listener, accepting, full, or unknown."""
     if isinstance(served, Listener):
         return "full" if served.accept_queue_full else "accepting"
     return served

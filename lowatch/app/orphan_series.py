@@ -13,7 +13,7 @@ from lowatch.core.verdicts import DomainJudgement, OrphanKey, Verdict
 _STEP = 2_000
 """Endpoints."""
 _LOOKED_AT = 10_000
-"""Domains; one that has not changed costs only a comparison."""
+"""Domains. An unchanged domain costs only a comparison."""
 
 
 class OrphanValues:
@@ -28,7 +28,7 @@ class OrphanValues:
         self._counted: Mapping[str, DomainJudgement] = {}
         self._keys: dict[str, tuple[OrphanKey, ...]] = {}
         self._revived: set[OrphanKey] = set()
-        """Those whose domain has not been resolved since: the answer with the address is missing."""
+        """Revived keys whose domain has not been resolved yet: the answer with the address is missing."""
         for kind, interface, address, domain, port, _ in revived:
             if kind is FindingKind.ORPHAN_VIP and interface and address and domain and port:
                 key = OrphanKey(interface, address, domain, port)
@@ -36,7 +36,7 @@ class OrphanValues:
                 self._replace(domain, {**dict.fromkeys(self._keys.get(domain, ()), 1), key: 1})
 
     def update(self, snapshot: Snapshot, judgement: Judgement) -> None:
-        """steps(), all at once."""
+        """Run all of steps() at once."""
         for _ in self.steps(snapshot, judgement):
             pass
 

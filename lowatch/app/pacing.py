@@ -1,4 +1,4 @@
-"""When to look: at once after a change, less often while changes go on. Pure."""
+"""Decides when to look: at once after a change, and less often while changes continue. Pure."""
 
 from __future__ import annotations
 
@@ -40,8 +40,9 @@ class PollPace:
 class AuditPace:
     """When the next audit may begin, so that the events of a storm are audited together.
 
-    There is a rest of four times what an audit took, at most a quarter of a second. It is counted from the
-    audit before the last one. So two audits may follow each other at once, and a sweep delays no event.
+    An audit is followed by a rest of four times its duration, at most a quarter of a second. The rest is
+    counted from the audit before the last one, so two audits may follow each other at once, and a sweep
+    does not delay an event.
     """
 
     def __init__(self) -> None:
@@ -49,7 +50,7 @@ class AuditPace:
         self._due_after_next = float("-inf")
 
     def audited(self, started: float, ended: float, *, is_over: bool = True) -> None:
-        """is_over: whether it looked at all that was marked; if not, audits take half of the time."""
+        """is_over: whether the audit covered everything marked; if not, audits take half of the time."""
         share = _AUDIT_SHARE if is_over else _UNFINISHED_SHARE
         rest = min(_LONGEST_REST, (ended - started) * (1 / share - 1))
         self.due, self._due_after_next = self._due_after_next, ended + rest

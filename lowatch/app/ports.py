@@ -1,4 +1,4 @@
-"""What the application needs of the outside world. wiring/ builds the adapters, nobody else does."""
+"""What the application needs from the outside world. Only wiring/ builds the adapters."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from lowatch.core.listeners import Connect, Endpoint, Listener, Sockets
 from lowatch.core.surroundings import Surroundings
 
 ListenerAnswer = Listener | Unknown | None
-"""Which socket serves an endpoint; None where none does."""
+"""The socket that serves an endpoint; None if there is none."""
 ConnectOutcome = Connect | Unknown
-"""What a connect met."""
+"""The outcome of a connect."""
 
 
 class Host(Protocol):
-    """The kernel of this host. Every question is answered at once; none raises."""
+    """The kernel of this host. Every method returns at once, and none raises."""
 
     def refresh(self) -> None:
-        """Make the tables true where they may not be."""
+        """Dump again the tables that may be out of date."""
 
     def invalidate(self) -> None:
         """Dump everything again at the next refresh()."""
 
     @property
     def unsettled(self) -> bool:
-        """Whether a table was changing while it was dumped: refresh() soon, rows may be missing."""
+        """Whether a table changed while it was dumped: rows may be missing, so refresh() soon."""
 
     @property
     def generation(self) -> int:
@@ -46,7 +46,7 @@ class Host(Protocol):
     def held(self) -> Known[tuple[Held, ...]] | Unknown: ...
 
     def arp(self) -> Known[Arp] | Unknown:
-        """How the NICs do ARP, as it is now."""
+        """The current ARP settings of the NICs."""
 
     def wide_routes(self) -> list[LocalRoute]: ...
 
@@ -54,7 +54,7 @@ class Host(Protocol):
         """The prefixes for which a table has a route that is not local."""
 
     def surroundings(self) -> Known[Surroundings] | Unknown:
-        """What lies around the watched addresses, as it is now; asked where a fix depends on it."""
+        """The current surroundings of the watched addresses, asked for when a fix depends on them."""
 
     def loopback_up(self) -> bool: ...
 
@@ -63,37 +63,40 @@ class Host(Protocol):
     def watches(self, ifindex: int) -> bool: ...
 
     def swallows(self, ifindex: int) -> bool:
-        """Whether nobody is behind an interface: what is routed into it never leaves this host."""
+        """Whether an interface has no neighbours, so that packets routed into it never leave this host."""
 
     def may_be_local(self, address: Address) -> bool:
-        """False only where no local route covers it: whom not to ask about."""
+        """False only if no local route covers the address, so the kernel need not be asked."""
 
     def local_prefixes(self) -> Collection[Prefix] | None:
-        """All that may_be_local() covers; None where it covers everything."""
+        """The prefixes that may_be_local() accepts; None if it accepts every address."""
 
     def follow_ports(self, ports: Iterable[Port]) -> None:
-        """Hear of closed sockets on these ports from now on."""
+        """Report closed sockets on these ports from now on."""
 
     def deliveries(self, addresses: Sequence[Address]) -> list[Delivery | Unknown]:
         """Where routing delivers each address, in order.
 
-        Where nothing changed since the same addresses were last asked about, the very same list.
+        The same list object if no answer has changed since the same addresses were last asked about.
         """
 
     def listeners(self, endpoints: Sequence[Endpoint]) -> list[ListenerAnswer]:
-        """Which socket serves each endpoint, in order; None where none does. The same list as above."""
+        """The socket that serves each endpoint, in order; None if there is none.
+
+        Returns the same list object under the same condition as deliveries().
+        """
 
     @property
     def routes_depend_on_ports(self) -> bool:
-        """Whether what is local may depend on more than the address: then the next two tell."""
+        """Whether local delivery may depend on more than the address. Then ask the next two methods."""
 
     def endpoint_deliveries(self, endpoints: Sequence[Endpoint]) -> list[Delivery | Unknown]:
-        """As deliveries, of each endpoint's own packets."""
+        """The same as deliveries(), for packets with each endpoint's protocol and port."""
 
     def flow_routes(self, endpoints: Sequence[Endpoint]) -> list[FlowRoute | Unknown]: ...
 
     def sockets(self) -> Known[Sockets] | Unknown:
-        """Where sockets are bound. Good for narrowing down only: a dump may miss one under churn."""
+        """Where sockets are bound. Use it only to narrow down: under churn a dump may miss a socket."""
 
 
 class LateAnswers(Protocol):
@@ -103,7 +106,7 @@ class LateAnswers(Protocol):
 
 class Prober(Protocol):
     async def connect(self, endpoints: Sequence[Endpoint], late: LateAnswers) -> list[ConnectOutcome]:
-        """What a connect to each endpoint meets, in order.
+        """The outcome of a connect to each endpoint, in order.
 
         PENDING if there is no answer within a moment; the outcome goes to `late`.
         """
@@ -159,14 +162,14 @@ class Resolver(Protocol):
 
     @property
     def problems(self) -> Sequence[str]:
-        """What keeps it from resolving at all, one line each: no nameserver, a malformed line."""
+        """What prevents all resolving, one line each: no nameserver, a malformed line."""
 
     @property
     def unread(self) -> Sequence[str]:
         """What it could not read, one line each: applications may get other answers."""
 
     async def run(self, listener: AnswerListener) -> None:
-        """Resolve until cancelled. The listener is told of each domain that has a new Answer."""
+        """Resolve until cancelled. The listener is called for each domain that has a new Answer."""
 
     async def settled(self) -> None:
         """Return when each domain has been asked once, with or without success."""
@@ -184,10 +187,10 @@ class AlertSink(Protocol):
     def announce(self, tracked: Tracked, now: Now) -> None: ...
 
     def flush(self) -> None:
-        """Deliver at once what can be delivered: the process is about to end."""
+        """Deliver now what can be delivered, because the process is about to end."""
 
     def undelivered(self) -> Sequence[Tracked]:
-        """What was announced, and is neither in the journal nor shown elsewhere. Each subject in order."""
+        """Findings announced, but neither in the journal nor shown elsewhere. Each subject in order."""
 
     @property
     def dropped(self) -> int:

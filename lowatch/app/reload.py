@@ -1,4 +1,4 @@
-"""Reloading: another configuration is put into force as a whole, or refused."""
+"""Reloading puts a new configuration into force as a whole, or refuses it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ConfigLoader(Protocol):
 
 
 class ReloadMeter(Protocol):
-    """reload_pending: the keys that take a restart."""
+    """reload_pending: the keys that need a restart."""
 
     reload_pending: Sequence[str]
 
@@ -72,7 +72,7 @@ class Reload:
         return self._following
 
     async def now(self) -> ReloadOutcome:
-        """request(), and wait for the outcome. Cancelling one that waits does not affect others."""
+        """Call request() and wait for the outcome. Cancelling one waiting caller does not affect others."""
         return await asyncio.shield(self.request())
 
     async def run(self) -> None:

@@ -1,4 +1,4 @@
-"""Which files are being written now: what is read of such a file may be incomplete."""
+"""Tells which files are being written now. The content read from such a file may be incomplete."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""Saves what is tracked: off the loop, only the latest state, and never an older one over it.
+"""Saves the tracked findings in a thread: only the latest state, never overwritten by an older one.
 
-The loop hands over one immutable value, which says what was so at one moment. The thread reads
-nothing else.
+The loop hands over one immutable value, the state at one moment. The thread reads nothing else.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from lowatch.files.threads import NoThreadError, Threads
 from .ports import StateStore
 
 _GATHER = 0.02
-"""Seconds for what has just been announced to be delivered, and to be saved as delivered."""
+"""Seconds that new announcements get to be delivered, so that they are saved as delivered."""
 _THREAD_AFTER = 2.0
 """Seconds until a thread is tried again, if none could be started."""
 _DISK_AFTER = 10.0
@@ -32,7 +31,7 @@ in seconds at most, because a save that took long waited for a disk that hung.""
 
 
 class SavedState(NamedTuple):
-    """What is to be saved, as of one moment. Nothing in it changes afterwards.
+    """The state to be saved, as of one moment. Nothing in it changes afterwards.
 
     tracked: by key. undelivered: what was announced, or waits to be, and has reached nobody yet; each
     subject in order.
@@ -86,12 +85,12 @@ class StateSaver:
             except NoThreadError:
                 self._wanted.set()  # what is announced meanwhile may be announced again after a crash
                 await asyncio.sleep(_THREAD_AFTER)
-            # To render 20,000 findings takes the interpreter for 0.2 s, which must not happen all the time.
+            # Rendering 20,000 findings holds the interpreter for 0.2 s, which must not happen all the time.
             took = self._clock.now().monotonic - began
             await asyncio.sleep(min(took * _REST, _REST_AT_MOST))
 
     def save_at_last(self, state: SavedState) -> None:
-        """Save, when nothing else runs any more. Blocks for _LAST_SAVE at most, even if the disk hangs."""
+        """Save when nothing else runs any more. Blocks for at most _LAST_SAVE, even if the disk hangs."""
         handover = self._hand_over(state)
 
         def save() -> None:
@@ -117,7 +116,7 @@ class StateSaver:
 
 
 def as_delivered(state: SavedState) -> Mapping[str, Tracked]:
-    """What is tracked, as if only that were announced which was delivered.
+    """The tracked findings, as if only those delivered had been announced.
 
     So if the process is killed while alerts wait, the next start announces them: findings that fire, and
     resolved findings that were delivered as firing.

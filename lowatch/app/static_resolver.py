@@ -1,4 +1,4 @@
-"""A Resolver whose answers are fixed: nothing is asked, and nothing changes."""
+"""A Resolver with fixed answers. It asks nobody, and nothing changes."""
 
 from __future__ import annotations
 

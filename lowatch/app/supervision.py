@@ -1,4 +1,4 @@
-"""Telling the service manager that the daemon is ready, what its status is, and that it makes progress."""
+"""Reports to the service manager that the daemon is ready, its status, and that it makes progress."""
 
 from __future__ import annotations
 
@@ -39,18 +39,18 @@ class StatusLine(Protocol):
 
 
 class Notifier(Protocol):
-    """Tells the service manager, and never waits for it."""
+    """Sends notifications to the service manager, and never waits for it."""
 
     @property
     def wanted(self) -> bool:
-        """Whether there is a service manager that wants to be told."""
+        """Whether there is a service manager that wants notifications."""
 
     def notify(self, **assignments: str) -> None:
         """sd_notify(3). STATUS=... is one line."""
 
 
 class Supervision:
-    """watchdog: seconds within which the manager wants a keep-alive ping; None where it wants none."""
+    """watchdog: seconds within which the manager wants a keep-alive ping; None if it wants none."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class Supervision:
         self._stuck: set[str] = set()
 
     async def run(self) -> None:
-        """Until cancelled; then the manager is told that the daemon is stopping."""
+        """Notify until cancelled; then report that the daemon is stopping."""
         try:
             while True:
                 looked = self._now()
@@ -95,7 +95,7 @@ class Supervision:
         if not self._notifier.wanted:
             return
         if stuck:
-            # SIGABRT at once: then the journal has where each thread was (faulthandler).
+            # The manager sends SIGABRT at once, and faulthandler writes each thread's stack to the journal.
             self._status_sent = ""
             assignments = {"WATCHDOG": "trigger", "STATUS": "; ".join(map(str, stuck))}
         else:
@@ -103,7 +103,7 @@ class Supervision:
         self._notifier.notify(**assignments)
 
     def _changes(self) -> dict[str, str]:
-        """What the manager has not been told yet."""
+        """The assignments that the manager has not received yet."""
         assignments = {}
         if not self._ready and self._daemon.ready:
             self._ready = True
@@ -116,7 +116,7 @@ class Supervision:
         return assignments
 
     def _log_stuck(self, stuck: Iterable[Liveness]) -> None:
-        """Each once, for as long as it lasts: without a service manager nothing ends it."""
+        """Log each stuck part once while it is stuck: without a service manager nothing ends the daemon."""
         for one in stuck:
             if one.part not in self._stuck:
                 _log.critical("%s", one)

@@ -22,7 +22,7 @@ class Unhealthy:
         self._many: deque[str] = deque()
         """Domains to poll, in the order of their turns; some may have recovered."""
         self._queued: set[str] = set()
-        """Those in either, each once."""
+        """The domains in either queue, each once."""
         self.changes = 0
 
     def __bool__(self) -> bool:

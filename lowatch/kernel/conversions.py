@@ -32,7 +32,7 @@ ROUTE_KINDS: dict[int, RouteKind] = {
 
 
 def held_address(message: AddressMessage, interface: str) -> Held:
-    """An address of an interface."""
+    """Converts an address of an interface."""
     shape = message.shape
     return Held(
         message.local,
@@ -52,7 +52,7 @@ def held_address(message: AddressMessage, interface: str) -> Held:
 
 
 def held_route(message: RouteMessage, interface: str) -> Held:
-    """A local route through an interface."""
+    """Converts a local route through an interface."""
     shape = message.shape
     return Held(
         message.destination,

@@ -34,7 +34,7 @@ _RECEIVE_BUFFER = 4 << 20
 
 
 class EventListener(Protocol):
-    """What hears of the events of an EventSocket."""
+    """Receives the events of an EventSocket."""
 
     def on_message(self, data: bytes, span: Span) -> None:
         """An event: the message at `span` of a datagram."""

@@ -80,7 +80,7 @@ class Listeners:
                     yield parse_socket(data, span.start, span.end)
 
     def _refusal(self, code: int, protocol: str) -> Unknown | None:
-        """ENOENT says "no such socket", and also "no handler for this protocol": a module not loaded.
+        """ENOENT means "no such socket", or "no handler for this protocol" if a module is not loaded.
 
         A dump distinguishes them, because it fails only without a handler. It is made once.
         """

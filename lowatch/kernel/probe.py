@@ -1,4 +1,4 @@
-"""The confirming connect: what local clients would get, tried only where it is needed.
+"""The confirming connect shows what local clients would get. It is made only where it is needed.
 
 Each completed connect takes a slot of an accept queue, so one is made only where there is no socket, to
 confirm an orphan before it is announced. TCP: a connect(). UDP: an empty datagram from a connected socket.
@@ -32,7 +32,7 @@ _ALL_PATIENCE = 2 * max(_PATIENCE.values())
 _MOMENT = 0.05
 """Seconds. A local connect is refused or accepted within one millisecond, on a busy host within a few."""
 
-# Not the far end's answer but our own lack of means: nothing was learned.
+# These are local failures, not answers of the far end: nothing was learned.
 _NO_MEANS = frozenset(
     {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL, errno.EPERM}
 )
@@ -72,7 +72,7 @@ class Prober:
         self._at_once = at_once
         self._open: set[_Attempt] = set()
         self._silent: set[Endpoint] = set()
-        """Those without an answer within the moment, the last time: nobody waits for them again."""
+        """Endpoints that did not answer within the moment last time. Nobody waits for them again."""
 
     async def connect(self, endpoints: Sequence[Endpoint], late: LateAnswers) -> list[Outcome]:
         """The outcome of a connect to each endpoint, in order; PENDING if `late` receives it later."""
@@ -84,7 +84,7 @@ class Prober:
         self._open.clear()
 
     async def meet(self, endpoints: Sequence[Endpoint], moment: float, late: LateAnswers) -> list[Outcome]:
-        """The same, with so many seconds for a moment."""
+        """The same as connect(), but waits up to `moment` seconds."""
         outcomes: dict[Endpoint, Outcome] = {}
         waiting: list[_Attempt] = []
         for first in range(0, len(endpoints), _AT_ONCE):
@@ -174,7 +174,7 @@ class _Attempt:
             self._socket.recv(1)
         except BlockingIOError:
             return None
-        except OSError as error:  # what the ICMP message said
+        except OSError as error:  # the error from the ICMP message
             return _failure(error.errno or 0)
         return Connect.REFUSED if self._met_itself() else Connect.ACCEPTED
 

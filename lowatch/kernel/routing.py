@@ -25,7 +25,7 @@ from .input_devices import InputDevices
 from .request_cache import RequestCache
 from .request_socket import RequestSocket, unknown
 
-# What routing says of a destination it does not deliver at all: unreachable, prohibit, blackhole.
+# The errors for a destination that is not routed at all: unreachable, prohibit, blackhole.
 _REFUSALS = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EACCES, errno.EINVAL, errno.ESRCH})
 
 
