@@ -56,9 +56,9 @@ class TestSockets:
 
         async def live() -> None:
             async with following([HTTP]) as (host, hints):
-                assert host._closed is not None
-                assert host._closed._socket is not None
-                host._closed._socket.setsockopt(socket.SOL_SOCKET, _SO_LOCK_FILTER, 1)
+                assert host._events.sockets is not None
+                assert host._events.sockets._socket is not None
+                host._events.sockets._socket.setsockopt(socket.SOL_SOCKET, _SO_LOCK_FILTER, 1)
                 host.follow_ports([Port(8080, "tcp")])
                 assert hints.overruns == 1, "a close may have been missed: whoever listens looks"
                 netns.listener("127.0.0.1", 8080).close()
