@@ -108,7 +108,7 @@ class ConfirmingConnects:
 
     def met_among(self, served: Mapping[Endpoint, ListenerAnswer]) -> dict[Endpoint, ConnectOutcome]:
         """The outcomes of recent connects to these endpoints, without those that have a listener now."""
-        oldest = self._oldest_valid()
+        oldest = self._oldest_valid(self._clock.now().monotonic)
         found = {}
         for endpoint, listener in served.items() if self._met else ():
             met = self._met.get(endpoint)
@@ -120,9 +120,9 @@ class ConfirmingConnects:
                 found[endpoint] = met.outcome
         return found
 
-    def _oldest_valid(self) -> float:
-        """Monotonic seconds: outcomes up to this time are too old for met_among()."""
-        return max(self._clock.now().monotonic - _LASTS, self._believed_since)
+    def _oldest_valid(self, now: float) -> float:
+        """Outcomes up to this time are too old for met_among(). Both in monotonic seconds."""
+        return max(now - _LASTS, self._believed_since)
 
     def last_outcome(self, endpoint: Endpoint) -> ConnectOutcome:
         """The outcome of the last connect, of any age; PENDING if there was none."""
@@ -263,13 +263,14 @@ class ConfirmingConnects:
         pending = outcome is Connect.PENDING
         if pending and before is not Connect.REFUSED:
             outcome = before
-        is_same = known is not None and outcome == before
-        wait = _AT_MOST if pending else min(_AT_MOST, 2 * known.wait) if known and is_same else _SOON
-        met = _Met(outcome, self._clock.now().monotonic, wait)
-        is_new = outcome != before or (known is not None and known.at <= self._oldest_valid() < met.at)
+        is_new = outcome != before
+        wait = _AT_MOST if pending else _SOON if known is None or is_new else min(_AT_MOST, 2 * known.wait)
+        now = self._clock.now().monotonic
+        was_expired = known is not None and known.at <= self._oldest_valid(now) < now
+        met = _Met(outcome, now, wait)
         self._met[endpoint] = met
         heappush(self._repeats, (met.due, endpoint))
-        if is_new:
+        if is_new or was_expired:
             self._changed.add(endpoint)
             self._is_news_pending = True
             self._woken.set()
