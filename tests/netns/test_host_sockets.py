@@ -56,7 +56,7 @@ class TestSockets:
 
         async def live() -> None:
             async with following([HTTP]) as (host, hints):
-                assert host._events.sockets is not None
+                assert host._events is not None
                 assert host._events.sockets._socket is not None
                 host._events.sockets._socket.setsockopt(socket.SOL_SOCKET, _SO_LOCK_FILTER, 1)
                 host.follow_ports([Port(8080, "tcp")])

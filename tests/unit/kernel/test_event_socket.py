@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from lowatch.kernel.event_socket import EventSocket
-from lowatch.kernel.request_socket import NetlinkError
+from lowatch.kernel.request_socket import NETLINK_ROUTE, NetlinkError
 from lowatch.wire.netlink import Span
 from lowatch.wire.rtnetlink import GROUP_IPV4_IFADDR, RTM_DELADDR, RTM_NEWADDR
 from tests.support.aio import run_async
@@ -17,7 +17,6 @@ from tests.support.netns import Netns
 
 PASS_ALL = (6).to_bytes(2, "little") + bytes(2) + b"\xff\xff\xff\xff"  # BPF_RET | BPF_K
 PASS_NONE = (6).to_bytes(2, "little") + bytes(6)
-NETLINK_ROUTE = 0
 
 
 class Heard:

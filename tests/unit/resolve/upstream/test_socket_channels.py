@@ -12,18 +12,7 @@ from lowatch.resolve.upstream.udp_channel import UdpChannel
 from tests.support.aio import run_async
 from tests.support.virtual_time import LoopClock
 from tests.unit.resolve.asking import Counts
-
-
-class Nobody:
-    """A ReplySink that is told nothing."""
-
-    def on_reply(self, *_: object) -> None: ...
-
-    def on_renewed(self, *_: object) -> None: ...
-
-    def on_batch_over(self) -> None: ...
-
-    def on_recovery(self) -> None: ...
+from tests.unit.resolve.scripted_channels import UnusedSink
 
 
 @pytest.mark.parametrize(
@@ -33,7 +22,7 @@ class Nobody:
 def test_the_transport_decides(transport: Transport, kind: type) -> None:
     async def scenario() -> None:
         server = Nameserver("127.0.0.1", transport.port, transport)
-        channel = SocketChannels(LoopClock(), Counts()).open(server, Pace(2.0, 200), Nobody())
+        channel = SocketChannels(LoopClock(), Counts()).open(server, Pace(2.0, 200), UnusedSink())
         assert isinstance(channel, kind)
         assert (channel.server, channel.name, channel.load) == (server, str(server), 0)
         assert channel.close() == []

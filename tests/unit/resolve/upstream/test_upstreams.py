@@ -10,6 +10,7 @@ from lowatch.resolve.upstream.channel import Channel, Pace, Question, ReplySink
 from lowatch.resolve.upstream.health import Health
 from lowatch.resolve.upstream.upstreams import PROBES_IN_FLIGHT, Upstreams
 from lowatch.wire.dns import Reply
+from tests.unit.resolve.scripted_channels import UnusedSink
 
 FIRST, SECOND = Nameserver("192.0.2.1"), Nameserver("192.0.2.2")
 
@@ -45,21 +46,12 @@ class Channels:
         return self.opened[-1]
 
 
-class Sink:
+class Sink(UnusedSink):
     def __init__(self) -> None:
         self.replies: list[tuple[object, str]] = []
 
     def on_reply(self, channel: Channel, question: object, reply: Reply, now: float) -> None:
         self.replies.append((question, reply.reason))
-
-    def on_renewed(self, question: object, ttl: int, now: float) -> None:
-        raise AssertionError("nothing is asked here")
-
-    def on_batch_over(self) -> None:
-        raise AssertionError("nothing is asked here")
-
-    def on_recovery(self) -> None:
-        raise AssertionError("nothing is asked here")
 
 
 def opened(*servers: Nameserver, rotate: bool = False) -> tuple[Upstreams, Channels, Sink]:
