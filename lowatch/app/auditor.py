@@ -107,7 +107,7 @@ class Auditor:
         self._marked, self._marked_all = set(), False
         self._marked_prefixes, self._marked_sockets = set(), set()
         # If policy rules match ports or sources, a route to one address may affect all.
-        everything = everything or (bool(prefixes) and self._host.routes_depend_on_ports)
+        everything = everything or (bool(prefixes) and self._host.flow_routes_may_differ)
         if prefixes:
             marked |= self._resolver.inside(prefixes) | self._remembered.names
         expects = self._domains.expects
@@ -310,7 +310,7 @@ class Auditor:
 
     def _elsewhere(self, addresses: Collection[Address], context: AuditContext) -> frozenset[Address]:
         """The addresses that are not delivered to a watched interface, for any port."""
-        if self._host.routes_depend_on_ports:
+        if self._host.flow_routes_may_differ:
             return frozenset(one for one in addresses if not self._host.may_be_local(one))
         asked = tuple(dict.fromkeys(addresses))
         deliveries = zip(asked, self._host.deliveries(asked), strict=True) if asked else ()

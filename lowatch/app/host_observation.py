@@ -145,7 +145,7 @@ class _Sizes:
 
     def of(self, route: LocalRoute) -> int | None:
         """The count; None if it is unknown, or if policy rules that come first may lead any part away."""
-        if self._host.routes_depend_on_ports:
+        if self._host.flow_routes_may_differ:
             return None
         prefix, key = route.prefix, (route.table, is_v4(route.prefix.address))
         if key not in self._away:

@@ -106,7 +106,7 @@ def ask_kernel(
             for address, delivery in zip(candidates, deliveries, strict=True)
         }
         expected = _expected(names, answers, places, context)
-    flow_routes = host.flow_routes(expected) if host.routes_depend_on_ports else []
+    flow_routes = host.flow_routes(expected) if host.flow_routes_may_differ else []
     if known and flow_routes == known.flow_routes:
         asked = known.arriving
     else:
@@ -134,7 +134,7 @@ def _deliveries(
     It is unknown if one of them is unknown, and none is local.
     """
     deliveries = host.deliveries(candidates)
-    if not host.routes_depend_on_ports:
+    if not host.flow_routes_may_differ:
         return deliveries
     found = dict(zip(candidates, deliveries, strict=True))
     here = {address for address, one in found.items() if isinstance(one, Delivery) and one.local}

@@ -87,7 +87,7 @@ class Host(Protocol):
         """
 
     @property
-    def routes_depend_on_ports(self) -> bool:
+    def flow_routes_may_differ(self) -> bool:
         """Whether local delivery may depend on more than the address. Then ask the next two methods."""
 
     def endpoint_deliveries(self, endpoints: Sequence[Endpoint]) -> list[Delivery | Unknown]:

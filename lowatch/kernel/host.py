@@ -74,7 +74,7 @@ class Host:
         self._failure: Unknown | None = None
         self._local: PrefixSet | None = None
         self._nics: tuple[Nic, ...] | None = None
-        self._outside: bool | None = None
+        self._odd_tables: bool | None = None
         self._conf_all = ConfAll()
         self.generation = 0
         self._hints: Hints | None = None
@@ -173,14 +173,14 @@ class Host:
         return bool(self._interrupted)
 
     @property
-    def routes_depend_on_ports(self) -> bool:
-        """Whether policy rules may match more than the address. Then flow_routes() is needed."""
-        if self._outside is None:
-            self._outside = self._tables.local_outside_table_local()
-        return self._outside or self._flow_routes.selective()
+    def flow_routes_may_differ(self) -> bool:
+        """Whether more than the address may decide: policy rules, or a client's source."""
+        if self._odd_tables is None:
+            self._odd_tables = self._tables.flow_routes_may_differ()
+        return self._odd_tables or self._flow_routes.selective()
 
     def _changed(self) -> None:
-        self._local = self._nics = self._outside = None
+        self._local = self._nics = self._odd_tables = None
         self.generation += 1
 
     def replace_watches(self, watches: Callable[[str], bool]) -> None:

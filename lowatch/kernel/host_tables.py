@@ -17,7 +17,9 @@ from lowatch.wire.netlink import Span
 from lowatch.wire.nexthop import RTM_DELNEXTHOP, RTM_NEWNEXTHOP
 from lowatch.wire.rtnetlink import (
     AF_INET,
+    AF_INET6,
     AF_UNSPEC,
+    IFA_F_TENTATIVE,
     IFF_LOOPBACK,
     IFF_NOARP,
     IFF_UP,
@@ -281,13 +283,24 @@ class HostTables:
             if self._device(message) in names and not message.prefix.is_host
         ]
 
-    def local_outside_table_local(self) -> bool:
-        """Whether a local route is in another table.
+    def flow_routes_may_differ(self) -> bool:
+        """Whether a local route is in another table than local, or a source has no host route there.
 
-        In IPv4, an address whose only local route is in another table cannot be connected to: the client's
-        source would be that address, and __ip_dev_find() looks it up in table local only.
+        The source of a local IPv4 client is usually the address that it connects to, and __ip_dev_find()
+        looks that up in table local only. An IPv6 client may use any address of the host
+        (ipv6_dev_get_saddr()), also one whose local route was deleted: then no reply comes back.
         """
-        return any(message.shape.table != RT_TABLE_LOCAL for message in self._routes)
+        if any(message.shape.table != RT_TABLE_LOCAL for message in self._routes):
+            return True
+        hosts = {message.destination for message in self._routes if message.prefix.is_host}
+        preferred = (message.source for message in self._routes if message.source is not None)
+        return not (hosts.issuperset(preferred) and hosts.issuperset(self._ipv6_sources()))
+
+    def _ipv6_sources(self) -> Iterable[Address]:
+        """The IPv6 addresses that duplicate address detection has let through."""
+        for local, _, _, shape in self._addresses.values():
+            if shape.family == AF_INET6 and not shape.flags & IFA_F_TENTATIVE:
+                yield local
 
     def local_prefixes(self) -> PrefixSet:
         """Every prefix with a local route, in any table and through any interface.

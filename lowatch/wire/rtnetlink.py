@@ -43,6 +43,7 @@ _NEXTHOP = Struct("=HBBi")
 
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_LABEL, _IFA_CACHEINFO, _IFA_FLAGS, _IFA_PROTO = 1, 2, 3, 6, 8, 11
 _IFA_BROADCAST, _IFA_RT_PRIORITY, _IFA_F_PERMANENT = 4, 9, 0x80
+IFA_F_TENTATIVE = 0x40
 _RTA_DST, _RTA_OIF, _RTA_PRIORITY, _RTA_PREFSRC, _RTA_MULTIPATH, _RTA_TABLE = 1, 4, 6, 7, 9, 15
 _RTA_SRC, _RTA_IP_PROTO, _RTA_SPORT, _RTA_DPORT, _RTA_NH_ID = 2, 27, 28, 29, 30
 _IP_PROTOCOLS = {"tcp": 6, "udp": 17}
@@ -58,7 +59,7 @@ _FLAG_NAMES = (
     (0x08, "dadfailed"),
     (0x10, "home"),
     (0x20, "deprecated"),
-    (0x40, "tentative"),
+    (IFA_F_TENTATIVE, "tentative"),
     (0x100, "mngtmpaddr"),
     (0x200, "noprefixroute"),
     (0x400, "autojoin"),

@@ -97,14 +97,19 @@ def test_rules_that_come_and_go(netns: Netns, knot: Knot, tmp_path: Path) -> Non
         assert daemon.verdict(WWW, 443) == "served"
 
 
-def test_the_route_to_the_source_goes(netns: Netns, tmp_path: Path) -> None:
-    """Its clients come from another address, to which nothing leads back then."""
+@pytest.mark.parametrize("ruled", [False, True])
+def test_the_route_to_the_source_goes(netns: Netns, tmp_path: Path, ruled: bool) -> None:
+    """Its clients come from another address, to which nothing leads back then.
+
+    ruled: with a policy rule ahead of table local, so that each flow is asked about before.
+    """
     netns.ip("-6 rule add pref 100 lookup local")
     netns.ip("-6 rule del pref 0")
     netns.ip("link add vip0 type bridge")
     netns.batch(["link set vip0 up", "addr add 2001:db8::11/128 dev vip0 nodad"])
     netns.ip("route add local 2001:db8::10 dev lo table local")
-    netns.ip("-6 rule add pref 50 to 2001:db8::99 lookup 77")
+    if ruled:
+        netns.ip("-6 rule add pref 50 to 2001:db8::99 lookup 77")
     netns.listener("2001:db8::10", 80, freebind=True)
     with (
         Knot({"example.com": "www AAAA 2001:db8::10"}) as knot,
@@ -114,6 +119,25 @@ def test_the_route_to_the_source_goes(netns: Netns, tmp_path: Path) -> None:
         netns.ip("-6 route del local 2001:db8::11 dev vip0 table local")
         assert met("2001:db8::10", 80) == "silence"
         daemon.until(lambda: daemon.verdict(WWW) == "filtered")
+        netns.ip("-6 route add local 2001:db8::11 dev vip0 table local")
+        assert met("2001:db8::10", 80) == "accepted"
+        daemon.until(lambda: daemon.verdict(WWW) == "served")
+
+
+def test_the_route_to_a_preferred_source_goes(netns: Netns, tmp_path: Path) -> None:
+    """A local IPv4 route may name a source of its own, inside a prefix that is local by another route."""
+    netns.batch(["route add local 198.51.100.0/24 dev lo", "addr add 192.0.2.1/32 dev lo"])
+    netns.ip("route add local 192.0.2.10 dev lo table local src 198.51.100.1")
+    netns.listener("0.0.0.0", 80)
+    with (
+        Knot({"example.com": "www A 192.0.2.10"}) as knot,
+        Daemon(tmp_path, configuration(knot, f'domains = ["{WWW}:80"]')) as daemon,
+    ):
+        daemon.until(lambda: daemon.verdict(WWW) == "served")
+        assert met("192.0.2.10", 80) == "accepted"
+        netns.ip("route del local 198.51.100.0/24 dev lo")
+        assert met("192.0.2.10", 80) != "accepted"
+        daemon.until(lambda: daemon.verdict(WWW) != "served")
 
 
 @pytest.mark.parametrize(("address", "reached"), [("10.9.9.9", False), ("2001:db8:9::9", True)])

@@ -215,7 +215,7 @@ class SimulatedHost:
             return [_NO_SOCKET] * len(endpoints)
         return [self._kernel.listener(endpoint) for endpoint in endpoints]
 
-    routes_depend_on_ports = False
+    flow_routes_may_differ = False
 
     def endpoint_deliveries(self, endpoints: Sequence[Endpoint]) -> list[Delivery | Unknown]:
         return self.deliveries([endpoint.address for endpoint in endpoints])

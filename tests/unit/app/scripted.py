@@ -212,7 +212,7 @@ class ScriptedHost:
     def follow_ports(self, ports: Iterable[Port]) -> None:
         self.followed.append(frozenset(ports))
 
-    routes_depend_on_ports = False
+    flow_routes_may_differ = False
 
     def endpoint_deliveries(self, endpoints: Sequence[Endpoint]) -> list[Delivery | Unknown]:
         raise NotImplementedError("they do not differ")

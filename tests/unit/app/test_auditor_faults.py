@@ -209,7 +209,7 @@ def test_an_address_of_which_one_port_could_not_be_asked_about_may_lead_here(fir
     watch = Watch(world(), policy_of(serves("80 443")))
     watch.world.routed_away = {VIP}
     said: list[Delivery | Unknown] = [NOT_ROUTED, OVERRUN]
-    watch.host.routes_depend_on_ports = True
+    watch.host.flow_routes_may_differ = True
     watch.host.endpoint_deliveries = lambda _: said if first else said[::-1]  # type: ignore[method-assign]
     watch.host.flow_routes = lambda endpoints: [FlowRoute.HERE] * len(endpoints)  # type: ignore[method-assign]
     snapshot, _ = watch.audit()
@@ -223,7 +223,7 @@ def test_in_an_outage_an_address_that_some_port_may_lead_to_is_not_elsewhere() -
     watch = Watch(world(), policy_of(serves("80")))
     watch.world.routed_away = {VIP}
     watch.sweep()
-    watch.host.routes_depend_on_ports = True
+    watch.host.flow_routes_may_differ = True
     snapshot, _ = drive(watch.auditor.audit(orphans=[VIP]))
     assert snapshot.elsewhere == frozenset()
     watch.world.held.clear()

@@ -396,3 +396,19 @@ def test_mutated_events_are_taken_or_refused() -> None:
     assert tables.local_prefixes().covers(parse_address("10.9.1.1")) in (True, False)
     assert isinstance(tables.wide_routes(), list)
     assert isinstance(tables.nics(), tuple)
+
+
+@pytest.mark.parametrize(
+    ("messages", "differ"),
+    [
+        ([address("2001:db8::1/64"), route("2001:db8::1/128")], False),
+        ([address("2001:db8::1/64")], True),
+        ([address("2001:db8::1/64", flags=0xC0)], False),
+        ([address("192.0.2.1/32")], False),
+        ([route("192.0.2.0/24")], False),
+        ([route("192.0.2.1/32", table=100)], True),
+    ],
+    ids=["an IPv6 source", "without its route", "still tentative", "IPv4", "AnyIP", "another table"],
+)
+def test_more_than_the_address_decides(messages: list[bytes], differ: bool) -> None:
+    assert Tables(*messages).flow_routes_may_differ() is differ
