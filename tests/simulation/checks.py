@@ -56,7 +56,7 @@ class _Last:
     def __init__(self, state: str, at: float, life: int) -> None:
         self.state, self.at, self.life = state, at, life
         self.may_be_repeated = False
-        """Whether it was so shortly before a kill that it may not have been saved as told."""
+        """Whether a kill left in doubt what was told: it was not yet saved, or more was on its way."""
         self.may_be_forgotten = False
         """Whether the disk took no word of it before the daemon was gone: nothing is promised then."""
 
@@ -165,12 +165,13 @@ class Checks:
         self._saved_before = world.disk.saved_at
         failed = max(world.faults.until(kind) for kind in _OF_DISK)
         at = life.ended_at
-        recently = self._recently(at) | life.undelivered
+        recently = self._recently(at) | {subject.key for subject in life.undelivered}
+        waited = {"|".join(_subject_words(subject)) for subject in life.undelivered}
         self._ended = _Ended(at, failed > at - _SAVED_WITHIN - _WRITTEN_AGAIN, recently)
-        for last in self._last.values():
+        for key, last in self._last.items():
             not_saved = last.at > self._saved_before - _SAVED_WITHIN
             last.may_be_forgotten |= self._ended.could_not_save and not_saved
-            last.may_be_repeated |= life.killed and not_saved
+            last.may_be_repeated |= life.killed and (not_saved or key in waited)
 
     def _recently(self, now: float) -> set[str]:
         """What was tracked shortly before."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from lowatch.app.auditor import Auditor
 from lowatch.app.host_events import AuditorHints
 from lowatch.config.settings import DnsSettings
+from lowatch.core.findings import Subject
 from lowatch.core.judgement import Judgement
 from lowatch.core.lifecycle import Tracked
 from lowatch.core.policy import Policy, ports_of
@@ -61,7 +62,7 @@ class Life:
         self.killed = False
         self.ended = False
         self.ended_at = self.began
-        self.undelivered: set[str] = set()
+        self.undelivered: set[Subject] = set()
         """Whose alerts waited for journald when it ended."""
         self.task: asyncio.Task[None]
         self._world = world
@@ -147,7 +148,7 @@ class Life:
         if not self.ended:
             self.ended = True
             self.ended_at = self._world.loop.time()
-            self.undelivered = {one.finding.key for one in self.sink.undelivered()}
+            self.undelivered = {one.finding.subject for one in self.sink.undelivered()}
             self.task.cancel()
 
     @property
