@@ -137,6 +137,8 @@ def as_delivered(state: SavedState) -> Mapping[str, Tracked]:
                         announced=one.delivery_unknown,
                         delivery_unknown=one.delivery_unknown,
                     )
+        elif one.delivery_unknown:  # what an earlier process sent may have arrived: resolve that
+            delivered[key] = replace(one, announced=True)
         else:
             delivered.pop(key, None)  # it came and went, and nothing was delivered
     return delivered

@@ -295,3 +295,9 @@ def test_the_first_that_waits_decides() -> None:
     not_announced = {KEY: replace(FIRING, announced=False)}
     assert as_delivered(SavedState({KEY: FIRING}, [FIRING, RESOLVED, FIRING])) == not_announced
     assert as_delivered(SavedState({KEY: FIRING}, [RESOLVED, FIRING]))[KEY].announced
+
+
+def test_what_an_earlier_process_may_have_delivered_is_still_to_be_resolved() -> None:
+    """Announced once more by this process, gone since, and journald took neither entry."""
+    in_doubt = replace(FIRING, delivery_unknown=True)
+    assert as_delivered(SavedState({}, [in_doubt, RESOLVED])) == {KEY: in_doubt}
