@@ -7,19 +7,20 @@ asks it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from lowatch.core.addresses import Address, destination, is_v4
-from lowatch.core.held import FlowRoute
+from lowatch.core.held import Delivery, FlowRoute
 from lowatch.core.known import Unknown
 from lowatch.core.listeners import Endpoint
 from lowatch.wire.fib_rules import dump_rules, is_plain_local
 from lowatch.wire.netlink import NLMSG_DONE, MalformedMessageError
 from lowatch.wire.rtnetlink import AF_INET, AF_INET6, RTM_NEWRULE, RTN_LOCAL, Flow, get_flow
 
+from .input_devices import InputDevices
 from .request_cache import RequestCache
 from .request_socket import NetlinkError, RequestSocket, unknown
-from .routing import read_route
+from .routing import Locality, flow_towards, read_route
 
 _Source = Address | FlowRoute | Unknown
 """The source address of a flow that is delivered locally; a FlowRoute if it is not."""
@@ -28,8 +29,11 @@ _Source = Address | FlowRoute | Unknown
 class FlowRoutes:
     """RTM_GETROUTE with protocol, ports and source."""
 
-    def __init__(self, route: RequestSocket) -> None:
+    def __init__(self, route: RequestSocket, locality: Locality, input_devices: InputDevices) -> None:
+        """locality, input_devices: where a flow arrives is asked of the one and stored in the other."""
         self._route = route
+        self._locality = locality
+        self._input_devices = input_devices
         self._plain: bool | None = None
         self._sources: RequestCache[Flow, _Source] = RequestCache(route, get_flow, _source, unknown)
 
@@ -57,42 +61,37 @@ class FlowRoutes:
         return True
 
     def ask(self, endpoints: Sequence[Endpoint]) -> list[FlowRoute | Unknown]:
-        """One answer for each, in order. Never raises.
+        """One answer for each, in order; the endpoints are distinct. Never raises.
 
         The lookups are those of ip_route_connect() (include/net/route.h): the first one chooses the source,
         and for IPv4 a second one uses it. One more routes the reply, from the endpoint to that source.
         """
-        sources = dict(zip(endpoints, self._sources.ask([_towards(one) for one in endpoints]), strict=True))
+        sources = dict(zip(endpoints, self._sources.ask([flow_towards(e) for e in endpoints]), strict=True))
         local = {one: source for one, source in sources.items() if isinstance(source, bytes)}
-        again = {one: source for one, source in local.items() if is_v4(source)}
-        checks = [_towards(one, source) for one, source in again.items()]
-        checks += [_back(one, source) for one, source in local.items()]
-        checked = self._sources.ask(checks)
-        blocked = dict(_blocked([*again, *local], checked))
-        return [
-            blocked.get(one, FlowRoute.HERE) if isinstance(source, bytes) else source
-            for one, source in sources.items()
-        ]
+        ways = self._locality.ask_flows(
+            [flow_towards(one, source if is_v4(source) else None) for one, source in local.items()]
+        )
+        replies = self._sources.ask([_back(one, source) for one, source in local.items()])
+        routes = {
+            one: self._route_of(one, way, reply)
+            for one, way, reply in zip(local, ways, replies, strict=True)
+        }
+        return [routes[one] if isinstance(source, bytes) else source for one, source in sources.items()]
 
-
-def _towards(endpoint: Endpoint, source: Address | None = None) -> Flow:
-    target, port = destination(endpoint.address), endpoint.port
-    return Flow(target, source, port.protocol, None, port.number)
+    def _route_of(self, endpoint: Endpoint, way: Delivery | Unknown, reply: _Source) -> FlowRoute | Unknown:
+        """The route of a flow whose first lookup was local; its input device is stored."""
+        if isinstance(way, Unknown):
+            return way
+        if way.local:
+            self._input_devices.learn_flow(endpoint, way.ifindex)
+        if isinstance(reply, Unknown):
+            return reply
+        return FlowRoute.HERE if way.local and isinstance(reply, bytes) else FlowRoute.NO_WAY_BACK
 
 
 def _back(endpoint: Endpoint, source: Address) -> Flow:
     target, port = destination(endpoint.address), endpoint.port
     return Flow(source, target, port.protocol, port.number, None)
-
-
-def _blocked(
-    endpoints: Iterable[Endpoint], checked: Iterable[_Source]
-) -> Iterable[tuple[Endpoint, FlowRoute | Unknown]]:
-    for endpoint, source in zip(endpoints, checked, strict=True):
-        if isinstance(source, Unknown):
-            yield endpoint, source
-        elif isinstance(source, FlowRoute):
-            yield endpoint, FlowRoute.NO_WAY_BACK
 
 
 def _source(sequence: int, flow: Flow, reply: bytes) -> _Source:

@@ -79,12 +79,12 @@ class Host:
         self.generation = 0
         self._hints: Hints | None = None
         self._events: HostEvents | None = None
-        input_devices = InputDevices()
+        self._input_devices = InputDevices()
         self._locality = Locality(
-            self._route, input_devices, lambda number: self._tables.nexthops.get(number, 0)
+            self._route, self._input_devices, lambda number: self._tables.nexthops.get(number, 0)
         )
-        self._flow_routes = FlowRoutes(self._route)
-        self._listeners = Listeners(self._diag, CgroupUnits(), input_devices)
+        self._flow_routes = FlowRoutes(self._route, self._locality, self._input_devices)
+        self._listeners = Listeners(self._diag, CgroupUnits(), self._input_devices)
         self._nonlocal_routes = NonlocalRoutes()
 
     def follow(self, ports: Iterable[Port], hints: Hints, receive_buffer: int = 4 << 20) -> None:
@@ -202,7 +202,12 @@ class Host:
         return self._flow_routes.ask(endpoints)
 
     def listeners(self, endpoints: Sequence[Endpoint]) -> list[Listener | Unknown | None]:
-        """Which socket serves each endpoint, in order; None where none does."""
+        """Which socket serves each endpoint, in order; None where none does.
+
+        Where flow_routes() is needed, it comes first: it tells through which devices packets arrive.
+        """
+        if not self.flow_routes_may_differ:
+            self._input_devices.forget_flows()
         return self._listeners.ask(endpoints)
 
     def sockets(self) -> Known[Sockets] | Unknown:

@@ -96,7 +96,7 @@ class Listeners:
 
     def _lookup(self, sequence: int, endpoint: Endpoint) -> bytes:
         address, port = endpoint
-        return find_listener(sequence, destination(address), port, self._input_devices.device(address))
+        return find_listener(sequence, destination(address), port, self._input_devices.device(endpoint))
 
     def _listener(self, sequence: int, endpoint: Endpoint, reply: bytes) -> Listener | Unknown | None:
         try:

@@ -62,9 +62,11 @@ class Locality:
 
         For an address alone, inet_rtm_getroute() of IPv4 assumes UDP without ports.
         """
-        return self._by_flow.ask(
-            [Flow(destination(a), None, port.protocol, None, port.number) for a, port in endpoints]
-        )
+        return self.ask_flows([flow_towards(endpoint) for endpoint in endpoints])
+
+    def ask_flows(self, flows: Sequence[Flow]) -> list[Delivery | Unknown]:
+        """The same for each flow, with its source if it has one."""
+        return self._by_flow.ask(flows)
 
     def forget(self) -> None:
         """Read every answer again: a nexthop object has changed."""
@@ -84,6 +86,12 @@ class Locality:
         shape = route.shape
         device = shape.ifindex or self._nexthop_device(shape.nexthop)
         return Delivery(shape.type == RTN_LOCAL, device, shape.length)
+
+
+def flow_towards(endpoint: Endpoint, source: Address | None = None) -> Flow:
+    """A local client's packets to an endpoint, from any source port."""
+    port = endpoint.port
+    return Flow(destination(endpoint.address), source, port.protocol, None, port.number)
 
 
 def _question(sequence: int, address: Address) -> bytes:

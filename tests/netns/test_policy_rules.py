@@ -124,6 +124,33 @@ def test_the_route_to_the_source_goes(netns: Netns, tmp_path: Path, ruled: bool)
         daemon.until(lambda: daemon.verdict(WWW) == "served")
 
 
+@pytest.mark.parametrize(("family", "vip"), VIPS.items())
+def test_a_rule_chooses_the_device_by_the_port(netns: Netns, tmp_path: Path, family: str, vip: str) -> None:
+    """A listener that is bound to lo gets only the packets that a route by lo delivers."""
+    netns.ip("link add vip0 type bridge")
+    netns.batch(
+        ["link set vip0 up", "addr add 192.0.2.10/32 dev lo", "addr add 2001:db8::10/128 dev lo nodad"]
+    )
+    netns.ip(f"route add local {vip} dev vip0 table 100")
+    netns.ip(f"{family} rule add pref 100 lookup local")
+    netns.ip(f"{family} rule del pref 0")
+    for port in 80, 443:
+        netns.listener(vip, port, device="lo")
+    record = "AAAA" if ":" in vip else "A"
+    text = 'hold = "0s"\ndomains = ["www.example.com:80", "www.example.com:443"]'
+    with (
+        Knot({"example.com": f"www {record} {vip}"}) as knot,
+        Daemon(tmp_path, configuration(knot, text)) as daemon,
+    ):
+        daemon.until(lambda: daemon.verdict(WWW, 80) == daemon.verdict(WWW, 443) == "served")
+        netns.ip(f"{family} rule add pref 50 to {vip} ipproto tcp dport 80 lookup 100")
+        assert (met(vip, 80), met(vip, 443)) == ("[Errno 111] Connection refused", "accepted")
+        daemon.until(lambda: daemon.verdict(WWW, 80) == "orphan")
+        assert daemon.verdict(WWW, 443) == "served"
+        netns.ip(f"{family} rule del pref 50")
+        daemon.until(lambda: daemon.verdict(WWW, 80) == "served")
+
+
 def test_the_route_to_a_preferred_source_goes(netns: Netns, tmp_path: Path) -> None:
     """A local IPv4 route may name a source of its own, inside a prefix that is local by another route."""
     netns.batch(["route add local 198.51.100.0/24 dev lo", "addr add 192.0.2.1/32 dev lo"])

@@ -10,7 +10,9 @@ from lowatch.core.addresses import parse_address, parse_port
 from lowatch.core.held import FlowRoute
 from lowatch.core.listeners import Endpoint
 from lowatch.kernel.flow_routes import FlowRoutes
+from lowatch.kernel.input_devices import InputDevices
 from lowatch.kernel.request_socket import RequestSocket
+from lowatch.kernel.routing import Locality
 from tests.support.netns import Netns
 
 HTTP, HTTPS = (Endpoint(parse_address("192.0.2.10"), parse_port(port)) for port in ("80", "443"))
@@ -22,7 +24,8 @@ def flow_routes(netns: Netns) -> Iterator[FlowRoutes]:
     netns.ip("link set lo up")
     netns.ip("addr add 192.0.2.10/32 dev lo")
     socket = RequestSocket(0)
-    yield FlowRoutes(socket)
+    input_devices = InputDevices()
+    yield FlowRoutes(socket, Locality(socket, input_devices), input_devices)
     socket.close()
 
 
