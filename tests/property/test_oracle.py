@@ -3,7 +3,6 @@
 `make oracle` tries 2,000 of the first kind, and 500 of the second.
 """
 
-import random
 from collections import Counter
 
 import pytest
@@ -16,13 +15,14 @@ from lowatch.kernel.input_devices import LOOPBACK_INDEX, InputDevices
 from tests.oracle import mending
 from tests.oracle.generate import generate
 from tests.oracle.trial import trial
+from tests.support.worlds import first_seed
 
 WORLDS = 100
 HOSTS = 50
 
 
 def test_the_kernel_agrees() -> None:
-    first = random.randrange(10**9)  # pytest-randomly seeds this anew for each run, and says how
+    first = first_seed()
     stories = [story for seed in range(first, first + WORLDS) if (story := trial(seed))]
     assert not stories, "\n\n".join(stories)
 
@@ -53,7 +53,7 @@ def test_it_sees_when_lowatch_is_wrong(
 
 
 def test_no_fix_takes_anything_else_and_each_cures() -> None:
-    first = random.randrange(10**9)
+    first = first_seed()
     told = Counter[str]()
     stories = [story for seed in range(first, first + HOSTS) if (story := mending.trial(seed, told))]
     assert not stories, "\n\n".join(stories)

@@ -1,15 +1,14 @@
 """The daemon agrees with its clients, whatever happens to the host. `make walk` goes 500 steps."""
 
-import random
-
 import pytest
 
+from tests.support.worlds import first_seed
 from tests.walk import scene, walk
 
 
-@pytest.mark.parametrize("walked", range(3))
-def test_a_walk(walked: int) -> None:
-    story = walk.walk(random.randrange(10**9) + walked, 34)
+@pytest.mark.parametrize("number", range(3))
+def test_a_walk(number: int) -> None:
+    story = walk.walk(first_seed() + number, 34)
     assert not story, story
 
 

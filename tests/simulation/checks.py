@@ -8,7 +8,7 @@ from collections.abc import Mapping, Set
 from typing import Any, NamedTuple
 
 from lowatch.core.addresses import format_address
-from lowatch.core.findings import Subject
+from lowatch.core.findings import FindingKind, Subject
 from lowatch.core.judgement import Judgement
 from lowatch.core.lifecycle import FindingState, Tracked
 from lowatch.core.limits.alerts import JOURNAL_BURST, JOURNAL_QUEUE
@@ -248,7 +248,7 @@ class Checks:
         self.checked["word"] += 1
         self._world.tell(f"  journal: {word.state} {key}")
         last = self._last.get(key)
-        if word.domain not in ANY_OF:
+        if not _stands_for_any(word):
             before = "resolved" if last is None else last.state
             if before == word.state and not self._may_be_repeated(key, word, last):
                 raise Violation(f"the journal has {word.state} of {key} twice")
@@ -489,4 +489,9 @@ def _said_of(word: Word) -> str:
 
 def _group(words: tuple[str, ...]) -> tuple[str, ...]:
     """A finding, or all of a domain's at an address where one port is enough."""
-    return words[:5] if words[4] in ANY_OF else words
+    return words[:5] if _stands_for_any(words) else words
+
+
+def _stands_for_any(words: tuple[str, ...]) -> bool:
+    """Whether the entry stands for all ports of a domain of which one is enough."""
+    return words[0] == FindingKind.ORPHAN_VIP and words[4] in ANY_OF
