@@ -129,7 +129,7 @@ def _candidates(host: Host, answers: Iterable[Answer]) -> list[Address]:
 def _deliveries(
     host: Host, names: Sequence[str], answers: Sequence[Answer], candidates: list[Address], policy: Policy
 ) -> list[Delivery | Unknown]:
-    """The delivery of each candidate. If routing depends on ports, it is local if any of its endpoints is.
+    """The delivery of each candidate. Where flows may be routed differently, it is local if one of them is.
 
     It is unknown if one of them is unknown, and none is local.
     """
@@ -155,10 +155,8 @@ def _deliveries(
 
 def place(host: Host, holders: Holders, address: Address, delivery: Delivery | Unknown) -> Place:
     """Where an address counts as held, according to its delivery."""
-    if is_link_local(address):
-        return (
-            None  # connect() to it without a scope is EINVAL, and a DNS answer has none: tcp_v6_connect()
-        )
+    if is_link_local(address):  # a DNS answer has no scope, without which connect() fails: tcp_v6_connect()
+        return None
     if isinstance(delivery, Unknown):
         return delivery
     if not delivery.local:

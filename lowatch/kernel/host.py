@@ -202,10 +202,7 @@ class Host:
         return self._flow_routes.ask(endpoints)
 
     def listeners(self, endpoints: Sequence[Endpoint]) -> list[Listener | Unknown | None]:
-        """Which socket serves each endpoint, in order; None where none does.
-
-        Where flow_routes() is needed, it comes first: it tells through which devices packets arrive.
-        """
+        """Which socket serves each endpoint, in order; None where none does."""
         if not self.flow_routes_may_differ:
             self._input_devices.forget_flows()
         return self._listeners.ask(endpoints)
