@@ -83,7 +83,7 @@ class Host(Protocol):
     def listeners(self, endpoints: Sequence[Endpoint]) -> list[ListenerAnswer]:
         """The socket that serves each endpoint, in order; None if there is none.
 
-        Where flow_routes_may_differ, ask flow_routes() first: it tells through which devices packets arrive.
+        Where flow_routes_may_differ, ask flow_routes() first: it finds out by which devices they come.
         Returns the same list object under the same condition as deliveries().
         """
 

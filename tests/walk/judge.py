@@ -67,7 +67,8 @@ class _Judge:
 
     def _cannot_be_known(self, target: Target) -> bool:
         natted = target.protocol == "udp" and self._filters.get(target) == "dnat"
-        return natted or self._outcomes[target].met is Met.SILENCE
+        led_away = not self._scene.device(target)  # another host may serve it, though NAT does not
+        return natted or led_away or self._outcomes[target].met is Met.SILENCE
 
     def _is_ignored(self, target: Target, met: Met) -> bool:
         """Whether it leads here after all, through an interface that is watched."""
