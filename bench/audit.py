@@ -14,7 +14,7 @@ from contextlib import ExitStack, closing
 from typing import Any, NamedTuple, TypeVar
 
 from lowatch.app.auditor import Auditor
-from lowatch.app.host_events import AuditorHints
+from lowatch.app.auditor_hints import AuditorHints
 from lowatch.app.static_resolver import StaticResolver
 from lowatch.core.addresses import Address, Port
 from lowatch.core.answers import Answer, AnswerStatus, RRset

@@ -16,8 +16,8 @@ from resource import RLIMIT_NOFILE, getrlimit
 from typing import Any, NamedTuple
 
 from lowatch import __version__
+from lowatch.app.auditor_hints import AuditorHints
 from lowatch.app.config_in_force import ConfigInForce, watched_paths
-from lowatch.app.host_events import AuditorHints
 from lowatch.app.names_follower import NamesFollower
 from lowatch.app.reload import ConfigLoader, Reload, describe_config, warn_of_problems
 from lowatch.app.shown_audit import ShownAudit

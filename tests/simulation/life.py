@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from lowatch.app.auditor import Auditor
-from lowatch.app.host_events import AuditorHints
+from lowatch.app.auditor_hints import AuditorHints
 from lowatch.config.settings import DnsSettings
 from lowatch.core.findings import Subject
 from lowatch.core.judgement import Judgement

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from lowatch.app.host_events import AuditorHints
+from lowatch.app.auditor_hints import AuditorHints
 from lowatch.core.judgement import Judgement
 from lowatch.service.intents import Intents
 

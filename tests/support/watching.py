@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from lowatch import wiring
+from lowatch.app.auditor_hints import AuditorHints
 from lowatch.app.check import check
 from lowatch.app.daemon import Daemon
-from lowatch.app.host_events import AuditorHints
 from lowatch.config.settings import Config
 from lowatch.core.audit import Audit
 from lowatch.core.clock import Now

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lowatch.app.host_events import AuditorHints
+from lowatch.app.auditor_hints import AuditorHints
 from lowatch.core.addresses import parse_address, parse_prefix
 
 VIP = parse_address("192.0.2.10")
