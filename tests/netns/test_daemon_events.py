@@ -306,7 +306,7 @@ def test_interface_that_comes_later(netns: Netns, knot: Knot, tmp_path: Path) ->
         netns.ip("link add vip0 type bridge")
         netns.ip("addr add 192.0.2.10/32 dev vip0")
         daemon.until(lambda: daemon.orphan(WWW, interface="vip0") == 1)
-        assert daemon.count("holder-down", "firing") == 1
+        daemon.until(lambda: daemon.count("holder-down", "firing") == 1)
         netns.ip("link set vip0 up")
         daemon.until(lambda: daemon.count("holder-down", "firing") == 0)
         netns.ip("link del vip0")

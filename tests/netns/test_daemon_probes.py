@@ -95,7 +95,7 @@ def verdicts(daemon: Daemon, domain: str) -> set[str]:
 def test_nat_that_comes_before_the_alert(netns: Netns, knot: Knot, tmp_path: Path) -> None:
     """An orphan, and clients are accepted again while it is on hold: nobody is paged."""
     backends(netns)
-    with watching(tmp_path, knot, f"{WWW}:80", hold="6s") as daemon:
+    with watching(tmp_path, knot, f"{WWW}:80", hold="30s") as daemon:
         assert values(daemon, WWW) == [1, 1]
         netns.nft(DNAT)
         assert all(map(accepted, VIPS))

@@ -198,9 +198,13 @@ def test_idle_means_idle(netns: Netns, knot: Knot, tmp_path: Path) -> None:
     with Daemon(tmp_path, settings(knot, WWW)) as daemon:
         assert daemon.orphan(WWW) == 0
         time.sleep(2.5)  # what the start and that request set in motion comes to rest
-        before = switches(daemon.pid)
-        time.sleep(1)
-        assert switches(daemon.pid) - before <= 1
+
+        def switches_in_a_second() -> int:
+            before = switches(daemon.pid)
+            time.sleep(1)
+            return switches(daemon.pid) - before
+
+        assert quickest(switches_in_a_second, under=2) <= 1
 
 
 # Its privileges.
