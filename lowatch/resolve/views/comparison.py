@@ -146,7 +146,8 @@ class Comparison:
         """Keep the result if it differs from the predicted answer, or if getaddrinfo failed.
 
         A difference counts only after both were asked again, because a record may just have changed, and
-        caches differ in age. After a difference that counts, a failure keeps it, marked as old.
+        caches differ in age. It is ignored if DNS or a file changed during the lookup, because another
+        lookup is due then. After a difference that counts, a failure keeps it, marked as old.
         """
         if not self._answers.knows(name):
             return
@@ -154,6 +155,9 @@ class Comparison:
         if expected.more:
             seen = Seen(expected.addresses)  # addresses over the limit may differ
         differs, differed = disagrees(expected, seen), known is not None and disagrees(expected, known)
+        if differs and self._schedule.has_changed(name):
+            self._schedule.asked_too_early(self._now(), cost)
+            return
         matters = keep or known is not None or name in self._schedule.here or not self._schedule.follows
         doubtful = differs or (seen.addresses is None and matters)
         newly = doubtful and known is None

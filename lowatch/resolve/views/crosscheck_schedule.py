@@ -100,6 +100,10 @@ class CrossCheckSchedule:
         if self._is_included(name):
             self._changed[name] = None
 
+    def has_changed(self, name: str) -> bool:
+        """Whether the name changed since next() returned it."""
+        return name in self._changed
+
     def ask_all_soon(self, now: float) -> None:
         """A file that affects all names changed. Doubtful names and local ones come first."""
         self._allowance, self._filled_at = ALLOWANCE, now
@@ -144,6 +148,10 @@ class CrossCheckSchedule:
             self._again_soon[name] = now + DOUBTFUL_AFTER
         elif doubtful:
             self._again[name] = now + ROUND_EVERY
+
+    def asked_too_early(self, now: float, cost: float) -> None:
+        """A name was looked up that has_changed(): it stays due."""
+        self._pay(now, cost)
 
     def _pay(self, now: float, cost: float) -> None:
         if not self._of_changes:

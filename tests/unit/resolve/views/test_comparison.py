@@ -133,6 +133,31 @@ def test_a_difference_that_asking_again_ends_was_none(etc: Etc) -> None:
     run_virtually(scenario())
 
 
+def test_a_change_during_the_lookup_makes_no_difference(etc: Etc) -> None:
+    """What getaddrinfo returns then may be from before the change: it is asked again at once."""
+
+    async def scenario() -> None:
+        dns = GivenDns(resolved(WWW, "192.0.2.1"))
+
+        def look_up(name: str) -> Seen:
+            etc.looked_up.append(name)
+            if len(etc.looked_up) > 1:
+                return Seen(addresses("192.0.2.2"))
+            dns.give(resolved(WWW, "192.0.2.2"))
+            return Seen(addresses("192.0.2.1"))
+
+        etc.look_up = look_up  # type: ignore[method-assign]
+        views = etc.views(dns, local=WIDE, threads=False)
+        async with running(views) as changes:
+            await asyncio.sleep(1)
+            assert etc.looked_up == [WWW, WWW]
+            assert changes.domains == [WWW]
+            assert dns.asked_again == []
+            assert views.answer(WWW) is dns.answer(WWW)
+
+    run_virtually(scenario())
+
+
 def test_what_was_seen_before_dns_changed_is_old_until_it_is_asked_again(etc: Etc) -> None:
     etc.seen[WWW] = Seen(addresses("192.0.2.9"))
 
