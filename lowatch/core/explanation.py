@@ -1,4 +1,4 @@
-"""The evidence for one verdict: what was asked, and what each part of the host said."""
+"""The evidence for one verdict: what was asked, and what each part of the host answered."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from .verdicts import JudgedEndpoint, Verdict
 
 
 class RouteAnswer(NamedTuple):
-    """What routing says of an address (RTM_GETROUTE with RTM_F_FIB_MATCH).
+    """The routing decision for an address (RTM_GETROUTE with RTM_F_FIB_MATCH).
 
-    local: delivered to this host. prefix: of the matching route, None where there is none.
-    interface: of that route, "" where there is none. watched: whether lowatch watches it.
+    local: delivered to this host. prefix: of the matching route, or None. interface: of that route, or "".
+    watched: whether lowatch watches that interface.
     """
 
     local: bool
@@ -31,10 +31,10 @@ class RouteAnswer(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class AddressEvidence:
-    """One address. held: what holds it, on any watched interface.
+    """The evidence on one address. held: what holds it, on any watched interface.
 
-    endpoints: a row for each expected port, with the listener and the verdict; their domain is ""
-    where an address was asked about by itself. connects: what the confirming connects met.
+    endpoints: a row for each expected port, with the listener and the verdict; their domain is "" if the
+    address itself was asked about. connects: the outcome of each confirming connect.
     """
 
     address: Address
@@ -46,12 +46,12 @@ class AddressEvidence:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """target: as one would write it. host: node name. at: wall-clock seconds. uptime: since boot.
+    """target: as given on the command line. host: node name. at: wall-clock seconds. uptime: since boot.
 
-    monotonic: seconds, for the age of what is stale.
-    answer: in every view; None where an address was asked about.
-    names: the known domains that lead to the address that was asked about, in some view.
-    findings: those about this target. problems: each failure to observe on the way.
+    monotonic: seconds, for the age of stale answers.
+    answer: in every view; None if an address was asked about.
+    names: the known domains that resolve to the address that was asked about, in any view.
+    findings: those about this target. problems: each failure to observe.
     """
 
     target: str
@@ -67,7 +67,7 @@ class Explanation:
 
     @property
     def complete(self) -> bool:
-        """Whether nothing on the way was unknown."""
+        """Whether all the evidence is known."""
         return not (
             self.problems
             or (self.answer is not None and not _is_known(self.answer))

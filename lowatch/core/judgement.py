@@ -1,7 +1,7 @@
-"""judge: one snapshot in, every verdict, finding and fix out. Pure, and the only place where they arise.
+"""Judges a snapshot: the only source of verdicts, findings and fixes. Pure.
 
-The daemon judges a snapshot after every event. A JudgementMemo keeps what an equal part of the last
-snapshot was judged to be; with or without it the judgement is the same.
+The daemon judges a snapshot after every event. A JudgementMemo keeps the judgements of what has not changed
+since the last snapshot. It changes the speed only, never the judgement.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Judgement:
         unsure: Mapping[str, OtherView] = _NONE,
         elsewhere: Set[Address] = frozenset(),
     ) -> None:
-        """unresolved, unsure, elsewhere: as a Snapshot has them; a domain need not be observed for that."""
+        """unresolved, unsure, elsewhere: as in Snapshot. They may have domains that were not observed."""
         self.domains = domains
         self._unresolved, self._unsure, self._elsewhere = unresolved, unsure, elsewhere
         self._no_orphans: dict[str, Set[tuple[Address, Port]]] = {}
@@ -46,10 +46,10 @@ class Judgement:
         self._scopes = {(u.kind, u.domain, u.address or u.family, u.port) for u in self.undecided}
 
     def is_undecided(self, subject: Subject) -> bool:
-        """Whether some Undecided agrees with the subject in every field that it gives.
+        """Whether the subject could not be judged: an Undecided covers it, or its domain has no answer.
 
-        Or its domain has no answer, and might lead there as well as not. That an endpoint is served, or its
-        address not this host's, is known all the same: it is no orphan, wherever the domain leads.
+        An Undecided covers a subject if it agrees in every field that the Undecided gives. An endpoint that
+        is served or not local is never undecided: it is no orphan, wherever the domain resolves.
         """
         if subject.kind is FindingKind.ORPHAN_VIP and self._is_no_orphan(subject):
             return False
@@ -90,14 +90,14 @@ class Judgement:
         return bool(a or aaaa if address is None else a if is_v4(address) else aaaa)
 
     def _may_lead(self, subject: Subject, other: OtherView) -> bool:
-        """Whether a domain may lead to where it is not known to, for getaddrinfo was asked in vain."""
+        """Whether a domain may lead to an unknown address because getaddrinfo failed."""
         judged = self.domains.get(subject.domain or "")
         known = () if judged is None else {endpoint.address for endpoint in judged.endpoints}
         return is_unheard(other) and subject.address is not None and subject.address not in known
 
 
 class Draft(NamedTuple):
-    """Everything but the fixes: what the rules say of a snapshot, whatever its surroundings.
+    """The judgement without fixes. It does not depend on the surroundings.
 
     findings: those with a `proposed` change have no fix yet.
     """
@@ -108,12 +108,12 @@ class Draft(NamedTuple):
 
     @property
     def changes(self) -> tuple[Change, ...]:
-        """What the fixes would change. The snapshot needs its surroundings where there is any."""
+        """What the fixes would change. If there is any, the snapshot needs its surroundings."""
         return tuple(one.proposed for one in self.findings if one.proposed is not None)
 
 
 class JudgementMemo:
-    """Keeps the judgement of each domain while it is observed the same, and the ground of fixes."""
+    """Keeps the judgement of each domain until its observation changes, and the ground of fixes."""
 
     def __init__(self) -> None:
         self.ground = GroundMemo()
@@ -125,17 +125,17 @@ class JudgementMemo:
         self._changed: set[str] = set()
 
     def take_changed(self) -> set[str]:
-        """The domains that are judged otherwise, or gone, since this was last called."""
+        """The domains that were judged again, or are gone, since the last call."""
         changed, self._changed = self._changed, set()
         return changed
 
     def domains(
         self, snapshot: Snapshot, policy: Policy
     ) -> tuple[Mapping[str, DomainJudgement], Iterable[DomainJudgement]]:
-        """The judgements of all domains, and those of them that have findings or undecided ones.
+        """Returns the judgements of all domains, and those with findings or undecided subjects.
 
-        The same mapping as before where no domain is judged otherwise. Domains must not leave or change
-        a mapping that a Snapshot holds.
+        If no domain changed, the mapping is the same object as before. The caller must not change the
+        mapping of domains that a Snapshot holds.
         """
         if policy is not self._policy or snapshot.loopback_up is not self._loopback_up:
             self._policy, self._loopback_up = policy, snapshot.loopback_up
@@ -168,12 +168,12 @@ class JudgementMemo:
 
 
 def judge(snapshot: Snapshot, policy: Policy, memo: JudgementMemo | None = None) -> Judgement:
-    """Everything that follows from a snapshot."""
+    """All verdicts, findings and fixes of a snapshot."""
     return result_of(judging(snapshot, draft(snapshot, policy, memo), policy, memo))
 
 
 def draft(snapshot: Snapshot, policy: Policy, memo: JudgementMemo | None = None) -> Draft:
-    """Every rule over the whole snapshot. Its surroundings are not looked at."""
+    """Applies every rule. Ignores the surroundings."""
     domains, notable = (memo or JudgementMemo()).domains(snapshot, policy)
     findings, undecided = _sort_out(
         outcome for rule in HOST_RULES.values() for outcome in rule(snapshot, policy)
@@ -189,7 +189,10 @@ def draft(snapshot: Snapshot, policy: Policy, memo: JudgementMemo | None = None)
 def judging(
     snapshot: Snapshot, drafted: Draft, policy: Policy, memo: JudgementMemo | None = None
 ) -> Generator[None, None, Judgement]:
-    """judge() in steps of some milliseconds. drafted: the draft() of this snapshot, surroundings apart."""
+    """judge() in steps of some milliseconds.
+
+    drafted: the draft() of this snapshot, or of the same one without its surroundings.
+    """
     ground = (memo or JudgementMemo()).ground
     findings = yield from fixes_offered(drafted.findings, drafted.domains, snapshot, policy, ground)
     return Judgement(
@@ -203,11 +206,11 @@ def judging(
 
 
 def judge_domain(domain: Domain, observed: DomainObservation, *, loopback_up: bool) -> DomainJudgement:
-    """What follows from one domain's observation."""
+    """The verdicts, findings and undecided subjects of one domain."""
     endpoints = judge_endpoints(domain, observed, loopback_up=loopback_up)
     fine = all(endpoint.verdict in FINE for endpoint in endpoints)
     if fine and observed.is_certain and not observed.answer.others:
-        return DomainJudgement(endpoints, (), ())  # no rule has anything to say of what is fine
+        return DomainJudgement(endpoints, (), ())  # no rule applies to a domain that is fine
     findings, undecided = _sort_out(
         outcome for rule in DOMAIN_RULES.values() for outcome in rule(domain, observed, endpoints)
     )

@@ -92,8 +92,7 @@ class Snapshot:
     domains: those with a local address in some view, or possibly one. The others cannot have a finding.
     referenced: the held addresses that a domain resolves to, in any view.
     unresolved: the domains with an unknown answer: why the A is unknown, and why the AAAA is ("" if known).
-    elsewhere: of the addresses asked about separately, those that are not delivered here, or not by a
-    watched interface.
+    elsewhere: addresses that were asked about and are not delivered to a watched interface.
     over_limit: the domains with more addresses, or SRV records, than the limits, and how many are ignored.
     unread: the unreadable files of name resolution, one line each. Any domain may then resolve to anything.
     unsure: of the domains that were asked about by name, those with another view that is unknown.

@@ -1,6 +1,6 @@
-"""What lies around the watched addresses, and what a fix might take along.
+"""Other addresses, routes and sockets that a fix might affect.
 
-Observed only where some finding proposes a change (app/auditor.py).
+Observed only if a finding proposes a change (app/auditor.py).
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ RouteKind = Literal["local", "unicast", "blackhole", "unreachable", "prohibit", 
 class Route(NamedTuple):
     """A route of any table, as dumped.
 
-    interfaces: that it leads through; () where it names none. source: the address that it prefers as
-    source (RTA_PREFSRC). by_kernel: whether the kernel added it, as it does for an address.
+    interfaces: those that it leads through; () if it names none. source: the source address that it
+    prefers (RTA_PREFSRC). by_kernel: whether the kernel added it, as it does for an address.
     """
 
     prefix: Prefix
@@ -32,11 +32,12 @@ class Route(NamedTuple):
 
 
 class Surroundings(NamedTuple):
-    """links: every link. elsewhere: the addresses and local routes that the snapshot's `held` lacks.
+    """links: every link.
 
-    routes: all but broadcast, multicast and anycast ones, and the local routes that come with an address.
-    nameservers: that this host asks. unserved: of the expected addresses that are not held, those that some
-    domain leads to which no listener here would serve, and that domain.
+    elsewhere: addresses and local routes that are not in the snapshot's `held`.
+    routes: all except broadcast, multicast and anycast routes, and the local routes of addresses.
+    nameservers: the nameservers that this host asks.
+    unserved: expected addresses that are not held, and a domain of each that nothing here would serve.
     """
 
     links: tuple[Link, ...] = ()

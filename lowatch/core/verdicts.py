@@ -1,4 +1,4 @@
-"""What an endpoint is: served, orphan, or one of the shades between. The kernel is the judge."""
+"""The verdict on an endpoint: served, orphan and so on, as the kernel decides."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Verdict(StrEnum):
     SERVED = "served"
     ORPHAN = "orphan"
     UNUSED = "unused"
-    """Nobody serves it, but a sibling of the same any-of set is served."""
+    """Nothing serves it, but another port of the same any-of set is served."""
     BACKLOGGED = "backlogged"
     FILTERED = "filtered"
     """A listener is there, but a local connect cannot reach it."""
@@ -45,7 +45,7 @@ class JudgedEndpoint(NamedTuple):
 
     @property
     def is_no_orphan(self) -> bool:
-        """Whether it is known to be none, whatever else is unknown: somebody is there."""
+        """Whether it is known not to be an orphan, whatever else is unknown."""
         return self.verdict not in (Verdict.ORPHAN, Verdict.UNKNOWN) or self.listener is not None
 
 
@@ -59,19 +59,18 @@ class OrphanKey(NamedTuple):
 
 
 FINE = frozenset({Verdict.SERVED, Verdict.UNUSED, Verdict.REDIRECTED})
-"""Verdicts of which nothing need be said."""
+"""Verdicts that need no report."""
 
-# Verdicts with which somebody is there: they excuse the silent siblings of an any-of set.
+# Verdicts where something answers. Silent ports of the same any-of set are then fine.
 _ANSWERED = frozenset({Verdict.SERVED, Verdict.BACKLOGGED, Verdict.FILTERED, Verdict.REDIRECTED})
 
 
 def judge_port(observed: PortObservation, *, loopback_up: bool) -> Verdict:
-    """The verdict for one port by itself, before its siblings are considered.
+    """The verdict for one port alone. The other ports of its any-of set are considered later.
 
-    A connect that meets silence is no refusal, and says nothing (docs/decisions.md); but with lo down
-    nothing else is to be expected, unless NAT leads away from this host. Sources:
-    docs/internals/kernel.md (the exact lookup agrees with connect()), (lo down:
-    self-connects time out), inet_diag's rqueue > wqueue for a full accept queue.
+    A connect without an answer proves nothing (docs/decisions.md). While lo is down, every connect times
+    out, unless NAT leads to another host. Sources: docs/internals/kernel.md (the exact lookup agrees with
+    connect(); self-connects time out while lo is down), inet_diag (rqueue > wqueue: a full accept queue).
     """
     listener = observed.listener
     if isinstance(listener, Unknown):
@@ -96,7 +95,7 @@ _NOT_REFUSED = "was not refused: NAT may forward it, or a firewall may drop it"
 
 
 def _silence(observed: PortObservation) -> str:
-    """Why silence does not tell who serves a port."""
+    """Why the lack of an answer does not show who serves a port."""
     if observed.connect is Connect.PENDING:
         return f"connect: {observed.connect}"
     if observed.port.protocol == "udp":
@@ -105,7 +104,7 @@ def _silence(observed: PortObservation) -> str:
 
 
 def any_of(domain: Domain, observed: DomainObservation) -> bool:
-    """Whether one of its ports will do. What SRV records name is required each, asked for or not."""
+    """Whether one of its ports is enough. All ports from SRV records are required."""
     return domain.any_of and observed.answer.srv_records is None
 
 
@@ -136,9 +135,9 @@ def judge_address(
 def _as_siblings(judged: list[JudgedEndpoint], local: LocalAddress) -> list[JudgedEndpoint]:
     """The verdicts for an any-of set (the default ports).
 
-    Where one port is answered, its siblings without a socket are UNUSED unless a connect was accepted
-    there. Silence changes nothing: it is known only if a connect happened to be made before. Where no port
-    is answered and one is UNKNOWN, or led to another host, the whole set is, because that one might serve.
+    If one port is answered, the ports without a socket are UNUSED unless a connect was accepted there. A
+    connect without an answer changes nothing: it is known only if one happened to be made before. If no
+    port is answered and one is UNKNOWN or led to another host, that one might serve: all are UNKNOWN.
     """
     if any(endpoint.verdict in _ANSWERED for endpoint in judged):
         return [
@@ -164,9 +163,10 @@ def _as_siblings(judged: list[JudgedEndpoint], local: LocalAddress) -> list[Judg
 def judge_endpoints(
     domain: Domain, observed: DomainObservation, *, loopback_up: bool
 ) -> tuple[JudgedEndpoint, ...]:
-    """All endpoints of a domain. An UNKNOWN answer makes those of its family UNKNOWN that are not fine.
+    """All endpoints of a domain.
 
-    Whether the domain still leads there is not known then; that it would be served there is.
+    If the answer is UNKNOWN, endpoints of that family that are not fine become UNKNOWN: the domain may no
+    longer resolve to them. An endpoint that is fine stays so, wherever the domain resolves.
     """
     endpoints: list[JudgedEndpoint] = []
     for local in observed.local:
@@ -193,9 +193,9 @@ class DomainJudgement(NamedTuple):
 def connects_needed(
     domain: Domain, observed: DomainObservation, unhealthy: Container[Endpoint], *, loopback_up: bool
 ) -> list[Endpoint]:
-    """The endpoints of which only a connect can tell whether they are orphaned, and none was made yet.
+    """The endpoints that need a connect to tell whether they are orphans, and have none yet.
 
-    unhealthy: endpoints that were orphaned before. A connect is made to these also while DNS fails.
+    unhealthy: endpoints that were orphans before. They need a connect also while DNS fails.
     """
     silent = {
         Endpoint(local.address, port.port)

@@ -44,9 +44,9 @@ from .request_socket import NETLINK_ROUTE, NETLINK_SOCK_DIAG, Datagram, NetlinkE
 from .routing import Locality
 from .sysctl import ConfAll
 
-# After these the kernel may have dropped routes without a word: deleting the last IPv4 address of lo
-# takes every AnyIP route along, and deleting a nexthop object every route that names it. And of several
-# routes to the same prefix the message of one that goes need not tell which (their metrics, say).
+# After these the kernel may drop routes without an event: deleting the last IPv4 address of lo also deletes
+# every AnyIP route, and deleting a nexthop object also deletes every route that names it. And if one of
+# several routes to the same prefix is deleted, the event may not identify it (by its metrics, say).
 _ROUTES_SUSPECT_AFTER = frozenset(
     {RTM_DELADDR, RTM_NEWLINK, RTM_DELLINK, RTM_DELROUTE, RTM_NEWNEXTHOP, RTM_DELNEXTHOP}
 )
@@ -159,7 +159,7 @@ class Host:
         nexthops = {
             number: parse_nexthop(reply, span.start, span.end).ifindex
             for number, reply, span in zip(numbers, replies, found, strict=True)
-            if span.type == RTM_NEWNEXTHOP  # an error: gone meanwhile, of which an event tells
+            if span.type == RTM_NEWNEXTHOP  # an error: the object is gone, and an event reports that
         }
         self._tables.lacks_nexthop = False
         if nexthops != self._tables.nexthops:

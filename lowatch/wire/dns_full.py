@@ -1,7 +1,7 @@
-"""Parses any DNS response with dnspython: those that dns_lean leaves, and some to verify dns_lean.
+"""Parses any DNS response with dnspython: those that dns_lean cannot parse, and some to verify dns_lean.
 
-What dnspython cannot parse is a failure with a reason, never an exception. It takes megabytes to import,
-and about 100 us per message.
+A response that dnspython cannot parse is a failure with a reason, never an exception. dnspython takes
+megabytes of memory, and about 100 us per message.
 """
 
 from __future__ import annotations
@@ -74,10 +74,10 @@ def _srv_record(rdata: Any) -> Iterator[Address]:
 
 
 def _read_end(message: dns.message.Message, rcode: str, names: list[dns.name.Name], ttl: int) -> Reply:
-    """The chain ends without an address: NXDOMAIN, NODATA, cut short, or a referral.
+    """The reply if the chain ends without an address: NXDOMAIN, NODATA, an incomplete chain or a referral.
 
-    RFC 2308, 2.1 and 2.2 tell them apart; its section 5 gives the TTL. Without an SOA that covers
-    the last name there is nothing to remember a denial by: TTL 0.
+    RFC 2308, 2.1 and 2.2 distinguish them; its section 5 gives the TTL. Without an SOA covering the last
+    name, the denial cannot be cached: TTL 0.
     """
     chain = _targets(names)
     soa = _soa_for(message, names[-1])
@@ -85,7 +85,7 @@ def _read_end(message: dns.message.Message, rcode: str, names: list[dns.name.Nam
     if rcode == "NXDOMAIN":
         return Reply(ReplyKind.NXDOMAIN, rcode, chain=chain, ttl=negative_ttl)
     if soa is None and chain:
-        # An authoritative server stops at the border of its zones and leaves the rest to us.
+        # An authoritative server stops at the border of its zones. The resolver has to ask for the rest.
         return Reply(ReplyKind.ALIAS, rcode, chain=chain, ttl=ttl)
     if soa is None and any(rrset.rdtype == dns.rdatatype.NS for rrset in message.authority):
         return failure(rcode, "a referral: it resolves only the zones it serves itself")
@@ -135,12 +135,12 @@ def _one_line(text: str, limit: int = 200) -> str:
 
 
 def _longest_chain_of_pointers(message: bytes) -> int:
-    """Of all names that the message could be read to hold, wherever they begin.
+    """The longest chain of labels and pointers in the message, in pointers. A name may begin at any octet.
 
-    Older dnspython follows every chain, for each name again: 64 KiB can keep it busy for a minute. How
-    long a chain is hangs on the target of its first pointer alone, and chains lead downwards (RFC 1035,
-    4.1.4): so lengths are found from the lowest of the 16,384 possible targets up, and each octet is
-    looked at once.
+    Older dnspython follows every chain again for each name: 64 KiB can keep it busy for a minute. The
+    length of a chain depends only on the target of its first pointer, and each pointer leads backwards
+    (RFC 1035, 4.1.4). So the lengths are computed from the lowest of the 16,384 possible targets up. Each
+    octet is read once.
     """
     targets = sorted({int.from_bytes(found, "big") - _POINTER for found in _POINTERS.findall(message)})
     lengths: dict[int, int] = {}
@@ -153,9 +153,9 @@ def _longest_chain_of_pointers(message: bytes) -> int:
 
 
 def _skip_labels(message: bytes, pos: int, ends: dict[int, int]) -> int:
-    """Where the labels from `pos` on end, and a pointer, the root or something worse follows.
+    """The end of the labels that begin at `pos`: the position of a pointer, the root or an invalid octet.
 
-    ends: where those end that begin at a position that was passed before.
+    ends: position of each label that was read before -> the end of its labels.
     """
     passed = []
     while pos not in ends and pos < len(message) and 0 < message[pos] < _LABEL_END:

@@ -1,14 +1,14 @@
 """Parses common DNS responses in microseconds: addresses after a chain of CNAMEs, or a denial.
 
-Only unambiguous responses are parsed. For all others, even valid ones, the result is None, and dns_full
-parses them. A result equals that of dns_full for the same octets. So the requirements are:
+Only unambiguous responses are parsed. The result for all others, even valid ones, is None: dns_full parses
+them. A result equals that of dns_full for the same octets. So a response must have:
 
-- RCODE NOERROR or NXDOMAIN, not truncated, and not an octet after the last record;
-- answer: CNAMEs in the order of their chain, then addresses of its last name, of the type asked for;
-- authority: empty, or in a denial one SOA, of a zone that the last name is in;
-- additional: empty, or one OPT of version 0 that says nothing;
+- RCODE NOERROR or NXDOMAIN, no truncation, no octets after the last record;
+- answer: CNAMEs in the order of their chain, then addresses of its last name, of the queried type;
+- authority: empty, or in a denial one SOA, of a zone that contains the last name;
+- additional: empty, or one OPT of version 0 without flags or options;
 - class IN, no TTL with its top bit set, names of letters, digits, hyphens and underscores;
-- compression pointers (RFC 1035, 4.1.4) to labels further up, of which none overlaps the name.
+- compression pointers (RFC 1035, 4.1.4) to earlier labels that do not overlap the name.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _MAX_NAME = 255  # with an octet of length for each label, and for the root
 _USUAL = (ascii_letters + digits + "-_.").encode()
 
 
-# The response with one A record and an empty OPT: ten of eleven are like this.
+# The response with one A record and an empty OPT: ten of eleven responses.
 _QR_OPCODE_AND_TC, _RESPONSE = 0xFA, 0x80
 _RCODE = 0x0F
 _SINGLE_COUNTS = struct.pack("!HHHH", 1, 1, 0, 1)
@@ -66,10 +66,10 @@ class _UnusualError(Exception):
 
 
 def parse_lean(message: bytes, question: bytes) -> Reply | None:
-    """Parse a response that repeats the question; None for an unusual one. Never raises."""
+    """Parse a response that repeats the question. None if it is not a common one. Never raises."""
     try:
         return _read(message, question)
-    except (_UnusualError, IndexError, struct.error):  # the last two: it ends too early
+    except (_UnusualError, IndexError, struct.error):  # the last two: the message ends too early
         return None
 
 
@@ -79,10 +79,10 @@ def count_records(message: bytes) -> int:
 
 
 def parse_large(message: bytes, question: bytes) -> Reply:
-    """Read a response that is too large for dnspython, which would hold the loop for 0.2 s. Never raises.
+    """Parse a response that is too large for dnspython, which would block the loop for 0.2 s. Never raises.
 
-    As parse_lean does, but SRV records too, and authority and additional sections are not looked at: what
-    is in the answer stands whatever they say. What has no plain answer is a FAILURE.
+    Works like parse_lean, and parses SRV records too. Authority and additional sections are ignored: they
+    do not change what the answer section means. A response without a plain answer is a FAILURE.
     """
     try:
         return _read_large(message, question)
@@ -92,9 +92,9 @@ def parse_large(message: bytes, question: bytes) -> Reply:
 
 
 def renewed_ttl(message: bytes, question: bytes, address: bytes) -> int | None:
-    """The TTL of the commonest response that there is to a question for A; None for any other message.
+    """The TTL of the most common response to a query for A; None for any other message.
 
-    That is: one A record, of this address, and an empty OPT. Costs a third of what parse_lean does.
+    That response has one A record, of this address, and an empty OPT. Takes a third of parse_lean's time.
     """
     record = message[HEADER_LENGTH + len(question) :]
     if (
@@ -113,12 +113,12 @@ def renewed_ttl(message: bytes, question: bytes, address: bytes) -> int | None:
 
 
 def denial_key(message: bytes, question: bytes) -> bytes | None:
-    """What a denial comes to hangs on nothing but this; None for a message that has an answer.
+    """The key under which denials are shared; None for a message with an answer.
 
-    It is the message without its id and without the first label of the name asked for, but with that
-    label's length: so the names of a zone share it. (What the label says matters nowhere: it stands in
-    front of what the zone has to cover. For the exception see is_shareable.) question: in lower case, as
-    the message's own may not be.
+    The key leaves out the id and the first label of the queried name, but not the label's length. So all
+    names of a zone with a first label of that length share it. The label's text does not matter, because
+    the zone has to cover only what follows it; is_shareable finds the exceptions.
+    question: in lower case. (The message repeats it as it was sent.)
     """
     if message[6:8] != _NO_ANSWERS:
         return None
@@ -127,9 +127,9 @@ def denial_key(message: bytes, question: bytes) -> bytes | None:
 
 
 def is_shareable(message: bytes, question: bytes) -> bool:
-    """Whether no other name in the message depends on the first label.
+    """Whether no other name in the message contains the first label.
 
-    One does if a compression pointer leads into the label, or if the whole name is spelled out again.
+    A name does if a compression pointer leads into the label, or if the whole name is repeated.
     """
     if question[:-4] in message[HEADER_LENGTH + len(question) :].lower():
         return False
@@ -169,7 +169,7 @@ def _read_large(message: bytes, question: bytes) -> Reply:
 def _kind(
     rcode: str, addresses: tuple[Address, ...], chain: tuple[str, ...], authorities: int
 ) -> ReplyKind:
-    """RFC 2308, 2.1 and 2.2; without an SOA only a chain is beyond doubt."""
+    """RFC 2308, 2.1 and 2.2. Without an SOA, a response without addresses is common only with a chain."""
     if addresses and rcode == "NOERROR" and not authorities:
         return ReplyKind.ADDRESSES
     if authorities and not addresses:
@@ -182,12 +182,12 @@ def _kind(
 def _read_answer(
     message: bytes, question: bytes, count: int, *, srv: bool = False
 ) -> tuple[tuple[Address, ...], tuple[str, ...], int, int]:
-    """The addresses, the chain of their name, the least TTL of all, and where the section ends.
+    """The addresses, the chain of their name, the lowest TTL, and where the section ends.
 
-    srv: whether SRV records are asked for, which stand for addresses.
+    srv: whether the query is for SRV records, which take the place of addresses.
     """
     asked, pos = question[-3], HEADER_LENGTH + len(question)
-    owner = HEADER_LENGTH  # where the name is written that the next record must belong to
+    owner = HEADER_LENGTH  # the position of the name that must own the next record
     addresses: set[Address] = set()
     chain: list[str] = []
     least = MAX_TTL
@@ -211,7 +211,7 @@ def _read_answer(
 
 
 def _skip_owner(message: bytes, pos: int, owner: int) -> int:
-    """Where the name at `pos` ends, which must be the one at `owner`: by a pointer, most of the time."""
+    """Where the name at `pos` ends. It must equal the name at `owner`, and usually is a pointer to it."""
     if message[pos] << 8 | message[pos + 1] == _POINTER + owner:
         return pos + 2
     labels, end = _labels(message, pos)
@@ -221,7 +221,7 @@ def _skip_owner(message: bytes, pos: int, owner: int) -> int:
 
 
 def _read_record(message: bytes, pos: int) -> tuple[int, int, int]:
-    """TYPE, TTL, and where the rdata ends that follows them."""
+    """TYPE, TTL, and where the rdata ends."""
     rrtype, rrclass, ttl, length = _RECORD.unpack_from(message, pos)
     if rrclass != _IN or ttl > MAX_TTL:
         raise _UnusualError
@@ -246,13 +246,13 @@ def _read_srv(message: bytes, start: int, end: int) -> Iterator[Address]:
 
 
 def _is_plain(chain: list[str], message: bytes) -> bool:
-    """Whether the chain has no loop, and is not too long."""
+    """Whether the chain has no loop and is not too long."""
     names = {_text(_labels(message, HEADER_LENGTH)[0]), *chain}
     return len(names) == len(chain) + 1 <= MAX_CHAIN + 1
 
 
 def _read_soa(message: bytes, pos: int, name: str) -> tuple[int, int]:
-    """The TTL of a denial of `name`, which the SOA at `pos` must cover (RFC 2308, 5), and its end."""
+    """TTL of a denial of `name` (RFC 2308, 5), and where the SOA at `pos` ends, which must cover it."""
     labels, pos = _labels(message, pos)
     rrtype, ttl, end = _read_record(message, pos)
     zone = _text(labels)
@@ -282,7 +282,7 @@ def _labels(message: bytes, pos: int) -> tuple[list[bytes], int]:
             pos += 1 + length
             continue
         target = (length << 8 | message[pos + 1]) - _POINTER
-        # To a label, so that there are as few pointers as labels; and into ever lower parts.
+        # Pointers must lead to a label, so that there are no more pointers than labels, and backwards.
         if not HEADER_LENGTH <= target < start or message[target] > _MAX_LABEL or pos + 2 > limit:
             raise _UnusualError
         end = end or pos + 2
@@ -293,7 +293,7 @@ def _labels(message: bytes, pos: int) -> tuple[list[bytes], int]:
 
 
 def _text(labels: list[bytes]) -> str:
-    """The name in lower case, without its final dot; of usual octets, for others would need escapes."""
+    """The name in lower case, without its final dot. Octets that would need escapes are unusual."""
     name = b".".join(labels)
     if name.translate(None, _USUAL) or name.count(b".") != max(0, len(labels) - 1):
         raise _UnusualError

@@ -185,7 +185,7 @@ def test_who_did_it(netns: Netns, ear: Ear) -> None:
     assert ear.until(lambda e: e.type == RTM_NEWADDR)[-1].pid == 0
 
 
-def test_events_carry_the_sequence_number_of_whoever_caused_them(netns: Netns, ear: Ear) -> None:
+def test_events_carry_the_sequence_number_of_the_process_that_caused_them(netns: Netns, ear: Ear) -> None:
     """So a socket that dumps must be bound to no group: it would take an event for its reply."""
     netns.ip("addr add 192.0.2.10/32 dev lo")
     event = next(event for event in ear.so_far() if event.type == RTM_NEWADDR)

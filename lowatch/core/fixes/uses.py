@@ -75,11 +75,11 @@ def uses(
     findings: Iterable[Finding],
     concerned: Container[Address] | None = None,
 ) -> Iterator[tuple[Address, Use]]:
-    """All known reasons to keep an address. That an orphan resolves to it is none.
+    """All known reasons to keep an address. An orphan that resolves to it is no reason to keep it.
 
     concerned: the addresses that matter, as destinations; reasons for others may be left out.
     """
-    for name, judged in sorted(domains.items()):  # not in the order in which they were observed
+    for name, judged in sorted(domains.items()):  # the order of observation must not matter
         observed = snapshot.domains[name]
         if concerned is None or any(destination(one.address) in concerned for one in judged.endpoints):
             for endpoint, port in zip(judged.endpoints, _ports(observed), strict=True):
@@ -108,7 +108,7 @@ def _ports(observed: DomainObservation) -> Iterator[PortObservation]:
 
 
 def _is_dead(endpoint: JudgedEndpoint, port: PortObservation, *, loopback_up: bool) -> bool:
-    """Whether nobody uses the endpoint: a confirmed orphan, or one whose sibling is served."""
+    """Whether nothing uses the endpoint: a confirmed orphan, or unused beside a port that is served."""
     if endpoint.verdict is Verdict.ORPHAN:
         return loopback_up and port.connect is Connect.REFUSED
     return endpoint.verdict is Verdict.UNUSED

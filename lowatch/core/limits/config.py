@@ -37,7 +37,7 @@ CONFIG_ERRORS = Limit(
     1_000,
     "errors of a configuration that are reported one by one",
     "the others are counted",
-    "nobody reads more; a file can have 300,000 of them",
+    "more are never read; a file can have 300,000",
 )
 NAMES = Limit(
     "names",
@@ -107,5 +107,5 @@ NAMES_PROBLEMS = Limit(
     100,
     "problems of files of names that are reported one by one",
     "the others are counted",
-    "nobody reads more; a file can have a million of them",
+    "more are never read; a file can have a million",
 )

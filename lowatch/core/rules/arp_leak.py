@@ -50,7 +50,7 @@ def arp_leak(snapshot: Snapshot, _policy: Policy) -> Iterable[Finding | Undecide
     leaks = _Leaks(snapshot.arp.value)
     if not leaks.possible:
         return
-    told: set[Subject] = set()
+    reported: set[Subject] = set()
     for held in snapshot.held.value:
         if not is_v4(held.address) or is_loopback(held.address) or held.interface in leaks.speakers:
             continue
@@ -63,8 +63,8 @@ def arp_leak(snapshot: Snapshot, _policy: Policy) -> Iterable[Finding | Undecide
                 held.address,
                 prefixlen=held.prefixlen if wide else None,
             )
-            if subject not in told:
-                told.add(subject)
+            if subject not in reported:
+                reported.add(subject)
                 yield Finding(
                     subject,
                     f"{_named(held)} {leak.reason}",

@@ -3,7 +3,7 @@
   // Hosts that show an audit now. One that is down, or has just started, does not.
   reporting(c):: 'lowatch_last_audit_timestamp_seconds{%(selector)s}' % c,
 
-  // VIPs of which a host said so when it was heard of last, and that was a moment ago.
+  // VIPs that a host reported in its last scrape, a moment ago.
   // said: ' == 0' for those that it served; '' for all that it held.
   silentHosts(c, said):: |||
     count by (%(vip)s) (
