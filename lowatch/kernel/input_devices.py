@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TypeVar
 
 from lowatch.core.addresses import Address
@@ -23,16 +22,14 @@ class InputDevices:
     Local delivery passes through lo, but the packet counts as received by the device of the matched route,
     which is the one that holds the address: rt_iif in ip_route_output_key_hash_rcu(), IP6CB(skb)->iif in
     ip6_rcv_core(). That is nearly always lo, so only other devices are stored.
+
+    generation: goes up when something gets another input device than before.
     """
 
     def __init__(self) -> None:
         self._devices: dict[Address, int] = {}
         self._of_flows: dict[Endpoint, int] = {}
-        self._forget: list[Callable[[], None]] = []
-
-    def on_change(self, forget: Callable[[], None]) -> None:
-        """Call `forget` whenever something gets another input device than before."""
-        self._forget.append(forget)
+        self.generation = 0
 
     def learn(self, address: Address, delivery: Delivery) -> None:
         """Store the device of an address whose policy rules look at nothing else."""
@@ -47,7 +44,7 @@ class InputDevices:
         """The address alone decides again."""
         if self._of_flows:
             self._of_flows.clear()
-            self._changed()
+            self.generation += 1
 
     def device(self, endpoint: Endpoint) -> int:
         """The index of an endpoint's input device: lo, unless routing reported another one."""
@@ -58,7 +55,7 @@ class InputDevices:
         return self._devices.get(address, LOOPBACK_INDEX)
 
     def _store(self, devices: dict[_Key, int], key: _Key, device: int, default: int) -> None:
-        """Store what differs from the default, and report a change."""
+        """Store what differs from the default."""
         if device == devices.get(key, default):
             return
         if device == default:
@@ -68,8 +65,4 @@ class InputDevices:
                 KERNEL_ANSWERS_KEPT.reached()
                 del devices[next(iter(devices))]
             devices[key] = device
-        self._changed()
-
-    def _changed(self) -> None:
-        for forget in self._forget:
-            forget()
+        self.generation += 1

@@ -36,18 +36,18 @@ class Listeners:
         self._input_devices = input_devices
         self._foreign_uid = foreign_uid()
         self._handled: set[str] = set()
-        asked: RequestCache[Endpoint, Listener | Unknown | None] = RequestCache(
+        self._devices_generation = input_devices.generation
+        self._asked: RequestCache[Endpoint, Listener | Unknown | None] = RequestCache(
             diag, self._lookup, self._listener, lambda error: unknown(error, "sock_diag")
         )
-        input_devices.on_change(asked.forget)
-        self._asked = asked
 
     def ask(self, endpoints: Sequence[Endpoint]) -> list[Listener | Unknown | None]:
         """One answer for each endpoint, in order; None for ENOENT: no socket would get the connection.
 
         Never raises: a failure is an Unknown.
         """
-        if self._units.retry_due():
+        if self._units.retry_due() or self._devices_generation != self._input_devices.generation:
+            self._devices_generation = self._input_devices.generation
             self._asked.forget()
         return self._asked.ask(endpoints)
 

@@ -48,13 +48,20 @@ class Locality:
         self._by_address: RequestCache[Address, Delivery | Unknown] = RequestCache(
             route, _question, self._delivery, unknown
         )
-        input_devices.on_change(self._by_address.forget)
+        self._devices_generation = input_devices.generation
         self._by_flow: RequestCache[Flow, Delivery | Unknown] = RequestCache(
             route, _flow_question, lambda sequence, _, reply: self._read(sequence, reply), unknown
         )
 
     def ask(self, addresses: Sequence[Address]) -> list[Delivery | Unknown]:
-        """One answer for each address, in order. Never raises: a failure is an Unknown."""
+        """One answer for each address, in order. Never raises: a failure is an Unknown.
+
+        Answers are read again after an input device has changed: another list of addresses, asked in
+        between, may have stored another device.
+        """
+        if self._devices_generation != self._input_devices.generation:
+            self._devices_generation = self._input_devices.generation
+            self._by_address.forget()
         return self._by_address.ask(addresses)
 
     def ask_endpoints(self, endpoints: Sequence[Endpoint]) -> list[Delivery | Unknown]:
