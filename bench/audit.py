@@ -46,7 +46,7 @@ class TimedHost(Host):
     """A Host that adds up the seconds it takes for its answers. spent: question -> seconds."""
 
     def __init__(self, policy: Policy) -> None:
-        super().__init__(policy.watches)
+        super().__init__(policy)
         self.spent: dict[str, float] = {}
 
     def deliveries(self, addresses: Sequence[Address]) -> list[Delivery | Unknown]:
@@ -132,7 +132,7 @@ class Cost(NamedTuple):
 async def _against_peers(setting: Setting) -> list[Row]:
     """The first audit, a sweep by an Auditor that has seen it all before, and the peers; in turn."""
     firsts, sweeps, peers = [], [], []
-    with closing(Host(setting.policy.watches)) as host:
+    with closing(Host(setting.policy)) as host:
         auditor = setting.auditor(host)
         for _ in range(setting.runs + 1):
             firsts.append(await _first(setting))
@@ -162,7 +162,7 @@ def _ratios(what: str, ours: Sequence[Cost], peers: Sequence[Cost]) -> list[Row]
 
 async def _first(setting: Setting, expected: Verdict = Verdict.SERVED, *, confirm: bool = True) -> Cost:
     """What a first audit takes. It must find the expected verdict everywhere."""
-    with closing(Host(setting.policy.watches)) as host:
+    with closing(Host(setting.policy)) as host:
         auditor = setting.auditor(host, confirm=confirm)
         cost = await _audit(auditor)
         _, judgement = await auditor.audit_with_connects()
@@ -229,7 +229,7 @@ async def _incremental(setting: Setting, lo: world.Lo) -> list[Row]:
     """The audit after one event, on a Host that follows them."""
     last = setting.size - 1
     taken: dict[str, list[Cost]] = {}
-    with closing(Host(setting.policy.watches)) as host, ExitStack() as stack:
+    with closing(Host(setting.policy)) as host, ExitStack() as stack:
         auditor, woken = setting.auditor(host), _Woken()
         host.follow([Port(world.PORT, "tcp")], AuditorHints(auditor, woken, Instruments(Build("bench"))))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -19,7 +19,7 @@ class Nameservers(Protocol):
 class WatchedInterfaces(Protocol):
     """The host."""
 
-    def replace_watches(self, watches: Callable[[str], bool]) -> None: ...
+    def replace_watches(self, policy: Policy) -> None: ...
 
 
 class Auditing(Protocol):
@@ -84,7 +84,7 @@ class ConfigInForce:
         before, self._current = self._current, config
         if config.dns != before.dns:
             self._nameservers.replace_settings(config.dns)
-        self._interfaces.replace_watches(config.policy.watches)
+        self._interfaces.replace_watches(config.policy)
         self._daemon.replace_policy(config.policy)
         self._files.replace_paths(watched_paths(config, self._system_files))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from lowatch.core.addresses import Address, Port, Prefix, PrefixSet, destination
 from lowatch.core.arp import NO_ARP, Arp, Nic
@@ -10,6 +10,7 @@ from lowatch.core.held import Delivery, FlowRoute, Held, Link, LocalRoute
 from lowatch.core.known import Known, Unknown
 from lowatch.core.listeners import Endpoint, Listener, Sockets
 from lowatch.core.liveness import Heartbeat
+from lowatch.core.policy import Policy
 from lowatch.core.surroundings import Surroundings
 from lowatch.wire.links import dump_links
 from lowatch.wire.netlink import NLM_F_REPLACE, MalformedMessageError, Span, only_message
@@ -61,11 +62,12 @@ _TABLES = tuple(_DUMPS)
 class Host:
     """Implements app.ports.Host. All methods answer at once; nothing here awaits."""
 
-    def __init__(self, watches: Callable[[str], bool]) -> None:
-        self._watches = watches
+    def __init__(self, policy: Policy) -> None:
+        """policy: selects the watched interfaces."""
+        self._policy = policy
         self._route = RequestSocket(NETLINK_ROUTE)
         self._diag = RequestSocket(NETLINK_SOCK_DIAG)
-        self._tables = HostTables(watches)
+        self._tables = HostTables(policy)
         self._stale = set(_TABLES)
         self._dumped: dict[str, list[Datagram]] = {}
         self._lost = False
@@ -80,9 +82,7 @@ class Host:
         self._hints: Hints | None = None
         self._events: HostEvents | None = None
         self._input_devices = InputDevices()
-        self._locality = Locality(
-            self._route, self._input_devices, lambda number: self._tables.nexthops.get(number, 0)
-        )
+        self._locality = Locality(self._route, self._tables, self._input_devices)
         self._flow_routes = FlowRoutes(self._route, self._locality, self._input_devices)
         self._listeners = Listeners(self._diag, CgroupUnits(), self._input_devices)
         self._nonlocal_routes = NonlocalRoutes()
@@ -161,9 +161,7 @@ class Host:
             for number, reply, span in zip(numbers, replies, found, strict=True)
             if span.type == RTM_NEWNEXTHOP  # an error: the object is gone, and an event reports that
         }
-        self._tables.lacks_nexthop = False
-        if nexthops != self._tables.nexthops:
-            self._tables.nexthops = nexthops
+        if self._tables.replace_nexthops(nexthops):
             self._locality.forget()
             self._changed()
 
@@ -183,10 +181,10 @@ class Host:
         self._local = self._nics = self._odd_tables = None
         self.generation += 1
 
-    def replace_watches(self, watches: Callable[[str], bool]) -> None:
-        """Watch other interfaces from now on."""
-        self._watches = watches
-        self._tables.replace_watches(watches)
+    def replace_watches(self, policy: Policy) -> None:
+        """Watch another policy's interfaces from now on."""
+        self._policy = policy
+        self._tables.replace_watches(policy)
         self._changed()
 
     def deliveries(self, addresses: Sequence[Address]) -> list[Delivery | Unknown]:
@@ -222,7 +220,7 @@ class Host:
 
     def watches(self, ifindex: int) -> bool:
         name = self.interface(ifindex)
-        return name is not None and self._watches(name)
+        return name is not None and self._policy.watches(name)
 
     def swallows(self, ifindex: int) -> bool:
         """Whether nothing is behind an interface: packets routed into it never leave this host."""

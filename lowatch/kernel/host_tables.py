@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from lowatch.core.addresses import V4_LENGTH, Address, Prefix, PrefixSet, prefix_of
 from lowatch.core.arp import ArpSettings, Nic
 from lowatch.core.held import Held, Link, LocalRoute
+from lowatch.core.policy import Policy
 from lowatch.core.surroundings import Route
 from lowatch.wire.links import (
     LinkMessage,
@@ -65,23 +66,22 @@ UNCHANGED = Unchanged()
 class HostTables:
     """The links, addresses and local routes of all interfaces.
 
-    `watches` selects by interface name when rows are listed, so addresses follow a link that is renamed.
+    The policy selects by interface name when rows are listed, so addresses follow a link that is renamed.
 
-    links: ifindex -> Link. nexthops: nexthop id -> ifindex, for nexthop objects that local routes use.
+    links: ifindex -> Link. lacks_nexthop: whether a route has arrived whose nexthop object is not known.
     Routes are keyed by everything in their message, because fib_find_alias() and fib_find_info() (net/ipv4)
     distinguish routes to the same prefix by table, tos, type, protocol, scope, priority, preferred source
     and nexthop.
     """
 
-    def __init__(self, watches: Callable[[str], bool]) -> None:
-        self._watches = watches
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
         self.links: dict[int, Link] = {}
         self._addresses: dict[_AddressKey, AddressMessage] = {}
         self._routes: dict[RouteMessage, RouteMessage] = {}
-        self.nexthops: dict[int, int] = {}
+        self._nexthops: dict[int, int] = {}
         self._names_nexthops = False
         self.lacks_nexthop = False
-        """Whether a route has arrived whose nexthop object is not in `nexthops`."""
 
     def apply(self, data: bytes, message: Span) -> Touched | Unchanged:
         """Apply one message of a dump or an event. Raises MalformedMessageError."""
@@ -125,7 +125,7 @@ class HostTables:
         self._routes[message] = message
         if message.shape.nexthop:
             self._names_nexthops = True
-            self.lacks_nexthop |= message.shape.nexthop not in self.nexthops
+            self.lacks_nexthop |= message.shape.nexthop not in self._nexthops
         return prefix
 
     def _apply_link(self, kind: int, data: bytes, start: int, end: int) -> Touched | Unchanged:
@@ -154,8 +154,8 @@ class HostTables:
             for key in [k for k, message in rows.items() if message.shape.ifindex == ifindex]:
                 del rows[key]
 
-    def replace_watches(self, watches: Callable[[str], bool]) -> None:
-        self._watches = watches
+    def replace_watches(self, policy: Policy) -> None:
+        self._policy = policy
 
     def refill(self, table: str, dumps: Iterable[Datagram], *, keep: bool = False) -> bool:
         """Replace the table "links", "addresses" or "routes" with a dump. Returns whether it changed.
@@ -164,7 +164,7 @@ class HostTables:
 
         Raises MalformedMessageError, and then the table is unchanged.
         """
-        fresh = HostTables(self._watches)
+        fresh = HostTables(self._policy)
         for data, spans, _ in dumps:
             for span in spans:
                 fresh.apply(data, span)
@@ -187,7 +187,7 @@ class HostTables:
         return tables[table]
 
     def watched_links(self) -> tuple[Link, ...]:
-        return tuple(link for link in self.links.values() if self._watches(link.name))
+        return tuple(link for link in self.links.values() if self._policy.watches(link.name))
 
     def nics(self) -> tuple[Nic, ...]:
         """All links that do ARP themselves, watched or not."""
@@ -237,7 +237,9 @@ class HostTables:
 
         Such an extra route keeps the address local after the address itself is deleted.
         """
-        names = {link.ifindex: link.name for link in self.links.values() if not self._watches(link.name)}
+        names = {
+            link.ifindex: link.name for link in self.links.values() if not self._policy.watches(link.name)
+        }
         watched = {link.ifindex: link.name for link in self.watched_links()}
         addresses = [message for message in self._addresses.values() if message.shape.ifindex in names]
         hosts = {(m.local, m.shape.ifindex) for m in self._addresses.values() if m.shape.ifindex in watched}
@@ -268,11 +270,22 @@ class HostTables:
 
     def _device(self, route: RouteMessage) -> int:
         """The index of a route's interface; 0 if it is not known."""
-        return route.shape.ifindex or self.nexthops.get(route.shape.nexthop, 0)
+        return route.shape.ifindex or self.nexthop_device(route.shape.nexthop)
+
+    def nexthop_device(self, nexthop: int) -> int:
+        """The index of a nexthop object's interface, by its id; 0 if it is not known."""
+        return self._nexthops.get(nexthop, 0)
 
     def nexthop_ids(self) -> set[int]:
         """The ids of the nexthop objects that local routes use."""
         return {message.shape.nexthop for message in self._routes if message.shape.nexthop}
+
+    def replace_nexthops(self, nexthops: dict[int, int]) -> bool:
+        """nexthops: nexthop id -> ifindex, for each of nexthop_ids(). Returns whether they changed."""
+        self.lacks_nexthop = False
+        changed = nexthops != self._nexthops
+        self._nexthops = nexthops
+        return changed
 
     def wide_routes(self) -> list[LocalRoute]:
         """The local routes through watched interfaces that cover more than one address."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from lowatch.core.addresses import Address, destination
 from lowatch.core.held import NOT_ROUTED, Delivery
@@ -21,6 +21,7 @@ from lowatch.wire.rtnetlink import (
     parse_route,
 )
 
+from .host_tables import HostTables
 from .input_devices import InputDevices
 from .request_cache import RequestCache
 from .request_socket import RequestSocket, unknown
@@ -36,15 +37,10 @@ class Locality:
     255 (docs/internals/kernel.md).
     """
 
-    def __init__(
-        self,
-        route: RequestSocket,
-        input_devices: InputDevices,
-        nexthop_device: Callable[[int], int] = lambda _: 0,
-    ) -> None:
-        """nexthop_device: the index of a nexthop object's interface, by its id; 0 if unknown."""
+    def __init__(self, route: RequestSocket, tables: HostTables, input_devices: InputDevices) -> None:
+        """tables: which interface a nexthop object uses."""
+        self._tables = tables
         self._input_devices = input_devices
-        self._nexthop_device = nexthop_device
         self._by_address: RequestCache[Address, Delivery | Unknown] = RequestCache(
             route, _question, self._delivery, unknown
         )
@@ -91,7 +87,7 @@ class Locality:
         if not isinstance(route, RouteMessage):
             return route or NOT_ROUTED
         shape = route.shape
-        device = shape.ifindex or self._nexthop_device(shape.nexthop)
+        device = shape.ifindex or self._tables.nexthop_device(shape.nexthop)
         return Delivery(shape.type == RTN_LOCAL, device, shape.length)
 
 

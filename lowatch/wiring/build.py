@@ -44,7 +44,7 @@ def collect_rarely() -> None:
 
 @contextmanager
 def opened_host(policy: Policy) -> Iterator[Host]:
-    host = Host(policy.watches)
+    host = Host(policy)
     try:
         yield host
     finally:

@@ -11,10 +11,12 @@ from typing import NamedTuple
 from lowatch.core.addresses import Address, Port, format_address
 from lowatch.core.held import Held, Link, LocalRoute
 from lowatch.core.known import Known
+from lowatch.core.policy import Policy
 from lowatch.kernel.host import Host
 from lowatch.kernel.host_tables import Touched
 
 HTTP, DNS = Port(80, "tcp"), Port(53, "udp")
+EVERY_INTERFACE = Policy(("*",))
 
 
 class Hints:
@@ -72,12 +74,8 @@ def _without_what_is_not_told(held: Held) -> Held:
 
 def dumped() -> Tables:
     """What a host says that has just been made."""
-    with closing(Host(every_interface)) as host:
+    with closing(Host(EVERY_INTERFACE)) as host:
         return tables(host)
-
-
-def every_interface(_name: str) -> bool:
-    return True
 
 
 @asynccontextmanager
@@ -86,7 +84,7 @@ async def following(
 ) -> AsyncIterator[tuple[Host, Hints]]:
     """The host watches every interface, and its tables are filled."""
     hints = Hints()
-    with closing(Host(every_interface)) as host:
+    with closing(Host(EVERY_INTERFACE)) as host:
         host.follow(ports, hints, receive_buffer)
         host.refresh()
         yield host, hints

@@ -55,7 +55,7 @@ def looked_at(host: Host) -> list[Finding]:
 def test_oracle_the_verdict_is_what_a_neighbour_sees(netns: Netns, wire: Wire) -> None:
     """All 225 settings of conf.all and the NIC, four ways to be local: answered for, or named as sender."""
     wrong = []
-    with closing(Host(Policy().watches)) as host:
+    with closing(Host(Policy())) as host:
         for every, own in product(SETTINGS, SETTINGS):
             arp_settings(netns, all=every, eth0=own)
             told = {one.subject.key: one.message for one in looked_at(host)}
@@ -74,7 +74,7 @@ def test_oracle_the_verdict_is_what_a_neighbour_sees(netns: Netns, wire: Wire) -
 )
 def test_each_fix_mends_it(netns: Netns, wire: Wire, every: tuple[int, int], own: tuple[int, int]) -> None:
     """The greater number counts: the one that is too great has to come down."""
-    with closing(Host(Policy().watches)) as host:
+    with closing(Host(Policy())) as host:
         arp_settings(netns, all=every, eth0=own)
         found = looked_at(host)
         assert found
@@ -109,7 +109,7 @@ def test_which_nics_take_part(netns: Netns, wire: Wire) -> None:
             "link set mac0 up",
         ]
     )
-    with closing(Host(Policy().watches)) as host:
+    with closing(Host(Policy())) as host:
         assert sorted(nics(host)) == ["br0", "eth0", "far0", "mac0"]
         assert nics(host)["eth0"].addresses == (bytes(map(int, HERE.split("."))),)
         netns.ip("link set port0 nomaster")
@@ -119,7 +119,7 @@ def test_which_nics_take_part(netns: Netns, wire: Wire) -> None:
 
 def test_settings_are_read_again(netns: Netns, wire: Wire) -> None:
     """conf.all with every look; a NIC's own with every dump: no event tells of either."""
-    with closing(Host(Policy().watches)) as host:
+    with closing(Host(Policy())) as host:
         assert nics(host)["eth0"].own == ArpSettings(0, 0)
         arp_settings(netns, all=(2, 1), eth0=(8, 2))
         arp = host.arp()

@@ -89,7 +89,7 @@ def test_listener_comes_back_to_every_domain_that_shares_it(netns: Netns, tmp_pa
 
     async def scenario() -> set[str]:
         clock = wiring.SystemClock()
-        with closing(Host(config.policy.watches)) as host:
+        with closing(Host(config.policy)) as host:
             engine = Engine(names, config.dns, clock)
             auditor = wiring.build_auditor(host, engine, config.policy)
             await check(auditor, engine, config.policy, clock)

@@ -8,7 +8,6 @@ import random
 import resource
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
@@ -17,9 +16,10 @@ from lowatch.core.addresses import Address, Prefix, format_address, parse_addres
 from lowatch.core.held import NOT_ROUTED, Delivery, Held
 from lowatch.core.known import Known, Unknown
 from lowatch.core.listeners import Endpoint
+from lowatch.core.policy import Policy
 from lowatch.kernel.host import Host
 from lowatch.wire.rtnetlink import dump_local_routes
-from tests.netns.following import HTTP, dumped, every_interface, tables
+from tests.netns.following import EVERY_INTERFACE, HTTP, dumped, tables
 from tests.oracle.generate import generate
 from tests.oracle.stage import staged
 from tests.support.netns import Netns
@@ -27,7 +27,7 @@ from tests.support.netns import Netns
 
 @pytest.fixture
 def host() -> Iterator[Host]:
-    with closing(Host(every_interface)) as made:
+    with closing(Host(EVERY_INTERFACE)) as made:
         yield made
 
 
@@ -101,11 +101,11 @@ class TestTables:
         netns.batch(
             [f"addr add 192.0.2.{i}/32 dev {name}" for i, name in enumerate(("dummy0", "dummy1", "eth0"))]
         )
-        with closing(Host(lambda name: fnmatchcase(name, "dummy*"))) as host:
+        with closing(Host(Policy(("dummy*",)))) as host:
             assert {link.name for link in tables(host).links} == {"dummy0", "dummy1"}
             assert {interface for _, interface in held(host)} == {"dummy0", "dummy1"}
             before = host.generation
-            host.replace_watches(lambda name: name == "lo")
+            host.replace_watches(Policy())
             assert host.generation > before
             assert {interface for _, interface in held(host)} == {"lo"}
 
@@ -155,7 +155,7 @@ class TestDeliveries:
         worlds = [generate(random.randrange(10**9)) for _ in range(40)]
         local = 0
         for world in worlds:
-            with staged(world), closing(Host(every_interface)) as host:
+            with staged(world), closing(Host(EVERY_INTERFACE)) as host:
                 host.refresh()
                 asked = [parse_address(a) for name in world.names for a in name.addresses]
                 asked += [_somewhere_in(one.network) for one in world.holdings for _ in range(3)]

@@ -13,7 +13,7 @@ import pytest
 from lowatch.kernel.event_socket import EventSocket
 from lowatch.kernel.host import Host
 from lowatch.kernel.request_socket import NetlinkError
-from tests.netns.following import HTTP, addresses, caught_up, dumped, following, tables
+from tests.netns.following import EVERY_INTERFACE, HTTP, addresses, caught_up, dumped, following, tables
 from tests.support.aio import run_async
 from tests.support.netns import Netns
 
@@ -159,7 +159,7 @@ def test_netlink_that_is_refused_is_told_at_once(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("lowatch.kernel.event_socket.open_socket", _refuse)
 
     async def live() -> None:
-        host = Host(lambda _: True)
+        host = Host(EVERY_INTERFACE)
         with pytest.raises(NetlinkError, match="operation not permitted"):
             host.follow([HTTP], None)  # type: ignore[arg-type]
         host.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import socket
 
+from lowatch.core.policy import Policy
 from tests.netns.following import addresses, agreed, caught_up, dumped, following, routes, tables
 from tests.support.aio import run_async
 from tests.support.netns import CommandError, Netns
@@ -200,7 +201,7 @@ class TestLinks:
         async def live() -> None:
             netns.batch(["link add eth0 type bridge", "addr add 192.0.2.1/32 dev eth0"])
             async with following() as (host, hints):
-                host.replace_watches(lambda name: name.startswith("vip"))
+                host.replace_watches(Policy(("vip*",)))
                 assert addresses(host) == set()
                 netns.ip("link set eth0 name vip0")
                 await caught_up()

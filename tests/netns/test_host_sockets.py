@@ -14,7 +14,7 @@ from lowatch.core.addresses import Port, format_address, parse_address
 from lowatch.core.known import Unknown
 from lowatch.core.listeners import Endpoint, Listener
 from lowatch.kernel.host import Host
-from tests.netns.following import DNS, HTTP, caught_up, every_interface, following
+from tests.netns.following import DNS, EVERY_INTERFACE, HTTP, caught_up, following
 from tests.support.aio import run_async
 from tests.support.netns import Netns
 
@@ -83,7 +83,7 @@ class TestSockets:
 @pytest.fixture
 def host(netns: Netns) -> Iterator[Host]:
     netns.batch(["link add eth0 type bridge", "link set eth0 up", "addr add 192.0.2.10/32 dev lo"])
-    with closing(Host(every_interface)) as made:
+    with closing(Host(EVERY_INTERFACE)) as made:
         made.refresh()
         yield made
 

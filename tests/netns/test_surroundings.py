@@ -10,6 +10,7 @@ import pytest
 from lowatch.core.addresses import format_address, parse_address, parse_prefix
 from lowatch.core.known import Known, Unknown
 from lowatch.core.limits.kernel import ROUTES_LISTED
+from lowatch.core.policy import Policy
 from lowatch.core.surroundings import Route, Surroundings
 from lowatch.kernel.host import Host
 from tests.support.netns import Netns
@@ -17,7 +18,7 @@ from tests.support.netns import Netns
 
 @pytest.fixture
 def host(netns: Netns) -> Iterator[Host]:
-    with closing(Host(lambda name: name == "lo")) as made:
+    with closing(Host(Policy())) as made:
         yield made
 
 

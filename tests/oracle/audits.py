@@ -39,7 +39,7 @@ def audit(world: World) -> Audits:
     }
     given = StaticResolver(map(answer_of, world.names))  # DNS is not what is tried here
     watching = Policy(world.watched, domains)
-    with closing(Host(watching.watches)) as host:
+    with closing(Host(watching)) as host:
         judged, problems = [], []
         for policy in (watching, Policy(world.watched, domains, probe=False)):
             auditor = Auditor(host, given, PatientProber(), policy, SystemClock(), "oracle")

@@ -71,7 +71,7 @@ def _audit(one: Host) -> tuple[Finding, ...]:
     }
     given = StaticResolver(map(answer_of, one.world.names))
     policy = Policy(one.world.watched, domains, expect=tuple(map(parse_address, one.expect)))
-    with closing(Kernel(policy.watches)) as kernel:
+    with closing(Kernel(policy)) as kernel:
         auditor = Auditor(kernel, given, PatientProber(), policy, SystemClock(), "oracle")
         _, judgement = asyncio.run(auditor.audit_with_connects())
         return judgement.findings

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from lowatch.core.addresses import Address, Port, Prefix, PrefixSet, destination, unmapped
@@ -10,6 +10,7 @@ from lowatch.core.arp import Arp
 from lowatch.core.held import Delivery, FlowRoute, Held, Link, LocalRoute
 from lowatch.core.known import Known, Unknown
 from lowatch.core.listeners import Endpoint, Listener, Sockets
+from lowatch.core.policy import Policy
 from lowatch.core.surroundings import Route, Surroundings
 
 from .faults import Faults
@@ -39,13 +40,11 @@ class Hints(Protocol):
 class SimulatedHost:
     """Implements app.ports.Host, and reads the kernel's events once it follows them."""
 
-    def __init__(
-        self, kernel: Kernel, faults: Faults, loop: VirtualLoop, watches: Callable[[str], bool]
-    ) -> None:
+    def __init__(self, kernel: Kernel, faults: Faults, loop: VirtualLoop, policy: Policy) -> None:
         self._kernel = kernel
         self._faults = faults
         self._loop = loop
-        self._watches = watches
+        self._policy = policy
         self._hints: Hints | None = None
         self._ports: frozenset[Port] = frozenset()
         self._rows: dict[Held, None] = {}
@@ -148,12 +147,14 @@ class SimulatedHost:
 
     # Its tables.
 
-    def replace_watches(self, watches: Callable[[str], bool]) -> None:
-        self._watches = watches
+    def replace_watches(self, policy: Policy) -> None:
+        self._policy = policy
         self._changed()
 
     def links(self) -> Known[tuple[Link, ...]] | Unknown:
-        return self._failure or Known(tuple(link for link in self._all_links() if self._watches(link.name)))
+        return self._failure or Known(
+            tuple(link for link in self._all_links() if self._policy.watches(link.name))
+        )
 
     def _all_links(self) -> list[Link]:
         return sorted(self._links.values())
@@ -161,7 +162,7 @@ class SimulatedHost:
     def held(self) -> Known[tuple[Held, ...]] | Unknown:
         if self._failure is not None or not self._whole:
             return self._failure or _CHANGING
-        held = [row for row in self._rows if self._watches(row.interface)]
+        held = [row for row in self._rows if self._policy.watches(row.interface)]
         return Known(
             tuple(sorted(held, key=lambda row: (row.address, row.prefixlen, row.interface, row.by)))
         )
@@ -173,7 +174,7 @@ class SimulatedHost:
         found = {
             LocalRoute(prefix, held.interface, 255)
             for held, prefix in local_prefixes(self._rows)
-            if not prefix.is_host and self._watches(held.interface)
+            if not prefix.is_host and self._policy.watches(held.interface)
         }
         return sorted(found)
 
@@ -185,7 +186,7 @@ class SimulatedHost:
 
     def watches(self, ifindex: int) -> bool:
         name = self.interface(ifindex)
-        return name is not None and self._watches(name)
+        return name is not None and self._policy.watches(name)
 
     def swallows(self, ifindex: int) -> bool:
         return any(link.swallows for link in self._links.values() if link.ifindex == ifindex)
@@ -243,7 +244,7 @@ class SimulatedHost:
             return sockets
         if self._failure is not None or self._interrupted:
             return _NO_DUMP
-        elsewhere = tuple(row for row in self._rows if not self._watches(row.interface))
+        elsewhere = tuple(row for row in self._rows if not self._policy.watches(row.interface))
         routes = tuple(
             Route(prefix, "local", (held.interface,), 255)
             for held, prefix in local_prefixes(self._rows)

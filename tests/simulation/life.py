@@ -79,7 +79,7 @@ class Life:
             burst=world.burst,
             capacity=world.capacity,
         )
-        self.host = SimulatedHost(world.kernel, world.faults, world.loop, policy.watches)
+        self.host = SimulatedHost(world.kernel, world.faults, world.loop, policy)
         self.engine = Engine(
             policy.domains,
             world.dns,
@@ -125,7 +125,7 @@ class Life:
     # What happens to it.
 
     def replace_policy(self, policy: Policy) -> None:
-        self.host.replace_watches(policy.watches)
+        self.host.replace_watches(policy)
         self.daemon.replace_policy(policy)
 
     def files_changed(self) -> None:
@@ -166,5 +166,5 @@ class Life:
     def fresh_auditor(self) -> Auditor:
         """One that has seen nothing yet, of the same world and the same answers."""
         world = self._world
-        host = SimulatedHost(world.kernel, world.faults, world.loop, world.policy.watches)
+        host = SimulatedHost(world.kernel, world.faults, world.loop, world.policy)
         return Auditor(host, self.views, AllSeeing(world.kernel), world.policy, world.clock, HOSTNAME)

@@ -79,7 +79,7 @@ async def running(
 ) -> AsyncIterator[Daemon]:
     """The daemon of that configuration, ready."""
     policy, clock = config.policy, wiring.SystemClock()
-    with closing(Host(policy.watches)) as host:
+    with closing(Host(policy)) as host:
         engine = Engine(policy.domains, config.dns, clock)
         auditor = wiring.build_auditor(host, engine, policy)
         daemon = build_daemon(
@@ -98,7 +98,7 @@ async def running(
 async def fresh_audit(config: Config) -> Audit:
     """What a new process would see."""
     clock = wiring.SystemClock()
-    with closing(Host(config.policy.watches)) as host:
+    with closing(Host(config.policy)) as host:
         engine = Engine(config.policy.domains, config.dns, clock)
         auditor = wiring.build_auditor(host, engine, config.policy)
         audit, _, _ = await check(auditor, engine, config.policy, clock)

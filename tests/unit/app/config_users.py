@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 from lowatch.app.config_in_force import ConfigInForce
@@ -25,7 +25,7 @@ class ConfigUser:
         self.replaced.append("settings")
         self.settings.append(settings)
 
-    def replace_watches(self, watches: Callable[[str], bool]) -> None:
+    def replace_watches(self, policy: Policy) -> None:
         self.replaced.append("watches")
 
     def replace_policy(self, policy: Policy) -> None:

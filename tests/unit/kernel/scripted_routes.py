@@ -9,7 +9,9 @@ import pytest
 from lowatch.core.addresses import Address, parse_address
 from lowatch.core.held import Delivery
 from lowatch.core.known import Unknown
+from lowatch.core.policy import Policy
 from lowatch.kernel import request_socket as netlink
+from lowatch.kernel.host_tables import HostTables
 from lowatch.kernel.input_devices import InputDevices
 from lowatch.kernel.request_socket import RequestSocket
 from lowatch.kernel.routing import Locality
@@ -42,4 +44,4 @@ def route(
 
 
 def located(sock: RequestSocket, *addresses: Address) -> list[Delivery | Unknown]:
-    return Locality(sock, InputDevices()).ask(addresses)
+    return Locality(sock, HostTables(Policy()), InputDevices()).ask(addresses)

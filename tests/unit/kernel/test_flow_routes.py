@@ -9,7 +9,9 @@ import pytest
 from lowatch.core.addresses import parse_address, parse_port
 from lowatch.core.held import FlowRoute
 from lowatch.core.listeners import Endpoint
+from lowatch.core.policy import Policy
 from lowatch.kernel.flow_routes import FlowRoutes
+from lowatch.kernel.host_tables import HostTables
 from lowatch.kernel.input_devices import InputDevices
 from lowatch.kernel.request_socket import RequestSocket
 from lowatch.kernel.routing import Locality
@@ -25,7 +27,7 @@ def flow_routes(netns: Netns) -> Iterator[FlowRoutes]:
     netns.ip("addr add 192.0.2.10/32 dev lo")
     socket = RequestSocket(0)
     input_devices = InputDevices()
-    yield FlowRoutes(socket, Locality(socket, input_devices), input_devices)
+    yield FlowRoutes(socket, Locality(socket, HostTables(Policy()), input_devices), input_devices)
     socket.close()
 
 

@@ -9,6 +9,7 @@ import pytest
 from lowatch.core.addresses import parse_address
 from lowatch.core.held import Held, Link
 from lowatch.core.known import Known, Unknown
+from lowatch.core.policy import Policy
 from lowatch.kernel import request_socket as netlink
 from lowatch.kernel.host import Host
 from lowatch.wire.links import dump_links
@@ -78,7 +79,7 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> Kernel:
 
 @pytest.fixture
 def host(kernel: Kernel) -> Host:
-    fresh = Host(lambda name: name == "lo")
+    fresh = Host(Policy())
     fresh.refresh()
     return fresh
 
@@ -180,7 +181,7 @@ def test_an_interrupted_dump_leaves_nobody_out(host: Host, kernel: Kernel) -> No
 def test_before_any_dump_was_whole_nothing_is_known(kernel: Kernel) -> None:
     """What it lacks would be taken for missing."""
     kernel.failing["addresses"] = done(flags=NLM_F_DUMP_INTR)
-    host = Host(lambda name: name == "lo")
+    host = Host(Policy())
     host.refresh()
     assert host.unsettled
     assert host.held() == host.links() == Unknown("netlink", "addresses were changing all the time")
@@ -206,7 +207,7 @@ def test_an_interrupted_dump_removes_nothing(host: Host, kernel: Kernel) -> None
 
 def test_other_interfaces_from_now_on(host: Host) -> None:
     before = host.generation
-    host.replace_watches(lambda name: name == "dummy0")
+    host.replace_watches(Policy(("dummy0",)))
     assert host.generation == before + 1
     assert (host.held(), host.links(), host.watches(LO)) == (Known(()), Known(()), False)
     assert host.may_be_local(VIP), "whoever holds it"
@@ -216,6 +217,6 @@ def test_other_interfaces_from_now_on(host: Host) -> None:
 def test_loopback_up(host: Host, kernel: Kernel, flags: int, up: bool) -> None:
     """Whether lo carries anything, be it watched or not."""
     kernel.rows["links"] = [link(LO, "lo", flags), link(2, "dummy0", 0)]
-    host.replace_watches(lambda _: False)
+    host.replace_watches(Policy(()))
     look_again(host)
     assert host.loopback_up() is up

@@ -9,6 +9,7 @@ import pytest
 from lowatch.core.addresses import Address, Prefix, parse_address, parse_prefix
 from lowatch.core.arp import ArpSettings, Nic
 from lowatch.core.held import Held, Link, LocalRoute
+from lowatch.core.policy import Policy
 from lowatch.kernel.host_tables import HostTables, Unchanged
 from lowatch.kernel.request_socket import Datagram, read_datagram
 from lowatch.wire.netlink import MalformedMessageError, attribute, only_message
@@ -93,7 +94,7 @@ class Tables(HostTables):
     """With `lo` up and watched, and `eth0` up."""
 
     def __init__(self, *messages: bytes, watched: str = "lo dummy0") -> None:
-        super().__init__(lambda name: name in watched.split())
+        super().__init__(Policy(tuple(watched.split())))
         self.hear(link(LO, "lo", UP | LOOPBACK), link(ETH, "eth0"), *messages)
 
     def hear(self, *messages: bytes) -> list[str | None]:
@@ -256,7 +257,7 @@ def test_links_that_are_renamed_take_their_addresses_along() -> None:
     assert tables.hear(link(DUMMY, "dummy0")) == [None]
     assert tables.shown() == ["address 192.0.2.10/32 dummy0", "route 10.9.0.0/16 dummy0"]
     assert tables.hear(link(DUMMY, "dummy0")) == [UNCHANGED]
-    tables.replace_watches(lambda name: name == "dummy9")
+    tables.replace_watches(Policy(("dummy9",)))
     assert tables.shown() == []
 
 

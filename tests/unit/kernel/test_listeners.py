@@ -12,8 +12,10 @@ from lowatch.core.addresses import Address, parse_port
 from lowatch.core.held import Delivery
 from lowatch.core.known import Known, Unknown
 from lowatch.core.listeners import Endpoint, Listener
+from lowatch.core.policy import Policy
 from lowatch.kernel import request_socket as netlink
 from lowatch.kernel.cgroups import CgroupUnits
+from lowatch.kernel.host_tables import HostTables
 from lowatch.kernel.input_devices import InputDevices
 from lowatch.kernel.listeners import Listeners
 from lowatch.kernel.request_socket import RequestSocket
@@ -95,7 +97,9 @@ def test_nobody_listens(monkeypatch: pytest.MonkeyPatch, handler: Said, served: 
 def test_a_listener_by_another_device(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the address is on dummy0, SO_BINDTODEVICE is judged by that: the question names it."""
     input_devices = InputDevices()
-    locality = Locality(asking(monkeypatch, [route(oif=7)], [route(oif=1)]), input_devices)
+    locality = Locality(
+        asking(monkeypatch, [route(oif=7)], [route(oif=1)]), HostTables(Policy()), input_devices
+    )
     asked = ScriptedSocket(socket_reply(), socket_reply(), socket_reply())
     monkeypatch.setattr(netlink, "open_socket", lambda _: asked)
     listeners = Listeners(RequestSocket(4), NO_UNITS, input_devices)

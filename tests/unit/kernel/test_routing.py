@@ -8,6 +8,8 @@ import pytest
 
 from lowatch.core.held import NOT_ROUTED, Delivery
 from lowatch.core.known import Unknown
+from lowatch.core.policy import Policy
+from lowatch.kernel.host_tables import HostTables
 from lowatch.kernel.input_devices import InputDevices
 from lowatch.kernel.routing import Locality
 from lowatch.wire.rtnetlink import RTM_NEWROUTE
@@ -60,6 +62,8 @@ def test_one_unreadable_reply_leaves_the_others(monkeypatch: pytest.MonkeyPatch)
 
 def test_a_lost_reply_makes_all_of_them_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     """And the next question is asked of a new socket."""
-    locality = Locality(asking(monkeypatch, [route()], [route(), route(sequence=1)]), InputDevices())
+    locality = Locality(
+        asking(monkeypatch, [route()], [route(), route(sequence=1)]), HostTables(Policy()), InputDevices()
+    )
     assert locality.ask([VIP, VIP6]) == [Unknown("netlink", "the kernel sent no reply")] * 2
     assert locality.ask([VIP, VIP6]) == [Delivery(True, 1, 32)] * 2
