@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Protocol
 
 from lowatch.config.errors import ConfigErrors
@@ -29,13 +29,12 @@ class ConfigLoader(Protocol):
 
 
 class ReloadMeter(Protocol):
-    """reload_pending: the keys that need a restart."""
-
-    reload_pending: Sequence[str]
-
     def config_loaded(self, wall: float) -> None: ...
 
     def config_refused(self) -> None: ...
+
+    def restart_pending(self, keys: Iterable[str]) -> None:
+        """keys: those whose new value needs a restart."""
 
 
 class Reload:
@@ -90,7 +89,7 @@ class Reload:
             else:
                 self._meter.config_loaded(now.wall)
             pending = self._config.pending_restart()
-            self._meter.reload_pending = [one.key for one in pending]
+            self._meter.restart_pending(one.key for one in pending)
             outcome.set_result(ReloadOutcome(error, tuple(map(str, pending))))
 
     async def request_whenever(self, hangup: asyncio.Event) -> None:

@@ -87,6 +87,7 @@ class FileWatch:
         self._paths = tuple(paths)
         self._listeners: Sequence[FilesListener] = ()
         self._poll_every = poll_every
+        self._loop = asyncio.get_running_loop()
         self._inotify: Inotify | None = None
         self._names: dict[int, frozenset[bytes] | None] = {}
         self._seen: dict[Path, Fingerprint] = {}
@@ -103,7 +104,6 @@ class FileWatch:
         have changed meanwhile.
         """
         self._listeners = listeners
-        self._loop = asyncio.get_running_loop()
         self._schedule_poll()
         if self._are_many:
             self._scan_in_thread(notify=True)

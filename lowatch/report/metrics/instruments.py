@@ -73,7 +73,7 @@ class Instruments:
         self._reload_successful = self._gauge(families.CONFIG_RELOAD_SUCCESSFUL)
         self._reload_timestamp = self._gauge(families.CONFIG_RELOAD_TIMESTAMP)
         self._series_dropped = self._counter(families.SERIES_DROPPED)
-        self.reload_pending: Sequence[str] = ()
+        self.reload_pending: tuple[str, ...] = ()
         """The configuration keys whose new value needs a restart."""
         self._gauge(families.BUILD_INFO).labels(*build).set(1)
 
@@ -103,6 +103,10 @@ class Instruments:
     def config_refused(self) -> None:
         """A reload failed: the previous configuration is kept."""
         self._reload_successful.set(0)
+
+    def restart_pending(self, keys: Iterable[str]) -> None:
+        """The configuration was loaded or refused. keys: those whose new value needs a restart."""
+        self.reload_pending = tuple(keys)
 
     def scrape(
         self,

@@ -54,8 +54,7 @@ def after_loss(unanswered: int, answered: int, *, silent: bool) -> AfterLoss:
 class Pipelining:
     """What is known about one server's pipelining. Times are monotonic seconds.
 
-    is_proven: whether it has answered out of order. Reset when a whole connection falls silent, because
-    another server may have taken its place.
+    is_proven: whether it has answered out of order.
     """
 
     def __init__(self) -> None:
@@ -88,6 +87,10 @@ class Pipelining:
         self._alone_until = now + (FIRST_SPELL if self._troubles == 1 else LONG_SPELL)
         self._works_alone = False
         self._together = 0
+
+    def note_silence(self) -> None:
+        """A whole connection fell silent: another server may have taken this one's place."""
+        self.is_proven = False
 
     def note_failed_alone(self) -> bool:
         """A connection with at most one query failed without an answer.

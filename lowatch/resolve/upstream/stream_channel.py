@@ -233,7 +233,7 @@ class StreamChannel:
         for ident in silent:
             del self._queries.in_flight[ident]
         if self._last_answer <= since:
-            self._pipelining.is_proven = False
+            self._pipelining.note_silence()
             self._put_again(self._abandon(), why, now)
         self._fail(silent.values(), why, now)
         self._put_backlog(now)

@@ -185,9 +185,7 @@ class Comparison:
         files = self._files.files
         same = frozenset(self._dns.nameservers) == files.resolver.nameservers
         follows = self._all_predictable and same and not files.nscd
-        if follows != self._schedule.follows:
-            self._schedule.follows = follows
-            self.ask_all_soon()
+        self._schedule.replace_follows(self._now(), follows=follows)
 
     def _put_seen(self, name: str, seen: Seen | None) -> set[str]:
         return self._answers.put_seen(name, seen, self._schedule.here)

@@ -112,6 +112,12 @@ class CrossCheckSchedule:
         self._here.begin_at(now)
         self._all.begin_at(now)
 
+    def replace_follows(self, now: float, *, follows: bool) -> None:
+        """Set whether the files and DNS determine the results. If that changes, all names are due soon."""
+        if follows != self.follows:
+            self.follows = follows
+            self.ask_all_soon(now)
+
     # The next name.
 
     def due(self) -> float:

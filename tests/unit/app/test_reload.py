@@ -136,12 +136,12 @@ def test_what_takes_a_restart_is_told_until_it_is_as_it_was() -> None:
         said = "web.listen needs a restart: running with 127.0.0.1:10048, configured [::1]:1"
         files.config = replace(start, web=replace(start.web, listen=(Listen("::1", 1),)))
         assert await reload.now() == ReloadOutcome(pending=(said,))
-        assert scene.instruments.reload_pending == ["web.listen"]
+        assert scene.instruments.reload_pending == ("web.listen",)
         files.error = "hold: 'soon' is not a duration"
         assert (await reload.now()).pending == (said,)
         files.error, files.config = "", start
         assert await reload.now() == ReloadOutcome()
-        assert scene.instruments.reload_pending == []
+        assert scene.instruments.reload_pending == ()
 
     told(story)
 

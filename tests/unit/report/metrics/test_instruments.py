@@ -21,7 +21,7 @@ def test_golden_scrape() -> None:
     ]
     limits[1].reached(3)
     instruments = Instruments(Build("1.2.3", "3.11.2", "2.3.0"), limits)
-    instruments.reload_pending = ["web.listen"]
+    instruments.restart_pending(["web.listen"])
     instruments.config_loaded(1795400001.0)
     instruments.audited(0.003)
     for _ in range(3):
@@ -93,7 +93,7 @@ def test_versions_are_labels() -> None:
 def test_a_key_that_takes_a_restart_has_a_series_until_there_is_none() -> None:
     instruments = Instruments(Build("1"))
     for keys in (["web.listen", "journal.enabled"], ["web.listen"], []):
-        instruments.reload_pending = keys
+        instruments.restart_pending(keys)
         found = [name for name in scraped(instruments) if name[0] == "lowatch_reload_pending"]
         assert found == [key(families.RELOAD_PENDING, key=one) for one in keys]
 

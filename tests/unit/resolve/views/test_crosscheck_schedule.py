@@ -63,7 +63,7 @@ def test_few_names_are_asked_about_once_a_minute() -> None:
 
 def test_what_follows_from_what_is_known_is_verified_once_an_hour() -> None:
     schedule = CrossCheckSchedule(names(1000))
-    schedule.follows = True
+    schedule.replace_follows(0, follows=True)
     schedule.lead_here(set(names(500)))
     schedule.ask_all_soon(0)
     asked = drive(schedule, 0, 7300)
