@@ -12,7 +12,7 @@ from lowatch.config.settings import Config
 from lowatch.core.clock import Clock
 from lowatch.files.threads import NoThreadError, Threads
 from lowatch.report.phrases import count
-from lowatch.report.reload import (
+from lowatch.report.status import (
     LastReload,
     ReloadOutcome,
 )

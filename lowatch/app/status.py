@@ -10,8 +10,7 @@ from lowatch.core.answers import AnswerStatus
 from lowatch.core.clock import Clock, Now
 from lowatch.core.lifecycle import Tracked
 from lowatch.core.liveness import LivenessMonitor
-from lowatch.report.reload import LastReload
-from lowatch.report.status import DaemonStatus
+from lowatch.report.status import DaemonStatus, LastReload
 from lowatch.report.text.status_line import starting_line, status_line, waits_for
 
 from .config_in_force import ConfigInForce

@@ -11,10 +11,9 @@ from typing import Any, NoReturn, TypeAlias
 
 from lowatch import __version__
 
-from .command_error import CommandError
 from .commands import COMMANDS, program_help
 from .environment import Environment
-from .exit_codes import USAGE
+from .exit_codes import USAGE, CommandError
 
 Commands: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001  # it has no public name
 """What add_commands() returns."""

@@ -19,9 +19,8 @@ from lowatch.core.lifecycle import FindingState
 from lowatch.core.name_outcomes import ABSENT
 
 from .arguments import Parser, add_config
-from .command_error import CommandError
 from .environment import Environment
-from .exit_codes import FINDINGS, INCOMPLETE, OK, USAGE
+from .exit_codes import FINDINGS, INCOMPLETE, OK, USAGE, CommandError
 
 if TYPE_CHECKING:
     from .wiring_port import Progress

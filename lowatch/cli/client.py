@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 import h11
 
-from .command_error import CommandError
 from .environment import Environment
+from .exit_codes import CommandError
 
 NOT_RUNNING = 3
 """Exit code: no daemon runs, or none that answers. The same as "not running" of systemctl and LSB."""

@@ -6,8 +6,7 @@ import io
 import os
 import sys
 
-from .command_error import CommandError
-from .exit_codes import OUTPUT
+from .exit_codes import OUTPUT, CommandError
 
 TYPE_CHECKING = False  # importing typing and dataclasses would double the time that --version takes
 if TYPE_CHECKING:

@@ -1,4 +1,13 @@
-"""The exit codes. Scripts depend on those of `check`, so they never change."""
+"""The exit codes, and the error that ends a command with one.
+
+Scripts depend on the codes of `check`, so they never change.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False  # as in environment.py
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 OK = 0
 """The command did what it was asked; for `check`: nothing at or above --fail-on."""
@@ -28,3 +37,15 @@ INTERRUPTED = 130
 
 BROKEN_PIPE = 141
 """128 + SIGPIPE: whoever read the report had seen enough."""
+
+
+class CommandError(Exception):
+    """Ends a command early; main() reports it.
+
+    code: one of the above. lines: for stderr, one per mistake.
+    """
+
+    def __init__(self, code: int, lines: Iterable[str]) -> None:
+        self.code = code
+        self.lines = tuple(lines)
+        super().__init__("\n".join(self.lines))

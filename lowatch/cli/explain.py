@@ -8,9 +8,8 @@ from lowatch.config.load import load
 from lowatch.config.targets import parse_explain_target
 
 from .arguments import Parser, add_config
-from .command_error import CommandError
 from .environment import Environment
-from .exit_codes import FAILURE, OK, USAGE
+from .exit_codes import FAILURE, OK, USAGE, CommandError
 
 
 def define(parser: Parser) -> None:

@@ -17,9 +17,8 @@ from lowatch.report.text.history import WIDE, json_lines, last_line, text_lines
 from lowatch.service.journal.reader import HistoryError, Query, TimeError, entries
 
 from .arguments import Parser
-from .command_error import CommandError
 from .environment import Environment
-from .exit_codes import INCOMPLETE, OK, USAGE
+from .exit_codes import INCOMPLETE, OK, USAGE, CommandError
 
 _FORMATS = ("text", "json")
 _UNIT = "lowatch.service"

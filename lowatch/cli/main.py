@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from lowatch import __version__
 
-from .command_error import CommandError
 from .commands import program_help
 from .environment import Environment
-from .exit_codes import BROKEN_PIPE, INTERNAL, INTERRUPTED, OK, USAGE
+from .exit_codes import BROKEN_PIPE, INTERNAL, INTERRUPTED, OK, USAGE, CommandError
 
 TYPE_CHECKING = False  # as in environment.py
 if TYPE_CHECKING:

@@ -6,9 +6,8 @@ import argparse
 
 from .arguments import Parser
 from .client import add_socket, ask, said
-from .command_error import CommandError
 from .environment import Environment
-from .exit_codes import FAILURE, OK
+from .exit_codes import FAILURE, OK, CommandError
 
 _PATIENCE = 60.0
 _REFUSED = "lowatch: not reloaded, keeping the previous configuration:"

@@ -16,10 +16,9 @@ from lowatch.config.schema import NO_TLS
 from lowatch.config.settings import Config, WebSettings
 
 from .arguments import Parser, add_config
-from .command_error import CommandError
 from .config import refuse_problems, report_names, report_valid
 from .environment import Environment
-from .exit_codes import FAILURE, OK, USAGE
+from .exit_codes import FAILURE, OK, USAGE, CommandError
 
 T = TypeVar("T")
 

@@ -6,9 +6,8 @@ import argparse
 
 from .arguments import Parser
 from .client import NOT_RUNNING, add_socket, ask, said
-from .command_error import CommandError
 from .environment import Environment
-from .exit_codes import OK
+from .exit_codes import OK, CommandError
 
 _PATIENCE = 10.0
 _NARROWEST, _WIDEST = 20, 1000  # what the daemon takes

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from lowatch.core.addresses import Address, Port, destination, is_v4, unmapped
 from lowatch.core.known import Known, Unknown
@@ -22,9 +23,12 @@ from lowatch.wire.rtnetlink import AF_INET, AF_INET6
 
 from .cgroups import CgroupUnits
 from .input_devices import InputDevices
-from .owners import foreign_uid
 from .request_cache import RequestCache
 from .request_socket import NetlinkError, RequestSocket, unknown
+
+_OVERFLOW_UID = 65534
+"""How a uid without a mapping appears (user_namespaces(7)). The unit cannot read overflowuid in /proc."""
+_ALL_UIDS = 2**32 - 1
 
 
 class Listeners:
@@ -126,3 +130,15 @@ def _families(wildcard: Address, found: SocketMessage) -> tuple[str, ...]:
     if is_v4(wildcard):
         return ("ipv4",)
     return ("ipv6",) if found.v6only else ("ipv4", "ipv6")
+
+
+def foreign_uid(uid_map: Path = Path("/proc/self/uid_map")) -> int | None:
+    """The uid that stands for every uid that is not mapped into our user namespace; None if all are.
+
+    The unit has a user namespace: PrivateUsers=.
+    """
+    try:
+        mapped = sum(int(line.split()[2]) for line in uid_map.read_text("ascii").splitlines())
+    except (OSError, ValueError, IndexError):
+        return None
+    return _OVERFLOW_UID if mapped < _ALL_UIDS else None

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from lowatch.core.answers import AnswerStatus
 from lowatch.core.audit import Audit
@@ -25,13 +25,35 @@ from .digest import Digest, digest
 from .json_report import name_row
 from .order import names_in_order
 from .phrases import place
-from .reload import LastReload
 
 SCHEMA = 1
 LISTED = 100
 STATES = (FindingState.FIRING, FindingState.PENDING, FindingState.ACKNOWLEDGED)
 
 Members = dict[str, Any]
+
+
+class ReloadOutcome(NamedTuple):
+    """The answer to a request to reload.
+
+    error: the errors in the configuration, one per line; "" if it was loaded. pending: a line for each key
+    whose new value needs a restart.
+    """
+
+    error: str = ""
+    pending: tuple[str, ...] = ()
+
+
+class LastReload(NamedTuple):
+    """The most recent reload.
+
+    at: wall-clock seconds. monotonic: the same moment in monotonic seconds. error: the errors, one per
+    line; "" if it succeeded.
+    """
+
+    at: float
+    error: str = ""
+    monotonic: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,10 @@ SOURCES, TESTS = ROOT / "lowatch", ROOT / "tests/unit"
 WITHOUT = {
     "Protocols, named tuples and exceptions only": {
         "app/ports",
-        "cli/command_error",
         "cli/wiring_port",
         "core/clock",
         "core/surroundings",
         "core/known",
-        "report/reload",
         "resolve/upstream/channel",
         "resolve/views/dns_view",
     },

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from lowatch.cli.arguments import Parser
-from lowatch.cli.command_error import CommandError
 from lowatch.cli.environment import Environment
-from lowatch.cli.exit_codes import FAILURE
+from lowatch.cli.exit_codes import FAILURE, CommandError
 
 from .stage import python
 

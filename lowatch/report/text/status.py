@@ -16,10 +16,10 @@ from lowatch.core.liveness import Liveness
 from lowatch.core.printable import printable
 from lowatch.core.words import rfc3339
 from lowatch.report.phrases import count, duration, listed
-from lowatch.report.reload import LastReload
 from lowatch.report.status import (
     STATES,
     DaemonStatus,
+    LastReload,
 )
 
 from .findings import SEVERITY_STYLES

@@ -13,7 +13,7 @@ from lowatch.config.settings import Config, WebSettings
 from lowatch.core.audit import Audit
 from lowatch.report import json_report, page, status
 from lowatch.report.metrics.exposition import Format
-from lowatch.report.reload import ReloadOutcome
+from lowatch.report.status import ReloadOutcome
 from lowatch.report.text import status as status_text
 
 from .content import Content, rendered

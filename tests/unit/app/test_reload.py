@@ -17,7 +17,7 @@ from lowatch.config.load import load
 from lowatch.config.settings import Config, Listen
 from lowatch.files.threads import DaemonThreads
 from lowatch.report.metrics.instruments import Build, Instruments
-from lowatch.report.reload import ReloadOutcome
+from lowatch.report.status import ReloadOutcome
 from lowatch.wiring.versions import build
 from tests.support.aio import run_async
 from tests.support.virtual_time import LoopClock

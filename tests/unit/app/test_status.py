@@ -14,7 +14,7 @@ from lowatch.core.audit import Audit
 from lowatch.core.clock import Now
 from lowatch.core.lifecycle import Tracked
 from lowatch.core.liveness import Heartbeat, LivenessMonitor
-from lowatch.report.reload import LastReload
+from lowatch.report.status import LastReload
 from tests.unit.app.config_users import in_force
 from tests.unit.report.audit_worlds import one_orphan
 

@@ -101,7 +101,7 @@ def imported_by(*argv: str) -> set[str]:
 def test_version_and_help_import_nothing_of_a_command(option: str) -> None:
     """Nothing beside lowatch.cli, and nothing of the standard library that the interpreter has not got."""
     ours = {"lowatch", "lowatch.__main__", "lowatch.cli"} | {
-        f"lowatch.cli.{name}" for name in ("main", "commands", "environment", "command_error", "exit_codes")
+        f"lowatch.cli.{name}" for name in ("main", "commands", "environment", "exit_codes")
     }
     assert imported_by(option) - ours <= {"__future__", "gc"}
 

@@ -6,7 +6,7 @@ import asyncio
 import time
 from dataclasses import replace
 
-from lowatch.report.reload import ReloadOutcome
+from lowatch.report.status import ReloadOutcome
 from tests.unit.cli.conftest import CommandLine, Result, meanwhile
 from tests.unit.service.control_clients import Controlled
 from tests.unit.service.given_pages import GivenReload

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from lowatch.core.liveness import Liveness
-from lowatch.report.reload import LastReload
-from lowatch.report.status import DaemonStatus
+from lowatch.report.status import DaemonStatus, LastReload
 
 from .audit_worlds import MONOTONIC, NOW, bad_night, clear
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from lowatch.core.audit import Audit
 from lowatch.report.metrics.exposition import Format
-from lowatch.report.reload import ReloadOutcome
+from lowatch.report.status import ReloadOutcome
 from lowatch.service.http.content import Content
 
 

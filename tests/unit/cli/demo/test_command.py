@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lowatch.cli.command_error import CommandError
 from lowatch.cli.demo.command import namespace_command
+from lowatch.cli.exit_codes import CommandError
 
 
 def test_the_way_in_leads_into_another_network_namespace() -> None:

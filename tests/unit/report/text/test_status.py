@@ -10,10 +10,10 @@ import pytest
 
 from lowatch.core.liveness import Liveness
 from lowatch.core.snapshot import Problem
-from lowatch.report.reload import LastReload
 from lowatch.report.status import (
     LISTED,
     DaemonStatus,
+    LastReload,
     document,
     render_json,
 )

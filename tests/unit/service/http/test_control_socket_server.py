@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lowatch.report import json_report, status
-from lowatch.report.reload import ReloadOutcome
+from lowatch.report.status import ReloadOutcome
 from lowatch.report.text import status as status_text
 from lowatch.service.http.control_socket import CONTROL_LIMITS
 from tests.support.aio import run_async

@@ -8,7 +8,7 @@ import pytest
 
 from lowatch.report import json_report
 from lowatch.report.metrics.exposition import Format
-from lowatch.report.reload import ReloadOutcome
+from lowatch.report.status import ReloadOutcome
 from lowatch.service.http.content import Content
 from lowatch.service.http.message import Request, Response, find_handler
 from lowatch.service.http.routes import (

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lowatch.kernel.owners import foreign_uid
+from lowatch.kernel.listeners import foreign_uid
 
 
 @pytest.mark.parametrize(
