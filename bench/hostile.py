@@ -103,9 +103,9 @@ def _alert(daemon: Running, log: Path) -> float:
     with socket.create_server((VIP, 80)):
         daemon.until_orphan_is(INNOCENT, 0)
         time.sleep(0.5)
-    closed, told = time.monotonic(), log.stat().st_size
+    closed, offset = time.monotonic(), log.stat().st_size
     with log.open("rb") as lines:
-        lines.seek(told)
+        lines.seek(offset)
         seen = b""
         while time.monotonic() < closed + _PATIENCE:
             seen += lines.read()

@@ -10,7 +10,7 @@ from lowatch.config.settings import Config, DnsSettings
 from lowatch.core.policy import Policy
 
 
-class Nameservers(Protocol):
+class DnsEngine(Protocol):
     """The resolver's engine."""
 
     def replace_settings(self, settings: DnsSettings) -> None: ...
@@ -51,7 +51,7 @@ class ConfigInForce:
     def __init__(
         self,
         config: Config,
-        nameservers: Nameservers,
+        dns: DnsEngine,
         interfaces: WatchedInterfaces,
         daemon: Auditing,
         files: WatchedFiles,
@@ -64,7 +64,7 @@ class ConfigInForce:
         activated: whether systemd passed the web's sockets.
         """
         self._current = self._at_start = config
-        self._nameservers = nameservers
+        self._dns = dns
         self._interfaces = interfaces
         self._daemon = daemon
         self._files = files
@@ -83,7 +83,7 @@ class ConfigInForce:
         """Put another configuration into force."""
         before, self._current = self._current, config
         if config.dns != before.dns:
-            self._nameservers.replace_settings(config.dns)
+            self._dns.replace_settings(config.dns)
         self._interfaces.replace_watches(config.policy)
         self._daemon.replace_policy(config.policy)
         self._files.replace_paths(watched_paths(config, self._system_files))

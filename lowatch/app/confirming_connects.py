@@ -17,10 +17,10 @@ from itertools import islice
 from typing import NamedTuple, Protocol
 
 from lowatch.core.clock import Clock
-from lowatch.core.listeners import SILENT, Connect, Endpoint, Listener
+from lowatch.core.listeners import SILENT, Connect, ConnectOutcome, Endpoint, Listener
 from lowatch.core.liveness import Heartbeat
 
-from .ports import ConnectOutcome, ListenerAnswer, Prober
+from .ports import ListenerAnswer, Prober
 
 _LASTS = 60.0
 """Seconds for which an outcome is valid, if there are too many connects to repeat it sooner."""
@@ -53,7 +53,7 @@ class _Met(NamedTuple):
 
 
 class ConfirmingConnects:
-    """Implements app.ports.LateAnswers."""
+    """Implements core.listeners.LateAnswers."""
 
     def __init__(self, prober: Prober, clock: Clock) -> None:
         self._prober = prober

@@ -10,14 +10,14 @@ from collections.abc import Mapping, Set
 from lowatch.core.addresses import Address
 from lowatch.core.answers import Answer
 from lowatch.core.known import Unknown
-from lowatch.core.listeners import Endpoint
+from lowatch.core.listeners import ConnectOutcome, Endpoint
 from lowatch.core.policy import Domain
 from lowatch.core.snapshot import DomainObservation, LocalAddress, OtherViewAddress, PortObservation
 from lowatch.core.views import addresses_of
 
 from .host_observation import Holders
 from .kernel_answers import Place
-from .ports import ConnectOutcome, ListenerAnswer
+from .ports import ListenerAnswer
 
 
 def domain_observation(

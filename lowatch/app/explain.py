@@ -155,7 +155,7 @@ def _evidence(
     judgement: Judgement,
 ) -> tuple[AddressEvidence, ...]:
     held = () if isinstance(snapshot.held, Unknown) else snapshot.held.value
-    view, judged = snapshot.domains.get(name), judgement.domains.get(name)
+    observed, judged = snapshot.domains.get(name), judgement.domains.get(name)
     endpoints = () if judged is None else judged.endpoints
     return tuple(
         AddressEvidence(
@@ -163,7 +163,7 @@ def _evidence(
             route=_route(host, address),
             held=_holders(held, address),
             endpoints=tuple(one for one in endpoints if one.address == address),
-            connects=_connects(view, address),
+            connects=_connects(observed, address),
         )
         for address in addresses
     )
@@ -189,10 +189,10 @@ def _holders(held: tuple[Held, ...], address: Address) -> tuple[Held, ...]:
     return exact or tuple(one for one in held if one.prefix.covers(target))
 
 
-def _connects(view: DomainObservation | None, address: Address) -> dict[Port, Connect]:
+def _connects(observed: DomainObservation | None, address: Address) -> dict[Port, Connect]:
     return {
         port.port: port.connect
-        for local in (() if view is None else view.local)
+        for local in (() if observed is None else observed.local)
         if local.address == address
         for port in local.ports
         if isinstance(port.connect, Connect)

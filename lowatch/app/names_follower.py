@@ -116,10 +116,10 @@ class NamesFollower:
 
 def _with_names_of(before: Config, after: Config, lost: frozenset[Path]) -> Config:
     """`after`, with the names of `before` that it lacks; lost files count as read."""
-    stood, stands = before.policy.domains, after.policy.domains
-    assert isinstance(stood, DomainTable)
-    assert isinstance(stands, DomainTable)
-    specs = {**stood.specs, **stands.specs}
+    previous, current = before.policy.domains, after.policy.domains
+    assert isinstance(previous, DomainTable)
+    assert isinstance(current, DomainTable)
+    specs = {**previous.specs, **current.specs}
     return replace(
         after,
         policy=replace(after.policy, domains=DomainTable(specs)),

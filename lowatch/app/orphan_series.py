@@ -55,9 +55,9 @@ class OrphanValues:
         self._counted = judgement.domains
 
     def _values_of(
-        self, name: str, judged: DomainJudgement, view: DomainObservation, snapshot: Snapshot
+        self, name: str, judged: DomainJudgement, observed: DomainObservation, snapshot: Snapshot
     ) -> dict[OrphanKey, int]:
-        undecided = frozenset(address for address, _ in view.undecided)
+        undecided = frozenset(address for address, _ in observed.undecided)
         found = self._kept(name, undecided, snapshot)
         for endpoint in judged.endpoints:
             key = OrphanKey(endpoint.interface, endpoint.address, name, endpoint.port)

@@ -15,13 +15,11 @@ from lowatch.core.lifecycle import (
     Remembered,
     Tracked,
 )
-from lowatch.core.listeners import Connect, Endpoint, Listener, Sockets
+from lowatch.core.listeners import ConnectOutcome, Endpoint, LateAnswers, Listener, Sockets
 from lowatch.core.surroundings import Surroundings
 
 ListenerAnswer = Listener | Unknown | None
 """The socket that serves an endpoint; None if there is none."""
-ConnectOutcome = Connect | Unknown
-"""The outcome of a connect."""
 
 
 class Host(Protocol):
@@ -98,11 +96,6 @@ class Host(Protocol):
 
     def sockets(self) -> Known[Sockets] | Unknown:
         """Where sockets are bound. Use it only to narrow down: under churn a dump may miss a socket."""
-
-
-class LateAnswers(Protocol):
-    def connect_answered(self, endpoint: Endpoint, outcome: ConnectOutcome) -> None:
-        """A connect that was PENDING has an outcome."""
 
 
 class Prober(Protocol):

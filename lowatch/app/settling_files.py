@@ -36,7 +36,7 @@ class Settling:
     def __init__(self) -> None:
         self._seen: dict[Path, _Seen] | None = None
 
-    def look(self, stands: States, now: float) -> frozenset[Path]:
+    def look(self, states: States, now: float) -> frozenset[Path]:
         """The files that have not settled.
 
         A file that is there at the first look has settled; one that is new at a later look has not.
@@ -44,7 +44,7 @@ class Settling:
         seen, come = self._seen or {}, None if self._seen is None else now
         self._seen = {
             file: seen[file].looked_at(stamp, now) if file in seen else _Seen(stamp, now, come)
-            for file, stamp in stands
+            for file, stamp in states
         }
         return frozenset(
             file

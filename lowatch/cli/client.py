@@ -30,7 +30,7 @@ _TIMEVAL = struct.Struct("ll" if socket.SO_SNDTIMEO == 21 else "qq")
 _LONGEST = 86400.0
 
 
-class Reply(NamedTuple):
+class DaemonResponse(NamedTuple):
     status: int
     body: str
 
@@ -61,7 +61,9 @@ def seconds(text: str) -> float:
     return value
 
 
-def ask(arguments: argparse.Namespace, environment: Environment, method: str, target: str) -> Reply:
+def ask(
+    arguments: argparse.Namespace, environment: Environment, method: str, target: str
+) -> DaemonResponse:
     """The daemon's response, of any status. Raises CommandError(NOT_RUNNING) if there is none."""
     path = arguments.socket or _default_socket(environment)
     try:
@@ -87,7 +89,7 @@ def _default_socket(environment: Environment) -> Path:
     return Path(first) / DEFAULT_SOCKET.name if first else DEFAULT_SOCKET
 
 
-def _exchange(path: Path, method: str, target: str, timeout: float) -> Reply:
+def _exchange(path: Path, method: str, target: str, timeout: float) -> DaemonResponse:
     """Raises OSError, TimeoutError or BlockingIOError among them, and h11.RemoteProtocolError."""
     deadline = time.monotonic() + timeout
     http = h11.Connection(h11.CLIENT)
@@ -116,7 +118,7 @@ def _exchange(path: Path, method: str, target: str, timeout: float) -> Reply:
                 body += event.data
             elif isinstance(event, h11.ConnectionClosed):
                 raise ConnectionResetError
-    return Reply(status, body.decode("utf-8", "replace"))
+    return DaemonResponse(status, body.decode("utf-8", "replace"))
 
 
 def _timeval(timeout: float) -> bytes:
@@ -152,6 +154,6 @@ def _group(gid: int) -> str:
         return ""
 
 
-def said(reply: Reply) -> Iterable[str]:
+def said(reply: DaemonResponse) -> Iterable[str]:
     """The lines of a response that is not 200, for people."""
     return reply.body.splitlines() or [f"status {reply.status}"]

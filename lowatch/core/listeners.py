@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from .addresses import Address, Port
+from .known import Unknown
 
 
 class Endpoint(NamedTuple):
@@ -68,6 +69,16 @@ class Connect(StrEnum):
     REFUSED = "refused"
     TIMED_OUT = "timed out"
     PENDING = "no answer yet"
+
+
+ConnectOutcome = Connect | Unknown
+"""The outcome of a connect."""
+
+
+class LateAnswers(Protocol):
+    """Receives the outcomes of connects that were PENDING, timeouts included."""
+
+    def connect_answered(self, endpoint: Endpoint, outcome: ConnectOutcome) -> None: ...
 
 
 SILENT = frozenset({Connect.TIMED_OUT, Connect.PENDING})

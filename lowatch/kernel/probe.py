@@ -17,12 +17,11 @@ import os
 import socket
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from typing import Protocol
 
 from lowatch.core.addresses import V4_LENGTH, format_address
 from lowatch.core.known import Unknown
 from lowatch.core.limits.kernel import KERNEL_ANSWERS_KEPT, PROBES
-from lowatch.core.listeners import Connect, Endpoint
+from lowatch.core.listeners import Connect, ConnectOutcome, Endpoint, LateAnswers
 
 _AT_ONCE = 64
 """Connects started before the loop may run: about 3 ms."""
@@ -39,22 +38,14 @@ _NO_MEANS = frozenset(
 # Somebody had accepted before the connection was reset.
 _ACCEPTED = frozenset({0, errno.ECONNRESET, errno.EPIPE})
 
-Outcome = Connect | Unknown
-
-
-class LateAnswers(Protocol):
-    """Receives the outcomes that come later, timeouts included."""
-
-    def connect_answered(self, endpoint: Endpoint, outcome: Outcome) -> None: ...
-
 
 class PatientProber:
     """Implements app.ports.Prober for a single audit: waits for every outcome."""
 
-    async def connect(self, endpoints: Sequence[Endpoint], late: LateAnswers) -> list[Outcome]:
+    async def connect(self, endpoints: Sequence[Endpoint], late: LateAnswers) -> list[ConnectOutcome]:
         """The outcome of a connect to each endpoint, in order. Waits until each has one."""
         prober = Prober(PROBES.value)
-        results: list[Outcome] = []
+        results: list[ConnectOutcome] = []
         try:
             for first in range(0, len(endpoints), PROBES.value):
                 several = endpoints[first : first + PROBES.value]
@@ -74,7 +65,7 @@ class Prober:
         self._silent: set[Endpoint] = set()
         """Endpoints that did not answer within the moment last time. Nobody waits for them again."""
 
-    async def connect(self, endpoints: Sequence[Endpoint], late: LateAnswers) -> list[Outcome]:
+    async def connect(self, endpoints: Sequence[Endpoint], late: LateAnswers) -> list[ConnectOutcome]:
         """The outcome of a connect to each endpoint, in order; PENDING if `late` receives it later."""
         return await self.meet(endpoints, _MOMENT, late)
 
@@ -83,9 +74,11 @@ class Prober:
             attempt.close()
         self._open.clear()
 
-    async def meet(self, endpoints: Sequence[Endpoint], moment: float, late: LateAnswers) -> list[Outcome]:
+    async def meet(
+        self, endpoints: Sequence[Endpoint], moment: float, late: LateAnswers
+    ) -> list[ConnectOutcome]:
         """The same as connect(), but waits up to `moment` seconds."""
-        outcomes: dict[Endpoint, Outcome] = {}
+        outcomes: dict[Endpoint, ConnectOutcome] = {}
         waiting: list[_Attempt] = []
         for first in range(0, len(endpoints), _AT_ONCE):
             for endpoint in endpoints[first : first + _AT_ONCE]:
@@ -101,7 +94,7 @@ class Prober:
             outcomes[attempt.endpoint] = attempt.given_up()
         return [outcomes[endpoint] for endpoint in endpoints]
 
-    def _begin(self, endpoint: Endpoint, late: LateAnswers) -> Outcome | _Attempt:
+    def _begin(self, endpoint: Endpoint, late: LateAnswers) -> ConnectOutcome | _Attempt:
         """Start the connects. Returns the outcomes that came at once, as nearly all do."""
         if len(self._open) >= self._at_once:
             PROBES.reached()
@@ -123,7 +116,7 @@ class Prober:
         if answers:
             await asyncio.wait(answers, timeout=moment)
 
-    def _finish(self, attempt: _Attempt, outcome: Outcome) -> None:
+    def _finish(self, attempt: _Attempt, outcome: ConnectOutcome) -> None:
         self._open.discard(attempt)
         attempt.close()
         if attempt.answer is not None:
@@ -142,11 +135,11 @@ class _Attempt:
     """One connect in progress. Raises OSError if it cannot be started."""
 
     def __init__(
-        self, endpoint: Endpoint, late: LateAnswers, finish: Callable[[_Attempt, Outcome], None]
+        self, endpoint: Endpoint, late: LateAnswers, finish: Callable[[_Attempt, ConnectOutcome], None]
     ) -> None:
         self.endpoint = endpoint
         self.late = late
-        self.answer: asyncio.Future[Outcome] | None = None
+        self.answer: asyncio.Future[ConnectOutcome] | None = None
         self._finish = finish
         self._tcp = endpoint.port.protocol == "tcp"
         self._loop = asyncio.get_running_loop()
@@ -162,7 +155,7 @@ class _Attempt:
             self._socket.close()
             raise
 
-    def outcome(self) -> Outcome | None:
+    def outcome(self) -> ConnectOutcome | None:
         """The outcome; None while there is none."""
         if self._error == errno.EINPROGRESS:
             return None
@@ -186,7 +179,7 @@ class _Attempt:
         patience = _PATIENCE[self.endpoint.port.protocol]
         self._timer = self._loop.call_later(patience, self._finish, self, Connect.TIMED_OUT)
 
-    def given_up(self) -> Outcome:
+    def given_up(self) -> ConnectOutcome:
         """The answer, if it is there; from now on nobody waits for it."""
         answer, self.answer = self.answer, None
         return answer.result() if answer is not None and answer.done() else Connect.PENDING
@@ -211,7 +204,7 @@ class _Attempt:
         return False
 
 
-def _failure(error: int) -> Outcome:
+def _failure(error: int) -> ConnectOutcome:
     if error in _NO_MEANS:
         return Unknown("connect", os.strerror(error))
     if error in _ACCEPTED:

@@ -45,7 +45,7 @@ class _Unobserved:
 
 
 class Engine:
-    """Keeps an Answer per domain in its answer_book: the DNS view of Views, or a Resolver by itself."""
+    """Keeps an Answer per domain in its answer_book: a Resolver, or the DNS view of a ViewsResolver."""
 
     def __init__(
         self,

@@ -19,7 +19,7 @@ from lowatch.kernel.host import Host
 from lowatch.kernel.probe import PatientProber
 from lowatch.resolve.engine import Engine
 from lowatch.resolve.upstream.channel import QueryObserver
-from lowatch.resolve.views.resolver import Views
+from lowatch.resolve.views.resolver import ViewsResolver
 
 
 class StartError(Exception):
@@ -53,7 +53,7 @@ def opened_host(policy: Policy) -> Iterator[Host]:
 
 def build_resolver(
     config: Config, policy: Policy, host: Host, observer: QueryObserver | None = None
-) -> tuple[Engine, Views]:
+) -> tuple[Engine, ViewsResolver]:
     """The DNS engine, and the Resolver on top of it, which also knows what applications get.
 
     observer: of a daemon, which spreads its questions over time.
@@ -61,7 +61,7 @@ def build_resolver(
     clock = SystemClock()
     spread = observer is not None
     engine = Engine(policy.domains, config.dns, clock, observer, spread=spread, local=host)
-    return engine, Views(engine, policy.domains, clock, local=host)
+    return engine, ViewsResolver(engine, policy.domains, clock, local=host)
 
 
 def build_auditor(

@@ -15,7 +15,7 @@ from lowatch.config.targets import ExplainTarget
 from lowatch.core.audit import Audit
 from lowatch.core.policy import Policy
 from lowatch.kernel.host import Host
-from lowatch.resolve.views.resolver import Views
+from lowatch.resolve.views.resolver import ViewsResolver
 
 from .build import SystemClock, build_auditor, build_resolver, collect_rarely, opened_host
 
@@ -58,7 +58,7 @@ class _Builder(NamedTuple):
     config: Config
     host: Host
 
-    def resolver(self, policy: Policy) -> Views:
+    def resolver(self, policy: Policy) -> ViewsResolver:
         return build_resolver(self.config, policy, self.host)[1]
 
     def auditor(self, resolver: Resolver, policy: Policy) -> Auditor:

@@ -12,7 +12,7 @@ RESERVED = 32
 """For all other uses: 17 that are always open, a nameserver's sockets, files being read or saved."""
 
 
-class Places(NamedTuple):
+class ServerShare(NamedTuple):
     """Of a server: its connections, and requests in progress, which leave some for health probes."""
 
     connections: int
@@ -22,8 +22,8 @@ class Places(NamedTuple):
 class Shares(NamedTuple):
     """probes: confirming connects at once."""
 
-    web: Places
-    control: Places
+    web: ServerShare
+    control: ServerShare
     probes: int
 
     def __str__(self) -> str:
@@ -41,14 +41,14 @@ def shares(descriptors: int) -> Shares:
     web = min(WEB_CONNECTIONS.value, max(8, left // 2))
     control = min(CONTROL_CONNECTIONS.value, max(4, left // 6))
     return Shares(
-        Places(web, min(WEB_REQUESTS.value, web - max(4, web // 9))),
-        Places(control, min(CONTROL_REQUESTS.value, control // 2)),
+        ServerShare(web, min(WEB_REQUESTS.value, web - max(4, web // 9))),
+        ServerShare(control, min(CONTROL_REQUESTS.value, control // 2)),
         min(PROBES.value, max(4, left - web - control)),
     )
 
 
 ALL = Shares(
-    Places(WEB_CONNECTIONS.value, WEB_REQUESTS.value),
-    Places(CONTROL_CONNECTIONS.value, CONTROL_REQUESTS.value),
+    ServerShare(WEB_CONNECTIONS.value, WEB_REQUESTS.value),
+    ServerShare(CONTROL_CONNECTIONS.value, CONTROL_REQUESTS.value),
     PROBES.value,
 )

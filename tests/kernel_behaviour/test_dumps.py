@@ -87,7 +87,7 @@ class TestReceiveBuffer:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 30)
             assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) == most
 
-    def test_an_overrun_is_told_once_and_the_socket_carries_on(self, netns: Netns) -> None:
+    def test_an_overrun_is_reported_once_and_the_socket_carries_on(self, netns: Netns) -> None:
         with hearing(NETLINK_ROUTE, GROUP_IPV4_IFADDR) as ear:
             ear.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 0)  # the least there is
             many(netns, 100)

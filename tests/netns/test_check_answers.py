@@ -40,7 +40,7 @@ def test_an_address_of_a_dns64_that_is_elsewhere_is_not(netns: Netns, tmp_path: 
     assert (seen.code, seen.report["endpoints"], seen.report["problems"]) == (0, [], [])
 
 
-def test_of_4000_addresses_the_one_that_is_held_is_found_and_the_rest_is_told(
+def test_of_4000_addresses_the_one_that_is_held_is_found_and_the_rest_is_reported(
     netns: Netns, tmp_path: Path
 ) -> None:
     netns.ip("addr add 203.0.113.200/32 dev lo")

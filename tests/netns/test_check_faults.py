@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.checking import Outcome, check, lowatch
+from tests.support.checking import CommandResult, check, lowatch
 from tests.support.daemon import Daemon, configuration
 from tests.support.dns_server import Knot
 from tests.support.netns import Netns, as_ordinary_user
@@ -20,15 +20,15 @@ WWW = "www.example.com"
 WITHOUT_NETLINK = (sys.executable, str(ROOT / "tests" / "support" / "without_netlink.py"))
 
 
-def run(*arguments: str, prefix: Sequence[str] = ()) -> Outcome:
+def run(*arguments: str, prefix: Sequence[str] = ()) -> CommandResult:
     """A command as a process of its own."""
     command = [*prefix, sys.executable, "-m", "lowatch", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert "Traceback" not in done.stderr
-    return Outcome(done.returncode, done.stdout, done.stderr)
+    return CommandResult(done.returncode, done.stdout, done.stderr)
 
 
-def problems(outcome: Outcome) -> list[tuple[str, str]]:
+def problems(outcome: CommandResult) -> list[tuple[str, str]]:
     """Of `--format json`: source and message."""
     report = json.loads(outcome.stdout)
     return [(problem["source"], problem["message"]) for problem in report["problems"]]

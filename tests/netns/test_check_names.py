@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.checking import Outcome, check, lowatch
+from tests.support.checking import CommandResult, check, lowatch
 from tests.support.daemon import Daemon, configuration
 from tests.support.dns_server import Knot
 from tests.support.netns import Netns
@@ -13,7 +13,7 @@ WWW, GONE, EMPTY = "www.example.com", "gone.example.com", "empty.example.com"
 ZONE = {"example.com": "www A 192.0.2.10\nempty TXT nothing"}
 
 
-def told(path: Path, settings: str, *arguments: str) -> Outcome:
+def told(path: Path, settings: str, *arguments: str) -> CommandResult:
     """As text."""
     path.joinpath("lowatch.toml").write_text(settings)
     return lowatch("check", "-c", str(path / "lowatch.toml"), *arguments)
@@ -75,7 +75,7 @@ def test_one_that_was_asked_for_is_not_clean(tmp_path: Path, name: str) -> None:
         assert f"but {name.split(':', 1)[0]} does not resolve" in " ".join(outcome.stdout.split())
 
 
-def test_something_worse_is_told_first(netns: Netns, tmp_path: Path) -> None:
+def test_something_worse_is_reported_first(netns: Netns, tmp_path: Path) -> None:
     netns.ip("addr add 192.0.2.10/32 dev lo")
     with Knot(ZONE) as knot:
         outcome = told(tmp_path, configuration(knot, ""), f"{WWW}:80", GONE)

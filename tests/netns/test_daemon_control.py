@@ -105,7 +105,7 @@ def test_reload_returns_when_it_is_done(daemon: Daemon, knot: Knot) -> None:
     assert status["last_reload"]["successful"]
 
 
-def test_what_takes_a_restart_is_told_until_there_is_one_or_it_is_as_it_was(
+def test_what_takes_a_restart_is_reported_until_there_is_one_or_it_is_as_it_was(
     daemon: Daemon, knot: Knot
 ) -> None:
     said = "web.listen needs a restart: running with 127.0.0.1:10048, configured 192.0.2.10:1"

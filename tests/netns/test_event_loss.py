@@ -120,7 +120,7 @@ def test_10000_addresses_in_a_burst_while_listeners_come_and_go(
     assert {one.state for one in observed.announced} == {FindingState.FIRING, FindingState.RESOLVED}
 
 
-def test_a_loss_is_told_when_nothing_more_can_be_lost(netns: Netns) -> None:
+def test_a_loss_is_reported_when_nothing_more_can_be_lost(netns: Netns) -> None:
     """From an overrun until its queue is empty the kernel drops all further events without a word.
 
     (NETLINK_S_CONGESTED, net/netlink/af_netlink.c.) Whoever looked at everything before that, and

@@ -109,7 +109,7 @@ class TestTables:
             assert host.generation > before
             assert {interface for _, interface in held(host)} == {"lo"}
 
-    def test_refresh_looks_again_only_when_told(self, netns: Netns, host: Host) -> None:
+    def test_refresh_dumps_again_only_when_asked(self, netns: Netns, host: Host) -> None:
         before = tables(host)
         generation = host.generation
         netns.ip("addr add 192.0.2.1/32 dev lo")

@@ -155,7 +155,7 @@ def _break(events: EventSocket, data: bytes | None = None) -> None:
     events._socket = _Broken(events._socket, data)  # type: ignore[assignment]
 
 
-def test_netlink_that_is_refused_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_netlink_that_is_refused_is_reported_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lowatch.kernel.event_socket.open_socket", _refuse)
 
     async def live() -> None:

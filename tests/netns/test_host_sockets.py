@@ -22,7 +22,7 @@ _SO_LOCK_FILTER = 44
 
 
 class TestSockets:
-    def test_closed_sockets_on_watched_ports_are_told(self, netns: Netns) -> None:
+    def test_closed_sockets_on_watched_ports_are_reported(self, netns: Netns) -> None:
         async def live() -> None:
             async with following() as (_, hints):
                 netns.listener("127.0.0.1", 80).close()

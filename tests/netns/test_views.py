@@ -21,7 +21,7 @@ from lowatch.resolve.engine import Engine
 from lowatch.resolve.system.hosts_file import HOST_CONF, HOSTS
 from lowatch.resolve.system.resolv_conf import RESOLV_CONF
 from lowatch.resolve.system.nsswitch import NSSWITCH_CONF
-from lowatch.resolve.views.resolver import Views
+from lowatch.resolve.views.resolver import ViewsResolver
 from lowatch.wiring import SystemClock
 
 domains = frozenset({"www.example.com", "far.example.com"})
@@ -32,7 +32,7 @@ def texts(addresses):
 
 async def main():
     engine = Engine(domains, DnsSettings(), SystemClock())
-    views = Views(engine, domains, SystemClock(), FixedLocalPrefixes(everywhere))
+    views = ViewsResolver(engine, domains, SystemClock(), FixedLocalPrefixes(everywhere))
 
     class Printer:
         def answer_changed(self, domain):

@@ -36,7 +36,7 @@ class Target(NamedTuple):
     protocol: Protocol
 
 
-class Outcome(NamedTuple):
+class ClientResult(NamedTuple):
     """taker: the socket of ours that took it. said: the error, for the report."""
 
     met: Met
@@ -49,17 +49,17 @@ class Outcome(NamedTuple):
 
 
 class _Attempt(Interface):
-    def outcome(self) -> Outcome | None:
+    def outcome(self) -> ClientResult | None:
         """None while there is no answer."""
 
 
 def meet(
     opened: Sequence[Opened], targets: Iterable[Target], patient: frozenset[Target]
-) -> dict[Target, Outcome]:
+) -> dict[Target, ClientResult]:
     """What a client at each target meets. patient: where an answer must come, however long it takes."""
     with ExitStack() as stack:
         arrivals = stack.enter_context(_Arrivals(opened))
-        outcomes: dict[Target, Outcome] = {}
+        outcomes: dict[Target, ClientResult] = {}
         silent: dict[Target, _Attempt] = {}
         for target in targets:
             kind = _Connect if target.protocol == "tcp" else _Datagram
@@ -74,7 +74,9 @@ def meet(
         return outcomes
 
 
-def _wait(silent: dict[Target, _Attempt], patient: frozenset[Target]) -> Iterator[tuple[Target, Outcome]]:
+def _wait(
+    silent: dict[Target, _Attempt], patient: frozenset[Target]
+) -> Iterator[tuple[Target, ClientResult]]:
     """All that are silent are waited for together."""
     started = time.monotonic()
     while silent:
@@ -83,7 +85,7 @@ def _wait(silent: dict[Target, _Attempt], patient: frozenset[Target]) -> Iterato
             outcome = attempt.outcome()
             if outcome is not None or left <= 0:
                 del silent[target]
-                yield target, outcome or Outcome(Met.SILENCE)
+                yield target, outcome or ClientResult(Met.SILENCE)
         if silent:
             select.select([], [], [], min(SHORT, max(left, 0)) / 4)
 
@@ -100,14 +102,14 @@ class _Connect:
         self._arrivals = arrivals
         self._error = client.connect_ex((target.address, target.port))
 
-    def outcome(self) -> Outcome | None:
+    def outcome(self) -> ClientResult | None:
         if self._error == errno.EINPROGRESS:
             if not _ready(self._client, select.POLLOUT):
                 return None
             self._error = self._client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if self._error:
             return _failure(self._error)
-        return Outcome(Met.TAKEN, self._arrivals.connection(_name(self._client.getsockname())))
+        return ClientResult(Met.TAKEN, self._arrivals.connection(_name(self._client.getsockname())))
 
 
 class _Datagram:
@@ -125,14 +127,14 @@ class _Datagram:
         except OSError as error:
             self._error = error.errno or 0
 
-    def outcome(self) -> Outcome | None:
+    def outcome(self) -> ClientResult | None:
         if self._error:
             return _failure(self._error)
         error = self._client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if error:  # the ICMP error came back
             return _failure(error)
         taker = self._arrivals.datagram(self._text)
-        return None if taker is None else Outcome(Met.TAKEN, taker)
+        return None if taker is None else ClientResult(Met.TAKEN, taker)
 
 
 class _Arrivals:
@@ -190,8 +192,8 @@ def _name(sockname: tuple[str, int]) -> tuple[str, int]:
     return str(whom(sockname[0])), sockname[1]
 
 
-def _failure(error: int) -> Outcome:
+def _failure(error: int) -> ClientResult:
     if error == errno.ECONNREFUSED:
-        return Outcome(Met.REFUSED)
+        return ClientResult(Met.REFUSED)
     met = Met.SILENCE if error == errno.ETIMEDOUT else Met.NOT_SENT
-    return Outcome(met, said=os.strerror(error))
+    return ClientResult(met, said=os.strerror(error))

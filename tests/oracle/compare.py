@@ -8,7 +8,7 @@ from lowatch.core.policy import Policy
 from lowatch.core.verdicts import JudgedEndpoint, Verdict
 
 from .audits import Audits, Judged
-from .clients import Met, Outcome, Target
+from .clients import ClientResult, Met, Target
 from .stage import Opened
 from .world import REDIRECT_FROM, Named, World
 
@@ -16,7 +16,7 @@ _ANSWERED = (Verdict.SERVED, Verdict.BACKLOGGED, Verdict.FILTERED, Verdict.REDIR
 
 
 def disagreements(
-    world: World, opened: Sequence[Opened], audits: Audits, outcomes: Mapping[Target, Outcome]
+    world: World, opened: Sequence[Opened], audits: Audits, outcomes: Mapping[Target, ClientResult]
 ) -> list[str]:
     """One line each; none is what the world is made to show."""
     comparison = _Comparison(world, opened, outcomes)
@@ -40,7 +40,9 @@ def expects_answer(verdict: Verdict) -> bool:
 
 
 class _Comparison:
-    def __init__(self, world: World, opened: Sequence[Opened], outcomes: Mapping[Target, Outcome]) -> None:
+    def __init__(
+        self, world: World, opened: Sequence[Opened], outcomes: Mapping[Target, ClientResult]
+    ) -> None:
         self._world = world
         self._outcomes = outcomes
         self._groups = {one.inode: one.group for one in opened}
@@ -56,7 +58,7 @@ class _Comparison:
         if judged.interface not in devices:
             yield f"lowatch says local through {judged.interface}, not {', '.join(devices) or 'at all'}"
 
-    def _fits(self, judged: JudgedEndpoint, outcome: Outcome, target: Target) -> bool:
+    def _fits(self, judged: JudgedEndpoint, outcome: ClientResult, target: Target) -> bool:
         met, taker = outcome.met, outcome.taker
         group = self._groups.get(judged.listener.inode) if judged.listener else None
         same = taker is not None and group is not None and taker.group == group

@@ -36,7 +36,7 @@ def test_another_library_is_refused(tmp_path: Path) -> None:
     assert said.endswith(f"in {tmp_path}/idna.py is not python3-idna's")
 
 
-def test_debian_s_own_are_used_and_told() -> None:
+def test_debian_s_own_are_used_and_reported() -> None:
     run = subprocess.run(
         ["/usr/bin/python3", "-m", MODULE, "--version"],
         capture_output=True,

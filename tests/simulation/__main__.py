@@ -18,7 +18,7 @@ from contextlib import nullcontext
 from .plants import PLANTS
 from .script import script
 from .shrink import shrunk
-from .simulation import Outcome, run
+from .simulation import SimulationResult, run
 
 _SHOWN = 60
 
@@ -52,7 +52,7 @@ def _one(arguments: argparse.Namespace) -> int:
     return bool(outcome.failure)
 
 
-def _shrink(outcome: Outcome) -> None:
+def _shrink(outcome: SimulationResult) -> None:
     def fails(events: object) -> bool:
         return run(outcome.seed, outcome.days, events).kind == outcome.kind  # type: ignore[arg-type]
 
@@ -88,7 +88,7 @@ def _many(arguments: argparse.Namespace) -> int:
     return bool(failed)
 
 
-def _verdict(outcome: Outcome) -> str:
+def _verdict(outcome: SimulationResult) -> str:
     if not outcome.failure:
         return f"seed {outcome.seed}: all well after {outcome.step} steps, trace {outcome.trace}"
     again = f"make simulate SEED={outcome.seed} DAYS={outcome.days:g} STEP={outcome.step}"

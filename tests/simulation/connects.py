@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from functools import partial
-from typing import Protocol
 
 from lowatch.core.known import Unknown
-from lowatch.core.listeners import Connect, Endpoint
+from lowatch.core.listeners import Connect, ConnectOutcome, Endpoint, LateAnswers
 
 from .faults import Faults
 from .kernel import Kernel, Nat
@@ -16,10 +15,6 @@ from .loop import VirtualLoop
 
 _ROUND_TRIP, _MOMENT, _PATIENCE, _SLOW = 0.0002, 0.05, 3.4, 1.2
 """Seconds: see kernel/probe.py."""
-
-
-class LateAnswers(Protocol):
-    def connect_answered(self, endpoint: Endpoint, met: Connect | Unknown) -> None: ...
 
 
 class SimulatedProber:
@@ -31,12 +26,12 @@ class SimulatedProber:
         self._loop = loop
         self._open: set[asyncio.TimerHandle] = set()
 
-    async def connect(self, endpoints: Sequence[Endpoint], late: LateAnswers) -> list[Connect | Unknown]:
+    async def connect(self, endpoints: Sequence[Endpoint], late: LateAnswers) -> list[ConnectOutcome]:
         met = [self._meet(endpoint, late) for endpoint in endpoints]
         await asyncio.sleep(_MOMENT if Connect.PENDING in met else _ROUND_TRIP)
         return met
 
-    def _meet(self, endpoint: Endpoint, late: LateAnswers) -> Connect | Unknown:
+    def _meet(self, endpoint: Endpoint, late: LateAnswers) -> ConnectOutcome:
         if self._faults.has("no connects"):
             return Unknown("connect", "Too many open files")
         met = self._kernel.connect(endpoint)
@@ -69,11 +64,11 @@ class AllSeeing:
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
 
-    async def connect(self, endpoints: Sequence[Endpoint], late: LateAnswers) -> list[Connect | Unknown]:
+    async def connect(self, endpoints: Sequence[Endpoint], late: LateAnswers) -> list[ConnectOutcome]:
         await asyncio.sleep(0)
         return [self._meet(endpoint) for endpoint in endpoints]
 
-    def _meet(self, endpoint: Endpoint) -> Connect | Unknown:
+    def _meet(self, endpoint: Endpoint) -> ConnectOutcome:
         met = self._kernel.connect(endpoint)
         if isinstance(met, Connect):
             return met

@@ -15,7 +15,7 @@ from lowatch.core.lifecycle import Tracked
 from lowatch.core.policy import Policy, ports_of
 from lowatch.core.snapshot import Snapshot
 from lowatch.resolve.engine import Engine
-from lowatch.resolve.views.resolver import Views
+from lowatch.resolve.views.resolver import ViewsResolver
 from lowatch.service.journal.sink import JournalSink
 from lowatch.wiring.daemon import build_daemon
 
@@ -90,7 +90,7 @@ class Life:
             files=world.names,
             random=world.random,
         )
-        self.views = Views(
+        self.views = ViewsResolver(
             self.engine,
             policy.domains,
             clock,

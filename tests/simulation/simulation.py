@@ -21,7 +21,7 @@ from .script import DAY, Event, script
 from .world import World
 
 
-class Outcome(NamedTuple):
+class SimulationResult(NamedTuple):
     """failure: what does not hold; "" where all did. step: the loop's turn at which that was seen.
 
     trace: a digest of all that happened. tail: the last lines of it. checked: how often each thing was.
@@ -46,7 +46,9 @@ class _EnoughError(Exception):
     """The step that was asked for has come."""
 
 
-def run(seed: int, days: float, events: Sequence[Event] | None = None, until_step: int = 0) -> Outcome:
+def run(
+    seed: int, days: float, events: Sequence[Event] | None = None, until_step: int = 0
+) -> SimulationResult:
     """events: in place of the seed's own. until_step: the turn of the loop at which to stop; 0 for none."""
     happening = script(seed, days) if events is None else events
     loop = VirtualLoop()
@@ -69,7 +71,9 @@ def run(seed: int, days: float, events: Sequence[Event] | None = None, until_ste
             finally:
                 step = loop.turns
                 _abandon(world, loop)
-    return Outcome(seed, days, failure, step, world.trace, list(world.tail), checks.checked, world.lives)
+    return SimulationResult(
+        seed, days, failure, step, world.trace, list(world.tail), checks.checked, world.lives
+    )
 
 
 def _innermost(error: BaseException) -> str:

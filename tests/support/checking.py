@@ -14,7 +14,7 @@ from lowatch.cli.main import main
 from tests.support.netns import Netns
 
 
-class Outcome(NamedTuple):
+class CommandResult(NamedTuple):
     """How a command ended: its exit code, and what it wrote."""
 
     code: int
@@ -58,12 +58,12 @@ class Checked(NamedTuple):
         return [row for row in rows if not row["address"].startswith("127.") and row["address"] != "::1"]
 
 
-def lowatch(*arguments: str) -> Outcome:
+def lowatch(*arguments: str) -> CommandResult:
     """Run a command as the shell would."""
     stdout, stderr = io.StringIO(), io.StringIO()
     environment = Environment(stdout, stderr, {}.get, lambda: wiring)
     code = main(arguments, environment)
-    return Outcome(code, stdout.getvalue(), stderr.getvalue())
+    return CommandResult(code, stdout.getvalue(), stderr.getvalue())
 
 
 def check(directory: Path, configuration: str, *arguments: str) -> Checked:

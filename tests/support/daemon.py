@@ -58,7 +58,7 @@ class DaemonError(Exception):
     """It ended by itself, or said that something in it had failed."""
 
 
-class Reply(NamedTuple):
+class PageResponse(NamedTuple):
     status: int
     body: str
 
@@ -179,16 +179,16 @@ class Daemon:
 
     # What it shows.
 
-    def get(self, path: str) -> Reply:
+    def get(self, path: str) -> PageResponse:
         """A status of 0 where nobody answers."""
         host, port = WEB.split(":")
         with closing(HTTPConnection(host, int(port), timeout=_LONG)) as connection:
             try:
                 connection.request("GET", path)
                 response = connection.getresponse()
-                return Reply(response.status, response.read().decode())
+                return PageResponse(response.status, response.read().decode())
             except (OSError, HTTPException) as error:
-                return Reply(0, str(error))
+                return PageResponse(0, str(error))
 
     def metrics(self) -> dict[str, float]:
         """By series: `lowatch_domains{status="resolved"}`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tests.oracle.clients import Met, Outcome, Target
+from tests.oracle.clients import ClientResult, Met, Target
 from tests.support.daemon import Daemon
 
 from .scene import ANY_OF, PORTS, WATCHED, ZONE, Scene
@@ -13,7 +13,7 @@ from .scene import ANY_OF, PORTS, WATCHED, ZONE, Scene
 _FAILED = (Met.REFUSED, Met.NOT_SENT)
 
 
-def disagreements(scene: Scene, daemon: Daemon, outcomes: Mapping[Target, Outcome]) -> list[str]:
+def disagreements(scene: Scene, daemon: Daemon, outcomes: Mapping[Target, ClientResult]) -> list[str]:
     rows = {
         (row["domain"], Target(row["address"], row["port"], row["protocol"])): row
         for row in daemon.audit()["endpoints"]
@@ -31,7 +31,7 @@ def disagreements(scene: Scene, daemon: Daemon, outcomes: Mapping[Target, Outcom
 
 
 class _Judge:
-    def __init__(self, scene: Scene, outcomes: Mapping[Target, Outcome]) -> None:
+    def __init__(self, scene: Scene, outcomes: Mapping[Target, ClientResult]) -> None:
         self._scene = scene
         self._outcomes = outcomes
         self._filters = {one.target: one.action for one in scene.filters}
@@ -45,7 +45,7 @@ class _Judge:
         elif not self._fits(name, target, verdict, outcome):
             yield f"{verdict}; a client met: {outcome}"
 
-    def _fits(self, name: str, target: Target, verdict: str, outcome: Outcome) -> bool:
+    def _fits(self, name: str, target: Target, verdict: str, outcome: ClientResult) -> bool:
         met = outcome.met
         match verdict:
             case "served":  # who is behind a firewall, or NAT that leads elsewhere, nobody probes

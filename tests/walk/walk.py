@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
-from tests.oracle.clients import Met, Outcome, Target, meet
+from tests.oracle.clients import ClientResult, Met, Target, meet
 from tests.support.daemon import Daemon, configuration
 from tests.support.dns_server import Knot
 from tests.support.netns import Netns
@@ -71,7 +71,7 @@ def _settle(scene: Scene, daemon: Daemon, seen: Counter[str] | None) -> list[str
         time.sleep(_BETWEEN)  # the daemon is another process: nothing here can be awaited
 
 
-def _outcomes(scene: Scene) -> dict[Target, Outcome]:
+def _outcomes(scene: Scene) -> dict[Target, ClientResult]:
     """What clients meet now; silence is silence: what is answered is answered at once here."""
     targets = dict.fromkeys(target for some in scene.targets().values() for target in some)
     outcomes = meet(scene.sockets, targets, frozenset())

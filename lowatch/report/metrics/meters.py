@@ -48,7 +48,7 @@ class Buckets:
 
 
 class QueryMeter:
-    """Implements resolve.asking.QueryObserver, and is a Collector for a registry."""
+    """Implements resolve.upstream.channel.QueryObserver, and is a Collector for a registry."""
 
     def __init__(self) -> None:
         self._rcodes = dict.fromkeys(USUAL_RCODES, 0)

@@ -30,7 +30,7 @@ _DIFFERS = "differs from DNS: asking both again"
 _CHANGED = "DNS or a file has changed since: asking again"
 
 
-class Announcer(Protocol):
+class ViewListener(Protocol):
     def announce(self, domains: Iterable[str]) -> None:
         """These domains may have a new Answer."""
 
@@ -49,7 +49,7 @@ class Comparison:
         clock: Clock,
         local: LocalPrefixes,
         lookups: AddressLookups,
-        announcer: Announcer,
+        listener: ViewListener,
         random: Random,
     ) -> None:
         self._dns = dns
@@ -57,7 +57,7 @@ class Comparison:
         self._files = files
         self._clock = clock
         self._local = local
-        self._announcer = announcer
+        self._listener = listener
         self._random = random
         self._local_prefixes = PrefixSet()
         self._local_again = float("-inf")
@@ -73,7 +73,7 @@ class Comparison:
         await self._crosscheck.follow()
 
     async def check(self, domains: Iterable[str], patience: float) -> None:
-        """Compare these domains now; see Views.cross_check."""
+        """Compare these domains now; see ViewsResolver.cross_check."""
         names = list(dict.fromkeys(name for domain in domains for name in self._answers.looked_up(domain)))
         most = GETADDRINFO_CHECKED.value
         if len(names) > most:
@@ -156,11 +156,11 @@ class Comparison:
             seen = Seen(expected.addresses)  # addresses over the limit may differ
         differs, differed = disagrees(expected, seen), known is not None and disagrees(expected, known)
         if differs and self._schedule.has_changed(name):
-            self._schedule.asked_too_early(self._now(), cost)
+            self._schedule.record_early_lookup(self._now(), cost)
             return
         matters = keep or known is not None or name in self._schedule.here or not self._schedule.follows
-        doubtful = differs or (seen.addresses is None and matters)
-        newly = doubtful and known is None
+        unverified = differs or (seen.addresses is None and matters)
+        newly = unverified and known is None
         if differs and not differed and not keep and name not in self._differed_once:
             self._differed_once.add(name)
             self._dns.ask_soon(name)
@@ -170,12 +170,12 @@ class Comparison:
         if seen.addresses is None and known is not None and differed:
             seen = Seen(known.addresses, seen.reason)
         if seen != known:
-            self._announcer.announce(self._put_seen(name, seen if doubtful or keep else None))
-        self._schedule.asked(name, self._now(), cost, newly_doubtful=newly, doubtful=doubtful)
+            self._listener.announce(self._put_seen(name, seen if unverified or keep else None))
+        self._schedule.record_lookup(name, self._now(), cost, newly_unverified=newly, unverified=unverified)
 
     def lookups_stuck(self, reason: str) -> None:
         for name, seen in list(self._answers.seen.items()):
-            self._announcer.announce(self._put_seen(name, Seen(seen.addresses, reason)))
+            self._listener.announce(self._put_seen(name, Seen(seen.addresses, reason)))
 
     def refusal(self) -> str:
         return self._files.refusal()

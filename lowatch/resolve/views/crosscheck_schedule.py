@@ -29,7 +29,7 @@ SHARE_OF_CHANGES = 0.1
 CHANGES_EVERY = 0.04
 """Seconds between two lookups: 1,000 names take 40 s, with 50 queries per second."""
 OTHERS_EVERY = 1.0
-DOUBTFUL_AFTER = 3.0
+UNVERIFIED_AFTER = 3.0
 ROUND_EVERY = 60.0
 VERIFIED_EVERY = 3600.0
 
@@ -105,7 +105,7 @@ class CrossCheckSchedule:
         return name in self._changed
 
     def ask_all_soon(self, now: float) -> None:
-        """A file that affects all names changed. Doubtful names and local ones come first."""
+        """A file that affects all names changed. Unverified names and local ones come first."""
         self._allowance, self._filled_at = ALLOWANCE, now
         self._changed.update(dict.fromkeys(chain(self._again_soon, self._again, self._here_names)))
         self._flush.begin_at(_NEVER if self.follows else now)
@@ -129,7 +129,7 @@ class CrossCheckSchedule:
         return min(max(changes, self._changes_at), max(others, self._others_at))
 
     def next(self, now: float) -> str | None:
-        """The name to look up now, if one is due. asked() takes the result."""
+        """The name to look up now, if one is due. record_lookup() takes the result."""
         if now >= self._changes_at:
             self._changes_at = now + CHANGES_EVERY
             self._of_changes = True
@@ -142,20 +142,22 @@ class CrossCheckSchedule:
             return next((name for turn in self._turns if (name := turn(now)) is not None), None)
         return None
 
-    def asked(self, name: str, now: float, cost: float, *, newly_doubtful: bool, doubtful: bool) -> None:
-        """The name was looked up. doubtful: getaddrinfo failed, or disagreed with the other views."""
+    def record_lookup(
+        self, name: str, now: float, cost: float, *, newly_unverified: bool, unverified: bool
+    ) -> None:
+        """The name was looked up. unverified: getaddrinfo failed, or disagreed with the other views."""
         self._pay(now, cost)
         self._changed.pop(name, None)
         self._again_soon.pop(name, None)
         self._again.pop(name, None)
         if not self._is_included(name):
             return
-        if newly_doubtful:
-            self._again_soon[name] = now + DOUBTFUL_AFTER
-        elif doubtful:
+        if newly_unverified:
+            self._again_soon[name] = now + UNVERIFIED_AFTER
+        elif unverified:
             self._again[name] = now + ROUND_EVERY
 
-    def asked_too_early(self, now: float, cost: float) -> None:
+    def record_early_lookup(self, now: float, cost: float) -> None:
         """A name was looked up that has_changed(): it stays due."""
         self._pay(now, cost)
 

@@ -1,4 +1,4 @@
-"""What Views needs from DNS. The Engine implements it."""
+"""What ViewsResolver needs from DNS. The Engine implements it."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class _NamesInHosts:
         return isinstance(name, str) and self._answers.knows(name) and not is_srv_name(name)
 
 
-class Views:
+class ViewsResolver:
     """Implements app.ports.Resolver. files_changed() makes it check the files again.
 
     SRV names are looked up in DNS alone, and their targets like any other name.

@@ -17,7 +17,7 @@ _MARKS = ("origin", "referer", "accept-language")
 """Headers that browsers send and scrapers do not. A page can suppress the first two, but not the third."""
 
 
-class Hosts:
+class AllowedHosts:
     """The names by which browsers may ask. names: this host's own. globs: those in web.hosts."""
 
     def __init__(self, names: Iterable[str] = (), globs: Iterable[str] = ()) -> None:

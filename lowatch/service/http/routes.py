@@ -17,7 +17,7 @@ from lowatch.report.status import ReloadOutcome
 from lowatch.report.text import status as status_text
 
 from .content import Content, rendered
-from .guard import Hosts
+from .guard import AllowedHosts
 from .message import Handler, Methods, Request, Response, text
 
 NOT_READY = "Not ready: waiting for the first full audit"
@@ -61,7 +61,7 @@ class Pages:
     audits: Audits
     metrics: Metrics
     version: str
-    hosts: Hosts = field(default_factory=Hosts)
+    hosts: AllowedHosts = field(default_factory=AllowedHosts)
     reload: Reload | None = None
 
 
@@ -100,7 +100,7 @@ class ConfiguredRoutes:
         return self._routes.get(path)
 
     def _build(self, web: WebSettings) -> Mapping[str, Methods]:
-        hosts = Hosts((self._hostname, *(place.host for place in web.listen)), web.hosts)
+        hosts = AllowedHosts((self._hostname, *(place.host for place in web.listen)), web.hosts)
         reload = self._reload if web.enable_reload else None
         pages = Pages(self._audits, self._metrics, __version__, hosts, reload)
         return build_routes(pages, web.telemetry_path)

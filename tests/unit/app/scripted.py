@@ -14,7 +14,7 @@ from ipaddress import ip_interface
 from typing import Any
 
 from lowatch.app.auditor import Auditor
-from lowatch.app.ports import ConnectOutcome, LateAnswers, Resolver
+from lowatch.app.ports import Resolver
 from lowatch.app.static_resolver import StaticResolver
 from lowatch.core.addresses import (
     Address,
@@ -33,7 +33,7 @@ from lowatch.core.clock import Now
 from lowatch.core.held import NOT_ROUTED, Delivery, FlowRoute, Held, Link, LocalRoute
 from lowatch.core.judgement import Judgement
 from lowatch.core.known import Known, Unknown
-from lowatch.core.listeners import Connect, Endpoint, Listener, Sockets
+from lowatch.core.listeners import Connect, ConnectOutcome, Endpoint, LateAnswers, Listener, Sockets
 from lowatch.core.policy import Domain, Policy
 from lowatch.core.snapshot import Snapshot
 from lowatch.core.surroundings import Route, Surroundings

@@ -93,7 +93,7 @@ def mend(broken: World) -> None:
         ("connect() fails for want of means", "www.example.com 80/tcp: Too many open files"),
     ],
 )
-def test_each_fault_is_told(fault: str, problem: str) -> None:
+def test_each_fault_is_reported(fault: str, problem: str) -> None:
     story = Story(world())
     FAULTS[fault](story.world)
     assert problem in [one.message for one in story.look().problems]

@@ -62,7 +62,7 @@ def test_progress_counts_each_name_once() -> None:
     assert sorted(asked) == sorted([WWW, *NAMES]), "for applications, any other may lead here"
 
 
-def test_names_without_an_answer_are_told_in_one_line() -> None:
+def test_names_without_an_answer_are_reported_in_one_line() -> None:
     """And keep no address from being held for one of them."""
     answers = StaticResolver(resolves(name, a="timed out", aaaa="timed out") for name in NAMES)
     audit, _, compared = checked(World({holds("192.0.2.10/32")}), answers, NAMES)

@@ -9,9 +9,8 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from lowatch.app.confirming_connects import ConfirmingConnects
-from lowatch.app.ports import ConnectOutcome, LateAnswers
 from lowatch.core.addresses import Address
-from lowatch.core.listeners import Connect, Endpoint
+from lowatch.core.listeners import Connect, ConnectOutcome, Endpoint, LateAnswers
 from tests.support.aio import run_async
 from tests.unit.app.scripted import ScriptedClock, at
 
@@ -176,7 +175,7 @@ async def beside(met: Met, *steps: Callable[[], None]) -> list[set[Endpoint]]:
     return told.changed
 
 
-def test_what_is_wanted_is_made_at_once_and_what_is_new_is_told() -> None:
+def test_what_is_wanted_is_made_at_once_and_what_is_new_is_reported() -> None:
     met = Met()
     found = run_async(
         beside(

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from lowatch.app.ports import ConnectOutcome, LateAnswers
-from lowatch.core.listeners import Connect, Endpoint
+from lowatch.core.listeners import Connect, ConnectOutcome, Endpoint, LateAnswers
 from tests.support import virtual_time
 from tests.support.virtual_time import run_virtually
 from tests.unit.app.scripted import World, holds, policy_of, resolves, serves

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 import pytest
 
 from lowatch.app import confirming_connects, local_domains
-from lowatch.app.ports import ConnectOutcome, LateAnswers
 from lowatch.core.addresses import Address
-from lowatch.core.listeners import Connect, Endpoint
+from lowatch.core.listeners import Connect, ConnectOutcome, Endpoint, LateAnswers
 from lowatch.core.liveness import Liveness, LivenessMonitor
 from tests.support import virtual_time
 from tests.support.virtual_time import run_virtually

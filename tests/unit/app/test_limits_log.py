@@ -10,7 +10,7 @@ def limit(name: str = "carts", *, lossless: bool = False) -> Limit:
     return Limit(name, 1000, "carts of a shop", "the rest is left out", "a shop", lossless=lossless)
 
 
-def test_a_bound_is_told_once_in_a_while_and_what_came_between_is_counted(
+def test_a_bound_is_reported_once_in_a_while_and_what_came_between_is_counted(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     carts, other = limit(), limit("other")
@@ -30,7 +30,7 @@ def test_a_bound_is_told_once_in_a_while_and_what_came_between_is_counted(
     ]
 
 
-def test_where_nothing_is_lost_nobody_is_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_nothing_is_reported_if_nothing_is_lost(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         waits = limit(lossless=True)
         log = LimitsLog([waits])

@@ -130,7 +130,7 @@ def test_one_who_goes_away_takes_nobody_along() -> None:
     told(story)
 
 
-def test_what_takes_a_restart_is_told_until_it_is_as_it_was() -> None:
+def test_what_takes_a_restart_is_reported_until_it_is_as_it_was() -> None:
     async def story(files: Files, scene: Scene, reload: Reload) -> None:
         start = files.config
         said = "web.listen needs a restart: running with 127.0.0.1:10048, configured [::1]:1"

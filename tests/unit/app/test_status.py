@@ -91,13 +91,13 @@ def test_each_part_has_its_share() -> None:
     assert status.audit == one_orphan()
 
 
-def test_the_start_is_told_by_the_clock_of_intervals() -> None:
+def test_the_start_is_reported_by_the_clock_of_intervals() -> None:
     """The wall clock may have been set since."""
     status = reporter(Parts()).status()
     assert status.now - status.started == 60.0
 
 
-def test_what_needs_a_restart_is_told(tmp_path: Path) -> None:
+def test_what_needs_a_restart_is_reported(tmp_path: Path) -> None:
     file = tmp_path / "lowatch.toml"
     file.write_text("[journal]\nenabled = false\n")
     status = reporter(Parts(), file).status()

@@ -88,7 +88,7 @@ def test_a_start_that_takes_its_time(manager: Manager) -> None:
     run_virtually(supervised(manager, story))
 
 
-def test_news_is_told_soon_and_no_faster_than_it_can_be_read(manager: Manager) -> None:
+def test_news_is_reported_soon_and_no_faster_than_it_can_be_read(manager: Manager) -> None:
     async def story(parts: Parts, _monitor: LivenessMonitor) -> None:
         for number in range(100):
             parts.status = str(number)
@@ -130,7 +130,7 @@ def test_a_stuck_part_trips_the_watchdog(manager: Manager, caplog: pytest.LogCap
         run_virtually(supervised(manager, story))
 
 
-def test_the_manager_is_told_of_the_end(manager: Manager) -> None:
+def test_the_manager_is_notified_of_the_end(manager: Manager) -> None:
     async def story(_parts: Parts, _monitor: LivenessMonitor) -> None:
         await asyncio.sleep(0)
 

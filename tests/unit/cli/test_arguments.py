@@ -23,7 +23,7 @@ from tests.unit.cli.conftest import CommandLine
         ("--log-level", "loud", "check"),
     ],
 )
-def test_usage_is_told_in_one_line(lowatch: CommandLine, argv: tuple[str, ...]) -> None:
+def test_usage_is_reported_in_one_line(lowatch: CommandLine, argv: tuple[str, ...]) -> None:
     code, stdout, stderr = lowatch(*argv)
     assert (code, stdout) == (2, "")
     assert re.fullmatch(r"lowatch: .+ \(see lowatch( \w+)* --help\)\n", stderr)
@@ -41,7 +41,7 @@ def test_usage_is_told_in_one_line(lowatch: CommandLine, argv: tuple[str, ...]) 
         ),
     ],
 )
-def test_a_mistake_is_told_with_what_was_meant(
+def test_a_mistake_is_reported_with_what_was_meant(
     lowatch: CommandLine, argv: tuple[str, ...], told: str
 ) -> None:
     assert lowatch(*argv) == (2, "", f"lowatch: {told}\n")

@@ -138,7 +138,7 @@ class TestNames:
         assert lowatch.wiring.config is not None
         assert lowatch.wiring.config.policy.domains == {}
 
-    def test_each_bad_one_is_told(self, lowatch: CommandLine) -> None:
+    def test_each_bad_one_is_reported(self, lowatch: CommandLine) -> None:
         code, stdout, stderr = lowatch(
             "check", "https://a.example", "fine.example", "192.0.2.10", "a:70000"
         )
@@ -182,7 +182,7 @@ class TestProgress:
         assert "of 4 domains" in stderr
         assert "\r" not in stdout
 
-    def test_it_is_wiped_before_an_error_is_told(self, lowatch: CommandLine) -> None:
+    def test_it_is_wiped_before_an_error_is_reported(self, lowatch: CommandLine) -> None:
         lowatch.wiring.steps = ((0, 4),)
         lowatch.wiring.raises = FakeStartError("no")
         assert lowatch("check", stderr_is_terminal=True).stderr.endswith("\r\x1b[Klowatch: no\n")

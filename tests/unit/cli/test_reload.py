@@ -32,7 +32,7 @@ class TestReload:
         controlled.pages = replace(controlled.pages, reload=GivenReload(slow))
         assert meanwhile(controlled.served(), command) == (0, "", "")
 
-    def test_what_takes_a_restart_is_told(self, lowatch: CommandLine, controlled: Controlled) -> None:
+    def test_what_takes_a_restart_is_reported(self, lowatch: CommandLine, controlled: Controlled) -> None:
         async def leave() -> ReloadOutcome:
             return ReloadOutcome(pending=("web.listen takes a restart", "journal.enabled takes a restart"))
 

@@ -38,7 +38,7 @@ class TestFiles:
         monkeypatch.setattr(load_module, "DEFAULT_PATH", main / "nowhere" / "lowatch.toml")
         assert load() == Config()
 
-    def test_a_default_file_that_leads_nowhere_is_told(
+    def test_a_default_file_that_leads_nowhere_is_reported(
         self, main: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(load_module, "DEFAULT_PATH", main)

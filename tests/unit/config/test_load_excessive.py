@@ -77,7 +77,7 @@ def test_a_configuration(tmp_path: Path, text: str, told: str) -> None:
     assert len(line) < 1000
 
 
-def test_the_first_thousand_errors_are_told_and_the_others_counted(tmp_path: Path) -> None:
+def test_the_first_thousand_errors_are_reported_and_the_others_counted(tmp_path: Path) -> None:
     main = tmp_path / "lowatch.toml"
     main.write_text("".join(f"k{number} = 1\n" for number in range(10_000)))
     lines = read_frugally(main)

@@ -56,7 +56,7 @@ def test_what_is_not_supported_is_refused_unless_it_is_empty() -> None:
     assert read('[table]\nlater = "x"')[1] == ["f:2: table.later: is not built yet; remove it"]
 
 
-def test_the_wrong_shape_is_told() -> None:
+def test_the_wrong_shape_is_reported() -> None:
     _, errors = read("numbers = 1\ntable = 2\nrow = 3\n")
     assert errors == [
         "f:1: numbers: must be an array, in [brackets], not an integer",

@@ -110,7 +110,7 @@ def unsure(of: Answer) -> DomainObservation:
         "both", "unknown, with addresses kept", "locality of another view's address",
     ],
 )  # fmt: skip
-def test_each_failure_to_observe_is_told_once(rest: dict[str, Any], problems: list[Problem]) -> None:
+def test_each_failure_to_observe_is_reported_once(rest: dict[str, Any], problems: list[Problem]) -> None:
     """Whatever followed from it."""
     found = audit(snapshot(**rest))
     assert not found.complete
@@ -127,7 +127,7 @@ def test_each_failure_to_observe_is_told_once(rest: dict[str, Any], problems: li
         ({"unsure": {WWW: OtherView(View.DNS, None, "SERVFAIL")}}, Problem("dns", f"{WWW}: SERVFAIL")),
     ],
 )
-def test_a_view_that_could_not_be_compared_is_told_and_leaves_the_audit_whole(
+def test_a_view_that_could_not_be_compared_is_reported_and_leaves_the_audit_whole(
     rest: dict[str, Any], problem: Problem
 ) -> None:
     """What applications get is known without it."""

@@ -321,7 +321,7 @@ class TestInDoubt:
         (due,) = about_to_fire(revive(self.DOUBTFUL, at(0)), SHOWS, at(1), PLAIN, 9)
         assert due.subject == SUBJECT
 
-    def test_while_it_waits_to_be_told_again_it_is_in_doubt(self) -> None:
+    def test_while_it_waits_to_be_announced_again_its_delivery_is_unknown(self) -> None:
         after, announcements = step(revive(self.DOUBTFUL, at(0)), SHOWS, at(1), PLAIN)
         assert not after[KEY].delivery_unknown
         assert as_delivered(SavedState(after, announcements))[KEY].delivery_unknown

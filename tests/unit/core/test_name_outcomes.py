@@ -30,7 +30,7 @@ def test_a_stale_one_says_why_and_since_when() -> None:
     assert report == (WWW, AnswerStatus.STALE, "A: timed out", (VIP,), 3.0)
 
 
-def test_the_family_that_is_in_doubt_is_told() -> None:
+def test_the_family_that_is_in_doubt_is_reported() -> None:
     report = name_report(Answer(WWW, rrset(VIP), RRset(AnswerStatus.UNKNOWN, reason="SERVFAIL")), 5.0)
     assert (report.status, report.reason, report.addresses) == (
         AnswerStatus.UNKNOWN,

@@ -110,7 +110,7 @@ def test_a_file_that_is_written_and_stays_open(tmp_path: Path) -> None:
     run_virtually(scenario())
 
 
-def test_what_happens_beside_it_is_not_told(tmp_path: Path) -> None:
+def test_changes_beside_it_are_not_reported(tmp_path: Path) -> None:
     async def scenario() -> None:
         (tmp_path / "hosts").write_text("old")
         async with watching(tmp_path / "hosts") as told:
@@ -290,7 +290,7 @@ def test_a_mount_on_top_makes_no_event_and_is_seen_by_the_poll(tmp_path: Path) -
     run_virtually(scenario())
 
 
-def test_a_file_written_in_steps_is_told_of_once(tmp_path: Path) -> None:
+def test_a_file_written_in_steps_is_reported_once(tmp_path: Path) -> None:
     async def scenario() -> None:
         path = tmp_path / "hosts"
         async with watching(path) as told:
@@ -305,7 +305,7 @@ def test_a_file_written_in_steps_is_told_of_once(tmp_path: Path) -> None:
     run_virtually(scenario())
 
 
-def test_a_file_that_never_rests_is_told_of_all_the_same(tmp_path: Path) -> None:
+def test_a_file_that_keeps_changing_is_reported_all_the_same(tmp_path: Path) -> None:
     async def scenario() -> None:
         path = tmp_path / "hosts"
         async with watching(path) as told:

@@ -76,7 +76,7 @@ def test_what_a_new_filter_lets_through_is_heard(netns: Netns) -> None:
     run_async(follow())
 
 
-def test_an_overrun_is_told_once_it_is_over(netns: Netns) -> None:
+def test_an_overrun_is_reported_once_it_is_over(netns: Netns) -> None:
     async def follow() -> None:
         heard = Heard()
         with listening(heard, receive_buffer=1):

@@ -11,9 +11,9 @@ import pytest
 from lowatch.core.addresses import Port, parse_address
 from lowatch.core.known import Unknown
 from lowatch.core.limits.kernel import PROBES
-from lowatch.core.listeners import Connect, Endpoint
+from lowatch.core.listeners import Connect, ConnectOutcome, Endpoint
 from lowatch.kernel import probe as module
-from lowatch.kernel.probe import Outcome, PatientProber, Prober
+from lowatch.kernel.probe import PatientProber, Prober
 from tests.support.aio import run_async
 from tests.support.netns import Netns
 
@@ -36,9 +36,9 @@ class Late:
     """Implements LateAnswers."""
 
     def __init__(self) -> None:
-        self.answers: list[tuple[Endpoint, Outcome]] = []
+        self.answers: list[tuple[Endpoint, ConnectOutcome]] = []
 
-    def connect_answered(self, endpoint: Endpoint, outcome: Outcome) -> None:
+    def connect_answered(self, endpoint: Endpoint, outcome: ConnectOutcome) -> None:
         self.answers.append((endpoint, outcome))
 
 
@@ -78,12 +78,12 @@ def test_a_link_local_address_without_its_link(netns: Netns) -> None:
     )
 
 
-def test_late_answers_are_told(netns: Netns) -> None:
+def test_late_answers_are_reported(netns: Netns) -> None:
     netns.nft(SILENT)
     late = Late()
     slow, fast = to("127.0.0.1", 81), to("127.0.0.1", 79)
 
-    async def live() -> list[Outcome]:
+    async def live() -> list[ConnectOutcome]:
         prober = Prober()
         met = await prober.connect([slow, fast], late)
         async with asyncio.timeout(10):
@@ -103,7 +103,7 @@ def test_as_many_as_there_may_be(netns: Netns, monkeypatch: pytest.MonkeyPatch) 
     several = [to(f"127.0.0.{number}", 81) for number in range(1, 6)]
     before = PROBES.times
 
-    async def live() -> list[Outcome]:
+    async def live() -> list[ConnectOutcome]:
         prober = Prober(2)
         met = await prober.connect(several, Late())
         prober.close()

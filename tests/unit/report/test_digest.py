@@ -8,7 +8,7 @@ from lowatch.report.digest import digest, summarise_groups
 from tests.unit.report.audit_worlds import MONOTONIC, NOW, orphan
 
 
-def test_names_and_ports_at_one_address_are_told_as_one() -> None:
+def test_names_and_ports_at_one_address_are_reported_as_one() -> None:
     [told] = summarise_groups(
         orphan(f"n{name}.example.com", "192.0.2.10", port)
         for name in range(5)

@@ -90,7 +90,7 @@ def test_everything_is_escaped() -> None:
     assert seen.text.count(HOSTILE) == 2 + 2 + 2 + 1 + 1
 
 
-def test_findings_and_problems_are_told() -> None:
+def test_findings_and_problems_are_reported() -> None:
     text = Elements(render(bad_night())).text
     assert "web-17" in text
     assert "Incomplete" in text

@@ -1,4 +1,4 @@
-"""A DNS view with the answers that a test gives it: the methods that Views wants, nothing behind them."""
+"""A DNS view with the answers that a test sets: only the methods that ViewsResolver needs."""
 
 from __future__ import annotations
 

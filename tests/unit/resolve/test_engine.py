@@ -253,7 +253,7 @@ def test_stub_addresses_are_the_nameservers() -> None:
     assert engine.stub_addresses == {parse_address("192.0.2.53")}
 
 
-def test_the_observer_is_told_of_each_query() -> None:
+def test_the_observer_is_notified_of_each_query() -> None:
     async def scenario() -> None:
         zone = Zone()
         zone.silent = True
@@ -271,7 +271,7 @@ def test_it_has_the_shape_of_the_applications_port() -> None:
 
 
 @pytest.mark.parametrize("ttl", [5, 3600])
-def test_a_failover_there_and_back_is_told_as_it_is(ttl: int) -> None:
+def test_a_failover_there_and_back_is_reported_as_it_is(ttl: int) -> None:
     """The zone's record is the judge, whenever it was asked for last: no union outlives a failback."""
 
     async def scenario() -> None:

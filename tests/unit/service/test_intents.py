@@ -121,7 +121,7 @@ class Disk:
         self.taken += findings
 
 
-def test_nothing_is_told_before_it_is_written_down(tmp_path: Path) -> None:
+def test_nothing_is_sent_before_it_is_written_down(tmp_path: Path) -> None:
     async def scenario() -> None:
         journald, disk = Journald(tmp_path / "socket"), Disk()
         sink = Sink(journald.path, intents=disk)

@@ -29,7 +29,7 @@ def heard(manager: socket.socket) -> list[set[str]]:
             return messages
 
 
-def test_it_is_told(manager: socket.socket) -> None:
+def test_it_is_reported(manager: socket.socket) -> None:
     Notifier(manager.getsockname()).notify(READY="1", STATUS="all is well")
     assert heard(manager) == [{"READY=1", "STATUS=all is well"}]
 
@@ -68,7 +68,7 @@ def test_a_manager_that_is_gone_is_said_once(
     ]
 
 
-def test_without_a_manager_nobody_is_told() -> None:
+def test_without_a_manager_nothing_is_sent() -> None:
     notifier = Notifier("")
     assert not notifier.wanted
     notifier.notify(READY="1")

@@ -77,7 +77,7 @@ def test_reads_as_if_it_remembered_nothing(sent: list[bytes], varying: tuple[int
 
 
 @given(messages(), st.binary(max_size=9), st.binary(max_size=9))
-def test_reads_where_it_is_told(message: bytes, before: bytes, after: bytes) -> None:
+def test_reads_from_the_given_position(message: bytes, before: bytes, after: bytes) -> None:
     """Messages stand one after the other in a datagram."""
     one = reader()
     expected = read_or_error(message, None, VARYING)

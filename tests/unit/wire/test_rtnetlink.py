@@ -95,7 +95,7 @@ def test_table_beyond_255_is_in_its_attribute() -> None:
         ((), None),
     ],
 )
-def test_age_where_it_is_told(attributes: tuple[bytes, ...], created: float | None) -> None:
+def test_the_age_if_it_is_reported(attributes: tuple[bytes, ...], created: float | None) -> None:
     data = address_message(AF_INET, 32, attribute(2, V4), *attributes)
     found = parse_address(data, 0, len(data))
     assert found is not None

@@ -26,7 +26,7 @@ def test_without_unshare_it_says_what_is_missing(monkeypatch: pytest.MonkeyPatch
     assert caught.value.lines == ("lowatch: demo: needs unshare, of the package util-linux",)
 
 
-def test_where_nobody_may_have_a_namespace_the_reason_is_told(
+def test_where_nobody_may_have_a_namespace_the_reason_is_reported(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     unshare = tmp_path / "unshare"

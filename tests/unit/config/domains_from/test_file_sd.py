@@ -70,7 +70,7 @@ def test_none_at_all(a_yaml: Read) -> None:
     assert a_yaml("[]") == ([], [])
 
 
-def test_lines_are_looked_up_only_for_what_is_told() -> None:
+def test_lines_are_looked_up_only_for_what_is_reported() -> None:
     """Each look at a text counts its lines from the top."""
     problems = Problems()
     groups = GroupErrors(FILE, problems)

@@ -12,7 +12,7 @@ from tests.unit.config.domains_from.conftest import put, told
 
 
 class TestProblems:
-    def test_each_is_told_with_its_file_and_line(self, main: Path) -> None:
+    def test_each_is_reported_with_its_file_and_line(self, main: Path) -> None:
         text = put(main, "a.txt", "a.example\nb..example\n\nc.example x\n")
         targets = put(main, "b.json", '[{"targets": ["d.example"]},\n{"targets": ["c d"]}]')
         config = load(main)

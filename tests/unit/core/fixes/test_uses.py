@@ -17,7 +17,7 @@ def judged(verdict: Verdict) -> Use:
     return Use(JudgedEndpoint(WWW, VIP, "lo", parse_port("80"), verdict, None, "", View.DNS))
 
 
-def test_how_it_is_told() -> None:
+def test_the_text_of_a_use() -> None:
     assert Use("is expected here").text(VIP) == "192.0.2.10 is expected here"
     assert judged(Verdict.SERVED).text(VIP) == f"192.0.2.10 also serves {WWW} on 80/tcp"
     assert judged(Verdict.UNKNOWN).text(VIP) == f"whether 192.0.2.10 serves {WWW} on 80/tcp is unknown"

@@ -51,7 +51,7 @@ def test_a_vip_on_lo_and_a_nic_as_it_comes() -> None:
     )
 
 
-def test_only_what_leaks_is_told_and_mended() -> None:
+def test_only_leaks_are_reported_and_fixed() -> None:
     finding = only_finding(judged(held(VIP), nics=(nic(),), every=(0, 2)))
     assert "leaks by ARP: requests for it are answered on eth0 (arp_ignore 0); nei" in finding.message
     assert finding.fix == (
@@ -152,7 +152,7 @@ def test_of_many_nics_a_few_are_named_and_all_are_mended() -> None:
     assert finding.fix == ("sysctl -w net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.all.arp_announce=2",)
 
 
-def test_numbers_are_each_told_once() -> None:
+def test_each_number_is_reported_once() -> None:
     several = (nic("a", (0, 2)), nic("b", (4, 2)), nic("c", (0, 2)), nic("d", (9, 2)))
     finding = only_finding(judged(held(VIP), nics=several))
     assert "on a, b, c and 1 more (arp_ignore 0, 4)" in finding.message

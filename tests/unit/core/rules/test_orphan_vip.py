@@ -116,7 +116,7 @@ def test_who_else_than_dns_leads_here() -> None:
     )
 
 
-def test_a_stale_answer_is_told_as_such() -> None:
+def test_a_stale_answer_is_reported_as_such() -> None:
     of = Answer(WWW, rrset(VIP, status=AnswerStatus.STALE, stale_since=5.0, reason="SERVFAIL"), rrset())
     finding = only_finding(judged(view(local(VIP, *seen(("80", None))), of=of)))
     assert "192.0.2.10 (stale answer), which is on lo" in finding.message

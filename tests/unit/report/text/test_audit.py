@@ -181,7 +181,7 @@ class TestConclusion:
         assert plain(clear()).count("All clear") == 1
 
 
-def test_problems_are_told_once_and_not_without_end() -> None:
+def test_problems_are_reported_once_and_not_without_end() -> None:
     same = [Problem("dns", "192.0.2.53 does not answer")] * 3
     many = [Problem("dns", f"n{n}.example.com: SERVFAIL") for n in range(100)]
     text = plain(audit(problems=[*same, *many], complete=False))

@@ -36,14 +36,14 @@ class TestFindings:
         assert "    and 3,979 more\n" in text
         assert len(text.splitlines()) < 40
 
-    def test_states_at_one_address_are_told_as_one(self) -> None:
+    def test_states_at_one_address_are_reported_as_one(self) -> None:
         one = orphan("a.example.com", "192.0.2.10", "443/tcp", since=NOW - 900)
         other = orphan("b.example.com", "192.0.2.10", "443/tcp", since=NOW - 9, state=FindingState.PENDING)
         text = plain(audit([one, other]))
         assert text.count("CRITICAL") == 1
         assert "    state  1 firing, 1 pending, since 2026-11-23T02:57:07Z\n" in text
 
-    def test_ports_of_one_trouble_are_told_together(self) -> None:
+    def test_ports_of_one_trouble_are_reported_together(self) -> None:
         text = plain(one_orphan())
         assert text.count("CRITICAL") == 1
         assert text.count("ip address del") == 1
@@ -55,7 +55,7 @@ class TestFindings:
         assert "state  pending for 12 s, since 2026-11-23T03:11:55Z\n" in plain(bad_night())
         assert "no longer present" in plain(bad_night())
 
-    def test_of_many_alike_the_first_is_told_and_the_others_listed(self) -> None:
+    def test_of_many_alike_the_first_is_reported_and_the_others_listed(self) -> None:
         text = plain(big(idle=7))
         assert text.count("    fix    ") == 1
         assert "idle-vip: 6 more" in text

@@ -143,7 +143,7 @@ class TestParts:
     def test_no_domains_are_configured(self) -> None:
         assert part(replace(well(), audit=audit()), "domains") == "0"
 
-    def test_problems_of_the_configuration_are_told_once(self) -> None:
+    def test_problems_of_the_configuration_are_reported_once(self) -> None:
         problem = "/etc/lowatch/names.txt: cannot be read"
         world = audit(problems=[Problem("config", problem)], complete=False)
         assert plain(replace(well(), audit=world, config_problems=[problem])).count(problem) == 1
@@ -155,7 +155,7 @@ class TestManyFindings:
         assert text.count("idle-vip: ") == FIRING_SHOWN
         assert f"  and {5000 - FIRING_SHOWN:,} more: " in text
 
-    def test_none_is_left_out_where_ports_are_told_together(self) -> None:
+    def test_none_is_left_out_where_ports_are_reported_together(self) -> None:
         text = plain(replace(well(), audit=one_orphan()), width=132)
         assert "80/tcp and 443/tcp" in text
         assert " more: " not in text

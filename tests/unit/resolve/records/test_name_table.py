@@ -33,7 +33,7 @@ def test_questions_are_as_they_are_sent() -> None:
     assert question_of(aaaa, table.questions[number]) == encode_question(WWW, RRType.AAAA)
 
 
-def test_what_changes_in_the_configuration_is_told() -> None:
+def test_what_changes_in_the_configuration_is_reported() -> None:
     table = NameTable()
     first = table.configure([WWW])
     assert (len(first.added), first.added, first.gone) == (1, first.fresh, [])

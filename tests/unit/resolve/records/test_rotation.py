@@ -137,7 +137,7 @@ def test_it_misses_nothing_that_is_said_and_keeps_nothing_beyond_its_window(
 
 
 @given(SETS, SETS, st.integers(1, 5), st.integers(1, 5))
-def test_there_and_back_and_then_peace_is_told_as_it_is(
+def test_there_and_back_and_then_peace_is_reported_as_it_is(
     here: Answer, there: Answer, n: int, m: int
 ) -> None:
     answers = [here] * n + [there] * m + [here] * 6

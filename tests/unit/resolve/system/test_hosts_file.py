@@ -50,7 +50,7 @@ def test_a_malformed_line_is_a_problem_where_it_names_a_domain_and_costs_only_it
     assert problem == f"/h:1: {address[:60]!r} is not an address, ignoring it for www.example.com"
 
 
-def test_of_very_many_malformed_lines_some_are_told() -> None:
+def test_of_very_many_malformed_lines_some_are_reported() -> None:
     assert len(parse_hosts([b"x www.example.com"] * 100_000, FOLLOWED, multi=True).problems) == 20
 
 

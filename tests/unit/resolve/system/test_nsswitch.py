@@ -106,7 +106,7 @@ def test_by_default_hosts_come_first() -> None:
         ("hosts: dns [NOTFOUND=return files", "the actions of 'dns' have no closing bracket"),
     ],
 )
-def test_what_breaks_the_whole_list_is_told_with_its_line(line: str, why: str) -> None:
+def test_what_breaks_the_whole_list_is_reported_with_its_line(line: str, why: str) -> None:
     found = parse_nsswitch(f"# first\n{line}\n", "/n")
     assert found.broken == f"/n:2: {why}: no name can be resolved"
 

@@ -78,7 +78,7 @@ def test_no_more_of_them_are_asked_than_a_number() -> None:
     assert found.problems == (f"/r.conf: names 3,000 nameservers: using the first {NAMESERVERS.value}",)
 
 
-def test_of_many_bad_lines_the_first_are_told_and_the_others_counted() -> None:
+def test_of_many_bad_lines_the_first_are_reported_and_the_others_counted() -> None:
     found = parse_resolv_conf("nameserver 192.0.2.53\n" + "nonsense\n" * 5000, "/r.conf")
     assert len(found.problems) == 21
     assert found.problems[-1] == "/r.conf: and 4,980 more such lines"

@@ -56,7 +56,7 @@ def test_three_unanswered_in_a_row_give_it_up_and_one_refusal_does() -> None:
     assert refused.given_up
 
 
-def test_a_recovery_is_told_of_only_where_it_had_been_given_up() -> None:
+def test_a_recovery_is_reported_only_after_a_server_was_given_up() -> None:
     health = Health()
     health.note_silence(100.0)
     assert not health.note_reply()

@@ -359,7 +359,7 @@ def test_closing_before_it_was_written() -> None:
     with_server(scenario)
 
 
-def test_closing_before_a_failure_was_told() -> None:
+def test_closing_before_a_failure_was_reported() -> None:
     async def scenario() -> None:
         async with asking(Nameserver("192.0.2.53", 53, Transport.TCP)) as asked:
             questions = asked.put("a.test")
@@ -389,7 +389,7 @@ def test_a_closed_channel_fails_what_it_is_asked() -> None:
     with_server(scenario)
 
 
-def test_whoever_is_told_may_ask_again_or_close_the_channel() -> None:
+def test_a_listener_may_ask_again_or_close_the_channel() -> None:
     async def scenario(server: StreamServer, asked: AskingChannel) -> None:
         again: list[Question] = []
         asked.on_end = lambda question: again.extend(asked.put("again.test") if not again else [])
@@ -405,7 +405,7 @@ def test_whoever_is_told_may_ask_again_or_close_the_channel() -> None:
     with_server(scenario)
 
 
-def test_whoever_is_told_of_a_failure_may_ask_again() -> None:
+def test_a_listener_may_ask_again_after_a_failure() -> None:
     """As a lookup does in its second round: into the failure of all others that were waiting."""
 
     async def scenario() -> None:

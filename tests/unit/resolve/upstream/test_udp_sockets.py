@@ -70,7 +70,7 @@ def test_off_the_host_the_source_port_changes_after_so_many_queries(netns: Netns
     run_async(scenario())
 
 
-def test_on_the_host_it_stays_and_what_comes_is_told() -> None:
+def test_on_the_host_it_stays_and_what_comes_is_reported() -> None:
     async def scenario() -> None:
         owner = Owner()
         with socket.socket(type=socket.SOCK_DGRAM) as server:

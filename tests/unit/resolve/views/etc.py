@@ -10,7 +10,7 @@ from pathlib import Path
 from lowatch.core.addresses import NO_LOCAL_PREFIXES, Address, LocalPrefixes, parse_address
 from lowatch.resolve.system.getaddrinfo import AddressLookups, Looked, LookupThread, Seen
 from lowatch.resolve.system.name_service_files import NamePaths
-from lowatch.resolve.views.resolver import Views
+from lowatch.resolve.views.resolver import ViewsResolver
 from tests.support.virtual_time import LoopClock
 from tests.unit.resolve.given_dns import GivenDns
 
@@ -47,7 +47,7 @@ class ScriptedLookups:
 
 
 class Etc:
-    """An /etc, and the Views over it.
+    """An /etc, and the ViewsResolver that reads it.
 
     seen: what getaddrinfo returns. hanging: names for which it never does, without a thread.
     """
@@ -74,13 +74,13 @@ class Etc:
         local: LocalPrefixes = NO_LOCAL_PREFIXES,
         *,
         threads: bool = True,
-    ) -> Views:
+    ) -> ViewsResolver:
         """threads: look names up in a thread, as the daemon does. Virtual time needs it to be False."""
         lookups: AddressLookups
         lookups = LookupThread(self.look_up) if threads else ScriptedLookups(self.look_up, self.hanging)
         sockets = (self.resolved, self.nscd)
         paths = NamePaths(self.hosts, self.nsswitch, self.host_conf, self.resolv_conf, *sockets)
-        return Views(dns, domains or dns.answers, LoopClock(), local, paths, lookups)
+        return ViewsResolver(dns, domains or dns.answers, LoopClock(), local, paths, lookups)
 
 
 class Changes:
@@ -105,7 +105,7 @@ class Changes:
 
 
 @asynccontextmanager
-async def running(views: Views) -> AsyncIterator[Changes]:
+async def running(views: ViewsResolver) -> AsyncIterator[Changes]:
     changes = Changes()
     async with asyncio.TaskGroup() as tasks:
         task = tasks.create_task(views.run(changes))

@@ -176,7 +176,7 @@ def test_what_was_seen_before_dns_changed_is_old_until_it_is_asked_again(etc: Et
 
 def test_views_that_trade_places_are_compared_again_soon(etc: Etc, monkeypatch: pytest.MonkeyPatch) -> None:
     """getaddrinfo was doubted before: this doubt is a new one all the same, and cannot wait."""
-    monkeypatch.setattr("lowatch.resolve.views.crosscheck_schedule.DOUBTFUL_AFTER", 0.02)
+    monkeypatch.setattr("lowatch.resolve.views.crosscheck_schedule.UNVERIFIED_AFTER", 0.02)
     elsewhere, here = addresses("203.0.113.1"), addresses("192.0.2.1")
     etc.seen[WWW] = Seen(here)
 

@@ -22,7 +22,7 @@ def drive(
     schedule: CrossCheckSchedule,
     start: float,
     end: float,
-    doubtful: frozenset[str] = frozenset(),
+    unverified: frozenset[str] = frozenset(),
     cost: float = COST,
 ) -> list[tuple[float, str]]:
     """Ask whenever somebody is due: [(when, whom)]."""
@@ -32,8 +32,8 @@ def drive(
         name = schedule.next(now)
         if name is not None:
             asked.append((now, name))
-            newly = name in doubtful and name not in seen
-            schedule.asked(name, now, cost, newly_doubtful=newly, doubtful=name in doubtful)
+            newly = name in unverified and name not in seen
+            schedule.record_lookup(name, now, cost, newly_unverified=newly, unverified=name in unverified)
             seen.add(name)
     return asked
 
@@ -103,14 +103,14 @@ def test_a_changed_file_of_a_large_host_costs_no_more_than_its_allowance() -> No
 def test_a_disagreement_is_looked_at_again_soon_and_then_every_minute() -> None:
     schedule = CrossCheckSchedule(names(1000))
     schedule.ask_soon("n3")
-    asked = drive(schedule, 0, 200, doubtful=frozenset({"n3"}))
+    asked = drive(schedule, 0, 200, unverified=frozenset({"n3"}))
     assert times(asked, "n3")[:4] == pytest.approx([0, 15, 75, 135], abs=15)
 
 
 def test_names_that_all_fail_leave_the_others_their_turn() -> None:
     schedule = CrossCheckSchedule(names(1000))
     schedule.lead_here(set(names(500)))
-    asked = drive(schedule, 0, 7200, doubtful=frozenset(names(500)))
+    asked = drive(schedule, 0, 7200, unverified=frozenset(names(500)))
     assert len({name for _, name in asked} & set(names(1000)[500:])) > 200
 
 

@@ -36,7 +36,7 @@ def test_nsswitch_decides(
     assert (answer.view, answer.addresses) == (view, addresses)
 
 
-def test_the_other_view_is_told_beside() -> None:
+def test_the_other_view_is_reported_too() -> None:
     [other] = HOSTS_FIRST.compose(BY_DNS, (VIP,), None).others
     assert (other.view, other.addresses) == (View.DNS, (ELSEWHERE,))
     [other] = DNS_FIRST.compose(BY_DNS, (VIP,), None).others

@@ -23,7 +23,7 @@ def test_names_are_found_by_where_they_lead() -> None:
     assert A in overlay
 
 
-def test_what_changed_in_hosts_is_told() -> None:
+def test_what_changed_in_hosts_is_reported() -> None:
     overlay = Overlay()
     assert overlay.replace_hosts({A: (VIP,)}) == [A]
     assert overlay.replace_hosts({A: (VIP,), B: (NEXT,)}) == [B]

@@ -99,7 +99,7 @@ def test_where_hosts_says_the_same_there_is_nothing_to_tell(etc: Etc) -> None:
     run_async(scenario())
 
 
-def test_files_are_followed_and_only_what_changed_is_told(etc: Etc) -> None:
+def test_files_are_followed_and_only_what_changed_is_reported(etc: Etc) -> None:
     async def scenario() -> None:
         dns = GivenDns(resolved(WWW, "203.0.113.1"), resolved(API, "203.0.113.2"))
         views = etc.views(dns)
@@ -239,7 +239,7 @@ def test_a_large_hosts_file_does_not_hold_the_loop(etc: Etc) -> None:
     run_async(scenario())
 
 
-def test_problems_are_told_beside_those_of_dns(etc: Etc) -> None:
+def test_problems_are_reported_beside_those_of_dns(etc: Etc) -> None:
     etc.hosts.write_text(f"nonsense {WWW}\n")
     etc.nsswitch.write_text("hosts:\n")
 
@@ -299,7 +299,7 @@ def test_what_cannot_be_read_keeps_what_it_said(etc: Etc) -> None:
 
 
 @pytest.mark.parametrize("file", ["hosts", "nsswitch", "host_conf", "resolv_conf"])
-def test_each_file_that_is_there_and_cannot_be_read_is_told(etc: Etc, file: str) -> None:
+def test_each_file_that_is_there_and_cannot_be_read_is_reported(etc: Etc, file: str) -> None:
     """Applications of other users may be able to read it."""
     path: Path = getattr(etc, file)
     path.unlink(missing_ok=True)

@@ -309,7 +309,7 @@ class TestClientsThatStopReading:
         assert self.answered(ClientLimits(unsent_bytes=20 << 20), 3).status == 200
         assert WEB_UNSENT_BYTES.times > before
 
-    def test_before_that_one_is_told_to_come_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_before_that_a_client_is_asked_to_retry(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(http, "_STALLED_AFTER", 60.0)
         shown = Shown(pieces=200)
 

@@ -143,7 +143,9 @@ def test_what_is_no_socket_is_not_removed(tmp_path: Path, path: Path, kind: str)
         ("x" * 100, "AF_UNIX path too long"),
     ],
 )
-def test_a_directory_that_will_not_do_is_told_in_one_line(tmp_path: Path, name: str, reason: str) -> None:
+def test_a_directory_that_will_not_do_is_reported_in_one_line(
+    tmp_path: Path, name: str, reason: str
+) -> None:
     directory = tmp_path / name
     if name == "file":
         directory.touch()

@@ -98,7 +98,7 @@ def test_silent_peers_keep_nobody_out(controlled: Controlled) -> None:
     run_async(scenario())
 
 
-def test_the_status_is_told_while_reloads_hang(controlled: Controlled) -> None:
+def test_the_status_is_reported_while_reloads_hang(controlled: Controlled) -> None:
     """No more reloads wait than have places, and none of them keeps the status away."""
     ended = asyncio.Event()
 

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lowatch.service.http.guard import Hosts, is_browser
+from lowatch.service.http.guard import AllowedHosts, is_browser
 from lowatch.service.http.message import Request, Response, find_handler
 from lowatch.service.http.routes import build_routes
 from tests.support.aio import run_async
 from tests.unit.service.given_pages import GivenReload, reloaded
 from tests.unit.service.http.test_routes import PAGES
 
-HOSTS = Hosts(("web1.example.com", "127.0.0.1"), ("lowatch.example.net", "*.corp.example.net"))
+HOSTS = AllowedHosts(("web1.example.com", "127.0.0.1"), ("lowatch.example.net", "*.corp.example.net"))
 DATA = ("/", "/api/v1/audit", "/api/v1/findings")
 # As they send it where a page asks for its own site over plain HTTP: then there is no Sec-Fetch-Site.
 FIREFOX = {
@@ -141,7 +141,7 @@ def test_no_page_of_another_site_may_reload(host: str, headers: dict[str, str], 
 
 
 def test_any_name_may_be_allowed() -> None:
-    assert Hosts(globs=["*"]).own(Request("GET", "/", host="evil.example"))
+    assert AllowedHosts(globs=["*"]).own(Request("GET", "/", host="evil.example"))
 
 
 @given(st.text(), st.dictionaries(st.sampled_from(["origin", "referer", "sec-fetch-site"]), st.text()))

@@ -434,7 +434,7 @@ class TestEnd:
 
 
 class TestListening:
-    def test_an_address_in_use_is_told_in_one_line(self) -> None:
+    def test_an_address_in_use_is_reported_in_one_line(self) -> None:
         with listening([Listen("127.0.0.1", 0)]) as [first]:
             port = first.getsockname()[1]
             with (

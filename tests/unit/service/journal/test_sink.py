@@ -467,7 +467,7 @@ def test_a_stderr_that_is_the_journals_tells_nobody_where_journald_is_absent(jou
     run_async(scenario())
 
 
-def test_what_was_saved_as_undelivered_at_the_end_is_not_told_after_all(journald: Journald) -> None:
+def test_an_alert_saved_as_undelivered_is_not_sent_after_all(journald: Journald) -> None:
     """Else the next run says it again: flush() is the last that is sent."""
 
     async def scenario() -> None:

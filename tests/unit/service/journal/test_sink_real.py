@@ -96,7 +96,7 @@ def test_a_stopped_journald_stalls_nothing_and_gets_all_in_order_when_it_continu
     assert outcome["worst"] < AT_ONCE
 
 
-def test_of_a_full_disk_nobody_is_told_and_nothing_stalls(outcome: dict[str, Any]) -> None:
+def test_a_full_disk_raises_no_error_and_stalls_nothing(outcome: dict[str, Any]) -> None:
     assert outcome["full_disk"] == {"undelivered": 0, "dropped": 0, "answers": True}
 
 
