@@ -19,6 +19,11 @@ FILE = re.compile(r"(?<![\w/.*{-])((?:[\w-]+/)*[\w-]+\.(?:py|md))(?:::(\w+))?\b(
 DIRECTORY = re.compile(
     r"(?<![\w/.])((?:lowatch|tests|docs|packaging|debian|scripts|bench)(?:/[\w-]+)+/?)(?![\w./*-])"
 )
+LAYERS = sorted(place.name for place in (ROOT / "lowatch").iterdir() if (place / "__init__.py").exists())
+DOTTED = re.compile(
+    rf"(?<![\w./])(?:lowatch\.((?:{'|'.join(LAYERS)})(?:\.\w+)+)|((?:{'|'.join(LAYERS)})(?:\.\w+){{2,}}))"
+)
+"""Names in our modules, like core.held.Held. A name of two parts counts only with "lowatch." before it."""
 MADE_UP = {
     "tests/repository/test_citations.py",
     "tests/repository/test_leaks.py",  # tests of made-up files
@@ -60,12 +65,40 @@ def wrong(file: Path, text: str) -> list[str]:
                 mistakes.append(f"{cited}::{test} does not exist")
             elif len(defined) > 1:
                 mistakes.append(f"{cited}::{test} could be any of {', '.join(map(name, defined))}")
+    dotted = ("".join(groups) for groups in DOTTED.findall(text))
+    mistakes += [f"{one} does not exist" for one in dotted if not is_defined(one)]
     mistakes += [f"{one} does not exist" for one in DIRECTORY.findall(text) if not exists(one)]
     return mistakes
 
 
 def exists(place: str) -> bool:
     return (ROOT / place).exists() or (ROOT / f"{place}.py").exists()
+
+
+def is_defined(dotted: str) -> bool:
+    """Whether it is a module of lowatch, or defined in one. dotted: "core.held.Held", for example."""
+    parts = dotted.split(".")
+    for count in range(len(parts), 0, -1):
+        place = ROOT.joinpath("lowatch", *parts[:count])
+        module = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+        if module.exists():
+            source = module.read_text()
+            return all(
+                re.search(rf"(?m)^ *(?:(?:async )?def |class )?{one}\b", source) for one in parts[count:]
+            )
+    return False
+
+
+@pytest.mark.parametrize(
+    "dotted", ["core.held", "core.held.Held", "core.held.Held.prefix", "wire.dns.DENIED"]
+)
+def test_a_dotted_name_that_is_there(dotted: str) -> None:
+    assert is_defined(dotted)
+
+
+@pytest.mark.parametrize("dotted", ["core.gone.Held", "core.held.Gone", "app.ports.Endpoint", "gone.held"])
+def test_a_dotted_name_that_is_not_there(dotted: str) -> None:
+    assert not is_defined(dotted)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)

@@ -64,7 +64,7 @@ def test_what_else_is_said_of_them() -> None:
 
 
 class Heard:
-    """Implements app.ports.AnswerListener."""
+    """Implements core.answers.AnswerListener."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
