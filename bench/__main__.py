@@ -18,7 +18,7 @@ from . import figures, report
 from .report import Row
 
 NAMES = ("audit", "noticing", "idle", "start", "dns", "scrapes", "hostile")
-"""Each a module of this package with `run(*, quick: bool) -> list[Row]`, and a row in docs/bench.md."""
+"""Modules of this package with `run(*, quick: bool) -> list[Row]`. Each has a row in docs/bench.md."""
 
 
 def main() -> int:
@@ -61,7 +61,7 @@ def main() -> int:
 
 
 def measure(names: Sequence[str], *, quick: bool) -> tuple[list[Row], list[str]]:
-    """The rows of all, and the names of those that failed: one that fails costs no other its figures."""
+    """The rows of all benchmarks, and the names of those that failed. The others still have figures."""
     rows: list[Row] = []
     failed = []
     for name in names:
@@ -74,14 +74,14 @@ def measure(names: Sequence[str], *, quick: bool) -> tuple[list[Row], list[str]]
 
 
 def _in_a_line(error: Exception) -> str:
-    """What, and where in the benchmarks."""
+    """The error, and its place in the benchmarks."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "/bench/" in frame.filename]
     place = f"{frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}: " if frames else ""
     return f"{place}{type(error).__name__}: {' | '.join(str(error).splitlines())}"
 
 
 def _terminated(_number: int, _frame: FrameType | None) -> NoReturn:
-    """Unwind: what was started is ended on the way."""
+    """Exits through the context managers, which end what they started."""
     sys.exit(128 + signal.SIGTERM)
 
 

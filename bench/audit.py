@@ -1,4 +1,4 @@
-"""(a) A full audit, DNS apart, of 10,000 addresses, listeners and domains, against `ip` and `ss`."""
+"""(a) A full audit without DNS: 10,000 addresses, listeners and domains, compared with `ip` and `ss`."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ PEERS = (["ip", "-j", "address"], ["ss", "-Hltn"])
 
 
 class TimedHost(Host):
-    """A Host that adds up the seconds it takes for its answers. spent: question -> seconds."""
+    """A Host that measures its answers. spent: question -> seconds in total."""
 
     def __init__(self, policy: Policy) -> None:
         super().__init__(policy)
@@ -70,7 +70,7 @@ class TimedHost(Host):
 
 
 class Setting(NamedTuple):
-    """Who is audited. runs: how often each thing is measured."""
+    """What is audited. runs: how often each figure is measured."""
 
     size: int
     runs: int
@@ -114,14 +114,14 @@ def measure(setting: Setting) -> list[Row]:
 
 
 class Cost(NamedTuple):
-    """Seconds: of wall time, and of CPU time, which other people's work disturbs less."""
+    """Seconds of wall time, and of CPU time, which depends less on other processes."""
 
     wall: float
     cpu: float
 
     @classmethod
     def so_far(cls, who: int) -> Cost:
-        """who: resource.RUSAGE_SELF, or RUSAGE_CHILDREN for those that have ended."""
+        """who: resource.RUSAGE_SELF, or RUSAGE_CHILDREN for children that have ended."""
         used = resource.getrusage(who)
         return cls(time.perf_counter(), used.ru_utime + used.ru_stime)
 
@@ -130,7 +130,7 @@ class Cost(NamedTuple):
 
 
 async def _against_peers(setting: Setting) -> list[Row]:
-    """The first audit, a sweep by an Auditor that has seen it all before, and the peers; in turn."""
+    """Measures in turn the first audit, a sweep by an Auditor that has audited before, and the peers."""
     firsts, sweeps, peers = [], [], []
     with closing(Host(setting.policy)) as host:
         auditor = setting.auditor(host)
@@ -161,7 +161,7 @@ def _ratios(what: str, ours: Sequence[Cost], peers: Sequence[Cost]) -> list[Row]
 
 
 async def _first(setting: Setting, expected: Verdict = Verdict.SERVED, *, confirm: bool = True) -> Cost:
-    """What a first audit takes. It must find the expected verdict everywhere."""
+    """The cost of a first audit. All its verdicts must be the expected one."""
     with closing(Host(setting.policy)) as host:
         auditor = setting.auditor(host, confirm=confirm)
         cost = await _audit(auditor)
@@ -172,14 +172,14 @@ async def _first(setting: Setting, expected: Verdict = Verdict.SERVED, *, confir
 
 
 async def _audit(auditor: Auditor) -> Cost:
-    gc.collect()  # the garbage of what ran before is not this one's
+    gc.collect()  # garbage of earlier runs does not count
     began = Cost.so_far(resource.RUSAGE_SELF)
     await auditor.audit_with_connects()
     return began.until(Cost.so_far(resource.RUSAGE_SELF))
 
 
 def _ask_peers(setting: Setting) -> Cost:
-    """Both, their output read through a pipe as a script would."""
+    """The cost of both commands. Their output is read through a pipe, as by a script."""
     began = Cost.so_far(resource.RUSAGE_CHILDREN)
     said = [subprocess.run(peer, stdout=subprocess.PIPE, check=True).stdout for peer in PEERS]
     cost = began.until(Cost.so_far(resource.RUSAGE_CHILDREN))
@@ -190,7 +190,7 @@ def _ask_peers(setting: Setting) -> Cost:
 
 
 async def _split(setting: Setting) -> None:
-    """Where a full audit's time goes. Judging is measured by judging the same snapshot once more."""
+    """Shows the parts of a full audit's time. To measure judging, the same snapshot is judged once more."""
     spent: dict[str, list[float]] = {}
     for _ in range(setting.runs):
         with closing(TimedHost(setting.policy)) as host:
@@ -210,7 +210,7 @@ async def _split(setting: Setting) -> None:
 
 
 class _Woken:
-    """The daemon that AuditorHints wakes: something to wait for."""
+    """Stands for the daemon that AuditorHints wakes, and can be awaited."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
@@ -226,7 +226,7 @@ class _Woken:
 
 
 async def _incremental(setting: Setting, lo: world.Lo) -> list[Row]:
-    """The audit after one event, on a Host that follows them."""
+    """Measures the audit after one event, on a Host that follows events."""
     last = setting.size - 1
     taken: dict[str, list[Cost]] = {}
     with closing(Host(setting.policy)) as host, ExitStack() as stack:
@@ -259,7 +259,7 @@ async def _incremental(setting: Setting, lo: world.Lo) -> list[Row]:
 
 
 async def _orphaned(setting: Setting) -> None:
-    """All of them are, which is the most there can be to say."""
+    """Measures audits that find every endpoint orphaned: the largest possible report."""
     runs = max(3, setting.runs // 2)
     for what, confirm in (("each confirmed by a connect", True), ('probe = "off"', False)):
         samples = [(await _first(setting, Verdict.ORPHAN, confirm=confirm)).wall for _ in range(runs + 1)]

@@ -1,4 +1,4 @@
-"""A process that is run for what it says, and whose failure is one line."""
+"""Runs a process for its output. A failure is one line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class ChildFailedError(Exception):
 
 
 def said(command: Sequence[str]) -> bytes:
-    """Its standard output. Raises ChildFailedError where its exit code is not 0, or it cannot be run."""
+    """Its standard output. Raises ChildFailedError if its exit code is not 0, or it cannot be run."""
     try:
         done = subprocess.run(command, capture_output=True, check=False)
     except OSError as error:

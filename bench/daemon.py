@@ -1,4 +1,4 @@
-"""The real daemon, `lowatch run`, as a process of its own, and what can be seen of it from outside."""
+"""Runs the real daemon, `lowatch run`, as a process of its own, and observes it from outside."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from lowatch.config.settings import Nameserver
 LOWATCH = [sys.executable, "-m", "lowatch"]
 _PATIENCE = 60.0
 _BETWEEN_SCRAPES = 0.001
-"""Seconds. Without any, we and the daemon take both of two cores, and the kernel's own worker, which
-tells of closed sockets, was kept waiting for up to 0.7 s in one of 200 times."""
-# What systemd may have told this process about itself.
+"""Seconds. Without this pause the benchmark and the daemon occupy both of two cores. The kernel's worker,
+which reports closed sockets, then was up to 0.7 s late in one of 200 measurements."""
+# Variables that systemd may have set for this process.
 _NOT_FOR_CHILDREN = {"NOTIFY_SOCKET", "JOURNAL_STREAM", "STATE_DIRECTORY", "RUNTIME_DIRECTORY"}
 
 
 def configuration(
     domains: Iterable[str], nameserver: Nameserver | None, *, web_port: int = 10048, max_qps: int = 200
 ) -> str:
-    """TOML. domains: as the key of that name has them. No journal: the host's is not ours to fill.
+    """TOML. The journal is disabled, because a benchmark must not fill the host's.
 
-    nameserver: None for those of /etc/resolv.conf.
+    domains: as in the key of that name. nameserver: None for those of /etc/resolv.conf.
     """
     listed = ",\n".join(f'  "{domain}"' for domain in domains)
     asked = "" if nameserver is None else f'nameservers = ["{nameserver}"]\n'
@@ -40,21 +40,21 @@ def configuration(
 
 
 def orphan_value(exposition: bytes, domain: str) -> int | None:
-    """lo_orphan_vip of a domain with one endpoint; None where there is no such series."""
+    """lo_orphan_vip of a domain with one endpoint; None if there is no such series."""
     series = rb'^lo_orphan_vip\{[^}\n]*domain="%s"[^}\n]*\} (\d)' % re.escape(domain).encode()
     found = re.search(series, exposition, re.MULTILINE)
     return None if found is None else int(found[1])
 
 
 class Scraper:
-    """One kept connection to an exporter on 127.0.0.1."""
+    """One persistent connection to an exporter on 127.0.0.1."""
 
     def __init__(self, port: int) -> None:
         self._port = port
         self._connection: http.client.HTTPConnection | None = None
 
     def get(self, path: str) -> tuple[int, bytes]:
-        """Status and body. Raises OSError where nobody answers; then the next call connects anew."""
+        """Status and body. Raises OSError if nothing answers; the next call then connects again."""
         if self._connection is None:
             self._connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=10)
         try:
@@ -82,20 +82,20 @@ class Running:
         self.scraper = Scraper(port)
 
     def until_answering(self, path: str) -> float:
-        """The CLOCK_MONOTONIC seconds at which `path` was first answered with 200."""
+        """Waits until `path` is answered with 200. Returns that time, in CLOCK_MONOTONIC seconds."""
         deadline = time.monotonic() + _PATIENCE
         while time.monotonic() < deadline:
             with suppress(OSError):
                 if self.scraper.get(path)[0] == 200:
                     return time.monotonic()
             self._assert_alive()
-            time.sleep(0.001)  # nothing tells when it will listen
+            time.sleep(0.001)  # no event shows that it listens
         raise AssertionError(f"no 200 from {path} in {_PATIENCE} s: {self._log.read_text()}")
 
     def until_orphan_is(self, domain: str, value: int | None) -> tuple[float, list[float]]:
-        """Scrape until lo_orphan_vip of the domain is that, or is gone (None).
+        """Scrapes until lo_orphan_vip of the domain has that value, or is gone (None).
 
-        The CLOCK_MONOTONIC seconds at which the response was read, and how long each scrape took.
+        Returns the CLOCK_MONOTONIC seconds at which the response was read, and the seconds of each scrape.
         """
         scrapes = []
         deadline = time.monotonic() + _PATIENCE
@@ -115,7 +115,7 @@ class Running:
 
 @contextmanager
 def running(folder: Path, command: list[str], port: int) -> Iterator[Running]:
-    """The command, until the block ends, or this process does. Its output goes to a file in `folder`."""
+    """Runs the command until the block or this process ends. Its output goes to a file in `folder`."""
     log = folder / f"{port}.log"
     environ = {key: value for key, value in os.environ.items() if key not in _NOT_FOR_CHILDREN}
     with log.open("wb") as output:
@@ -142,7 +142,7 @@ def running(folder: Path, command: list[str], port: int) -> Iterator[Running]:
 
 @contextmanager
 def lowatch(folder: Path, toml: str, web_port: int = 10048) -> Iterator[Running]:
-    """`lowatch run` with that configuration, whose web.listen has that port."""
+    """Runs `lowatch run` with that configuration, whose web.listen has that port."""
     file = folder / f"{web_port}.toml"
     file.write_text(toml)
     with running(folder, [*LOWATCH, "run", "-c", str(file)], web_port) as found:

@@ -1,4 +1,4 @@
-"""(e) DNS: what a query costs, and others' clients; the daemon with 100,000 names, at their pace."""
+"""(e) DNS: the cost of a query, compared with other clients, and of the daemon with 100,000 names."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from .report import Row
 MANY, FEW = 100_000, 10_000
 TTL = 60
 HELD = 10
-"""Names that lead to this host; they are served."""
+"""Names that resolve to this host and are served there."""
 IPV6 = "2001:db8::1/128"
-"""Held as well: where no IPv6 address is, AAAA are asked for less often."""
+"""Held as well: without an IPv6 address on the host, AAAA queries are rarer."""
 
 
 def run(*, quick: bool) -> list[Row]:

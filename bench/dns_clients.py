@@ -1,7 +1,7 @@
 """DNS clients, each run as a process of its own: `python -m bench.dns_clients CLIENT HOST PORT COUNT`.
 
-Prints the Cost of each turn as JSON: of asking for the first COUNT names of the zone, from the first query
-to the last answer. Imports and preparations are no part of it.
+Prints the Cost of each turn as JSON. A turn queries the first COUNT names of the zone. Its cost is that
+from the first query to the last answer, without imports and preparations.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _PATIENCE = 60.0
 
 
 class _Queries:
-    """An observer that counts them."""
+    """A QueryObserver that counts queries."""
 
     def __init__(self) -> None:
         self._left = 0
@@ -48,7 +48,7 @@ class _Queries:
         raise AssertionError
 
     async def next(self, count: int) -> None:
-        """Wait until that many more have been answered."""
+        """Waits until that many more queries have been answered."""
         self._left = count
         self._over.clear()
         async with asyncio.timeout(_PATIENCE):
@@ -56,14 +56,14 @@ class _Queries:
 
 
 class _Nobody:
-    """An AnswerListener."""
+    """An AnswerListener that ignores everything."""
 
     def answer_changed(self, domain: str) -> None:
         pass
 
 
 async def engine(server: Nameserver, count: int) -> list[Cost]:
-    """lowatch: the first resolution of every name, A and AAAA; then once more, and nothing has changed."""
+    """lowatch: every name is resolved, A and AAAA; then all are queried again, with the same answers."""
     settings = DnsSettings(nameservers=(server,), max_qps=1_000_000, min_ttl=3600.0, max_ttl=3600.0)
     queries = _Queries()
     resolver = Engine(dns_zone.names(count), settings, SystemClock(), queries)
@@ -75,7 +75,7 @@ async def engine(server: Nameserver, count: int) -> list[Cost]:
         async with asyncio.timeout(_PATIENCE):
             await resolver.settled()
         costs = [first.cost(2 * count)]
-        resolver.replace_settings(settings)  # which has every name asked for again
+        resolver.replace_settings(settings)  # so every name is queried again
         again = Span()
         await queries.next(2 * count)
         costs.append(again.cost(2 * count))
@@ -85,12 +85,12 @@ async def engine(server: Nameserver, count: int) -> list[Cost]:
 
 
 async def engine_tcp(server: Nameserver, count: int) -> list[Cost]:
-    """The same, by one connection."""
+    """The same over one TCP connection."""
     return await engine(server._replace(transport=Transport.TCP), count)
 
 
 async def asyncresolver(server: Nameserver, count: int) -> list[Cost]:
-    """dnspython's, without its cache; A only."""
+    """dnspython without its cache. Queries only A."""
     resolver = dns.asyncresolver.Resolver(configure=False)
     resolver.nameservers = [server.host]
     resolver.port = server.port
@@ -104,7 +104,7 @@ async def asyncresolver(server: Nameserver, count: int) -> list[Cost]:
 
 
 async def aiodns(server: Nameserver, count: int) -> list[Cost]:
-    """c-ares; A only, and each name once, so that its cache is no help."""
+    """c-ares. Queries only A, and each name once, so that its cache does not matter."""
     resolver = importlib.import_module("aiodns").DNSResolver([f"{server.host}:{server.port}"])
 
     async def ask(name: str) -> None:

@@ -1,6 +1,6 @@
-"""Loading a configuration of many names, from each kind of file.
+"""Measures loading a configuration of many names, from each kind of file.
 
-As a script, `python -m bench.dns_load CONFIG`: loads it, prints a Loaded as JSON.
+As a script, `python -m bench.dns_load CONFIG` loads the file and prints a Loaded as JSON.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _TARGETS_IN_A_GROUP = 1_000
 
 
 class Loaded(NamedTuple):
-    """seconds: of load() alone. mebibytes: VmHWM of the whole process, and what it was before load()."""
+    """seconds: of load() alone. mebibytes: VmHWM of the whole process. before: the same before load()."""
 
     domains: int
     seconds: float
@@ -43,7 +43,7 @@ def measure(folder: Path, count: int, runs: int) -> list[Row]:
 
 
 def write(folder: Path, names: Sequence[str]) -> dict[str, str]:
-    """Files that name them all, each with a port; kind of file -> the configuration that reads it."""
+    """Writes files with all names, each with a port. Returns kind of file -> configuration to read it."""
     ports = [f"{name}:443" for name in names]
     groups = [
         {"targets": ports[start : start + _TARGETS_IN_A_GROUP], "labels": {"job": "bench"}}

@@ -1,9 +1,9 @@
-"""What one would write without lowatch: a task per name over dns.asyncresolver.
+"""The naive solution: a task per name over dns.asyncresolver.
 
     python -m bench.dns_naive HOST PORT COUNT TTL SECONDS
 
-Asks for the A of each of the zone's first COUNT names every TTL seconds, evenly spread from the start,
-and prints its Kept as JSON after so many seconds.
+Queries the A of each of the zone's first COUNT names every TTL seconds, evenly spread from the start. After
+SECONDS it prints its Kept as JSON.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from .stats import percentile
 class Kept(NamedTuple):
     """answered, failed: queries. cpu: share of a core, in percent. mebibytes: VmRSS.
 
-    lag: how many seconds late the queries were, p99; of those that were sent at all.
+    lag: by how many seconds the queries that were sent were late, p99.
     """
 
     answered: int
@@ -49,7 +49,7 @@ class Naive:
 
     async def run(self, count: int, seconds: float) -> Kept:
         async with asyncio.TaskGroup() as tasks:
-            now = time.monotonic() + count * 1e-4  # by then all tasks have been made
+            now = time.monotonic() + count * 1e-4  # all tasks exist by then
             following = [
                 tasks.create_task(self._follow(name, now + self._ttl * number / count))
                 for number, name in enumerate(dns_zone.names(count))
@@ -80,7 +80,7 @@ class Naive:
 def main() -> None:
     host, port, count, ttl, seconds = sys.argv[1:]
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a socket for each query under way
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a socket for each query in progress
     print(json.dumps(asyncio.run(Naive(host, int(port), float(ttl)).run(int(count), float(seconds)))))
 
 

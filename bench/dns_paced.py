@@ -1,4 +1,4 @@
-"""The whole daemon with many names, at the pace of their TTL; and a task per name, for comparison."""
+"""Measures the daemon with many names, queried as their TTLs expire, and a task per name as a peer."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ QUERIES = "lowatch_dns_queries_total"
 
 
 class Plan(NamedTuple):
-    """many, few: names. periods: how many are measured. naive: seconds given to a task per name.
+    """many, few: numbers of names. periods: how many are measured.
 
-    all: whether that has to show itself with many names as well.
+    naive: for how many seconds a task per name runs. all: whether it runs with many names as well.
     """
 
     server: Nameserver
@@ -45,18 +45,18 @@ class Plan(NamedTuple):
 
     @property
     def period(self) -> float:
-        """Seconds from one query for a name to the next, on average.
+        """Average seconds from one query for a name to the next.
 
-        TTL + 1 s, half of the 5 % of jitter, and half of the second by which the next tick may be away.
+        That is TTL + 1 s, half of the 5 % of jitter, and half of the second until the next tick.
         """
         return (self.ttl + 1) * 1.025 + 0.5
 
 
 def measure(plan: Plan) -> list[Row]:
-    """Both daemons in the same span, begun so that what either asks for at once falls whole into it.
+    """Measures both daemons at the same time, over whole waves of queries of each.
 
-    All names are first asked for within seconds, as after any start, and so again a TTL later: the load
-    comes in waves, which jitter spreads by and by. So whole periods are measured, from a calm on.
+    All names are first queried within seconds, as after any start, and again a TTL later. So the load comes
+    in waves, which jitter spreads slowly. Whole periods are measured, from a calm on.
     """
     began = time.monotonic()
     with ExitStack() as stack:
@@ -76,7 +76,7 @@ def measure(plan: Plan) -> list[Row]:
 
 
 def _started(stack: ExitStack, plan: Plan, count: int, port: int) -> Process:
-    """A daemon that has asked for every name once."""
+    """Starts a daemon and waits until it has queried every name once."""
     file = plan.folder / f"{count}.txt"
     file.write_text("".join(f"{name}\n" for name in dns_zone.names(count)))
     toml = configuration([], plan.server, web_port=port, max_qps=MAX_QPS)
@@ -90,7 +90,7 @@ def _started(stack: ExitStack, plan: Plan, count: int, port: int) -> Process:
 
 
 class Look(NamedTuple):
-    """A daemon at one moment. asked: queries so far. lags: how many by upper bound, see histogram()."""
+    """A daemon at one moment. asked: queries so far. lags: upper bound -> count, see histogram()."""
 
     at: float
     asked: int
@@ -99,14 +99,14 @@ class Look(NamedTuple):
     @classmethod
     def at_metrics(cls, process: Process) -> Look:
         status, body = process.running.scraper.get("/metrics")
-        process.running.scraper.close()  # it would be closed as idle before the next look
+        process.running.scraper.close()  # idle connections are closed before the next Look
         assert status == 200, status
         text = body.decode()
         return cls(time.monotonic(), counted(text, QUERIES), histogram(text, LAG))
 
 
 class Watched(NamedTuple):
-    """A daemon over a span. usages: of each second. resident, peak: MiB, in the end."""
+    """A daemon over a period. usages: one for each second. resident, peak: MiB at the end."""
 
     usages: Sequence[Usage]
     before: Look
@@ -116,17 +116,17 @@ class Watched(NamedTuple):
 
     @property
     def share(self) -> float:
-        """Of a core, in percent."""
+        """CPU time in percent of a core."""
         return _share(self.usages[0], self.usages[-1])
 
     @property
     def busiest(self) -> float:
-        """The same, of the second that took most."""
+        """The same for the busiest second."""
         return max(map(_share, self.usages, self.usages[1:]))
 
     @property
     def wakeups(self) -> float:
-        """Per second."""
+        """Wake-ups per second."""
         first, last = self.usages[0], self.usages[-1]
         return (last.wakeups - first.wakeups) / (last.at - first.at)
 
@@ -142,7 +142,7 @@ def _share(sooner: Usage, later: Usage) -> float:
 
 def _watch(processes: Sequence[Process], seconds: float) -> list[Watched]:
     before = [Look.at_metrics(process) for process in processes]
-    time.sleep(1)  # the scrape is no part of it
+    time.sleep(1)  # the scrape does not count
     began = time.monotonic()
     usages = [[Usage.of(process.running.pid)] for process in processes]
     for second in range(1, math.ceil(seconds) + 1):
@@ -181,22 +181,19 @@ def _judged(
 
 
 def counted(exposition: str, family: str) -> int:
-    """A counter, over all its series."""
+    """The sum of all series of a counter."""
     found = re.findall(rf"^{family}(?:{{[^}}]*}})? (\S+)$", exposition, re.MULTILINE)
     return sum(int(float(count)) for count in found)
 
 
 def histogram(exposition: str, family: str) -> dict[float, int]:
-    """Samples up to each bound, cumulative; empty where there is no such family."""
+    """Upper bound -> samples up to it; empty if there is no such family."""
     found = re.findall(rf'^{family}_bucket{{le="([^"]+)"}} (\S+)$', exposition, re.MULTILINE)
     return {float(bound): int(float(count)) for bound, count in found}
 
 
 def quantile_limit(before: Mapping[float, int], after: Mapping[float, int], share: float) -> float:
-    """What `share` of the samples between two looks at a histogram do not exceed: the bound of a bucket.
-
-    Not a number where there were none.
-    """
+    """The bucket bound that `share` of the samples between two Looks do not exceed. NaN without samples."""
     between = {bound: after[bound] - before[bound] for bound in sorted(after)}
     if not between or not between[math.inf]:
         return math.nan

@@ -1,4 +1,4 @@
-"""What a measured process can say of itself: the CPU time it took, and its memory."""
+"""A process measures its own CPU time and memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 class Cost(NamedTuple):
-    """Of so many queries. Seconds: CPU time of all threads, and wall time (0 where nobody looked)."""
+    """The cost of some queries, in seconds: CPU time of all threads, and wall time (0 if not measured)."""
 
     queries: int
     user: float
@@ -24,7 +24,7 @@ class Cost(NamedTuple):
 
 
 class Span:
-    """From where it is made until `cost` is asked for."""
+    """Measures from its construction until cost() is called."""
 
     def __init__(self) -> None:
         self._used = resource.getrusage(resource.RUSAGE_SELF)
@@ -38,7 +38,7 @@ class Span:
 
 
 def mebibytes(field: str) -> float:
-    """VmRSS; or VmHWM, the most it ever was. (ru_maxrss would be the parent's, where that was larger.)"""
+    """VmRSS, or VmHWM, its peak. (ru_maxrss would be the parent's if that was larger.)"""
     found = re.search(rf"^{field}:\s+(\d+)", Path("/proc/self/status").read_text(), re.MULTILINE)
     assert found is not None, field
     return int(found[1]) / 1024

@@ -1,4 +1,4 @@
-"""How many queries a CPU-second of each client is good for, with nothing to hold it back."""
+"""Measures how many queries each client makes per CPU-second, without a rate limit."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ ROUNDS = 5
 NAIVE_LIMIT = 25.0
 DNSPERF_LIMIT = 0.6
 TURNS = ("first answers", "same answers")
-"""Of the engine: when all is new to it, and what goes on for ever after."""
+"""The turns of the engine: the first answers to all names, and later answers, which are the same."""
 _QUERIES_COMPLETED = re.compile(r"Queries completed: +(\d+) \(100\.00%\)")
 
 
 class Contest(NamedTuple):
-    """names: in the zone. folder: for the queries that dnsperf reads."""
+    """names: how many the zone has. folder: for the file of queries that dnsperf reads."""
 
     server: Nameserver
     names: int
@@ -38,7 +38,7 @@ class Contest(NamedTuple):
 
 
 class Peer(NamedTuple):
-    """install: how, where it is absent; "" where it is there. limit: the least ratio to it."""
+    """install: how to install it if it is missing, or "". limit: the lowest ratio to it that passes."""
 
     name: str
     measure: Callable[[Contest], Cost]
@@ -47,7 +47,7 @@ class Peer(NamedTuple):
 
 
 def measure(contest: Contest) -> list[Row]:
-    """Every client in turn, round after round: a round's figures were taken side by side."""
+    """Runs every client once per round, so that the figures of a round come from the same conditions."""
     peers = []
     for peer in _peers():
         if peer.install:
@@ -82,14 +82,14 @@ def measure_tcp(contest: Contest) -> list[Row]:
 
 
 def client(name: str, server: Nameserver, count: int) -> list[Cost]:
-    """One of dns_clients, in a process of its own."""
+    """Runs one of dns_clients in a process of its own."""
     command = [sys.executable, "-m", "bench.dns_clients", name, server.host, str(server.port), str(count)]
     with dns_zone.as_client():
         return [Cost(*cost) for cost in json.loads(child.said(command))]
 
 
 def dnsperf(contest: Contest) -> Cost:
-    """The same queries as lowatch's engine, with EDNS as well; what it takes to start is included."""
+    """Sends the same queries as lowatch's engine, also with EDNS. The cost includes its start."""
     file = contest.folder / "queries"
     if not file.exists():
         file.write_text("".join(f"{name} A\n{name} AAAA\n" for name in dns_zone.names(contest.names)))
@@ -108,7 +108,7 @@ def dnsperf(contest: Contest) -> Cost:
 
 
 def _peers() -> list[Peer]:
-    """dnspython comes with lowatch. The slow ones get fewer names, and take seconds all the same."""
+    """The peers. dnspython comes with lowatch. Slow ones get fewer names, and still take seconds."""
     has_aiodns = importlib.util.find_spec("aiodns") is not None
     has_dnsperf = shutil.which("dnsperf") is not None
     return [
@@ -123,7 +123,7 @@ def _some(name: str, divisor: int) -> Callable[[Contest], Cost]:
 
 
 def _show(name: str, costs: Sequence[Cost]) -> float:
-    """The median: microseconds of CPU per query."""
+    """Shows the costs. Returns the median of CPU microseconds per query."""
     each = summarise([cost.each * 1e6 for cost in costs])
     system = summarise([cost.system / cost.queries * 1e6 for cost in costs])
     report.line(
@@ -138,6 +138,6 @@ def _ratio(turn: str, ours: Sequence[Cost], peer: Peer, theirs: Sequence[Cost]) 
     ratio = paired_ratios([cost.each for cost in theirs], [cost.each for cost in ours])
     what = f"queries per CPU-second / {peer.name}, {turn}"
     report.line(what, f"{ratio.median:7.2f}      ({ratio.least:.2f} to {ratio.most:.2f})")
-    if peer.limit is None or turn == TURNS[0]:  # once in a daemon's life, and not what a limit is for
+    if peer.limit is None or turn == TURNS[0]:  # happens once in a daemon's life, so it has no limit
         return Row(f"(e) {what}", f"{ratio.median:.2f}", more=True)
     return report.at_least(f"(e) {what}", ratio.median, peer.limit, "{:.2f}")

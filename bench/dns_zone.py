@@ -1,4 +1,4 @@
-"""A zone of many names, served on a core of its own, so that client and server do not fight over one."""
+"""Serves a zone of many names on a core of its own, so that client and server do not compete for one."""
 
 from __future__ import annotations
 
@@ -18,16 +18,13 @@ def names(count: int) -> list[str]:
 
 
 def records(count: int, ttl: int) -> str:
-    """One A each, and no AAAA: NODATA, as most names have it."""
+    """One A each, and no AAAA: NODATA, as for most names."""
     return "\n".join(f"d{number} {ttl} A {world.text(number)}" for number in range(count))
 
 
 @contextmanager
 def served(count: int, ttl: int) -> Iterator[Knot]:
-    """By Knot, on the first core: it would bind its first UDP worker there in any case.
-
-    NODATA lasts for `ttl` seconds as well.
-    """
+    """Runs Knot on the first core, where it binds its first UDP worker anyway. NODATA also has `ttl`."""
     with ExitStack() as stack:
         with pinned(_cores()[0]):
             knot = stack.enter_context(Knot({ZONE: records(count, ttl)}, negative_ttl=ttl))
@@ -43,7 +40,7 @@ def as_client() -> Iterator[None]:
 
 @contextmanager
 def pinned(core: int) -> Iterator[None]:
-    """The calling thread, and what it starts, on that core alone."""
+    """Runs the calling thread, and what it starts, only on that core."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {core})
     try:

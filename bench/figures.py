@@ -1,4 +1,4 @@
-"""The last figures: a table in docs/bench.md, which `--record` writes and every run is compared with."""
+"""The last figures: a table in docs/bench.md. `--record` writes it, and every run is compared with it."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ _ROW = re.compile(r"^\| (?P<what>\([a-z]\) .*?) \| (?P<figure>[^|]*?) \| [^|]* \
 
 
 def last(page: str) -> dict[str, str]:
-    """What was measured -> its last figure. Raises ValueError where the page has no place for the table."""
+    """What was measured -> its last figure. Raises ValueError if the page has no place for the table."""
     _, table, _ = _parts(page)
     return {found["what"]: found["figure"] for found in _ROW.finditer(table)}
 
 
 def machine(page: str) -> str:
-    """Where the table was last written; "" where it never was."""
+    """The machine on which the table was last written; "" if it never was."""
     found = _MACHINE.search(_parts(page)[1])
     return found[1] if found else ""
 
 
 def change(row: Row, before: Mapping[str, str]) -> str:
-    """Against its last figure: "+12 %", "new", or "" where one of them is no number.
+    """The change since the last figure: "+12 %", "new", or "" if one of them is not a number.
 
-    "WORSE" marks what got worse by more than the noise, and "better" what got better by as much.
+    "WORSE" and "better" mark a change larger than the noise.
     """
     if row.what not in before:
         return "new"
@@ -51,12 +51,14 @@ def change(row: Row, before: Mapping[str, str]) -> str:
 
 
 def recorded(page: str, rows: Sequence[Row], commit: str, machine: str) -> str:
-    """The page with these figures in it. Those of other benchmarks, by their letter, stay."""
+    """The page with these figures. The figures of benchmarks with another letter stay."""
     before, table, after = _parts(page)
     lines = {row.what: f"| {row.what} | {row.figure} | {row.target} | {commit} |" for row in rows}
     run = {row.what[:3] for row in rows}
     kept = {found["what"]: found[0] for found in _ROW.finditer(table) if found["what"][:3] not in run}
-    both = sorted((kept | lines).items(), key=lambda item: item[0][:3])  # stable: as they were measured
+    both = sorted(
+        (kept | lines).items(), key=lambda item: item[0][:3]
+    )  # stable: keeps the order of measurement
     return (
         f"{before}{_BEGIN}\nMeasured on {machine}.\n\n{_HEAD}"
         + "".join(f"{line}\n" for _, line in both)
@@ -65,7 +67,7 @@ def recorded(page: str, rows: Sequence[Row], commit: str, machine: str) -> str:
 
 
 def commit() -> str:
-    """HEAD's short name, with a "+" where the checkout differs from it."""
+    """HEAD's short name, with a "+" if the checkout differs from it."""
     return _git("rev-parse", "--short", "HEAD") + ("+" if _git("status", "--porcelain") else "")
 
 

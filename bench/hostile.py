@@ -1,4 +1,4 @@
-"""(g) A zone that means harm beside one innocent name: its alert, the pages and the memory meanwhile."""
+"""(g) A hostile zone beside one innocent name: measures that name's alert, the pages and the memory."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _PATIENCE = 60.0
 
 
 class _Felt(NamedTuple):
-    """What the zone does to the others. Seconds, and MiB at most."""
+    """The effect of the zone on others. alert, probe: seconds. rss: peak, in MiB."""
 
     alert: Summary
     probe: Summary
@@ -117,7 +117,7 @@ def _alert(daemon: Running, log: Path) -> float:
 
 @contextmanager
 def probing(port: int) -> Iterator[list[float]]:
-    """Health probes in the background; how long each took, in seconds."""
+    """Sends health probes in the background. Yields the seconds that each took."""
     took: list[float] = []
     over = Event()
 
@@ -139,6 +139,6 @@ def probing(port: int) -> Iterator[list[float]]:
 
 
 def _rss(pid: int) -> float:
-    """MiB, the highest so far."""
+    """The peak so far, in MiB."""
     fields = Path(f"/proc/{pid}/status").read_text()
     return int(fields.partition("VmHWM:")[2].split()[0]) / 1024

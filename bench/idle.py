@@ -1,4 +1,4 @@
-"""(c) Idle: what the daemon takes while nothing happens but answers that expire and sweeps that are due."""
+"""(c) Idle: measures the daemon while nothing happens except expiring answers and periodic sweeps."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from .report import Row
 TTL = 300
 SECONDS = 60
 SETTLING = 75.0
-"""Seconds after which getaddrinfo has been asked once about whom that leads here, or has cost its share."""
+"""Seconds after which getaddrinfo has looked up every name that leads here, or has used its budget."""
 ZONE = "bench.example"
 PEER = "prometheus-node-exporter"
 _PEER_PORT = 9100
 
 
 class Case(NamedTuple):
-    """So many domains that lead here. Limits: percent of a core, MiB, wake-ups a second beyond queries."""
+    """domains: how many lead here. Limits: percent of a core, MiB, wake-ups a second beyond queries."""
 
     domains: int
     cpu: float
@@ -41,7 +41,7 @@ CASES = (Case(1_000, cpu=0.2, rss=42.0, wakeups=12.0), Case(10_000, cpu=1.0))
 
 
 class Usage(NamedTuple):
-    """Of all threads of a process, up to now. cpu: seconds. wakeups: how often it slept and was woken."""
+    """All threads of a process, so far. cpu: seconds. wakeups: how often it slept and was woken."""
 
     at: float
     cpu: float
@@ -62,7 +62,7 @@ class Process(NamedTuple):
     running: Running
 
     def mebibytes(self, field: str) -> float:
-        """VmRSS, or VmHWM: the most it ever was."""
+        """VmRSS, or VmHWM, its peak."""
         return _number(Path(f"/proc/{self.running.pid}/status").read_text(), field) / 1024
 
 
@@ -101,7 +101,7 @@ def _rows(case: Case, idle: Idle, rss: float) -> list[Row]:
 
 
 def _peers(folder: Path, stack: ExitStack) -> list[Process]:
-    """node_exporter, or nobody: a line says why."""
+    """Starts node_exporter. If that is not possible, a line shows why."""
     if shutil.which(PEER) is None:
         report.line(f"peer absent: {PEER} (apt-get install it)", "")
         return []
@@ -116,11 +116,11 @@ def _peers(folder: Path, stack: ExitStack) -> list[Process]:
 
 
 def _settled_daemon(count: int, folder: Path, stack: ExitStack) -> Running:
-    """A daemon that has asked for every name, and is to ask again evenly over the next TTL.
+    """A daemon that has queried every name. Its next queries are spread evenly over the next TTL.
 
-    So it would be behind a cache, or after a day. All names that were first asked in the same ten
-    seconds would otherwise expire together, and a window of a minute see none of them. Applications
-    ask the same server: that is the usual host, and getaddrinfo is not kept from answering.
+    That is the usual state behind a cache, or after a day. Otherwise all names queried in the same ten
+    seconds would expire together, and a window of a minute would have none of them. As on a usual host,
+    applications ask the same server, and getaddrinfo can answer.
     """
     stack.enter_context(closing(world.Lo())).fill(count)
     stack.enter_context(world.listening(count))
@@ -141,7 +141,7 @@ def _first_ttls(count: int) -> list[int]:
 
 @contextmanager
 def _resolv_conf(folder: Path, text: str) -> Iterator[None]:
-    """Another /etc/resolv.conf for this session, whose mounts are its own."""
+    """Mounts another /etc/resolv.conf, in this session's mount namespace."""
     ours, place = folder / "resolv.conf", Path("/etc/resolv.conf").resolve()
     ours.write_text(text)
     subprocess.run(["mount", "--bind", str(ours), str(place)], check=True)
@@ -160,7 +160,7 @@ def _records(ttls: Sequence[int]) -> str:
 
 
 class Idle(NamedTuple):
-    """What one process took. cpu: percent of a core. wakeups, queries: per second."""
+    """The usage of one process. cpu: percent of a core. wakeups, queries: per second."""
 
     cpu: float
     wakeups: float
@@ -168,8 +168,8 @@ class Idle(NamedTuple):
 
 
 def _measure(processes: Sequence[Process], what: str, seconds: int, *, scraped: bool) -> Idle:
-    """Prints what each took, and returns that of the first."""
-    time.sleep(2)  # the start of the peer, and the last scrape, are no part of it
+    """Prints the usage of each process, and returns that of the first."""
+    time.sleep(2)  # the peer's start and the last scrape do not count
     asked = _queries(processes[0])
     time.sleep(0.5)
     before = [Usage.of(process.running.pid) for process in processes]
@@ -192,13 +192,13 @@ def _measure(processes: Sequence[Process], what: str, seconds: int, *, scraped: 
             f"(peak {process.mebibytes('VmHWM'):.1f})   {found[-1].wakeups:5.1f} wake-ups/s"
             + (f", {queries:.1f} queries/s" if queries else ""),
         )
-    if scraped and len(found) > 1:  # idle, the peer takes nothing at all
+    if scraped and len(found) > 1:  # the peer does nothing while idle
         report.line(f"ratio of CPU, {what}", f"{found[0].cpu / found[1].cpu:5.2f}")
     return found[0]
 
 
 def _queries(process: Process) -> float:
-    """How many DNS queries it has sent and had a reply to, or none."""
+    """How many DNS queries it has sent, answered or not."""
     _, body = process.running.scraper.get("/metrics")
     counts = re.findall(rb"^lowatch_dns_queries_total\{.*\} (\S+)$", body, re.MULTILINE)
     return sum(map(float, counts))

@@ -1,4 +1,4 @@
-"""A process that listens, so that it can be killed. Run as a script, in a bare interpreter.
+"""A process that listens and can be killed. It runs as a script, in a bare interpreter.
 
     listeners.py FIRST COUNT PORT
 

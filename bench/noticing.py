@@ -1,7 +1,7 @@
-"""(b) From an event to the metric: how long the real daemon takes to notice.
+"""(b) Noticing: measures the time from an event to the metric of the real daemon.
 
-A figure begins just before SIGKILL, just before listen(), or when the kernel has added the address. It
-ends with the scrape that shows the result: from the event on, /metrics is scraped, 1 ms apart.
+The time begins just before SIGKILL, just before listen(), or when the kernel has added the address. It ends
+with the scrape that shows the result. /metrics is scraped every millisecond after the event.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ KILLED, ADDED, BACK = LIMITS
 AT_ONCE = (0.02, 0.12)
 APART = (0.3, 0.6)
 LATER = (2.3, 2.5)
-"""Seconds between events, from and to. Where they come at once the daemon still rests from its last
-audit; where a listener comes back later, it is no longer looked for as often as at first."""
+"""Seconds between events, from and to. AT_ONCE: the daemon still pauses after its last audit. LATER: the
+daemon polls less often for a listener that is down for longer."""
 
 
 Script = Generator[None, None, None]
-"""Makes events happen, and yields where time is to pass."""
+"""Causes events, and yields when time has to pass."""
 
 
 class Stage:
-    """A host with so many addresses and domains, and a daemon that watches it, in a namespace of its own.
+    """A host with `count` addresses and domains, and a daemon that watches it, in a namespace of its own.
 
-    Domain 0 loses and regains its listener, domain 1 its address (and never has a listener); all the
-    others are served. taken: event -> seconds until each was seen. scrapes: seconds of each.
+    Domain 0 loses and regains its listener. Domain 1 loses and regains its address, and never has a
+    listener. The others are served. taken: event -> seconds until each was seen. scrapes: seconds of each.
     """
 
     def __init__(self, count: int) -> None:
@@ -81,7 +81,7 @@ class Stage:
         self.close()
 
     def until(self, number: int, value: int | None) -> float:
-        """CLOCK_MONOTONIC seconds when the domain's lo_orphan_vip was seen to be that, or gone."""
+        """CLOCK_MONOTONIC seconds when the domain's lo_orphan_vip was seen to be `value`, or gone (None)."""
         seen, took = self._daemon.until_orphan_is(_name(number), value)
         self.scrapes += took
         return seen
@@ -99,7 +99,7 @@ def _name(number: int) -> str:
 
 
 def _events(stage: Stage) -> Script:
-    """Each event in turn, for ever."""
+    """Causes each event in turn, endlessly."""
     while True:
         with closing(world.Listeners(0)) as listener:
             stage.note(BACK, stage.until(0, 0) - listener.since)
@@ -116,7 +116,7 @@ def _events(stage: Stage) -> Script:
 
 
 def _returns(stage: Stage) -> Script:
-    """The listener comes back, when it has been away for a while, and goes again."""
+    """The listener comes back after a while, and goes again, endlessly."""
     while True:
         yield
         with closing(world.Listeners(0)) as listener:
@@ -125,7 +125,7 @@ def _returns(stage: Stage) -> Script:
 
 
 class Series(NamedTuple):
-    """What is measured together. stages: so many namespaces, in which time passes at the same time."""
+    """Figures that are measured together. stages: how many namespaces run side by side."""
 
     where: str
     domains: int
@@ -167,7 +167,7 @@ def _measure(series: Series, times: int) -> list[Row]:
 
 
 def _play(stages: Sequence[Stage], series: Series, times: int) -> None:
-    """Whoever's pause is over plays on, until all together have every event so many times."""
+    """Continues each stage when its pause is over, until all together have had each event `times` times."""
     begun = [(0.0, place, stage, series.script(stage)) for place, stage in enumerate(stages)]
     due = list(begun)
     while sum(len(stage.taken.get(BACK, ())) for stage in stages) < times + len(stages):

@@ -1,4 +1,4 @@
-"""What is printed: a line while it is fresh, and the table of all targets in the end."""
+"""Prints a line for each figure at once, and a table of all targets at the end."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from .stats import Summary
 
 NOISE = 0.2
 TAIL_NOISE = 0.6
-"""How far medians, and how far p99s, lie apart in runs of the same code: a share of the figure."""
+"""How much medians and p99s differ between runs of the same code, as a share of the figure."""
 
 
 class Row(NamedTuple):
     """One line of the table.
 
     what: begins with the letter of its benchmark, "(a) ...".
-    figure: a number, and its unit where it has one; a change against the last figures is told by it.
-    met: None where the figure is for information and has no target.
-    more: more of it is better.
-    noise: the share of the figure by which it changes from run to run while the code does not.
+    figure: a number, and its unit if it has one. The number is compared with the last figures.
+    met: None if the figure has no target.
+    more: whether a higher figure is better.
+    noise: the share of the figure by which runs of the same code differ.
     """
 
     what: str
@@ -57,7 +57,7 @@ def line(what: str, figure: str) -> None:
 
 
 def milliseconds(summary: Summary) -> str:
-    """Of a summary in seconds: its median, and its range."""
+    """The median and range of a summary in seconds."""
     return (
         f"{summary.median * 1e3:8.1f} ms   "
         f"({summary.least * 1e3:.1f} to {summary.most * 1e3:.1f}, {summary.size} runs)"
@@ -65,7 +65,7 @@ def milliseconds(summary: Summary) -> str:
 
 
 def table(rows: Sequence[Row], changes: Sequence[str]) -> str:
-    """changes: of each row, against the last figures; see figures.change()."""
+    """changes: one for each row, since the last figures; see figures.change()."""
     cells = [("", "figure", "target", "verdict", "change")]
     cells += [
         (row.what, row.figure, row.target, row.verdict, change)
@@ -85,7 +85,7 @@ def machine() -> str:
 
 
 def load() -> str:
-    """How busy the machine is with everything, this included."""
+    """The load average of the machine, including this process."""
     return " ".join(f"{average:.2f}" for average in os.getloadavg())
 
 

@@ -1,8 +1,9 @@
 """Many clients of an exporter at once, in one process: `python -m bench.scrapers PORT MODE COUNT SECONDS`.
 
-MODE scrape: each asks for /metrics again and again, gzipped, on a kept connection. MODE hold: each asks
-once, not gzipped, and reads nothing. MODE idle: each connects, and is silent. A line "connected" when all
-are. In the end a line of JSON: how many responses came, how many were not 200, and their bytes.
+MODE scrape: each requests /metrics repeatedly, gzipped, on a persistent connection. MODE hold: each
+requests it once, not gzipped, and reads nothing. MODE idle: each connects and sends nothing. Prints the
+line "connected" when all are. Ends with a line of JSON: the number of responses, how many were not 200,
+and their bytes.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _REQUEST = b"GET /metrics HTTP/1.1\r\nHost: bench\r\n%b\r\n"
 _GZIP = b"Accept-Encoding: gzip\r\n"
 _LENGTH = re.compile(rb"\r\ncontent-length: (\d+)\r\n", re.IGNORECASE)
 _HELD = 64 * 1024
-"""Bytes of SO_RCVBUF of a client that reads nothing."""
+"""SO_RCVBUF of a client that reads nothing, in bytes."""
 
 
 class Client:

@@ -1,4 +1,4 @@
-"""(f) Scrapes: how long a health probe waits, and what memory is taken, while many want much at once."""
+"""(f) Scrapes: measures health probes and memory while many clients request large pages at once."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def run(*, quick: bool) -> list[Row]:
 
 
 def _daemon(folder: Path, stack: ExitStack) -> Running:
-    """Every name leads to an address of its own, which serves one of its hundred any-of ports."""
+    """Every name resolves to an address of its own, where one of its hundred any-of ports is served."""
     stack.enter_context(closing(world.Lo())).fill(NAMES)
     stack.enter_context(world.listening(NAMES))
     records = "\n".join(f"d{number} 3600 A {world.text(number)}" for number in range(NAMES))
@@ -71,7 +71,7 @@ def _daemon(folder: Path, stack: ExitStack) -> Running:
     daemon = stack.enter_context(lowatch(folder, text))
     daemon.until_answering("/-/ready")
     daemon.scraper.close()
-    time.sleep(3)  # its first audits' garbage is given back
+    time.sleep(3)  # the garbage of its first audits is freed
     return daemon
 
 
@@ -89,7 +89,7 @@ def _clients(mode: str, seconds: float) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def _probe(daemon: Running, clients: subprocess.Popen[bytes]) -> tuple[list[float], float]:
-    """How long each probe took, with a connection of its own, and the most memory that was seen, in MiB."""
+    """The seconds of each probe, on a connection of its own, and the peak memory seen, in MiB."""
     took, peak = [], 0.0
     while clients.poll() is None:
         began = time.monotonic()

@@ -1,4 +1,4 @@
-"""(d) From the start to the first complete audit, and what a short command takes beside an interpreter."""
+"""(d) Start: the time to the first complete audit, and of short commands compared with the interpreter."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _names(count: int) -> list[str]:
 
 
 def _start(folder: Path, nameserver: Nameserver, count: int, runs: int, max_qps: int = 0) -> Row:
-    """Two queries for each name. max_qps: 0 for the default, which paces a thousand of them."""
+    """Two queries for each name. max_qps: 0 for the default, which slows down a thousand names."""
     toml = configuration(_names(count), nameserver, **({"max_qps": max_qps} if max_qps else {}))
     samples = []
     for _ in range(runs):
@@ -92,7 +92,7 @@ def _check(folder: Path, nameserver: Nameserver, count: int, runs: int) -> Row:
 
 
 def _beside_an_interpreter(folder: Path, nameserver: Nameserver, runs: int) -> list[Row]:
-    """Short commands against the interpreter itself, or against asyncio, which an audit needs."""
+    """Compares short commands with the bare interpreter, or with asyncio, which an audit needs."""
     file = folder / "one.toml"
     file.write_text(configuration([], nameserver))
     audit = ["check", "-c", str(file), "--format", "json", *_names(1)]
@@ -104,9 +104,9 @@ def _beside_an_interpreter(folder: Path, nameserver: Nameserver, runs: int) -> l
 
 
 def _ratio(what: str, argv: Sequence[str], says: bytes, statement: str, limit: float, runs: int) -> Row:
-    """Starts both by turns, as an installed package starts: compiled, and not from an editable install."""
+    """Starts both in turn, like an installed package: compiled, and not from an editable install."""
     compileall.compile_dir(ROOT / "lowatch", quiet=1)
-    python = str(Path(sys.executable).resolve())  # the venv's would run what is in its *.pth files
+    python = str(Path(sys.executable).resolve())  # the venv's interpreter would run its *.pth files
     path = os.pathsep.join([str(ROOT), sysconfig.get_path("purelib")])
     command = ["/usr/bin/env", f"PYTHONPATH={path}", python]
     ours, theirs = [], []
@@ -121,7 +121,7 @@ def _ratio(what: str, argv: Sequence[str], says: bytes, statement: str, limit: f
 
 
 def _seconds(command: Sequence[str], says: bytes, times: int) -> float:
-    """Wall time of a command whose output has `says` that many times: every name is found served."""
+    """Wall time of a command. Its output must have `says` that many times: every name is served."""
     seconds, said = _timed(command)
     if said.count(says) != times:
         raise child.ChildFailedError(

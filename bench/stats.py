@@ -1,4 +1,4 @@
-"""What samples come to. Medians, for a shared machine is noisy; ratios, for absolutes do not travel."""
+"""Summarises samples: by median, because a shared machine is noisy, and by ratio, to compare machines."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 
 class Summary(NamedTuple):
-    """Of one quantity, in its own unit."""
+    """Samples of one quantity, in its own unit. size: how many there are."""
 
     size: int
     least: float
@@ -19,20 +19,20 @@ class Summary(NamedTuple):
 
 
 def percentile(samples: Sequence[float], share: float) -> float:
-    """By nearest rank: the least sample that `share` (0 < share <= 1) of all are not above."""
+    """The lowest sample that `share` (0 < share <= 1) of all samples do not exceed (nearest rank)."""
     if not samples:
         raise ValueError("no samples")
     if not 0 < share <= 1:
-        raise ValueError(f"{share} is no share")
+        raise ValueError(f"{share} is not a share between 0 and 1")
     return sorted(samples)[math.ceil(share * len(samples)) - 1]
 
 
 def summarise(samples: Sequence[float]) -> Summary:
-    """Raises ValueError where there are none."""
+    """Raises ValueError if there are no samples."""
     p99 = percentile(samples, 0.99)
     return Summary(len(samples), min(samples), statistics.median(samples), p99, max(samples))
 
 
 def paired_ratios(ours: Sequence[float], peers: Sequence[float]) -> Summary:
-    """ours / peer of each pair. A pair was measured side by side, so what slowed one slowed both."""
+    """ours / peer for each pair. Both of a pair were measured in the same conditions."""
     return summarise([our / peer for our, peer in zip(ours, peers, strict=True)])

@@ -1,6 +1,6 @@
-"""A host to look at: addresses on lo, and processes that listen on them.
+"""The host to observe: addresses on lo, and processes that listen on them.
 
-Everything is made in the network namespace that the calling thread is in, and goes with it.
+Everything is created in the calling thread's network namespace, and ends with it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def text(number: int) -> str:
 
 
 class Lo:
-    """Addresses of lo, changed by one netlink message: `ip` would take its own start to do it."""
+    """Addresses of lo, changed by one netlink message, because starting `ip` takes longer."""
 
     def __init__(self) -> None:
         self._socket = open_socket(0)
@@ -48,11 +48,11 @@ class Lo:
         self._socket.close()
 
     def add(self, number: int) -> float:
-        """The CLOCK_MONOTONIC seconds when the kernel had done it: before, it may wait for its lock."""
+        """Returns the CLOCK_MONOTONIC seconds when the kernel was done. It may have waited for its lock."""
         return self._change(RTM_NEWADDR, _NLM_F_CREATE, number)
 
     def delete(self, number: int) -> float:
-        """The same."""
+        """Returns the same as add()."""
         return self._change(RTM_DELADDR, 0, number)
 
     def fill(self, count: int, first: int = 0) -> None:
@@ -90,20 +90,20 @@ class Listeners:
         self.since = float(said)
 
     def kill(self) -> float:
-        """SIGKILL. The CLOCK_MONOTONIC seconds just before it."""
+        """Sends SIGKILL. Returns the CLOCK_MONOTONIC seconds just before it."""
         began = time.monotonic()
         self._process.kill()
         return began
 
     def close(self) -> None:
-        """End it, if it has not ended, and wait until it has."""
+        """Ends the process and waits for its end."""
         self._process.kill()
         self._process.communicate()
 
 
 @contextmanager
 def listening(count: int, first: int = 0) -> Iterator[None]:
-    """Somebody listens on each of the first `count` addresses, as long as the block lasts."""
+    """Processes listen on each of the first `count` addresses until the block ends."""
     with ExitStack() as stack:
         for begin in range(first, first + count, _EACH):
             processes = Listeners(begin, min(_EACH, first + count - begin))

@@ -105,7 +105,7 @@ def _try(one: Host, printed: Printed, neighbours: frozenset[str]) -> Iterator[st
         if after[target].met is not Met.TAKEN:
             yield f"{where}: LOST {' '.join(map(str, target))}: {after[target]}"
     if printed.finding.subject.key in {finding.subject.key for finding in findings}:
-        yield f"{where}: CURES NOTHING"
+        yield f"{where}: FIXES NOTHING"
     if printed.finding.subject.kind is FindingKind.HOLDER_DOWN:
         return  # what has been wrong with its addresses all the time can be seen again
     for finding in findings:

@@ -43,7 +43,7 @@ def test_the_median_of_two_lies_between_them() -> None:
 
 @pytest.mark.parametrize("share", [0, -0.5, 1.01])
 def test_a_percentile_wants_a_share(share: float) -> None:
-    with pytest.raises(ValueError, match="no share"):
+    with pytest.raises(ValueError, match="not a share between 0 and 1"):
         percentile([1.0], share)
 
 
