@@ -81,7 +81,7 @@ class Stage:
         self.close()
 
     def until(self, number: int, value: int | None) -> float:
-        """CLOCK_MONOTONIC seconds when the domain's lo_orphan_vip was seen to be `value`, or gone (None)."""
+        """CLOCK_MONOTONIC seconds when lo_orphan_vip was seen to be `value`, or gone (None)."""
         seen, took = self._daemon.until_orphan_is(_name(number), value)
         self.scrapes += took
         return seen
