@@ -110,10 +110,10 @@ class Auditor:
         everything = everything or (bool(prefixes) and self._host.flow_routes_may_differ)
         if prefixes:
             marked |= self._resolver.inside(prefixes) | self._remembered.names
-        expects = self._domains.expects
         anywhere = {number for address, number in sockets if address is None}
         if anywhere:
-            marked.update(name for name in self._domains.observed if expects(name, anywhere))
+            domains = self._domains
+            marked.update(name for name in domains.observed if domains.expects(name, anywhere))
         at_one = [(address, number) for address, number in sockets if address is not None]
         return marked | self._expecting(at_one) | self._take_connects(), everything
 
@@ -257,7 +257,10 @@ class Auditor:
     async def _observe_refusals(self, context: AuditContext, is_over: Callable[[], bool]) -> None:
         """Observe again where a connect just requested was refused or accepted at once, as most are.
 
-        run() makes them concurrently. The others are judged by the audit after their outcome.
+        connects.run() makes them while this waits for a few turns of the loop. So the snapshot has the
+        outcomes before it is judged, and an orphan is confirmed by the audit that finds it: without the
+        wait every new orphan would take two audits. An outcome that comes later marks its domains, and the
+        next audit judges it.
         """
         for _ in range(_TURNS_FOR_CONNECTS):
             await asyncio.sleep(0)
@@ -323,5 +326,7 @@ class Auditor:
         held = self._observer.holders.held
         if isinstance(held, Unknown):
             return frozenset()
-        reached, at = self._domains.reached, self._resolver.at
-        return frozenset(one.address for one in held.value if one.address in reached or at(one.address))
+        reached = self._domains.reached
+        return frozenset(
+            one.address for one in held.value if one.address in reached or self._resolver.at(one.address)
+        )

@@ -145,8 +145,7 @@ class JudgementMemo:
         if observed is before:
             return self._judged, self._notable.values()
         self._observed = observed
-        known = before.get
-        changed = [name for name, one in observed.items() if known(name) is not one]
+        changed = [name for name, one in observed.items() if before.get(name) is not one]
         gone = before.keys() - observed.keys()
         if changed or gone:
             self._judged = dict(self._judged)  # the mapping of the last Judgement stays as it is

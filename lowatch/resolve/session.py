@@ -68,7 +68,6 @@ class Session:
     ) -> None:
         self._names = names
         self._slots = names.slots
-        self._questions, self._answered = names.questions, names.slots.answered
         self._answers = answers
         self._source = source
         self._clock = clock
@@ -231,16 +230,16 @@ class Session:
         self._filling = False
         if self._closed:
             return
-        now, known = self._now(), self._slots.known
+        now = self._now()
         while (room := DNS_LOOKUPS.value - self._under_way) > 0:
             taken = self._waiting.take(room, now)
             if taken is None:
                 return
             second, slots = taken
             self._observer.on_lag(now - second, len(slots))
-            names = [self._questions[name_number(slot)] for slot in slots]
+            names = [self._names.questions[name_number(slot)] for slot in slots]
             sections = map(question_of, slots, names)
-            self._start([*map(Lookup, slots, names, sections, known(slots))], now)
+            self._start([*map(Lookup, slots, names, sections, self._slots.known(slots))], now)
         DNS_LOOKUPS.reached()
 
     def _start(self, lookups: list[Lookup], now: float) -> None:
@@ -256,15 +255,15 @@ class Session:
         slot = lookup.slot
         self._under_way -= 1
         self.progress += 1
-        if self._questions[name_number(slot)] is lookup.name:  # else it is no longer followed
-            self._answered[slot] = now
+        if self._names.questions[name_number(slot)] is lookup.name:  # else it is no longer followed
+            self._slots.answered[slot] = now
             settings = self._settings[0]
             if is_aaaa(slot) and self.ipv6_idle:
                 settings = self._settings_of(slot, self._slots.addresses_of(slot))
             self._wheel.add(slot, renewed_due(ttl, settings, now, self._random.random()))
 
     def on_reply(self, channel: Channel, lookup: Lookup, reply: Reply, now: float) -> None:
-        known = lookup.trail is None and self._questions[name_number(lookup.slot)] is lookup.name
+        known = lookup.trail is None and self._names.questions[name_number(lookup.slot)] is lookup.name
         if known and self._slots.renew(lookup.slot, reply, now):
             self.on_renewed(lookup, reply.ttl, now)
             self._fill_soon()
@@ -282,7 +281,7 @@ class Session:
         if self._closed:
             return
         self.progress += 1
-        if self._questions[name_number(lookup.slot)] is lookup.name:
+        if self._names.questions[name_number(lookup.slot)] is lookup.name:
             try:
                 self._record(lookup.slot, outcome, now)
             except Exception:  # an error with one name must not stop the others

@@ -141,18 +141,17 @@ class UdpChannel:
 
     def _send_by(self, sock: socket.socket, count: int, now: float) -> None:
         """Send `count` questions. Raises OSError if one cannot be sent; that one stays in the backlog."""
-        backlog, in_flight, random = self._backlog, self._in_flight, self._random
         folds = self._echo is Echo.FOLDS
         for ident in self._fresh_idents(count):
-            question = backlog[0]
+            question = self._backlog[0]
             question.sent = now
-            section = question.section if folds else mix_case(question.section, random)
+            section = question.section if folds else mix_case(question.section, self._random)
             try:  # noqa: SIM105 - contextlib.suppress would cost a tenth of the whole query
                 sock.send(ident + QUERY_HEADER + section + QUERY_END)
             except BlockingIOError:
                 pass  # treated like a lost datagram: the deadline ends it
-            in_flight[ident] = question, sock, section
-            del backlog[0]
+            self._in_flight[ident] = question, sock, section
+            del self._backlog[0]
 
     def _fresh_idents(self, count: int) -> list[bytes]:
         """`count` ids of two random octets each, none of which a query in flight has."""
