@@ -1,1 +1,1 @@
-"""Random worlds in a network namespace, where every verdict is compared with a real connect()."""
+"""Compares every verdict with a real connect(), in random worlds in a network namespace."""

@@ -1,6 +1,6 @@
-"""python -m tests.oracle [--worlds N] [--fixes N] [--seed S]: as many worlds, one after the other.
+"""python -m tests.oracle [--worlds N] [--fixes N] [--seed S]: tries N worlds, one after the other.
 
---worlds: where verdicts are compared with connects; --fixes: where each printed fix is run.
+--worlds: compares the verdicts of N worlds with connects. --fixes: runs each printed fix of N worlds.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from tests.support.netns import isolate_session
 
-from . import mending
+from . import fix_trial
 from .trial import trial
 
 
@@ -29,21 +29,21 @@ def main() -> int:
     first = secrets.randbelow(10**9) if arguments.seed is None else arguments.seed
     isolate_session()
     disagreeing = _try_all("verdicts", trial, first, arguments.worlds)
-    return 1 if _try_all("fixes", mending.trial, first, arguments.fixes) + disagreeing else 0
+    return 1 if _try_all("fixes", fix_trial.trial, first, arguments.fixes) + disagreeing else 0
 
 
 def _try_all(what: str, try_one: Callable[[int, Counter[str]], str], first: int, worlds: int) -> int:
-    """How many have a story to tell."""
+    """How many trials failed. Prints the story of each."""
     print(f"{what}: {worlds} worlds from seed {first}")
-    failing, told, started = 0, Counter[str](), time.monotonic()
+    failing, counts, started = 0, Counter[str](), time.monotonic()
     for number in range(worlds):
-        story = try_one(first + number, told)
+        story = try_one(first + number, counts)
         if story:
             failing += 1
             print(f"\r{story}\n", flush=True)
         if sys.stderr.isatty():
             print(f"\r{number + 1} worlds, {failing} fail", end="", file=sys.stderr)
-    said = "".join(f"{count:7} {what}\n" for what, count in told.most_common())
+    said = "".join(f"{count:7} {what}\n" for what, count in counts.most_common())
     print(f"\r{said}{failing} of {worlds} worlds fail, {time.monotonic() - started:.0f} s")
     return failing
 

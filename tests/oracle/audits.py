@@ -1,4 +1,4 @@
-"""What lowatch says of a world: its own kernel adapter, probe and auditor, with given answers."""
+"""Audits a world with lowatch's kernel adapter, probe and auditor. The answers of DNS are given."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from .clients import Target
 from .world import Named, World
 
 Judged = dict[tuple[str, Target], JudgedEndpoint]
-"""By domain and target."""
+"""Domain and target -> endpoint."""
 
 
 class Audits(NamedTuple):
-    """with_probe: `probe = "confirm"`. lookups_only: `probe = "off"`. problems: what stayed unknown."""
+    """with_probe: `probe = "confirm"`. lookups_only: `probe = "off"`. problems: everything unknown."""
 
     with_probe: Judged
     lookups_only: Judged
@@ -32,12 +32,12 @@ class Audits(NamedTuple):
 
 
 def audit(world: World) -> Audits:
-    """Two audits, inside the world that is staged now."""
+    """Runs both audits inside the world that is staged now."""
     domains = {
         one.name: Domain(one.name, tuple(Port(*port) for port in one.ports), one.any_of)
         for one in world.names
     }
-    given = StaticResolver(map(answer_of, world.names))  # DNS is not what is tried here
+    given = StaticResolver(map(answer_of, world.names))  # DNS is not tested here
     watching = Policy(world.watched, domains)
     with closing(Host(watching)) as host:
         judged, problems = [], []

@@ -1,4 +1,4 @@
-"""What really happens: a connect(), or a datagram, to each endpoint from inside the world."""
+"""Clients inside the world: each makes a connect() to an endpoint or sends a datagram, and has a result."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from .stage import Opened
 from .world import Protocol, whom
 
 SHORT = 0.04
-"""Seconds. On loopback the answer is there when connect() returns; what is not then, is not coming."""
+"""Seconds. On loopback an answer is there when connect() returns, or never comes."""
 LONG = 3.0
-"""Seconds, where an answer must come: that the machine is busy is no disagreement."""
+"""Seconds to wait for an answer that must come. A busy machine must not look like a disagreement."""
 
 
 class Met(StrEnum):
@@ -27,7 +27,7 @@ class Met(StrEnum):
     REFUSED = "refused"
     SILENCE = "silence"
     NOT_SENT = "not sent"
-    """Routing refused: nothing arrived anywhere."""
+    """Routing refused, so nothing arrived anywhere."""
 
 
 class Target(NamedTuple):
@@ -37,7 +37,7 @@ class Target(NamedTuple):
 
 
 class ClientResult(NamedTuple):
-    """taker: the socket of ours that took it. said: the error, for the report."""
+    """taker: the test's socket that accepted the client. said: the error, for the report."""
 
     met: Met
     taker: Opened | None = None
@@ -50,13 +50,13 @@ class ClientResult(NamedTuple):
 
 class _Attempt(Interface):
     def outcome(self) -> ClientResult | None:
-        """None while there is no answer."""
+        """The result; None while there is no answer."""
 
 
 def meet(
     opened: Sequence[Opened], targets: Iterable[Target], patient: frozenset[Target]
 ) -> dict[Target, ClientResult]:
-    """What a client at each target meets. patient: where an answer must come, however long it takes."""
+    """The result of a client at each target. patient: targets that must answer, however long it takes."""
     with ExitStack() as stack:
         arrivals = stack.enter_context(_Arrivals(opened))
         outcomes: dict[Target, ClientResult] = {}
@@ -77,7 +77,7 @@ def meet(
 def _wait(
     silent: dict[Target, _Attempt], patient: frozenset[Target]
 ) -> Iterator[tuple[Target, ClientResult]]:
-    """All that are silent are waited for together."""
+    """Waits for all silent targets together."""
     started = time.monotonic()
     while silent:
         left = started + (LONG if silent.keys() & patient else SHORT) - time.monotonic()
@@ -131,17 +131,17 @@ class _Datagram:
         if self._error:
             return _failure(self._error)
         error = self._client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if error:  # the ICMP error came back
+        if error:  # the error from the ICMP message
             return _failure(error)
         taker = self._arrivals.datagram(self._text)
         return None if taker is None else ClientResult(Met.TAKEN, taker)
 
 
 class _Arrivals:
-    """Finds which of our sockets took something, by accepting and receiving on all of them."""
+    """Finds which of the test's sockets took a client, by accepting and receiving on all of them."""
 
     def __init__(self, opened: Sequence[Opened]) -> None:
-        # A full listener is left alone: accept() would make room in its queue.
+        # Not on a full listener: accept() would make room in its queue.
         self._listeners = [
             one
             for one in opened
@@ -154,14 +154,14 @@ class _Arrivals:
 
     def __enter__(self) -> _Arrivals:
         self._accept()
-        self._connections.clear()  # those were lowatch's probes: their ports may be used again
+        self._connections.clear()  # these were lowatch's probes, and their ports may be used again
         return self
 
     def __exit__(self, *exc: object) -> None:
         self._kept.close()
 
     def connection(self, client: tuple[str, int]) -> Opened | None:
-        """Who accepted the client; None: nobody of ours."""
+        """The test's socket that accepted the client; None if it was none of them."""
         deadline = time.monotonic() + SHORT
         while client not in self._connections and time.monotonic() < deadline:
             self._accept()

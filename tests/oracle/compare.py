@@ -1,4 +1,4 @@
-"""Where a verdict and what a client met do not agree."""
+"""Finds disagreements between a verdict and the result of a client."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ANSWERED = (Verdict.SERVED, Verdict.BACKLOGGED, Verdict.FILTERED, Verdict.REDIR
 def disagreements(
     world: World, opened: Sequence[Opened], audits: Audits, outcomes: Mapping[Target, ClientResult]
 ) -> list[str]:
-    """One line each; none is what the world is made to show."""
+    """The disagreements, a line each. There must be none."""
     comparison = _Comparison(world, opened, outcomes)
     lines = [f"lowatch could not tell: {problem}" for problem in audits.problems]
     for domain in world.names:
@@ -74,17 +74,15 @@ class _Comparison:
                 return self._world.lo_down and met is Met.SILENCE
             case Verdict.ORPHAN | Verdict.UNUSED:
                 return met is nobody
-            case (
-                Verdict.UNKNOWN
-            ):  # on a quiet host the kernel answers everything, but a redirect to nowhere
+            case Verdict.UNKNOWN:  # the kernel answers everything except a redirect to nowhere
                 return met is Met.SILENCE and target.port == REDIRECT_FROM
 
     def ignored(self, target: Target) -> Iterator[str]:
-        """What lowatch has no endpoint for is no affair of a watched interface."""
+        """A target without an endpoint must not be local through a watched interface."""
         outcome = self._outcomes[target]
         if outcome.met not in (Met.TAKEN, Met.REFUSED):
             return
-        if target.port == REDIRECT_FROM:  # who answers there says nothing of where the address is
+        if target.port == REDIRECT_FROM:  # an answer there does not show where the address is
             return
         devices = self._world.devices_of(target.address)
         if all(self._watches(device) for device in devices):
@@ -95,7 +93,7 @@ class _Comparison:
 
 
 def _lookups_differ(audits: Audits) -> Iterator[str]:
-    """Without the probe a verdict is the same, but for what only a connect() shows."""
+    """Without the probe a verdict must be the same, unless only a connect() shows the difference."""
     for key in audits.with_probe.keys() | audits.lookups_only.keys():
         verdicts = [judged[key].verdict if key in judged else None for judged in audits[:2]]
         if verdicts[0] is Verdict.REDIRECTED:
@@ -105,7 +103,7 @@ def _lookups_differ(audits: Audits) -> Iterator[str]:
 
 
 def _any_of(domain: Named, judged: Judged) -> Iterator[str]:
-    """UNUSED exactly where a sibling of the same address is answered."""
+    """An endpoint must be UNUSED exactly if another any-of port of the same address is answered."""
     for address in domain.addresses:
         verdicts = [
             judged[key].verdict

@@ -1,24 +1,25 @@
-"""One world from one seed.
+"""Generates one world from one seed.
 
-Not generated, for no verdict of lowatch speaks of it:
+Some things are not generated, because lowatch's verdicts do not cover them:
 
-- a route or rule that leads away an address from which clients of *other* addresses connect (that of a
-  wide prefix, say): their SYNs arrive and the replies do not. That is "filtered", and only a connect()
-  to every listener would tell;
-- a listener behind an nft redirect, or a redirect of udp: nobody probes these;
-- an IPv6 local route through another link than lo, or one through lo and listeners bound to a device:
-  clients of a mere route come from any address there is, and are answered through the bound device only;
+- a route or rule that leads away an address from which clients of *other* addresses connect (the address
+  of a wide prefix, say). Their SYNs arrive, but the replies are lost. That is "filtered", and only a
+  connect() to every listener would show it;
+- a listener behind an nft redirect, or a redirect of udp: lowatch does not probe these;
+- an IPv6 local route through a link other than lo, or one through lo with listeners bound to a device:
+  clients of an address with only a route use any source address, and get replies through the bound device
+  only;
 - a listener bound to a device that is down: its SYN-ACKs are lost;
-- a local route outside table local, for an address that table local does not have: clients then have no
-  source address to connect from (__ip_dev_find() looks there only);
-- IPv4 unicast routes through lo: a datagram is taken locally there, a SYN is not;
-- rules that look at ports, marks or users: locality is asked of addresses;
-- link-local targets: a DNS answer carries no scope, so nobody can connect to one;
+- a local route outside table local to an address that table local does not have: clients then have no
+  source address (__ip_dev_find() searches only table local);
+- IPv4 unicast routes through lo: a datagram is delivered locally there, a SYN is not;
+- rules that depend on ports, marks or users: locality is determined per address;
+- link-local targets: a DNS answer has no scope, so a client cannot connect to one;
 - tentative IPv6 addresses (hence nodad everywhere), multicast, anycast.
 
-Left to chance by the kernel itself, and generated: which socket of a REUSEPORT group gets a connection.
-The exact lookup names one of the group; a client may get any other, and where one of them is full, may
-meet either. compare.py takes the members of a group for one.
+One thing is random in the kernel itself, and is generated: which socket of a REUSEPORT group gets a
+connection. The exact lookup returns one of the group. A client may get any other, and if one of them is
+full, either result. compare.py treats the members of a group as one.
 """
 
 from __future__ import annotations
@@ -124,7 +125,7 @@ class _Sockets:
         return "bound" if protocol == "tcp" else "connected"
 
     def _full(self) -> Socket:
-        """One whose accept queue can be filled: bound where connections from here arrive."""
+        """A socket whose accept queue can be filled, because connections from this host reach it."""
         address = self._random.choice(("0.0.0.0", "::", "127.0.0.1", *self._reachable))
         return Socket(
             "tcp",
@@ -164,7 +165,7 @@ def _names(random: Random, places: Places, redirects: tuple[Redirect, ...]) -> l
 
 
 def _target(random: Random, places: Places) -> str:
-    """An address that a domain resolves to: held, covered, led away, loopback, or not here at all."""
+    """An address that a domain resolves to: held, covered, led away, loopback, or not on this host."""
     how = random.choices(("holding", "led away", "this host", "absent"), (80, 8, 6, 6))[0]
     if how == "holding":
         address = str(_inside(random, random.choice(places.holdings)))
@@ -173,7 +174,7 @@ def _target(random: Random, places: Places) -> str:
         address = random.choice(choices[how])
     if "." in address and random.random() < 0.03:
         address = f"::ffff:{address}"
-    return str(ip_address(address))  # as lowatch will print it
+    return str(ip_address(address))  # as lowatch prints it
 
 
 def _inside(random: Random, holding: Holding) -> IP:

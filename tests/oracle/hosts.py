@@ -1,7 +1,7 @@
-"""Worlds for fixes: a random world, or a plain one, with a neighbour and routes that go by its addresses.
+"""Makes hosts to try fixes on: a random or a plain world, with a neighbour, and routes that need addresses.
 
-The neighbour is reached by n0: an address of its own network, and one behind it by the default route,
-in both families. n0 may have no address of its own: then packets leave from one of another interface.
+The neighbour is reached through n0: one address in n0's network, and one by the default route, in both
+families. n0 may have no address of its own. Then packets have an address of another interface as source.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ _THERE = (
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """uplink: `ip` commands that join it to the neighbour. numbered: n0 has an IPv4 address.
+    """uplink: `ip` commands that connect it to the neighbour. numbered: n0 has an IPv4 address.
 
-    leaks: whether its NICs do ARP for whatever is local.
+    leaks: whether its NICs answer ARP requests for every local address.
     """
 
     world: World
@@ -57,7 +57,7 @@ class Host:
     def furnish(self, netns: Netns) -> None:
         other = netns.sibling()
         netns.ip(f"link add n0 type veth peer name n0 netns {other.path}")
-        # Without an address of its own it answers for whatever is local there.
+        # Without an address of its own it answers for every local address.
         back = "via 198.18.0.1" if self.numbered else "dev n0"
         _run(netns, self.uplink)
         for setting, value in (("arp_ignore", 1), ("arp_announce", 2)):
@@ -69,7 +69,7 @@ class Host:
 
 
 def _run(netns: Netns, commands: Iterable[str]) -> None:
-    """Commands that the kernel refuses (with a source that is not local here, say) are left out."""
+    """Ignores commands that the kernel refuses (with a source address that is not local, say)."""
     for family, batch in groupby(commands, key=lambda command: command[:2] if command[0] == "-" else ""):
         lines = "".join(f"{command.removeprefix(family).strip()}\n" for command in batch)
         with suppress(CommandError):
@@ -77,7 +77,7 @@ def _run(netns: Netns, commands: Iterable[str]) -> None:
 
 
 def reached(expected: frozenset[str] = frozenset()) -> frozenset[str]:
-    """The addresses of the neighbour that answer. expected: they are given time, on a busy machine."""
+    """The addresses of the neighbour that answer. expected: waits for these on a busy machine."""
     found = {address for address in NEIGHBOURS if _answers(address)}
     deadline = time.monotonic() + LONG
     while not expected <= found and time.monotonic() < deadline:
@@ -95,7 +95,7 @@ def _answers(address: str) -> bool:
 
 
 def host(seed: int, *, plain: bool | None = None) -> Host:
-    """plain: only addresses and routes to one address, as most are; None: now and then."""
+    """plain: only addresses and routes to single addresses, like most hosts. None: sometimes."""
     random = Random(f"host {seed}")
     if plain is None:
         plain = random.random() < 0.4
@@ -134,7 +134,7 @@ _PORTS: tuple[tuple[int, Protocol], ...] = ((80, "tcp"), (443, "tcp"), (53, "udp
 
 
 def _plain(seed: int, random: Random) -> World:
-    """A few addresses on lo, a name or two at each, and most of them served."""
+    """A few addresses on lo, with a name or two each. Most are served."""
     holdings = [_hold(text) for text in _addresses(random)]
     addresses = [str(one.exact) for one in holdings]
     names, sockets = [], []
@@ -154,7 +154,7 @@ def _plain(seed: int, random: Random) -> World:
 def _addresses(random: Random) -> list[str]:
     found = [f"192.0.2.{octet}/32" for octet in random.sample(range(1, 9), random.randint(1, 3))]
     found += [f"2001:db8::{octet}/128" for octet in random.sample(range(1, 9), random.choice((0, 1, 2)))]
-    if random.random() < 0.3:  # with secondaries, now and then
+    if random.random() < 0.3:  # sometimes with secondaries
         length = random.choice((24, 28, 30))
         found += [f"10.0.0.{octet}/{length}" for octet in range(1, random.choice((2, 2, 3)))]
     if random.random() < 0.2:

@@ -1,4 +1,4 @@
-"""Where the addresses of a random world come from, and what leads them away."""
+"""Draws the addresses of a random world, and the routes and rules that lead them away."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .world import Holding
 
 _REFUSALS = ("blackhole", "unreachable", "prohibit")
 _NO_LINK_LOCAL = "link set {} addrgenmode none"
-"""(Together with `up` it would come too late.)"""
+"""A command of its own: together with `up` it would be too late."""
 
 
 class Places:
@@ -38,7 +38,7 @@ class Places:
         return self._random.random() < probability
 
     def _draw_links(self) -> tuple[str, ...]:
-        """eth0 is one end of a veth pair, now and then down, or a bridge."""
+        """Draws eth0: one end of a veth pair, sometimes down, or a bridge."""
         if self._chance(0.3):
             return "link add eth0 type bridge", _NO_LINK_LOCAL.format("eth0"), "link set eth0 up"
         self._eth0_up = self._chance(0.9)
@@ -51,7 +51,7 @@ class Places:
         )
 
     def _draw_holdings(self) -> None:
-        """A handful of ways to be local."""
+        """Draws a few ways in which addresses are local."""
         random = self._random
         for octet in random.sample(range(1, 8), random.randint(1, 4)):
             self._hold(random.choice((f"192.0.2.{octet}/32", f"2001:db8::{octet}/128")), alone=True)
@@ -74,11 +74,11 @@ class Places:
         return "lo" if self._chance(0.75) or not self._eth0_up else "eth0"
 
     def _hold(self, text: str, *, alone: bool = False) -> None:
-        """`ip address add`. alone: nothing else becomes local, so no client of another comes from it."""
+        """`ip address add`. alone: no other address becomes local, so clients of others do not use it."""
         words = text.split()  # "ADDRESS/LENGTH", or "ADDRESS peer PEER/LENGTH"
         interface, wide = ip_interface(words[0]), ip_interface(words[-1]).network
         options = " noprefixroute" if self._chance(0.15) else ""
-        # In IPv6, and on a link that is no loopback, the prefix is on-link: only the address is local.
+        # In IPv6, and on a link other than lo, the prefix is on-link: only the address is local.
         prefix_is_local = interface.version == 4 and not options
         if alone and self._chance(0.15):
             options += " preferred_lft 0" if interface.version == 6 else " scope host"
@@ -97,7 +97,7 @@ class Places:
             self.can_lead_away.append(str(interface.ip))
 
     def _route(self, text: str, device: str, table: str = "local") -> None:
-        """`ip route add local`: AnyIP, or what is left where an address was."""
+        """`ip route add local`: AnyIP, or a route that outlived its address."""
         network = ip_network(text)
         single = network.prefixlen == network.max_prefixlen
         exact = network.network_address if single else None
@@ -107,9 +107,9 @@ class Places:
             self.can_lead_away.append(str(network[0] if single else network[9]))
 
     def _draw_steering(self) -> tuple[str, ...]:
-        """Rules ahead of table local; earlier, or more specific, routes inside it."""
+        """Draws rules before table local, and earlier or more specific routes inside it."""
         targets = self._random.sample(self.can_lead_away, min(len(self.can_lead_away), 2))
-        if self.has_ipv6_route:  # its clients come from whichever address matches it best
+        if self.has_ipv6_route:  # its clients use the source address that matches best
             targets = [one for one in targets if ":" not in one or one.startswith("2001:db8:9:")]
         commands: list[str] = []
         for target in targets:
@@ -139,13 +139,13 @@ class Places:
             return [*commands, f"{rule} goto 32766"]
         if how == "table":
             commands.append(f"route add {self._random.choice((*_REFUSALS, 'throw'))} {target} table 100")
-        elif self._eth0_up and family == "-4":  # still local, only by another device
+        elif self._eth0_up and family == "-4":  # still local, but through another device
             self._route(target, "eth0", table="100")
             self._needed_as_source = True
         return [*commands, f"{rule} lookup 100"]
 
     def _draw_aftermath(self) -> tuple[str, ...]:
-        """What may happen when all is built; the holdings that may be lost by it become uncertain."""
+        """Draws a last change. The holdings that it may remove become uncertain."""
         what = self._random.choices(("", "down", "flap", "eth0", "del", "last"), (66, 9, 5, 5, 10, 5))[0]
         if self._needed_as_source and what != "down":
             return ()
@@ -155,7 +155,7 @@ class Places:
         if what == "eth0":
             self._doubt("eth0")
             return ("link set eth0 down",)
-        if what == "last":  # the last IPv4 address of lo takes the routes along, silently
+        if what == "last":  # with the last IPv4 address of lo the routes go too, without an event
             self._doubt("lo")
             return ("-4 addr flush dev lo",)
         addresses = [one for one in self.holdings if one.is_address]

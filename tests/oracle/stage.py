@@ -1,4 +1,4 @@
-"""Builds a world in a fresh network namespace, with the real things."""
+"""Builds a world in a fresh network namespace, with real links, routes and sockets."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _RTF_LOCAL = 0x8000_0000  # <linux/ipv6_route.h>
 
 
 class Opened(NamedTuple):
-    """A socket of the world that came to be. full: its accept queue takes no more."""
+    """A socket of the world that could be opened. full: its accept queue is full."""
 
     number: int
     spec: Socket
@@ -35,23 +35,23 @@ class Opened(NamedTuple):
 
     @property
     def group(self) -> tuple[object, ...]:
-        """Sockets of one REUSEPORT group agree in this.
+        """The same for all sockets of a REUSEPORT group.
 
         (inet_reuseport_add_sock() and udp_reuseport_add_sock(), include/net/sock_reuseport.h.)
         """
         alone = None if self.spec.reuseport else self.number
-        # bind() itself makes a socket v6only where the address is an IPv6 one and no wildcard.
+        # bind() makes a socket v6only if the address is an IPv6 address other than the wildcard.
         v6only = self.spec.v6only and self.spec.address == "::"
         return alone, self.spec.protocol, self.spec.address, self.spec.port, v6only, self.spec.device
 
 
 @contextmanager
 def staged(world: World, furnish: Callable[[Netns], None] = lambda _netns: None) -> Iterator[list[Opened]]:
-    """The calling thread is inside the world for as long as the block lasts.
+    """Builds the world. The calling thread is inside it until the block ends.
 
-    furnish: adds to the world when its addresses are there.
-    Raises CommandError where an `ip` command fails. A socket that the kernel would not make (its
-    address in use, say) is left out.
+    furnish: adds to the world once its addresses are there.
+    Raises CommandError if an `ip` command fails. Leaves out a socket that the kernel refuses (because its
+    address is in use, say).
     """
     with Netns() as netns, netns.entered():
         _ip(netns, (*world.links, *(holding.command for holding in world.holdings)))
@@ -69,9 +69,9 @@ def staged(world: World, furnish: Callable[[Netns], None] = lambda _netns: None)
 
 
 def _settle(world: World) -> None:
-    """Wait for IPv6's local routes: the kernel adds them when its work queue has seen to the address.
+    """Waits for IPv6's local routes, which the kernel's work queue adds after the address.
 
-    (addrconf_dad_work(); nodad does not spare it. A link that is down gets none.)
+    (addrconf_dad_work(), also with nodad. A link that is down gets none.)
     """
     up = {"lo"} | {line.split()[2] for line in world.links if line.endswith(" up")}
     _await_local({one.network for one in world.holdings if one.is_address and one.device in up})
@@ -93,7 +93,7 @@ def _local_routes() -> set[str]:
 
 
 def _ip(netns: Netns, commands: Iterable[str]) -> None:
-    """`-6` and `-4` are options of `ip` itself, so each run of one family is a batch."""
+    """Runs successive commands of a family as a batch, because `-6` and `-4` are options of `ip` itself."""
     for family, batch in groupby(commands, key=_family):
         netns.run(
             "ip",
@@ -146,14 +146,14 @@ def _put_to_work(made: socket.socket, spec: Socket) -> None:
 
 
 def _loopback(address: str) -> str:
-    """Of the kind that a socket bound to the address can talk to."""
+    """The loopback address that a socket bound to `address` can connect to."""
     if "." in address:
         return "::ffff:127.0.0.1" if ":" in address else "127.0.0.1"
     return "::1"
 
 
 def _filled(netns: Netns, listener: socket.socket) -> bool:
-    """False where nobody here can reach it: then it is a listener like any other."""
+    """Fills the accept queue. Returns False if this host cannot reach the socket."""
     try:
         netns.sockets.fill(listener)
     except OSError:

@@ -1,4 +1,4 @@
-"""One world: built, audited, tried, compared; and where that fails, reduced to what matters."""
+"""Builds, audits and compares one world. A world that disagrees is reduced to what matters."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from .world import World
 T = TypeVar("T")
 
 _REDUCED_WITHIN = 60.0
-"""Seconds spent on making a world that disagrees smaller."""
+"""Seconds spent on reducing a world that disagrees."""
 _PARTS = ("names", "sockets", "redirects", "steering", "holdings", "aftermath", "links")
 
 
 def try_world(world: World, verdicts: Counter[str] | None = None) -> list[str]:
-    """The disagreements. verdicts: counts what lowatch said, and what it had no endpoint for."""
+    """The disagreements. verdicts: counts lowatch's verdicts, and targets without an endpoint."""
     with staged(world) as opened:
         audits = audit(world)
         targets = dict.fromkeys(target for domain in world.names for target in targets_of(domain))
@@ -44,7 +44,7 @@ def try_world(world: World, verdicts: Counter[str] | None = None) -> list[str]:
 
 
 def trial(seed: int, verdicts: Counter[str] | None = None) -> str:
-    """The story of a disagreement, for a person to read and replay; "" where there is none."""
+    """The story of a disagreement, to be read and replayed; "" if there is none."""
     world = generate(seed)
     try:
         lines = try_world(world, verdicts)
@@ -63,13 +63,13 @@ def trial(seed: int, verdicts: Counter[str] | None = None) -> str:
 
 
 def _reduced(world: World, lines: list[str], deadline: float) -> tuple[World, list[str]]:
-    """Leave out what can be left out while one of the disagreements stays."""
-    told = set(map(_gist, lines))
+    """Leaves out elements as long as one of the disagreements stays."""
+    before = set(map(_gist, lines))
     for smaller in _smaller(world):
         if time.monotonic() > deadline:
             break
         try:
-            still = [line for line in try_world(smaller) if _gist(line) in told]
+            still = [line for line in try_world(smaller) if _gist(line) in before]
         except AssertionError:  # an address on a link that was left out, say
             continue
         if still:
@@ -78,12 +78,12 @@ def _reduced(world: World, lines: list[str], deadline: float) -> tuple[World, li
 
 
 def _gist(line: str) -> str:
-    """A disagreement without what is different each time."""
+    """A disagreement without the parts that differ from run to run."""
     return re.sub(r"(socket|inode) \d+", "", line)
 
 
 def _smaller(world: World) -> Iterator[World]:
-    """The world without one of its elements, for each of them."""
+    """For each element, the world without it."""
     for part in _PARTS:
         for less in _one_less(getattr(world, part)):
             fewer: dict[str, Any] = {part: less}

@@ -1,4 +1,4 @@
-"""What a world is made of: values that say how to build it, and that a person can read and replay."""
+"""The parts of a world: values that describe how to build it, and that a person can read and replay."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ Protocol = Literal["tcp", "udp"]
 State = Literal["listening", "full", "bound", "connected"]
 
 REDIRECT_FROM = 8080
-"""The only port that nft redirects, and no socket binds (generate.py says why)."""
+"""The only port that nft redirects. No socket binds it; generate.py has the reason."""
 REDIRECT_TO = 9999
 
 
 class Holding(NamedTuple):
-    """An `ip` command that makes addresses local. Which ones, the kernel decides; this is for blame.
+    """An `ip` command that makes addresses local. The kernel decides which; this is for the report.
 
     exact: the address itself; None for a route to more than one. network: what it may make local.
-    certain: False where what happens afterwards may take it away.
+    certain: False if a later change may remove it.
     """
 
     command: str
@@ -43,7 +43,7 @@ class Holding(NamedTuple):
 class Socket(NamedTuple):
     """A socket that may or may not serve.
 
-    state: "full" has an accept queue that takes no more; "connected" (udp) talks to one peer only.
+    state: "full" has a full accept queue; "connected" (udp) has only one peer.
     v6only: None leaves the default. device: SO_BINDTODEVICE.
     """
 
@@ -83,7 +83,7 @@ class Redirect(NamedTuple):
 
 
 class Named(NamedTuple):
-    """A domain: what it resolves to, and the (number, protocol) it serves; any_of as in core.policy."""
+    """A domain: the addresses that it resolves to, and its ports; any_of as in core.policy."""
 
     name: str
     addresses: tuple[str, ...]
@@ -93,9 +93,9 @@ class Named(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Built in the order of __str__. `ip` commands are without "ip", with "-6" where it takes one.
+    """A world, built in the order of __str__. `ip` commands are without "ip", and with "-6" if needed.
 
-    steering: routes and rules that lead local addresses away. aftermath: what happens last.
+    steering: routes and rules that lead local addresses away. aftermath: the last changes.
     watched: the interfaces that lowatch watches.
     """
 
@@ -111,7 +111,7 @@ class World:
 
     @property
     def lo_down(self) -> bool:
-        """Whether lo is down in the end."""
+        """Whether lo is down at the end."""
         return self.aftermath[-1:] == ("link set lo down",)
 
     def __str__(self) -> str:
@@ -135,10 +135,10 @@ class World:
                 yield f"socket {number}: {one}"
 
     def devices_of(self, address: str) -> frozenset[str]:
-        """Through which devices it may be local: of the longest prefix that covers it, as routing picks.
+        """The devices through which it may be local: those of the longest prefix, as in routing.
 
-        A holding of exactly this address counts as well (on a watched interface it counts
-        even where another one holds it too).
+        A holding of exactly this address counts as well (on a watched interface even if another interface
+        holds it too).
         """
         covering = [
             (128 if target == one.exact else one.network.prefixlen, one)
@@ -150,7 +150,7 @@ class World:
         return frozenset(one.device for length, one in covering if length >= longest)
 
     def surely_on(self, address: str) -> frozenset[str]:
-        """The devices that hold exactly this address, whatever happened."""
+        """The devices that hold exactly this address, whatever the last change was."""
         target = whom(address)
         return frozenset(one.device for one in self.holdings if one.exact == target and one.certain)
 
@@ -166,7 +166,7 @@ def _commands(commands: Iterable[str]) -> Iterator[str]:
 
 
 def whom(address: str) -> IP:
-    """Whom connect() reaches: the unspecified address is this host, ::ffff:a.b.c.d is a.b.c.d."""
+    """The address that connect() reaches. An unspecified one is this host's; ::ffff:a.b.c.d is a.b.c.d."""
     parsed = ip_address(address)
     parsed = getattr(parsed, "ipv4_mapped", None) or parsed
     if parsed.is_unspecified:

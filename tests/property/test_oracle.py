@@ -12,7 +12,7 @@ from lowatch.core.fixes.offer import _Scales
 from lowatch.core.fixes.uses import Uses
 from lowatch.kernel.host import Host
 from lowatch.kernel.input_devices import LOOPBACK_INDEX, InputDevices
-from tests.oracle import mending
+from tests.oracle import fix_trial
 from tests.oracle.generate import generate
 from tests.oracle.trial import trial
 from tests.support.worlds import first_seed
@@ -33,7 +33,7 @@ def test_a_world_can_be_replayed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("what", "wrong", "told"),
+    ("what", "wrong", "counts"),
     [
         ((InputDevices, "device"), lambda *_: LOOPBACK_INDEX, "lowatch says"),
         ((Host, "may_be_local"), lambda *_: False, "lowatch says not local; a client met"),
@@ -41,7 +41,7 @@ def test_a_world_can_be_replayed() -> None:
     ],
 )
 def test_it_sees_when_lowatch_is_wrong(
-    what: tuple[type, str], wrong: object, told: str, monkeypatch: pytest.MonkeyPatch
+    what: tuple[type, str], wrong: object, counts: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(*what, wrong)
     monkeypatch.setattr("tests.oracle.clients.LONG", 0.05)  # what must come does not: do not wait long
@@ -49,29 +49,29 @@ def test_it_sees_when_lowatch_is_wrong(
     monkeypatch.setattr("lowatch.kernel.probe._PATIENCE", {"tcp": 0.05, "udp": 0.05})
     story = next(story for seed in range(1000) if (story := trial(seed)))
     assert "(python -m tests.oracle --worlds 1 --seed " in story
-    assert told in story
+    assert counts in story
 
 
 def test_no_fix_takes_anything_else_and_each_cures() -> None:
     first = first_seed()
-    told = Counter[str]()
-    stories = [story for seed in range(first, first + HOSTS) if (story := mending.trial(seed, told))]
+    counts = Counter[str]()
+    stories = [story for seed in range(first, first + HOSTS) if (story := fix_trial.trial(seed, counts))]
     assert not stories, "\n\n".join(stories)
-    assert sum(count for what, count in told.items() if what.endswith(": fix")) >= HOSTS / 5, told
+    assert sum(count for what, count in counts.items() if what.endswith(": fix")) >= HOSTS / 5, counts
 
 
 def test_most_plain_orphans_have_a_fix() -> None:
     """Whose address nobody else serves, expects or goes by: to print none at all would be harmless, too."""
-    told = Counter[str]()
+    counts = Counter[str]()
     for seed in range(10):
-        mending.survey(seed, told)
-    fixes = sum(count for what, count in told.items() if what == "orphan-vip: fix")
-    none = sum(count for what, count in told.items() if what.startswith("orphan-vip: none"))
-    assert fixes > none / 2, told
+        fix_trial.survey(seed, counts)
+    fixes = sum(count for what, count in counts.items() if what == "orphan-vip: fix")
+    none = sum(count for what, count in counts.items() if what.startswith("orphan-vip: none"))
+    assert fixes > none / 2, counts
 
 
 @pytest.mark.parametrize(
-    ("what", "wrong", "seed", "told"),
+    ("what", "wrong", "seed", "counts"),
     [
         ((_Scales, "_weigh"), lambda *_: "", 1000, ": NEW "),
         ((Uses, "of"), lambda *_: "", 1009, ": LOST "),
@@ -79,10 +79,10 @@ def test_most_plain_orphans_have_a_fix() -> None:
     ],
 )
 def test_it_sees_when_a_fix_does_harm(
-    what: tuple[type, str], wrong: object, seed: int, told: str, monkeypatch: pytest.MonkeyPatch
+    what: tuple[type, str], wrong: object, seed: int, counts: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """seed: of a host that shows it at once, as hosts are made now; any of a hundred others would do."""
     monkeypatch.setattr(*what, wrong)
-    story = next(story for seed in range(seed, seed + 200) if (story := mending.trial(seed)))
+    story = next(story for seed in range(seed, seed + 200) if (story := fix_trial.trial(seed)))
     assert "(python -m tests.oracle --worlds 0 --fixes 1 --seed " in story
-    assert told in story
+    assert counts in story

@@ -1,1 +1,1 @@
-"""A random walk: the daemon lives through what may happen to a host, and is compared with clients."""
+"""A random walk: the daemon follows random changes of a host, and is compared with clients."""

@@ -1,4 +1,4 @@
-"""python -m tests.walk [--steps N] [--seed S]: one long walk of the daemon, compared with its clients."""
+"""python -m tests.walk [--steps N] [--seed S]: one long walk of the daemon, compared with clients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where what the daemon shows and what a client meets do not agree."""
+"""Finds disagreements between what the daemon shows and the results of clients."""
 
 from __future__ import annotations
 
@@ -48,15 +48,15 @@ class _Judge:
     def _fits(self, name: str, target: Target, verdict: str, outcome: ClientResult) -> bool:
         met = outcome.met
         match verdict:
-            case "served":  # who is behind a firewall, or NAT that leads elsewhere, nobody probes
+            case "served":  # a listener behind a firewall, or NAT to another host, is not probed
                 return met is Met.TAKEN or target in self._filters
             case "redirected":
                 return met is Met.TAKEN
             case "orphan":
                 return met in _FAILED
-            case "unused":  # it need not be served: nobody looks more often than a sweep does
+            case "unused":  # it need not be served, so only a sweep checks it
                 return True
-            case "filtered":  # a datagram arrives, though its reply does not; a bound device leads it back
+            case "filtered":  # a datagram arrives, its reply does not; a bound device leads it back
                 by_device = outcome.taker is not None and outcome.taker.spec.device is not None
                 excused = target.protocol == "udp" or by_device or target in self._filters
                 return met is not Met.TAKEN or excused
@@ -67,18 +67,18 @@ class _Judge:
 
     def _cannot_be_known(self, target: Target) -> bool:
         natted = target.protocol == "udp" and self._filters.get(target) == "dnat"
-        led_away = not self._scene.device(target)  # another host may serve it, though NAT does not
+        led_away = not self._scene.device(target)  # another host may serve it, even without NAT
         return natted or led_away or self._outcomes[target].met is Met.SILENCE
 
     def _is_ignored(self, target: Target, met: Met) -> bool:
-        """Whether it leads here after all, through an interface that is watched."""
+        """Whether it leads here through a watched interface, although it has no endpoint."""
         if met not in (Met.TAKEN, Met.REFUSED) or target in self._filters:
             return False
         return self._scene.device(target) in WATCHED
 
 
 def _series(row: dict[str, Any] | None, series: dict[str, float]) -> Iterator[str]:
-    """Takes the endpoint's series out, and says whether it is another than its verdict's."""
+    """Removes the endpoint's series from `series`. Yields a line if it contradicts the verdict."""
     if row is None:
         return
     labels = {

@@ -1,9 +1,9 @@
-"""A host in a network namespace, and what may happen to it: each change is made with the real thing.
+"""A host in a network namespace, and the changes that may happen to it. Each change is a real one.
 
-Not among the changes, for no verdict of lowatch speaks of it: a listener behind a firewall or NAT (nobody
-probes these; judge.py lets such verdicts pass), lo going down (the daemon's own page is there), rules that
-look at users or marks, IPv6 listeners bound to a device (tests/oracle/generate.py says why). Nor routes in
-other tables that are not local: floods of them are kept out by a filter, and the next sweep sees them.
+Some changes are left out, because lowatch's verdicts do not cover them: a listener behind a firewall or NAT
+(not probed; judge.py accepts such verdicts), lo going down (the daemon's page is there), rules that depend
+on users or marks, IPv6 listeners bound to a device (tests/oracle/generate.py has the reason). Routes in
+other tables that are not local are left out too: a filter drops their events, and the next sweep sees them.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ PORTS: dict[str, tuple[tuple[int, Protocol], ...]] = {
 ENDPOINTS = sorted({one for ports in PORTS.values() for one in ports})
 ANY_OF = frozenset({"any"})
 BEHIND = 9999
-"""Where NAT leads to, and where somebody may listen."""
+"""The port that NAT leads to. It may have a listener."""
 
 
 class Filter(NamedTuple):
-    """What netfilter does with a target: "dnat", or "drop" or "reject" of what arrives."""
+    """A netfilter rule for a target: "dnat" on output, or "drop" or "reject" on input."""
 
     target: Target
     action: str
@@ -54,7 +54,7 @@ class Filter(NamedTuple):
 
 
 class Scene:
-    """done: the changes so far, as a person could repeat them."""
+    """done: the changes so far, as commands that a person can repeat."""
 
     def __init__(self, netns: Netns, knot: Knot, hosts: Path, random: Random) -> None:
         self._netns = netns
@@ -92,7 +92,7 @@ class Scene:
             self._socket()
 
     def change(self) -> None:
-        """One thing that happens. What the kernel refuses is part of it."""
+        """Makes one random change. The kernel may refuse it."""
         kinds: list[tuple[Callable[[], None], int]] = [
             (self._change_address, 20),
             (self._change_route, 20),
@@ -108,7 +108,7 @@ class Scene:
         self._random.choices(changes, weights)[0]()
 
     def targets(self) -> dict[str, list[Target]]:
-        """By name: whom a client of this host would connect to now."""
+        """Name -> the targets that a client on this host would connect to now."""
         return {
             name: [
                 Target(address, number, protocol)
@@ -119,7 +119,7 @@ class Scene:
         }
 
     def device(self, target: Target) -> str:
-        """Through which interface routing delivers it locally; "" for not at all."""
+        """The interface through which routing delivers it locally; "" if it does not."""
         asked = f"{target.address} ipproto {target.protocol} dport {target.port}"
         with suppress(CommandError):
             said = self._netns.ip(f"route get fibmatch {asked}").split()

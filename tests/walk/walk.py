@@ -1,4 +1,4 @@
-"""One walk from one seed."""
+"""Makes one walk from one seed."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from .judge import disagreements
 from .scene import ANY_OF, PORTS, WATCHED, ZONE, Scene
 
 _SETTLED_WITHIN = 20.0
-"""Seconds: answers are kept for up to three of their TTLs, redirects looked at every four seconds."""
+"""Seconds. Answers are kept for up to three of their TTLs, and redirects are checked every four seconds."""
 _LAST = 12
-"""Changes that are shown of a walk that went wrong."""
+"""How many of the last changes the story of a failed walk has."""
 _BETWEEN = 0.02
 
 
 def walk(seed: int, steps: int, seen: Counter[str] | None = None) -> str:
-    """The story of the first disagreement that lasts; "" where there is none. seen: what clients met."""
+    """The story of the first lasting disagreement; "" if there is none. seen: counts clients' results."""
     random = Random(seed)
     with (
         TemporaryDirectory() as directory,
@@ -59,7 +59,7 @@ def _configuration(knot: Knot) -> str:
 
 
 def _settle(scene: Scene, daemon: Daemon, seen: Counter[str] | None) -> list[str]:
-    """What is still wrong when the daemon has had its time; nothing as soon as nothing is."""
+    """Waits until the daemon agrees. Returns the disagreements that are left after _SETTLED_WITHIN."""
     deadline = time.monotonic() + _SETTLED_WITHIN
     while True:
         outcomes = _outcomes(scene)
@@ -68,15 +68,17 @@ def _settle(scene: Scene, daemon: Daemon, seen: Counter[str] | None) -> list[str
             if seen is not None:
                 seen.update(outcome.met for outcome in outcomes.values())
             return lines
-        time.sleep(_BETWEEN)  # the daemon is another process: nothing here can be awaited
+        time.sleep(_BETWEEN)  # the daemon is another process, so there is nothing to await
 
 
 def _outcomes(scene: Scene) -> dict[Target, ClientResult]:
-    """What clients meet now; silence is silence: what is answered is answered at once here."""
+    """The results of clients now. Silence is a result, because every answer comes at once here."""
     targets = dict.fromkeys(target for some in scene.targets().values() for target in some)
     outcomes = meet(scene.sockets, targets, frozenset())
     silent = [target for target, outcome in outcomes.items() if outcome.met is Met.SILENCE]
-    return outcomes | meet(scene.sockets, silent, frozenset())  # twice: the machine may be busy
+    return outcomes | meet(
+        scene.sockets, silent, frozenset()
+    )  # a second time, because the machine may be busy
 
 
 def _story(seed: int, step: int, lines: list[str], scene: Scene, daemon: Daemon) -> str:

@@ -1,4 +1,4 @@
-"""Every printed fix is run in the world that it is printed for: what do clients reach before, and after?"""
+"""Runs every printed fix in its world, and compares what clients reach before and after."""
 
 from __future__ import annotations
 
@@ -34,28 +34,30 @@ class Printed(NamedTuple):
     command: str
 
 
-def try_fixes(one: Host, told: Counter[str] | None = None) -> list[str]:
-    """What each fix did that it must not, a line each. told: counts fixes, and why there was none."""
+def try_fixes(one: Host, counts: Counter[str] | None = None) -> list[str]:
+    """Runs the fixes. Returns a line for each harm. counts: counts fixes, and reasons for offering none."""
     with staged(one.world, one.furnish):
         findings = _audit(one)
-        neighbours = reached()  # who, when the fix is run, must not remember how to reach this host
-    if told is not None:
-        told.update(map(_counted, findings))
+        neighbours = (
+            reached()
+        )  # found out in a world of its own: in the fix's world they must not have cached this host
+    if counts is not None:
+        counts.update(map(_counted, findings))
     return [line for printed in _printed(findings) for line in _try(one, printed, neighbours)]
 
 
-def survey(seed: int, told: Counter[str]) -> None:
-    """Count what a plain host is offered, and why nothing."""
+def survey(seed: int, counts: Counter[str]) -> None:
+    """Counts the fixes offered to a plain host, and the reasons for offering none."""
     one = host(seed, plain=True)
     with staged(one.world, one.furnish):
-        told.update(map(_counted, _audit(one)))
+        counts.update(map(_counted, _audit(one)))
 
 
-def trial(seed: int, told: Counter[str] | None = None, *, plain: bool | None = None) -> str:
-    """The story of a fix that harms or does no good; "" where there is none."""
+def trial(seed: int, counts: Counter[str] | None = None, *, plain: bool | None = None) -> str:
+    """The story of a fix that does harm or does not help; "" if there is none."""
     one = host(seed, plain=plain)
     try:
-        lines = try_fixes(one, told)
+        lines = try_fixes(one, counts)
     except AssertionError as error:
         lines = [f"cannot be built: {error}"]
     if not lines:
@@ -107,7 +109,7 @@ def _try(one: Host, printed: Printed, neighbours: frozenset[str]) -> Iterator[st
     if printed.finding.subject.key in {finding.subject.key for finding in findings}:
         yield f"{where}: FIXES NOTHING"
     if printed.finding.subject.kind is FindingKind.HOLDER_DOWN:
-        return  # what has been wrong with its addresses all the time can be seen again
+        return  # findings about its addresses were hidden before, and are visible again
     for finding in findings:
         worse = finding.severity.rank >= printed.finding.severity.rank
         if worse and finding.subject.key not in known:
@@ -115,7 +117,7 @@ def _try(one: Host, printed: Printed, neighbours: frozenset[str]) -> Iterator[st
 
 
 def _targets(one: Host, opened: Sequence[Opened]) -> Iterator[Target]:
-    """All that names lead to, all that is served, every expected port of every address."""
+    """All targets of names, all sockets, and every expected port of every address."""
     for name in one.world.names:
         yield from targets_of(name)
     ports = dict.fromkeys(port for name in one.world.names for port in name.ports)
@@ -123,13 +125,13 @@ def _targets(one: Host, opened: Sequence[Opened]) -> Iterator[Target]:
     yield from (Target(address, *port) for address in held for port in ports)
     for socket in opened:
         if (socket.spec.protocol, socket.spec.state) == ("tcp", "bound"):
-            continue  # it takes no connection, and whom a wildcard serves at its port is nobody's to expect
+            continue  # it accepts nothing, and a wildcard that serves its port is not expected by a name
         address = whom(socket.spec.address)
         yield Target(str(address), socket.spec.port, socket.spec.protocol)
 
 
 def _left_to_chance(targets: Iterable[Target], opened: Sequence[Opened]) -> set[Target]:
-    """Where a client may meet a full socket of a REUSEPORT group, or another one."""
+    """Targets where a client may get the full socket of a REUSEPORT group, or another one."""
     full = {(one.spec.port, one.spec.protocol) for one in opened if one.full and one.spec.reuseport}
     return {target for target in targets if (target.port, target.protocol) in full}
 
