@@ -33,7 +33,7 @@ def test_a_world_can_be_replayed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("what", "wrong", "counts"),
+    ("what", "wrong", "expected"),
     [
         ((InputDevices, "device"), lambda *_: LOOPBACK_INDEX, "lowatch says"),
         ((Host, "may_be_local"), lambda *_: False, "lowatch says not local; a client met"),
@@ -41,18 +41,18 @@ def test_a_world_can_be_replayed() -> None:
     ],
 )
 def test_it_sees_when_lowatch_is_wrong(
-    what: tuple[type, str], wrong: object, counts: str, monkeypatch: pytest.MonkeyPatch
+    what: tuple[type, str], wrong: object, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(*what, wrong)
-    monkeypatch.setattr("tests.oracle.clients.LONG", 0.05)  # what must come does not: do not wait long
+    monkeypatch.setattr("tests.oracle.clients.LONG", 0.05)  # an expected answer may never come
     monkeypatch.setattr("tests.oracle.trial._REDUCED_WITHIN", 1.0)
     monkeypatch.setattr("lowatch.kernel.probe._PATIENCE", {"tcp": 0.05, "udp": 0.05})
     story = next(story for seed in range(1000) if (story := trial(seed)))
     assert "(python -m tests.oracle --worlds 1 --seed " in story
-    assert counts in story
+    assert expected in story
 
 
-def test_no_fix_takes_anything_else_and_each_cures() -> None:
+def test_no_fix_takes_anything_else_away_and_each_fixes_its_finding() -> None:
     first = first_seed()
     counts = Counter[str]()
     stories = [story for seed in range(first, first + HOSTS) if (story := fix_trial.trial(seed, counts))]
@@ -61,7 +61,7 @@ def test_no_fix_takes_anything_else_and_each_cures() -> None:
 
 
 def test_most_plain_orphans_have_a_fix() -> None:
-    """Whose address nobody else serves, expects or goes by: to print none at all would be harmless, too."""
+    """Nothing else serves, expects or needs their addresses. To print no fix would be harmless too."""
     counts = Counter[str]()
     for seed in range(10):
         fix_trial.survey(seed, counts)
@@ -71,7 +71,7 @@ def test_most_plain_orphans_have_a_fix() -> None:
 
 
 @pytest.mark.parametrize(
-    ("what", "wrong", "seed", "counts"),
+    ("what", "wrong", "seed", "expected"),
     [
         ((_Scales, "_weigh"), lambda *_: "", 1000, ": NEW "),
         ((Uses, "of"), lambda *_: "", 1009, ": LOST "),
@@ -79,10 +79,10 @@ def test_most_plain_orphans_have_a_fix() -> None:
     ],
 )
 def test_it_sees_when_a_fix_does_harm(
-    what: tuple[type, str], wrong: object, seed: int, counts: str, monkeypatch: pytest.MonkeyPatch
+    what: tuple[type, str], wrong: object, seed: int, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """seed: of a host that shows it at once, as hosts are made now; any of a hundred others would do."""
+    """seed: a host where the harm shows at once. Any of a hundred others would be as good."""
     monkeypatch.setattr(*what, wrong)
     story = next(story for seed in range(seed, seed + 200) if (story := fix_trial.trial(seed)))
     assert "(python -m tests.oracle --worlds 0 --fixes 1 --seed " in story
-    assert counts in story
+    assert expected in story

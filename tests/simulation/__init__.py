@@ -1,4 +1,4 @@
-"""A world in a seed: the whole daemon in one deterministic process, on virtual time.
+"""Runs the whole daemon in one deterministic process, on virtual time, in a world made from a seed.
 
-docs/internals/simulation.md says how it works, and how to read what a failing seed prints.
+docs/internals/simulation.md explains how it works, and how to read the output of a failing seed.
 """

@@ -1,9 +1,9 @@
-"""`python -m tests.simulation`: worlds from seeds, each of so many days.
+"""`python -m tests.simulation`: runs worlds from seeds, each for some days.
 
 --seeds 100 --days 10      worlds of the seeds 0 to 99; --first 100 begins at 100
 --seed 17 --days 10        one world, with the end of its story
 --seed 17 --step 4711      the same, up to that turn of the loop
---seed 17 --shrink         and with as few events as make it fail alike
+--seed 17 --shrink         the same, with the fewest events that make it fail in the same way
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def main() -> int:
     parser.add_argument("--until-failure", action="store_true", help="stop after the first")
     parser.add_argument("--traces", action="store_true", help="only each seed, its trace and its failure")
     arguments = parser.parse_args()
-    if os.environ.get("PYTHONHASHSEED") != "0":  # the order of sets is part of the story
+    if os.environ.get("PYTHONHASHSEED") != "0":  # the story depends on the order of sets
         os.environ["PYTHONHASHSEED"] = "0"
         os.execv(sys.executable, [sys.executable, "-m", "tests.simulation", *sys.argv[1:]])
     with PLANTS[arguments.plant]() if arguments.plant else nullcontext():

@@ -1,4 +1,4 @@
-"""How much a daemon holds: the entries of all its containers, so that nothing grows unseen."""
+"""Counts the entries of all containers of a daemon, so that no growth stays unseen."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LEAVES = (str, bytes, int, float, type(None), array, type, VirtualLoop, asyncio
 
 
 def census(roots: tuple[Any, ...]) -> int:
-    """How many entries the containers have that these lead to; simulated parts are left out."""
+    """The number of entries in all containers that these objects refer to, without simulated parts."""
     seen: set[int] = set()
     waiting: list[Any] = list(roots)
     entries = 0

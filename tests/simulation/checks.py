@@ -1,4 +1,4 @@
-"""What must be true of the daemon at every step, and what once a world is at rest."""
+"""Checks what must be true of the daemon at every step, and what once a world is at rest."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ from .places import ASKED, SERVICE, TARGET
 from .world import World
 
 QUICKLY = 2.5
-"""Seconds within which what the kernel's events tell is in the verdicts."""
+"""Seconds within which verdicts follow the kernel's events."""
 _REST = 20.0
-"""Seconds, a hold and two sweeps: then all that no event tells has been seen as well."""
+"""Seconds beyond a hold and two sweeps. By then the daemon has also seen changes without an event."""
 _RETRIES, _RETRY_AFTER = 20, 10.0
 _NAMES_KNOWN_BY = 2_600.0
 """Seconds from the last change of DNS: a rotation is remembered for three TTLs, of 600 s at most."""
 _ASKED_WITHIN = 300.0
-"""Seconds from a change of a file until getaddrinfo has been asked about every name that leads here."""
+"""Seconds from a change of a file until getaddrinfo has looked up every name that leads here."""
 _SAVED_WITHIN = 6.0
-"""Seconds after which what the journal took is saved as told, where the disk lets it."""
+"""Seconds until entries in the journal are saved as announced, if the disk works."""
 _WRITTEN_AGAIN = 25.0
-"""Seconds after which a state that a full or slow disk did not take is written again."""
+"""Seconds until a state that could not be written, on a full or slow disk, is written again."""
 _OF_DISK = ("disk full", "disk hangs", "slow disk", "no threads")
 _MAY_BE_MET = (JOURNAL_BURST, JOURNAL_QUEUE)
-"""Limits that are small in some worlds."""
+"""Limits that are small in some worlds, so that they may be reached."""
 _ENTRIES = 4_000
-"""Entries of all containers of a daemon that watches seven names."""
+"""The most entries that all containers of a daemon with seven names may have."""
 
 
 class Violation(AssertionError):  # noqa: N818
@@ -49,20 +49,20 @@ class Violation(AssertionError):  # noqa: N818
 
 
 class _Last:
-    """What the journal says last of one finding: when, and in which life."""
+    """The journal's last entry on one finding. at: loop time. life: which life wrote it."""
 
     __slots__ = ("at", "life", "may_be_forgotten", "may_be_repeated", "state")
 
     def __init__(self, state: str, at: float, life: int) -> None:
         self.state, self.at, self.life = state, at, life
         self.may_be_repeated = False
-        """Whether a kill left in doubt what was told: it was not yet saved, or more was on its way."""
+        """Whether a kill left open what was announced: it was not yet saved, or another entry was due."""
         self.may_be_forgotten = False
-        """Whether the disk took no word of it before the daemon was gone: nothing is promised then."""
+        """Whether the disk could not save it before the daemon ended. Then nothing is promised."""
 
 
 class _Ended(NamedTuple):
-    """How a life ended. recently: the findings tracked then, or shortly before."""
+    """The end of a life. recently: the findings tracked then, or shortly before."""
 
     at: float
     could_not_save: bool
@@ -70,7 +70,7 @@ class _Ended(NamedTuple):
 
 
 class Checks:
-    """checked: how often each thing was."""
+    """checked: name of a check -> how often it was made."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -101,12 +101,12 @@ class Checks:
     # What happens in the world.
 
     def changed(self) -> None:
-        """Something is otherwise than it was."""
+        """Something in the world changed."""
         self._window.take_in()
         self._wait_for_rest()
 
     def happening(self, what: str) -> None:
-        """An event of the script: of some the kernel tells."""
+        """An event of the script is about to happen. Some cause an event of the kernel."""
         if what in (
             "zone",
             "service",
@@ -132,7 +132,7 @@ class Checks:
             self.changed()
 
     def life_begins(self, life: Life) -> None:
-        """What it remembers is what was tracked, but for what may not have been saved."""
+        """It must remember what was tracked, except what may not have been saved."""
         world = self._world
         if self._ended is not None and not self._ended.could_not_save:
             was = {
@@ -174,13 +174,13 @@ class Checks:
             last.may_be_repeated |= life.killed and (not_saved or key in waited)
 
     def _recently(self, now: float) -> set[str]:
-        """What was tracked shortly before."""
+        """The findings tracked now or shortly before."""
         while self._gone and self._gone[0][0] < now - _SAVED_WITHIN:
             self._gone.popleft()
         return {*self._seen, *(key for _, key in self._gone)}
 
     def close(self) -> None:
-        """No more checks: the world is over."""
+        """Ends the checks, because the world ends."""
         for timer in (self._rest, self._quick):
             if timer is not None:
                 timer.cancel()
@@ -188,7 +188,7 @@ class Checks:
     # At every step.
 
     def look(self) -> None:
-        """The loop has made a turn."""
+        """Called after each turn of the loop."""
         world = self._world
         self._require(not world.loop.errors, "; ".join(world.loop.errors))
         life = world.life
@@ -237,12 +237,12 @@ class Checks:
             self._world.tell(f"  {key} is {one.state}")
 
     def _goes(self, subject: Subject, *, stale: bool = False) -> None:
-        """stale: whether it was remembered, though it was gone when the last life ended."""
+        """stale: whether it was remembered although it was gone when the last life ended."""
         self._world.tell(f"  goes: {subject.key}")
         self._require(stale or self._window.may_go(subject), f"{subject.key} goes, and nothing makes it so")
 
     def _wrote(self, word: Word) -> None:
-        """An entry stands in the journal."""
+        """Called for each entry that the journal takes."""
         life, key = self._world.life, _said_of(word)
         assert life is not None
         self.checked["word"] += 1
@@ -257,7 +257,7 @@ class Checks:
         self._world.journal_written()
 
     def _may_be_repeated(self, key: str, word: Word, last: _Last | None) -> bool:
-        """Only once after a kill, or after a disk that took nothing; and only what was in doubt by then."""
+        """Whether it may be repeated: once after a kill or a failing disk, and only if it was left open."""
         if key in self._first_words:
             return False
         if last is not None and (last.may_be_repeated or last.may_be_forgotten):
@@ -265,10 +265,10 @@ class Checks:
         could_not_save = self._ended is not None and self._ended.could_not_save
         return (self._killed_before or could_not_save) and (last is None or word.state == "resolved")
 
-    # Shortly after what is told.
+    # Shortly after an event.
 
     def _check_quickly(self) -> None:
-        """What events told is in the verdicts, if nothing else has happened since the world was at rest."""
+        """The verdicts must follow events, if nothing else has happened since the world was at rest."""
         self._quick = None
         life, world = self._world.life, self._world
         if life is None or life.ended or not self._only_told or not life.daemon.ready:
@@ -296,11 +296,11 @@ class Checks:
         self._rest = self._world.loop.call_later(seconds, self._check_at_rest)
 
     def _check_at_rest(self) -> None:
-        """All is as a new daemon would see it, and the journal says so."""
+        """The daemon must agree with a new one, and the journal with the daemon."""
         self._rest = None
         world, life = self._world, self._world.life
         if life is None or life.ended:
-            return  # the next life begins with another wait
+            return  # the next life waits for rest itself
         if world.faults.active or not world.kernel.silent:
             self._again(max(0.0, world.faults.last_end - world.loop.time()) + world.rest + _REST)
             return
@@ -321,7 +321,7 @@ class Checks:
             self._again(300.0)
 
     def _trouble(self, life: Life) -> str:
-        """What is not as it is to be; "" where all is."""
+        """The first thing that is wrong; "" if nothing is."""
         if not life.daemon.ready:
             return "it is not ready"
         if life.sink.undelivered():
@@ -333,7 +333,7 @@ class Checks:
         return self._wrong_findings(life, fresh) or self._wrong_words(life) or _wrong_series(life)
 
     def _compare(self, life: Life, what: tuple[str, ...] | None) -> Judgement:
-        """With an audit that has no past. what: the parts that must be equal; None for all of them."""
+        """Compares with an audit without a past. what: the parts that must be equal; None for all."""
         snapshot, judgement = drive(life.fresh_auditor().audit_with_connects())
         ours, theirs = _truth(*life.latest), _truth(snapshot, judgement)
         for part in what or ours:
@@ -348,7 +348,7 @@ class Checks:
         tracked = life.tracked
         shown = {finding.key for finding in fresh.findings}
         undecided = {key for key, one in tracked.items() if fresh.is_undecided(one.finding.subject)}
-        if not shown <= tracked.keys() <= shown | undecided:  # what nobody can decide stays as it was
+        if not shown <= tracked.keys() <= shown | undecided:  # undecided findings stay as they were
             return f"it tracks {sorted(tracked)}, and a fresh audit finds {sorted(shown)}"
         for key, one in tracked.items():
             settled = one.present and one.state in (FindingState.FIRING, FindingState.ACKNOWLEDGED)
@@ -359,7 +359,7 @@ class Checks:
         return ""
 
     def _wrong_words(self, life: Life) -> str:
-        """The journal's last word on each finding; ports of which one is enough are one thing."""
+        """Checks the journal's last entry on each finding. The ports of an any-of set count as one."""
         firing = {
             _group(_subject_words(one.finding.subject)) for one in life.tracked.values() if one.announced
         }
@@ -377,7 +377,7 @@ class Checks:
         return ""
 
     def _names_known(self, life: Life) -> bool:
-        """Whether the daemon knows what DNS has; in the end it must."""
+        """Whether the daemon's answers equal DNS. After _NAMES_KNOWN_BY they must."""
         world = self._world
         asked = [name for name in ASKED if name in world.policy.domains]
         answers = {name: frozenset(life.engine.answer(name).addresses) for name in asked}
@@ -410,7 +410,7 @@ class Checks:
 
 
 def _wrong_series(life: Life) -> str:
-    """lo_orphan_vip: a series for each endpoint whose verdict is known, and at most one for any other."""
+    """Checks lo_orphan_vip: one series per endpoint with a known verdict, at most one for any other."""
     snapshot, judgement = life.latest
     series = dict(life.daemon.orphans)
     open_ones = {
@@ -426,7 +426,7 @@ def _wrong_series(life: Life) -> str:
 
 
 def _truth(snapshot: Snapshot, judgement: Judgement) -> dict[str, Any]:
-    """All of an audit that does not depend on when it was made, or in which order."""
+    """Everything in an audit that does not depend on its time, or on the order of changes."""
     return {
         "held": snapshot.held,
         "links": snapshot.links,
@@ -450,14 +450,14 @@ def _truth(snapshot: Snapshot, judgement: Judgement) -> dict[str, Any]:
 
 
 def _alike(endpoint: JudgedEndpoint) -> JudgedEndpoint:
-    """Nobody connects to find out whether a port that need not be served is redirected."""
+    """The endpoint without its reason, and UNUSED for REDIRECTED: unused ports need no connect to tell."""
     if endpoint.domain in ANY_OF and endpoint.verdict is Verdict.REDIRECTED:
         endpoint = endpoint._replace(verdict=Verdict.UNUSED)
     return endpoint._replace(reason="")
 
 
 def _without_connects(view: DomainObservation) -> DomainObservation:
-    """What a connect met is evidence that may be a minute old; the verdicts say what follows from it."""
+    """The observation without outcomes of connects, which may be a minute old."""
     local = [
         one._replace(ports=tuple(port._replace(connect=None) for port in one.ports)) for one in view.local
     ]
@@ -488,10 +488,10 @@ def _said_of(word: Word) -> str:
 
 
 def _group(words: tuple[str, ...]) -> tuple[str, ...]:
-    """A finding, or all of a domain's at an address where one port is enough."""
+    """The key of a finding, or of all findings of an any-of set at an address."""
     return words[:5] if _stands_for_any(words) else words
 
 
 def _stands_for_any(words: tuple[str, ...]) -> bool:
-    """Whether the entry stands for all ports of a domain of which one is enough."""
+    """Whether the entry is about all ports of an any-of set."""
     return words[0] == FindingKind.ORPHAN_VIP and words[4] in ANY_OF

@@ -1,4 +1,4 @@
-"""The confirming connect in a simulated world: answers at once, late, or never."""
+"""The confirming connect in a simulated world. It is answered at once, late or never."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class SimulatedProber:
 
 
 class AllSeeing:
-    """A Prober for the audit that the daemon is compared with: it knows how each connect ends."""
+    """A Prober for the audit to compare with. It knows the final outcome of each connect."""
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel

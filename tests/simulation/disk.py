@@ -1,4 +1,4 @@
-"""The state directory and the threads that write it: full, slow, hanging; and what a kill leaves of it."""
+"""Simulates the state directory and the threads that write it: full, slow, hanging, or killed."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ _THREAD_STARTS = 0.0003
 class Disk:
     """directory: the state directory of the daemon that runs now.
 
-    touched: called before and after each write: a kill may come there. saved_at: of which loop time
-    the state is that was saved last.
+    touched: called before and after each write, where a kill may come. saved_at: the loop time of the state
+    that was saved last.
     """
 
     def __init__(self, base: Path, loop: VirtualLoop, faults: Faults) -> None:
@@ -47,7 +47,7 @@ class Disk:
         self._next: Path | None = None
 
     def freeze(self) -> None:
-        """The process is gone as of now: whatever it still does here, the next one will not see."""
+        """The process has ended. The next one does not see what this one still writes."""
         if not self.frozen:
             self.frozen = True
             self.process += 1
@@ -55,7 +55,7 @@ class Disk:
             shutil.copytree(self.directory, self._next)
 
     def thaw(self) -> None:
-        """A new process begins, with what the last one left."""
+        """A new process begins with the files that the last one left."""
         if self._next is not None:
             shutil.rmtree(self.directory)
             self.directory, self._next = self._next, None
@@ -66,11 +66,11 @@ class Disk:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def hangs_until(self) -> float:
-        """Loop time."""
+        """The loop time at which a hanging disk continues; now if it does not hang."""
         return max(self._faults.until("disk hangs"), self._loop.time())
 
     def delay(self) -> float:
-        """Seconds that a thread takes for what it writes."""
+        """Seconds that a thread takes to write."""
         slow = self._faults.amount("slow disk")
         return _THREAD_STARTS + (slow * self._faults.random.random() if slow else 0.0)
 
@@ -98,7 +98,7 @@ class SimulatedStore(StateFile):
 
 
 class SimulatedThreads:
-    """Implements files.threads.Threads: the loop does the work, later, as if a thread had."""
+    """Implements files.threads.Threads. The loop does the work later, in place of a thread."""
 
     def __init__(self, disk: Disk, loop: VirtualLoop) -> None:
         self._disk = disk
@@ -123,19 +123,19 @@ class SimulatedThreads:
         self._loop.call_at(at, self._run, work, self._loop.time())
 
     def _run(self, work: Callable[[], None], began: float) -> None:
-        """Nothing, once the process is gone."""
+        """Does the work, unless the process has ended."""
         if not self._disk.frozen and self._process == self._disk.process:
             self._disk.work_began = began
             work()
 
     def run_within(self, seconds: float, work: Callable[[], None]) -> None:
-        """Whoever waits for a disk that hangs gives up in the end."""
+        """Does the work at once. If the disk hangs, the caller gives up, so nothing is done."""
         if not self._disk.hangs:
             self._run(work, self._loop.time())
 
 
 class _FaultyOs:
-    """In place of the module `os`, for who writes down what is about to be told."""
+    """Stands for the module `os` in service/intents.py, which writes down what is about to be sent."""
 
     def __init__(self, disk: Disk) -> None:
         self._disk = disk
@@ -156,7 +156,7 @@ class _FaultyOs:
 
 @contextmanager
 def installed(disk: Disk) -> Iterator[None]:
-    """Whatever writes state does so on this disk, and fails as it does."""
+    """Makes everything that writes state use this disk, and fail like it."""
     real_replace = state_file._replace
 
     def replace(path: Path, content: bytes) -> None:

@@ -1,4 +1,4 @@
-"""What is true of a world, and what was true at any time, or all the time, since it was last at rest."""
+"""Records what is true of a world, and what was true sometimes or always since it was last at rest."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ from .world import World
 
 _NAME_OF = {number: name for name, number in IFINDEX.items()}
 ANY_OF = frozenset(NAMES[:2])
-"""The domains of which one port is enough."""
+"""The domains with an any-of set of ports."""
 
 
 class Window:
-    """Since it was made: what was so at some time, and what was so all the time.
+    """What was true at some time, and what was true all the time, since it was constructed.
 
-    some, always: the addresses that any source gave for a name, and that all sources gave. places: where an
-    address was delivered. refused, there: endpoints where a connect was refused, and where somebody was.
-    changes: how often anything changed. names_known: whether the daemon knew all of DNS when it began.
+    some: name -> addresses that any source had. always: name -> addresses that all sources had.
+    places: address -> interfaces to which it was delivered. refused: endpoints where a connect was refused.
+    there: endpoints where something answered. changes: how often anything changed.
+    names_known: whether the daemon knew all of DNS when the window began.
     """
 
     def __init__(self, world: World, before: Window | None = None, *, names_known: bool = True) -> None:
-        """before: whose word on names still counts, where names_known is False."""
+        """before: the window whose names still count if names_known is False."""
         self._world = world
         self.names_known = names_known
         carried = None if names_known else before
@@ -45,7 +46,7 @@ class Window:
         self.take_in()
 
     def take_in(self) -> None:
-        """Something may be otherwise now."""
+        """Records the current state of the world, after a possible change."""
         world, kernel = self._world, self._world.kernel
         self.changes += 1
         self.policies.add(id(world.policy))
@@ -102,11 +103,11 @@ class Window:
 
     @property
     def is_still(self) -> bool:
-        """Whether nothing at all has changed, so that no finding may come or go."""
+        """Whether nothing has changed, so that no finding may come or go."""
         return self.names_known and not self.changes and not self._world.is_rotating
 
     def may_show(self, subject: Subject) -> bool:
-        """Whether a finding can have come to be."""
+        """Whether a finding can have appeared."""
         if self.is_still:
             return False
         address, domain = subject.address, subject.domain
@@ -140,7 +141,7 @@ class Window:
 
 
 def unlike_dns(world: World, answers: Mapping[str, frozenset[Address]]) -> list[str]:
-    """The names whose answers are not what DNS has now; rotating ones may have some of it."""
+    """The names whose answers differ from DNS now. Rotating names may have some of its addresses."""
     found = []
     for name, addresses in answers.items():
         record = world.zone.records.get(name, Record())

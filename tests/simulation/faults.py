@@ -1,4 +1,4 @@
-"""What keeps the daemon from observing, from announcing or from saving, each for a while."""
+"""Faults that prevent the daemon from observing, announcing or saving for a while."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ KINDS = {
     "slow disk": 2.0,
     "no threads": 0.0,
 }
-"""With the seconds, at most, that something takes while it lasts."""
+"""Kind of fault -> the most seconds that something takes during it, or 0."""
 
 LIES = ("lies 0", "lies 1", "denies 0", "denies 1")
-"""Wrong answers: no failure to observe, for whoever is lied to cannot know."""
+"""Wrong answers. They are not failures to observe, because the daemon cannot recognise them."""
 
 
 class Faults:
-    """The faults that are there now."""
+    """The current faults."""
 
     def __init__(self, loop: VirtualLoop, random: Random) -> None:
         self._loop = loop
@@ -59,11 +59,11 @@ class Faults:
         return self.any and self._until.get(kind, 0.0) > self._loop.time()
 
     def until(self, kind: str) -> float:
-        """When it ends, or ended the last time; loop time."""
+        """The loop time at which it ends, or last ended."""
         return self._until.get(kind, 0.0)
 
     def amount(self, kind: str) -> float:
-        """Seconds that something takes now, at most; 0 where the fault is not there."""
+        """The most seconds that something takes now; 0 without the fault."""
         return KINDS[kind] if self.has(kind) else 0.0
 
     @property
@@ -76,5 +76,5 @@ class Faults:
 
     @property
     def last_end(self) -> float:
-        """When the last of them ends, or ended as far as is known."""
+        """The loop time at which the last known fault ends, or ended."""
         return self._last_end

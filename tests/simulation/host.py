@@ -1,4 +1,4 @@
-"""The application's Host over the simulated kernel: tables as old as the last event, or the last dump."""
+"""The application's Host on the simulated kernel. Its tables are as old as the last event or dump."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Hints(Protocol):
 
 
 class SimulatedHost:
-    """Implements app.ports.Host, and reads the kernel's events once it follows them."""
+    """Implements app.ports.Host. Reads the kernel's events once it follows them."""
 
     def __init__(self, kernel: Kernel, faults: Faults, loop: VirtualLoop, policy: Policy) -> None:
         self._kernel = kernel
@@ -81,7 +81,7 @@ class SimulatedHost:
             hints.prefix_touched(message.row.prefix if is_new and isinstance(message.row, Held) else None)
 
     def _apply(self, message: Change) -> bool:
-        """Whether it told anything new."""
+        """Reads an event. Returns whether it had anything new."""
         if isinstance(message.row, Link):
             before = self._links.get(message.row.name)
             self._links[message.row.name] = message.row
@@ -126,7 +126,7 @@ class SimulatedHost:
             self._changed()
 
     def _refill(self, rows: dict[Held, None], links: dict[str, Link]) -> None:
-        """Of a dump that was interrupted, rows may be missing: those of before are kept."""
+        """Keeps the previous rows if the dump was interrupted, because rows may be missing."""
         if self._interrupted:
             rows = self._rows | {row: None for number, row in enumerate(rows) if number % 2}
         if (rows, links) != (self._rows, self._links):
@@ -202,7 +202,7 @@ class SimulatedHost:
             self._local = PrefixSet(prefix for _, prefix in local_prefixes(self._rows))
         return self._local
 
-    # What is asked of the kernel itself.
+    # Requests to the kernel itself.
 
     def deliveries(self, addresses: Sequence[Address]) -> list[Delivery | Unknown]:
         self._spend()

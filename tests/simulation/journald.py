@@ -1,4 +1,4 @@
-"""journald: away, full, or there; and what stands in the journal."""
+"""Simulates journald, which may be away or full, and reads the entries that it takes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .loop import VirtualLoop
 
 
 class Word(NamedTuple):
-    """One entry, or one row of a summary: what was said of whom."""
+    """One entry, or one row of a summary: the state of one finding."""
 
     kind: str
     interface: str
@@ -28,7 +28,7 @@ class Word(NamedTuple):
 
 
 class Journald:
-    """listens: False while the daemon is gone. wrote: called with what each entry says."""
+    """listens: False while lowatch does not run. wrote: called with each Word of an entry."""
 
     def __init__(self, loop: VirtualLoop, faults: Faults) -> None:
         self._loop = loop

@@ -1,4 +1,4 @@
-"""The kernel as it is: what is held, who listens, what a connect meets, and its events on their way."""
+"""Simulates the kernel: what is held, what listens, the outcomes of connects, and events on their way."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .places import ANY_ADDRESS, ARPS, DUMMY, ETH, HELD_AT_FIRST, HOLDINGS, IFIN
 
 
 class Nat(Enum):
-    """What becomes of a connect where no socket is."""
+    """The outcome of a connect where there is no socket."""
 
     ACCEPTS = "accepts"
     SILENT = "silent"
@@ -26,7 +26,7 @@ class Nat(Enum):
 
 
 class Change(NamedTuple):
-    """One message of rtnetlink. present: whether it was added, or is gone."""
+    """One message of rtnetlink. present: True if it was added, False if it was deleted."""
 
     row: Held | Link
     present: bool
@@ -40,7 +40,7 @@ class Closed(NamedTuple):
 
 
 class Hearer(Protocol):
-    """Who reads the kernel's events."""
+    """Reads the kernel's events."""
 
     def heard(self, message: Change | Closed) -> None: ...
 
@@ -48,7 +48,7 @@ class Hearer(Protocol):
 
 
 class Kernel:
-    """hearer: the daemon that runs now, if any does. changed: called after each change of what is true."""
+    """hearer: the daemon that runs now, or None. changed: called after each change of the state."""
 
     def __init__(self, loop: VirtualLoop, faults: Faults) -> None:
         self._loop = loop
@@ -69,7 +69,7 @@ class Kernel:
         self._queue: deque[tuple[float, Change | Closed]] = deque()
         self._overran = False
 
-    # What happens to it.
+    # Changes.
 
     def hold(self, held: Held, present: bool) -> None:
         if (held in self.held) is present:
@@ -87,7 +87,7 @@ class Kernel:
             self._tell(Change(self.links[name], True))
 
     def serve(self, endpoint: Endpoint, full: bool = False) -> None:
-        """Somebody listens, or begins to; of that no event tells."""
+        """A socket listens from now on. No event reports it."""
         known = self.sockets.get(endpoint)
         queued = 129 if full else 0
         if known is None:
@@ -103,7 +103,7 @@ class Kernel:
             self._tell(Closed(endpoint.address, endpoint.port.number))
 
     def lead(self, endpoint: Endpoint, nat: Nat | None) -> None:
-        """NAT, or a firewall; of that no event tells."""
+        """Sets NAT or a firewall. No event reports it."""
         if self.nat.get(endpoint) is nat:
             return
         if nat is None:
@@ -113,11 +113,11 @@ class Kernel:
         self.changed()
 
     def set_arp(self, arp: Arp) -> None:
-        """A sysctl; of that no event tells."""
+        """Sets a sysctl. No event reports it."""
         self.arp = arp
         self.changed()
 
-    # What is true.
+    # The state.
 
     def delivery(self, address: Address) -> Delivery:
         known = self._deliveries.get(address)
@@ -154,7 +154,7 @@ class Kernel:
         return found
 
     def connect(self, endpoint: Endpoint) -> Connect | Nat:
-        """What it meets; Nat.SLOW is accepted in the end."""
+        """The outcome of a connect; Nat.SLOW is accepted in the end."""
         nat = self.nat.get(endpoint)
         if nat is not None:
             return Connect.ACCEPTED if nat is Nat.ACCEPTS else nat
@@ -166,7 +166,7 @@ class Kernel:
     # Its events.
 
     def _tell(self, message: Change | Closed) -> None:
-        """Queue a message, in order; a fault may keep it back, lose it or send it twice."""
+        """Queues a message in order. A fault may delay it, lose it or send it twice."""
         self.changed()
         faults = self._faults
         if faults.has("overrun"):
@@ -193,7 +193,7 @@ class Kernel:
                 self.hearer.heard(message)
 
     def listen_anew(self) -> None:
-        """A new reader hears nothing of what was on its way to the last one."""
+        """Drops the messages on their way, which a new reader does not get."""
         self._queue.clear()
         self._overran = False
 
@@ -209,7 +209,7 @@ class Kernel:
 
 
 def local_prefixes(rows: dict[Held, None]) -> Iterator[tuple[Held, Prefix]]:
-    """The local routes that come with these: an IPv4 prefix is local as a whole, an IPv6 one is not."""
+    """The local routes of these addresses. An IPv4 prefix is local as a whole, an IPv6 prefix is not."""
     for held in rows:
         if held.by == "address":
             yield held, Prefix(held.address, host_length(held.address))

@@ -1,4 +1,4 @@
-"""One life of the daemon, built as wiring/daemon.py does: from its start until it ends or is killed."""
+"""One life of the daemon, from its start until it ends or is killed. It is built as in wiring/daemon.py."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ SETTINGS = tuple(
     DnsSettings(servers, timeout=2.0, min_ttl=5.0, max_ttl=600.0, unknown_after=900.0)
     for servers in (SERVERS, SERVERS[:1], SERVERS[::-1])
 )
-"""What a reload may bring of [dns]."""
+"""The settings of [dns] that a reload may have."""
 HOSTNAME = "web-17"
 
 
 class _Uncounted:
-    """Nobody scrapes it: what is counted is not looked at."""
+    """Ignores what is counted, because nothing scrapes it."""
 
     def audited(self, seconds: float) -> None:
         pass
@@ -54,7 +54,7 @@ class _Uncounted:
 
 
 class Life:
-    """remembered: the findings with which it began, by key."""
+    """remembered: key -> finding at its start."""
 
     def __init__(self, world: World, number: int) -> None:
         self.number = number
@@ -108,7 +108,7 @@ class Life:
         self.host.follow(ports_of(policy.domains), hints)
 
     async def run(self) -> None:
-        """Until stop(), or until it is killed: then all that it still does is without effect."""
+        """Runs until stop(), or until it is killed. After a kill nothing that it does has an effect."""
         world = self._world
         world.kernel.hearer, world.journald.listens = self.host, True
         try:
@@ -122,7 +122,7 @@ class Life:
             world.kernel.hearer, world.journald.listens = None, False
             world.disk.freeze()
 
-    # What happens to it.
+    # Its end, and changes of its configuration.
 
     def replace_policy(self, policy: Policy) -> None:
         self.host.replace_watches(policy)
@@ -133,11 +133,11 @@ class Life:
         self.views.files_changed()
 
     def stop(self) -> None:
-        """As SIGTERM does."""
+        """Ends it like SIGTERM."""
         self._end()
 
     def kill(self) -> None:
-        """As SIGKILL does: nothing that it does from now on has any effect."""
+        """Ends it like SIGKILL. Nothing that it does from now on has an effect."""
         if not self.ended:
             self.killed = True
             self._world.kernel.hearer, self._world.journald.listens = None, False
@@ -153,18 +153,18 @@ class Life:
 
     @property
     def tracked(self) -> Mapping[str, Tracked]:
-        """Its findings, by key: the same object for as long as nothing has looked at them."""
+        """Its findings, by key. The same object until the tracker has changed them."""
         return self.daemon._tracker.tracked
 
     @property
     def latest(self) -> tuple[Snapshot, Judgement]:
-        """What the last audit came to."""
+        """The snapshot and judgement of the last audit."""
         latest = self.daemon._latest._found
         assert latest is not None
         return latest
 
     def fresh_auditor(self) -> Auditor:
-        """One that has seen nothing yet, of the same world and the same answers."""
+        """A new Auditor of the same world and the same answers."""
         world = self._world
         host = SimulatedHost(world.kernel, world.faults, world.loop, world.policy)
         return Auditor(host, self.views, AllSeeing(world.kernel), world.policy, world.clock, HOSTNAME)

@@ -12,7 +12,7 @@ STARTED_AT = 1_000.0
 """Monotonic seconds at which a world begins."""
 WALL_AT_START = 1_800_000_000.0
 SPINNING = 5_000
-"""Turns of the loop without any time going by: something wakes itself for ever."""
+"""Turns of the loop in the same instant, after which something must be waking itself endlessly."""
 
 
 class SpinningError(AssertionError):
@@ -20,7 +20,7 @@ class SpinningError(AssertionError):
 
 
 class _Selector:
-    """Nothing is ever readable: when nothing is ready, time goes on."""
+    """A selector without descriptors. If no callback is ready, it lets time pass."""
 
     def __init__(self, loop: VirtualLoop) -> None:
         self._loop = loop
@@ -34,7 +34,7 @@ class _Selector:
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
-    """turns: how often it has run what was ready. each_turn: called after each."""
+    """turns: how often it has run the callbacks that were ready. each_turn: called after each turn."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._standing = 0
         self.turns = 0
         self.errors: list[str] = []
-        """What was reported to the loop's exception handler."""
+        """The errors reported to the loop's exception handler."""
         self.each_turn: Callable[[], None] = lambda: None
         self.set_exception_handler(lambda _, context: self.errors.append(_told(context)))
 
@@ -51,7 +51,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         return self._now
 
     def spend(self, seconds: float) -> None:
-        """Time goes by while something runs: the kernel takes its time to answer."""
+        """Lets time pass while a callback runs, because the kernel is slow to answer."""
         self._now += seconds
 
     def turned(self, timeout: float | None) -> None:
@@ -68,7 +68,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         if not self._ready:
             self._now = max(self._now, self._scheduled[0].when()) if self._scheduled else self._now
 
-    # What BaseEventLoop leaves to its subclasses.
+    # Methods that BaseEventLoop leaves to its subclasses.
 
     def _process_events(self, events: list[Any]) -> None:
         pass

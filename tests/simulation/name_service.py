@@ -1,4 +1,4 @@
-"""The files that names hang on, and getaddrinfo as applications would get it."""
+"""Simulates the files of name resolution, and getaddrinfo as applications see it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ HOSTS: tuple[dict[str, tuple[Address, ...]], ...] = (
     {NAMES[0]: (FAR[0],)},
     {NAMES[1]: (VIPS[1],), NAMES[5]: (VIPS[2],)},
 )
-"""What /etc/hosts may have."""
+"""Possible contents of /etc/hosts."""
 _SWITCHES = (
     "hosts: files dns\n",
     "hosts: dns files\n",
@@ -52,7 +52,7 @@ class NameService:
         self._written: dict[Path, Fingerprint] = {}
         self.hosts: dict[str, tuple[Address, ...]] = {}
         self.directory: dict[str, tuple[Address, ...]] = {}
-        """What another service than files and DNS has: only getaddrinfo tells."""
+        """Sets the addresses in a service other than files and DNS. Only getaddrinfo returns them."""
         self.switch = 0
         self.changed: Callable[[], None] = lambda: None
         self._write(NAME_PATHS.resolv_conf, "".join(f"nameserver {one.host}\n" for one in SERVERS))
@@ -110,7 +110,7 @@ class NameService:
         return False
 
     def look_up(self, name: str) -> Seen:
-        """What the C library comes to: the first of files and DNS that has the name."""
+        """The C library's result: from the first of files and DNS that has the name."""
         if name in self.hosts and self.switch != 1:
             return Seen(tuple(sorted(self.hosts[name])))
         if self.has_directory and self.directory.get(name):

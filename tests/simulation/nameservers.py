@@ -1,4 +1,4 @@
-"""What DNS has of each name, and nameservers that are slow, silent, failing or lying about it."""
+"""Simulates a zone, and nameservers that are slow, silent, failing or lying."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _NEGATIVE_TTL = 300
 
 
 class Record(NamedTuple):
-    """What DNS has of a name. rotates: whether each reply has but one of the addresses of a family.
+    """The records of a name. rotates: whether each reply has only one address of a family.
 
-    services: of an SRV name, ports and targets.
+    services: ports and targets of an SRV name.
     """
 
     addresses: tuple[Address, ...] = ()
@@ -35,7 +35,7 @@ class Record(NamedTuple):
 
 
 class Zone:
-    """records: by name; one that is missing does not exist. changed: called after each change."""
+    """records: by name; other names do not exist. changed: called after each change."""
 
     def __init__(self, records: dict[str, Record]) -> None:
         self.records = records
@@ -66,7 +66,7 @@ class Zone:
 
 
 class Servers:
-    """Answers for each server by its number."""
+    """Replies for each server, by its number."""
 
     def __init__(self, zone: Zone, faults: Faults, random: Random) -> None:
         self.zone = zone
@@ -74,7 +74,7 @@ class Servers:
         self._random = random
 
     def answer(self, number: int, question: bytes) -> tuple[float, Reply | None]:
-        """Seconds until its reply, and the reply; None where none comes."""
+        """Seconds until the server's reply, and the reply; None if none comes."""
         faults, (name, rrtype) = self._faults, read_question(question)
         delay = 0.001 + 0.02 * self._random.random()
         if not faults.any:
@@ -93,7 +93,7 @@ class Servers:
 
 @cache
 def read_question(question: bytes) -> tuple[str, RRType]:
-    """The name and the type of what encode_question() made."""
+    """The name and the type in a question made by encode_question()."""
     labels, at = [], 0
     while length := question[at]:
         labels.append(question[at + 1 : at + 1 + length].decode())
@@ -170,7 +170,7 @@ class SimulatedChannels:
 
 
 def first_records(vips: Sequence[Address]) -> dict[str, Record]:
-    """What DNS has at first: half of the names lead here."""
+    """The records at the beginning. Half of the names lead here."""
     www = [f"www{number}.example.com" for number in range(6)]
     return {
         www[0]: Record((vips[0],), 300),

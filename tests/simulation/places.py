@@ -1,4 +1,4 @@
-"""What a world is made of: its addresses, names and ports, and the policies that are reloaded."""
+"""The parts of a world: addresses, names and ports, and the policies that reloads bring."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ HOLDINGS = (
     holds("198.51.0.0/16", by="route"),
     holds("2001:db8:1::1/64", DUMMY),
 )
-"""What may be held."""
+"""The addresses and routes that may be held."""
 HELD_AT_FIRST = (0, 1, 3)
 
 VIPS = tuple(
@@ -50,7 +50,7 @@ ADDRESSES = (*VIPS, *FAR)
 PORTS = tuple(parse_port(one) for one in ("80", "443", "8443", "53/udp", "5222"))
 ENDPOINTS = tuple(Endpoint(address, port) for address in VIPS for port in PORTS)
 ANY_ADDRESS = Address(bytes(4))
-"""Of a listener that serves every IPv4 address."""
+"""The wildcard address of a listener that serves every IPv4 address."""
 
 SERVICE = "_xmpp-client._tcp.example.com"
 TARGET = "im.example.com"
@@ -75,7 +75,7 @@ _DOMAINS = (
 
 
 def policies(hold: float) -> tuple[Policy, ...]:
-    """What a reload may bring: other names, an acknowledgement that expires, another hold."""
+    """The policies that a reload may bring: other names, an acknowledgement that expires, another hold."""
     domains = {domain.name: domain for domain in _DOMAINS}
     fewer = {name: one for name, one in domains.items() if name not in NAMES[1:3]}
     whole = Policy((LO, DUMMY), domains, expect=(VIPS[1],), hold=hold)

@@ -1,4 +1,4 @@
-"""Faults put into the daemon itself, each of which the simulation has to find: it can fail."""
+"""Faults that can be put into the daemon itself. The simulation must find each, which shows that it can."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _patched(owner: type, name: str, value: object) -> Iterator[None]:
 
 
 def lost_mark() -> Any:
-    """What an address that went leaves behind is looked at with the next sweep only."""
+    """After a deleted address, its domains are checked only by the next sweep."""
     real = AuditorHints.prefix_touched
 
     def prefix_touched(self: AuditorHints, prefix: Any) -> None:
@@ -35,12 +35,12 @@ def lost_mark() -> Any:
 
 
 def unknown_clears() -> Any:
-    """A finding that cannot be judged is taken to be over."""
+    """A finding that cannot be judged ends."""
     return _patched(Judgement, "is_undecided", lambda self, subject: False)
 
 
 def unsaved_alert() -> Any:
-    """That an alert is about to be told is written down nowhere."""
+    """An alert is not written down before it is sent."""
     return _patched(Intents, "append", lambda self, lines, generation: None)
 
 

@@ -1,4 +1,4 @@
-"""What happens to a world, drawn from the seed before anything runs: so it can be shortened."""
+"""Draws the events of a world from its seed, before anything runs. So a script can be shortened."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _BLINDING = (
     "SERVFAIL 0",
     "getaddrinfo hangs",
 )
-"""Faults by which something cannot be observed."""
+"""Faults that make something unobservable."""
 
 
 class Event(NamedTuple):
-    """at: seconds since the world began. what: a method of World. Each says what is from then on."""
+    """at: seconds since the world began. what: a method of World, without its underscore."""
 
     at: float
     what: str
@@ -36,7 +36,7 @@ class Event(NamedTuple):
 
 
 def script(seed: int, days: float) -> list[Event]:
-    """Episodes: some things happen within a minute or so, most are mended, then all is calm for a while."""
+    """Draws episodes: some events within about a minute, repairs of most of them, and then calm."""
     random = Random(f"script {seed}")
     events = list(_beginning())
     at = 60.0
@@ -56,12 +56,12 @@ def _episode(random: Random, start: float) -> Iterator[Event]:
 
 
 def _mixed(random: Random, start: float) -> Iterator[Event]:
-    """Anything, at about the same time."""
+    """Any events, at about the same time."""
     within = random.choice((0.05, 5.0, 60.0, 60.0))
     for _ in range(random.choice((1, 1, 2, 3, 4, 7))):
         at = start + within * random.random()
         yield _event(random, at)
-        if random.random() < 0.3:  # what is told at the same moment is told in doubt
+        if random.random() < 0.3:  # so close together that their order is open
             yield _event(random, at + random.choice((0.0, 0.001, 0.02, 0.2)) * random.random())
     if random.random() < 0.35:
         yield _ending(random, start + random.choice((within, 45.0)) * random.random())
@@ -70,7 +70,7 @@ def _mixed(random: Random, start: float) -> Iterator[Event]:
 
 
 def _told(random: Random, start: float) -> Iterator[Event]:
-    """Only what the kernel's events tell: within seconds it has to be seen."""
+    """Only changes that the kernel reports by events. The daemon must see them within seconds."""
     for _ in range(random.choice((1, 2, 3))):
         yield _told_event(random, start + random.choice((0.01, 10.0)) * random.random())
     yield from _mended(random, start + 40.0)
@@ -84,7 +84,7 @@ def _told_event(random: Random, at: float) -> Event:
 
 
 def _blind(random: Random, start: float) -> Iterator[Event]:
-    """Something goes wrong, and then cannot be observed for longer than any hold."""
+    """Something changes, and then cannot be observed for longer than any hold."""
     yield _told_event(random, start)
     kind = random.choice(_BLINDING)
     at = start + random.choice((1.0, 50.0)) * random.random()
@@ -96,7 +96,7 @@ def _blind(random: Random, start: float) -> Iterator[Event]:
 
 
 def _killed(random: Random, start: float) -> Iterator[Event]:
-    """It is killed as it tells of something, which is over when it is back, or begins while it is gone."""
+    """The daemon is killed as it announces a finding, which ends before, or begins after, the kill."""
     yield _told_event(random, start)
     gone_for = 20.0 + 100.0 * random.random()
     when = random.choice(("told", "told", "written"))
@@ -182,7 +182,7 @@ def _of_time(random: Random, at: float) -> Event:
 
 
 def _ending(random: Random, at: float) -> Event:
-    """Killed at once, or as something was told or written, or some turns of the loop later; or stopped."""
+    """Kills the daemon at once, after an entry or a write, or some turns of the loop later; or stops it."""
     gone_for = random.choice((0.1, 2.0, 60.0, 300.0)) * random.random()
     if random.random() < 0.2:
         return Event(at, "stop", (gone_for,))
@@ -193,7 +193,7 @@ def _ending(random: Random, at: float) -> Event:
 
 
 def _mended(random: Random, at: float) -> Iterator[Event]:
-    """All that was there at first is there again, within a second; in any order."""
+    """Restores everything that was there at first, within a second and in any order."""
     events = [
         Event(at, what)
         for what in (

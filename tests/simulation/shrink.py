@@ -1,4 +1,4 @@
-"""A failing script made shorter: events are left out for as long as it fails alike (ddmin, Zeller 1999)."""
+"""Shortens a failing script: leaves out events while it fails in the same way (ddmin, Zeller 1999)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .script import Event
 def shrunk(
     events: Sequence[Event], fails: Callable[[Sequence[Event]], bool], most: int = 300
 ) -> list[Event]:
-    """fails: whether a world of these events fails alike. most: how many worlds to try."""
+    """fails: whether a world of these events fails in the same way. most: how many worlds to try."""
     left, parts = list(events), 2
     while len(left) > 1 and most > 0:
         size = -(-len(left) // parts)

@@ -1,4 +1,4 @@
-"""One world from one seed: run it, and say what went wrong and when."""
+"""Runs one world from one seed, and reports what went wrong and when."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from .world import World
 
 
 class SimulationResult(NamedTuple):
-    """failure: what does not hold; "" where all did. step: the loop's turn at which that was seen.
+    """failure: the invariant that does not hold, or "". step: the turn of the loop at which that was seen.
 
-    trace: a digest of all that happened. tail: the last lines of it. checked: how often each thing was.
+    trace: a digest of the story. tail: the story's last lines. checked: as in Checks.
     """
 
     seed: int
@@ -38,12 +38,12 @@ class SimulationResult(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """What failed, but for its details: a shorter script fails alike."""
+        """The failure without details. A shorter script fails in the same way if this is equal."""
         return "".join(one for one in self.failure.partition(":")[0] if not one.isdigit())
 
 
 class _EnoughError(Exception):
-    """The step that was asked for has come."""
+    """Raised at the step at which to stop."""
 
 
 def run(
@@ -77,7 +77,7 @@ def run(
 
 
 def _innermost(error: BaseException) -> str:
-    """What was raised first, and where."""
+    """The first error, and where it was raised."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     place = traceback.extract_tb(error.__traceback__)[-1]
@@ -134,7 +134,7 @@ def _check_nothing_left(loop: VirtualLoop) -> None:
 
 
 def _abandon(world: World, loop: VirtualLoop) -> None:
-    """Whatever happens from now on is of no interest."""
+    """Ends the world without further checks."""
     world.loop.each_turn = lambda: None
     world.journald.wrote = lambda _: None
     world.kernel.changed = world.zone.changed = world.names.changed = lambda: None
@@ -162,7 +162,7 @@ def _stop_at(loop: VirtualLoop, step: int) -> None:
 
 @contextmanager
 def _sweeping(seconds: float) -> Iterator[None]:
-    """The daemon sweeps that often."""
+    """Sets the seconds between the daemon's sweeps."""
     before = daemon.SWEEP_EVERY
     daemon.SWEEP_EVERY = seconds
     try:
@@ -173,7 +173,7 @@ def _sweeping(seconds: float) -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """What it logs is not looked at."""
+    """Turns off the daemon's log."""
     log = logging.getLogger("lowatch")
     before = log.disabled, log.level, log.propagate
     log.setLevel(logging.CRITICAL + 1)
@@ -185,7 +185,7 @@ def _quiet() -> Iterator[None]:
 
 @contextmanager
 def _collected() -> Iterator[None]:
-    """Cycles are collected between worlds."""
+    """Collects garbage between worlds only."""
     gc.collect()
     gc.disable()
     try:

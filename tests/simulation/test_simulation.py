@@ -1,4 +1,4 @@
-"""Twenty worlds of a day each; the same seed is the same story; and three faults that have to be found."""
+"""Runs twenty worlds of a day each. The same seed has the same story. Three planted faults are found."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SEEDS = 20
 
 
 def simulate(*arguments: str) -> list[str]:
-    """Each seed's line. In a process of its own, for the order of sets is part of the story."""
+    """Each seed's line. Runs in a process of its own, because the story depends on the order of sets."""
     command = [sys.executable, "-m", "tests.simulation", "--traces", *arguments]
     environment = {**os.environ, "PYTHONHASHSEED": "0"}
     done = subprocess.run(
@@ -32,7 +32,7 @@ def simulate(*arguments: str) -> list[str]:
 
 @cache
 def twenty_worlds() -> dict[int, str]:
-    """By seed, what failed. In two processes at a time."""
+    """Seed -> failure. Runs two processes at a time."""
     half = SEEDS // 2
 
     def simulated(first: int) -> list[str]:
@@ -73,7 +73,7 @@ def test_what_does_not_matter_is_left_out() -> None:
 
 
 def test_nameservers_that_are_dead_for_a_night() -> None:
-    """Whether they are back is looked at as often in the tenth hour as in the first."""
+    """The daemon checks as often in the tenth hour as in the first whether they are back."""
     dead = [Event(60.0, "fault", (f"dead {number}", 40_000.0)) for number in (0, 1)]
     outcome = run(1, 0.6, [Event(0.0, "mend_sockets"), *dead])
     assert not outcome.failure

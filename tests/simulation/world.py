@@ -1,4 +1,4 @@
-"""A world: its kernel, names, journal, disk and clocks, and the daemon that lives in it."""
+"""A world: a kernel, names, a journal, a disk and clocks, and the daemon that runs in it."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ from .places import ADDRESSES, ARPS, ENDPOINTS, HELD_AT_FIRST, HOLDINGS, SERVICE
 from .script import Event
 
 _FILES_TOLD_AFTER = (0.2, 3.0)
-"""Seconds from a change of a file until the daemon is told to look."""
+"""Seconds from a change of a file until the daemon is notified."""
 _TAIL = 400
 
 
 class World:
-    """life: the daemon that runs now; None between two lives."""
+    """life: the current run of the daemon; None between two."""
 
     def __init__(self, seed: int, directory: Path, loop: VirtualLoop) -> None:
         self.loop = loop
         self.random = Random(f"world {seed}")
         self.hold = Random(f"hold {seed}").choice((0.0, 2.0, 10.0, 30.0))
         self.sweep_every = Random(f"sweep {seed}").choice((SWEEP_EVERY, *3 * (4 * SWEEP_EVERY,)))
-        """Seconds. Where it is longer, what nothing else sees stays unseen for longer."""
+        """Seconds. With a longer one, changes that only a sweep sees stay unseen for longer."""
         self.burst, self.capacity = Random(f"burst {seed}").choice(
             ((200, 1024), (200, 1024), (2, 1024), (200, 2))
         )
-        """How many alerts are entries of their own, and wait at most: beyond that they are folded."""
+        """How many alerts may be entries of their own, and how many may wait. The others are folded."""
         self.rest = self.hold + 2 * self.sweep_every
         self.clock = SimulatedClock(loop)
         self.faults = Faults(loop, self.random)
@@ -61,7 +61,7 @@ class World:
         self._hash = blake2b(digest_size=16)
         self.tail: deque[str] = deque(maxlen=_TAIL)
 
-    # What it came to, for people, and for a comparison with another run.
+    # The story: for people, and to compare with another run.
 
     def tell(self, line: str) -> None:
         text = f"[{self.loop.turns}] {self.loop.time() - STARTED_AT:.6f} {line}"
@@ -70,7 +70,7 @@ class World:
 
     @property
     def trace(self) -> str:
-        """Of all that was told so far: the same for the same seed."""
+        """A digest of the story so far. It is the same for the same seed."""
         return self._hash.hexdigest()
 
     # Its lives.
@@ -89,7 +89,7 @@ class World:
         self._kill_when = ""
 
     def _kill_soon(self) -> None:
-        """After some more turns of the loop."""
+        """Kills the daemon after some more turns of the loop."""
         self._kill_when = ""
         if self._kill_turns:
             self._kill_turns -= 1
@@ -98,7 +98,7 @@ class World:
             self.life.kill()
 
     def journal_written(self) -> None:
-        """An entry stands in the journal: whoever is to be killed then is."""
+        """The journal has taken an entry: a kill that waits for one is now due."""
         self._count_down("told")
 
     def _disk_touched(self) -> None:
@@ -115,7 +115,7 @@ class World:
             self._kill_when = ""
             self.life.kill()
 
-    # What happens: see script.
+    # Events; see script.
 
     def happen(self, event: Event) -> None:
         self.tell(f"- {event.what} {' '.join(map(str, event.arguments))}")
