@@ -37,10 +37,11 @@ def is_plain(text: str) -> bool:
 
 def parse_domain(text: str) -> str:
     """The name as lower-case A-labels, without a trailing dot. Raises ValueError with one line."""
-    return text if is_plain(text) else _normalise(text)
+    return text if is_plain(text) else normalise(text)
 
 
-def _normalise(text: str) -> str:
+def normalise(text: str) -> str:
+    """parse_domain() for names that are not plain, which takes longer."""
     _refuse_other_things(text)
     if "*" in text:
         raise ValueError(f"{text!r} is a wildcard, which cannot be resolved (list each domain)")

@@ -51,18 +51,19 @@ def parse_target(text: str) -> DomainTarget:
             return DomainTarget(host)
         with suppress(ValueError):  # the general way reports the error
             return DomainTarget(host, port_of(port_text))
-    return _domain_target(*_split(text))
+    return domain_target(*split_target(text))
 
 
 def parse_explain_target(text: str) -> ExplainTarget:
     """A domain or an address, perhaps with a port. Raises ValueError with one line."""
-    host, port = _split(text)
+    host, port = split_target(text)
     if not is_address(host):
-        return _domain_target(host, port)
+        return domain_target(host, port)
     return AddressTarget(parse_plain_address(host.strip("[]")), port)
 
 
-def _domain_target(host: str, port: Port | None) -> DomainTarget:
+def domain_target(host: str, port: Port | None) -> DomainTarget:
+    """Raises ValueError with one line."""
     name = parse_domain(host)
     if port is not None:
         refuse_srv_ports(name)
@@ -96,8 +97,8 @@ def parse_plain_address(text: str) -> Address:
     return Address(address.packed)
 
 
-def _split(text: str) -> tuple[str, Port | None]:
-    """The host as written, perhaps in brackets, and the port."""
+def split_target(text: str) -> tuple[str, Port | None]:
+    """The host as written, perhaps in brackets, and the port. Raises ValueError with one line."""
     if "://" in text or is_address(text):
         return text, None
     if "/" in text and _is_prefix(text):

@@ -36,6 +36,10 @@ class CgroupUnits:
         self._paused_until = float("-inf")
         self._skipped = False
 
+    def __len__(self) -> int:
+        """The number of cgroups that are known."""
+        return len(self._units)
+
     def unit(self, cgroup: int | None) -> str | None:
         """The unit's name, e.g. "nginx.service"; None for a cgroup that is gone or outside any unit.
 

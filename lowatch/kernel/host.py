@@ -51,12 +51,12 @@ from .sysctl import ConfAll
 _ROUTES_SUSPECT_AFTER = frozenset(
     {RTM_DELADDR, RTM_NEWLINK, RTM_DELLINK, RTM_DELROUTE, RTM_NEWNEXTHOP, RTM_DELNEXTHOP}
 )
-_DUMPS = {
+DUMPS = {
     "links": (dump_links(0),),
     "addresses": (dump_addresses(0),),
     "routes": (dump_local_routes(0, AF_INET), dump_local_routes(0, AF_INET6)),
 }
-_TABLES = tuple(_DUMPS)
+_TABLES = tuple(DUMPS)
 
 
 class Host:
@@ -139,7 +139,7 @@ class Host:
 
     def _dump(self, table: str) -> None:
         """Fill a table from a dump, unless the same dump filled it and no event has changed it since."""
-        dumps = [datagram for request in _DUMPS[table] for datagram in self._route.dump(request)]
+        dumps = [datagram for request in DUMPS[table] for datagram in self._route.dump(request)]
         interrupted = any(datagram.interrupted for datagram in dumps)
         (self._interrupted.add if interrupted else self._interrupted.discard)(table)
         if not interrupted and table in self._never_whole:

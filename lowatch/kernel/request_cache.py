@@ -48,6 +48,10 @@ class RequestCache(Generic[Question, Answer]):
         self._memos: dict[tuple[Question, ...], _Memo[Answer]] = {}
         self._remembered = 0
 
+    def __len__(self) -> int:
+        """The number of questions whose answers are kept."""
+        return sum(map(len, self._memos))
+
     def ask(self, questions: Sequence[Question]) -> list[Answer]:
         """One answer for each question, in order. Never raises: a failure is an answer.
 

@@ -57,7 +57,7 @@ class Account:
         self.read += 1
         began = time.thread_time()
         try:
-            lean, full = self.reader._read_lean(seed.message, seed.question), parse_full(seed.message)
+            lean, full = self.reader.read_lean(seed.message, seed.question), parse_full(seed.message)
             self._renew(seed, full)
         except Exception as error:
             self._note(seed, f"raised {error!r}")

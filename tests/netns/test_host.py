@@ -236,7 +236,7 @@ class TestCannotSee:
         from lowatch.kernel import host as module  # noqa: PLC0415 - to be patched
 
         impossible = dump_local_routes(0, 200)[:-12] + b"\xff" * 12
-        monkeypatch.setitem(module._DUMPS, table, (impossible,))
+        monkeypatch.setitem(module.DUMPS, table, (impossible,))
         host.refresh()
         observed = host.held()
         assert isinstance(observed, Unknown)

@@ -10,12 +10,49 @@ import time
 
 import pytest
 
+from lowatch.kernel import event_socket
 from lowatch.kernel.event_socket import EventSocket
 from lowatch.kernel.host import Host
-from lowatch.kernel.request_socket import NetlinkError
+from lowatch.kernel.request_socket import NETLINK_ROUTE, NETLINK_SOCK_DIAG, NetlinkError, open_socket
 from tests.netns.following import EVERY_INTERFACE, HTTP, addresses, caught_up, dumped, following, tables
 from tests.support.aio import run_async
 from tests.support.netns import Netns
+
+
+class _Breakable:
+    """A socket whose next recv() can be made to fail, or to bring what no kernel sends.
+
+    There is no other way to either.
+    """
+
+    def __init__(self, real: socket.socket) -> None:
+        self._real = real
+        self._next: OSError | bytes | None = None
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._real, name)
+
+    def breaks(self, by: bytes | None = None) -> None:
+        self._next = OSError(errno.ENOTCONN, "not connected") if by is None else by
+
+    def recv(self, size: int) -> bytes:
+        broken, self._next = self._next, None
+        if isinstance(broken, OSError):
+            raise broken
+        return broken or self._real.recv(size)
+
+
+@pytest.fixture
+def event_sockets(monkeypatch: pytest.MonkeyPatch) -> dict[int, _Breakable]:
+    """The latest event socket of each protocol."""
+    opened = dict[int, _Breakable]()
+
+    def opening(protocol: int) -> _Breakable:
+        opened[protocol] = _Breakable(open_socket(protocol))
+        return opened[protocol]
+
+    monkeypatch.setattr(event_socket, "open_socket", opening)
+    return opened
 
 
 class TestEventsLost:
@@ -49,12 +86,13 @@ class TestEventsLost:
 
         run_async(live())
 
-    @pytest.mark.parametrize("which", ["routes", "sockets"])
-    def test_a_failed_event_socket_is_opened_again(self, netns: Netns, which: str) -> None:
+    @pytest.mark.parametrize("which", [NETLINK_ROUTE, NETLINK_SOCK_DIAG])
+    def test_a_failed_event_socket_is_opened_again(
+        self, netns: Netns, which: int, event_sockets: dict[int, _Breakable]
+    ) -> None:
         async def live() -> None:
             async with following() as (host, hints):
-                events = getattr(host._events, which)
-                _break(events)
+                event_sockets[which].breaks()
                 self._cause_an_event(netns)
                 async with asyncio.timeout(5):
                     while not hints.overruns:
@@ -71,7 +109,11 @@ class TestEventsLost:
         run_async(live())
 
     def test_until_that_works_it_is_tried_again(
-        self, netns: Netns, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+        self,
+        netns: Netns,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+        event_sockets: dict[int, _Breakable],
     ) -> None:
         """(Descriptors may have run out: for the real thing the loop itself would have none either.)"""
         refused = iter([NetlinkError("too many open files"), NetlinkError("too many open files")])
@@ -86,7 +128,7 @@ class TestEventsLost:
             async with following() as (host, hints):
                 monkeypatch.setattr("lowatch.kernel.event_socket._REOPEN_AFTER", 0.01)
                 monkeypatch.setattr(EventSocket, "open", opening)
-                _break(host._events.routes)
+                event_sockets[NETLINK_ROUTE].breaks()
                 self._cause_an_event(netns)
                 async with asyncio.timeout(5):
                     while hints.overruns < 3:
@@ -100,15 +142,15 @@ class TestEventsLost:
         assert "too many open files, trying again" in caplog.text
 
     def test_closing_while_it_waits_to_be_opened_again(
-        self, netns: Netns, monkeypatch: pytest.MonkeyPatch
+        self, netns: Netns, monkeypatch: pytest.MonkeyPatch, event_sockets: dict[int, _Breakable]
     ) -> None:
         def refuse(*_: object) -> None:
             raise NetlinkError("too many open files")
 
         async def live() -> None:
-            async with following() as (host, hints):
+            async with following() as (_, hints):
                 monkeypatch.setattr(EventSocket, "open", refuse)
-                _break(host._events.routes)
+                event_sockets[NETLINK_ROUTE].breaks()
                 self._cause_an_event(netns)
                 async with asyncio.timeout(5):
                     while not hints.overruns:
@@ -116,10 +158,12 @@ class TestEventsLost:
 
         run_async(live())
 
-    def test_an_unreadable_event_means_look_again(self, netns: Netns) -> None:
+    def test_an_unreadable_event_means_look_again(
+        self, netns: Netns, event_sockets: dict[int, _Breakable]
+    ) -> None:
         async def live() -> None:
             async with following() as (host, hints):
-                _break(host._events.routes, data=struct.pack("=IHHII", 1, 20, 0, 0, 0))
+                event_sockets[NETLINK_ROUTE].breaks(by=struct.pack("=IHHII", 1, 20, 0, 0, 0))
                 self._cause_an_event(netns)
                 async with asyncio.timeout(5):
                     while not hints.overruns:
@@ -131,28 +175,6 @@ class TestEventsLost:
     def _cause_an_event(self, netns: Netns) -> None:
         netns.ip("addr add 192.0.2.9/32 dev lo")
         netns.udp("127.0.0.1", 53).close()
-
-
-class _Broken:
-    """A socket whose next recv() fails, or brings what no kernel sends. There is no other way to either."""
-
-    def __init__(self, real: socket.socket, data: bytes | None) -> None:
-        self._real = real
-        self._data = data
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._real, name)
-
-    def recv(self, size: int) -> bytes:
-        data, self._data = self._data, b""
-        if data is None:
-            raise OSError(errno.ENOTCONN, "not connected")
-        return data or self._real.recv(size)
-
-
-def _break(events: EventSocket, data: bytes | None = None) -> None:
-    assert events._socket is not None
-    events._socket = _Broken(events._socket, data)  # type: ignore[assignment]
 
 
 def test_netlink_that_is_refused_is_reported_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,9 @@ import pytest
 from lowatch.core.addresses import Port, format_address, parse_address
 from lowatch.core.known import Unknown
 from lowatch.core.listeners import Endpoint, Listener
+from lowatch.kernel import event_socket
 from lowatch.kernel.host import Host
+from lowatch.kernel.request_socket import NETLINK_SOCK_DIAG, open_socket
 from tests.netns.following import DNS, EVERY_INTERFACE, HTTP, caught_up, following
 from tests.support.aio import run_async
 from tests.support.netns import Netns
@@ -51,14 +53,21 @@ class TestSockets:
 
         run_async(live())
 
-    def test_a_filter_that_cannot_be_replaced_takes_another_socket(self, netns: Netns) -> None:
+    def test_a_filter_that_cannot_be_replaced_takes_another_socket(
+        self, netns: Netns, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """As for want of memory; a locked filter refuses as well (socket(7))."""
+        opened = dict[int, socket.socket]()
+
+        def opening(protocol: int) -> socket.socket:
+            opened[protocol] = open_socket(protocol)
+            return opened[protocol]
+
+        monkeypatch.setattr(event_socket, "open_socket", opening)
 
         async def live() -> None:
             async with following([HTTP]) as (host, hints):
-                assert host._events is not None
-                assert host._events.sockets._socket is not None
-                host._events.sockets._socket.setsockopt(socket.SOL_SOCKET, _SO_LOCK_FILTER, 1)
+                opened[NETLINK_SOCK_DIAG].setsockopt(socket.SOL_SOCKET, _SO_LOCK_FILTER, 1)
                 host.follow_ports([Port(8080, "tcp")])
                 assert hints.overruns == 1, "a close may have been missed: whoever listens looks"
                 netns.listener("127.0.0.1", 8080).close()

@@ -11,7 +11,7 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from lowatch.config.domain_names import _normalise, is_plain, parse_domain
+from lowatch.config.domain_names import is_plain, normalise, parse_domain
 from lowatch.config.domains_from.file_sd import parse_file_sd_target
 from lowatch.config.domains_from.file_sd_json import json_mentions
 from lowatch.config.domains_from.file_sd_yaml import yaml_mentions
@@ -22,9 +22,9 @@ from lowatch.config.mentions import (
     merge_mentions,
 )
 from lowatch.config.targets import (
-    _domain_target,
-    _split,
+    domain_target,
     parse_target,
+    split_target,
 )
 from lowatch.core.addresses import Port
 from lowatch.core.policy import Domain, DomainTable, is_srv_name
@@ -53,14 +53,14 @@ service_texts = st.sampled_from(["_xmpp._tcp.", "_SIP._udp.", "_443._tcp.", "_a.
 @example("a.example.")
 def test_a_plain_name_is_what_the_long_way_makes_of_it(text: str) -> None:
     if is_plain(text):
-        assert _normalise(text) == text
+        assert normalise(text) == text
 
 
 @settings(deadline=None)
 @given(service_texts, st.one_of(plain_names, near_names), st.one_of(st.none(), port_texts))
 def test_a_target_is_what_the_long_way_makes_of_it(prefix: str, name: str, port: str | None) -> None:
     text = prefix + name if port is None else f"{prefix}{name}:{port}"
-    assert outcome(parse_target, text) == outcome(lambda text: _domain_target(*_split(text)), text)
+    assert outcome(parse_target, text) == outcome(lambda text: domain_target(*split_target(text)), text)
 
 
 def outcome(parse: Any, text: str) -> object:

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from lowatch.core.fixes.ground import Ground
-from lowatch.core.fixes.offer import _Scales
+from lowatch.core.fixes.offer import Scales
 from lowatch.core.fixes.uses import Uses
 from lowatch.kernel.host import Host
 from lowatch.kernel.input_devices import LOOPBACK_INDEX, InputDevices
@@ -73,7 +73,7 @@ def test_most_plain_orphans_have_a_fix() -> None:
 @pytest.mark.parametrize(
     ("what", "wrong", "seed", "expected"),
     [
-        ((_Scales, "_weigh"), lambda *_: "", 1000, ": NEW "),
+        ((Scales, "weigh"), lambda *_: "", 1000, ": NEW "),
         ((Uses, "of"), lambda *_: "", 1009, ": LOST "),
         ((Ground, "_source_of_others"), lambda *_: "", 1001, "LOST the neighbour's"),
     ],

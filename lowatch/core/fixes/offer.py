@@ -48,13 +48,13 @@ def fixes_offered(
     """
     if not any(finding.proposed for finding in findings):
         return tuple(findings)
-    harm_of = _harm_of(findings, domains, snapshot, policy, ground)
+    scales = _scales(findings, domains, snapshot, policy, ground)
     offered = []
     for number, finding in enumerate(findings):
         if number % _STEP == 0:
             yield
         change = finding.proposed
-        offered.append(finding if change is None else _settled(finding, change, harm_of))
+        offered.append(finding if change is None else _settled(finding, change, scales))
     return tuple(offered)
 
 
@@ -72,9 +72,9 @@ class GroundMemo:
         return self._ground
 
 
-def _settled(finding: Finding, change: Change, harm_of: _Scales | Unknown) -> Finding:
+def _settled(finding: Finding, change: Change, scales: Scales | Unknown) -> Finding:
     """Put the rule's own advice first: bring back what is missing."""
-    harm = harm_of.reason if isinstance(harm_of, Unknown) else harm_of(change)
+    harm = scales.reason if isinstance(scales, Unknown) else scales.harm_of(change)
     first = finding.advice
     if harm:
         none = f"no command is offered: {harm}"
@@ -84,13 +84,13 @@ def _settled(finding: Finding, change: Change, harm_of: _Scales | Unknown) -> Fi
     return replace(finding, proposed=None, advice=first, fix=finding.fix or (command(change),))
 
 
-def _harm_of(
+def _scales(
     findings: Sequence[Finding],
     domains: Mapping[str, DomainJudgement],
     snapshot: Snapshot,
     policy: Policy,
     ground_memo: GroundMemo,
-) -> _Scales | Unknown:
+) -> Scales | Unknown:
     held, surroundings = snapshot.held, snapshot.surroundings
     if isinstance(held, Unknown):
         return held
@@ -102,7 +102,7 @@ def _harm_of(
         *uses(snapshot, policy, domains, findings, _concerned(changes)),
         *_preferred(surroundings.value, ground),
     )
-    return _Scales(snapshot, policy, surroundings.value, ground, Uses(speaking))
+    return Scales(snapshot, policy, surroundings.value, ground, Uses(speaking))
 
 
 def _concerned(changes: Iterable[Change]) -> frozenset[Address] | None:
@@ -120,7 +120,7 @@ def _preferred(around: Surroundings, ground: Ground) -> Iterator[tuple[Address, 
             yield route.source, Use(f"is the source that the route {route.prefix} prefers")
 
 
-class _Scales:
+class Scales:
     """Weighs changes, each once. The cost is linear in what is held and used, and in the changes."""
 
     def __init__(
@@ -138,17 +138,18 @@ class _Scales:
         self._known: dict[tuple[Action, int], str] = {}
         """By the identity of what is held, which the snapshot keeps alive: to compare it costs more."""
 
-    def __call__(self, change: Change) -> str:
+    def harm_of(self, change: Change) -> str:
         """What harm the change would do, or why it would not help; "" if it is safe and useful."""
         known = change.action, id(change.held) if change.action is not Action.HUSH else 0
         if known not in self._known:
             if len(self._known) >= FIXES_WEIGHED.value:
                 FIXES_WEIGHED.reached()
                 return f"more than {FIXES_WEIGHED.value:,} changes would be needed"
-            self._known[known] = self._weigh(change.action, change.held)
+            self._known[known] = self.weigh(change.action, change.held)
         return self._known[known]
 
-    def _weigh(self, action: Action, held: Held) -> str:
+    def weigh(self, action: Action, held: Held) -> str:
+        """harm_of() a change that has not been weighed yet."""
         match action:
             case Action.UNROUTE:
                 return self._ground.unrouted(held)

@@ -95,6 +95,11 @@ class Storm:
         admitted.append(now)
         return True
 
+    @property
+    def names_kept(self) -> int:
+        """How many names are kept with the times of their entries."""
+        return len(self._of_name)
+
     def _forget_names(self, now: float) -> None:
         """Forget names without a recent entry, if there are many names."""
         if len(self._of_name) > _NAMES_KEPT:

@@ -89,6 +89,11 @@ class AuditEncoder:
         self.dropped = 0
         """The number of series that the caps left out of the last complete exposition."""
 
+    @property
+    def kept(self) -> int:
+        """How many orphan series have their text in the cache."""
+        return len(self._names)
+
     def render(self, audit: Audit, orphans: Mapping[OrphanKey, int]) -> Rendered:
         """The whole exposition at once."""
         return Rendered(b"".join(self.pieces(audit, orphans)), self.dropped)

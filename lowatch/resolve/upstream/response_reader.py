@@ -75,7 +75,7 @@ class ResponseReader:
     def read(self, message: bytes, question: bytes) -> Reply:
         """The Reply in a response, which the caller has checked with `repeats_question`. Never raises."""
         limit = _exceeded(message)
-        lean = self._read_lean(message, question) if self._lean and limit is None else None
+        lean = self.read_lean(message, question) if self._lean and limit is None else None
         if lean is not None and not self._check_next and self._draw() >= _CHECKED_SHARE:
             return lean
         self._check_next = False
@@ -92,7 +92,7 @@ class ResponseReader:
             self._give_up(message)
         return full
 
-    def _read_lean(self, message: bytes, question: bytes) -> Reply | None:
+    def read_lean(self, message: bytes, question: bytes) -> Reply | None:
         """Like parse_lean, but reuses denials: most names have no AAAA; a zone denies them all alike."""
         key = denial_key(message, question)
         if key is None:

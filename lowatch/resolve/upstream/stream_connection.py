@@ -218,6 +218,10 @@ class Framing:
     def __init__(self) -> None:
         self._rest = bytearray()
 
+    def __len__(self) -> int:
+        """The octets of a message that has not arrived as a whole."""
+        return len(self._rest)
+
     def feed(self, octets: bytes) -> list[bytes]:
         """The messages that these octets complete, in order."""
         rest = self._rest

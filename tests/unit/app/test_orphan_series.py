@@ -165,9 +165,9 @@ def test_only_the_family_without_an_answer_keeps_it(unresolved: tuple[str, str],
 
 def test_what_this_run_saw_go_is_gone_whatever_dns_says_later() -> None:
     """Only of the last run's is it not known what the name led to."""
-    series = Series()
-    series.after(shop=view(local(VIP, *seen(("80", None)))))
-    orphans = series._orphans
+    orphans = OrphanValues()
+    world = snapshot(domains={SHOP: view(local(VIP, *seen(("80", None))))})
+    orphans.update(world, judge(world, POLICY))
     world = snapshot(unresolved={SHOP: ("timed out", "timed out")})
     orphans.update(world, judge(world, POLICY))
     assert orphans.values == {}

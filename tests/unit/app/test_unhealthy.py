@@ -66,16 +66,20 @@ def test_only_what_is_another_is_a_change() -> None:
 
 
 def test_a_domain_that_is_looked_at_again_and_again_takes_nobodys_turn() -> None:
-    names = [f"{name}.example.com" for name in NAMES]
-    world = World({holds("192.0.2.10/32")}, answers={name: resolves(name, VIP) for name in names})
-    watch = Watch(world, policy_of(*(serves("80", name) for name in names)))
+    names = {80 + number: f"{name}.example.com" for number, name in enumerate(NAMES)}
+    world = World({holds("192.0.2.10/32")}, answers={name: resolves(name, VIP) for name in names.values()})
+    watch = Watch(world, policy_of(*(serves(f"{port}", name) for port, name in names.items())))
     for _ in range(50):
         watch.sweep()
-        watch.auditor.mark_domain(names[0])
+        watch.auditor.mark_domain(names[80])
         watch.audit()
     changes = watch.auditor.unhealthy_changes
-    polled = [watch.auditor._open.unhealthy.next() for _ in range(2)]
-    assert sorted(polled[0] + polled[1]) == names
+    polled = []
+    for _ in range(2):
+        watch.host.asked = set()
+        watch.auditor.poll()
+        polled += [names[endpoint.port.number] for endpoint in watch.host.asked]
+    assert sorted(polled) == list(names.values())
     assert watch.auditor.unhealthy_changes == changes == len(names)
 
 

@@ -273,8 +273,8 @@ class TestAHundredThousand:
         load(main)  # imports what it needs
         path = put(main, f"a.{suffix}", "\n".join(targets) if suffix == "txt" else f"[{groups}]")
         slow: list[str] = []
-        real = names._normalise
-        monkeypatch.setattr(names, "_normalise", lambda text: slow.append(text) or real(text))
+        real = names.normalise
+        monkeypatch.setattr(names, "normalise", lambda text: slow.append(text) or real(text))
         put(main, f"b.{suffix}", "Last.example" if suffix == "txt" else '[{"targets": ["Last.example"]}]')
         tracemalloc.start()
         try:

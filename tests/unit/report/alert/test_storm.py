@@ -81,7 +81,7 @@ def test_names_are_forgotten_again() -> None:
     storm = Storm(burst=10_000)
     for number in range(10_000):
         assert storm.admits(alarm(number), float(number))
-    assert len(storm._of_name) < 3000
+    assert storm.names_kept < 3000
 
 
 def test_so_many_are_entries_of_their_own_and_the_rest_is_folded() -> None:

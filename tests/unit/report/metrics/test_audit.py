@@ -203,7 +203,7 @@ class TestOrphans:
         for present in (judged, judged[1:], judged[:1], [], judged):
             body = encoder.render(audit(), orphan_values(present)).body
             assert body == rendered(audit(endpoints=present)).body
-            assert len(encoder._names) == len(present)
+            assert encoder.kept == len(present)
 
 
 class TestFindings:

@@ -94,24 +94,6 @@ def test_at_most_64_are_in_flight() -> None:
     with_server(scenario, silent)
 
 
-def test_the_id_of_a_question_in_flight_is_not_used_again() -> None:
-    """After 65,535 others it would be its turn."""
-
-    async def scenario(server: StreamServer, asked: AskingChannel) -> None:
-        before = asked.channel._queries._ident
-        questions = asked.put("a.test")
-        await asyncio.sleep(0.1)
-        asked.channel._queries._ident = before
-        questions += asked.put("b.test")
-        await asyncio.sleep(0.1)
-        for query in server.queries:
-            server.connections[0].reply(address_for(query))
-        await asked.ends(questions)
-        assert [question.text for question in questions] == [ADDRESS] * 2
-
-    with_server(scenario, silent)
-
-
 def test_it_is_closed_when_idle_and_opened_again() -> None:
     async def scenario(server: StreamServer, asked: AskingChannel) -> None:
         await asked.ask("a.test")

@@ -26,6 +26,20 @@ def test_they_are_put_in_their_order_each_under_an_id_of_its_own() -> None:
     assert len(found) == 3
 
 
+def test_the_id_of_a_question_in_flight_is_not_used_again() -> None:
+    """After 65,535 others it would be its turn."""
+    found = queries("a")
+    first, query = found.put_next(1.0)
+    for _ in range(0xFFFF):
+        found.add(Question("b"))
+        ident, _ = found.put_next(1.0)
+        del found.in_flight[ident]
+    found.add(Question("c"))
+    ident, _ = found.put_next(1.0)
+    assert ident != first
+    assert found.in_flight[first] is query
+
+
 def test_silent_are_those_that_were_put_early() -> None:
     found = queries("a", "b")
     [ident, _], _ = found.put_next(1.0), found.put_next(2.0)
