@@ -192,7 +192,7 @@ class Kernel:
             if self.hearer is not None:
                 self.hearer.heard(message)
 
-    def listen_anew(self) -> None:
+    def drop_pending(self) -> None:
         """Drops the messages on their way, which a new reader does not get."""
         self._queue.clear()
         self._overran = False

@@ -67,7 +67,7 @@ class Life:
         self.task: asyncio.Task[None]
         self._world = world
         policy, clock = world.policy, world.clock
-        world.kernel.listen_anew()
+        world.kernel.drop_pending()
         self.store = SimulatedStore(world.disk)
         self.remembered = {one.finding.subject.key: one for one in self.store.load()}
         threads = SimulatedThreads(world.disk, world.loop)

@@ -1,4 +1,4 @@
-// Parts of expressions that stand for a thought. c: see words.libsonnet.
+// Named parts of expressions. c: see words.libsonnet.
 {
   // Hosts that show an audit now. One that is down, or has just started, does not.
   reporting(c):: 'lowatch_last_audit_timestamp_seconds{%(selector)s}' % c,
