@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -10,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from lowatch.config.settings import Nameserver, Transport
-from lowatch.resolve.upstream import stream_connection
+from lowatch.resolve.upstream import stream_channel, stream_connection
+from lowatch.resolve.upstream.tls import TlsClient
 from tests.support.aio import run_async
 from tests.support.certificates import Authority, Certificate
 from tests.support.dns_server import Knot
-from tests.support.streams import ADDRESS, AskingChannel, asking, names
+from tests.support.streams import ADDRESS, asking, names
 from tests.support.unbound import Unbound
 
 NAME = "dns.example.com"
@@ -41,11 +43,18 @@ def trusted(monkeypatch: pytest.MonkeyPatch, authority: Authority) -> None:
     monkeypatch.setenv("SSL_CERT_DIR", "/nowhere")
 
 
-def socket_of(asked: AskingChannel) -> ssl.SSLSocket:
-    connection = asked.channel._connection
-    assert connection is not None
-    assert isinstance(connection._socket, ssl.SSLSocket)
-    return connection._socket
+@pytest.fixture
+def wrapped(monkeypatch: pytest.MonkeyPatch) -> list[ssl.SSLSocket]:
+    """The socket of every connection that a channel opens."""
+    sockets = list[ssl.SSLSocket]()
+    real = TlsClient.wrap
+
+    def wrap(client: TlsClient, sock: socket.socket) -> ssl.SSLSocket:
+        sockets.append(real(client, sock))
+        return sockets[-1]
+
+    monkeypatch.setattr(TlsClient, "wrap", wrap)
+    return sockets
 
 
 def reason_of(server: Nameserver, **options: float) -> str:
@@ -59,16 +68,17 @@ def reason_of(server: Nameserver, **options: float) -> str:
     return run_async(scenario())
 
 
-def test_all_questions_go_over_one_connection(certificate: Certificate) -> None:
+def test_all_questions_go_over_one_connection(
+    certificate: Certificate, wrapped: list[ssl.SSLSocket]
+) -> None:
     async def scenario(server: Nameserver) -> None:
         async with asking(server) as asked:
             assert asked.channel.name == f"tls://127.0.0.1:{server.port}#{NAME}"
             await asked.ask(READY)
-            port = socket_of(asked).getsockname()
             for _ in range(2):
                 assert await asked.ask(*names(500)) == [ADDRESS] * 500
-            assert socket_of(asked).getsockname() == port
-            assert socket_of(asked).version() in ("TLSv1.2", "TLSv1.3")
+            (only,) = wrapped
+            assert only.version() in ("TLSv1.2", "TLSv1.3")
 
     with Knot(ZONES) as knot, Unbound(knot.nameserver, certificate) as unbound:
         run_async(scenario(unbound.nameserver))
@@ -101,14 +111,20 @@ def test_an_address_can_be_certified_too(authority: Authority) -> None:
         run_async(scenario(unbound.nameserver))
 
 
-def test_the_next_handshake_is_a_short_one(certificate: Certificate) -> None:
+def test_the_next_handshake_is_a_short_one(
+    certificate: Certificate, wrapped: list[ssl.SSLSocket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream_channel, "IDLE", 0.01)
+
     async def scenario(server: Nameserver) -> None:
         async with asking(server) as asked:
             await asked.ask(READY)
-            assert not socket_of(asked).session_reused
-            asked.channel._disconnect()
+            assert not wrapped[-1].session_reused
+            async with asyncio.timeout(20):
+                while wrapped[-1].fileno() >= 0:  # until it is closed, because it is idle
+                    await asyncio.sleep(0.01)
             await asked.ask(READY)
-            assert socket_of(asked).session_reused
+            assert wrapped[-1].session_reused
 
     with Unbound(None, certificate) as unbound:
         run_async(scenario(unbound.nameserver))
