@@ -15,7 +15,7 @@ import asyncio
 import errno
 import os
 import socket
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from lowatch.core.addresses import V4_LENGTH, format_address
@@ -100,7 +100,7 @@ class Prober:
             PROBES.reached()
             return Unknown("connect", f"{self._at_once} other connects are pending")
         try:
-            attempt = _Attempt(endpoint, late, self._finish)
+            attempt = _Attempt(endpoint, late, self)
         except OSError as error:
             return _failure(error.errno or 0)
         outcome = attempt.outcome()
@@ -116,7 +116,8 @@ class Prober:
         if answers:
             await asyncio.wait(answers, timeout=moment)
 
-    def _finish(self, attempt: _Attempt, outcome: ConnectOutcome) -> None:
+    def finish(self, attempt: _Attempt, outcome: ConnectOutcome) -> None:
+        """An attempt has its outcome, a timeout included."""
         self._open.discard(attempt)
         attempt.close()
         if attempt.answer is not None:
@@ -134,13 +135,11 @@ class Prober:
 class _Attempt:
     """One connect in progress. Raises OSError if it cannot be started."""
 
-    def __init__(
-        self, endpoint: Endpoint, late: LateAnswers, finish: Callable[[_Attempt, ConnectOutcome], None]
-    ) -> None:
+    def __init__(self, endpoint: Endpoint, late: LateAnswers, prober: Prober) -> None:
         self.endpoint = endpoint
         self.late = late
         self.answer: asyncio.Future[ConnectOutcome] | None = None
-        self._finish = finish
+        self._prober = prober
         self._tcp = endpoint.port.protocol == "tcp"
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
@@ -172,12 +171,12 @@ class _Attempt:
         return Connect.REFUSED if self._met_itself() else Connect.ACCEPTED
 
     def wait(self) -> None:
-        """Let the event loop watch the socket, until finish() is called."""
+        """Let the event loop watch the socket, until close() is called."""
         self.answer = self._loop.create_future()
         watch = self._loop.add_writer if self._tcp else self._loop.add_reader
         watch(self._socket, self._look)
         patience = _PATIENCE[self.endpoint.port.protocol]
-        self._timer = self._loop.call_later(patience, self._finish, self, Connect.TIMED_OUT)
+        self._timer = self._loop.call_later(patience, self._prober.finish, self, Connect.TIMED_OUT)
 
     def given_up(self) -> ConnectOutcome:
         """The answer, if it is there; from now on nobody waits for it."""
@@ -195,7 +194,7 @@ class _Attempt:
             self._error = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         outcome = self.outcome()
         if outcome is not None:
-            self._finish(self, outcome)
+            self._prober.finish(self, outcome)
 
     def _met_itself(self) -> bool:
         """Whether the socket connected to itself, as happens on an ephemeral port (simultaneous open)."""
