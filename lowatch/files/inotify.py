@@ -10,10 +10,9 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import os
-from collections.abc import Callable
 from pathlib import Path
 from struct import Struct
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 # <sys/inotify.h>
 IN_MODIFY = 0x0002
@@ -55,13 +54,18 @@ def parse_events(data: bytes) -> list[Event]:
     return events
 
 
+class EventsListener(Protocol):
+    def on_events(self, events: list[Event]) -> None:
+        """The events of one read(), in order. It may close the Inotify."""
+
+
 class Inotify:
     """One inotify instance, read by the running loop. All methods raise the kernel's OSError."""
 
-    def __init__(self, on_events: Callable[[list[Event]], None]) -> None:
+    def __init__(self, listener: EventsListener) -> None:
         libc = ctypes.CDLL(None, use_errno=True)
         self._add_watch, self._rm_watch = libc.inotify_add_watch, libc.inotify_rm_watch
-        self._on_events = on_events
+        self._listener = listener
         self._fd = _checked(libc.inotify_init1(_IN_NONBLOCK | _IN_CLOEXEC))
         asyncio.get_running_loop().add_reader(self._fd, self._drain)
 
@@ -87,7 +91,7 @@ class Inotify:
                 data = os.read(self._fd, _READ_SIZE)
             except BlockingIOError:
                 return
-            self._on_events(parse_events(data))
+            self._listener.on_events(parse_events(data))
 
 
 def _checked(result: int) -> int:

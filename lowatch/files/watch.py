@@ -135,7 +135,8 @@ class FileWatch:
 
     # Events.
 
-    def _on_events(self, events: list[Event]) -> None:
+    def on_events(self, events: list[Event]) -> None:
+        """Implements inotify.EventsListener."""
         if any(event.mask & IN_Q_OVERFLOW or self._is_relevant(event) for event in events):
             self._notify_later()
 
@@ -237,7 +238,7 @@ class FileWatch:
         """Watch the places to which the paths lead now. places: the result of a scan, if there is one."""
         try:
             if self._inotify is None:
-                self._inotify = Inotify(self._on_events)
+                self._inotify = Inotify(self)
             self._watch_all(self._inotify, places)
         except OSError as error:
             self._close_inotify()

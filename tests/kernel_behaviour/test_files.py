@@ -94,9 +94,11 @@ def test_a_directory_tells_of_its_files_but_not_of_another_path_to_them(tmp_path
 import asyncio, sys
 from pathlib import Path
 from lowatch.files.inotify import IN_MODIFY, Inotify
+class Heard(list):
+    on_events = list.extend
 async def main():
-    heard = []
-    inotify = Inotify(heard.extend)
+    heard = Heard()
+    inotify = Inotify(heard)
     inotify.watch(Path(sys.argv[1]), IN_MODIFY)
     for path in sys.argv[2:]:
         Path(path).write_text("written")

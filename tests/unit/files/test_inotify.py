@@ -31,10 +31,15 @@ def test_events_are_decoded_with_padded_names() -> None:
     assert parse_events(b"") == []
 
 
+class Heard(asyncio.Queue[list[Event]]):
+    def on_events(self, events: list[Event]) -> None:
+        self.put_nowait(events)
+
+
 def test_it_hears_of_a_watched_directory(tmp_path: Path) -> None:
     async def scenario() -> None:
-        heard: asyncio.Queue[list[Event]] = asyncio.Queue()
-        watcher = Inotify(heard.put_nowait)
+        heard = Heard()
+        watcher = Inotify(heard)
         try:
             watch = watcher.watch(tmp_path, inotify.IN_CREATE | inotify.IN_CLOSE_WRITE)
             assert watcher.watch(tmp_path / ".", inotify.IN_CREATE) == watch  # one inode, one watch
@@ -67,8 +72,11 @@ except PermissionError:
 import asyncio
 from pathlib import Path
 from lowatch.files.inotify import IN_CREATE, Inotify
+class Nobody:
+    def on_events(self, events):
+        print(events)
 async def main():
-    watcher = Inotify(print)
+    watcher = Inotify(Nobody())
     print(watcher.watch(Path("/"), IN_CREATE))
     watcher.close()
 asyncio.run(main())
