@@ -166,13 +166,13 @@ def test_a_name_that_unbound_cannot_resolve_fails_alone(opened: list[StreamConne
         return [respond(query, f"{query.name}. 60 IN A {ADDRESS}")]
 
     async def scenario(unbound: Unbound) -> None:
-        async with asking(by_tcp(unbound.plain), timeout=1.5) as asked:
+        async with asking(by_tcp(unbound.plain), timeout=0.7) as asked:
             await asked.ask("n0.test")
             (slow,) = asked.put("slow.test")
             while not slow.replies:  # half of them in the cache, half not: they overtake each other
                 more = len(asked.ended)
                 assert await asked.ask(*names(20), *names(20, first=more)) == [ADDRESS] * 40
-            assert slow.text == "no reply over TCP within 1.5 s"
+            assert slow.text == "no reply over TCP within 0.7 s"
             assert len(opened) == 1
 
     async def serve() -> None:
