@@ -46,6 +46,7 @@ class Naive:
         self._lag: list[float] = []
         self._answered = 0
         self._failed = 0
+        self._is_over = False
 
     async def run(self, count: int, seconds: float) -> Kept:
         async with asyncio.TaskGroup() as tasks:
@@ -61,12 +62,13 @@ class Naive:
             share = 100 * (cost.user + cost.system) / cost.wall
             lag = percentile(self._lag, 0.99)
             kept = Kept(self._answered, self._failed, share, mebibytes("VmRSS"), lag)
+            self._is_over = True  # a resolver in the midst of a query may take the cancellation for its own
             for task in following:
                 task.cancel()
         return kept
 
     async def _follow(self, name: str, due: float) -> None:
-        while True:
+        while not self._is_over:
             await asyncio.sleep(due - time.monotonic())
             self._lag.append(time.monotonic() - due)
             try:
