@@ -1,8 +1,8 @@
 """How the packets of a local client to an endpoint are routed, and the replies.
 
 Routes match the address alone, but policy rules ahead of table local can match more: protocol, ports,
-source, device, user. On a host with such rules the kernel is asked again, for each endpoint, as connect()
-asks it.
+source, device, user; and a client's source may have no local route. On such a host the kernel is asked
+again, for each endpoint, as connect() asks it.
 """
 
 from __future__ import annotations

@@ -17,13 +17,7 @@ from lowatch.wire.inet_diag import (
 from lowatch.wire.netlink import Span
 from lowatch.wire.nexthop import GROUP_NEXTHOP, RTM_DELNEXTHOP, RTM_NEWNEXTHOP
 from lowatch.wire.rtnetlink import (
-    GROUP_IPV4_IFADDR,
-    GROUP_IPV4_ROUTE,
-    GROUP_IPV4_RULE,
-    GROUP_IPV6_IFADDR,
-    GROUP_IPV6_ROUTE,
-    GROUP_IPV6_RULE,
-    GROUP_LINK,
+    GROUPS,
     RTM_DELADDR,
     RTM_DELLINK,
     RTM_DELROUTE,
@@ -39,16 +33,7 @@ from .filters import closed_socket_filter, route_event_filter
 from .host_tables import Touched
 from .request_socket import NETLINK_ROUTE, NETLINK_SOCK_DIAG
 
-_ROUTE_GROUPS = (
-    GROUP_LINK,
-    GROUP_IPV4_IFADDR,
-    GROUP_IPV4_ROUTE,
-    GROUP_IPV4_RULE,
-    GROUP_IPV6_IFADDR,
-    GROUP_IPV6_ROUTE,
-    GROUP_IPV6_RULE,
-    GROUP_NEXTHOP,
-)
+_ROUTE_GROUPS = (*GROUPS, GROUP_NEXTHOP)
 _DESTROY_GROUPS = (GROUP_TCP_DESTROY, GROUP_UDP_DESTROY, GROUP_TCP6_DESTROY, GROUP_UDP6_DESTROY)
 GROUP_NAMES = {
     RTM_NEWLINK: "link",

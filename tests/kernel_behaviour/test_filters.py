@@ -14,16 +14,6 @@ from lowatch.wire import inet_diag, rtnetlink
 from tests.kernel_behaviour.asking import NETLINK_ROUTE, NETLINK_SOCK_DIAG, Ear, hearing, settle
 from tests.support.netns import Netns
 
-ROUTE_GROUPS = (
-    rtnetlink.GROUP_LINK,
-    rtnetlink.GROUP_IPV4_IFADDR,
-    rtnetlink.GROUP_IPV4_ROUTE,
-    rtnetlink.GROUP_IPV4_RULE,
-    rtnetlink.GROUP_IPV6_IFADDR,
-    rtnetlink.GROUP_IPV6_ROUTE,
-    rtnetlink.GROUP_IPV6_RULE,
-)
-
 
 class TestRoutes:
     @pytest.mark.parametrize(
@@ -61,7 +51,7 @@ class TestRoutes:
     def filtered(self, netns: Netns) -> Iterator[Ear]:
         netns.batch(["link add eth0 type bridge", "link set eth0 addrgenmode none", "link set eth0 up"])
         settle(netns)
-        with hearing(NETLINK_ROUTE, *ROUTE_GROUPS, program=route_event_filter()) as ear:
+        with hearing(NETLINK_ROUTE, *rtnetlink.GROUPS, program=route_event_filter()) as ear:
             yield ear
 
 
