@@ -1,0 +1,175 @@
+"""A guest: a kernel under qemu, with this host's files and a command to run.
+
+The CPU is emulated (TCG): KVM is never assumed. The guest's root is this host's, by virtio-fs and
+read-only; what the guest writes is in its memory, and gone with it. It has no network.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from .initramfs import initramfs
+from .packages import Kernel
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+_START = Path(__file__).with_name("start.sh")
+# Debian 12's comes with qemu; Debian 13's has a package of its own.
+_VIRTIOFSD = ("/usr/lib/qemu/virtiofsd", "/usr/libexec/virtiofsd")
+
+
+class GuestError(Exception):
+    """The guest did not boot, or not end; the message has its console."""
+
+
+class Outcome(NamedTuple):
+    """How a command in a guest ended. boot, total: seconds, until it started and in all."""
+
+    status: int
+    boot: float
+    total: float
+    console: str
+
+
+def run(
+    kernel: Kernel,
+    command: str,
+    *,
+    on_line: Callable[[str], None],
+    timeout: float,
+    cpus: int = 1,
+    memory: int = 2048,
+    append: str = "",
+) -> Outcome:
+    """Boot it, run a shell command as root in the checkout, power off.
+
+    on_line: called with each line that the command prints. timeout: seconds, after which the guest is
+    killed. memory: MiB, of which it takes what it uses. append: more for the kernel's command line.
+    """
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="lowatch-guest-") as name:
+        directory = Path(name)
+        (directory / "initramfs").write_bytes(initramfs(kernel, _files(kernel, command)))
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(directory / "fs"))
+            listener.listen()
+            # It ends as soon as qemu has closed the connection.
+            shared = subprocess.Popen(
+                _virtiofsd(listener.fileno()),
+                pass_fds=[listener.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=(directory / "virtiofsd").open("w"),
+            )
+        try:
+            killed = _follow(_qemu(kernel, directory, cpus, memory, append), on_line, timeout)
+        finally:
+            shared.terminate()
+            shared.wait()
+        told = dict(line.split() for line in _text(directory / "status").splitlines())
+        if "status" not in told:
+            reason = f"killed after {timeout:.0f} s" if killed else "it ended too early"
+            said = _text(directory / "console") + _text(directory / "virtiofsd")
+            raise GuestError(f"{kernel.release}: {reason}\n{said}")
+        return Outcome(
+            status=int(told["status"]),
+            boot=float(told["up"]),
+            total=time.monotonic() - started,
+            console=_text(directory / "console"),
+        )
+
+
+def _files(kernel: Kernel, command: str) -> dict[str, str]:
+    settings = {
+        "RELEASE": kernel.release,
+        "MODULES": str(kernel.modules),
+        "START": str(_START),
+        "CHECKOUT": str(CHECKOUT),
+        "HOST": socket.gethostname(),
+    }
+    return {
+        "settings": "".join(f"{key}={shlex.quote(value)}\n" for key, value in settings.items()),
+        "command": f"{command}\n",
+    }
+
+
+def _virtiofsd(fd: int) -> list[str]:
+    """A chroot is enough of a sandbox, and all that a container may make: the guest runs our own tests."""
+    for path in _VIRTIOFSD:
+        if Path(path).exists():
+            return [path, f"--fd={fd}", "-o", "source=/", "-o", "cache=always", "-o", "sandbox=chroot"]
+    raise FileNotFoundError("virtiofsd is missing: apt-get install qemu-system-common or virtiofsd")
+
+
+def _qemu(kernel: Kernel, directory: Path, cpus: int, memory: int, append: str) -> list[str]:
+    if shutil.which("qemu-system-x86_64") is None:
+        raise FileNotFoundError("qemu is missing: apt-get install qemu-system-x86")
+    return [
+        # qemu ends with us, whatever ends us.
+        *("setpriv", "--pdeathsig", "KILL", "--"),
+        *("qemu-system-x86_64", "-no-user-config", "-nodefaults", "-display", "none", "-no-reboot"),
+        *("-accel", "tcg,thread=multi,tb-size=512", "-cpu", "max", "-smp", str(cpus)),
+        # virtio-fs needs memory that virtiofsd can share.
+        *("-m", str(memory), "-object", f"memory-backend-memfd,id=memory,size={memory}M,share=on"),
+        *("-machine", "pc,memory-backend=memory"),
+        *("-chardev", f"socket,id=fs,path={directory}/fs"),
+        *("-device", "vhost-user-fs-pci,chardev=fs,tag=root"),
+        *("-serial", f"file:{directory}/console"),
+        *("-device", "virtio-serial-pci"),
+        *(
+            "-chardev",
+            "file,id=output,path=/dev/stdout",
+            "-device",
+            "virtserialport,chardev=output,name=output",
+        ),
+        *("-chardev", f"file,id=status,path={directory}/status"),
+        *("-device", "virtserialport,chardev=status,name=status"),
+        *("-kernel", str(kernel.image), "-initrd", f"{directory}/initramfs"),
+        # What protects a CPU from its programs takes time, and nobody here is to be protected.
+        *("-append", f"console=ttyS0 quiet panic=-1 mitigations=off {append}"),
+    ]
+
+
+def _follow(command: list[str], on_line: Callable[[str], None], timeout: float) -> bool:
+    """Run qemu to its end. Whether it had to be killed."""
+    killed = threading.Event()
+    with subprocess.Popen(
+        command,
+        env={"PATH": os.environ["PATH"]},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+    ) as process:
+
+        def kill() -> None:
+            killed.set()
+            process.kill()
+
+        timer = threading.Timer(timeout, kill)
+        timer.start()
+        try:
+            assert process.stdout is not None
+            for line in process.stdout:
+                on_line(line.rstrip("\n"))
+        except BaseException:
+            process.kill()
+            raise
+        finally:
+            timer.cancel()
+            timer.join()
+    return killed.is_set()
+
+
+def _text(path: Path) -> str:
+    return path.read_text(errors="replace") if path.exists() else ""
