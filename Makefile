@@ -42,6 +42,10 @@ deb: .venv/.dev ## build the Debian package, into dist/
 debian13: .venv/.dev ## test the package in a booted Debian 13; needs mmdebstrap; ARGS as for test
 	@scripts/debian13 $(ARGS)
 
+.PHONY: kernels
+kernels: .venv/.dev ## run the tests on Debian's kernels, emulated; KERNEL=6.1 WORLDS=50, ARGS as for test; needs root
+	@$(bin)/python -m tests.kernels $(if $(KERNEL),--kernel $(KERNEL)) $(if $(WORLDS),--worlds $(WORLDS)) -- $(ARGS)
+
 .PHONY: oracle
 oracle: .venv/.dev ## compare verdicts with real connects in 2,000 random worlds, run each fix of 500
 	@$(bin)/python -m tests.oracle $(ARGS)

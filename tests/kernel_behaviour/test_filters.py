@@ -30,7 +30,7 @@ class TestRoutes:
             "rule add pref 50 to 192.0.2.10 blackhole",
             "-6 rule add pref 50 to 2001:db8::1 blackhole",
             "link set eth0 down",
-            "link set eth0 name eth9",
+            "link set spare name eth9",  # Linux 6.1 renames no link that is up
             "link del eth0",
         ],
     )
@@ -50,6 +50,7 @@ class TestRoutes:
     @contextmanager
     def filtered(self, netns: Netns) -> Iterator[Ear]:
         netns.batch(["link add eth0 type bridge", "link set eth0 addrgenmode none", "link set eth0 up"])
+        netns.ip("link add spare type bridge")
         settle(netns)
         with hearing(NETLINK_ROUTE, *rtnetlink.GROUPS, program=route_event_filter()) as ear:
             yield ear

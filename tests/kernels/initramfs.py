@@ -32,9 +32,10 @@ def initramfs(kernel: Kernel, files: dict[str, str]) -> bytes:
 
 def _busybox() -> bytes:
     found = shutil.which("busybox")
-    if found is None:
-        raise FileNotFoundError("busybox is missing: apt-get install busybox-static")
-    return Path(found).read_bytes()
+    content = Path(found).read_bytes() if found else b""
+    if not content or b"/ld-linux" in content[:4096]:  # the path of the dynamic linker, in PT_INTERP
+        raise FileNotFoundError("a static busybox is missing: apt-get install busybox-static")
+    return content
 
 
 def _modules(kernel: Kernel) -> list[Path]:

@@ -1,4 +1,5 @@
-# The rest of the guest's boot, in its root; then the command, whose status goes through a port of its own.
+# The rest of the guest's boot, in its root; then the command. A port takes what it prints; another one its
+# notes (descriptor 3), with how it ended.
 b=/run/guest/busybox
 . /run/guest/settings
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root USER=root LANG=C.UTF-8
@@ -19,9 +20,10 @@ $b ip link set lo up
 for port in /sys/class/virtio-ports/*; do
     $b ln -s "/dev/${port##*/}" "/run/guest/$($b cat "$port/name").port"
 done
-exec 3>/run/guest/status.port
-echo "up $($b cut -d ' ' -f 1 /proc/uptime)" >&3
+exec 3>/run/guest/notes.port
+exec >/run/guest/output.port 2>&1
+echo "guest: up"
 cd "$CHECKOUT"
-setsid --wait bash /run/guest/command </dev/null >/run/guest/output.port 2>&1 3>&-
+setsid --wait bash /run/guest/command </dev/null
 echo "status $?" >&3
 $b poweroff -f

@@ -106,6 +106,13 @@ HARMFUL = {
         kind="idle-vip",
         address="192.0.2.77",
     ),
+    "an IPv6 route prefers it": Scene(
+        "addr add 2001:db8:2::1/64 dev eth0 nodad; addr add 2001:db8:1::10/128 dev lo nodad; "
+        "route add 2001:db8:9::/48 via 2001:db8:2::2 src 2001:db8:1::10",
+        f"{SIX}:80",
+        "2001:db8:1::10 is the source that the route 2001:db8:9::/48 prefers",
+        address="2001:db8:1::10",
+    ),
     "packets leave from it": Scene(
         "addr flush dev eth0; addr add 192.0.2.10/32 dev lo; "
         "route add 198.51.100.2 dev eth0; route add default via 198.51.100.2 dev eth0",
