@@ -30,7 +30,7 @@ class Report:
         if line.startswith(_TOLD):
             self.told.append(line)
         elif _TOTALS.match(line):
-            self.counts = {word.rstrip("s"): int(number) for number, word in _COUNTS.findall(line)}
+            self.counts = {word: int(number) for number, word in _COUNTS.findall(line)}
         elif found := _WORLDS.match(line):
             self.worlds.append((int(found[1]), int(found[2])))
 
@@ -38,7 +38,7 @@ class Report:
         self, release: str, outcome: Outcome, has: Mapping[str, bool], expected: Mapping[str, bool]
     ) -> list[str]:
         """The report. has: the features as they were found. expected: as they are documented."""
-        words = ("passed", "failed", "error", "skipped")
+        words = ("passed", "failed", "error", "errors", "skipped")
         tests = ", ".join(f"{self.counts[word]:,} {word}" for word in words if self.counts.get(word))
         worlds = ", ".join(
             f"{failed} of {all_:,} {what} wrong"
