@@ -25,6 +25,8 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 _UP = "guest: up"
 """The first line of start.sh."""
 _START = Path(__file__).with_name("start.sh")
+# The guest caches what it has seen: a file that is edited meanwhile would be half old and half new there.
+_NOT_COPIED = shutil.ignore_patterns(".git", ".venv", ".hypothesis", ".*_cache", "build", "dist")
 # Debian 12's comes with qemu; Debian 13's has a package of its own.
 _VIRTIOFSD = ("/usr/lib/qemu/virtiofsd", "/usr/libexec/virtiofsd")
 
@@ -63,7 +65,9 @@ def run(
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="lowatch-guest-") as name:
         directory = Path(name)
-        (directory / "initramfs").write_bytes(initramfs(kernel, _files(kernel, command)))
+        snapshot = directory / "checkout"
+        shutil.copytree(CHECKOUT, snapshot, symlinks=True, ignore=_NOT_COPIED)
+        (directory / "initramfs").write_bytes(initramfs(kernel, _files(kernel, snapshot, command)))
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(str(directory / "fs"))
             listener.listen()
@@ -94,12 +98,13 @@ def run(
         )
 
 
-def _files(kernel: Kernel, command: str) -> dict[str, str]:
+def _files(kernel: Kernel, snapshot: Path, command: str) -> dict[str, str]:
     settings = {
         "RELEASE": kernel.release,
         "MODULES": str(kernel.modules),
         "START": str(_START),
         "CHECKOUT": str(CHECKOUT),
+        "SNAPSHOT": str(snapshot),
         "HOST": socket.gethostname(),
     }
     return {

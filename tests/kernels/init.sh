@@ -27,8 +27,8 @@ $b mkdir -p lib/modules
 $b mount -t tmpfs -o mode=755 modules lib/modules
 $b mkdir "lib/modules/$RELEASE"
 $b mount --bind "/host$MODULES" "lib/modules/$RELEASE"
-# The checkout may be below /tmp.
+# The checkout as it was when the guest was started. It may be below /tmp.
 $b mkdir -p "./$CHECKOUT" /upper/checkout /upper/checkout-work
-$b mount -t overlay -o "lowerdir=/host$CHECKOUT,upperdir=/upper/checkout,workdir=/upper/checkout-work" \
+$b mount -t overlay -o "lowerdir=/host$SNAPSHOT:/host$CHECKOUT,upperdir=/upper/checkout,workdir=/upper/checkout-work" \
     checkout "./$CHECKOUT"
 exec $b switch_root /root /bin/sh "$START"
