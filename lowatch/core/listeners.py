@@ -45,17 +45,30 @@ class Listener(NamedTuple):
 
 
 class Sockets(NamedTuple):
-    """The sockets of a host.
+    """The sockets of a host, and the IPVS virtual services, which need none.
 
     bound: every address that a socket is bound to, connected sockets included.
     wildcards: family ("ipv4", "ipv6") and port of each socket that serves all addresses.
+    virtual: every address of an IPVS virtual service. marked: whether IPVS also has a virtual service for
+    packets with a firewall mark, whatever their address.
     """
 
     bound: frozenset[Address] = frozenset()
     wildcards: frozenset[tuple[str, Port]] = frozenset()
+    virtual: frozenset[Address] = frozenset()
+    marked: bool = False
 
     def union(self, other: Sockets) -> Sockets:
-        return Sockets(self.bound | other.bound, self.wildcards | other.wildcards)
+        return Sockets(
+            self.bound | other.bound,
+            self.wildcards | other.wildcards,
+            self.virtual | other.virtual,
+            self.marked or other.marked,
+        )
+
+
+MARKED = "IPVS has a virtual service for a firewall mark, which any address may get"
+"""Why an address may be in use if Sockets.marked."""
 
 
 class Connect(StrEnum):

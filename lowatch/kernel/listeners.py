@@ -23,6 +23,7 @@ from lowatch.wire.rtnetlink import AF_INET, AF_INET6
 
 from .cgroups import CgroupUnits
 from .input_devices import InputDevices
+from .ipvs import virtual_services
 from .request_cache import RequestCache
 from .request_socket import NetlinkError, RequestSocket, unknown
 
@@ -56,7 +57,7 @@ class Listeners:
         return self._asked.ask(endpoints)
 
     def sockets(self) -> Known[Sockets] | Unknown:
-        """Where TCP and UDP sockets are bound, connected ones too.
+        """Where TCP and UDP sockets are bound, connected ones too; and where IPVS serves without one.
 
         From a dump, which may miss a socket under churn: good for narrowing down, but not for an alert.
         """
@@ -75,7 +76,10 @@ class Listeners:
                             )
         except (NetlinkError, MalformedMessageError) as error:
             return Unknown("sock_diag", f"cannot list sockets: {error}")
-        return Known(Sockets(frozenset(bound), frozenset(wildcards)))
+        services = virtual_services()
+        if isinstance(services, Unknown):
+            return services
+        return Known(Sockets(frozenset(bound), frozenset(wildcards), services.addresses, services.marked))
 
     def _dumped(self, family: int, protocol: str) -> Iterator[SocketMessage]:
         for data, messages, _ in self._diag.dump(dump_bound(0, family, protocol)):

@@ -16,6 +16,7 @@ OPENS = {
     "lowatch/files/threads.py": "says why asyncio.to_thread() is not used",
     "lowatch/__main__.py": "/dev/null",
     "lowatch/cli/demo/story.py": "its own log",
+    "lowatch/kernel/ipvs.py": "/proc",
     "lowatch/kernel/listeners.py": "/proc",
     "lowatch/kernel/sysctl.py": "/proc",
     "lowatch/service/http/control_socket.py": "its own lock, below its own directory",

@@ -14,6 +14,7 @@ from lowatch.core.findings import Action, Change, Finding
 from lowatch.core.held import Held
 from lowatch.core.known import Unknown
 from lowatch.core.limits.kernel import FIXES_WEIGHED
+from lowatch.core.listeners import MARKED
 from lowatch.core.policy import Policy
 from lowatch.core.snapshot import Snapshot
 from lowatch.core.surroundings import Surroundings
@@ -161,6 +162,8 @@ class Scales:
                 return self._unknown[is_v4(held.address)] or self._weigh_taking(action, held)
 
     def _weigh_taking(self, action: Action, held: Held) -> str:
+        if self._around.sockets.marked:
+            return MARKED
         if action is Action.NARROW:
             return self._used_inside(held, but=held.address) or self._ground.narrowed(held)
         if held.by == "route":

@@ -17,6 +17,7 @@ from lowatch.core.verdicts import DomainJudgement, JudgedEndpoint, Verdict
 from lowatch.core.views import IN_WORDS
 
 _BOUND = "has a socket bound to it"
+_VIRTUAL = "has an IPVS virtual service"
 
 
 class Use(NamedTuple):
@@ -100,6 +101,7 @@ def uses(
             for address in around.sockets.bound
             if concerned is None or destination(address) in concerned
         )
+        yield from ((address, Use(_VIRTUAL)) for address in around.sockets.virtual)
 
 
 def _ports(observed: DomainObservation) -> Iterator[PortObservation]:

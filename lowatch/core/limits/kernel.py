@@ -18,6 +18,13 @@ ROUTES_LISTED = Limit(
     "no fix is offered that depends on the rest",
     "20 ms of the event loop; a full BGP table has a million",
 )
+VIRTUAL_SERVICES_READ = Limit(
+    "virtual_services_read",
+    4 << 20,
+    "bytes of the list of IPVS virtual services and their real servers",
+    "no address is idle, and no fix removes one",
+    "10 ms; 60,000 of them",
+)
 KERNEL_ANSWERS_KEPT = Limit(
     "kernel_answers_kept",
     1 << 15,

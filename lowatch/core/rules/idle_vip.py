@@ -1,4 +1,4 @@
-"""idle-vip: an address is held that no known domain resolves to and that no socket serves.
+"""idle-vip: an address is held that no known domain resolves to, and that no socket or IPVS service serves.
 
 Source: docs/internals/cases.md 6 (addresses that pile up over configuration reloads).
 """
@@ -9,7 +9,8 @@ from collections.abc import Iterable
 
 from lowatch.core.addresses import family_name, format_address, is_link_local, is_loopback
 from lowatch.core.findings import Action, Change, Finding, FindingKind, Subject, Undecided
-from lowatch.core.known import Unknown
+from lowatch.core.known import Known, Unknown
+from lowatch.core.listeners import MARKED
 from lowatch.core.policy import Policy
 from lowatch.core.snapshot import Snapshot
 from lowatch.core.views import is_unheard
@@ -29,21 +30,22 @@ def idle_vip(snapshot: Snapshot, policy: Policy) -> Iterable[Finding | Undecided
             return
     assert not isinstance(snapshot.held, Unknown)
     assert not isinstance(snapshot.sockets, Unknown)
-    bound, wildcards = snapshot.sockets.value
+    sockets = snapshot.sockets.value
     expected = frozenset(policy.expect)
     candidates = [
         held
         for held in snapshot.held.value
         if held.address not in snapshot.referenced  # first: so are nearly all of ten thousand
-        and held.address not in bound
+        and held.address not in sockets.bound
+        and held.address not in sockets.virtual
         and (held.by == "address" or held.prefix.is_host)  # wide-prefix reports an AnyIP prefix
         and not is_loopback(held.address)
         and not is_link_local(held.address)
         and held.address not in expected
     ]
-    if candidates and wildcards:  # a listener on all addresses serves an expected port there, too
+    if candidates and sockets.wildcards:  # a listener on all addresses serves an expected port there, too
         ports = policy.expected_ports | snapshot.srv_ports
-        served = {family for family, port in wildcards if port in ports}
+        served = {family for family, port in sockets.wildcards if port in ports}
         candidates = [held for held in candidates if family_name(held.address) not in served]
     reason = _why_uncertain(snapshot, policy) if candidates else ""
     if reason:
@@ -61,9 +63,11 @@ def idle_vip(snapshot: Snapshot, policy: Policy) -> Iterable[Finding | Undecided
 
 
 def _why_uncertain(snapshot: Snapshot, policy: Policy) -> str:
-    """Why some domain may resolve to any address; "" if all are known."""
+    """Why any address may be in use: some domain may resolve to it, mostly; "" if all are known."""
     if policy.left_out:
         return "some configured domains could not be read"
+    if isinstance(snapshot.sockets, Known) and snapshot.sockets.value.marked:
+        return MARKED
     if snapshot.overlooked:
         return snapshot.overlooked
     unheard = next((name for name, other in snapshot.unsure.items() if is_unheard(other)), None)

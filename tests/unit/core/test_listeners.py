@@ -31,3 +31,9 @@ def test_sockets_of_two_dumps_add_up() -> None:
     first = Sockets(frozenset({parse_address("192.0.2.10")}), frozenset({("ipv4", parse_port("80"))}))
     second = Sockets(frozenset({parse_address("::1")}), frozenset({("ipv6", parse_port("80"))}))
     assert first.union(second) == Sockets(first.bound | second.bound, first.wildcards | second.wildcards)
+
+
+def test_union_of_virtual_services() -> None:
+    first, second = (Sockets(virtual=frozenset({parse_address(text)})) for text in ("192.0.2.10", "::1"))
+    assert first.union(second) == Sockets(virtual=first.virtual | second.virtual)
+    assert first.union(Sockets(marked=True)) == Sockets(virtual=first.virtual, marked=True)

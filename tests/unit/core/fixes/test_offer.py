@@ -146,6 +146,12 @@ def test_another_view_speaks_for_it() -> None:
         ({"nameservers": frozenset({VIP})}, "192.0.2.10 is a nameserver of this host"),
         ({"sockets": Sockets(frozenset({VIP}))}, "192.0.2.10 has a socket bound to it"),
         ({"sockets": Sockets(frozenset({MAPPED}))}, "192.0.2.10 has a socket bound to it"),
+        ({"sockets": Sockets(virtual=frozenset({VIP}))}, "192.0.2.10 has an IPVS virtual service"),
+        ({"sockets": Sockets(virtual=frozenset({VIP6}))}, ""),
+        (
+            {"sockets": Sockets(marked=True)},
+            "IPVS has a virtual service for a firewall mark, which any address may get",
+        ),
         (
             {"sockets": Sockets(wildcards=frozenset({("ipv4", parse_port("80"))}))},
             "a listener on all addresses serves 80/tcp there as well",

@@ -89,9 +89,10 @@ def test_a_host_route_counts_too() -> None:
     [
         (POLICY, {"referenced": frozenset({VIP})}),
         (POLICY, {"sockets": Known(Sockets(frozenset({VIP})))}),
+        (POLICY, {"sockets": Known(Sockets(virtual=frozenset({VIP})))}),
         (Policy(expect=(VIP,)), {}),
     ],
-    ids=["a domain resolves to it", "a socket is bound to it", "it is expected"],
+    ids=["a domain resolves to it", "a socket is bound to it", "IPVS serves it", "it is expected"],
 )
 def test_what_speaks_for_it(policy: Policy, rest: dict[str, Any]) -> None:
     other = held("192.0.2.20")
