@@ -149,10 +149,19 @@ class _Attempt:
         try:
             self._error = self._socket.connect_ex((format_address(endpoint.address), endpoint.port.number))
             if not self._tcp and not self._error:
-                self._socket.send(b"")
+                self._send_nothing()
         except OSError:
             self._socket.close()
             raise
+
+    def _send_nothing(self) -> None:
+        """Send an empty datagram.
+
+        EPERM: it was dropped on its way out (NF_DROP, in nf_hook_slow()). Who drops it may refuse it as
+        well, by ICMP: IPVS without real servers, a firewall's reject. Otherwise it is silence.
+        """
+        with suppress(PermissionError):
+            self._socket.send(b"")
 
     def outcome(self) -> ConnectOutcome | None:
         """The outcome; None while there is none."""

@@ -30,6 +30,12 @@ table inet rejecting { chain input { type filter hook input priority 0
     udp dport 82 reject with icmpx port-unreachable
 }; }
 """
+LEAVING = """
+table inet leaving { chain output { type filter hook output priority 0
+    meta l4proto { tcp, udp } th dport 83 reject with icmpx port-unreachable
+    meta l4proto { tcp, udp } th dport 84 drop
+}; }
+"""
 
 
 class Late:
@@ -69,6 +75,18 @@ def test_what_a_connect_meets(netns: Netns, address: str, monkeypatch: pytest.Mo
     assert met[:5] == [refused, Connect.ACCEPTED, silent, refused, refused]
     assert met[5:] == [refused, refused, silent, refused, silent]  # nobody answered the empty datagram
     assert echo.recv(10) == b""
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_what_is_dropped_on_its_way_out(
+    netns: Netns, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """send() fails with EPERM. ICMP shows whether it was refused as well, as by IPVS without servers."""
+    monkeypatch.setattr(module, "_PATIENCE", {"tcp": 2.0, "udp": 0.2})
+    netns.nft(LEAVING)
+    asked = [to(address, number, protocol) for protocol in ("tcp", "udp") for number in (83, 84)]
+    met = run_async(PatientProber().connect(asked, Late()))
+    assert met == [Connect.REFUSED, Connect.TIMED_OUT] * 2
 
 
 def test_a_link_local_address_without_its_link(netns: Netns) -> None:
