@@ -25,13 +25,15 @@ class ArpSettings(NamedTuple):
 class Nic(NamedTuple):
     """An interface that does ARP itself: it is up, and not loopback, NOARP or a port of a bridge.
 
-    own: its own settings. addresses, networks: its IPv4 addresses, and their networks.
+    own: its own settings. addresses, networks: its IPv4 addresses, and their networks. vrf: the ifindex of
+    the VRF that it is in; 0 for none.
     """
 
     name: str
     own: ArpSettings
     addresses: tuple[Address, ...] = ()
     networks: tuple[Prefix, ...] = ()
+    vrf: int = 0
 
 
 class Arp(NamedTuple):

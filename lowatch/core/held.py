@@ -15,6 +15,7 @@ class Link(NamedTuple):
 
     up: administratively up (IFF_UP). arp: its own settings, or None if it does no ARP itself (see arp.Nic).
     kind: "dummy", "bridge", "veth"... (ip-link(8)); "" for hardware. noarp: IFF_NOARP.
+    vrf: the ifindex of the VRF that it is, or is in; 0 for none.
     """
 
     ifindex: int
@@ -24,6 +25,7 @@ class Link(NamedTuple):
     arp: ArpSettings | None = None
     kind: str = ""
     noarp: bool = False
+    vrf: int = 0
 
     @property
     def swallows(self) -> bool:

@@ -144,6 +144,7 @@ class HostTables:
             _arp_settings(message, known),
             message.kind,
             bool(message.flags & IFF_NOARP),
+            _vrf(message, known),
         )
         self.links[message.ifindex] = link
         return UNCHANGED if known == link else None
@@ -205,6 +206,7 @@ class HostTables:
                     prefix_of(each.peer or each.local, each.shape.prefixlen)
                     for each in addresses[link.ifindex]
                 ),
+                link.vrf,
             )
             for link in nics
             if link.arp is not None
@@ -329,6 +331,15 @@ def _is_kernels(route: RouteMessage) -> bool:
     """Whether it looks like a route that the kernel adds for an address."""
     shape = route.shape
     return (shape.protocol, shape.table, shape.priority, shape.tos) == (RTPROT_KERNEL, RT_TABLE_LOCAL, 0, 0)
+
+
+def _vrf(message: LinkMessage, known: Link | None) -> int:
+    """The ifindex of the VRF that the link is, or is a slave of; 0 for none."""
+    if message.partial:
+        return known.vrf if known is not None else 0
+    if message.kind == "vrf":
+        return message.ifindex
+    return message.master if message.slave_kind == "vrf" else 0
 
 
 def _arp_settings(message: LinkMessage, known: Link | None) -> ArpSettings | None:

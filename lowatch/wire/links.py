@@ -17,12 +17,12 @@ from .netlink import (
 from .rtnetlink import AF_INET, AF_UNSPEC, RTM_GETLINK, text_of
 
 _IFINFO = Struct("=BxHiII")
-_IFLA_IFNAME, _IFLA_LINKINFO, _IFLA_AF_SPEC, _IFLA_EXT_MASK = 3, 18, 26, 29
+_IFLA_IFNAME, _IFLA_MASTER, _IFLA_LINKINFO, _IFLA_AF_SPEC, _IFLA_EXT_MASK = 3, 10, 18, 26, 29
 _IFLA_INFO_KIND, _IFLA_INFO_SLAVE_KIND, _IFLA_INET_CONF = 1, 4, 1
 _DEVCONF_ARP_ANNOUNCE, _DEVCONF_ARP_IGNORE = 18, 19  # linux/ip.h, counted from 1
 _DEVCONF = Struct(f"={_DEVCONF_ARP_IGNORE}i")
 _RTEXT_FILTER_SKIP_STATS = 1 << 3
-_MASK = Struct("=I")
+_NUMBER = Struct("=I")
 
 
 class LinkMessage(NamedTuple):
@@ -31,7 +31,7 @@ class LinkMessage(NamedTuple):
     family: AF_UNSPEC for the link itself, AF_BRIDGE for its role as a bridge port.
     arp: the link's own settings, or None if IPv4 is off. slave_kind: "bridge", "bond", "vrf"... if it is a
     slave of one, else "". kind: "dummy", "veth"..., or "". partial: whether the message lacks the ARP
-    settings, as those of wireless drivers do.
+    settings, as those of wireless drivers do. master: the ifindex of what it is a slave of, or 0.
     """
 
     family: int
@@ -42,6 +42,7 @@ class LinkMessage(NamedTuple):
     slave_kind: str = ""
     kind: str = ""
     partial: bool = False
+    master: int = 0
 
 
 def parse_link(data: bytes, start: int, end: int) -> LinkMessage:
@@ -60,6 +61,7 @@ def parse_link(data: bytes, start: int, end: int) -> LinkMessage:
         _link_kind(data, found, _IFLA_INFO_SLAVE_KIND),
         _link_kind(data, found, _IFLA_INFO_KIND),
         partial=_IFLA_AF_SPEC not in found,
+        master=unpack(_NUMBER, data, *found[_IFLA_MASTER])[0] if _IFLA_MASTER in found else 0,
     )
 
 
@@ -81,5 +83,5 @@ def _link_kind(data: bytes, found: dict[int, tuple[int, int]], attribute: int) -
 
 def dump_links(sequence: int) -> bytes:
     """A dump of all links, without their statistics, which change constantly."""
-    mask = attribute(_IFLA_EXT_MASK, _MASK.pack(_RTEXT_FILTER_SKIP_STATS))
+    mask = attribute(_IFLA_EXT_MASK, _NUMBER.pack(_RTEXT_FILTER_SKIP_STATS))
     return request(RTM_GETLINK, NLM_F_DUMP, sequence, _IFINFO.pack(0, 0, 0, 0, 0) + mask)

@@ -66,6 +66,7 @@ def link(data: bytes) -> LinkMessage:
         (information and information.get_attr("IFLA_INFO_SLAVE_KIND")) or "",
         (information and information.get_attr("IFLA_INFO_KIND")) or "",
         partial=families is None,
+        master=decoded.last("IFLA_MASTER", 0),
     )
 
 

@@ -10,7 +10,7 @@ arp_filter, and arp_announce = 2 on a NIC without an address, which then uses lo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from lowatch.core.addresses import Address, Prefix, format_address, is_loopback, is_v4, prefix_of
@@ -47,7 +47,8 @@ def arp_leak(snapshot: Snapshot, _policy: Policy) -> Iterable[Finding | Undecide
             return
     assert not isinstance(snapshot.held, Unknown)
     assert not isinstance(snapshot.arp, Unknown)
-    leaks = _Leaks(snapshot.arp.value)
+    links = () if isinstance(snapshot.links, Unknown) else snapshot.links.value
+    leaks = _Leaks(snapshot.arp.value, {link.name: link.vrf for link in links if link.vrf})
     if not leaks.possible:
         return
     reported: set[Subject] = set()
@@ -90,17 +91,21 @@ class _Way(NamedTuple):
     """What determines the NICs by which an address leaks: ten thousand addresses share one or two of these.
 
     visible: whether its scope is not host. in_subnets: the NICs in whose subnets it is, if that matters.
-    at_home: the NICs that hold it themselves.
+    at_home: the NICs that hold it themselves. vrf: the VRF that it is in: only NICs of that know of it. An
+    address in none (0) is known to all, because table local comes before those of VRFs (vrf.rst).
     """
 
     visible: bool
     in_subnets: tuple[str, ...]
     at_home: tuple[str, ...]
+    vrf: int
 
 
 class _Leaks:
-    def __init__(self, arp: Arp) -> None:
+    def __init__(self, arp: Arp, vrfs: Mapping[str, int]) -> None:
+        """vrfs: those of the interfaces that are in one."""
         self._every = arp.conf_all
+        self._vrfs = vrfs
         self._nics = [(nic, arp.conf_all.combined(nic.own)) for nic in arp.nics]
         self.speakers = {nic.name for nic in arp.nics}
         self._subnets: dict[Prefix, tuple[str, ...]] = {}
@@ -133,6 +138,7 @@ class _Leaks:
             by_address and held.scope < _SCOPE_HOST,
             self._in_subnets(held),
             self._holders.get(held.address, ()) if by_address or held.prefix.is_host else (),
+            self._vrfs.get(held.interface, 0),
         )
 
     def _in_subnets(self, held: Held) -> tuple[str, ...]:
@@ -151,7 +157,11 @@ class _Leaks:
         return tuple(name for network in inside for name in self._subnets.get(network, ()))
 
     def _leak(self, way: _Way) -> _Leak | None:
-        nics = [(nic, effect) for nic, effect in self._nics if nic.name not in way.at_home]
+        nics = [
+            (nic, effect)
+            for nic, effect in self._nics
+            if nic.name not in way.at_home and way.vrf in (0, nic.vrf)
+        ]
         answering = [(nic, effect.ignore) for nic, effect in nics if _answers(effect.ignore, way)]
         naming = [(nic, effect.announce) for nic, effect in nics if _names(effect.announce, nic, way)]
         if not answering and not naming:

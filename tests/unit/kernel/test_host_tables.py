@@ -25,7 +25,7 @@ from lowatch.wire.rtnetlink import (
 from tests.support.mutations import mutants
 from tests.unit.kernel.scripted_socket import done, message
 
-LO, ETH, DUMMY = 1, 2, 7
+LO, ETH, DUMMY, MASTER = 1, 2, 7, 9
 UP, LOOPBACK, NOARP = 0x1, 0x8, 0x80
 LOCAL, UNICAST = 2, 1
 AF_BRIDGE = 7
@@ -299,12 +299,15 @@ def nic_link(
     arp: tuple[int, int] | None = (1, 2),
     master: str = "",
     partial: bool = False,
+    kind: str = "",
 ) -> bytes:
-    """A link message as it is in full: with IFLA_AF_SPEC, and IFLA_LINKINFO where it has a master."""
+    """A link message as it is in full: with IFLA_AF_SPEC, and IFLA_LINKINFO for a master or a kind."""
     settings = () if arp is None else (pack("=33i", *[0] * 17, arp[1], arp[0], *[0] * 14),)
     ipv4 = b"".join(attribute(2, attribute(1, one)) for one in settings)
     whole = b"" if partial else attribute(26, ipv4)
     slave = attribute(18, attribute(4, master.encode() + b"\0")) if master else b""
+    slave += attribute(10, pack("=I", MASTER)) if master else b""
+    slave += attribute(18, attribute(1, kind.encode() + b"\0")) if kind else b""
     header = pack("=BxHiII", 0, 1, ETH, flags, 0)
     return message(RTM_NEWLINK, header + attribute(3, name.encode() + b"\0") + slave + whole)
 
@@ -325,7 +328,25 @@ def nic_link(
 def test_which_links_take_part_in_arp(told: bytes, arp: ArpSettings | None) -> None:
     tables = Tables(told)
     assert tables.links[ETH].arp == arp
-    assert tables.nics() == (() if arp is None else (Nic("eth0", arp),))
+    vrf = MASTER if told == nic_link(master="vrf") else 0
+    assert tables.nics() == (() if arp is None else (Nic("eth0", arp, vrf=vrf),))
+
+
+@pytest.mark.parametrize(
+    ("told", "vrf"),
+    [
+        (nic_link(), 0),
+        (nic_link(master="bond"), 0),
+        (nic_link(master="vrf"), MASTER),
+        (nic_link(kind="vrf"), ETH),
+        (nic_link(kind="dummy"), 0),
+    ],
+)
+def test_which_vrf_a_link_is_in(told: bytes, vrf: int) -> None:
+    tables = Tables(told)
+    assert tables.links[ETH].vrf == vrf
+    tables.hear(nic_link(partial=True))
+    assert tables.links[ETH].vrf == vrf
 
 
 def test_a_message_that_tells_nothing_of_ipv4_changes_nothing_of_it() -> None:

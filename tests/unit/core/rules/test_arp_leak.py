@@ -9,7 +9,7 @@ import pytest
 from lowatch.core.addresses import Address, Prefix, parse_address, parse_prefix
 from lowatch.core.arp import Arp, ArpSettings, Nic
 from lowatch.core.findings import Finding, FindingKind, Severity, Subject, Undecided
-from lowatch.core.held import Held
+from lowatch.core.held import Held, Link
 from lowatch.core.known import Known
 from lowatch.core.policy import Policy
 from lowatch.core.rules.arp_leak import arp_leak
@@ -218,3 +218,24 @@ def test_ten_thousand_vips_and_two_hundred_nics(own: tuple[int, int], leaks: int
     began = time.process_time()
     assert len(judged(*vips, nics=nics)) == leaks
     assert time.process_time() - began < 1.0
+
+
+@pytest.mark.parametrize(
+    ("holder", "of_nic", "leaks"),
+    [
+        ("lo", 0, True),
+        ("lo", 9, True),
+        ("red", 9, True),
+        ("red", 0, False),
+        ("red", 8, False),
+        ("slave", 9, True),
+    ],
+)
+def test_an_address_in_a_vrf_is_known_to_the_nics_of_that_vrf_only(
+    holder: str, of_nic: int, leaks: bool
+) -> None:
+    """Seen by real ARP in tests/lvs/test_holders.py."""
+    links = Link(1, "lo", up=True), Link(9, "red", up=True, vrf=9), Link(7, "slave", up=True, vrf=9)
+    arp = Known(Arp(ArpSettings(*WRONG), (nic()._replace(vrf=of_nic),)))
+    found = arp_leak(snapshot(held(VIP, interface=holder), arp=arp, links=Known(links)), Policy())
+    assert len(list(found)) == leaks
