@@ -59,7 +59,8 @@ def test_case_15_a_bonds_vlan_answers(netns: Netns, real_server: Wire, tmp_path:
 
 def test_case_16_noarp_on_the_holder_does_not_help(netns: Netns, real_server: Wire, tmp_path: Path) -> None:
     """kube-router#561."""
-    netns.batch(["link add kube-dummy-if type bridge", "link set kube-dummy-if arp off up"])
+    netns.dummy("kube-dummy-if")
+    netns.ip("link set kube-dummy-if arp off up")
     netns.batch([f"addr del {VIP}/32 dev lo", f"addr add {VIP}/32 dev kube-dummy-if"])
     assert real_server.answers(VIP)
     seen = check(tmp_path, f'interfaces = ["kube-dummy-if"]\n{EXPECT}')

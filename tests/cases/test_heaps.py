@@ -11,7 +11,7 @@ from tests.support.netns import Netns
 
 def test_case_06_config_reload_leaves_loopback_addresses(netns: Netns, tmp_path: Path) -> None:
     """SONiC's Loopback0 after three reloads: one address is in use, those before it are not."""
-    netns.ip("link add Loopback0 type bridge")
+    netns.dummy("Loopback0")
     netns.ip("link set Loopback0 up")
     old = ["10.1.0.1/32", "10.1.0.2/32", "2001:db8:1::2/128"]
     for address in [*old, "10.1.0.3/32", "10.1.0.4/32"]:
@@ -42,7 +42,7 @@ def test_case_06_config_reload_leaves_loopback_addresses(netns: Netns, tmp_path:
 
 def test_case_07_seventy_services_1059_addresses(netns: Netns, tmp_path: Path) -> None:
     """A count to alert on; and no more series than the services and the addresses nobody wants."""
-    netns.ip("link add kube-dummy-if type bridge")
+    netns.dummy("kube-dummy-if")
     netns.ip("link set kube-dummy-if up")
     addresses = [f"10.96.{number // 250}.{number % 250 + 1}" for number in range(1059)]
     netns.batch(f"addr add {address}/32 dev kube-dummy-if" for address in addresses)

@@ -47,7 +47,7 @@ reason = "a fast refusal beats a timeout"
 
 def test_case_12_dead_cache_kept_on_purpose(netns: Netns, tmp_path: Path) -> None:
     """nodelocaldns: the cache is dead, its interface stays, so that clients are refused at once."""
-    netns.ip("link add nodelocaldns type bridge")
+    netns.dummy("nodelocaldns")
     netns.ip("addr add 192.0.2.10/32 dev nodelocaldns")
     netns.ip("link set nodelocaldns up")
     top = f'interfaces = ["nodelocaldns"]\nhold = "0s"\ndomains = ["{WWW}:53"]'

@@ -9,7 +9,7 @@ from tests.support.netns import Netns
 
 
 def test_case_08_address_gone_local_route_remains(netns: Netns, tmp_path: Path) -> None:
-    netns.ip("link add kube-dummy-if type bridge")
+    netns.dummy("kube-dummy-if")
     netns.ip("link set kube-dummy-if up")
     for address in "10.96.0.10", "2001:db8:96::10":
         netns.ip(f"route add local {address} dev kube-dummy-if table local proto kernel")

@@ -22,7 +22,7 @@ def test_case_11_external_ip_is_another_hosts_primary(netns: Netns, tmp_path: Pa
         other.listener("192.0.2.66", 5432)
     netns.sockets.connect("192.0.2.66", 5432)
 
-    netns.ip("link add kube-ipvs0 type bridge")
+    netns.dummy("kube-ipvs0")
     netns.ip("addr add 192.0.2.66/32 dev kube-ipvs0")
     arp_settings(netns, all=(0, 0), eth0=(0, 0))
     with Knot({"example.com": "db A 192.0.2.66"}) as knot:
