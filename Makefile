@@ -13,8 +13,8 @@ help: ## list the targets
 setup: .venv/.dev ## install what the other targets need (they do so by themselves)
 
 .PHONY: demo
-demo: .venv/.runtime ## show the main job, live, in a throwaway network namespace
-	@$(bin)/lowatch demo
+demo: .venv/.$(if $(DEMO),dev,runtime) ## show the main job, live, in a throwaway network namespace; DEMO=lvs: beside IPVS
+	@$(bin)/$(if $(DEMO),python -m tests.$(DEMO).demo,lowatch demo)
 
 .PHONY: test
 test: .venv/.dev ## run the tests; ARGS="-k listener" passes arguments to pytest

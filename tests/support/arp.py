@@ -6,7 +6,7 @@ import fcntl
 import os
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
@@ -26,6 +26,7 @@ _REQUEST, _REPLY = 1, 2
 _ICMP_AT = _ETHERNET.size + _IPV4.size
 _DISCARD = 9
 _SIOCDARP = 0x8953
+_SIOCGIFADDR = 0x8915
 _ARPREQ = struct.Struct("=HH4s8x16xi16x16s")
 
 
@@ -149,3 +150,37 @@ def _on_one_cpu() -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, before)
+
+
+def who_has(place: Netns, nic: str, address: str, hosts: Iterable[str]) -> set[str]:
+    """The MACs that answer when a namespace asks its Ethernet for an address.
+
+    hosts: an address of each host there. They are asked for next, and each host answers in order: once
+    all of them have answered, nobody else will.
+    """
+    waiting = set(hosts)
+    answering = set()
+    with place.entered():
+        raw, mac = _raw_socket(nic)
+        with raw, _on_one_cpu():
+            own = _own_address(nic)
+            for wanted in (address, *sorted(waiting)):
+                arp = (mac, socket.inet_aton(own), bytes(6), socket.inet_aton(wanted))
+                raw.send(
+                    _ETHERNET.pack(_BROADCAST, mac, _ETH_P_ARP)
+                    + _ARP.pack(1, _ETH_P_IP, 6, 4, _REQUEST, *arp)
+                )
+            while waiting:
+                frame = raw.recv(2048)
+                operation, named, _ = _arp_of(frame)
+                if operation == _REPLY and named == address:
+                    answering.add(frame[6:12].hex(":"))
+                elif operation == _REPLY:
+                    waiting.discard(named)
+    return answering
+
+
+def _own_address(nic: str) -> str:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+        request = struct.pack("16s24x", nic.encode())
+        return socket.inet_ntoa(fcntl.ioctl(control, _SIOCGIFADDR, request)[20:24])

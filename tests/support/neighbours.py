@@ -146,12 +146,18 @@ class WebServer(Program):
 
 
 class Keepalived(Program):
-    """Its VRRP half, which runs in a child process of its own."""
+    """Its VRRP half, which runs in a child process of its own.
 
-    def __init__(self, directory: Path, configuration: str, name: str = "keepalived") -> None:
+    ipvs: with the other half in another one, which checks real servers and tells the kernel's IPVS.
+    """
+
+    def __init__(
+        self, directory: Path, configuration: str, name: str = "keepalived", *, ipvs: bool = False
+    ) -> None:
         (directory / f"{name}.conf").write_text(configuration)
         files = ["-f", f"{name}.conf", "-p", f"{name}.pid", "-r", f"{name}-vrrp.pid"]
-        super().__init__(directory, name, ["keepalived", "--vrrp", "-n", "-l", "-D", *files])
+        halves = ["-c", f"{name}-checkers.pid"] if ipvs else ["--vrrp"]
+        super().__init__(directory, name, ["keepalived", *halves, "-n", "-l", "-D", *files])
 
 
 class ExaBGP(Program):
