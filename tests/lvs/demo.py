@@ -165,8 +165,12 @@ def main() -> int:
     began = time.monotonic()
     narrator.title("lvs demo: runs in network namespaces of its own; nothing outside is touched.")
     isolate_session()
-    with tempfile.TemporaryDirectory(prefix="lowatch-demo-") as folder, ExitStack() as stack:
-        Story(narrator, Path(folder), stack).play()
+    try:
+        with tempfile.TemporaryDirectory(prefix="lowatch-demo-") as folder, ExitStack() as stack:
+            Story(narrator, Path(folder), stack).play()
+    except (AssertionError, OSError) as error:
+        print(f"lvs demo: failed: {error}", file=sys.stderr)
+        return 1
     narrator.end(f"All as expected, in {since(began)}. The namespaces have been removed.")
     return 0
 
