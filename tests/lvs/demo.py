@@ -5,6 +5,7 @@ On a kernel without ip_vs it runs in an emulated one of Debian.
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from pathlib import Path
 from lowatch.cli.demo.narrator import Narrator, since, stdout_narrator
 from lowatch.cli.demo.stage import python
 from tests.kernels import guest
-from tests.kernels.packages import fetch
+from tests.kernels.packages import FetchError, fetch
 from tests.lvs.modules import missing
 from tests.lvs.segment import Segment, ask
 from tests.support.dns_server import Knot
@@ -32,6 +33,8 @@ ADDRESSES = {
 }
 SERVICE = f"--tcp-service {VIP}:80"
 KERNEL = "6.12"
+_PATIENCE = 600.0
+"""Seconds for a guest to boot and play it all."""
 
 
 class Story:
@@ -148,29 +151,36 @@ def _expect(what: str, found: object, expected: object) -> None:
 
 
 def main() -> int:
-    lacking = missing(("ip_vs",))
-    if lacking:
-        print(
-            f"lvs demo: this kernel lacks ip_vs, so it runs in an emulated one (Debian's {KERNEL}).",
-            flush=True,
-        )
-        outcome = guest.run(
-            fetch(KERNEL),
-            f"exec {shlex.quote(sys.executable)} -m tests.lvs.demo",
-            on_line=lambda line: print(line, flush=True),
-            timeout=600,
-        )
-        return outcome.status
+    if os.geteuid():
+        print("lvs demo: needs root, who may use IPVS and start a guest", file=sys.stderr)
+        return 2
+    try:
+        return _in_guest() if missing(("ip_vs",)) else _here()
+    except (AssertionError, FetchError, guest.GuestError, OSError) as error:
+        print(f"lvs demo: failed: {error}", file=sys.stderr)
+        return 1
+
+
+def _in_guest() -> int:
+    print(
+        f"lvs demo: this kernel lacks ip_vs, so it runs in an emulated one (Debian's {KERNEL}).", flush=True
+    )
+    outcome = guest.run(
+        fetch(KERNEL),
+        f"exec {shlex.quote(sys.executable)} -m tests.lvs.demo",
+        on_line=lambda line: print(line, flush=True),
+        timeout=_PATIENCE,
+    )
+    return outcome.status
+
+
+def _here() -> int:
     narrator = stdout_narrator()
     began = time.monotonic()
     narrator.title("lvs demo: runs in network namespaces of its own; nothing outside is touched.")
     isolate_session()
-    try:
-        with tempfile.TemporaryDirectory(prefix="lowatch-demo-") as folder, ExitStack() as stack:
-            Story(narrator, Path(folder), stack).play()
-    except (AssertionError, OSError) as error:
-        print(f"lvs demo: failed: {error}", file=sys.stderr)
-        return 1
+    with tempfile.TemporaryDirectory(prefix="lowatch-demo-") as folder, ExitStack() as stack:
+        Story(narrator, Path(folder), stack).play()
     narrator.end(f"All as expected, in {since(began)}. The namespaces have been removed.")
     return 0
 

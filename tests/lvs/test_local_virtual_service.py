@@ -27,7 +27,7 @@ SERVICE = ("--tcp-service", f"{VIP}:80")
 class Director:
     def __init__(self, netns: Netns, segment: Segment, directory: Path, stack: ExitStack) -> None:
         self.netns, self.directory = segment.host(f"{DIRECTOR}/24", netns), directory
-        real = segment.host(f"{REAL}/24")
+        self.real = real = segment.host(f"{REAL}/24")
         real.ip(f"route add {VIP}/32 via {DIRECTOR}")
         with real.entered():
             stack.enter_context(WebServer(directory, "real"))
@@ -35,8 +35,8 @@ class Director:
         netns.sysctl("net.ipv4.conf.all.arp_ignore", 1)
         netns.sysctl("net.ipv4.conf.all.arp_announce", 2)
         netns.ip(f"addr add {VIP}/32 dev lo")
-        knot = stack.enter_context(Knot({"example.com": f"www A {VIP}"}))
-        self.configuration = configuration(knot, f'hold = "0s"\ndomains = ["{WWW}:80"]')
+        self.knot = stack.enter_context(Knot({"example.com": f"www A {VIP}"}))
+        self.configuration = configuration(self.knot, f'hold = "0s"\ndomains = ["{WWW}:80"]')
 
     def add_service(self, scheduler: str = "rr") -> None:
         self.netns.run("ipvsadm", "--add-service", *SERVICE, "--scheduler", scheduler)
@@ -119,3 +119,30 @@ def test_a_listener_is_asked_and_ipvs_answers(director: Director) -> None:
     director.netns.listener(VIP, 80)
     assert ask(director.netns, VIP) == "real"
     assert (director.check().code, director.check().verdict(WWW)) == (0, "served")
+
+
+def test_ipv6(director: Director) -> None:
+    vip, real = "2001:db8:2::10", "2001:db8:1::11"
+    service = ("--tcp-service", f"[{vip}]:80")
+    director.netns.batch(
+        [f"addr add {address} nodad" for address in ("2001:db8:1::1/64 dev eth0", f"{vip}/128 dev lo")]
+    )
+    director.real.batch(
+        [f"addr add {real}/64 dev eth0 nodad", f"-6 route add {vip}/128 via 2001:db8:1::1 dev eth0"]
+    )
+    with director.real.entered():
+        director.real.listener(real, 80)
+    director.netns.sysctl("net.ipv6.conf.all.forwarding", 1)
+    director.netns.run("ipvsadm", "--add-service", *service, "--scheduler", "rr")
+    director.netns.run("ipvsadm", "--add-server", *service, "--real-server", f"[{real}]:80", "--masquerading")
+    director.netns.sockets.connect(vip, 80)
+    director.knot.replace("example.com", f"www AAAA {vip}")
+    assert (director.check().code, director.check().verdict(WWW)) == (0, "redirected")
+
+    director.netns.run("ipvsadm", "--delete-server", *service, "--real-server", f"[{real}]:80")
+    with pytest.raises(ConnectionRefusedError):
+        director.netns.sockets.connect(vip, 80)
+    orphan = director.check().finding("orphan-vip")
+    assert (orphan["address"], orphan["fix"]) == (vip, [])  # IPVS still has it
+    director.netns.run("ipvsadm", "--delete-service", *service)
+    assert director.check().finding("orphan-vip")["fix"] == [f"ip address del {vip}/128 dev lo"]
