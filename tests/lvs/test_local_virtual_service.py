@@ -134,7 +134,9 @@ def test_ipv6(director: Director) -> None:
         director.real.listener(real, 80)
     director.netns.sysctl("net.ipv6.conf.all.forwarding", 1)
     director.netns.run("ipvsadm", "--add-service", *service, "--scheduler", "rr")
-    director.netns.run("ipvsadm", "--add-server", *service, "--real-server", f"[{real}]:80", "--masquerading")
+    director.netns.run(
+        "ipvsadm", "--add-server", *service, "--real-server", f"[{real}]:80", "--masquerading"
+    )
     director.netns.sockets.connect(vip, 80)
     director.knot.replace("example.com", f"www AAAA {vip}")
     assert (director.check().code, director.check().verdict(WWW)) == (0, "redirected")
