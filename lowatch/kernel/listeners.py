@@ -63,23 +63,26 @@ class Listeners:
         """
         bound: set[Address] = set()
         wildcards: set[tuple[str, Port]] = set()
-        try:
-            for family in (AF_INET, AF_INET6):
-                for protocol in ("tcp", "udp"):
-                    for found in self._dumped(family, protocol):
-                        address = unmapped(found.address)
-                        if any(address):
-                            bound.add(address)
-                        elif found.serves:
-                            wildcards.update(
-                                (name, Port(found.port, protocol)) for name in _families(address, found)
-                            )
-        except (NetlinkError, MalformedMessageError) as error:
-            return Unknown("sock_diag", f"cannot list sockets: {error}")
+        for protocol in ("tcp", "udp"):
+            try:
+                self._list(protocol, bound, wildcards)
+            except (NetlinkError, MalformedMessageError) as error:
+                return Unknown("sock_diag", f"the kernel cannot list {_with_module(protocol)}: {error}")
         services = virtual_services()
         if isinstance(services, Unknown):
             return services
         return Known(Sockets(frozenset(bound), frozenset(wildcards), services.addresses, services.marked))
+
+    def _list(self, protocol: str, bound: set[Address], wildcards: set[tuple[str, Port]]) -> None:
+        """Add where a protocol's sockets are bound. Raises NetlinkError, MalformedMessageError."""
+        for family in (AF_INET, AF_INET6):
+            for found in self._dumped(family, protocol):
+                address = unmapped(found.address)
+                if any(address):
+                    bound.add(address)
+                elif found.serves:
+                    port = Port(found.port, protocol)
+                    wildcards.update((name, port) for name in _families(address, found))
 
     def _dumped(self, family: int, protocol: str) -> Iterator[SocketMessage]:
         for data, messages, _ in self._diag.dump(dump_bound(0, family, protocol)):
@@ -98,7 +101,7 @@ class Listeners:
             try:
                 self._diag.dump(dump_nothing(0, protocol))
             except NetlinkError as error:
-                return Unknown("sock_diag", f"the kernel cannot look up {protocol} sockets: {error}")
+                return Unknown("sock_diag", f"the kernel cannot look up {_with_module(protocol)}: {error}")
             self._handled.add(protocol)
         return None
 
@@ -127,6 +130,11 @@ class Listeners:
             found.backlog,
             endpoint.port.protocol,
         )
+
+
+def _with_module(protocol: str) -> str:
+    """The sockets of a protocol, and the module that an administrator may have to load."""
+    return f"{protocol} sockets (module {protocol}_diag)"
 
 
 def _families(wildcard: Address, found: SocketMessage) -> tuple[str, ...]:

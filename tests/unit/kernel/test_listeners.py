@@ -83,7 +83,10 @@ def test_listeners(monkeypatch: pytest.MonkeyPatch, reply: Said, served: Listene
         (done(), None),
         (
             done(errno.ENOENT),
-            Unknown("sock_diag", "the kernel cannot look up tcp sockets: No such file or directory"),
+            Unknown(
+                "sock_diag",
+                "the kernel cannot look up tcp sockets (module tcp_diag): No such file or directory",
+            ),
         ),
     ],
     ids=["there is none", "no module for the protocol"],
