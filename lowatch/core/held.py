@@ -15,7 +15,7 @@ class Link(NamedTuple):
 
     up: administratively up (IFF_UP). arp: its own settings, or None if it does no ARP itself (see arp.Nic).
     kind: "dummy", "bridge", "veth"... (ip-link(8)); "" for hardware. noarp: IFF_NOARP.
-    vrf: the ifindex of the VRF that it is, or is in; 0 for none.
+    vrf: the ifindex of the VRF that it is, or is in; 0 for none. ipv6: whether it can have IPv6 addresses.
     """
 
     ifindex: int
@@ -26,6 +26,7 @@ class Link(NamedTuple):
     kind: str = ""
     noarp: bool = False
     vrf: int = 0
+    ipv6: bool = True
 
     @property
     def swallows(self) -> bool:

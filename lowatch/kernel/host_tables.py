@@ -145,6 +145,7 @@ class HostTables:
             message.kind,
             bool(message.flags & IFF_NOARP),
             _vrf(message, known),
+            _has_ipv6(message, known),
         )
         self.links[message.ifindex] = link
         return UNCHANGED if known == link else None
@@ -340,6 +341,13 @@ def _vrf(message: LinkMessage, known: Link | None) -> int:
     if message.kind == "vrf":
         return message.ifindex
     return message.master if message.slave_kind == "vrf" else 0
+
+
+def _has_ipv6(message: LinkMessage, known: Link | None) -> bool:
+    """Whether the link can have IPv6 addresses, as far as is known."""
+    if message.partial:
+        return known is None or known.ipv6
+    return message.ipv6
 
 
 def _arp_settings(message: LinkMessage, known: Link | None) -> ArpSettings | None:

@@ -1,7 +1,8 @@
 """python -m tests.kernels [--kernel 6.1] [--worlds N] [-- PYTEST-ARGUMENT...]: tests on Debian's kernels.
 
-Without arguments for pytest: all suites that ask the kernel, and 200 worlds of the oracle. Both kernels run
-at the same time, on a processor each. With --command, a shell command is run instead.
+Without arguments for pytest: all suites that ask the kernel, 200 worlds of the oracle, and the tests of odd
+kernels (oddities.py; --oddity NAME for those of one). Both kernels run at the same time, on a processor
+each. With --command, a shell command is run instead.
 """
 
 from __future__ import annotations
@@ -9,11 +10,31 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 from . import guest, plan
-from .packages import SUITES, FetchError, fetch
+from .oddities import ODDITIES
+from .packages import SUITES, FetchError, Kernel, fetch
 from .report import Report, features
+
+_ODDITY_TIMEOUT = 900.0
+
+
+class Options(NamedTuple):
+    """Of each guest; see guest.run()."""
+
+    timeout: float
+    cpus: int
+    append: str
+
+
+class Result(NamedTuple):
+    """status: an exit code. lines: the report."""
+
+    status: int
+    lines: list[str]
 
 
 def main() -> int:
@@ -25,24 +46,23 @@ def main() -> int:
         print("kernels: needs root, to share this host's files with the guests", file=sys.stderr)
         return 2
     versions = [arguments.kernel] if arguments.kernel else list(SUITES)
-    worlds = arguments.worlds
-    if worlds is None:
-        worlds = 0 if pytests else plan.WORLDS
     try:
-        command = arguments.command or plan.script(pytests, worlds)
+        tasks = _tasks(arguments, pytests)
         with ThreadPoolExecutor(len(versions)) as pool:
-            results = list(pool.map(lambda version: _run(version, command, arguments), versions))
+            reports = list(pool.map(lambda version: [task(fetch(version)) for task in tasks], versions))
     except (FetchError, guest.GuestError, plan.SelectionError, FileNotFoundError) as error:
         print(f"kernels: {error}", file=sys.stderr)
         return 1
-    print("\n".join(["", *(line for _, lines in results for line in lines)]))
-    return max(status for status, _ in results)
+    results = [result for report in reports for result in report]
+    print("\n".join(["", *(line for result in results for line in result.lines)]))
+    return max(result.status for result in results)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.kernels", description=__doc__)
     parser.add_argument("--kernel", choices=SUITES, help="one of them (default: both)")
     parser.add_argument("--worlds", type=int, help="of the oracle, besides the tests that are named")
+    parser.add_argument("--oddity", choices=ODDITIES, help="only the tests of this odd kernel")
     parser.add_argument("--command", help="run this there, as root in the checkout")
     parser.add_argument("--timeout", type=float, default=10_800.0, help="seconds (default: %(default)g)")
     parser.add_argument("--cpus", type=int, default=1, help="of each guest; they take turns")
@@ -50,28 +70,57 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(version: str, command: str, arguments: argparse.Namespace) -> tuple[int, list[str]]:
-    """Run a command in a kernel. Its status, and the report."""
-    kernel, report = fetch(version), Report()
+def _tasks(arguments: argparse.Namespace, pytests: list[str]) -> list[Callable[[Kernel], Result]]:
+    """What each kernel is booted for, one after the other."""
+    options = Options(arguments.timeout, arguments.cpus, arguments.append)
+    if arguments.command:
+        return [lambda kernel: _run_command(kernel, arguments.command, options)]
+    if arguments.oddity:
+        return [lambda kernel: _run_odd(kernel, arguments.oddity)]
+    worlds = arguments.worlds
+    if worlds is None:
+        worlds = 0 if pytests else plan.WORLDS
+    script = plan.script(pytests, worlds)
+    odd = [] if pytests else list(ODDITIES)
+    return [
+        lambda kernel: _run_tests(kernel, script, options),
+        *(lambda kernel, name=name: _run_odd(kernel, name) for name in odd),
+    ]
 
+
+def _run_command(kernel: Kernel, command: str, options: Options) -> Result:
+    outcome = _boot(kernel, command, Report(), options)
+    line = f"exit code {outcome.status}, booted in {outcome.boot:.1f} s, {outcome.total:.1f} s in all"
+    return Result(outcome.status, [f"Linux {kernel.release}: {line}"])
+
+
+def _run_tests(kernel: Kernel, script: str, options: Options) -> Result:
+    report = Report()
+    outcome = _boot(kernel, script, report, options)
+    has, expected = features(outcome.notes), plan.documented(kernel.version)
+    good = report.good(outcome, has, expected)
+    return Result(0 if good else 1, report.lines(kernel.release, outcome, has, expected))
+
+
+def _run_odd(kernel: Kernel, name: str) -> Result:
+    oddity, report = ODDITIES[name], Report()
+    outcome = _boot(kernel, oddity.script(), report, Options(_ODDITY_TIMEOUT, 1, oddity.append))
+    return Result(outcome.status, report.odd_lines(kernel.release, name, outcome))
+
+
+def _boot(kernel: Kernel, command: str, report: Report, options: Options) -> guest.Outcome:
     def on_line(line: str) -> None:
-        print(f"{version:4} | {line}", flush=True)
+        print(f"{kernel.version:4} | {line}", flush=True)
         report.read(line)
 
-    outcome = guest.run(
+    return guest.run(
         kernel,
         command,
         on_line=on_line,
-        timeout=arguments.timeout,
-        cpus=arguments.cpus,
-        append=arguments.append,
+        timeout=options.timeout,
+        cpus=options.cpus,
+        append=options.append,
     )
-    if arguments.command:
-        line = f"exit code {outcome.status}, booted in {outcome.boot:.1f} s, {outcome.total:.1f} s in all"
-        return outcome.status, [f"Linux {kernel.release}: {line}"]
-    has, expected = features(outcome.notes), plan.documented(version)
-    good = report.good(outcome, has, expected)
-    return 0 if good else 1, report.lines(kernel.release, outcome, has, expected)
 
 
 if __name__ == "__main__":

@@ -38,8 +38,6 @@ class Report:
         self, release: str, outcome: Outcome, has: Mapping[str, bool], expected: Mapping[str, bool]
     ) -> list[str]:
         """The report. has: the features as they were found. expected: as they are documented."""
-        words = ("passed", "failed", "error", "errors", "skipped")
-        tests = ", ".join(f"{self.counts[word]:,} {word}" for word in words if self.counts.get(word))
         worlds = ", ".join(
             f"{failed} of {all_:,} {what} wrong"
             for (failed, all_), what in zip(
@@ -50,7 +48,7 @@ class Report:
         return [
             f"Linux {release}: {'as expected' if self.good(outcome, has, expected) else 'FAILED'}",
             f"  booted in  {outcome.boot:.1f} s; {outcome.total:.0f} s in all",
-            f"  tests      {tests or 'none finished'}",
+            f"  tests      {self._tests()}",
             *([f"  worlds     {worlds}"] if worlds else []),
             f"  it lacks   {lacks or 'nothing that lowatch asks for'}",
             *(
@@ -59,6 +57,19 @@ class Report:
             ),
             *(f"  {line}" for line in self.told),
         ]
+
+    def odd_lines(self, release: str, oddity: str, outcome: Outcome) -> list[str]:
+        """The report on a kernel that lacks something."""
+        ended = "FAILED" if outcome.status else "as expected"
+        return [
+            f"Linux {release}, {oddity}: {ended}; {self._tests()}, {outcome.total:.0f} s in all",
+            *(f"  {line}" for line in self.told),
+        ]
+
+    def _tests(self) -> str:
+        words = ("passed", "failed", "error", "errors", "skipped")
+        tests = ", ".join(f"{self.counts[word]:,} {word}" for word in words if self.counts.get(word))
+        return tests or "none finished"
 
     def good(self, outcome: Outcome, has: Mapping[str, bool], expected: Mapping[str, bool]) -> bool:
         return outcome.status == 0 and not _differing(has, expected)

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from tests.kernels.features import FEATURES
-from tests.kernels.guest import Outcome
+from tests.kernels.guest import CHECKOUT, Outcome
+from tests.kernels.oddities import ODDITIES
 from tests.kernels.packages import SUITES
 from tests.kernels.plan import documented
 from tests.kernels.report import Report, features
@@ -50,6 +51,21 @@ def test_what_was_printed_is_summed_up() -> None:
 def test_good_is_what_passes_and_is_documented(status: int, expected: dict[str, bool], good: bool) -> None:
     one = outcome(status)
     assert Report().good(one, features(one.notes), expected) is good
+
+
+def test_an_odd_kernel_has_a_line() -> None:
+    report = Report()
+    report.read("FAILED tests/odd_kernels/test_no_ipv6.py::test_check")
+    report.read("1 failed, 2 passed in 3.06s")
+    assert report.odd_lines("6.1.0", "no_ipv6", outcome(1)) == [
+        "Linux 6.1.0, no_ipv6: FAILED; 2 passed, 1 failed, 413 s in all",
+        "  FAILED tests/odd_kernels/test_no_ipv6.py::test_check",
+    ]
+
+
+def test_each_odd_kernel_has_its_tests() -> None:
+    files = (CHECKOUT / "tests/odd_kernels").glob("test_*.py")
+    assert {file.stem.removeprefix("test_") for file in files} == set(ODDITIES)
 
 
 @pytest.mark.parametrize("version", SUITES)

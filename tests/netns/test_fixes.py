@@ -14,7 +14,7 @@ from tests.kernel_behaviour.asking import is_local
 from tests.support.checking import Checked, check, lowatch, mend
 from tests.support.daemon import configuration
 from tests.support.dns_server import Knot
-from tests.support.netns import Netns
+from tests.support.netns import CommandError, Netns
 from tests.support.waiting import eventually
 
 ZONE = """
@@ -445,3 +445,16 @@ def test_what_a_rule_leads_away_is_not_counted_for_sure(netns: Netns, tmp_path: 
         netns.ip(f"-4 {command}")
     wide = check(tmp_path, "").finding("wide-prefix")
     assert " through lo makes up to 256 addresses local " in wide["message"]
+
+
+def test_an_ipv6_address_that_cannot_be_added(netns: Netns, tmp_path: Path) -> None:
+    netns.sysctl("net.ipv6.conf.lo.disable_ipv6", 1)
+    with pytest.raises(CommandError):
+        netns.ip("addr add 2001:db8::10/128 dev lo")
+    missing = check(tmp_path, 'expect = ["2001:db8::10"]').finding("missing-vip")
+    assert missing["fix"] == []
+    assert missing["advice"] == "no command is offered: lo can have no IPv6 address (disable_ipv6)"
+
+    netns.sysctl("net.ipv6.conf.lo.disable_ipv6", 0)
+    mend(netns, check(tmp_path, 'expect = ["2001:db8::10"]').finding("missing-vip")["fix"])
+    assert check(tmp_path, 'expect = ["2001:db8::10"]').findings() == []

@@ -67,7 +67,14 @@ def link(data: bytes) -> LinkMessage:
         (information and information.get_attr("IFLA_INFO_KIND")) or "",
         partial=families is None,
         master=decoded.last("IFLA_MASTER", 0),
+        ipv6=_has_ipv6(families),
     )
+
+
+def _has_ipv6(families: Any) -> bool:
+    ipv6 = families and families.get_attr("AF_INET6")
+    settings = ipv6 and ipv6.get_attr("IFLA_INET6_CONF")
+    return bool(settings) and not settings["disable_ipv6"]
 
 
 def _signed(number: int) -> int:

@@ -168,6 +168,11 @@ class Ground:
     def added(self, held: Held) -> str:
         for one in self._holders.get(held.address, ()):
             return f"it is on {one.interface}"
+        link = self._links.get(held.interface)
+        if link is None:
+            return f"there is no interface {held.interface}"
+        if not is_v4(held.address) and not link.ipv6:
+            return f"{held.interface} can have no IPv6 address (disable_ipv6)"
         return ""
 
     def arp_restricted(self) -> str:

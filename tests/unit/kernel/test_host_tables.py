@@ -300,11 +300,13 @@ def nic_link(
     master: str = "",
     partial: bool = False,
     kind: str = "",
+    ipv6: bool | None = None,
 ) -> bytes:
     """A link message as it is in full: with IFLA_AF_SPEC, and IFLA_LINKINFO for a master or a kind."""
     settings = () if arp is None else (pack("=33i", *[0] * 17, arp[1], arp[0], *[0] * 14),)
     ipv4 = b"".join(attribute(2, attribute(1, one)) for one in settings)
-    whole = b"" if partial else attribute(26, ipv4)
+    inet6 = b"" if ipv6 is None else attribute(10, attribute(2, pack("=27i", *[0] * 26, not ipv6)))
+    whole = b"" if partial else attribute(26, ipv4 + inet6)
     slave = attribute(18, attribute(4, master.encode() + b"\0")) if master else b""
     slave += attribute(10, pack("=I", MASTER)) if master else b""
     slave += attribute(18, attribute(1, kind.encode() + b"\0")) if kind else b""
@@ -347,6 +349,16 @@ def test_which_vrf_a_link_is_in(told: bytes, vrf: int) -> None:
     assert tables.links[ETH].vrf == vrf
     tables.hear(nic_link(partial=True))
     assert tables.links[ETH].vrf == vrf
+
+
+def test_whether_a_link_can_have_ipv6_addresses() -> None:
+    tables = Tables(nic_link(ipv6=True))
+    assert tables.links[ETH].ipv6
+    assert tables.hear(nic_link(ipv6=False)) == [None]
+    assert not tables.links[ETH].ipv6
+    assert tables.hear(nic_link(partial=True)) == [UNCHANGED]
+    assert tables.hear(nic_link()) == [UNCHANGED]  # a kernel without IPv6
+    assert Tables(nic_link(partial=True)).links[ETH].ipv6  # nothing is known against it
 
 
 def test_a_message_that_tells_nothing_of_ipv4_changes_nothing_of_it() -> None:

@@ -329,6 +329,15 @@ def test_a_missing_address() -> None:
     )
 
 
+def test_a_missing_address_that_cannot_be_added() -> None:
+    change = Change(Action.ADD, held("2001:db8::10"))
+    assert harm(change) == ""
+    lo = Link(1, "lo", up=True, loopback=True, ipv6=False)
+    assert harm(change, links=(lo,)) == "lo can have no IPv6 address (disable_ipv6)"
+    assert harm(Change(Action.ADD, held(VIP)), links=(lo,)) == ""
+    assert harm(change, links=()) == "there is no interface lo"
+
+
 def test_to_bring_the_service_back_comes_first() -> None:
     one = held(VIP)
     for domains, said in (

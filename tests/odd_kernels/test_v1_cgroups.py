@@ -1,0 +1,19 @@
+"""cgroup v1 only: sockets have no cgroup that a path could be found for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.odd_kernels.units import listener_in, served_by
+from tests.support.netns import Netns
+
+CGROUPS = Path("/sys/fs/cgroup")
+
+
+def test_the_unit_is_not_known(netns: Netns, tmp_path: Path) -> None:
+    """The verdict is; and the owner's uid."""
+    assert (CGROUPS / "systemd/cgroup.procs").exists()
+    netns.ip("addr add 192.0.2.10/32 dev lo")
+    with listener_in(None):
+        listener = served_by(tmp_path)
+        assert (listener["unit"], listener["uid"]) == (None, 0)
