@@ -40,7 +40,11 @@ deb: .venv/.dev ## build the Debian package, into dist/
 
 .PHONY: debian13
 debian13: .venv/.dev ## test the package in a booted Debian 13; needs mmdebstrap; ARGS as for test
-	@scripts/debian13 $(ARGS)
+	@scripts/userland $@ $(ARGS)
+
+.PHONY: i386
+i386: .venv/.dev ## test the package in a booted Debian 12 of 32 bits; needs mmdebstrap; ARGS as for test
+	@scripts/userland $@ $(ARGS)
 
 .PHONY: kernels
 kernels: .venv/.dev ## run the tests on Debian's kernels, emulated; KERNEL=6.1 WORLDS=50, ARGS as for test; needs root

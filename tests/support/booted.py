@@ -6,7 +6,7 @@ with Machine() as machine:
     machine.netns.ip("addr add 192.0.2.10/32 dev lo")
 
 It boots in half a second. Its root is an overlay over this host's own, or over the system in
-$LOWATCH_ROOT (Debian 13: scripts/debian13); what it writes goes with it. Its network namespace is a
+$LOWATCH_ROOT (scripts/userland); what it writes goes with it. Its network namespace is a
 `Netns`, so that what a test makes there (listeners, a Knot, requests) is seen by its units.
 """
 
