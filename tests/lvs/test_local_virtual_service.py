@@ -121,30 +121,32 @@ def test_a_listener_is_asked_and_ipvs_answers(director: Director) -> None:
     assert (director.check().code, director.check().verdict(WWW)) == (0, "served")
 
 
-def test_ipv6(director: Director) -> None:
+def test_ipv6(director: Director, tmp_path: Path) -> None:
     vip, real = "2001:db8:2::10", "2001:db8:1::11"
     service = ("--tcp-service", f"[{vip}]:80")
     director.netns.batch(
         [f"addr add {address} nodad" for address in ("2001:db8:1::1/64 dev eth0", f"{vip}/128 dev lo")]
     )
     director.real.batch(
-        [f"addr add {real}/64 dev eth0 nodad", f"-6 route add {vip}/128 via 2001:db8:1::1 dev eth0"]
+        [f"addr add {real}/64 dev eth0 nodad", f"route add {vip}/128 via 2001:db8:1::1 dev eth0"]
     )
-    with director.real.entered():
-        director.real.listener(real, 80)
     director.netns.sysctl("net.ipv6.conf.all.forwarding", 1)
     director.netns.run("ipvsadm", "--add-service", *service, "--scheduler", "rr")
     director.netns.run(
         "ipvsadm", "--add-server", *service, "--real-server", f"[{real}]:80", "--masquerading"
     )
-    director.netns.sockets.connect(vip, 80)
     director.knot.replace("example.com", f"www AAAA {vip}")
-    assert (director.check().code, director.check().verdict(WWW)) == (0, "redirected")
+    with ExitStack() as stack:
+        with director.real.entered():
+            stack.enter_context(WebServer(tmp_path, "real6", "::"))
+        assert ask(director.netns, vip) == "real6"
+        assert (director.check().code, director.check().verdict(WWW)) == (0, "redirected")
 
     director.netns.run("ipvsadm", "--delete-server", *service, "--real-server", f"[{real}]:80")
     with pytest.raises(ConnectionRefusedError):
-        director.netns.sockets.connect(vip, 80)
+        ask(director.netns, vip)
     orphan = director.check().finding("orphan-vip")
     assert (orphan["address"], orphan["fix"]) == (vip, [])  # IPVS still has it
     director.netns.run("ipvsadm", "--delete-service", *service)
-    assert director.check().finding("orphan-vip")["fix"] == [f"ip address del {vip}/128 dev lo"]
+    orphan = director.check().finding("orphan-vip")
+    assert orphan["fix"] == [f"ip address del {vip}/128 dev lo"], orphan["advice"]

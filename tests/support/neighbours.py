@@ -24,7 +24,8 @@ from tests.support.waiting import eventually
 
 _WEB_SERVER = """
 import socket, sys
-listener = socket.create_server(("0.0.0.0", 80))
+family = socket.AF_INET6 if ":" in sys.argv[2] else socket.AF_INET
+listener = socket.create_server((sys.argv[2], 80), family=family)
 print("serving", flush=True)
 while True:
     client, _ = listener.accept()
@@ -134,10 +135,10 @@ def _reaped(pid: int) -> bool:
 
 
 class WebServer(Program):
-    """Serves port 80 of every address, and answers with the name of the place it is at."""
+    """Serves port 80, and answers with the name of the place it is at. address: "::" for IPv6 instead."""
 
-    def __init__(self, directory: Path, place: str) -> None:
-        super().__init__(directory, place, [sys.executable, "-Sc", _WEB_SERVER, place])
+    def __init__(self, directory: Path, place: str, address: str = "0.0.0.0") -> None:
+        super().__init__(directory, place, [sys.executable, "-Sc", _WEB_SERVER, place, address])
 
     def start(self) -> None:
         before = self.log.count("serving") if self._log.exists() else 0
