@@ -41,6 +41,7 @@ SERVICE = """\
 [web]
 check_cmd = /usr/bin/curl -sf -o /dev/null http://127.0.0.1/
 check_interval = 0.2
+check_timeout = 10
 check_rise = 1
 check_fail = 1
 check_disabled = false
