@@ -96,12 +96,12 @@ def uses(
     if isinstance(snapshot.surroundings, Known):
         around = snapshot.surroundings.value
         yield from ((address, Use("is a nameserver of this host")) for address in around.nameservers)
-        yield from (
-            (address, Use(_BOUND))
-            for address in around.sockets.bound
-            if concerned is None or destination(address) in concerned
-        )
-        yield from ((address, Use(_VIRTUAL)) for address in around.sockets.virtual)
+        for addresses, use in (around.sockets.bound, Use(_BOUND)), (around.sockets.virtual, Use(_VIRTUAL)):
+            yield from (
+                (address, use)
+                for address in addresses
+                if concerned is None or destination(address) in concerned
+            )
 
 
 def _ports(observed: DomainObservation) -> Iterator[PortObservation]:

@@ -23,7 +23,7 @@ VIRTUAL_SERVICES_READ = Limit(
     4 << 20,
     "bytes of the list of IPVS virtual services and their real servers",
     "no address is idle, and no fix removes one",
-    "10 ms; 60,000 of them",
+    "50 ms of the event loop; 60,000 of them",
 )
 KERNEL_ANSWERS_KEPT = Limit(
     "kernel_answers_kept",

@@ -45,6 +45,12 @@ def test_without_the_module(tmp_path: Path) -> None:
     assert virtual_services(tmp_path / "ip_vs") == VirtualServices()
 
 
+def test_without_proc(tmp_path: Path) -> None:
+    """Then nothing is known: there may be services."""
+    place = tmp_path / "net/ip_vs"
+    assert virtual_services(place) == Unknown("ip_vs", f"there is no {place.parent}")
+
+
 def test_what_cannot_be_read_is_unknown(tmp_path: Path) -> None:
     assert virtual_services(tmp_path) == Unknown("ip_vs", f"{tmp_path}: Is a directory")
 
