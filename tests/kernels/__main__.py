@@ -8,7 +8,7 @@ each. With --command, a shell command is run instead.
 from __future__ import annotations
 
 import argparse
-import os
+import signal
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -42,20 +42,46 @@ def main() -> int:
     if "--" in own:
         own, pytests = own[: own.index("--")], own[own.index("--") + 1 :]
     arguments = _parser().parse_args(own)
-    if os.geteuid():
-        print("kernels: needs root, to share this host's files with the guests", file=sys.stderr)
-        return 2
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     versions = [arguments.kernel] if arguments.kernel else list(SUITES)
     try:
-        tasks = _tasks(arguments, pytests)
-        with ThreadPoolExecutor(len(versions)) as pool:
-            reports = list(pool.map(lambda version: [task(fetch(version)) for task in tasks], versions))
-    except (FetchError, guest.GuestError, plan.SelectionError, FileNotFoundError) as error:
+        guest.check_host()
+        results = _on_each(versions, _tasks(arguments, pytests))
+    except (guest.GuestError, plan.SelectionError) as error:
         print(f"kernels: {error}", file=sys.stderr)
         return 1
-    results = [result for report in reports for result in report]
+    except KeyboardInterrupt:
+        print("kernels: interrupted", file=sys.stderr)
+        return 128 + signal.SIGINT
     print("\n".join(["", *(line for result in results for line in result.lines)]))
     return max(result.status for result in results)
+
+
+def _on_each(versions: list[str], tasks: list[Callable[[Kernel], Result]]) -> list[Result]:
+    """The results of all tasks on each kernel. Whatever ends us ends the guests first."""
+    with ThreadPoolExecutor(len(versions)) as pool:
+        try:
+            reports = list(pool.map(lambda version: _on_one(version, tasks), versions))
+        except BaseException:
+            guest.stop_all()
+            raise
+    return [result for report in reports for result in report]
+
+
+def _on_one(version: str, tasks: list[Callable[[Kernel], Result]]) -> list[Result]:
+    try:
+        kernel = fetch(version)
+    except FetchError as error:
+        return [Result(1, [f"Linux {version}: FAILED: {error}"])]
+    return [_result(task, kernel) for task in tasks]
+
+
+def _result(task: Callable[[Kernel], Result], kernel: Kernel) -> Result:
+    """A guest that fails is a line of the report: the others go on."""
+    try:
+        return task(kernel)
+    except guest.GuestError as error:
+        return Result(1, [f"Linux {kernel.release}: FAILED: {error}"])
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -7,6 +7,7 @@ read-only; what the guest writes is in its memory, and gone with it. It has no n
 from __future__ import annotations
 
 import os
+import platform
 import shlex
 import shutil
 import socket
@@ -18,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from .initramfs import initramfs
+from .initramfs import busybox, initramfs
 from .packages import Kernel
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -26,13 +27,20 @@ _UP = "guest: up"
 """The first line of start.sh."""
 _START = Path(__file__).with_name("start.sh")
 # The guest caches what it has seen: a file that is edited meanwhile would be half old and half new there.
-_NOT_COPIED = shutil.ignore_patterns(".git", ".venv", ".hypothesis", ".*_cache", "build", "dist")
+# What is not copied is seen all the same. Other runs write compiled files: they come and go.
+_NOT_COPIED = shutil.ignore_patterns(
+    ".git", ".venv", ".hypothesis", ".*_cache", "__pycache__", "build", "dist"
+)
 # Debian 12's comes with qemu; Debian 13's has a package of its own.
 _VIRTIOFSD = ("/usr/lib/qemu/virtiofsd", "/usr/libexec/virtiofsd")
 
 
+_running: set[subprocess.Popen[str]] = set()
+_stopped = threading.Event()
+
+
 class GuestError(Exception):
-    """The guest did not boot, or not end; the message has its console."""
+    """There can be no guest here; or it did not boot, or not end: then the message has its console."""
 
 
 class Outcome(NamedTuple):
@@ -45,6 +53,27 @@ class Outcome(NamedTuple):
     notes: list[str]
     boot: float
     total: float
+
+
+def check_host() -> None:
+    """Raises GuestError with the first thing that a guest needs and this host lacks."""
+    if os.geteuid():
+        raise GuestError("needs root, to share this host's files with the guests")
+    if platform.machine() != "x86_64":
+        raise GuestError(f"needs x86_64, for guests run this host's programs; this is {platform.machine()}")
+    if shutil.which("qemu-system-x86_64") is None:
+        raise GuestError("qemu is missing: apt-get install qemu-system-x86")
+    if _virtiofsd() is None:
+        raise GuestError("virtiofsd is missing: apt-get install virtiofsd (Debian 12: qemu-system-common)")
+    if not busybox():
+        raise GuestError("a static busybox is missing: apt-get install busybox-static")
+
+
+def stop_all() -> None:
+    """End the guests of all threads, and start no other."""
+    _stopped.set()
+    for process in list(_running):
+        process.kill()
 
 
 def run(
@@ -61,7 +90,11 @@ def run(
 
     on_line: called with each line that the command prints. timeout: seconds, after which the guest is
     killed. memory: MiB, of which it takes what it uses. append: more for the kernel's command line.
+
+    Raises GuestError. check_host() comes first.
     """
+    if _stopped.is_set():
+        raise GuestError("stopped")
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="lowatch-guest-") as name:
         directory = Path(name)
@@ -73,7 +106,7 @@ def run(
             listener.listen()
             # It ends as soon as qemu has closed the connection.
             shared = subprocess.Popen(
-                _virtiofsd(listener.fileno()),
+                _share(listener.fileno()),
                 pass_fds=[listener.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -87,9 +120,11 @@ def run(
             shared.wait()
         notes = _text(directory / "notes").splitlines()
         if follower.up is None or not notes or not notes[-1].startswith("status "):
-            reason = f"killed after {timeout:.0f} s" if killed else "it ended too early"
+            reason = "it ended too early"
+            if killed:
+                reason = "stopped" if _stopped.is_set() else f"killed after {timeout:.0f} s"
             said = _text(directory / "console") + _text(directory / "virtiofsd")
-            raise GuestError(f"{kernel.release}: {reason}\n{said}")
+            raise GuestError(f"{reason}\n{said}")
         return Outcome(
             status=int(notes[-1].split()[1]),
             notes=notes[:-1],
@@ -113,19 +148,20 @@ def _files(kernel: Kernel, snapshot: Path, command: str) -> dict[str, str]:
     }
 
 
-def _virtiofsd(fd: int) -> list[str]:
+def _virtiofsd() -> str | None:
+    return next((path for path in _VIRTIOFSD if Path(path).exists()), None)
+
+
+def _share(fd: int) -> list[str]:
     """It sees a read-only root, if this host lets it. Its own sandbox needs more than a container has."""
-    for path in _VIRTIOFSD:
-        if Path(path).exists():
-            options = ("-o", "source=/", "-o", "cache=always", "-o", "sandbox=chroot")
-            read_only = 'mount -o remount,bind,ro /; exec "$0" "$@"'
-            return ["unshare", "--mount", "--", "sh", "-c", read_only, path, f"--fd={fd}", *options]
-    raise FileNotFoundError("virtiofsd is missing: apt-get install qemu-system-common or virtiofsd")
+    path = _virtiofsd()
+    assert path is not None
+    options = ("-o", "source=/", "-o", "cache=always", "-o", "sandbox=chroot")
+    read_only = 'mount -o remount,bind,ro /; exec "$0" "$@"'
+    return ["unshare", "--mount", "--", "sh", "-c", read_only, path, f"--fd={fd}", *options]
 
 
 def _qemu(kernel: Kernel, directory: Path, cpus: int, memory: int, append: str) -> list[str]:
-    if shutil.which("qemu-system-x86_64") is None:
-        raise FileNotFoundError("qemu is missing: apt-get install qemu-system-x86")
     return [
         # qemu ends with us, whatever ends us.
         *("setpriv", "--pdeathsig", "KILL", "--"),
@@ -133,8 +169,8 @@ def _qemu(kernel: Kernel, directory: Path, cpus: int, memory: int, append: str) 
         # The guest's clock counts its instructions, a nanosecond each: however little of this host's
         # processors it gets, nothing in it is late. While it is idle, its clock is ours.
         *("-accel", "tcg,thread=single,tb-size=256", "-icount", "shift=0", "-smp", str(cpus)),
-        # Without what takes long to emulate: vectors, and page tables of five levels.
-        *("-cpu", "max,avx=off,la57=off"),
+        # Without what takes long to emulate: page tables of five levels, and vectors (wc asks for avx2).
+        *("-cpu", "max,avx=off,avx2=off,la57=off"),
         # virtio-fs needs memory that virtiofsd can share.
         *("-m", str(memory), "-object", f"memory-backend-memfd,id=memory,size={memory}M,share=on"),
         *("-machine", "pc,memory-backend=memory"),
@@ -182,6 +218,9 @@ class _Follower:
 
             timer = threading.Timer(timeout, kill)
             timer.start()
+            _running.add(process)
+            if _stopped.is_set():
+                kill()
             try:
                 assert process.stdout is not None
                 for line in process.stdout:
@@ -190,9 +229,10 @@ class _Follower:
                 process.kill()
                 raise
             finally:
+                _running.discard(process)
                 timer.cancel()
                 timer.join()
-        return killed.is_set()
+        return killed.is_set() or _stopped.is_set()
 
     def _read(self, line: str) -> None:
         if self.up is None and line == _UP:

@@ -43,13 +43,11 @@ class Kernel(NamedTuple):
 
 
 class FetchError(Exception):
-    """A kernel cannot be had; the message has what apt said."""
+    """A kernel cannot be had; the message has what apt said first."""
 
 
 def fetch(version: str) -> Kernel:
     """The newest kernel of a release. Asks the mirror at most once a day; offline, the last one is used."""
-    if platform.machine() != "x86_64":
-        raise FetchError(f"the kernels are for x86_64, and this is {platform.machine()}")
     suite = SUITES[version]
     cache = _cache() / suite
     cache.mkdir(parents=True, exist_ok=True)
@@ -127,7 +125,7 @@ class _Apt:
 
     def unpack_newest(self) -> str:
         """The release of the newest kernel, which is then below unpacked/."""
-        self._run("apt-get", "update")
+        self._run("apt-get", "-o", "APT::Update::Error-Mode=any", "update")
         package = self._kernel_package()
         release = package.removeprefix("linux-image-")
         base = self._cache / "unpacked" / release
@@ -189,9 +187,13 @@ def _codename() -> str:
 
 def _run(*command: str, cwd: Path | None = None) -> str:
     environment = os.environ | {"PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin", "LC_ALL": "C.UTF-8"}
-    done = subprocess.run(
-        command, cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=600
-    )
+    try:
+        done = subprocess.run(
+            command, cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=600
+        )
+    except (FileNotFoundError, subprocess.TimeoutExpired) as error:
+        raise FetchError(str(error)) from error
     if done.returncode:
-        raise FetchError(f"{' '.join(command)}: exit code {done.returncode}: {done.stderr.strip()}")
+        said = done.stderr.strip().partition("\n")[0] or f"exit code {done.returncode}"
+        raise FetchError(f"{command[0]}: {said.removeprefix('E: ')}")
     return done.stdout

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -156,12 +157,16 @@ def main() -> int:
         return 2
     try:
         return _in_guest() if missing(("ip_vs",)) else _here()
+    except KeyboardInterrupt:
+        print("lvs demo: interrupted", file=sys.stderr)
+        return 128 + signal.SIGINT
     except (AssertionError, FetchError, guest.GuestError, OSError) as error:
         print(f"lvs demo: failed: {error}", file=sys.stderr)
         return 1
 
 
 def _in_guest() -> int:
+    guest.check_host()
     print(
         f"lvs demo: this kernel lacks ip_vs, so it runs in an emulated one (Debian's {KERNEL}).", flush=True
     )
