@@ -46,7 +46,7 @@ def main() -> int:
     versions = [arguments.kernel] if arguments.kernel else list(SUITES)
     try:
         guest.check_host()
-        results = _on_each(versions, _tasks(arguments, pytests))
+        results = on_each(versions, _tasks(arguments, pytests))
     except (guest.GuestError, plan.SelectionError) as error:
         print(f"kernels: {error}", file=sys.stderr)
         return 1
@@ -57,7 +57,7 @@ def main() -> int:
     return max(result.status for result in results)
 
 
-def _on_each(versions: list[str], tasks: list[Callable[[Kernel], Result]]) -> list[Result]:
+def on_each(versions: list[str], tasks: list[Callable[[Kernel], Result]]) -> list[Result]:
     """The results of all tasks on each kernel. Whatever ends us ends the guests first."""
     with ThreadPoolExecutor(len(versions)) as pool:
         try:
