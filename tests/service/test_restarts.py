@@ -81,8 +81,19 @@ def test_killed_it_is_back_within_a_second(machine: Machine, watching: Unit) -> 
         watching.until(lambda: watching.show("ActiveState") == "active")
         assert watching.show("NRestarts") == str(restarts)
         assert watching.findings("orphan-vip") == before
-    assert min(took) < 1
+    assert min(took) < max(1, 8 * start_of_python(machine))
     assert watching.announced("orphan-vip") == ["firing"]
+
+
+def start_of_python(machine: Machine) -> float:
+    """Seconds, the best of three. 0.1, but more on an emulated processor."""
+
+    def measured() -> float:
+        began = time.monotonic()
+        machine.run("python3 -c 'import asyncio'")
+        return time.monotonic() - began
+
+    return min(measured() for _ in range(3))
 
 
 def test_what_ended_meanwhile_is_resolved(machine: Machine, watching: Unit) -> None:
