@@ -19,6 +19,8 @@ SUITES = (
     "tests/neighbours",
     "tests/service",
 )
+_LEFT_OUT = ("tests/service/test_package.py",)
+"""It looks at every file of the host, and virtiofsd needs a descriptor for each. It asks the kernel nothing."""
 WORLDS = 200
 _FIXES_PER_WORLD = 4  # as `make oracle` has it: 500 fixes for 2,000 worlds
 
@@ -60,6 +62,8 @@ def _selected(arguments: Sequence[str]) -> list[str]:
         command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=False
     )
     files = sorted({line.partition("::")[0] for line in done.stdout.splitlines() if "::" in line})
+    if not paths:
+        files = [file for file in files if file not in _LEFT_OUT]
     if done.returncode or not files:
         raise SelectionError(f"{done.stdout}{done.stderr}".strip())
     return [*arguments] if paths else [*arguments, *files]
