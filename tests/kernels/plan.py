@@ -20,7 +20,7 @@ SUITES = (
     "tests/service",
 )
 _LEFT_OUT = ("tests/service/test_package.py",)
-"""It looks at every file of the host, and virtiofsd needs a descriptor for each. It asks the kernel nothing."""
+"""It looks at every file of the host, and virtiofsd needs a descriptor for each."""
 WORLDS = 200
 _FIXES_PER_WORLD = 4  # as `make oracle` has it: 500 fixes for 2,000 worlds
 
