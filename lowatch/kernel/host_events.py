@@ -7,13 +7,7 @@ from typing import Protocol
 
 from lowatch.core.addresses import Address, Port, unmapped
 from lowatch.core.liveness import Heartbeat
-from lowatch.wire.inet_diag import (
-    GROUP_TCP6_DESTROY,
-    GROUP_TCP_DESTROY,
-    GROUP_UDP6_DESTROY,
-    GROUP_UDP_DESTROY,
-    parse_socket,
-)
+from lowatch.wire.inet_diag import DESTROY_GROUPS, parse_socket
 from lowatch.wire.netlink import Span
 from lowatch.wire.nexthop import GROUP_NEXTHOP, RTM_DELNEXTHOP, RTM_NEWNEXTHOP
 from lowatch.wire.rtnetlink import (
@@ -34,7 +28,6 @@ from .host_tables import Touched
 from .request_socket import NETLINK_ROUTE, NETLINK_SOCK_DIAG
 
 _ROUTE_GROUPS = (*GROUPS, GROUP_NEXTHOP)
-_DESTROY_GROUPS = (GROUP_TCP_DESTROY, GROUP_UDP_DESTROY, GROUP_TCP6_DESTROY, GROUP_UDP6_DESTROY)
 GROUP_NAMES = {
     RTM_NEWLINK: "link",
     RTM_DELLINK: "link",
@@ -90,7 +83,7 @@ class HostEvents:
     def __init__(self, listener: EventListener, ports: Iterable[Port], hints: Hints) -> None:
         self.routes = EventSocket(NETLINK_ROUTE, _ROUTE_GROUPS, route_event_filter(), listener)
         self.sockets = EventSocket(
-            NETLINK_SOCK_DIAG, _DESTROY_GROUPS, closed_socket_filter(ports), _ClosedSockets(hints)
+            NETLINK_SOCK_DIAG, DESTROY_GROUPS, closed_socket_filter(ports), _ClosedSockets(hints)
         )
 
     def open(self, receive_buffer: int) -> None:

@@ -23,8 +23,8 @@ TCP_CLOSE, TCP_LISTEN = 7, 10
 _TCP_TIME_WAIT = 6
 _ALL_STATES = 0xFFF << 1  # TCP_ESTABLISHED (1) to TCP_NEW_SYN_RECV (12): include/net/tcp_states.h
 
-# GroupErrors of enum sknetlink_groups: a socket of that family and protocol was destroyed.
-GROUP_TCP_DESTROY, GROUP_UDP_DESTROY, GROUP_TCP6_DESTROY, GROUP_UDP6_DESTROY = 1, 2, 3, 4
+# Multicast groups (enum sknetlink_groups): a socket was destroyed, of TCP or UDP by IPv4, or by IPv6.
+DESTROY_GROUPS = (1, 2, 3, 4)
 # Offsets of inet_diag_msg's fields from the start of the datagram, for socket filters.
 OFFSET_SPORT, OFFSET_DPORT, OFFSET_DST = 20, 22, 40
 

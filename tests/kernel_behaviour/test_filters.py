@@ -101,13 +101,7 @@ class TestSockets:
 
 @contextmanager
 def filtered(ports: Iterable[Port]) -> Iterator[Ear]:
-    groups = (
-        inet_diag.GROUP_TCP_DESTROY,
-        inet_diag.GROUP_UDP_DESTROY,
-        inet_diag.GROUP_TCP6_DESTROY,
-        inet_diag.GROUP_UDP6_DESTROY,
-    )
-    with hearing(NETLINK_SOCK_DIAG, *groups, program=closed_socket_filter(ports)) as ear:
+    with hearing(NETLINK_SOCK_DIAG, *inet_diag.DESTROY_GROUPS, program=closed_socket_filter(ports)) as ear:
         yield ear
 
 

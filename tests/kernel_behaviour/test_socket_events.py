@@ -12,10 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from lowatch.wire.inet_diag import (
-    GROUP_TCP6_DESTROY,
-    GROUP_TCP_DESTROY,
-    GROUP_UDP6_DESTROY,
-    GROUP_UDP_DESTROY,
+    DESTROY_GROUPS,
     TCP_CLOSE,
     SocketMessage,
     parse_socket,
@@ -38,8 +35,7 @@ time.sleep(60)
 @pytest.fixture
 def ear(netns: Netns) -> Iterator[Ear]:
     netns.ip("addr add 192.0.2.10/32 dev lo")
-    groups = (GROUP_TCP_DESTROY, GROUP_UDP_DESTROY, GROUP_TCP6_DESTROY, GROUP_UDP6_DESTROY)
-    with hearing(NETLINK_SOCK_DIAG, *groups) as heard:
+    with hearing(NETLINK_SOCK_DIAG, *DESTROY_GROUPS) as heard:
         yield heard
 
 

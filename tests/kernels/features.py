@@ -34,12 +34,6 @@ _IPPROTO_MPTCP = 262
 _IFADDRMSG = Struct("=BBBBI")
 _IFA_LOCAL, _IFA_PROTO = 2, 11
 _NLM_F_CREATE = 0x400
-_DESTROY_GROUPS = (
-    inet_diag.GROUP_TCP_DESTROY,
-    inet_diag.GROUP_UDP_DESTROY,
-    inet_diag.GROUP_TCP6_DESTROY,
-    inet_diag.GROUP_UDP6_DESTROY,
-)
 
 
 def _ip(*commands: str) -> Callable[[Netns], bool]:
@@ -101,7 +95,7 @@ def _nexthops(netns: Netns) -> bool:
 
 def _closed_sockets(netns: Netns) -> bool:
     del netns
-    netlink_socket(NETLINK_SOCK_DIAG, *_DESTROY_GROUPS).close()
+    netlink_socket(NETLINK_SOCK_DIAG, *inet_diag.DESTROY_GROUPS).close()
     return True
 
 
