@@ -12,7 +12,8 @@ import signal
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from functools import partial
+from typing import NamedTuple, TypeAlias
 
 from . import guest, plan
 from .oddities import ODDITIES
@@ -20,14 +21,8 @@ from .packages import SUITES, FetchError, Kernel, fetch
 from .report import Report, features
 
 _ODDITY_TIMEOUT = 900.0
-
-
-class Options(NamedTuple):
-    """Of each guest; see guest.run()."""
-
-    timeout: float
-    cpus: int
-    append: str
+Boot: TypeAlias = Callable[[Kernel, str, Report], guest.Outcome]
+"""_boot() with its options."""
 
 
 class Result(NamedTuple):
@@ -91,16 +86,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--oddity", choices=ODDITIES, help="only the tests of this odd kernel")
     parser.add_argument("--command", help="run this there, as root in the checkout")
     parser.add_argument("--timeout", type=float, default=10_800.0, help="seconds (default: %(default)g)")
-    parser.add_argument("--cpus", type=int, default=1, help="of each guest; they take turns")
     parser.add_argument("--append", default="", help="more for the kernel's command line")
     return parser
 
 
 def _tasks(arguments: argparse.Namespace, pytests: list[str]) -> list[Callable[[Kernel], Result]]:
     """What each kernel is booted for, one after the other."""
-    options = Options(arguments.timeout, arguments.cpus, arguments.append)
+    boot = partial(_boot, timeout=arguments.timeout, append=arguments.append)
     if arguments.command:
-        return [lambda kernel: _run_command(kernel, arguments.command, options)]
+        return [lambda kernel: _run_command(kernel, arguments.command, boot)]
     if arguments.oddity:
         return [lambda kernel: _run_odd(kernel, arguments.oddity)]
     worlds = arguments.worlds
@@ -109,20 +103,20 @@ def _tasks(arguments: argparse.Namespace, pytests: list[str]) -> list[Callable[[
     script = plan.script(pytests, worlds)
     odd = [] if pytests else list(ODDITIES)
     return [
-        lambda kernel: _run_tests(kernel, script, options),
+        lambda kernel: _run_tests(kernel, script, boot),
         *(lambda kernel, name=name: _run_odd(kernel, name) for name in odd),
     ]
 
 
-def _run_command(kernel: Kernel, command: str, options: Options) -> Result:
-    outcome = _boot(kernel, command, Report(), options)
+def _run_command(kernel: Kernel, command: str, boot: Boot) -> Result:
+    outcome = boot(kernel, command, Report())
     line = f"exit code {outcome.status}, booted in {outcome.boot:.1f} s, {outcome.total:.1f} s in all"
     return Result(outcome.status, [f"Linux {kernel.release}: {line}"])
 
 
-def _run_tests(kernel: Kernel, script: str, options: Options) -> Result:
+def _run_tests(kernel: Kernel, script: str, boot: Boot) -> Result:
     report = Report()
-    outcome = _boot(kernel, script, report, options)
+    outcome = boot(kernel, script, report)
     has, expected = features(outcome.notes), plan.documented(kernel.version)
     good = report.good(outcome, has, expected)
     return Result(0 if good else 1, report.lines(kernel.release, outcome, has, expected))
@@ -130,23 +124,16 @@ def _run_tests(kernel: Kernel, script: str, options: Options) -> Result:
 
 def _run_odd(kernel: Kernel, name: str) -> Result:
     oddity, report = ODDITIES[name], Report()
-    outcome = _boot(kernel, oddity.script(), report, Options(_ODDITY_TIMEOUT, 1, oddity.append))
+    outcome = _boot(kernel, oddity.script(), report, timeout=_ODDITY_TIMEOUT, append=oddity.append)
     return Result(outcome.status, report.odd_lines(kernel.release, name, outcome))
 
 
-def _boot(kernel: Kernel, command: str, report: Report, options: Options) -> guest.Outcome:
+def _boot(kernel: Kernel, command: str, report: Report, *, timeout: float, append: str) -> guest.Outcome:
     def on_line(line: str) -> None:
         print(f"{kernel.version:4} | {line}", flush=True)
         report.read(line)
 
-    return guest.run(
-        kernel,
-        command,
-        on_line=on_line,
-        timeout=options.timeout,
-        cpus=options.cpus,
-        append=options.append,
-    )
+    return guest.run(kernel, command, on_line=on_line, timeout=timeout, append=append)
 
 
 if __name__ == "__main__":

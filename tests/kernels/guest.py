@@ -31,9 +31,9 @@ _START = Path(__file__).with_name("start.sh")
 _NOT_COPIED = shutil.ignore_patterns(
     ".git", ".venv", ".hypothesis", ".*_cache", "__pycache__", "build", "dist"
 )
+_MEMORY = "1536M"  # of which a guest takes what it uses
 # Debian 12's comes with qemu; Debian 13's has a package of its own.
 _VIRTIOFSD = ("/usr/lib/qemu/virtiofsd", "/usr/libexec/virtiofsd")
-
 
 _running: set[subprocess.Popen[str]] = set()
 _stopped = threading.Event()
@@ -82,14 +82,12 @@ def run(
     *,
     on_line: Callable[[str], None],
     timeout: float,
-    cpus: int = 1,
-    memory: int = 1536,
     append: str = "",
 ) -> Outcome:
     """Boot it, run a shell command as root in the checkout, power off.
 
     on_line: called with each line that the command prints. timeout: seconds, after which the guest is
-    killed. memory: MiB, of which it takes what it uses. append: more for the kernel's command line.
+    killed. append: more for the kernel's command line.
 
     Raises GuestError. check_host() comes first.
     """
@@ -114,7 +112,7 @@ def run(
             )
         try:
             follower = _Follower(on_line)
-            killed = follower.follow(_qemu(kernel, directory, cpus, memory, append), timeout)
+            killed = follower.follow(_qemu(kernel, directory, append), timeout)
         finally:
             shared.terminate()
             shared.wait()
@@ -161,18 +159,18 @@ def _share(fd: int) -> list[str]:
     return ["unshare", "--mount", "--", "sh", "-c", read_only, path, f"--fd={fd}", *options]
 
 
-def _qemu(kernel: Kernel, directory: Path, cpus: int, memory: int, append: str) -> list[str]:
+def _qemu(kernel: Kernel, directory: Path, append: str) -> list[str]:
     return [
         # qemu ends with us, whatever ends us.
         *("setpriv", "--pdeathsig", "KILL", "--"),
         *("qemu-system-x86_64", "-no-user-config", "-nodefaults", "-display", "none", "-no-reboot"),
         # The guest's clock counts its instructions, a nanosecond each: however little of this host's
         # processors it gets, nothing in it is late. While it is idle, its clock is ours.
-        *("-accel", "tcg,thread=single,tb-size=256", "-icount", "shift=0", "-smp", str(cpus)),
+        *("-accel", "tcg,thread=single,tb-size=256", "-icount", "shift=0"),
         # Without what takes long to emulate: page tables of five levels, and vectors (wc asks for avx2).
         *("-cpu", "max,avx=off,avx2=off,la57=off"),
         # virtio-fs needs memory that virtiofsd can share.
-        *("-m", str(memory), "-object", f"memory-backend-memfd,id=memory,size={memory}M,share=on"),
+        *("-m", _MEMORY, "-object", f"memory-backend-memfd,id=memory,size={_MEMORY},share=on"),
         *("-machine", "pc,memory-backend=memory"),
         *("-chardev", f"socket,id=fs,path={directory}/fs"),
         *("-device", "vhost-user-fs-pci,chardev=fs,tag=root"),

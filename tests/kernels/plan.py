@@ -7,7 +7,6 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from .guest import CHECKOUT
 
@@ -34,7 +33,7 @@ def script(arguments: Sequence[str], worlds: int) -> str:
 
     arguments: pytest's, as for `make test`; without a path among them they select from SUITES.
     """
-    python = shlex.quote(f"{CHECKOUT}/.venv/bin/python")
+    python = shlex.quote(sys.executable)
     lines = [
         f"{python} -m tests.kernels.features >&3",
         "exec 3>&-",
@@ -71,7 +70,7 @@ def _selected(arguments: Sequence[str]) -> list[str]:
 
 def documented(version: str) -> dict[str, bool]:
     """The features that a kernel has and lacks, as docs/internals/kernels.md says."""
-    text = Path(CHECKOUT / "docs/internals/kernels.md").read_text()
+    text = (CHECKOUT / "docs/internals/kernels.md").read_text()
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if "|" in line]
     head = next(row for row in rows if row[0] == "feature")
     column = head.index(version)

@@ -13,6 +13,5 @@ CGROUPS = Path("/sys/fs/cgroup")
 def test_the_unit_is_found(netns: Netns, tmp_path: Path) -> None:
     assert (CGROUPS / "systemd/cgroup.procs").exists()
     assert not (CGROUPS / "cgroup.controllers").exists()
-    netns.ip("addr add 192.0.2.10/32 dev lo")
-    with listener_in(CGROUPS / "unified/system.slice" / UNIT):
+    with listener_in(netns, CGROUPS / "unified/system.slice" / UNIT):
         assert served_by(tmp_path)["unit"] == UNIT

@@ -13,7 +13,6 @@ CGROUPS = Path("/sys/fs/cgroup")
 def test_the_unit_is_not_known(netns: Netns, tmp_path: Path) -> None:
     """The verdict is; and the owner's uid."""
     assert list(CGROUPS.iterdir()) == []
-    netns.ip("addr add 192.0.2.10/32 dev lo")
-    with listener_in(None):
+    with listener_in(netns, None):
         listener = served_by(tmp_path)
-        assert (listener["unit"], listener["uid"]) == (None, 0)
+    assert (listener["unit"], listener["uid"]) == (None, 0)

@@ -12,6 +12,7 @@ from typing import Any
 from tests.support.checking import check
 from tests.support.daemon import configuration
 from tests.support.dns_server import Knot
+from tests.support.netns import Netns
 
 UNIT = "web.service"
 _WWW = "www.example.com"
@@ -24,8 +25,9 @@ sys.stdin.read()
 
 
 @contextmanager
-def listener_in(cgroup: Path | None) -> Iterator[None]:
+def listener_in(netns: Netns, cgroup: Path | None) -> Iterator[None]:
     """A listener on 192.0.2.10:80, whose process is in that cgroup; None: in whatever cgroup we are."""
+    netns.ip("addr add 192.0.2.10/32 dev lo")
     join = 'mkdir -p "$1"; echo $$ >"$1/cgroup.procs"; ' if cgroup else ""
     command = ["sh", "-ec", f'{join}exec "$0" -c "$2"', sys.executable, str(cgroup), _SERVER]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
