@@ -36,6 +36,7 @@ class RRType(IntEnum):
     """The record types that are queried, by their numbers on the wire."""
 
     A = 1
+    PTR = 12
     AAAA = 28
     SRV = 33
 
@@ -55,7 +56,7 @@ class Reply(NamedTuple):
     """What a response says, or why there is none.
 
     rcode: its RCODE's mnemonic, or a substitute ("TIMEOUT", "UNREACHABLE", "MALFORMED").
-    addresses: sorted, empty unless kind is ADDRESSES. For an SRV query: see srv_record.
+    addresses: sorted, empty unless kind is ADDRESSES. For an SRV or PTR query: see srv_record, ptr_record.
     chain: CNAME targets, in order, lower case.
     ttl: seconds, the minimum along the chain; for a negative reply the SOA's too (RFC 2308, 5).
     reason: one line, for a FAILURE; "" otherwise.
@@ -81,8 +82,13 @@ def srv_record(port: int, target: str) -> Address:
     return Address(port.to_bytes(2, "big") + target.encode())
 
 
+def ptr_record(target: str) -> Address:
+    """A PTR record, encoded like an SRV record with port 0. target: as in srv_record()."""
+    return srv_record(0, target)
+
+
 def parse_srv_record(record: Address) -> tuple[int, str]:
-    """The port and target of a record encoded by srv_record()."""
+    """The port and target of a record encoded by srv_record() or ptr_record()."""
     return int.from_bytes(record[:2], "big"), record[2:].decode()
 
 

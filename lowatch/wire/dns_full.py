@@ -20,7 +20,17 @@ import dns.rrset
 
 from lowatch.core.addresses import Address, parse_address
 
-from .dns import MAX_CHAIN, MAX_TTL, Reply, ReplyKind, failure, length_reason, loop_reason, srv_record
+from .dns import (
+    MAX_CHAIN,
+    MAX_TTL,
+    Reply,
+    ReplyKind,
+    failure,
+    length_reason,
+    loop_reason,
+    ptr_record,
+    srv_record,
+)
 
 _IN = dns.rdataclass.IN
 _MAX_POINTERS = 16  # of compression, in one name: dnspython 2.9's own limit
@@ -59,8 +69,8 @@ def _read(message: dns.message.Message) -> Reply:
     if rcode == "NXDOMAIN":
         return failure("MALFORMED", "malformed response: NXDOMAIN, with addresses")
     ttl = min(ttl, rrset.ttl)
-    if rrtype == dns.rdatatype.SRV:
-        addresses = sorted({record for rdata in rrset for record in _srv_record(rdata)})
+    if rrtype in _RECORDS:
+        addresses = sorted({record for rdata in rrset for record in _RECORDS[rrtype](rdata)})
         kind = ReplyKind.ADDRESSES if addresses else ReplyKind.NODATA
     else:
         addresses, kind = sorted(parse_address(rdata.address) for rdata in rrset), ReplyKind.ADDRESSES
@@ -71,6 +81,16 @@ def _srv_record(rdata: Any) -> Iterator[Address]:
     """The record, if any: a target of "." means that the service is not available (RFC 2782)."""
     if rdata.target != dns.name.root and rdata.port:
         yield srv_record(rdata.port, _text(rdata.target))
+
+
+def _ptr_record(rdata: Any) -> Iterator[Address]:
+    """The record, unless its target is ".", which names nothing."""
+    if rdata.target != dns.name.root:
+        yield ptr_record(_text(rdata.target))
+
+
+_RECORDS = {dns.rdatatype.SRV: _srv_record, dns.rdatatype.PTR: _ptr_record}
+"""How records are read that name other names in place of addresses."""
 
 
 def _read_end(message: dns.message.Message, rcode: str, names: list[dns.name.Name], ttl: int) -> Reply:

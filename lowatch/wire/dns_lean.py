@@ -4,7 +4,8 @@ Only unambiguous responses are parsed. The result for all others, even valid one
 them. A result equals that of dns_full for the same octets. So a response must have:
 
 - RCODE NOERROR or NXDOMAIN, no truncation, no octets after the last record;
-- answer: CNAMEs in the order of their chain, then addresses of its last name, of the queried type;
+- answer: CNAMEs in the order of their chain, then addresses of its last name, of the queried type, or PTR
+  records, if they are queried;
 - authority: empty, or in a denial one SOA, of a zone that contains the last name;
 - additional: empty, or one OPT of version 0 without flags or options;
 - class IN, no TTL with its top bit set, names of letters, digits, hyphens and underscores;
@@ -14,7 +15,7 @@ them. A result equals that of dns_full for the same octets. So a response must h
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from string import ascii_letters, digits
 
@@ -29,6 +30,7 @@ from .dns import (
     RRType,
     failure,
     is_truncated,
+    ptr_record,
     srv_record,
 )
 
@@ -61,6 +63,10 @@ _OPT_OWNER_AND_TYPE = struct.pack("!BH", 0, _OPT)
 _OPT_SAYS_NOTHING = bytes(6)  # no extended RCODE, version 0, no flags, no options
 
 
+_Naming = Callable[[bytes, int, int], Iterator[Address]]
+"""Reads the rdata of a record that names another name: message, start, end."""
+
+
 class _UnusualError(Exception):
     """The response is not a common one."""
 
@@ -81,8 +87,9 @@ def count_records(message: bytes) -> int:
 def parse_large(message: bytes, question: bytes) -> Reply:
     """Parse a response that is too large for dnspython, which would block the loop for 0.2 s. Never raises.
 
-    Works like parse_lean, and parses SRV records too. Authority and additional sections are ignored: they
-    do not change what the answer section means. A response without a plain answer is a FAILURE.
+    Works like parse_lean, and parses SRV and PTR records too. Authority and additional sections are
+    ignored: they do not change what the answer section means. A response without a plain answer is a
+    FAILURE.
     """
     try:
         return _read_large(message, question)
@@ -145,7 +152,10 @@ def _read(message: bytes, question: bytes) -> Reply:
     answers, authorities, additionals = _COUNTS.unpack_from(message, 6)
     if rcode is None or is_truncated(message) or authorities > 1 or additionals > 1:
         raise _UnusualError
-    addresses, chain, ttl, pos = _read_answer(message, question, answers)
+    naming = _read_ptr if question[-3] == RRType.PTR else None
+    addresses, chain, ttl, pos = _read_answer(message, question, answers, naming)
+    if naming is not None and not addresses and answers > len(chain):
+        raise _UnusualError  # all targets are "."
     if authorities:
         last = chain[-1] if chain else _text(_labels(message, HEADER_LENGTH)[0])
         negative_ttl, pos = _read_soa(message, pos, last)
@@ -159,8 +169,7 @@ def _read(message: bytes, question: bytes) -> Reply:
 
 def _read_large(message: bytes, question: bytes) -> Reply:
     answers, _, _ = _COUNTS.unpack_from(message, 6)
-    srv = question[-3] == RRType.SRV
-    addresses, chain, ttl, pos = _read_answer(message, question, answers, srv=srv)
+    addresses, chain, ttl, pos = _read_answer(message, question, answers, _NAMING.get(question[-3]))
     if message[3] & _RCODE or is_truncated(message) or not addresses or pos > len(message):
         raise _UnusualError
     return Reply(ReplyKind.ADDRESSES, _RCODES[0], addresses, chain, ttl)
@@ -180,11 +189,11 @@ def _kind(
 
 
 def _read_answer(
-    message: bytes, question: bytes, count: int, *, srv: bool = False
+    message: bytes, question: bytes, count: int, naming: _Naming | None = None
 ) -> tuple[tuple[Address, ...], tuple[str, ...], int, int]:
     """The addresses, the chain of their name, the lowest TTL, and where the section ends.
 
-    srv: whether the query is for SRV records, which take the place of addresses.
+    naming: reads SRV or PTR records, which take the place of addresses if the query is for them.
     """
     asked, pos = question[-3], HEADER_LENGTH + len(question)
     owner = HEADER_LENGTH  # the position of the name that must own the next record
@@ -197,8 +206,8 @@ def _read_answer(
         start += _RECORD.size
         if rrtype == asked and pos - start == _LENGTHS.get(asked):
             addresses.add(Address(message[start:pos]))
-        elif srv and rrtype == asked:
-            addresses.update(_read_srv(message, start, pos))
+        elif naming is not None and rrtype == asked:
+            addresses.update(naming(message, start, pos))
         elif rrtype == _CNAME and not addresses:
             owner = start
             chain.append(_read_target(message, start, pos))
@@ -243,6 +252,18 @@ def _read_srv(message: bytes, start: int, end: int) -> Iterator[Address]:
     port = int.from_bytes(message[start + 4 : start + _SRV_NUMBERS], "big")
     if labels and port:
         yield srv_record(port, _text(labels))
+
+
+def _read_ptr(message: bytes, start: int, end: int) -> Iterator[Address]:
+    """The record, unless its target is "."."""
+    labels, after = _labels(message, start)
+    if after != end:
+        raise _UnusualError
+    if labels:
+        yield ptr_record(_text(labels))
+
+
+_NAMING: dict[int, _Naming] = {RRType.SRV: _read_srv, RRType.PTR: _read_ptr}
 
 
 def _is_plain(chain: list[str], message: bytes) -> bool:

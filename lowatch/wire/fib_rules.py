@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from struct import Struct
+from typing import NamedTuple
 
 from .netlink import NLM_F_DUMP, MalformedMessageError, request, walk_attributes
 from .rtnetlink import RT_TABLE_LOCAL
@@ -10,6 +11,7 @@ from .rtnetlink import RT_TABLE_LOCAL
 RTM_GETRULE = 34
 
 _RULE = Struct("=BBBBBBBBI")
+_U32 = Struct("=I")
 _FRA_PRIORITY, _FRA_SUPPRESS_PREFIXLEN, _FRA_TABLE, _FRA_PROTOCOL = 6, 14, 15, 21
 _UNSELECTIVE = frozenset({_FRA_PRIORITY, _FRA_SUPPRESS_PREFIXLEN, _FRA_TABLE, _FRA_PROTOCOL})
 _SUPPRESSES_NOTHING = b"\xff\xff\xff\xff"
@@ -38,3 +40,26 @@ def is_plain_local(data: bytes, start: int, end: int) -> bool:
         and found.keys() <= _UNSELECTIVE
         and data[first:last] in (b"", _SUPPRESSES_NOTHING)
     )
+
+
+class LookupRule(NamedTuple):
+    """A rule that looks a table up."""
+
+    priority: int
+    table: int
+
+
+def parse_lookup(data: bytes, start: int, end: int) -> LookupRule | None:
+    """The rule in a message; None if it does something else. Raises MalformedMessageError."""
+    if end - start < _RULE.size:
+        raise MalformedMessageError(f"{end - start} octets where {_RULE.size} are needed")
+    table, action = _RULE.unpack_from(data, start)[4], _RULE.unpack_from(data, start)[7]
+    if action != _FR_ACT_TO_TBL:
+        return None
+    found = walk_attributes(data, start + _RULE.size, end)
+
+    def number(kind: int, default: int) -> int:
+        first, last = found.get(kind, (0, 0))
+        return int(_U32.unpack_from(data, first)[0]) if last - first == _U32.size else default
+
+    return LookupRule(number(_FRA_PRIORITY, 0), number(_FRA_TABLE, table))

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from struct import Struct
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from lowatch.core.values import new
 
 NLM_F_REQUEST = 0x1
 NLM_F_DUMP_INTR = 0x10
@@ -40,16 +42,16 @@ class Span(NamedTuple):
 def spans(data: bytes) -> list[Span]:
     """The messages of a datagram. Raises MalformedMessageError at the first impossible length."""
     found = []
-    offset, size = 0, len(data)
-    while offset < size:
-        if size - offset < HEADER.size:
-            raise MalformedMessageError(f"{size - offset} octets left: no room for a header")
-        length, kind, flags, sequence, _ = HEADER.unpack_from(data, offset)
+    offset, size, header, unpack = 0, len(data), HEADER.size, HEADER.unpack_from
+    while offset + header <= size:
+        length, kind, flags, sequence, _ = unpack(data, offset)
         end = offset + length
-        if length < HEADER.size or end > size:
+        if length < header or end > size:
             raise MalformedMessageError(f"a message of {length} octets where {size - offset} are left")
-        found.append(Span(kind, flags, sequence, offset + HEADER.size, end))
+        found.append(new(Span, (kind, flags, sequence, offset + header, end)))
         offset += (length + 3) & ~3
+    if offset < size:
+        raise MalformedMessageError(f"{size - offset} octets left: no room for a header")
     return found
 
 
@@ -103,17 +105,25 @@ def walk_attributes(data: bytes, start: int, end: int) -> dict[int, tuple[int, i
 
 
 Shape = TypeVar("Shape")
+_Values = tuple[Any, ...]
+"""Octets, or None: payloads that a caller knows to be addresses, say."""
 
 
 class _Layout(NamedTuple, Generic[Shape]):
     """How messages of one length were laid out: fixed and varying pieces in turn, as one Struct.
 
     order: the index of each varying attribute's piece, or None if it is absent.
+    in_order: whether all are there, in the order of their pieces.
     """
 
     struct: Struct
     order: tuple[int | None, ...]
     shapes: dict[tuple[bytes, ...], Shape]
+    in_order: bool
+
+    def values(self, pieces: tuple[bytes, ...]) -> _Values:
+        """The payload of each varying attribute."""
+        return tuple([None if index is None else pieces[index] for index in self.order])
 
 
 class ShapeReader(Generic[Shape]):
@@ -123,8 +133,8 @@ class ShapeReader(Generic[Shape]):
     shape, is parsed once and cached. The cached octets include the header of every attribute, so equal
     octets guarantee an equal layout.
 
-    describe(header, attributes) makes a shape of the fixed header and the payloads, without the varying
-    ones.
+    describe(header, attributes, sizes) makes a shape of the fixed header and the payloads, without the
+    varying ones, and of the sizes of those that are there. It may raise MalformedMessageError.
     """
 
     _MAX_SHAPES = 512
@@ -133,14 +143,14 @@ class ShapeReader(Generic[Shape]):
         self,
         header: int,
         varying: tuple[int, ...],
-        describe: Callable[[bytes, dict[int, bytes]], Shape],
+        describe: Callable[[bytes, dict[int, bytes], dict[int, int]], Shape],
     ) -> None:
         self._header = header
         self._varying = varying
         self._describe = describe
         self._layouts: dict[int, _Layout[Shape]] = {}
 
-    def read(self, data: bytes, start: int, end: int) -> tuple[Shape, tuple[bytes | None, ...]]:
+    def read(self, data: bytes, start: int, end: int) -> tuple[Shape, _Values]:
         """The shape, and the payload of each varying attribute (None if absent).
 
         Raises MalformedMessageError.
@@ -148,18 +158,19 @@ class ShapeReader(Generic[Shape]):
         layout = self._layouts.get(end - start)
         if layout is not None:
             pieces = layout.struct.unpack_from(data, start)
-            shape = layout.shapes.get(pieces[0::2])
+            shape = layout.shapes.get(pieces[::2])
             if shape is not None:
-                return shape, tuple([None if index is None else pieces[index] for index in layout.order])
+                return shape, pieces[1::2] if layout.in_order else layout.values(pieces)
         return self._walk(data, start, end)
 
-    def _walk(self, data: bytes, start: int, end: int) -> tuple[Shape, tuple[bytes | None, ...]]:
+    def _walk(self, data: bytes, start: int, end: int) -> tuple[Shape, _Values]:
         if end - start < self._header:
             raise MalformedMessageError(f"{end - start} octets where {self._header} are needed")
         found = walk_attributes(data, start + self._header, end)
         shape = self._describe(
             bytes(data[start : start + self._header]),
             {k: bytes(data[a:b]) for k, (a, b) in found.items() if k not in self._varying},
+            {k: b - a for k, (a, b) in found.items() if k in self._varying},
         )
         cuts = sorted((found[kind], kind) for kind in self._varying if kind in found)
         layout: _Layout[Shape] = _layout(start, end, cuts, self._varying)
@@ -170,8 +181,8 @@ class ShapeReader(Generic[Shape]):
             layout = known
         self._layouts[end - start] = layout
         pieces = layout.struct.unpack_from(data, start)
-        layout.shapes[pieces[0::2]] = shape
-        return shape, tuple([None if index is None else pieces[index] for index in layout.order])
+        layout.shapes[pieces[::2]] = shape
+        return shape, layout.values(pieces)
 
 
 def _layout(
@@ -183,7 +194,8 @@ def _layout(
         indexes[kind] = 2 * i + 1  # fixed and varying pieces alternate, a fixed one first
         offset = last
     pieces.append(f"{end - offset}s")
-    return _Layout(Struct("".join(pieces)), tuple(indexes.get(kind) for kind in varying), {})
+    order = tuple(indexes.get(kind) for kind in varying)
+    return _Layout(Struct("".join(pieces)), order, {}, order == tuple(range(1, 2 * len(cuts), 2)))
 
 
 def unpack(layout: Struct, data: bytes, start: int, end: int) -> tuple[int, ...]:

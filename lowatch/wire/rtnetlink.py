@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import lru_cache
 from struct import Struct
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from lowatch.core.addresses import V4_LENGTH, V6_LENGTH, Address, Prefix
+from lowatch.core.values import new
 
 from .netlink import (
     HEADER,
@@ -16,6 +19,9 @@ from .netlink import (
     attribute,
     request,
 )
+from .reply_reader import ReplyReader
+
+Meaning = TypeVar("Meaning")
 
 AF_UNSPEC, AF_INET, AF_INET6 = 0, 2, 10
 
@@ -40,14 +46,14 @@ GROUPS = (
 RTN_UNICAST, RTN_LOCAL = 1, 2
 RTN_BLACKHOLE, RTN_UNREACHABLE, RTN_PROHIBIT, RTN_THROW = 6, 7, 8, 9
 RTPROT_KERNEL = 2
-RTM_F_FIB_MATCH = 0x2000
-RT_TABLE_LOCAL = 255
+RTM_F_LOOKUP_TABLE, RTM_F_FIB_MATCH = 0x1000, 0x2000
+RT_TABLE_MAIN, RT_TABLE_LOCAL = 254, 255
 IFF_UP, IFF_LOOPBACK, IFF_NOARP = 0x1, 0x8, 0x80
 
 _IFADDR = Struct("=BBBBI")
 _ROUTE = Struct("=BBBBBBBBI")
 _U32 = Struct("=I")
-_CACHEINFO = Struct("=IIII")
+_CACHEINFO = Struct("=8xI4x")  # cstamp, of four numbers
 _NEXTHOP = Struct("=HBBi")
 
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_LABEL, _IFA_CACHEINFO, _IFA_FLAGS, _IFA_PROTO = 1, 2, 3, 6, 8, 11
@@ -139,6 +145,7 @@ class RouteMessage(NamedTuple):
         return Prefix(self.destination, self.shape.length)
 
 
+@lru_cache(maxsize=64)
 def flag_names(flags: int) -> tuple[str, ...]:
     return tuple(name for bit, name in _FLAG_NAMES if flags & bit)
 
@@ -149,23 +156,20 @@ def parse_address(data: bytes, start: int, end: int) -> AddressMessage | None:
     if shape.family not in _LENGTHS:
         return None
     local = local or address
-    length = _LENGTHS[shape.family]
-    if local is None or len(local) != length or shape.prefixlen > length * 8:
-        raise MalformedMessageError("an address message without a complete address")
     peer = address if address and address != local else None
-    if peer is not None and len(peer) != length:
-        raise MalformedMessageError("an address message with a peer of another family")
     known_age = cacheinfo is not None and len(cacheinfo) == _CACHEINFO.size
-    return AddressMessage(
-        Address(local),
-        None if peer is None else Address(peer),
-        _CACHEINFO.unpack(cacheinfo)[2] / 100 if cacheinfo and known_age else None,
-        shape,
-    )
+    created = _CACHEINFO.unpack(cacheinfo)[0] / 100 if known_age else None
+    return new(AddressMessage, (local, peer, created, shape))
 
 
-def _describe_address(header: bytes, found: dict[int, bytes]) -> AddressShape:
+def _describe_address(header: bytes, found: dict[int, bytes], sizes: dict[int, int]) -> AddressShape:
     family, prefixlen, flags, scope, ifindex = _IFADDR.unpack(header)
+    if family in _LENGTHS:
+        length, local, far = _LENGTHS[family], sizes.get(_IFA_LOCAL, 0), sizes.get(_IFA_ADDRESS, 0)
+        if (local or far) != length or prefixlen > length * 8:
+            raise MalformedMessageError("an address message without a complete address")
+        if far not in (0, length):
+            raise MalformedMessageError("an address message with a peer of another family")
     label, protocol = found.get(_IFA_LABEL), found.get(_IFA_PROTO)
     flags = _u32(found, _IFA_FLAGS, flags)
     special = (
@@ -193,18 +197,26 @@ def parse_route(data: bytes, start: int, end: int) -> RouteMessage | None:
     (family, shape), (destination, source) = _route_shapes.read(data, start, end)
     if family not in _LENGTHS:
         return None
-    length = _LENGTHS[family]
     if destination is None:  # a default route has no RTA_DST
-        destination = bytes(length)
-    if len(destination) != length or shape.length > length * 8:
-        raise MalformedMessageError("a route message without a complete destination")
-    if source is not None and len(source) != length:
-        raise MalformedMessageError("a route message with a source of another family")
-    return RouteMessage(Address(destination), shape, None if source is None else Address(source))
+        destination = bytes(_LENGTHS[family])
+    return new(RouteMessage, (destination, shape, source))
 
 
-def _describe_route(header: bytes, found: dict[int, bytes]) -> tuple[int, RouteShape]:
+def route_replies(read: Callable[[bytes, int, int], Meaning]) -> ReplyReader[Meaning]:
+    """A reader of what the replies to RTM_GETROUTE mean, apart from their addresses."""
+    return ReplyReader(RTM_NEWROUTE, _ROUTE.size, (), (_RTA_DST, _RTA_PREFSRC), read)
+
+
+def _describe_route(
+    header: bytes, found: dict[int, bytes], sizes: dict[int, int]
+) -> tuple[int, RouteShape]:
     family, length, _, tos, table, protocol, scope, kind, _ = _ROUTE.unpack(header)
+    if family in _LENGTHS:
+        octets = _LENGTHS[family]
+        if sizes.get(_RTA_DST, octets) != octets or length > octets * 8:
+            raise MalformedMessageError("a route message without a complete destination")
+        if sizes.get(_RTA_PREFSRC, octets) != octets:
+            raise MalformedMessageError("a route message with a source of another family")
     first, *others = _nexthops(found) or [0]
     return family, RouteShape(
         length,
@@ -274,6 +286,19 @@ def get_route(sequence: int, address: Address) -> bytes:
     """A request for the FIB entry (prefix and device) that a local client's packet to it would match."""
     size, body = _GET_ROUTE[len(address)]
     return HEADER.pack(size, RTM_GETROUTE, NLM_F_REQUEST, sequence, 0) + body + address
+
+
+def get_route_with_table(sequence: int, address: Address) -> bytes:
+    """The same; the reply has the table of the entry, which IPv4 says only if asked to."""
+    flags = RTM_F_FIB_MATCH | RTM_F_LOOKUP_TABLE
+    body = _ROUTE.pack(_FAMILIES[len(address)], len(address) * 8, 0, 0, 0, 0, 0, 0, flags)
+    return request(RTM_GETROUTE, 0, sequence, body + attribute(_RTA_DST, address))
+
+
+def get_source(sequence: int, address: Address) -> bytes:
+    """A request for what routing does with packets to an address; the reply contains their source."""
+    body = _ROUTE.pack(_FAMILIES[len(address)], len(address) * 8, 0, 0, 0, 0, 0, 0, 0)
+    return request(RTM_GETROUTE, 0, sequence, body + attribute(_RTA_DST, address))
 
 
 class Flow(NamedTuple):

@@ -17,6 +17,7 @@ from lowatch.wire.links import (
     parse_link,
 )
 from lowatch.wire.netlink import NLM_F_DUMP, request
+from lowatch.wire.netlink_comparison import readable
 from lowatch.wire.rtnetlink import (
     AF_INET,
     AF_INET6,
@@ -48,7 +49,7 @@ def agreed(
     assert {one[0] for one in messages} == {kind}
     read = [ours(data, start, end) for _, data, start, end in messages]
     seen = [theirs(second.whole(data, start, end)) for _, data, start, end in messages]
-    assert [second.readable(one) for one in read] == seen
+    assert [readable(one) for one in read] == seen
     assert read == [ours(data, start, end) for _, data, start, end in messages]
     return read
 

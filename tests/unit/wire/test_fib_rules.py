@@ -16,9 +16,9 @@ def rules(family: int) -> list[bytes]:
     """The rules of the present namespace, as the kernel dumps them: in order."""
     route = RequestSocket(0)
     found = [
-        data[span.start : span.end]
-        for data, spans, _ in route.dump(dump_rules(0, family))
-        for span in spans
+        datagram.data[span.start : span.end]
+        for datagram in route.dump(dump_rules(0, family))
+        for span in datagram.spans
         if span.type == RTM_NEWRULE
     ]
     route.close()

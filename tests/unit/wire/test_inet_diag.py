@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from struct import pack
+
 import pytest
 from pyroute2.netlink.diag import inet_diag_req
 
@@ -52,10 +54,26 @@ def test_dump_bound(protocol: str, number: int, states: int) -> None:
     assert header(found) == (inet_diag.SOCK_DIAG_BY_FAMILY, DUMP, 7)
 
 
+@pytest.mark.parametrize(("address", "family", "text"), [(V4, 2, "192.0.2.10"), (V6, 10, "2001:db8::10")])
+def test_dump_listeners(address: Address, family: int, text: str) -> None:
+    """ss makes the same bytecode of "src ADDRESS:PORT"."""
+    found = decoded(
+        inet_diag_req,
+        inet_diag.dump_listeners(7, AF_INET6, address, 443),
+        sdiag_family=AF_INET6, sdiag_protocol=6, idiag_ext=0, idiag_states=1 << 10,
+        idiag_sport=0, idiag_dport=0, idiag_src="::", idiag_dst="::", idiag_if=0,
+    )  # fmt: skip
+    assert header(found) == (inet_diag.SOCK_DIAG_BY_FAMILY, DUMP, 7)
+    size = 12 + len(address)
+    program = pack("=BBHBBxxi", 7, size, size + 4, family, 8 * len(address), 443) + address
+    assert inet_diag.dump_listeners(7, AF_INET6, address, 443).endswith(pack("=HH", 4 + size, 1) + program)
+
+
 @pytest.mark.parametrize(
     "request_",
     [
         inet_diag.find_listener(0, V4, Port(1, "tcp"), 1), inet_diag.dump_bound(0, AF_INET, "udp"),
+        inet_diag.dump_listeners(0, AF_INET, V4, 80), inet_diag.dump_listeners(0, AF_INET6, V6, 80),
     ],
 )  # fmt: skip
 def test_requests_can_be_joined(request_: bytes) -> None:

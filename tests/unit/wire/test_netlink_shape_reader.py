@@ -15,12 +15,12 @@ HEADER = 4
 VARYING = (1, 2)
 
 Attributes = dict[int, bytes]
-Shape = tuple[bytes, tuple[tuple[int, bytes], ...]]
+Shape = tuple[bytes, tuple[tuple[int, bytes], ...], tuple[tuple[int, int], ...]]
 Read = tuple[Shape, tuple[bytes | None, ...]]
 
 
-def describe(header: bytes, attributes: Attributes) -> Shape:
-    return header, tuple(sorted(attributes.items()))
+def describe(header: bytes, attributes: Attributes, sizes: dict[int, int]) -> Shape:
+    return header, tuple(sorted(attributes.items())), tuple(sorted(sizes.items()))
 
 
 def reader(varying: tuple[int, ...] = VARYING) -> ShapeReader[Shape]:
@@ -39,7 +39,8 @@ def plainly(message: bytes, varying: tuple[int, ...] = VARYING) -> Read:
             raise MalformedMessageError("an impossible length")
         attributes[kind & 0x3FFF] = rest[4:length]
         rest = rest[length + -length % 4 :]
-    shape = describe(header, {k: v for k, v in attributes.items() if k not in varying})
+    sizes = {k: len(v) for k, v in attributes.items() if k in varying}
+    shape = describe(header, {k: v for k, v in attributes.items() if k not in varying}, sizes)
     return shape, tuple(attributes.get(kind) for kind in varying)
 
 
