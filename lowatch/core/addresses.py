@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, NewType, Protocol
 
 Address = NewType("Address", bytes)
@@ -91,6 +91,7 @@ class PrefixSet:
     """
 
     def __init__(self, prefixes: Iterable[tuple[Address, int]] = ()) -> None:
+        """prefixes: each with all bits beyond its length cleared."""
         self._hosts: set[Address] = set()
         self._networks: dict[tuple[int, int], set[Address]] = {}
         for address, length in prefixes:
@@ -98,6 +99,18 @@ class PrefixSet:
                 self._hosts.add(address)
             else:
                 self._networks.setdefault((len(address), length), set()).add(address)
+
+    @classmethod
+    def grouped(cls, groups: Iterable[tuple[int, Collection[Address]]]) -> PrefixSet:
+        """groups: prefixes of one length and family each."""
+        made = cls()
+        for length, addresses in groups:
+            size = len(next(iter(addresses)))
+            if length == size * 8:
+                made._hosts.update(addresses)
+            else:
+                made._networks.setdefault((size, length), set()).update(addresses)
+        return made
 
     def covers(self, address: Address) -> bool:
         return address in self._hosts or any(
@@ -107,6 +120,12 @@ class PrefixSet:
 
     def hosts_among(self, addresses: Iterable[Address]) -> set[Address]:
         """The addresses for which the set has a host prefix."""
+        return self._hosts.intersection(addresses)
+
+    def hosts_among_many(self, addresses: Mapping[Address, object]) -> Collection[Address]:
+        """The same of what may be more than the set has: it takes as long as the smaller of both is."""
+        if len(self._hosts) < len(addresses):
+            return [one for one in self._hosts if one in addresses]
         return self._hosts.intersection(addresses)
 
     def networks(self) -> Iterator[Prefix]:
@@ -209,14 +228,15 @@ def destination(address: Address) -> Address:
 
     Sources: ip_route_output_key_hash_rcu(), tcp_v6_connect().
     """
-    address = unmapped(address)
+    if len(address) == V6_LENGTH:
+        address = unmapped(address)
     return _UNSPECIFIED.get(address, address)
 
 
 def is_loopback(address: Address) -> bool:
     """Whether connect() to it goes to 127.0.0.0/8 or ::1, which are local on every host."""
     target = destination(address)
-    return LOOPBACK_V4.covers(target) or LOOPBACK_V6.covers(target)
+    return target[0] == LOOPBACK_V4.address[0] if is_v4(target) else target == LOOPBACK_V6.address
 
 
 class Port(NamedTuple):
@@ -245,4 +265,4 @@ _LINK_LOCAL_V6 = Prefix(Address(b"\xfe\x80" + bytes(14)), 10)
 
 def is_link_local(address: Address) -> bool:
     """Whether it is in fe80::/10. Every IPv6 interface has such an address, valid on its link only."""
-    return _LINK_LOCAL_V6.covers(address)
+    return len(address) == V6_LENGTH and _LINK_LOCAL_V6.covers(address)

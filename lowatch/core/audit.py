@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from .answers import Answer, AnswerStatus
 from .held import Held
 from .judgement import Judgement
 from .known import Unknown
 from .lifecycle import Tracked
-from .name_outcomes import FollowedNames, NameSource
+from .name_outcomes import FollowedNames
+from .name_sources import NameSource
 from .observation_problems import failures, not_compared, stale
 from .snapshot import Problem, Snapshot
 from .verdicts import JudgedEndpoint
+
+if TYPE_CHECKING:
+    from .boot import Boot
+    from .verification import Verification
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +30,12 @@ class Audit:
     and uptime: in seconds since boot; both serve to compute ages. complete: whether nothing was unknown.
     problems: every failure to observe, and every stale answer of a name that leads here. findings: the
     pending, firing and acknowledged ones. statuses: the number of domains per answer status. names: all
-    names except those that simply resolve elsewhere. from_files: the ones among them that come only from
-    files of domains_from.
+    names except those that simply resolve elsewhere. sources: where those among them come from that the
+    configuration itself does not have. searched: whether names that lead here are found without being
+    configured. boot: what the files that configure addresses say; None if they
+    were not read.
+    netns: the network namespace; "" for lowatch's own.
+    verification: what contradicts it on this host; None if it was not verified.
     """
 
     host: str
@@ -38,12 +48,16 @@ class Audit:
     findings: tuple[Tracked, ...]
     statuses: Mapping[AnswerStatus, int] = field(default_factory=dict)
     names: tuple[Answer, ...] = ()
-    from_files: frozenset[str] = frozenset()
+    sources: Mapping[str, NameSource] = field(default_factory=dict)
+    searched: bool = False
     monotonic: float = 0.0
+    boot: Boot | None = None
+    netns: str = ""
+    verification: Verification | None = None
 
     def source(self, name: str) -> NameSource:
         """Where a name in `names` comes from."""
-        return NameSource.FILE if name in self.from_files else NameSource.CONFIGURED
+        return self.sources.get(name, NameSource.CONFIGURED)
 
 
 def build_audit(
@@ -67,10 +81,14 @@ def build_audit(
         findings=tuple(tracked),
         statuses=dict(followed.statuses),
         names=names,
-        from_files=frozenset(
-            answer.domain for answer in names if followed.source(answer.domain) is NameSource.FILE
-        ),
+        sources={
+            answer.domain: source
+            for answer in names
+            if (source := followed.source(answer.domain)) is not NameSource.CONFIGURED
+        },
+        searched=followed.searched,
         monotonic=snapshot.monotonic,
+        netns=snapshot.netns,
     )
 
 

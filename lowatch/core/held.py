@@ -9,6 +9,10 @@ from .addresses import Address, Prefix, is_link_local, is_loopback, is_v4, prefi
 from .arp import ArpSettings
 from .known import Known, Unknown
 
+TABLE_MAIN, TABLE_LOCAL = 254, 255
+SCOPE_HOST = 254
+"""Routing tables, and the scope of addresses that are valid on this host only (linux/rtnetlink.h)."""
+
 
 class Link(NamedTuple):
     """A network interface.
@@ -30,12 +34,17 @@ class Link(NamedTuple):
 
     @property
     def swallows(self) -> bool:
-        """Whether packets routed into it never reach another host.
+        """Whether what is routed into it reaches no other host."""
+        return swallows(self.kind, loopback=self.loopback, noarp=self.noarp)
 
-        A dummy drops them. A bridge without ARP, which some use in place of a dummy, sends them to itself
-        (arp_constructor(), ndisc_constructor()). Tunnels have no ARP either, but lead to another host.
-        """
-        return self.loopback or self.kind in ("dummy", "ifb") or (self.kind == "bridge" and self.noarp)
+
+def swallows(kind: str, *, loopback: bool, noarp: bool) -> bool:
+    """Whether packets routed into a link never reach another host.
+
+    A dummy drops them. A bridge without ARP, which some use in place of a dummy, sends them to itself
+    (arp_constructor(), ndisc_constructor()). Tunnels have no ARP either, but lead to another host.
+    """
+    return loopback or kind in ("dummy", "ifb") or (kind == "bridge" and noarp)
 
 
 class Held(NamedTuple):
@@ -45,10 +54,11 @@ class Held(NamedTuple):
     flags: names as `ip address` prints them ("tentative", "dadfailed", "deprecated", "noprefixroute"...).
     peer: the address of the far end if it differs from the local one (`ip address add A peer B`). created:
     seconds after boot (IFA_CACHEINFO.cstamp); None for a route, for which the kernel keeps no time. origin:
-    who added it, if the kernel knows: "kernel", "ra", "proto 66"... table: the routing table of a local
-    route; 255 is `local`. scope: an address's scope as a number of linux/rtnetlink.h: 0 is global, 253
-    link, 254 host. special: further properties that would be lost if the address were deleted and added
-    again: "lifetime", "broadcast address", "metric".
+    who added it, if the kernel knows: "kernel", "ra", "keepalived", "proto 66"... (IFA_PROTO or the route's
+    protocol, by iproute2's names). table: the routing table of a local route; 255 is `local`. scope: an
+    address's scope as a number of linux/rtnetlink.h: 0 is global, 253 link, 254 host. special: further
+    properties that would be lost if the address were deleted and added again: "lifetime", "broadcast
+    address", "metric".
     """
 
     address: Address
@@ -77,6 +87,11 @@ class Held(NamedTuple):
     def prefix(self) -> Prefix:
         """Its network, which is the peer's if it has one."""
         return prefix_of(self.peer or self.address, self.prefixlen)
+
+
+Twins = tuple[Held, ...]
+"""One address on several interfaces of one VRF, one of which is watched: that one comes first."""
+NO_TWINS: Known[tuple[Twins, ...]] = Known(())
 
 
 def may_hold_ipv6(held: Known[tuple[Held, ...]] | Unknown) -> bool:

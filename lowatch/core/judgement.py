@@ -6,20 +6,24 @@ since the last snapshot. It changes the speed only, never the judgement.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping, Set
+from collections.abc import Generator, Iterable, Iterator, Mapping, Set
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from lowatch.core.fixes.offer import GroundMemo, fixes_offered
+from lowatch.core.fixes.offer import FixMemo, fixes_offered
 
 from .addresses import Address, Port, family_name, is_v4
 from .answers import OtherView
 from .findings import Change, Finding, FindingKind, Subject, Undecided
+from .known import Unknown
+from .netns import inside
 from .policy import Domain, Policy
-from .rules import DOMAIN_RULES, HOST_RULES
+from .rules import DOMAIN_RULES, HOST_RULES, LOOKS_AT
 from .snapshot import DomainObservation, Snapshot
 from .steps import result_of
-from .verdicts import FINE, DomainJudgement, judge_endpoints
+from .values import new
+from .verdicts import FINE, DomainJudgement, JudgedEndpoint, judge_endpoints, served_in_different_ways
 from .views import is_unheard
 
 _NONE: Mapping[str, Any] = MappingProxyType({})
@@ -113,20 +117,24 @@ class Draft(NamedTuple):
 
 
 class JudgementMemo:
-    """Keeps the judgement of each domain until its observation changes, and the ground of fixes."""
+    """Keeps the judgement of each domain until its observation changes, and of some host rules likewise.
+
+    fixes: what fixes are weighed with.
+    """
 
     def __init__(self) -> None:
-        self.ground = GroundMemo()
+        self.fixes = FixMemo()
         self._policy: Policy | None = None
         self._loopback_up = True
         self._observed: Mapping[str, DomainObservation] = {}
         self._judged: dict[str, DomainJudgement] = {}
         self._notable: dict[str, DomainJudgement] = {}
-        self._changed: set[str] = set()
+        self._changed: dict[str, DomainJudgement | None] = {}
+        self._of_host: dict[FindingKind, tuple[tuple[object, ...], tuple[Finding | Undecided, ...]]] = {}
 
-    def take_changed(self) -> set[str]:
-        """The domains that were judged again, or are gone, since the last call."""
-        changed, self._changed = self._changed, set()
+    def take_changed(self) -> Mapping[str, DomainJudgement | None]:
+        """The domains that were judged again since the last call; None for those that are gone."""
+        changed, self._changed = self._changed, {}
         return changed
 
     def domains(
@@ -139,7 +147,7 @@ class JudgementMemo:
         """
         if policy is not self._policy or snapshot.loopback_up is not self._loopback_up:
             self._policy, self._loopback_up = policy, snapshot.loopback_up
-            self._changed.update(self._judged)
+            self._changed |= dict.fromkeys(self._judged)
             self._observed, self._judged, self._notable = {}, {}, {}
         observed, before = snapshot.domains, self._observed
         if observed is before:
@@ -149,21 +157,32 @@ class JudgementMemo:
         gone = before.keys() - observed.keys()
         if changed or gone:
             self._judged = dict(self._judged)  # the mapping of the last Judgement stays as it is
-        self._changed |= gone
         for name in gone:
+            self._changed[name] = None
             del self._judged[name]
             self._notable.pop(name, None)
+        if before:
+            changed = [name for name in changed if name not in before or before[name] != observed[name]]
         for name in changed:
-            if name in before and before[name] == observed[name]:
-                continue
             judged = judge_domain(policy.domains[name], observed[name], loopback_up=snapshot.loopback_up)
-            self._changed.add(name)
-            self._judged[name] = judged
+            self._judged[name] = self._changed[name] = judged
             if judged.findings or judged.undecided:
                 self._notable[name] = judged
             else:
                 self._notable.pop(name, None)
         return self._judged, self._notable.values()
+
+    def of_host(self, snapshot: Snapshot, policy: Policy) -> Iterator[Finding | Undecided]:
+        """What all host rules find."""
+        for kind, rule in HOST_RULES.items():
+            if kind not in LOOKS_AT:
+                yield from rule(snapshot, policy)
+                continue
+            seen = rule, policy, *(getattr(snapshot, name) for name in LOOKS_AT[kind])
+            known = self._of_host.get(kind)
+            if known is None or known[0] != seen:
+                known = self._of_host[kind] = seen, tuple(rule(snapshot, policy))
+            yield from known[1]
 
 
 def judge(snapshot: Snapshot, policy: Policy, memo: JudgementMemo | None = None) -> Judgement:
@@ -173,10 +192,9 @@ def judge(snapshot: Snapshot, policy: Policy, memo: JudgementMemo | None = None)
 
 def draft(snapshot: Snapshot, policy: Policy, memo: JudgementMemo | None = None) -> Draft:
     """Applies every rule. Ignores the surroundings."""
-    domains, notable = (memo or JudgementMemo()).domains(snapshot, policy)
-    findings, undecided = _sort_out(
-        outcome for rule in HOST_RULES.values() for outcome in rule(snapshot, policy)
-    )
+    memo = memo or JudgementMemo()
+    domains, notable = memo.domains(snapshot, policy)
+    findings, undecided = _sort_out(memo.of_host(snapshot, policy))
     notable = tuple(notable)
     return Draft(
         domains,
@@ -192,8 +210,10 @@ def judging(
 
     drafted: the draft() of this snapshot, or of the same one without its surroundings.
     """
-    ground = (memo or JudgementMemo()).ground
-    findings = yield from fixes_offered(drafted.findings, drafted.domains, snapshot, policy, ground)
+    fixes = (memo or JudgementMemo()).fixes
+    findings = yield from fixes_offered(drafted.findings, drafted.domains, snapshot, policy, fixes)
+    if snapshot.netns:
+        findings = tuple(_inside(snapshot.netns, finding) for finding in findings)
     return Judgement(
         drafted.domains,
         findings,
@@ -204,16 +224,43 @@ def judging(
     )
 
 
+def _inside(netns: str, finding: Finding) -> Finding:
+    """The finding with commands that a person can type outside of its network namespace."""
+    alone = finding.advice and not finding.fix  # it may name commands, to be typed there
+    return replace(
+        finding,
+        advice=f"{finding.advice}, in the network namespace {netns}" if alone else finding.advice,
+        fix=tuple(inside(netns, line) for line in finding.fix),
+        fixes=tuple(
+            one._replace(commands=tuple(inside(netns, line) for line in one.commands))
+            for one in finding.fixes
+        ),
+    )
+
+
 def judge_domain(domain: Domain, observed: DomainObservation, *, loopback_up: bool) -> DomainJudgement:
     """The verdicts, findings and undecided subjects of one domain."""
     endpoints = judge_endpoints(domain, observed, loopback_up=loopback_up)
-    fine = all(endpoint.verdict in FINE for endpoint in endpoints)
-    if fine and observed.is_certain and not observed.answer.others:
-        return DomainJudgement(endpoints, (), ())  # no rule applies to a domain that is fine
+    certain = observed.is_certain and not observed.answer.others
+    alike = domain.unit or len(endpoints) == 1 or not served_in_different_ways(endpoints)
+    if certain and alike and _are_fine(endpoints, observed):
+        return new(DomainJudgement, (endpoints, (), ()))  # no rule applies to a domain that is fine
     findings, undecided = _sort_out(
         outcome for rule in DOMAIN_RULES.values() for outcome in rule(domain, observed, endpoints)
     )
     return DomainJudgement(endpoints, findings, undecided)
+
+
+def _are_fine(endpoints: Iterable[JudgedEndpoint], observed: DomainObservation) -> bool:
+    """Whether all verdicts are, and it could be asked if each listener answers."""
+    for endpoint in endpoints:
+        if endpoint.verdict not in FINE:
+            return False
+    for local in observed.local:
+        for port in local.ports:
+            if isinstance(port.connect, Unknown):
+                return False
+    return True
 
 
 def _sort_out(

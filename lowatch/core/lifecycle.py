@@ -2,21 +2,24 @@
 
 A finding must last `hold` before it fires. One that fires, or is acknowledged, must be gone for `hold`
 before it is resolved, so flapping announces nothing. A finding that cannot be judged stays as it was.
+One whose acknowledgement ends while it shows is announced, even if it was announced before it was
+acknowledged: nothing has been said about it since.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import NamedTuple
 
 from .clock import Now
 from .findings import Finding
 from .judgement import Judgement
-from .policy import Policy
+from .policy import Acknowledgement, Policy
 from .steps import result_of
+from .victims import Hurt
 
 
 class FindingState(StrEnum):
@@ -38,6 +41,9 @@ class Tracked:
     None if that was in another process: then only `since` is known.
     delivery_unknown: whether the last entry written may differ from what `announced` says, because the
     process was killed while it wrote. The next judgement announces it again, firing or resolved.
+    acknowledgement: the one that holds; in an announcement as firing, the one that has ended.
+    hurt: the local clients that failed, in reports and announcements only. It changes all the time, so a
+    finding is the same with it and without.
     """
 
     finding: Finding
@@ -46,9 +52,10 @@ class Tracked:
     changed: float
     present: bool = True
     announced: bool = False
-    acknowledged_because: str = ""
+    acknowledgement: Acknowledgement | None = None
     began: float | None = None
     delivery_unknown: bool = False
+    hurt: Hurt | None = field(default=None, compare=False)
 
 
 class _Condition(StrEnum):
@@ -112,6 +119,8 @@ def stepping(
         if number % _PAUSE_EVERY == _PAUSE_EVERY - 1:
             yield
         before, finding = tracked.get(key) or _appeared(findings[key], now), findings.get(key)
+        if finding is not None and before.finding.info and not finding.info:
+            before = _appeared(finding, now)  # what informed so far alerts from now on
         if finding is not None and _stays(before, finding, now, policy):
             after[key] = before
             continue
@@ -121,8 +130,9 @@ def stepping(
         state = _next_state(before, finding, now, policy)
         if finding is not None and state is FindingState.FIRING and _is_unannounced(before):
             if may_fire(finding):
-                announcements.append(replace(_moved(before, finding, state, now, policy), announced=True))
-                after[key] = replace(announcements[-1], delivery_unknown=False)
+                fires = replace(_moved(before, finding, state, now, policy), announced=True)
+                announcements.append(replace(fires, acknowledgement=before.acknowledgement))
+                after[key] = replace(fires, delivery_unknown=False)
             else:
                 has_unconfirmed = True
                 after[key] = _with_finding(before, finding)
@@ -192,7 +202,7 @@ def _stays(before: Tracked, finding: Finding, now: Now, policy: Policy) -> bool:
 
 def _is_unannounced(one: Tracked) -> bool:
     """Whether it is announced once it fires."""
-    return not one.announced or one.delivery_unknown
+    return not one.announced or one.delivery_unknown or one.state is FindingState.ACKNOWLEDGED
 
 
 def _with_finding(before: Tracked, finding: Finding) -> Tracked:
@@ -216,22 +226,21 @@ def _moved(
     before: Tracked, finding: Finding | None, state: FindingState, now: Now, policy: Policy
 ) -> Tracked:
     """The finding in its next state. The same object if nothing is different."""
-    present, because = finding is not None, before.acknowledged_because
+    present, accepted = finding is not None, before.acknowledgement
     if present:
         acknowledged = state is FindingState.ACKNOWLEDGED
         accepted = policy.acknowledged(before.finding.subject, now.wall) if acknowledged else None
-        because = accepted.reason if accepted else ""
     finding = finding or before.finding.without_fix()
     if (
         state is before.state
         and present is before.present
-        and because == before.acknowledged_because
+        and accepted == before.acknowledgement
         and (finding is before.finding or finding == before.finding)
     ):
         return before
     changed = before.changed if present is before.present else now.monotonic
     return replace(
-        before, finding=finding, state=state, changed=changed, present=present, acknowledged_because=because
+        before, finding=finding, state=state, changed=changed, present=present, acknowledgement=accepted
     )
 
 
@@ -263,7 +272,7 @@ def without_memory(judgement: Judgement, now: Now, policy: Policy) -> tuple[Trac
                 FindingState.ACKNOWLEDGED if acknowledgement else FindingState.FIRING,
                 now.wall,
                 now.monotonic,
-                acknowledged_because=acknowledgement.reason if acknowledgement else "",
+                acknowledgement=acknowledgement,
                 began=now.monotonic,
             )
         )
@@ -271,28 +280,41 @@ def without_memory(judgement: Judgement, now: Now, policy: Policy) -> tuple[Trac
 
 
 class Remembered(NamedTuple):
-    """What survives a restart. since: wall-clock seconds. announced, delivery_unknown: see Tracked."""
+    """What survives a restart. since: wall-clock seconds. announced, delivery_unknown: see Tracked.
+
+    acknowledged: whether it was acknowledged at last.
+    """
 
     finding: Finding
     since: float
     announced: bool
     delivery_unknown: bool = False
+    acknowledged: bool = False
+
+    @property
+    def state(self) -> FindingState:
+        if self.acknowledged:
+            return FindingState.ACKNOWLEDGED
+        return FindingState.FIRING if self.announced else FindingState.PENDING
 
 
-def revive(remembered: Iterable[Remembered], now: Now) -> dict[str, Tracked]:
+def revive(remembered: Iterable[Remembered], now: Now, policy: Policy) -> dict[str, Tracked]:
     """The findings of the last run, as if they had just appeared.
 
     The first judgement decides. A finding that is still there and was announced keeps firing without a new
-    entry, unless its delivery is unknown. One that is gone is resolved after its hold. One that cannot be
-    judged yet stays.
+    entry, unless its delivery is unknown, or its acknowledgement ended meanwhile. One that is gone is
+    resolved after its hold. One that cannot be judged yet stays.
     """
     return {
         one.finding.subject.key: Tracked(
             one.finding,
-            FindingState.FIRING if one.announced else FindingState.PENDING,
+            one.state,
             one.since,
             now.monotonic,
             announced=one.announced,
+            acknowledgement=policy.acknowledged(one.finding.subject, now.wall)
+            if one.acknowledged
+            else None,
             delivery_unknown=one.delivery_unknown,
         )
         for one in remembered

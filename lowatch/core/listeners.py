@@ -74,6 +74,8 @@ MARKED = "IPVS has a virtual service for a firewall mark, which any address may 
 class Connect(StrEnum):
     """The result of the confirming connect: a TCP connect(), or an empty UDP datagram.
 
+    Where a listener is there, of a half-open connect: ACCEPTED means that it answers.
+
     Only a refusal means that nothing serves here. Silence has other explanations: a firewall, a slow
     server, or a server behind NAT that does not answer an empty datagram.
     """

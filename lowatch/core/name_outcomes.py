@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from enum import StrEnum
+from types import MappingProxyType
 from typing import NamedTuple
 
 from .addresses import Address
 from .answers import Answer, AnswerStatus, RRset
+from .name_sources import NameSource
 
 UNSETTLED = (AnswerStatus.UNKNOWN, AnswerStatus.STALE, AnswerStatus.NXDOMAIN, AnswerStatus.NODATA)
 """The statuses other than RESOLVED, the least certain first."""
@@ -15,27 +16,23 @@ ABSENT = frozenset({AnswerStatus.NXDOMAIN, AnswerStatus.NODATA})
 """The statuses of a name that is known to have no address."""
 
 
-class NameSource(StrEnum):
-    """Where a name comes from: the `source` in `names`."""
-
-    CONFIGURED = "configured"
-    """The configuration, or the command line in its place."""
-    FILE = "file"
-    """Only a file of domains_from."""
-
-
 class FollowedNames(NamedTuple):
     """All names that are followed.
 
     statuses: the number of names per status. not_resolved: the answers to list, up to NAMES_LISTED.
-    configured: the names in the configuration itself; None if all are.
+    configured: the names in the configuration itself; None if all are. learned: those that nobody
+    configured. searched: whether there is a search for such names.
     """
 
     statuses: Mapping[AnswerStatus, int]
     not_resolved: tuple[Answer, ...] = ()
     configured: Collection[str] | None = None
+    learned: Mapping[str, NameSource] = MappingProxyType({})
+    searched: bool = False
 
     def source(self, name: str) -> NameSource:
+        if name in self.learned:
+            return self.learned[name]
         is_configured = self.configured is None or name in self.configured
         return NameSource.CONFIGURED if is_configured else NameSource.FILE
 

@@ -28,6 +28,8 @@ def failures(snapshot: Snapshot, judgement: Judgement) -> Iterator[Problem]:
         snapshot.black_holes,
         snapshot.sockets,
         snapshot.arp,
+        snapshot.twins,
+        snapshot.sources,
     ):
         if isinstance(observed, Unknown):
             yield Problem(observed.source, observed.reason)

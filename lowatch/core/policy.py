@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from .addresses import Address, Port, Prefix, parse_port
+from .addresses import Address, Port, Prefix, format_address, parse_port
 from .findings import Subject
+from .name_sources import NameSource
 
 DEFAULT_PORTS = (parse_port("80/tcp"), parse_port("443/tcp"))
 
@@ -25,6 +26,11 @@ def is_srv_name(name: str) -> bool:
     return name[:1] == "_" and _SERVICE.fullmatch(name) is not None
 
 
+def is_reverse_name(name: str) -> bool:
+    """Whether PTR records of an address may stand there (core/reverse_names.py). name: as parsed."""
+    return name.endswith((".in-addr.arpa", ".ip6.arpa"))
+
+
 @dataclass(frozen=True, slots=True)
 class Domain:
     """A name to check.
@@ -32,11 +38,17 @@ class Domain:
     name: lower case, A-labels (IDNA 2008), no trailing dot.
     ports: what it should serve; () for an SRV name, whose ports come from DNS.
     any_of: whether one of the ports is enough, as for the default ports; otherwise all are required.
+    unit: the systemd unit that must serve them; "" for any.
+    guessed: whether only its name was learned, so that its ports are the default ones for want of better.
+    from_hosts: whether it is followed because /etc/hosts has it, so that DNS need not.
     """
 
     name: str
     ports: tuple[Port, ...] = DEFAULT_PORTS
     any_of: bool = True
+    unit: str = ""
+    guessed: bool = False
+    from_hosts: bool = False
 
     @property
     def is_srv(self) -> bool:
@@ -48,13 +60,18 @@ class DomainSpec(NamedTuple):
 
     ports: tuple[Port, ...] = DEFAULT_PORTS
     any_of: bool = True
+    unit: str = ""
+    guessed: bool = False
+    from_hosts: bool = False
 
 
-def spec_of(name: str, default_ports: tuple[Port, ...], own: tuple[Port, ...] = ()) -> DomainSpec:
-    """What a domain should serve. own: the ports that were configured for it, if any."""
+def spec_of(
+    name: str, default_ports: tuple[Port, ...], own: tuple[Port, ...] = (), unit: str = ""
+) -> DomainSpec:
+    """What a domain should serve. own, unit: the ports and the unit that were configured, if any."""
     if is_srv_name(name):
-        return DomainSpec((), any_of=False)
-    return DomainSpec(own or default_ports, any_of=not own)
+        return DomainSpec((), any_of=False, unit=unit)
+    return DomainSpec(own or default_ports, any_of=not own, unit=unit)
 
 
 class DomainTable(Mapping[str, Domain]):
@@ -129,6 +146,23 @@ class Acknowledgement:
     domain: str | None = None
     port: Port | None = None
 
+    @property
+    def matchers(self) -> dict[str, str]:
+        """What must match, by key, as it is configured. A prefix of one address is that address."""
+        address = self.address
+        if address is not None and address.is_host:
+            where: object = format_address(address.address)
+        else:
+            where = address
+        matchers = {
+            "kind": self.kind,
+            "interface": self.interface,
+            "address": where,
+            "domain": self.domain,
+            "port": self.port,
+        }
+        return {key: str(value) for key, value in matchers.items() if value is not None}
+
     def matches(self, subject: Subject, wall: float) -> bool:
         return (
             wall < self.until
@@ -148,6 +182,14 @@ def _glob_matches(pattern: str | None, text: str | None) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class VictimsPolicy:
+    """When refused local clients are a finding: at least so many within so many seconds."""
+
+    at_least: int = 3
+    within: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """What to watch, what to expect, and when to alert.
 
@@ -157,7 +199,10 @@ class Policy:
     ports: expected by default, and of names that are not in `domains`.
     names_complete: False if the domains were named on the command line, so that others may lead here.
     left_out: whether the configuration has domains that are not in `domains`.
+    victims: when refused local clients are a finding.
     configured: the domains in the configuration itself, if files add others; None if all are.
+    learned: the domains that nobody configured, and where they come from. searched: whether domains that
+    lead here are found without being configured.
     """
 
     interfaces: tuple[str, ...] = ("lo",)
@@ -170,11 +215,46 @@ class Policy:
     names_complete: bool = True
     left_out: bool = False
     configured: Collection[str] | None = None
+    victims: VictimsPolicy = VictimsPolicy()
+    learned: Mapping[str, NameSource] = field(default_factory=dict)
+    searched: bool = False
 
     @property
     def expected_ports(self) -> frozenset[Port]:
         """Every port that a name should serve, except those from SRV records."""
         return self.ports | ports_of(self.domains)
+
+    def with_learned(self, specs: Mapping[str, DomainSpec], sources: Mapping[str, NameSource]) -> Policy:
+        """The same policy, which follows these names too.
+
+        One that is configured stays what it is. Of one whose ports were guessed, the source stays.
+        """
+        new = {name: spec for name, spec in specs.items() if self._tells_more(name, spec)}
+        if not new:
+            return self
+        before = self.domains
+        known = (
+            before.specs
+            if isinstance(before, DomainTable)
+            else {
+                name: DomainSpec(one.ports, one.any_of, one.unit, one.guessed, one.from_hosts)
+                for name, one in before.items()
+            }
+        )
+        return replace(
+            self,
+            domains=DomainTable({**known, **new}),
+            learned={**{name: sources[name] for name in new}, **self.learned},
+        )
+
+    def _tells_more(self, name: str, spec: DomainSpec) -> bool:
+        """Whether what was learned of a name is more than this policy has."""
+        return name not in self.domains or not (spec.guessed or self.knows_ports(name))
+
+    def knows_ports(self, name: str) -> bool:
+        """Whether a domain's ports were configured, or shown by clients."""
+        domain = self.domains.get(name)
+        return domain is not None and not domain.guessed
 
     def narrowed_to(self, domains: Mapping[str, Domain]) -> Policy:
         """The same policy for domains that were named explicitly, in place of the configured ones."""
@@ -184,6 +264,8 @@ class Policy:
             ports=self.expected_ports,
             names_complete=False,
             configured=None,
+            learned={},
+            searched=False,
             left_out=self.left_out
             or any(domains.get(name) != domain for name, domain in self.domains.items()),
         )

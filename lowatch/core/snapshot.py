@@ -9,9 +9,12 @@ from typing import NamedTuple
 from .addresses import Address, Port
 from .answers import Answer, OtherView
 from .arp import Arp
-from .held import BlackHole, Held, Link, LocalPrefix
+from .clock import Now
+from .held import NO_TWINS, BlackHole, Held, Link, LocalPrefix, Twins
 from .known import Known, Unknown
+from .last_served import LastServed
 from .listeners import Connect, Listener, Sockets
+from .sources import NO_CHOICES, SourceChoice
 from .surroundings import Surroundings
 
 
@@ -28,12 +31,14 @@ class PortObservation(NamedTuple):
     listener: None means ENOENT: no socket would get the connection.
     connect: the outcome of the confirming connect(), if one was made or tried.
     way_back: False where routing prevents a local client's connection (FlowRoute.NO_WAY_BACK).
+    last_served: where there is no listener: the last one, if known. `check` has no memory.
     """
 
     port: Port
     listener: Listener | Unknown | None
     connect: Connect | Unknown | None = None
     way_back: bool = True
+    last_served: LastServed | None = None
 
 
 class LocalAddress(NamedTuple):
@@ -79,7 +84,19 @@ class DomainObservation(NamedTuple):
     @property
     def is_certain(self) -> bool:
         """Whether its addresses, and the locality of each, are known."""
-        return not self.undecided and self.answer.unknown is None
+        return not self.undecided and self.answer.is_complete
+
+
+class RefusedPort(NamedTuple):
+    """An endpoint where local clients were refused again and again. port: 0 is one that is unknown.
+
+    listener: None means that no socket would get their connections.
+    """
+
+    address: Address
+    interface: str
+    port: Port
+    listener: Listener | Unknown | None = None
 
 
 NOT_LOOKED_AT = Unknown("netlink", "the surroundings were not observed")
@@ -89,6 +106,7 @@ NOT_LOOKED_AT = Unknown("netlink", "the surroundings were not observed")
 class Snapshot:
     """host: the node name. at, monotonic: when it was taken, in seconds. uptime: seconds since boot.
 
+    netns: the network namespace; "" for lowatch's own.
     domains: those with a local address in some view, or possibly one. The others cannot have a finding.
     referenced: the held addresses that a domain resolves to, in any view.
     unresolved: the domains with an unknown answer: why the A is unknown, and why the AAAA is ("" if known).
@@ -99,6 +117,9 @@ class Snapshot:
     arp: the ARP settings of the NICs; not read unless an IPv4 address is held that they could concern.
     sockets: dumped only if no domain resolves to some held address.
     srv_ports: the ports in all SRV records.
+    sources: the VIPs that the kernel chooses as source addresses.
+    twins: the addresses that a watched interface and another one hold.
+    refused: where local clients were refused again and again, in order. `check` has no memory.
     surroundings: read only if a finding proposes a change. Without them no fix is offered.
     loopback_up: whether `lo`, which carries all local delivery, is up.
     """
@@ -120,10 +141,19 @@ class Snapshot:
     unread: tuple[str, ...] = ()
     unsure: Mapping[str, OtherView] = field(default_factory=dict)
     srv_ports: frozenset[Port] = frozenset()
+    sources: Known[tuple[SourceChoice, ...]] | Unknown = NO_CHOICES
+    twins: Known[tuple[Twins, ...]] | Unknown = NO_TWINS
     surroundings: Known[Surroundings] | Unknown = NOT_LOOKED_AT
     loopback_up: bool = True
     problems: tuple[Problem, ...] = ()
     monotonic: float = 0.0
+    netns: str = ""
+    refused: tuple[RefusedPort, ...] = ()
+
+    @property
+    def taken(self) -> Now:
+        """When it was taken, on all clocks."""
+        return Now(self.monotonic, self.at, self.uptime)
 
     @property
     def overlooked(self) -> str:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from .addresses import Address, Prefix
-from .held import Held, Link
+from .held import TABLE_MAIN, Held, Link
 from .listeners import Sockets
 
 RouteKind = Literal["local", "unicast", "blackhole", "unreachable", "prohibit", "throw"]
@@ -26,7 +26,7 @@ class Route(NamedTuple):
     prefix: Prefix
     kind: RouteKind
     interfaces: tuple[str, ...] = ()
-    table: int = 254
+    table: int = TABLE_MAIN
     source: Address | None = None
     by_kernel: bool = False
 

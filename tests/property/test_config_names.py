@@ -75,6 +75,7 @@ mentions = st.builds(
     Mention,
     st.sampled_from(["a.example", "b.example", "c.example", "_xmpp._tcp.example"]),
     st.lists(ports, max_size=3).map(tuple),
+    st.sampled_from(["", "a.service", "b.service"]),
 )
 
 
@@ -97,9 +98,10 @@ def test_domains_are_all_that_was_said_of_them(
 
 def _at_length(name: str, said: list[Mention], default: tuple[Port, ...]) -> Domain:
     own = dict.fromkeys(port for m in said if m.name == name for port in m.ports)
+    unit = next((m.unit for m in reversed(said) if m.name == name and m.unit), "")
     if is_srv_name(name):
-        return Domain(name, (), any_of=False)
-    return Domain(name, tuple(own) or default, any_of=not own)
+        return Domain(name, (), any_of=False, unit=unit)
+    return Domain(name, tuple(own) or default, any_of=not own, unit=unit)
 
 
 def checked(found: Iterator[Mention], problems: Problems) -> list[Mention]:

@@ -16,12 +16,21 @@ from lowatch.config.mentions import (
     Mention,
     merge_mentions,
 )
-from lowatch.config.settings import Config, DnsSettings, Listen, Nameserver, Transport, WebSettings
+from lowatch.config.settings import (
+    Config,
+    DnsSettings,
+    Listen,
+    Nameserver,
+    NamesSettings,
+    Transport,
+    WebSettings,
+)
 from lowatch.config.show import render
 from lowatch.config.values import nameserver
 from lowatch.core.addresses import Address, Port, prefix_of
 from lowatch.core.findings import FindingKind
-from lowatch.core.policy import Acknowledgement, Policy
+from lowatch.core.name_sources import LEARNABLE
+from lowatch.core.policy import Acknowledgement, Policy, VictimsPolicy
 
 FIRST, LAST = datetime(1972, 1, 1), datetime(9998, 1, 1)  # noqa: DTZ001  # as st.datetimes() wants
 
@@ -67,8 +76,9 @@ def nameservers(draw: st.DrawFn) -> Nameserver:
 @st.composite
 def configs(draw: st.DrawFn) -> Config:
     default_ports = draw(port_lists)
-    plain = st.builds(Mention, names, st.one_of(st.just(()), port_lists))
-    services = st.builds(Mention, service_names, st.just(()))
+    units = st.sampled_from(["", "nginx.service", "haproxy@web.service"])
+    plain = st.builds(Mention, names, st.one_of(st.just(()), port_lists), units)
+    services = st.builds(Mention, service_names, st.just(()), units)
     mentions = st.one_of(plain, services)
     low, high = sorted([draw(durations), draw(durations)])
     return Config(
@@ -80,6 +90,7 @@ def configs(draw: st.DrawFn) -> Config:
             probe=draw(st.booleans()),
             acknowledgements=tuple(draw(st.lists(acknowledgements(), max_size=4))),
             ports=frozenset(default_ports),
+            victims=VictimsPolicy(draw(st.integers(1, 1_000)), draw(durations)),
         ),
         dns=DnsSettings(
             nameservers=draw(
@@ -93,6 +104,10 @@ def configs(draw: st.DrawFn) -> Config:
             min_ttl=low,
             max_ttl=high,
             unknown_after=draw(durations),
+            far_ttl=draw(st.one_of(st.just(0.0), durations)),
+        ),
+        names=NamesSettings(
+            tuple(draw(st.lists(st.sampled_from(LEARNABLE), unique=True))), draw(durations)
         ),
         web=WebSettings(
             listen=tuple(

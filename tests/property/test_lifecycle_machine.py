@@ -54,6 +54,7 @@ class Lives(RuleBasedStateMachine):
         self.without_unknowns: dict[str, Tracked] = {}
         self.seen: dict[str, list[tuple[float, bool]]] = {key: [] for key in KEYS}
         self.firing = dict.fromkeys(KEYS, False)
+        self.silenced = dict.fromkeys(KEYS, False)
         self.judgement = Judgement({}, (), ())
         self.stepped = Now(0.0, WALL_AT_0)
 
@@ -103,9 +104,17 @@ class Lives(RuleBasedStateMachine):
 
     @rule()
     def restart(self) -> None:
-        """Only the findings, since when and whether they were announced outlive it."""
-        kept = [Remembered(one.finding, one.since, one.announced) for one in self.tracked.values()]
-        self.tracked = revive(kept, self.now())
+        """Only the findings, since when and whether they were announced or acknowledged outlive it."""
+        kept = [
+            Remembered(
+                one.finding,
+                one.since,
+                one.announced,
+                acknowledged=one.state is FindingState.ACKNOWLEDGED,
+            )
+            for one in self.tracked.values()
+        ]
+        self.tracked = revive(kept, self.now(), self.policy)
         self.without_unknowns = dict(self.tracked)
         self.seen = {key: [(self.time, True)] if key in self.tracked else [] for key in KEYS}
         self.judgement = judgement_of((None, None, None))
@@ -142,12 +151,16 @@ class Lives(RuleBasedStateMachine):
             return None
         self.seen[key].append((now.monotonic, look))
         lasted = now.monotonic - self.run_began(key) >= self.policy.hold
-        if look and lasted and not self.firing[key] and not self.accepted(key, now):
-            self.firing[key] = True
-            return (key, "firing")
-        if not look and lasted and self.firing[key]:
-            self.firing[key] = False
-            return (key, "resolved")
+        if look:
+            was_silenced, self.silenced[key] = self.silenced[key], self.accepted(key, now)
+            if not self.silenced[key] and (was_silenced if self.firing[key] else lasted):
+                self.firing[key] = True
+                return (key, "firing")
+        elif lasted:
+            self.silenced[key] = False
+            if self.firing[key]:
+                self.firing[key] = False
+                return (key, "resolved")
         return None
 
     def run_began(self, key: str) -> float:

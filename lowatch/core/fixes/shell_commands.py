@@ -1,30 +1,26 @@
-"""The commands that make a change. Shown, never run."""
+"""The commands that make a change. They are shown; `lowatch clean` makes changes without them."""
 
 from __future__ import annotations
 
 from lowatch.core.addresses import Prefix, format_address, host_length, is_v4
-from lowatch.core.findings import Action, Change
-from lowatch.core.held import Held
+from lowatch.core.held import TABLE_LOCAL, Held
+from lowatch.core.plan import Plan, Step
 from lowatch.core.printable import shell_word
 
 
-def command(change: Change) -> str:
-    """One line for a shell."""
-    held = change.held
-    match change.action:
-        case Action.REMOVE:
-            return removal(held)
-        case Action.NARROW:
-            # Add first, so that the address is always there. It becomes a primary address, because no other
-            # IPv4 prefix of that length covers it.
-            return f"{_addition(held)} && {removal(held)}"
-        case Action.UNROUTE:
-            # The address keeps all its flags; only its route is removed.
-            return f"ip -6 route del {held.prefix} dev {shell_word(held.interface)}"
-        case Action.ADD:
-            return _addition(held)
-        case Action.HUSH:
-            raise ValueError("which settings, only the rule knows")
+def command(plan: Plan) -> str:
+    """One line for a shell, which stops at the first command that fails."""
+    return " && ".join(map(_of_step, plan))
+
+
+def _of_step(step: Step) -> str:
+    match step.do:
+        case "add":
+            return _addition(step.held)
+        case "remove":
+            return removal(step.held)
+        case "unroute":  # the address keeps all its flags; only its route is removed
+            return f"ip -6 route del {step.held.prefix} dev {shell_word(step.held.interface)}"
 
 
 def removal(held: Held) -> str:
@@ -38,7 +34,7 @@ def removal(held: Held) -> str:
 
 def _route_removal(held: Held) -> str:
     ip = "ip" if is_v4(held.address) else "ip -6"
-    table = "local" if held.table in (None, 255) else str(held.table)
+    table = "local" if held.table in (None, TABLE_LOCAL) else str(held.table)
     where = format_address(held.address) if held.prefix.is_host else str(held.prefix)
     return f"{ip} route del local {where} dev {shell_word(held.interface)} table {table}"
 

@@ -77,7 +77,7 @@ LOG_QUEUE_BYTES = Limit(
 HISTORY_LINE_BYTES = Limit(
     "history_line_bytes",
     8 << 20,
-    "bytes of one journal entry that `lowatch history` reads",
+    "bytes of one field of a journal entry that `lowatch history` reads",
     "the entry is skipped, and counted as unreadable",
     "the largest summary has 200 KiB",
 )

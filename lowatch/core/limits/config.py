@@ -98,9 +98,9 @@ NAMES_LINE_BYTES = Limit(
 YAML_DEPTH = Limit(
     "yaml_depth",
     100,
-    "levels of nesting in a YAML domain file",
-    "the file is read up to there",
-    "a file_sd file has four",
+    "levels of nesting in a YAML file",
+    "a domain file is read up to there; one that configures addresses at boot is not read",
+    "a file_sd file has four, netplan's fewer than ten",
 )
 NAMES_PROBLEMS = Limit(
     "names_problems",

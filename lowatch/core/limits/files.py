@@ -26,6 +26,20 @@ STATE_VALUES = Limit(
     "it is set aside as damaged, and all findings start as new ones",
     "200,000 findings of 20; a file of brackets takes 20 times its size to read",
 )
+SNAPSHOT_BYTES = Limit(
+    "snapshot_bytes",
+    128 << 20,
+    "bytes of a recorded snapshot",
+    "the file is refused",
+    "100,000 names and 10,000 addresses take 25 MiB",
+)
+SNAPSHOT_VALUES = Limit(
+    "snapshot_values",
+    4_000_000,
+    "values in a recorded snapshot: its commas and opening brackets",
+    "the file is refused",
+    "100,000 names of 20; a file of brackets takes 20 times its size to read",
+)
 INTENT_BYTES = Limit(
     "intent_bytes",
     64 << 20,
@@ -53,4 +67,25 @@ RESOLVER_FILE_BYTES = Limit(
     "bytes of resolv.conf, nsswitch.conf and host.conf",
     "the file is unknown",
     "they have a few lines; glibc reads them at each change",
+)
+PROTOCOL_NAMES_BYTES = Limit(
+    "protocol_names_bytes",
+    256 << 10,
+    "bytes of a file of iproute2 that names protocols (rt_protos, rt_addrprotos)",
+    "its protocols are shown as numbers",
+    "there are 256 of them",
+)
+PROTOCOL_NAMES_FILES = Limit(
+    "protocol_names_files",
+    100,
+    "files in rt_protos.d or rt_addrprotos.d",
+    "the protocols of the others are shown as numbers",
+    "a package brings one",
+)
+UNDO_SCRIPT_BYTES = Limit(
+    "undo_script_bytes",
+    16 << 20,
+    "bytes of an undo script of `lowatch clean`",
+    "the script is refused",
+    "50,000 addresses; it has all of an interface, for their order",
 )

@@ -14,7 +14,8 @@ class Limit:
 
     name: the value of the metric's label. counts: the unit, and of what. beyond: what happens to the rest.
     why: the reason for this number. key: the configuration key that changes it; "" if the number is fixed.
-    lossless: nothing is lost beyond it but time, so reaching it is normal and is not logged.
+    lossless: nothing is lost beyond it but time, or a check that few hosts need. So reaching it is normal
+    and is not logged.
     """
 
     name: str

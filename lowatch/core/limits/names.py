@@ -123,3 +123,38 @@ NAMES_LISTED = Limit(
     "the others are counted by status",
     "2 MB of JSON; lowatch_domains has all of them by status",
 )
+LEARNED_NAMES = Limit(
+    "learned_names",
+    4096,
+    "names that are followed because this host looked them up",
+    "a new one takes the place of one that nobody looked up for ten minutes, or is not followed",
+    "each is resolved again at its TTL; a host that serves more knows its names",
+)
+CANDIDATE_NAMES = Limit(
+    "candidate_names",
+    4096,
+    "names that are followed because /etc/hosts, the host's own name or PTR records have them",
+    "the others are not followed, which is a problem",
+    "each is resolved again at its TTL; a host that serves more knows its names",
+)
+PTR_ADDRESSES = Limit(
+    "ptr_addresses",
+    4096,
+    "held addresses whose PTR records are asked for",
+    "those of the others are not, which is a problem",
+    "one query for each at its TTL, and two for each name; a host with more knows its names",
+)
+OWN_NAMES = Limit(
+    "own_names",
+    32,
+    "search domains of /etc/resolv.conf that are appended to the host's name",
+    "the others are not",
+    "glibc used six for decades; each takes two queries",
+)
+LAST_SERVED = Limit(
+    "last_served",
+    32_768,
+    "endpoints whose last listener is remembered, across restarts too",
+    "the oldest are forgotten: an alert does not say who served it",
+    "10,000 addresses with three ports; 8 MiB when all of them have stopped",
+)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from . import alerts, config, files, http, kernel, names
+from . import alerts, boot, config, files, http, kernel, lookups, names, zones
 from .limit import Limit
 
 LIMITS: tuple[Limit, ...] = tuple(
     limit
-    for module in (config, files, names, kernel, http, alerts)
+    for module in (config, zones, files, boot, names, lookups, kernel, http, alerts)
     for limit in vars(module).values()
     if isinstance(limit, Limit)
 )

@@ -13,10 +13,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from lowatch.core.addresses import Address, Prefix, format_address, is_loopback, is_v4, prefix_of
+from lowatch.core.addresses import Address, Prefix, format_address, is_loopback, is_v4
 from lowatch.core.arp import Arp, ArpSettings, Nic
 from lowatch.core.findings import Action, Change, Finding, FindingKind, Subject, Undecided
-from lowatch.core.held import Held
+from lowatch.core.held import SCOPE_HOST, Held
 from lowatch.core.known import Unknown
 from lowatch.core.policy import Policy
 from lowatch.core.printable import shell_word
@@ -28,7 +28,6 @@ _TIGHT = frozenset({_ANSWERS_OWN, 2, 8})
 _ANSWERS_BUT_FOR_SCOPE_HOST = 3
 _NAMES_OWN_SUBNET = 1
 _NAMES_ITS_OWN = 2
-_SCOPE_HOST = 254
 _ADVICE = "if neighbours are meant to find it by ARP, acknowledge this"
 _NICS_SHOWN = 3
 _SET_AT_MOST = 2 * _NICS_SHOWN
@@ -53,10 +52,10 @@ def arp_leak(snapshot: Snapshot, _policy: Policy) -> Iterable[Finding | Undecide
         return
     reported: set[Subject] = set()
     for held in snapshot.held.value:
-        if not is_v4(held.address) or is_loopback(held.address) or held.interface in leaks.speakers:
+        if not is_v4(held.address) or held.interface in leaks.speakers:
             continue
         leak = leaks.of(held)
-        if leak is not None:
+        if leak is not None and not is_loopback(held.address):
             wide = held.by == "route" and not held.prefix.is_host
             subject = Subject(
                 FindingKind.ARP_LEAK,
@@ -112,12 +111,16 @@ class _Leaks:
         for nic, effect in self._nics:
             for network in nic.networks if effect.announce == _NAMES_OWN_SUBNET else ():
                 self._subnets[network] = (*self._subnets.get(network, ()), nic.name)
-        self._lengths = {network.length for network in self._subnets}
+        self._by_spare_bits: dict[int, dict[int, tuple[str, ...]]] = {}
+        for network, names in self._subnets.items():
+            spare = 32 - network.length
+            by_number = self._by_spare_bits.setdefault(spare, {})
+            by_number[int.from_bytes(network.address, "big") >> spare] = names
         self._holders: dict[Address, tuple[str, ...]] = {}
         for nic in arp.nics:
             for address in nic.addresses:
                 self._holders[address] = (*self._holders.get(address, ()), nic.name)
-        self._known: dict[_Way, _Leak | None] = {}
+        self._known: dict[tuple[object, ...], _Leak | None] = {}
 
     @property
     def possible(self) -> bool:
@@ -127,34 +130,32 @@ class _Leaks:
         )
 
     def of(self, held: Held) -> _Leak | None:
-        way = self._way(held)
-        if way not in self._known:
-            self._known[way] = self._leak(way)
-        return self._known[way]
-
-    def _way(self, held: Held) -> _Way:
         by_address = held.by == "address"
-        return _Way(
-            by_address and held.scope < _SCOPE_HOST,
+        way = (
+            by_address and held.scope < SCOPE_HOST,
             self._in_subnets(held),
             self._holders.get(held.address, ()) if by_address or held.prefix.is_host else (),
             self._vrfs.get(held.interface, 0),
         )
+        if way not in self._known:
+            self._known[way] = self._leak(_Way(*way))
+        return self._known[way]
 
     def _in_subnets(self, held: Held) -> tuple[str, ...]:
         """The NICs whose subnets include an address it makes local; with noprefixroute, its own."""
-        if held.prefix == (held.address, 32) or "noprefixroute" in held.flags:
-            inside = [prefix_of(held.address, length) for length in self._lengths]
-        else:
-            prefix, itself = held.prefix, held.address
-            inside = [
-                network
-                for network in self._subnets
-                if network.covers(itself)
-                or network.covers(prefix.address)
-                or prefix.covers(network.address)
-            ]
-        return tuple(name for network in inside for name in self._subnets.get(network, ()))
+        if (held.prefixlen == 32 and held.peer is None) or "noprefixroute" in held.flags:
+            number = int.from_bytes(held.address, "big")
+            found: tuple[str, ...] = ()
+            for spare, by_number in self._by_spare_bits.items():
+                found += by_number.get(number >> spare, ())
+            return found
+        prefix, itself = held.prefix, held.address
+        inside = [
+            network
+            for network in self._subnets
+            if network.covers(itself) or network.covers(prefix.address) or prefix.covers(network.address)
+        ]
+        return tuple(name for network in inside for name in self._subnets[network])
 
     def _leak(self, way: _Way) -> _Leak | None:
         nics = [

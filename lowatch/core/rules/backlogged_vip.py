@@ -8,42 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from lowatch.core.findings import Finding, FindingKind, Subject, Undecided
+from lowatch.core.findings import Finding, FindingKind, Undecided
 from lowatch.core.listeners import Listener
 from lowatch.core.policy import Domain
 from lowatch.core.snapshot import DomainObservation
 from lowatch.core.verdicts import JudgedEndpoint, Verdict
 
+from .endpoints import subject_of, undecided_addresses, undecided_endpoint
 from .resolution import resolution_of
 
 
 def backlogged_vip(
     domain: Domain, observed: DomainObservation, endpoints: tuple[JudgedEndpoint, ...]
 ) -> Iterable[Finding | Undecided]:
-    for family, reason in observed.answer.unknowns.items():
-        yield Undecided(FindingKind.BACKLOGGED_VIP, reason, domain=domain.name, family=family)
-    for address, reason in observed.undecided:
-        yield Undecided(FindingKind.BACKLOGGED_VIP, reason, domain=domain.name, address=address)
+    yield from undecided_addresses(FindingKind.BACKLOGGED_VIP, domain, observed)
     resolution = resolution_of(observed)
     for endpoint in endpoints:
         if endpoint.verdict is Verdict.UNKNOWN:
-            yield Undecided(
-                FindingKind.BACKLOGGED_VIP,
-                endpoint.reason,
-                domain=domain.name,
-                address=endpoint.address,
-                port=endpoint.port,
-            )
+            yield undecided_endpoint(FindingKind.BACKLOGGED_VIP, domain, endpoint, endpoint.reason)
         elif endpoint.verdict is Verdict.BACKLOGGED and endpoint.listener is not None:
             listener = endpoint.listener
             yield Finding(
-                Subject(
-                    FindingKind.BACKLOGGED_VIP,
-                    endpoint.interface,
-                    endpoint.address,
-                    domain.name,
-                    endpoint.port,
-                ),
+                subject_of(FindingKind.BACKLOGGED_VIP, domain, endpoint),
                 f"{resolution(endpoint)}, but the accept queue of {listener.unit or listener.owner} on "
                 f"{endpoint.port} is full ({listener.queued} of {listener.backlog} connections): "
                 "new connections time out",

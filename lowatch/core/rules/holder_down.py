@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from lowatch.core.findings import Finding, FindingKind, Subject, Undecided
+from lowatch.core.findings import Action, Finding, FindingKind, Fix, Subject, Undecided
 from lowatch.core.held import Held
 from lowatch.core.known import Unknown
 from lowatch.core.policy import Policy
@@ -39,9 +39,13 @@ def holder_down(snapshot: Snapshot, _policy: Policy) -> Iterable[Finding | Undec
             yield Finding(
                 Subject(FindingKind.HOLDER_DOWN, link.name),
                 f"{link.name} is down and holds {count} address{'es' if count > 1 else ''}{effect}",
-                (f"ip link set {shell_word(link.name)} up",) if harmless else (),
                 advice="" if harmless else _no_command(link.name),
+                fixes=(_fix(link.name),) if harmless else (),
             )
+
+
+def _fix(name: str) -> Fix:
+    return Fix(Action.UP, f"set {name} up", (f"ip link set {shell_word(name)} up",))
 
 
 def _no_command(name: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 
 from lowatch.core.addresses import Address, destination, family_name, format_address, is_loopback
 from lowatch.core.answers import Answer, AnswerStatus, View
-from lowatch.core.findings import Finding, FindingKind, Subject, Undecided
+from lowatch.core.findings import Action, Finding, FindingKind, Fix, Subject, Undecided
 from lowatch.core.known import Unknown
 from lowatch.core.policy import Domain
 from lowatch.core.snapshot import DomainObservation
@@ -38,7 +38,7 @@ def views_disagree(
         yield Undecided(FindingKind.VIEWS_DISAGREE, reason, domain=domain.name, family=family)
     held, unasked = _places(observed)
     for address in _disputed(answer):
-        if family_name(address) in uncertain or _is_customary(observed, address):
+        if family_name(address) in uncertain or _is_customary(domain, observed, address):
             continue
         if address in held:
             yield _finding(answer, address, held[address])
@@ -75,9 +75,14 @@ def _disputed(answer: Answer) -> Iterable[Address]:
     return {destination(address): address for address in found}.values()
 
 
-def _is_customary(observed: DomainObservation, address: Address) -> bool:
-    """Whether it is customary: localhost, or the own name with a loopback address or all addresses."""
+def _is_customary(domain: Domain, observed: DomainObservation, address: Address) -> bool:
+    """Whether it is customary: localhost, or the own name with a loopback address or all addresses.
+
+    So is a name that only /etc/hosts has, unless somebody configured it.
+    """
     by_view = _addresses_by_view(observed.answer)
+    if domain.from_hosts and not by_view.get(View.DNS):
+        return True
     if observed.own_name and all(address not in by_view.get(one, ()) for one in (View.DNS, View.HOSTS)):
         return True  # nss-myhostname and systemd-resolved give a host all of its addresses
     if not is_loopback(address):
@@ -101,6 +106,7 @@ def _finding(answer: Answer, address: Address, interface: str) -> Finding:
         Subject(FindingKind.VIEWS_DISAGREE, interface, address, answer.domain),
         f"{answer.domain}: {views}; {format_address(address)} is local here, on {interface}, and "
         f"applications on this host use {IN_WORDS[in_effect(answer)]}",
+        fixes=(Fix(Action.MOVE, f"correct what is wrong about {answer.domain}"),),
     )
 
 

@@ -22,6 +22,9 @@ def wide_prefix(snapshot: Snapshot, policy: Policy) -> Iterable[Finding | Undeci
     if isinstance(snapshot.prefixes, Unknown):
         yield Undecided(FindingKind.WIDE_PREFIX, snapshot.prefixes.reason)
         return
+    found = [one for one in snapshot.prefixes.value if one.prefix not in (LOOPBACK_V4, LOOPBACK_V6)]
+    if not found:
+        return
     # Configured domains whose addresses are local only because of a wider prefix.
     strays = [
         (name, answer.address)
@@ -30,9 +33,7 @@ def wide_prefix(snapshot: Snapshot, policy: Policy) -> Iterable[Finding | Undeci
         if answer.held is None
     ]
     complete = not (snapshot.unresolved or snapshot.over_limit or snapshot.unread or policy.left_out)
-    for local in snapshot.prefixes.value:
-        if local.prefix in (LOOPBACK_V4, LOOPBACK_V6):
-            continue
+    for local in found:
         yield Finding(
             Subject(
                 FindingKind.WIDE_PREFIX,

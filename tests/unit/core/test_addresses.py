@@ -82,6 +82,25 @@ def test_a_set_of_prefixes_is_a_collection_of_them() -> None:
     assert "10.0.0.0/8" not in together
 
 
+def test_a_set_of_prefixes_from_groups_of_one_length_each() -> None:
+    groups = ["192.0.2.10/32", "192.0.2.11/32"], ["10.0.0.0/8"], ["2001:db8::10/128"], ["10.0.0.0/8"]
+    prefixes = [[parse_prefix(text) for text in group] for group in groups]
+    grouped = PrefixSet.grouped((group[0].length, [one.address for one in group]) for group in prefixes)
+    assert set(grouped) == {one for group in prefixes for one in group}
+    assert len(grouped) == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("127.0.0.1", True), ("127.255.0.9", True), ("::1", True), ("0.0.0.0", True), ("::", True),
+        ("::ffff:127.0.0.1", True), ("128.0.0.1", False), ("::2", False), ("::ffff:192.0.2.1", False),
+    ],
+)  # fmt: skip
+def test_what_connect_takes_to_this_host_everywhere(text: str, expected: bool) -> None:
+    assert is_loopback(parse_address(text)) is expected
+
+
 @pytest.mark.parametrize("text", ["0.0.0.0", "255.255.255.255", "::", "2001:db8::1"])
 def test_everywhere(text: str) -> None:
     assert PrefixSet(EVERYWHERE).covers(parse_address(text))

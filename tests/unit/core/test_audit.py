@@ -47,6 +47,10 @@ def audit(world: Snapshot) -> Audit:
     return build_audit(world, judgement, tracked, FollowedNames({AnswerStatus.RESOLVED: 1}), NOW)
 
 
+def test_its_network_namespace() -> None:
+    assert [audit(snapshot(**rest)).netns for rest in ({}, {"netns": "blue"})] == ["", "blue"]
+
+
 def test_all_seen() -> None:
     found = audit(snapshot(held(VIP), domains={WWW: SERVED}, referenced=frozenset({VIP})))
     assert (found.complete, found.problems, found.findings) == (True, (), ())

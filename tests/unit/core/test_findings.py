@@ -70,6 +70,7 @@ def test_every_part_tells_keys_apart() -> None:
         (FindingKind.BLACK_HOLE_PREFIX, Severity.WARNING),
         (FindingKind.HOLDER_DOWN, Severity.WARNING),
         (FindingKind.VIEWS_DISAGREE, Severity.WARNING),
+        (FindingKind.REFUSED_VIP, Severity.WARNING),
         (FindingKind.IDLE_VIP, Severity.INFO),
     ],
 )

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from lowatch.core.addresses import parse_address, parse_port
 from lowatch.core.answers import Answer, AnswerStatus, OtherView, RRset, View
-from lowatch.core.findings import Finding, FindingKind, Subject, Undecided
+from lowatch.core.findings import Finding, FindingKind, Severity, Subject, Undecided
 from lowatch.core.held import Link
 from lowatch.core.judgement import Judgement, JudgementMemo, judge, judge_domain
 from lowatch.core.known import Known
+from lowatch.core.listeners import Connect, Listener
 from lowatch.core.policy import Domain, Policy
 from lowatch.core.rules import DOMAIN_RULES, HOST_RULES
 from lowatch.core.snapshot import Snapshot
@@ -85,8 +87,35 @@ def test_all_that_is_wrong_at_once() -> None:
         (FindingKind.BACKLOGGED_VIP, "c.example.com", VIP, None),
         (FindingKind.BACKLOGGED_VIP, "c.example.com", VIP6, None),
         (FindingKind.BACKLOGGED_VIP, "d.example.com", None, "ipv4"),
+        (FindingKind.FILTERED_VIP, "c.example.com", VIP, None),
+        (FindingKind.FILTERED_VIP, "c.example.com", VIP6, None),
+        (FindingKind.FILTERED_VIP, "d.example.com", None, "ipv4"),
+        (FindingKind.CAPTURED_VIP, "d.example.com", None, "ipv4"),
         (FindingKind.BLACK_HOLE_PREFIX, None, None, None),
     }
+
+
+def test_commands_reach_into_a_network_namespace() -> None:
+    down = Known((Link(1, "lo", up=False, loopback=True),))
+    world = snapshot(links=down, held=Known((held("192.0.2.10"),)), referenced=frozenset({VIP}))
+    (here,) = judge(world, policy_for()).findings
+    (there,) = judge(replace(world, netns="blue"), policy_for()).findings
+    assert here.fix == ("ip link set lo up",)
+    assert there.fix == there.fixes[0].commands == ("ip -n blue link set lo up",)
+    assert replace(there, fixes=here.fixes) == here
+
+
+def test_advice_without_a_command_says_where() -> None:
+    world = snapshot(
+        held=Known((held("192.0.2.10"),)),
+        domains={WWW: view(local(VIP, *seen(("80", NGINX, Connect.REFUSED))))},
+        referenced=frozenset({VIP}),
+        netns="blue",
+    )
+    (finding,) = judge(world, policy_for(domain(WWW, "80"))).findings
+    assert finding.advice == (
+        "look at the packet filter (nft list ruleset, iptables-save), in the network namespace blue"
+    )
 
 
 def test_a_memo_makes_no_difference() -> None:
@@ -121,6 +150,14 @@ def test_nothing_is_said_of_what_is_fine(fine: Any) -> None:
     assert judged.endpoints
 
 
+@pytest.mark.parametrize("other", [NGINX._replace(address=VIP), None], ids=["bound", "redirected"])
+def test_what_is_served_may_be_served_by_the_way(other: Listener | None) -> None:
+    ssh = NGINX._replace(unit="ssh.service")
+    www = view(local(VIP, *seen(("22", ssh), ("80", other, Connect.ACCEPTED))))
+    (finding,) = judge_domain(domain(WWW, "22 80", any_of=False), www, loopback_up=True).findings
+    assert (finding.subject.kind, finding.severity) == (FindingKind.CAPTURED_VIP, Severity.INFO)
+
+
 @pytest.mark.parametrize(
     "uncertain",
     [
@@ -136,7 +173,11 @@ def test_nothing_is_said_of_what_is_fine(fine: Any) -> None:
 def test_what_is_served_may_still_be_uncertain(uncertain: Any) -> None:
     judged = judge_domain(domain(WWW, "80"), uncertain, loopback_up=True)
     assert judged.findings == ()
-    assert {one.kind for one in judged.undecided} == {FindingKind.ORPHAN_VIP, FindingKind.BACKLOGGED_VIP}
+    assert {one.kind for one in judged.undecided} == {
+        FindingKind.ORPHAN_VIP,
+        FindingKind.BACKLOGGED_VIP,
+        FindingKind.FILTERED_VIP,
+    }
 
 
 @pytest.mark.parametrize(
@@ -233,11 +274,19 @@ def undecided_kinds(world: Snapshot) -> set[FindingKind]:
         ("links", {FindingKind.HOLDER_DOWN}),
         (
             "held",
-            {FindingKind.HOLDER_DOWN, FindingKind.IDLE_VIP, FindingKind.MISSING_VIP, FindingKind.ARP_LEAK},
+            {
+                FindingKind.HOLDER_DOWN,
+                FindingKind.IDLE_VIP,
+                FindingKind.MISSING_VIP,
+                FindingKind.ARP_LEAK,
+                FindingKind.DUPLICATE_VIP,
+            },
         ),
         ("prefixes", {FindingKind.WIDE_PREFIX}),
         ("black_holes", {FindingKind.BLACK_HOLE_PREFIX}),
         ("arp", {FindingKind.ARP_LEAK}),
+        ("twins", {FindingKind.DUPLICATE_VIP}),
+        ("sources", {FindingKind.SOURCE_VIP}),
         ("sockets", {FindingKind.IDLE_VIP}),
     ],
 )

@@ -61,6 +61,10 @@ class Life:
         return tracked
 
 
+def reason_of(one: Tracked) -> str:
+    return one.acknowledgement.reason if one.acknowledgement else ""
+
+
 def test_it_fires_when_it_has_lasted_and_resolves_when_it_has_been_gone() -> None:
     life = Life()
     assert life.judged(SHOWS, 0) == "pending"
@@ -184,9 +188,9 @@ def test_acknowledged_is_never_announced() -> None:
     life.policy = ACCEPTING
     assert life.judged(SHOWS, 0) == "acknowledged"
     assert life.judged(SHOWS, 1_000) == "acknowledged"
-    assert life.only.acknowledged_because == "known"
+    assert reason_of(life.only) == "known"
     assert life.judged(GONE, 1_001) == "acknowledged"
-    assert life.only.acknowledged_because == "known"
+    assert reason_of(life.only) == "known"
     assert life.judged(GONE, 1_031) == ""
 
 
@@ -209,7 +213,7 @@ def test_an_acknowledgement_expires_and_it_fires() -> None:
     assert life.judged(SHOWS, 0) == "acknowledged"
     assert life.judged(SHOWS, 99.9) == "acknowledged"
     assert life.judged(SHOWS, 100) == "firing FIRING"
-    assert life.only.acknowledged_because == ""
+    assert reason_of(life.only) == ""
 
 
 def test_it_expires_before_the_hold_is_over() -> None:
@@ -221,7 +225,7 @@ def test_it_expires_before_the_hold_is_over() -> None:
 
 
 def test_it_expires_after_it_had_fired() -> None:
-    """It was announced before, and not resolved since: there is nothing new to say."""
+    """It was announced before, but nobody has heard of it since: whoever follows the journal is told."""
     life = Life()
     life.judged(SHOWS, 0)
     life.judged(SHOWS, 30)
@@ -229,9 +233,56 @@ def test_it_expires_after_it_had_fired() -> None:
     assert life.judged(SHOWS, 40) == "acknowledged"
     assert life.judged(GONE, 98) == "acknowledged"
     assert life.judged(SHOWS, 99) == "acknowledged"
-    assert life.judged(SHOWS, 100) == "firing"
+    assert life.judged(SHOWS, 100) == "firing FIRING"
+    assert life.last.announcements[0].acknowledgement == life.policy.acknowledgements[0]
+    assert life.only.acknowledgement is None
+    assert life.judged(SHOWS, 100.5) == "firing"
     assert life.judged(GONE, 101) == "firing"
     assert life.judged(GONE, 131) == "RESOLVED"
+
+
+def test_it_is_taken_back() -> None:
+    """An acknowledgement that is removed from the configuration has ended as well."""
+    life = Life()
+    life.judged(SHOWS, 0)
+    life.judged(SHOWS, 30)
+    life.policy = ACCEPTING
+    assert life.judged(SHOWS, 40) == "acknowledged"
+    life.policy = PLAIN
+    assert about_to_fire(life.last.tracked, SHOWS, at(41), PLAIN, 9) == [FINDING]
+    assert life.judged(SHOWS, 41) == "firing FIRING"
+
+
+def test_another_acknowledgement_takes_its_place() -> None:
+    life = Life()
+    life.policy = policy(acknowledged_until=100, reason="first")
+    assert life.judged(SHOWS, 0) == "acknowledged"
+    life.policy = policy(acknowledged_until=200, reason="second")
+    assert life.judged(SHOWS, 10) == "acknowledged"
+    assert life.only.acknowledgement == life.policy.acknowledgements[0]
+
+
+@pytest.mark.parametrize("announced", [False, True])
+def test_it_expires_while_the_daemon_is_down(announced: bool) -> None:
+    life = Life()
+    was = Remembered(FINDING, START - 20, announced=announced, acknowledged=True)
+    life.policy = policy(hold=0)
+    life.last = Step(revive([was], at(0), life.policy), ())
+    assert life.judged(UNKNOWN, 1) == "acknowledged"
+    assert life.judged(SHOWS, 2) == "firing FIRING"
+    assert life.judged(SHOWS, 3) == "firing"
+
+
+def test_it_holds_on_after_a_restart() -> None:
+    life = Life()
+    was = Remembered(FINDING, START - 20, announced=True, acknowledged=True)
+    life.policy = ACCEPTING
+    life.last = Step(revive([was], at(0), life.policy), ())
+    assert life.judged(UNKNOWN, 1) == "acknowledged"
+    assert life.only.acknowledgement == ACCEPTING.acknowledgements[0]
+    assert life.judged(SHOWS, 2) == "acknowledged"
+    assert life.judged(GONE, 3) == "acknowledged"
+    assert life.judged(GONE, 33) == "RESOLVED"
 
 
 @pytest.mark.parametrize(
@@ -272,7 +323,7 @@ def test_what_did_not_happen_when_it_was_due_is_not_due_again() -> None:
 def test_a_life_goes_on_after_a_restart() -> None:
     """Announced: it fires on without a word. Not announced: its hold begins anew. `since` is kept."""
     remembered = [Remembered(FINDING, START - 5_000, announced=True)]
-    tracked = revive(remembered, at(0))
+    tracked = revive(remembered, at(0), PLAIN)
     assert [(one.state, one.since, one.announced) for one in tracked.values()] == [
         (FIRING, START - 5_000, True)
     ]
@@ -283,7 +334,7 @@ def test_a_life_goes_on_after_a_restart() -> None:
 
 def test_what_was_pending_before_a_restart() -> None:
     life = Life()
-    life.last = Step(revive([Remembered(FINDING, START - 20, announced=False)], at(0)), ())
+    life.last = Step(revive([Remembered(FINDING, START - 20, announced=False)], at(0), PLAIN), ())
     assert life.judged(UNKNOWN, 500) == "pending"
     assert life.judged(SHOWS, 501) == "firing FIRING"
     assert life.only.since == START - 20
@@ -291,7 +342,7 @@ def test_what_was_pending_before_a_restart() -> None:
 
 def test_what_went_during_a_restart_is_resolved_after_its_hold() -> None:
     life = Life()
-    life.last = Step(revive([Remembered(FINDING, START - 20, announced=True)], at(0)), ())
+    life.last = Step(revive([Remembered(FINDING, START - 20, announced=True)], at(0), PLAIN), ())
     assert life.judged(UNKNOWN, 500) == "firing"
     assert life.judged(GONE, 501) == "firing"
     assert life.judged(GONE, 530) == "firing"
@@ -305,7 +356,7 @@ class TestInDoubt:
 
     def test_what_shows_is_announced_once_more(self) -> None:
         life = Life()
-        life.last = Step(revive(self.DOUBTFUL, at(0)), ())
+        life.last = Step(revive(self.DOUBTFUL, at(0), PLAIN), ())
         assert life.judged(UNKNOWN, 1) == "firing"
         assert life.judged(SHOWS, 2) == "firing FIRING"
         assert life.only.since == START - 20
@@ -313,16 +364,16 @@ class TestInDoubt:
 
     def test_what_is_gone_is_resolved(self) -> None:
         life = Life()
-        life.last = Step(revive(self.DOUBTFUL, at(0)), ())
+        life.last = Step(revive(self.DOUBTFUL, at(0), PLAIN), ())
         assert life.judged(GONE, 1) == "firing"
         assert life.judged(GONE, 1 + HOLD) == "RESOLVED"
 
     def test_it_is_about_to_fire(self) -> None:
-        (due,) = about_to_fire(revive(self.DOUBTFUL, at(0)), SHOWS, at(1), PLAIN, 9)
+        (due,) = about_to_fire(revive(self.DOUBTFUL, at(0), PLAIN), SHOWS, at(1), PLAIN, 9)
         assert due.subject == SUBJECT
 
     def test_while_it_waits_to_be_announced_again_its_delivery_is_unknown(self) -> None:
-        after, announcements = step(revive(self.DOUBTFUL, at(0)), SHOWS, at(1), PLAIN)
+        after, announcements = step(revive(self.DOUBTFUL, at(0), PLAIN), SHOWS, at(1), PLAIN)
         assert not after[KEY].delivery_unknown
         assert as_delivered(SavedState(after, announcements))[KEY].delivery_unknown
         assert as_delivered(SavedState(after, announcements))[KEY].announced
@@ -344,9 +395,20 @@ def test_several_findings_live_each_their_own_life() -> None:
 
 def test_an_audit_without_memory_is_firing_or_acknowledged() -> None:
     (firing,) = without_memory(SHOWS, at(0), PLAIN)
-    assert (firing.state, firing.since, firing.acknowledged_because) == (FIRING, START, "")
+    assert (firing.state, firing.since, reason_of(firing)) == (FIRING, START, "")
     (accepted,) = without_memory(SHOWS, at(0), policy(acknowledged_until=1, reason="until the move"))
-    assert (accepted.state, accepted.acknowledged_because) == (ACKNOWLEDGED, "until the move")
+    assert (accepted.state, reason_of(accepted)) == (ACKNOWLEDGED, "until the move")
     (expired,) = without_memory(SHOWS, at(1), policy(acknowledged_until=1))
     assert expired.state is FIRING
     assert without_memory(UNKNOWN, at(0), PLAIN) == ()
+
+
+def test_what_informed_alerts_once_it_is_more_than_a_guess() -> None:
+    life = Life()
+    guessed = Judgement({}, (replace(FINDING, info=True),), ())
+    assert life.judged(guessed, 0) == "pending"
+    assert life.judged(guessed, 30) == "firing FIRING"
+    assert life.judged(guessed, 40) == "firing"
+    assert life.judged(SHOWS, 50) == "pending"
+    assert life.judged(SHOWS, 80) == "firing FIRING"
+    assert life.judged(guessed, 90) == "firing", "no news"

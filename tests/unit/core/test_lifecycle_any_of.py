@@ -80,5 +80,5 @@ def test_a_restart_changes_nothing_of_it(order: tuple[str, ...]) -> None:
     by_port: dict[str, Tracked] = {str(t.finding.subject.port): t for t in life.last.tracked.values()}
     remembered = [Remembered(by_port[p].finding, by_port[p].since, by_port[p].announced) for p in order]
     for judgement, expected in ((orphans(*PORTS), []), (orphans(), ["80/tcp resolved"])):
-        life.last = Step(revive(remembered, at(life.now)), ())
+        life.last = Step(revive(remembered, at(life.now), Policy()), ())
         assert life.judged(judgement) == expected

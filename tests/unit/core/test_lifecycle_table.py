@@ -57,8 +57,8 @@ TABLE: dict[tuple[FindingState, bool, bool], dict[str, tuple[FindingState | None
         "unknown": (ACKNOWLEDGED, None),
     },
     (ACKNOWLEDGED, T, T): {
-        "shows, not held": (FIRING, None),
-        "shows, held": (FIRING, None),
+        "shows, not held": (FIRING, FIRING),
+        "shows, held": (FIRING, FIRING),
         "accepted": (ACKNOWLEDGED, None),
         "gone, not held": (ACKNOWLEDGED, None),
         "unknown": (ACKNOWLEDGED, None),
@@ -71,7 +71,7 @@ TABLE: dict[tuple[FindingState, bool, bool], dict[str, tuple[FindingState | None
         "unknown": (ACKNOWLEDGED, None),
     },
     (ACKNOWLEDGED, F, T): {
-        "shows, not held": (FIRING, None),
+        "shows, not held": (FIRING, FIRING),
         "accepted": (ACKNOWLEDGED, None),
         "gone, not held": (ACKNOWLEDGED, None),
         "gone, held": (None, RESOLVED),

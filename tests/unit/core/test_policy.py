@@ -8,6 +8,7 @@ import pytest
 
 from lowatch.core.addresses import Port, parse_address, parse_port, parse_prefix
 from lowatch.core.findings import FindingKind, Subject
+from lowatch.core.name_sources import NameSource
 from lowatch.core.policy import (
     DEFAULT_PORTS,
     Acknowledgement,
@@ -135,6 +136,54 @@ def test_what_a_domain_is_to_serve(name: str, own: tuple[Port, ...], spec: Domai
     assert spec_of(name, (QUIC,), own) == spec
 
 
+def test_what_an_acknowledgement_must_match_as_it_is_configured() -> None:
+    whole = Acknowledgement(1.0, "known", "orphan-vip", "lo", parse_prefix("192.0.2.10"), "*", HTTPS)
+    assert whole.matchers == {
+        "kind": "orphan-vip",
+        "interface": "lo",
+        "address": "192.0.2.10",
+        "domain": "*",
+        "port": "443/tcp",
+    }
+    assert Acknowledgement(1.0, "", address=parse_prefix("::/0")).matchers == {"address": "::/0"}
+
+
+class TestLearned:
+    SPEC = DomainSpec()
+    SOURCES: ClassVar = {"a.example": NameSource.ZONE, "b.example": NameSource.ZONE}
+
+    def test_they_are_followed_too(self) -> None:
+        policy = Policy(domains={"a.example": Domain("a.example", any_of=False)})
+        learned = policy.with_learned({"a.example": self.SPEC, "b.example": self.SPEC}, self.SOURCES)
+        assert learned.domains == {
+            "a.example": Domain("a.example", any_of=False),
+            "b.example": Domain("b.example"),
+        }
+        assert learned.learned == {"b.example": NameSource.ZONE}
+
+    def test_those_from_elsewhere_stay(self) -> None:
+        policy = Policy().with_learned({"a.example": self.SPEC}, self.SOURCES)
+        policy = policy.with_learned({"b.example": self.SPEC}, self.SOURCES)
+        assert policy.learned == self.SOURCES
+        assert policy.with_learned({"b.example": self.SPEC}, self.SOURCES) is policy
+
+    def test_ports_that_clients_have_shown_take_the_place_of_a_guess(self) -> None:
+        guess, shown = DomainSpec(guessed=True), DomainSpec((QUIC,), any_of=False)
+        policy = Policy().with_learned({"a.example": guess}, self.SOURCES)
+        assert not policy.knows_ports("a.example")
+        lookups = {"a.example": NameSource.DNSTAP}
+        assert policy.with_learned({"a.example": guess}, lookups) is policy
+        better = policy.with_learned({"a.example": shown}, lookups)
+        assert better.domains == {"a.example": Domain("a.example", (QUIC,), any_of=False)}
+        assert better.learned == {"a.example": NameSource.ZONE}, "as before"
+        assert better.knows_ports("a.example")
+        assert better.with_learned({"a.example": guess}, lookups) is better
+
+    def test_domains_that_are_named_explicitly_take_their_place(self) -> None:
+        policy = Policy().with_learned({"a.example": self.SPEC}, self.SOURCES)
+        assert policy.narrowed_to({}).learned == {}
+
+
 class TestDomainTable:
     table = DomainTable({"b.example": PLAIN, "a.example": OWN})
     same: ClassVar = {
@@ -181,3 +230,18 @@ class TestDomainTable:
         assert ports_of(self.table) == ports
         assert ports_of({**self.same, service.name: service}) == ports
         assert ports_of({}) == frozenset()
+
+
+def test_learned_names_are_followed_beside_the_configured_ones() -> None:
+    own, spec = Domain("www.example.com", any_of=False), DomainSpec(guessed=True)
+    sources = dict.fromkeys(("www.example.com", "shop.example.com"), NameSource.DNSTAP)
+    for domains in ({own.name: own}, DomainTable({own.name: DomainSpec(own.ports, any_of=False)})):
+        policy = Policy(domains=domains).with_learned(dict.fromkeys(sources, spec), sources)
+        assert policy.domains == {
+            own.name: own,
+            "shop.example.com": Domain("shop.example.com", guessed=True),
+        }
+        assert policy.learned == {"shop.example.com": NameSource.DNSTAP}
+        assert policy.narrowed_to({}).learned == {}
+    plain = Policy(domains={own.name: own})
+    assert plain.with_learned({own.name: spec}, sources) is plain

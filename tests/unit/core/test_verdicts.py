@@ -10,10 +10,18 @@ import pytest
 from lowatch.core.addresses import Port, parse_address, parse_port
 from lowatch.core.answers import Answer, AnswerStatus
 from lowatch.core.known import Unknown
+from lowatch.core.last_served import LastServed
 from lowatch.core.listeners import Connect, Listener
 from lowatch.core.policy import Domain
 from lowatch.core.snapshot import PortObservation
-from lowatch.core.verdicts import JudgedEndpoint, Verdict, judge_address, judge_endpoints, judge_port
+from lowatch.core.verdicts import (
+    JudgedEndpoint,
+    Verdict,
+    is_guess,
+    judge_address,
+    judge_endpoints,
+    judge_port,
+)
 from tests.unit.core.worlds import (
     BLIND,
     DEAF,
@@ -60,6 +68,22 @@ def test_one_port_by_itself(
     one = PortObservation(TCP, listener, connect)
     assert judge_port(one, loopback_up=True) is lo_up
     assert judge_port(one, loopback_up=False) is lo_down
+
+
+def test_ports_are_a_guess_until_something_has_listened_there() -> None:
+    learned = Domain(WWW, guessed=True)
+    last = PortObservation(TCP, None, last_served=LastServed("nginx.service", 0.0))
+    for port, guess in [
+        (PortObservation(TCP, None), True),
+        (PortObservation(TCP, NGINX), False),
+        (PortObservation(TCP, BLIND), False),
+        (last, False),
+    ]:
+        seen_here = local(VIP, PortObservation(UDP, None), port)
+        assert is_guess(learned, seen_here) is guess
+        assert not is_guess(Domain(WWW), seen_here)
+        judged = judge_address(learned, view(seen_here), seen_here, loopback_up=True)
+        assert [one.guessed for one in judged] == [guess, guess]
 
 
 @pytest.mark.parametrize(

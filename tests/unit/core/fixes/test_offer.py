@@ -10,13 +10,15 @@ import pytest
 from lowatch.core.addresses import Prefix, parse_address, parse_port, parse_prefix
 from lowatch.core.answers import OtherView, View
 from lowatch.core.findings import Action, Change, Finding, FindingKind, Subject
-from lowatch.core.fixes.offer import GroundMemo, fixes_offered
+from lowatch.core.fixes.offer import FixMemo, fixes_offered
 from lowatch.core.fixes.shell_commands import command
 from lowatch.core.held import Held, Link
 from lowatch.core.judgement import draft, judge
 from lowatch.core.known import Known, Unknown
-from lowatch.core.limits.kernel import FIXES_WEIGHED
+from lowatch.core.last_served import LastServed
+from lowatch.core.limits.kernel import FIX_STEPS, FIXES_WEIGHED
 from lowatch.core.listeners import Connect, Sockets
+from lowatch.core.plan import Step
 from lowatch.core.policy import Acknowledgement, Domain, Policy
 from lowatch.core.snapshot import DomainObservation, OtherViewAddress
 from lowatch.core.steps import result_of
@@ -49,6 +51,9 @@ NIC = held("198.51.100.1", 24, "eth0")
 NIC6 = held("2001:db8:1::1", 64, "eth0")
 DEFAULT = Route(Prefix(parse_address("0.0.0.0"), 0), "unicast", ("eth0",))
 DEFAULT6 = Route(Prefix(parse_address("::"), 0), "unicast", ("eth0",))
+LOCAL24 = Route(
+    parse_prefix("192.0.2.0/24"), "local", ("lo",), 255, parse_address("192.0.2.10"), by_kernel=True
+)
 CONNECTED = Route(parse_prefix("198.51.100.0/24"), "unicast", ("eth0",), source=NIC.address, by_kernel=True)
 SHOP = "shop.example.com"
 MAPPED = parse_address("::ffff:192.0.2.10")
@@ -56,11 +61,14 @@ SSHD = Sockets(wildcards=frozenset({("ipv4", parse_port("22"))}))
 
 
 def offered(findings: Sequence[Finding], *rest: Any) -> tuple[Finding, ...]:
-    return result_of(fixes_offered(findings, *rest, GroundMemo()))
+    return result_of(fixes_offered(findings, *rest, FixMemo()))
 
 
 def harm(change: Change, *holding: Held, policy: Policy | None = None, **around: Any) -> str:
-    """Why it is not offered; "" where it is. around: fields of a Snapshot, or of its Surroundings."""
+    """Why it is not offered; "" if it is, and "do: " with the commands if they are more than usual.
+
+    around: fields of a Snapshot, or of its Surroundings.
+    """
     own = {field: around.pop(field) for field in tuple(around) if field in Surroundings._fields}
     own.setdefault("links", LINKS)
     own.setdefault("elsewhere", (NIC, NIC6))
@@ -73,8 +81,24 @@ def harm(change: Change, *holding: Held, policy: Policy | None = None, **around:
     (settled, *_) = offered((finding, *drafted.findings), drafted.domains, snapshot, policy)
     assert settled.proposed is None
     assert bool(settled.fix) is not settled.advice.startswith("no command is offered: ")
-    assert settled.fix in ((), (command(change),))
+    assert [(one.action, one.commands) for one in settled.fixes] == (
+        [(change.action, settled.fix)] if settled.fix else []
+    )
+    if settled.fix and settled.fix != (direct(change),):
+        (commands,) = settled.fix
+        return f"do: {commands}"
     return settled.advice.removeprefix("no command is offered: ")
+
+
+def direct(change: Change) -> str:
+    """The fewest commands that make a change."""
+    steps = {
+        Action.ADD: ("add",),
+        Action.REMOVE: ("remove",),
+        Action.NARROW: ("add", "remove"),
+        Action.UNROUTE: ("unroute",),
+    }
+    return command(tuple(Step(do, change.held) for do in steps[change.action]))  # type: ignore[arg-type]
 
 
 def removal(one: Held, *beside: Held, **around: Any) -> str:
@@ -89,9 +113,7 @@ def test_a_dead_address_on_lo() -> None:
     for one in held(VIP), held(VIP6), held(VIP, interface="dummy0"), held(VIP, interface="br0"):
         assert removal(one) == ""
         assert removal(one, domains={WWW: dead(one.address)}) == ""
-    assert (
-        removal(held(VIP, 24), routes=(Route(parse_prefix("192.0.2.0/24"), "local", ("lo",), 255),)) == ""
-    )
+    assert removal(held(VIP, 24), routes=(LOCAL24,)) == ""
     assert removal(route("192.0.2.10/32", interface="eth0")) == ""  # not an address of eth0's own
 
 
@@ -172,7 +194,15 @@ def test_another_view_speaks_for_it() -> None:
             "an interface has no address of its own: outgoing packets may use this one as their source",
         ),
         ({"elsewhere": (NIC, held(VIP, interface="eth0"))}, "an address on eth0 keeps it local"),
-        ({"elsewhere": (NIC, route("192.0.2.10/32"))}, "a local route on lo keeps it local"),
+        (
+            {"elsewhere": (NIC, route("192.0.2.10/32"))},
+            "do: ip address del 192.0.2.10/32 dev lo && ip route del local 192.0.2.10 dev lo table local",
+        ),
+        ({"elsewhere": (NIC, route("192.0.2.10/32", table=100))}, "a local route on lo keeps it local"),
+        (
+            {"elsewhere": (NIC, route("192.0.2.10/32"), route("192.0.2.10/32", origin="proto 66"))},
+            "a local route on lo keeps it local",
+        ),
         (
             {"routes": (Route(parse_prefix("192.0.2.0/24"), "local", ("eth0",), 255),)},
             "the local route 192.0.2.0/24 covers it too",
@@ -208,6 +238,18 @@ def test_the_address_and_its_interface(one: Held, why: str) -> None:
     assert removal(one) == why
 
 
+def test_a_deprecated_address_may_be_a_source() -> None:
+    """Of IPv6, if there is no other one; of IPv4 in any case: inet_select_addr() does not look at that."""
+    why = "eth0 has no address of its own: outgoing packets may use this one as their source"
+    old, old_v4 = held(VIP6, flags=("deprecated",)), held(VIP, flags=("deprecated",))
+    way = Route(parse_prefix("::/0"), "unicast", ("eth0",))
+    assert removal(old, routes=(way,), elsewhere=()) == why
+    other = held("2001:db8:5::1", 64, "eth1")
+    assert removal(old, routes=(way,), elsewhere=(other,)) == ""
+    assert removal(old, routes=(way,), elsewhere=(other._replace(flags=("deprecated",)),)) == why
+    assert removal(old_v4, elsewhere=()) == why
+
+
 def test_a_bridge_that_leads_somewhere() -> None:
     leading = Route(parse_prefix("10.0.0.0/8"), "unicast", ("br0",), source=VIP6)
     assert "br0" in removal(held(VIP, interface="br0"), routes=(leading,))
@@ -220,15 +262,51 @@ def test_a_bridge_that_leads_somewhere() -> None:
 
 
 def test_secondaries() -> None:
-    """A primary takes them along; a secondary goes alone, but stays local where its primary's prefix is."""
+    """The others get a prefix of their own, before their primary address goes."""
     first, second = held(VIP, 24), held("192.0.2.11", 24, flags=("secondary",))
-    local24 = Route(parse_prefix("192.0.2.0/24"), "local", ("lo",), 255, first.address, by_kernel=True)
-    assert removal(first, second, routes=(local24,)) == (
-        "removing it may also remove the other addresses of 192.0.2.0/24 on lo"
+    keep = "do: ip address add 192.0.2.{0}/32 dev {1} && ip address del 192.0.2.{0}/24 dev {1}"
+    assert removal(first, second, routes=(LOCAL24,)) == (
+        f"{keep.format(11, 'lo')} && ip address del 192.0.2.10/24 dev lo"
     )
-    assert removal(second, first, routes=(local24,)) == "the local route 192.0.2.0/24 covers it too"
+    assert removal(second, first, routes=(LOCAL24,)) == (
+        "do: ip address add 192.0.2.10/32 dev lo && ip address del 192.0.2.11/24 dev lo"
+        " && ip address del 192.0.2.10/24 dev lo"
+    )
     on_dummy = [one._replace(interface="dummy0") for one in (first, second)]
     assert removal(on_dummy[1], on_dummy[0]) == ""
+    assert removal(on_dummy[0], on_dummy[1]) == (
+        f"{keep.format(11, 'dummy0')} && ip address del 192.0.2.10/24 dev dummy0"
+    )
+    labelled = second._replace(label="lo:vip")
+    assert removal(first, labelled, routes=(LOCAL24,)) == (
+        "re-adding 192.0.2.11 would lose its label lo:vip"
+    )
+    alone = held("192.0.2.11")
+    assert removal(first, second, alone, routes=(LOCAL24,)) == (
+        "do: ip address del 192.0.2.11/24 dev lo && ip address del 192.0.2.10/24 dev lo"
+    )
+
+
+def test_a_prefix_of_another_address_covers_it() -> None:
+    wide = held("192.0.2.10", 24)
+    one = held("192.0.2.77")
+    assert removal(one, wide, routes=(LOCAL24,)) == (
+        "do: ip address add 192.0.2.10/32 dev lo && ip address del 192.0.2.77/32 dev lo"
+        " && ip address del 192.0.2.10/24 dev lo"
+    )
+    elsewhere = Policy(expect=(parse_address("192.0.2.99"),))
+    assert removal(one, wide, routes=(LOCAL24,), policy=elsewhere) == "192.0.2.99 is expected here"
+    kept = Policy(expect=(parse_address("192.0.2.10"),))
+    assert removal(one, wide, routes=(LOCAL24,), policy=kept).startswith("do: ")
+
+
+def test_more_commands_than_anybody_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FIX_STEPS, "value", 8)
+    rest = [held(f"192.0.2.{number}", 24, flags=("secondary",)) for number in range(20, 27)]
+    for others, why in ((rest, 8), (rest[:6], 8)):
+        said = removal(held(VIP, 24), *others, routes=(LOCAL24,))
+        assert said == f"more than {why} commands would be needed"
+    assert removal(held(VIP, 24), *rest[:3], routes=(LOCAL24,)).startswith("do: ")
 
 
 def test_the_last_address_of_an_interface() -> None:
@@ -247,6 +325,8 @@ def test_the_last_address_of_an_interface() -> None:
 
 WIDE = route("192.0.2.0/24")
 ANYIP = Route(parse_prefix("192.0.2.0/24"), "local", ("lo",), 255)
+DROP = "ip route del local {} dev lo table local"
+ANYIP16 = Route(parse_prefix("192.0.0.0/16"), "local", ("lo",), 255)
 
 
 @pytest.mark.parametrize(
@@ -263,7 +343,19 @@ ANYIP = Route(parse_prefix("192.0.2.0/24"), "local", ("lo",), 255)
         ),
         ({"routes": (ANYIP, ANYIP)}, "the local route 192.0.2.0/24 covers it too"),
         (
-            {"routes": (ANYIP, Route(parse_prefix("192.0.0.0/16"), "local", ("lo",), 255))},
+            {"routes": (ANYIP, ANYIP16)},
+            f"do: {' && '.join(map(DROP.format, ('192.0.2.0/24', '192.0.0.0/16')))}",
+        ),
+        (
+            {"routes": (ANYIP, ANYIP16), "policy": Policy(expect=(parse_address("192.0.3.1"),))},
+            "192.0.3.1 is expected here",
+        ),
+        (
+            {"routes": (ANYIP, ANYIP16._replace(table=100))},
+            "the local route 192.0.0.0/16 covers it too",
+        ),
+        (
+            {"routes": (ANYIP, ANYIP16._replace(interfaces=("eth0",)))},
             "the local route 192.0.0.0/16 covers it too",
         ),
     ],
@@ -289,7 +381,7 @@ def test_a_wide_local_route(around: dict[str, Any], why: str) -> None:
 )
 def test_a_prefix_that_is_given_up(cause: dict[str, Any], around: dict[str, Any], why: str) -> None:
     one = held(VIP, 24, **cause)
-    assert harm(Change(Action.NARROW, one), one, **{"routes": (ANYIP,), **around}) == why
+    assert harm(Change(Action.NARROW, one), one, **{"routes": (LOCAL24,), **around}) == why
 
 
 HOLE = held("2001:db8:9::1", 64)
@@ -320,10 +412,26 @@ def test_a_black_hole(hole: Held, routes: tuple[Route, ...], why: str) -> None:
     assert harm(Change(Action.UNROUTE, hole), hole, routes=routes) == why
 
 
+def test_two_black_holes() -> None:
+    """The wider one swallows the same neighbours: both routes go, or none."""
+    wider = held("2001:db8::1", 32)
+    into_lo = Route(parse_prefix("2001:db8::/32"), "unicast", ("lo",), by_kernel=True)
+    assert harm(Change(Action.UNROUTE, HOLE), HOLE, wider, routes=(INTO_LO, into_lo)) == (
+        "do: ip -6 route del 2001:db8:9::/64 dev lo && ip -6 route del 2001:db8::/32 dev lo"
+    )
+    by_hand = into_lo._replace(by_kernel=False)
+    assert harm(Change(Action.UNROUTE, HOLE), HOLE, wider, routes=(INTO_LO, by_hand)) == (
+        "the route 2001:db8::/32 through lo covers it too"
+    )
+
+
 def test_a_missing_address() -> None:
     change = Change(Action.ADD, held(VIP))
     assert harm(change) == ""
     assert harm(change, elsewhere=(NIC, held(VIP, interface="eth0"))) == "it is on eth0"
+    assert harm(change, elsewhere=()) == (
+        "eth0 has no address of its own: outgoing packets may use this one as their source"
+    )
     assert harm(change, unserved={VIP: WWW}) == (
         "www.example.com resolves to it, and nothing here would serve it"
     )
@@ -352,6 +460,36 @@ def test_to_bring_the_service_back_comes_first() -> None:
         for finding in judge(snapshot, policy).findings:
             start = "start the service for 80/tcp or 443/tcp on 192.0.2.10"
             assert finding.advice.startswith(start + said)
+
+
+@pytest.mark.parametrize("used", [False, True])
+def test_a_start_has_a_command_if_the_unit_is_known(used: bool) -> None:
+    """It stays if the address must stay; the text never shows it as the command that removes something."""
+    one = held(VIP)
+    last = LastServed("nginx.service", 1795403527.25)
+    silent = dead(VIP)
+    (here,) = silent.local
+    ports = tuple(port._replace(last_served=last) for port in here.ports)
+    known = silent._replace(local=(here._replace(ports=ports),))
+    sockets = Sockets(frozenset({VIP} if used else ()))
+    around = Surroundings(LINKS, (NIC, NIC6), (DEFAULT, CONNECTED), sockets)
+    snapshot = taken(
+        LOCALHOST, one, domains={WWW: known}, referenced=frozenset({VIP}), surroundings=Known(around)
+    )
+    start, removal = "systemctl start nginx.service", "ip address del 192.0.2.10/32 dev lo"
+    what = "start nginx.service for 80/tcp or 443/tcp on 192.0.2.10"
+    for finding in judge(snapshot, Policy(domains={WWW: domain()})).findings:
+        assert finding.fix == (start,)
+        actions = [Action.START, Action.MOVE] if used else [Action.START, Action.MOVE, Action.REMOVE]
+        assert [fix.action for fix in finding.fixes] == actions
+        assert finding.guidance == (
+            ((f"{what}; no command removes it: 192.0.2.10 has a socket bound to it", (start,)),)
+            if used
+            else (
+                (f"{what}:", (start,)),
+                ("if it has moved for good, remove 192.0.2.10 from lo:", (removal,)),
+            )
+        )
 
 
 def test_of_very_many_some_are_weighed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,21 +5,22 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from lowatch.core.limits import alerts, config, files, http, kernel, names
+from lowatch.core.limits import alerts, boot, config, files, http, kernel, lookups, names, zones
 from lowatch.core.limits.limit import Limit
 from lowatch.core.limits.table import LIMITS
 from tests.support.repository import ROOT
 from tests.unit.report.golden import assert_golden
 
 SOURCES = list((ROOT / "lowatch").rglob("*.py"))
-ROOMS = (alerts, config, files, http, kernel, names)
+ROOMS = (alerts, boot, config, files, http, kernel, lookups, names, zones)
 PAGE = ROOT / "docs" / "limits.md"
 HEAD = """# Limits
 
 Everything that others can make grow has a bound. What lies beyond it is counted in
-`lowatch_limit_reached_total{limit}` and reported in the log, at most once in ten minutes for each limit;
-limits where nothing is lost but time (*) are only counted. Up to its bound, what something costs grows
-linearly with it. The tables are in `lowatch/core/limits/`, and a test keeps this page equal to them
+`lowatch_limit_reached_total{limit}`, shown by `lowatch status`, and reported in the log, at most once in
+ten minutes for each limit; limits where nothing is lost but time (*) are only counted. Up to its bound,
+what something costs grows linearly with it. The tables are in `lowatch/core/limits/`, and a test keeps
+this page equal to them
 (`LOWATCH_GOLDEN=write` rewrites it).
 
 | limit | value | of what | beyond it | why this number | configuration |

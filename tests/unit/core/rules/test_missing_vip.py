@@ -6,16 +6,18 @@ import pytest
 
 from lowatch.core.addresses import Address
 from lowatch.core.findings import Action, Change, Finding, FindingKind, Severity, Subject, Undecided
-from lowatch.core.held import Held
+from lowatch.core.held import Held, Link
+from lowatch.core.known import Known
 from lowatch.core.policy import Policy
 from lowatch.core.rules.missing_vip import missing_vip
 from tests.unit.core.worlds import DEAF, VIP, VIP6, held, only_finding, route, snapshot, subjects
 
 EXPECTED = Policy(expect=(VIP,))
+LO = Known((Link(1, "lo", up=True, loopback=True),))
 
 
 def missing(*holding: Held, policy: Policy = EXPECTED) -> list[Finding | Undecided]:
-    return list(missing_vip(snapshot(*holding), policy))
+    return list(missing_vip(snapshot(*holding, links=LO), policy))
 
 
 def test_an_expected_address_is_not_held() -> None:
@@ -61,13 +63,26 @@ def test_each_expected_address_by_itself() -> None:
         (("lo",), VIP, "lo"),
         (("lo",), VIP6, "lo"),
         (("dummy*", "kube-ipvs0", "lo"), VIP, "kube-ipvs0"),
-        (("dummy*",), VIP, "lo"),
+        (("eth9", "kube-ipvs0"), VIP, "kube-ipvs0"),
+        (("dummy*",), VIP, "dummy0"),
     ],
 )
 def test_where_it_would_be_added(interfaces: tuple[str, ...], address: Address, where: str) -> None:
-    finding = only_finding(missing(policy=Policy(interfaces, expect=(address,))))
+    """To an interface that exists and is watched: on any other one it would still be missing."""
+    policy = Policy(interfaces, expect=(address,))
+    names = [name for name in ("lo", "dummy0", "dummy1", "kube-ipvs0") if policy.watches(name)]
+    links = Known(tuple(Link(number, name, up=True) for number, name in enumerate(names, 1)))
+    finding = only_finding(list(missing_vip(snapshot(links=links), policy)))
     assert finding.proposed == Change(Action.ADD, held(address, interface=where))
     assert finding.message.endswith(f"is not on {', '.join(interfaces)}")
+
+
+def test_nowhere_to_add_it() -> None:
+    finding = only_finding(list(missing_vip(snapshot(links=Known(())), EXPECTED)))
+    assert (finding.proposed, finding.advice) == (
+        None,
+        "no command is offered: no watched interface exists",
+    )
 
 
 def test_nothing_expected_nothing_missing() -> None:

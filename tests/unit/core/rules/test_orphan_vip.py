@@ -10,6 +10,7 @@ from lowatch.core.addresses import parse_address
 from lowatch.core.answers import Answer, AnswerStatus, SrvRecord, View
 from lowatch.core.findings import Action, Change, Finding, FindingKind, Severity, Subject, Undecided
 from lowatch.core.held import Held
+from lowatch.core.last_served import LastServed
 from lowatch.core.listeners import Connect
 from lowatch.core.policy import Domain
 from lowatch.core.rules.orphan_vip import orphan_vip
@@ -139,7 +140,13 @@ ANYIP, ANYIP6 = route("192.0.0.0/16"), route("2001:db8::/48")
         (VIP, OF_66, (), "which a route (proto 66) through lo makes local", Change(Action.REMOVE, OF_66)),
         (VIP, None, (ANYIP,), "which a wider prefix on lo makes local", Change(Action.REMOVE, ANYIP)),
         (VIP, None, (WITH_24,), "which a wider prefix on lo makes local", Change(Action.NARROW, WITH_24)),
-        (VIP, None, (WITH_24, ANYIP), "which a wider prefix on lo makes local", None),
+        (
+            VIP,
+            None,
+            (ANYIP, WITH_24),
+            "which a wider prefix on lo makes local",
+            Change(Action.NARROW, WITH_24),
+        ),
         (
             VIP6,
             None,
@@ -182,10 +189,6 @@ def test_the_first_advice_is_to_bring_the_service_back() -> None:
         "start the service for 80/tcp on 127.0.0.1, or correct what the domain resolves to: every host has "
         "this address"
     )
-    twice = view(local(VIP, *seen(("80", None)), held=None, covering=(WITH_24, ANYIP)))
-    assert only_finding(judged(twice)).advice.endswith(
-        "; no command is offered: several prefixes make it local"
-    )
 
 
 def test_unknown_endpoint_is_undecided() -> None:
@@ -216,3 +219,67 @@ def test_what_is_known_is_said_beside_what_is_not() -> None:
     findings, undecided = split(judged(www, domain(any_of=False)))
     assert [str(one.subject.port) for one in findings] == ["80/tcp"]
     assert {(one.address, str(one.port)) for one in undecided} == {(VIP, "443/tcp"), (VIP6, "None")}
+
+
+def test_who_served_it_last_is_in_the_message_with_the_time() -> None:
+    """Not with the age, with which the message would be another one at each audit."""
+    (port,) = seen(("80", None, Connect.REFUSED))
+    last = LastServed("nginx.service", 1795403527.25)
+    finding = only_finding(judged(view(local(VIP, port._replace(last_served=last)))))
+    assert finding.last_served is last
+    assert finding.message == (
+        "www.example.com resolves to 192.0.2.10, which is on lo, but nothing listens there on "
+        "80/tcp: requests from this host fail; served by nginx.service until 2026-11-23T03:12:07Z"
+    )
+    assert finding.reason == finding.message.partition("; served")[0]
+
+
+def test_of_an_any_of_set_the_last_of_all_is_in_each_finding() -> None:
+    """The finding of the first port is announced for all, even if only another one was ever served."""
+    http, https = seen(("80", None), ("443", None))
+    last = LastServed("nginx.service", 5.0)
+    silent = view(local(VIP, http, https._replace(last_served=last)))
+    for any_of, expected in ((True, [last, last]), (False, [None, last])):
+        findings, _ = split(judged(silent, domain(any_of=any_of)))
+        assert [finding.last_served for finding in findings] == expected
+
+
+def test_what_can_be_done_the_best_first() -> None:
+    """A removal is added once it is shown to be harmless."""
+    finding = only_finding(judged(view(local(VIP, *seen(("80", None))))))
+    assert [(one.action, one.summary, one.commands, one.persist) for one in finding.fixes] == [
+        (Action.START, "start the service for 80/tcp on 192.0.2.10", (), None),
+        (Action.MOVE, "if it is served elsewhere, change what www.example.com resolves to", (), None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("unit", "commands"),
+    [
+        ("nginx.service", ("systemctl start nginx.service",)),
+        (r"my\x2dapp@1.socket", (r"systemctl start 'my\x2dapp@1.socket'",)),
+        ("docker-0123.scope", ()),
+        ("user@1000.service", ()),
+    ],
+)
+def test_the_unit_that_served_it_last_is_started(unit: str, commands: tuple[str, ...]) -> None:
+    (port,) = seen(("80", None, Connect.REFUSED))
+    known = port._replace(last_served=LastServed(unit, 1795403527.25))
+    finding = only_finding(judged(view(local(VIP, known))))
+    assert finding.fixes[0].commands == finding.fix == commands
+    who = unit if commands else "the service"
+    assert finding.advice == finding.fixes[0].summary == f"start {who} for 80/tcp on 192.0.2.10"
+
+
+def test_ports_that_are_only_guessed_are_information() -> None:
+    """The name was learned, and nothing shows yet what it should serve."""
+    finding = only_finding(
+        judged(
+            view(local(VIP, *seen(("80", None, Connect.REFUSED)))), Domain(WWW, ports("80"), guessed=True)
+        )
+    )
+    assert finding.severity is Severity.INFO
+    assert finding.message == (
+        "www.example.com resolves to 192.0.2.10, which is on lo, but nothing listens there on 80/tcp: "
+        "the name was not configured, and nothing has shown yet which port it should serve"
+    )

@@ -43,6 +43,7 @@ def judged(
     here: Iterable[Address] = HERE,
     unasked: Iterable[Address] = (),
     own_name: bool = False,
+    from_hosts: bool = False,
 ) -> list[Finding | Undecided]:
     """As collected on a host that holds what is `here`."""
     whole = replace(of, view=by, others=others)
@@ -52,7 +53,8 @@ def judged(
     in_other_views = tuple(OtherViewAddress(one, places[one]) for one in aside_ones if one in places)
     undecided = tuple((one, "netlink: overrun") for one in of.addresses if one in set(unasked))
     collected = DomainObservation(whole, held, undecided, in_other_views, own_name)
-    return list(views_disagree(domain(of.domain), collected, ()))
+    named = replace(domain(of.domain), from_hosts=from_hosts)
+    return list(views_disagree(named, collected, ()))
 
 
 def dns(*addresses: Address) -> OtherView:
@@ -177,3 +179,9 @@ def test_it_is_judged_beside_what_is_served() -> None:
     served = judge_domain(domain(WWW, "80"), here, loopback_up=True)
     assert [(one.verdict, one.view) for one in served.endpoints] == [("served", "hosts")]
     assert [one.subject.kind for one in served.findings] == [FindingKind.VIEWS_DISAGREE]
+
+
+def test_a_name_that_only_etc_hosts_has_is_no_disagreement_if_nobody_configured_it() -> None:
+    assert judged(answer(VIP), dns(), from_hosts=True) == []
+    assert only_finding(judged(answer(VIP), dns())).subject.address == VIP
+    assert only_finding(judged(answer(VIP), dns(ELSEWHERE), from_hosts=True)).subject.address == VIP

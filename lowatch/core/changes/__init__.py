@@ -1,0 +1,1 @@
+"""What `lowatch clean` changes in the kernel, and how it is undone."""
