@@ -26,6 +26,8 @@ IN_DELETE_SELF = 0x0400
 IN_MOVE_SELF = 0x0800
 IN_Q_OVERFLOW = 0x4000
 IN_IGNORED = 0x8000
+IN_ONLYDIR = 0x01000000
+IN_ISDIR = 0x40000000
 _IN_NONBLOCK, _IN_CLOEXEC = os.O_NONBLOCK, os.O_CLOEXEC
 
 _HEADER = Struct("iIII")  # struct inotify_event: wd, mask, cookie, len; then len bytes of name

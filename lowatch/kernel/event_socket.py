@@ -11,7 +11,7 @@ import errno
 import logging
 import select
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from lowatch.core.liveness import Heartbeat
@@ -47,12 +47,19 @@ class EventSocket:
     """Reads a protocol's multicast groups through a BPF filter, and opens itself again after a failure."""
 
     def __init__(
-        self, protocol: int, groups: Sequence[int], program: bytes, listener: EventListener
+        self,
+        protocol: int,
+        groups: Sequence[int],
+        program: bytes,
+        listener: EventListener,
+        split: Callable[[bytes], Iterable[Span]] = spans,
     ) -> None:
+        """split: finds the messages of a datagram. Raises MalformedMessageError."""
         self._protocol = protocol
         self._groups = groups
         self._program = program
         self._listener = listener
+        self._split = split
         self._socket: socket.socket | None = None
         self._reopening: asyncio.TimerHandle | None = None
         self._overran = False
@@ -119,7 +126,7 @@ class EventSocket:
                 self._overran = True  # the socket itself still works
                 continue
             try:
-                for span in spans(data):
+                for span in self._split(data):
                     self._listener.on_message(data, span)
             except MalformedMessageError as error:
                 self._listener.on_lost(f"an unreadable event: {error}")

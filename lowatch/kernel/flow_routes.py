@@ -13,8 +13,9 @@ from lowatch.core.addresses import Address, destination, is_v4
 from lowatch.core.held import Delivery, FlowRoute
 from lowatch.core.known import Unknown
 from lowatch.core.listeners import Endpoint
-from lowatch.wire.fib_rules import dump_rules, is_plain_local
+from lowatch.wire.fib_rules import dump_rules
 from lowatch.wire.netlink import NLMSG_DONE, MalformedMessageError
+from lowatch.wire.netlink_reader import decode_rule
 from lowatch.wire.rtnetlink import AF_INET, AF_INET6, RTM_NEWRULE, RTN_LOCAL, Flow, get_flow
 
 from .input_devices import InputDevices
@@ -52,10 +53,10 @@ class FlowRoutes:
 
     def _begins_plainly(self, family: int) -> bool:
         """Whether the first rule is that of table local, or the family has no rules."""
-        for data, spans, _ in self._route.dump(dump_rules(0, family)):
-            for span in spans:
+        for datagram in self._route.dump(dump_rules(0, family)):
+            for span in datagram.spans:
                 if span.type == RTM_NEWRULE:
-                    return is_plain_local(data, span.start, span.end)
+                    return decode_rule(datagram.data, span.start, span.end)
                 if span.type == NLMSG_DONE:
                     break
         return True

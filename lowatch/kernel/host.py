@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from lowatch.core.addresses import Address, Port, Prefix, PrefixSet, destination
 from lowatch.core.arp import NO_ARP, Arp, Nic
-from lowatch.core.held import Delivery, FlowRoute, Held, Link, LocalRoute
+from lowatch.core.held import Delivery, FlowRoute, Held, Link, LocalRoute, Twins
 from lowatch.core.known import Known, Unknown
 from lowatch.core.listeners import Endpoint, Listener, Sockets
 from lowatch.core.liveness import Heartbeat
 from lowatch.core.policy import Policy
+from lowatch.core.programs import TraceState
+from lowatch.core.sources import Source
 from lowatch.core.surroundings import Surroundings
 from lowatch.wire.links import dump_links
-from lowatch.wire.netlink import NLM_F_REPLACE, MalformedMessageError, Span, only_message
+from lowatch.wire.netlink import MalformedMessageError, Span, only_message
 from lowatch.wire.nexthop import (
     RTM_DELNEXTHOP,
     RTM_NEWNEXTHOP,
@@ -27,6 +30,7 @@ from lowatch.wire.rtnetlink import (
     RTM_DELLINK,
     RTM_DELROUTE,
     RTM_DELRULE,
+    RTM_NEWADDR,
     RTM_NEWLINK,
     RTM_NEWROUTE,
     RTM_NEWRULE,
@@ -36,27 +40,39 @@ from lowatch.wire.rtnetlink import (
 
 from .cgroups import CgroupUnits
 from .flow_routes import FlowRoutes
-from .host_events import GROUP_NAMES, Hints, HostEvents
-from .host_tables import HostTables, Unchanged
+from .host_tables import HostTables
 from .input_devices import InputDevices
 from .listeners import Listeners
 from .nonlocal_routes import NonlocalRoutes
-from .request_socket import NETLINK_ROUTE, NETLINK_SOCK_DIAG, Datagram, NetlinkError, RequestSocket, batches
+from .own_clients import OwnClients
+from .protocol_names import read_protocol_names
+from .request_socket import NETLINK_ROUTE, NETLINK_SOCK_DIAG, NetlinkError, RequestSocket, batches
 from .routing import Locality
+from .sources import Sources
 from .sysctl import ConfAll
 
-# After these the kernel may drop routes without an event: deleting the last IPv4 address of lo also deletes
-# every AnyIP route, and deleting a nexthop object also deletes every route that names it. And if one of
-# several routes to the same prefix is deleted, the event may not identify it (by its metrics, say).
-_ROUTES_SUSPECT_AFTER = frozenset(
-    {RTM_DELADDR, RTM_NEWLINK, RTM_DELLINK, RTM_DELROUTE, RTM_NEWNEXTHOP, RTM_DELNEXTHOP}
-)
+if TYPE_CHECKING:
+    from .host_events import Hints, HostEvents
+
 DUMPS = {
     "links": (dump_links(0),),
     "addresses": (dump_addresses(0),),
     "routes": (dump_local_routes(0, AF_INET), dump_local_routes(0, AF_INET6)),
 }
 _TABLES = tuple(DUMPS)
+_GROUP_NAMES = {
+    RTM_NEWLINK: "link",
+    RTM_DELLINK: "link",
+    RTM_NEWADDR: "address",
+    RTM_DELADDR: "address",
+    RTM_NEWROUTE: "route",
+    RTM_DELROUTE: "route",
+    RTM_NEWRULE: "rule",
+    RTM_DELRULE: "rule",
+    RTM_NEWNEXTHOP: "nexthop",
+    RTM_DELNEXTHOP: "nexthop",
+}
+"""By message type: how Hints.event() calls it."""
 
 
 class Host:
@@ -64,12 +80,13 @@ class Host:
 
     def __init__(self, policy: Policy) -> None:
         """policy: selects the watched interfaces."""
+        read_protocol_names()  # now, because a file must not be read while the loop runs
         self._policy = policy
         self._route = RequestSocket(NETLINK_ROUTE)
         self._diag = RequestSocket(NETLINK_SOCK_DIAG)
         self._tables = HostTables(policy)
         self._stale = set(_TABLES)
-        self._dumped: dict[str, list[Datagram]] = {}
+        self._dumped: dict[str, list[bytes]] = {}
         self._lost = False
         self._interrupted: set[str] = set()
         self._never_whole = set(_TABLES)
@@ -84,19 +101,49 @@ class Host:
         self._input_devices = InputDevices()
         self._locality = Locality(self._route, self._tables, self._input_devices)
         self._flow_routes = FlowRoutes(self._route, self._locality, self._input_devices)
-        self._listeners = Listeners(self._diag, CgroupUnits(), self._input_devices)
+        self._units = CgroupUnits()
+        self._listeners = Listeners(self._diag, self._units, self._input_devices)
         self._nonlocal_routes = NonlocalRoutes()
+        self._sources = Sources(self._route)
 
-    def follow(self, ports: Iterable[Port], hints: Hints, receive_buffer: int = 4 << 20) -> None:
-        """Subscribe to the kernel's events, before the first refresh(). Raises NetlinkError."""
+    def follow(
+        self,
+        ports: Iterable[Port],
+        hints: Hints,
+        receive_buffer: int = 4 << 20,
+        own: OwnClients | None = None,
+        trace: int | None = None,
+    ) -> None:
+        """Subscribe to the kernel's events, before the first refresh(). Raises NetlinkError.
+
+        own: the clients that are lowatch's own; none by default.
+        trace: the descriptor of a trace_pipe (socket_trace.py), which stays open; None if there is none.
+        """
+        from .host_events import HostEvents, traced_by  # noqa: PLC0415  # `check` follows nothing
+
         self._hints = hints
-        self._events = HostEvents(self, ports, hints)
+        traced = None if trace is None else traced_by(trace, hints, self._units)
+        self._events = HostEvents(self, ports, hints, own or OwnClients(), traced)
         self._events.open(receive_buffer)
 
     def follow_ports(self, ports: Iterable[Port]) -> None:
         """Receive events for closed sockets on these ports from now on."""
         if self._events is not None:
             self._events.follow_ports(ports)
+
+    def follow_clients(self, addresses: Collection[Address], ports: Iterable[Port]) -> None:
+        """Report failed local clients of these addresses from now on; of UDP all clients of these ports."""
+        if self._events is not None:
+            self._events.clients.follow(addresses, ports)
+
+    def follow_starts(self) -> bool:
+        """Report units that start from now on. Returns whether they are noticed."""
+        return self._events is not None and self._events.follow_starts()
+
+    @property
+    def trace(self) -> TraceState | None:
+        """The state of the trace; None if there is none."""
+        return self._events.trace.state if self._events and self._events.trace else None
 
     def heartbeats(self) -> list[Heartbeat]:
         """The heartbeats of the readers of kernel events; none before follow()."""
@@ -145,9 +192,10 @@ class Host:
         if not interrupted and table in self._never_whole:
             self._never_whole.discard(table)
             self._changed()
-        if dumps != self._dumped.get(table) and self._tables.refill(table, dumps, keep=interrupted):
+        data = [datagram.data for datagram in dumps]
+        if data != self._dumped.get(table) and self._tables.refill(table, dumps, keep=interrupted):
             self._changed()
-        self._dumped[table] = [] if interrupted else dumps
+        self._dumped[table] = [] if interrupted else data
         if table == "routes":
             self._ask_nexthops()
 
@@ -205,6 +253,18 @@ class Host:
             self._input_devices.forget_flows()
         return self._listeners.ask(endpoints)
 
+    def full_beside(self, listener: Listener, number: int) -> Listener | Unknown | None:
+        """The member of a TCP listener's REUSEPORT group that has a full accept queue; None if none has."""
+        return self._listeners.full_beside(listener, number)
+
+    def sources(self, destinations: Sequence[Address]) -> list[Source | Unknown | None]:
+        """The source that the kernel chooses for packets to each IPv6 address, in order."""
+        return self._sources.ask(destinations)
+
+    def global_ipv6(self, interface: str) -> list[Held]:
+        """The IPv6 addresses of any interface, watched or not, whose scope is global."""
+        return self._tables.global_ipv6(interface)
+
     def sockets(self) -> Known[Sockets] | Unknown:
         """Where TCP and UDP sockets are bound, connected ones too."""
         return self._listeners.sockets()
@@ -233,6 +293,14 @@ class Host:
     def held(self) -> Known[tuple[Held, ...]] | Unknown:
         return self._not_listed() or Known(self._tables.held())
 
+    def twins(self) -> Known[tuple[Twins, ...]] | Unknown:
+        """The addresses that a watched interface and another one of the same VRF hold."""
+        return self._not_listed() or Known(self._tables.twins())
+
+    def every_address(self) -> Known[frozenset[Address]] | Unknown:
+        """The addresses of all interfaces, watched or not."""
+        return self._not_listed() or Known(self._tables.every_address())
+
     def _not_listed(self) -> Unknown | None:
         """Why the tables are unknown: a dump failed, or none was complete so far."""
         if self._failure is None and self._never_whole:
@@ -258,22 +326,19 @@ class Host:
         return self._nonlocal_routes.prefixes(table, v4=v4)
 
     def surroundings(self) -> Known[Surroundings] | Unknown:
-        """The surroundings of the watched addresses: what a fix might remove with them."""
+        """The surroundings of the watched addresses, sockets apart: what a fix might remove with them."""
         if self._failure is not None:
             return self._failure
         if self._interrupted:
             return Unknown("netlink", f"{', '.join(sorted(self._interrupted))} kept changing")
-        routes, sockets = self._nonlocal_routes.all(self._tables.name_of), self.sockets()
+        routes = self._nonlocal_routes.all(self._tables.name_of)
         if isinstance(routes, Unknown):
             return routes
-        if isinstance(sockets, Unknown):
-            return sockets
         return Known(
             Surroundings(
                 tuple(self._tables.links.values()),
                 self._tables.elsewhere(),
                 (*self._tables.local_routes(), *routes.value),
-                sockets.value,
             )
         )
 
@@ -296,20 +361,20 @@ class Host:
     def on_message(self, data: bytes, span: Span) -> None:
         """Update the tables by a route event: the Host is the listener of that socket."""
         assert self._hints is not None
-        if span.type not in GROUP_NAMES:
+        if span.type not in _GROUP_NAMES:
             return
-        self._hints.event(GROUP_NAMES[span.type])
+        self._hints.event(_GROUP_NAMES[span.type])
         touched = self._tables.apply(data, span)
-        if isinstance(touched, Unchanged):
+        if touched == ():
             return
         self._dumped.clear()
         self._changed()
         if span.type in (RTM_NEWRULE, RTM_DELRULE):
             self._flow_routes.forget()
-        replaced = span.type == RTM_NEWROUTE and span.flags & NLM_F_REPLACE
-        if replaced or span.type in _ROUTES_SUSPECT_AFTER or self._tables.lacks_nexthop:
+        if self._tables.take_suspicion():
             self._stale.add("routes")
-        self._hints.prefix_touched(touched)
+        for prefix in (None,) if touched is None else touched:
+            self._hints.prefix_touched(prefix)
 
     def on_lost(self, reason: str) -> None:
         """Route events were missed."""

@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from itertools import chain
 
-from lowatch.core.addresses import V4_LENGTH, Address, Prefix, PrefixSet, prefix_of
-from lowatch.core.arp import ArpSettings, Nic
-from lowatch.core.held import Held, Link, LocalRoute
+from lowatch.core.addresses import Address, Prefix, PrefixSet, host_length, is_v4, prefix_of
+from lowatch.core.arp import Nic
+from lowatch.core.held import Held, Link, LocalRoute, Twins
 from lowatch.core.policy import Policy
 from lowatch.core.surroundings import Route
-from lowatch.wire.links import (
-    LinkMessage,
-    parse_link,
-)
-from lowatch.wire.netlink import Span
+from lowatch.wire.links import LinkMessage
+from lowatch.wire.netlink import NLM_F_REPLACE, Span
+from lowatch.wire.netlink_reader import decode_address, decode_link, decode_route
 from lowatch.wire.nexthop import RTM_DELNEXTHOP, RTM_NEWNEXTHOP
 from lowatch.wire.rtnetlink import (
     AF_INET,
     AF_INET6,
     AF_UNSPEC,
-    IFA_F_TENTATIVE,
-    IFF_LOOPBACK,
-    IFF_NOARP,
-    IFF_UP,
     RT_TABLE_LOCAL,
     RTM_DELADDR,
     RTM_DELLINK,
@@ -35,32 +29,23 @@ from lowatch.wire.rtnetlink import (
     RTPROT_KERNEL,
     AddressMessage,
     RouteMessage,
-    parse_address,
-    parse_route,
+    RouteShape,
 )
 
 from .conversions import (
     as_route,
     held_address,
     held_route,
+    link_of,
 )
+from .dumped_rows import addresses_in, links_in, local_routes_in
+from .interface_addresses import InterfaceAddresses
+from .local_routes import LocalRoutes
 from .request_socket import Datagram
 
-_MASTERS_WITHOUT_FRAMES = frozenset({"", "vrf"})
-"""Kinds of master whose slaves keep the frames that they receive; "" means that there is no master."""
-
-_AddressKey = tuple[int, Address, int, Address | None]
-"""ifindex, address, and for IPv4 prefixlen and peer: an interface can hold an IPv6 address only once."""
-
-Touched = Prefix | None
-"""The prefix whose addresses must be looked up again after a message; None means all addresses."""
-
-
-class Unchanged:
-    """The type of UNCHANGED: a message changed nothing."""
-
-
-UNCHANGED = Unchanged()
+Touched = tuple[Prefix, ...] | None
+"""The prefixes whose addresses must be looked up again after a message; None means all addresses."""
+_UNCHANGED: Touched = ()
 
 
 class HostTables:
@@ -68,96 +53,99 @@ class HostTables:
 
     The policy selects by interface name when rows are listed, so addresses follow a link that is renamed.
 
-    links: ifindex -> Link. lacks_nexthop: whether a route has arrived whose nexthop object is not known.
-    Routes are keyed by everything in their message, because fib_find_alias() and fib_find_info() (net/ipv4)
-    distinguish routes to the same prefix by table, tos, type, protocol, scope, priority, preferred source
-    and nexthop.
+    links: ifindex -> Link.
     """
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
         self.links: dict[int, Link] = {}
-        self._addresses: dict[_AddressKey, AddressMessage] = {}
-        self._routes: dict[RouteMessage, RouteMessage] = {}
+        self._addresses = InterfaceAddresses()
+        self._routes = LocalRoutes()
         self._nexthops: dict[int, int] = {}
         self._names_nexthops = False
-        self.lacks_nexthop = False
+        self._routes_suspect = False
 
-    def apply(self, data: bytes, message: Span) -> Touched | Unchanged:
-        """Apply one message of a dump or an event. Raises MalformedMessageError."""
-        kind, _, _, start, end = message
+    def apply(self, data: bytes, message: Span) -> Touched:
+        """Apply the message of an event. Returns () if it changes nothing.
+
+        Raises MalformedMessageError.
+        """
+        kind, flags, _, start, end = message
         if kind in (RTM_NEWADDR, RTM_DELADDR):
-            return self._apply_address(kind, parse_address(data, start, end))
+            return self._apply_address(kind, decode_address(data, start, end))
         if kind in (RTM_NEWROUTE, RTM_DELROUTE):
-            return self._apply_route(kind, parse_route(data, start, end))
+            replaced = kind == RTM_NEWROUTE and bool(flags & NLM_F_REPLACE)
+            return self._apply_route(kind, decode_route(data, start, end), replaced=replaced)
         if kind in (RTM_NEWLINK, RTM_DELLINK):
-            return self._apply_link(kind, data, start, end)
+            return self._apply_link(kind, decode_link(data, start, end))
         if kind in (RTM_NEWNEXTHOP, RTM_DELNEXTHOP):
-            return None if self._names_nexthops else UNCHANGED
+            return self._all_suspect() if self._names_nexthops else _UNCHANGED
         return None  # a policy rule may route any address elsewhere
 
-    def _apply_address(self, kind: int, message: AddressMessage | None) -> Touched | Unchanged:
-        if message is None:
-            return UNCHANGED
-        shape = message.shape
-        key: _AddressKey = (shape.ifindex, message.local, 0, None)
-        if len(message.local) == V4_LENGTH:
-            key = (shape.ifindex, message.local, shape.prefixlen, message.peer)
-        if kind == RTM_DELADDR:
-            return None if self._addresses.pop(key, None) else UNCHANGED
-        known = self._addresses.get(key)
-        self._addresses[key] = message
-        if known == message:
-            return UNCHANGED
-        return prefix_of(message.peer or message.local, shape.prefixlen)
+    def take_suspicion(self) -> bool:
+        """Whether an event since the last call may not have said all: dump the routes."""
+        suspect, self._routes_suspect = self._routes_suspect, False
+        return suspect
 
-    def _apply_route(self, kind: int, message: RouteMessage | None) -> Touched | Unchanged:
+    def _all_suspect(self) -> Touched:
+        """Any address is touched, and routes may have gone without an event."""
+        self._routes_suspect = True
+        return None
+
+    def _apply_address(self, kind: int, message: AddressMessage | None) -> Touched:
+        """A deletion may take IPv4 routes along without an event.
+
+        Those are all of the interface if it was the last address there, else those with it as their source.
+        """
         if message is None:
-            return UNCHANGED
-        prefix = message.prefix
+            return _UNCHANGED
+        local, peer, _, shape = message
+        if kind == RTM_NEWADDR:
+            if not self._addresses.put(message):
+                return _UNCHANGED
+        else:
+            if not self._addresses.discard(message):
+                return _UNCHANGED
+            last = is_v4(local) and not self._addresses.has_ipv4(shape.ifindex)
+            if last or self._routes.prefers(local):
+                return self._all_suspect()
+        prefix = prefix_of(peer or local, shape.prefixlen)
+        return (prefix,) if prefix.covers(local) else (prefix, Prefix(local, host_length(local)))
+
+    def _apply_route(self, kind: int, message: RouteMessage | None, *, replaced: bool) -> Touched:
+        """An event does not say what a route replaced. It has the same prefix."""
+        if message is None:
+            return _UNCHANGED
+        touched = (message.prefix,)
+        self._routes_suspect |= replaced
         if message.shape.type != RTN_LOCAL:
-            return prefix  # in table local it may route a local address away
+            return touched  # in table local it may route a local address away
         if kind == RTM_DELROUTE:
-            self._routes.pop(message, None)
-            return prefix
-        if message in self._routes:
-            return UNCHANGED
-        self._routes[message] = message
+            self._routes_suspect |= not self._routes.discard(message)
+            return touched
+        if not self._routes.add(message):
+            return touched if replaced else _UNCHANGED
         if message.shape.nexthop:
             self._names_nexthops = True
-            self.lacks_nexthop |= message.shape.nexthop not in self._nexthops
-        return prefix
+            self._routes_suspect |= message.shape.nexthop not in self._nexthops
+        return touched
 
-    def _apply_link(self, kind: int, data: bytes, start: int, end: int) -> Touched | Unchanged:
-        message = parse_link(data, start, end)
+    def _apply_link(self, kind: int, message: LinkMessage) -> Touched:
         if message.family != AF_UNSPEC:
-            return UNCHANGED  # AF_BRIDGE: a port joined or left a bridge; the link itself is the same
+            return _UNCHANGED  # AF_BRIDGE: a port joined or left a bridge; the link itself is the same
         known = self.links.get(message.ifindex)
         if kind == RTM_DELLINK:
-            self._forget_link(message.ifindex)
-            return None if known else UNCHANGED
-        link = Link(
-            message.ifindex,
-            message.name,
-            bool(message.flags & IFF_UP),
-            bool(message.flags & IFF_LOOPBACK),
-            _arp_settings(message, known),
-            message.kind,
-            bool(message.flags & IFF_NOARP),
-            _vrf(message, known),
-            _has_ipv6(message, known),
-        )
-        self.links[message.ifindex] = link
-        return UNCHANGED if known == link else None
-
-    def _forget_link(self, ifindex: int) -> None:
-        self.links.pop(ifindex, None)
-        for rows in (self._rows("addresses"), self._rows("routes")):
-            for key in [k for k, message in rows.items() if message.shape.ifindex == ifindex]:
-                del rows[key]
+            self.links.pop(message.ifindex, None)
+            self._addresses.discard_link(message.ifindex)
+            self._routes.discard_link(message.ifindex)
+            return _UNCHANGED if known is None else self._all_suspect()
+        link = self.links[message.ifindex] = link_of(message, known)
+        return _UNCHANGED if known == link else self._all_suspect()
 
     def replace_watches(self, policy: Policy) -> None:
         self._policy = policy
+
+    # Dumps.
 
     def refill(self, table: str, dumps: Iterable[Datagram], *, keep: bool = False) -> bool:
         """Replace the table "links", "addresses" or "routes" with a dump. Returns whether it changed.
@@ -166,27 +154,38 @@ class HostTables:
 
         Raises MalformedMessageError, and then the table is unchanged.
         """
-        fresh = HostTables(self._policy)
-        for data, spans, _ in dumps:
-            for span in spans:
-                fresh.apply(data, span)
-        before, after = self._rows(table), fresh._rows(table)
-        if keep:
-            after = before | after
-        if before == after:
+        if table == "links":
+            return self._refill_links(dumps, keep=keep)
+        return (
+            self._refill_addresses(dumps, keep=keep)
+            if table == "addresses"
+            else self._refill_routes(dumps, keep=keep)
+        )
+
+    def _refill_links(self, dumps: Iterable[Datagram], *, keep: bool) -> bool:
+        links: dict[int, Link] = dict(self.links) if keep else {}
+        for message in links_in(dumps):
+            if message.family == AF_UNSPEC:
+                links[message.ifindex] = link_of(message, None)
+        before, self.links = self.links, links
+        return before != links
+
+    def _refill_addresses(self, dumps: Iterable[Datagram], *, keep: bool) -> bool:
+        fresh = InterfaceAddresses(chain(self._addresses if keep else (), addresses_in(dumps)))
+        if fresh == self._addresses:
             return False
-        before.clear()
-        before.update(after)
-        self._names_nexthops |= fresh._names_nexthops
+        self._addresses = fresh
         return True
 
-    def _rows(self, table: str) -> dict[Any, Any]:
-        tables: dict[str, dict[Any, Any]] = {
-            "links": self.links,
-            "addresses": self._addresses,
-            "routes": self._routes,
-        }
-        return tables[table]
+    def _refill_routes(self, dumps: Iterable[Datagram], *, keep: bool) -> bool:
+        fresh = LocalRoutes(chain(self._routes if keep else (), local_routes_in(dumps)))
+        if fresh == self._routes:
+            return False
+        self._routes = fresh
+        self._names_nexthops |= bool(self.nexthop_ids())
+        return True
+
+    # Rows, as core's values.
 
     def watched_links(self) -> tuple[Link, ...]:
         return tuple(link for link in self.links.values() if self._policy.watches(link.name))
@@ -195,7 +194,7 @@ class HostTables:
         """All links that do ARP themselves, watched or not."""
         nics = [link for link in self.links.values() if link.arp is not None]
         addresses: dict[int, list[AddressMessage]] = {link.ifindex: [] for link in nics}
-        for message in self._addresses.values() if nics else ():
+        for message in self._addresses if nics else ():
             if message.shape.family == AF_INET and message.shape.ifindex in addresses:
                 addresses[message.shape.ifindex].append(message)
         return tuple(
@@ -216,24 +215,25 @@ class HostTables:
     def held(self) -> tuple[Held, ...]:
         """The addresses of the watched interfaces, then local routes that do not belong to an address."""
         names = {link.ifindex: link.name for link in self.watched_links()}
-        addresses = [message for message in self._addresses.values() if message.shape.ifindex in names]
-        hosts = {(message.local, message.shape.ifindex) for message in addresses}
-        networks = {
-            (prefix_of(message.peer or message.local, message.shape.prefixlen), message.shape.ifindex)
-            for message in addresses
-            if message.shape.family == AF_INET and message.shape.prefixlen < V4_LENGTH * 8
-        }
-        routes = [
-            message
-            for message in self._routes
-            if (ifindex := self._device(message)) in names
-            and not (message.prefix.is_host and (message.destination, ifindex) in hosts)
-            and (message.prefix, ifindex) not in networks
-        ]
-        return (
-            *(held_address(message, names[message.shape.ifindex]) for message in addresses),
-            *(held_route(message, names[self._device(message)]) for message in routes),
-        )
+        hosts = self._addresses.by_link(names.keys())
+        networks = self._addresses.ipv4_networks()
+        routes: list[Held] = []
+        for group in self._routes.groups():
+            device = self._device(group.shape)
+            if device not in names:
+                continue
+            if group.are_host_routes:
+                lone = group.routes.keys() - hosts[device]
+                chosen = [one for one in group.routes if one in lone] if lone else []
+            else:
+                length = group.shape.length
+                chosen = [one for one in group.routes if (Prefix(one, length), device) not in networks]
+            routes += (held_route(message, names[device]) for message in group.messages(chosen))
+        return (*self._addresses.held(names), *routes)
+
+    def every_address(self) -> frozenset[Address]:
+        """The addresses of all interfaces, watched or not."""
+        return self._addresses.every()
 
     def elsewhere(self) -> tuple[Held, ...]:
         """What held() omits: addresses and routes of other interfaces, and extra routes to a held address.
@@ -244,36 +244,71 @@ class HostTables:
             link.ifindex: link.name for link in self.links.values() if not self._policy.watches(link.name)
         }
         watched = {link.ifindex: link.name for link in self.watched_links()}
-        addresses = [message for message in self._addresses.values() if message.shape.ifindex in names]
-        hosts = {(m.local, m.shape.ifindex) for m in self._addresses.values() if m.shape.ifindex in watched}
+        hosts = self._addresses.by_link(watched.keys())
         routes = [
-            message for message in self._routes if message.prefix.is_host and not _is_kernels(message)
+            (message, device)
+            for group in self._routes.groups()
+            if group.are_host_routes and not _are_kernels(group.shape)
+            for device in (self._device(group.shape),)
+            for message in group.messages()
+            if device not in watched or message.destination in hosts[device]
         ]
         return (
-            *(held_address(message, names[message.shape.ifindex]) for message in addresses),
+            *(
+                held_address(message, names[message.shape.ifindex])
+                for message in self._addresses
+                if message.shape.ifindex in names
+            ),
             *(
                 held_route(message, names.get(device) or watched.get(device) or f"interface {device}")
-                for message in routes
-                if (device := self._device(message)) not in watched
-                or (message.destination, device) in hosts
+                for message, device in routes
             ),
         )
+
+    def twins(self) -> tuple[Twins, ...]:
+        """The addresses that a watched interface and another one of the same VRF hold."""
+        repeated = self._addresses.repeated()
+        groups: dict[tuple[Address, int], list[tuple[bool, Held]]] = {}
+        for message in self._addresses if repeated else ():
+            link = self.links.get(message.shape.ifindex)
+            if message.local in repeated and link is not None:
+                is_watched = self._policy.watches(link.name)
+                group = groups.setdefault((message.local, link.vrf), [])
+                group.append((not is_watched, held_address(message, link.name)))
+        sorted_groups = (sorted(group, key=_watched_first) for group in groups.values())
+        return tuple(
+            tuple(held for _, held in group)
+            for group in sorted_groups
+            if not group[0][0] and len({held.interface for _, held in group}) > 1
+        )
+
+    def global_ipv6(self, interface: str) -> list[Held]:
+        """The IPv6 addresses of an interface whose scope is global."""
+        indexes = {link.ifindex for link in self.links.values() if link.name == interface}
+        return [
+            held_address(message, interface)
+            for message in self._addresses
+            if message.shape.ifindex in indexes
+            and message.shape.family == AF_INET6
+            and not message.shape.scope
+        ]
 
     def local_routes(self) -> tuple[Route, ...]:
         """All local routes except the host routes that the kernel adds for an address."""
         return tuple(
-            as_route(message, self.name_of, self._device(message))
-            for message in self._routes
-            if not (message.prefix.is_host and _is_kernels(message))
+            as_route(message, self.name_of, self._device(group.shape))
+            for group in self._routes.groups()
+            if not (group.are_host_routes and _are_kernels(group.shape))
+            for message in group.messages()
         )
 
     def name_of(self, ifindex: int) -> str:
         link = self.links.get(ifindex)
         return f"interface {ifindex}" if link is None else link.name
 
-    def _device(self, route: RouteMessage) -> int:
+    def _device(self, shape: RouteShape) -> int:
         """The index of a route's interface; 0 if it is not known."""
-        return route.shape.ifindex or self.nexthop_device(route.shape.nexthop)
+        return shape.ifindex or self.nexthop_device(shape.nexthop)
 
     def nexthop_device(self, nexthop: int) -> int:
         """The index of a nexthop object's interface, by its id; 0 if it is not known."""
@@ -281,11 +316,10 @@ class HostTables:
 
     def nexthop_ids(self) -> set[int]:
         """The ids of the nexthop objects that local routes use."""
-        return {message.shape.nexthop for message in self._routes if message.shape.nexthop}
+        return {group.shape.nexthop for group in self._routes.groups() if group.shape.nexthop}
 
     def replace_nexthops(self, nexthops: dict[int, int]) -> bool:
         """nexthops: nexthop id -> ifindex, for each of nexthop_ids(). Returns whether they changed."""
-        self.lacks_nexthop = False
         changed = nexthops != self._nexthops
         self._nexthops = nexthops
         return changed
@@ -294,9 +328,10 @@ class HostTables:
         """The local routes through watched interfaces that cover more than one address."""
         names = {link.ifindex: link.name for link in self.watched_links()}
         return [
-            LocalRoute(message.prefix, names[self._device(message)], message.shape.table)
-            for message in self._routes
-            if self._device(message) in names and not message.prefix.is_host
+            LocalRoute(message.prefix, names[device], group.shape.table)
+            for group in self._routes.groups()
+            if not group.are_host_routes and (device := self._device(group.shape)) in names
+            for message in group.messages()
         ]
 
     def flow_routes_may_differ(self) -> bool:
@@ -306,58 +341,26 @@ class HostTables:
         looks that up in table local only. An IPv6 client may use any address of the host
         (ipv6_dev_get_saddr()), also one whose local route was deleted: then no reply comes back.
         """
-        if any(message.shape.table != RT_TABLE_LOCAL for message in self._routes):
+        groups = self._routes.groups()
+        if any(group.shape.table != RT_TABLE_LOCAL for group in groups):
             return True
-        sources = {source for prefix, _, source in self._routes if source is not None and source != prefix}
-        sources.update(self._ipv6_sources())
-        # Not by RouteMessage.prefix: ten thousand of those take longer than all the rest.
-        hosts = (address for address, shape, _ in self._routes if shape.length == len(address) * 8)
-        return not sources.issubset(hosts)
-
-    def _ipv6_sources(self) -> Iterable[Address]:
-        """The IPv6 addresses that duplicate address detection has let through."""
-        for local, _, _, shape in self._addresses.values():
-            if shape.family == AF_INET6 and not shape.flags & IFA_F_TENTATIVE:
-                yield local
+        sources = self._routes.foreign_sources() | self._addresses.ipv6_sources()
+        hosts = [group.routes for group in groups if group.are_host_routes]
+        return not all(any(source in routes for routes in hosts) for source in sources)
 
     def local_prefixes(self) -> PrefixSet:
         """Every prefix with a local route, in any table and through any interface.
 
         Local delivery needs a local route, so an address outside these prefixes cannot be local.
         """
-        return PrefixSet((message.destination, message.shape.length) for message in self._routes)
+        return PrefixSet.grouped((group.shape.length, group.routes) for group in self._routes.groups())
 
 
-def _is_kernels(route: RouteMessage) -> bool:
-    """Whether it looks like a route that the kernel adds for an address."""
-    shape = route.shape
+def _watched_first(one: tuple[bool, Held]) -> tuple[bool, str, int]:
+    is_unwatched, held = one
+    return is_unwatched, held.interface, held.prefixlen
+
+
+def _are_kernels(shape: RouteShape) -> bool:
+    """Whether these look like the routes that the kernel adds for addresses."""
     return (shape.protocol, shape.table, shape.priority, shape.tos) == (RTPROT_KERNEL, RT_TABLE_LOCAL, 0, 0)
-
-
-def _vrf(message: LinkMessage, known: Link | None) -> int:
-    """The ifindex of the VRF that the link is, or is a slave of; 0 for none."""
-    if message.partial:
-        return known.vrf if known is not None else 0
-    if message.kind == "vrf":
-        return message.ifindex
-    return message.master if message.slave_kind == "vrf" else 0
-
-
-def _has_ipv6(message: LinkMessage, known: Link | None) -> bool:
-    """Whether the link can have IPv6 addresses, as far as is known."""
-    if message.partial:
-        return known is None or known.ipv6
-    return message.ipv6
-
-
-def _arp_settings(message: LinkMessage, known: Link | None) -> ArpSettings | None:
-    """The link's ARP settings; None for a link that does no ARP itself.
-
-    A port of a bridge, bond, team or switch hands its frames to the master (rx_handler); a slave of a VRF
-    keeps them.
-    """
-    if not message.flags & IFF_UP or message.flags & (IFF_LOOPBACK | IFF_NOARP):
-        return None
-    if message.partial:
-        return known.arp if known is not None else None
-    return message.arp if message.slave_kind in _MASTERS_WITHOUT_FRAMES else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TypeVar
 
 from lowatch.core.addresses import Address
@@ -33,8 +34,14 @@ class InputDevices:
 
     def learn(self, address: Address, delivery: Delivery) -> None:
         """Store the device of an address whose policy rules look at nothing else."""
+        self.learn_all((address,), delivery)
+
+    def learn_all(self, addresses: Iterable[Address], delivery: Delivery) -> None:
+        """The same of several addresses."""
         device = delivery.ifindex if delivery.local else LOOPBACK_INDEX
-        self._store(self._devices, address, device, LOOPBACK_INDEX)
+        if self._devices or device != LOOPBACK_INDEX:
+            for address in addresses:
+                self._store(self._devices, address, device, LOOPBACK_INDEX)
 
     def learn_flow(self, endpoint: Endpoint, device: int) -> None:
         """Store the device of an endpoint: policy rules may choose it by the port or the source."""
@@ -49,7 +56,7 @@ class InputDevices:
     def device(self, endpoint: Endpoint) -> int:
         """The index of an endpoint's input device: lo, unless routing reported another one."""
         known = self._of_flows.get(endpoint) if self._of_flows else None
-        return self._of_address(endpoint.address) if known is None else known
+        return self._devices.get(endpoint.address, LOOPBACK_INDEX) if known is None else known
 
     def _of_address(self, address: Address) -> int:
         return self._devices.get(address, LOOPBACK_INDEX)

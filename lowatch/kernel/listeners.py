@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from lowatch.core.addresses import Address, Port, destination, is_v4, unmapped
 from lowatch.core.known import Known, Unknown
 from lowatch.core.listeners import Endpoint, Listener, Sockets
+from lowatch.core.values import new
 from lowatch.wire.inet_diag import (
     SOCK_DIAG_BY_FAMILY,
+    FoundSocket,
+    LookupReader,
     SocketMessage,
     dump_bound,
+    dump_listeners,
     dump_nothing,
     find_listener,
-    parse_socket,
+    parse_bound,
 )
 from lowatch.wire.netlink import NLMSG_ERROR, MalformedMessageError, error_code, only_message
+from lowatch.wire.netlink_reader import decode_socket
 from lowatch.wire.rtnetlink import AF_INET, AF_INET6
 
 from .cgroups import CgroupUnits
+from .dumped_rows import sockets_in
 from .input_devices import InputDevices
 from .ipvs import virtual_services
 from .request_cache import RequestCache
@@ -30,6 +37,14 @@ from .request_socket import NetlinkError, RequestSocket, unknown
 _OVERFLOW_UID = 65534
 """How a uid without a mapping appears (user_namespaces(7)). The unit cannot read overflowuid in /proc."""
 _ALL_UIDS = 2**32 - 1
+
+
+class _Listed(NamedTuple):
+    """Where the sockets of a family and protocol are bound, as a dump with this data has it."""
+
+    data: list[bytes]
+    bound: frozenset[Address]
+    wildcards: frozenset[tuple[str, Port]]
 
 
 class Listeners:
@@ -41,9 +56,15 @@ class Listeners:
         self._input_devices = input_devices
         self._foreign_uid = foreign_uid()
         self._handled: set[str] = set()
+        self._last_listed: dict[tuple[int, str], _Listed] = {}
+        self._replies = LookupReader(decode_socket)
         self._devices_generation = input_devices.generation
         self._asked: RequestCache[Endpoint, Listener | Unknown | None] = RequestCache(
-            diag, self._lookup, self._listener, lambda error: unknown(error, "sock_diag")
+            diag,
+            self._lookup,
+            self._listener,
+            lambda error: unknown(error, "sock_diag"),
+            self._listeners_alike,
         )
 
     def ask(self, endpoints: Sequence[Endpoint]) -> list[Listener | Unknown | None]:
@@ -61,34 +82,63 @@ class Listeners:
 
         From a dump, which may miss a socket under churn: good for narrowing down, but not for an alert.
         """
-        bound: set[Address] = set()
-        wildcards: set[tuple[str, Port]] = set()
+        found = []
         for protocol in ("tcp", "udp"):
             try:
-                self._list(protocol, bound, wildcards)
+                found += [self._listed(family, protocol) for family in (AF_INET, AF_INET6)]
             except (NetlinkError, MalformedMessageError) as error:
                 return Unknown("sock_diag", f"the kernel cannot list {_with_module(protocol)}: {error}")
         services = virtual_services()
         if isinstance(services, Unknown):
             return services
-        return Known(Sockets(frozenset(bound), frozenset(wildcards), services.addresses, services.marked))
+        bound = frozenset[Address]().union(*(one.bound for one in found))
+        wildcards = frozenset[tuple[str, Port]]().union(*(one.wildcards for one in found))
+        return Known(Sockets(bound, wildcards, services.addresses, services.marked))
 
-    def _list(self, protocol: str, bound: set[Address], wildcards: set[tuple[str, Port]]) -> None:
-        """Add where a protocol's sockets are bound. Raises NetlinkError, MalformedMessageError."""
-        for family in (AF_INET, AF_INET6):
-            for found in self._dumped(family, protocol):
-                address = unmapped(found.address)
+    def full_beside(self, listener: Listener, number: int) -> Listener | Unknown | None:
+        """The member of a TCP listener's REUSEPORT group that has a full accept queue; None if none has.
+
+        number: the port. The kernel chooses a member for each connect by the client's port.
+        """
+        families = (AF_INET, AF_INET6) if is_v4(listener.address) else (AF_INET6,)
+        dumps = (dump_listeners(0, family, listener.address, number) for family in families)
+        try:
+            found = [row for dump in dumps for row in sockets_in(self._diag.dump(dump))]
+        except (NetlinkError, MalformedMessageError) as error:
+            return Unknown("sock_diag", f"the kernel cannot list {_with_module('tcp')}: {error}")
+        group = {_group(row) for row in found if row.inode == listener.inode}
+        full = next((row for row in found if row.queued > row.backlog and _group(row) in group), None)
+        if full is None:
+            return None
+        where = Endpoint(listener.address, Port(number, "tcp"))
+        return self._as_listeners([where], full, [(0, full.address, full.inode, full.cgroup)])[0]
+
+    def _listed(self, family: int, protocol: str) -> _Listed:
+        """Where a protocol's sockets are bound. A dump like the last one is not read again.
+
+        Raises NetlinkError, MalformedMessageError.
+        """
+        datagrams = self._diag.dump(dump_bound(0, family, protocol))
+        data = [datagram.data for datagram in datagrams]
+        known = self._last_listed.get((family, protocol))
+        if known is not None and known.data == data:
+            return known
+        bound: set[Address] = set()
+        wildcards: set[tuple[str, Port]] = set()
+        for datagram in datagrams:
+            for span in datagram.spans:
+                if span.type != SOCK_DIAG_BY_FAMILY:  # the last message is NLMSG_DONE
+                    continue
+                address = unmapped(parse_bound(datagram.data, span.start, span.end))
                 if any(address):
                     bound.add(address)
-                elif found.serves:
-                    port = Port(found.port, protocol)
-                    wildcards.update((name, port) for name in _families(address, found))
-
-    def _dumped(self, family: int, protocol: str) -> Iterator[SocketMessage]:
-        for data, messages, _ in self._diag.dump(dump_bound(0, family, protocol)):
-            for span in messages:
-                if span.type == SOCK_DIAG_BY_FAMILY:  # the last message is NLMSG_DONE
-                    yield parse_socket(data, span.start, span.end)
+                    continue
+                socket = decode_socket(datagram.data, span.start, span.end)
+                if socket.serves:
+                    port = Port(socket.port, protocol)
+                    wildcards.update((name, port) for name in _families(address, socket))
+        listed = self._last_listed[family, protocol] = _Listed(data, frozenset(bound), frozenset(wildcards))
+        return listed
 
     def _refusal(self, code: int, protocol: str) -> Unknown | None:
         """ENOENT means "no such socket", or "no handler for this protocol" if a module is not loaded.
@@ -111,30 +161,59 @@ class Listeners:
 
     def _listener(self, sequence: int, endpoint: Endpoint, reply: bytes) -> Listener | Unknown | None:
         try:
-            kind, _, replied, start, end = span = only_message(reply)
-            if replied != sequence:
-                return Unknown("sock_diag", "a reply to another request")
-            if kind == NLMSG_ERROR:
-                return self._refusal(error_code(reply, span), endpoint.port.protocol)
-            if kind != SOCK_DIAG_BY_FAMILY:
-                return Unknown("sock_diag", "a reply that is not a socket")
-            found = parse_socket(reply, start, end)
+            read = self._replies.read(reply)
+            if read is None:
+                return self._no_socket(sequence, endpoint, reply)
         except MalformedMessageError as error:
             return Unknown("sock_diag", f"unreadable reply: {error}")
-        return Listener(
-            unmapped(found.address),
-            found.inode,
-            None if found.uid == self._foreign_uid else found.uid,
-            self._units.unit(found.cgroup),
-            found.queued,
-            found.backlog,
-            endpoint.port.protocol,
-        )
+        alike, socket = read
+        return self._as_listeners([endpoint], alike, [socket])[0] if socket[0] == sequence else _ANOTHERS
+
+    def _listeners_alike(
+        self, endpoints: Sequence[Endpoint], replies: Sequence[bytes]
+    ) -> list[Listener | Unknown | None] | None:
+        """The listeners of one daemon: their replies differ in little. None if these differ in more."""
+        read = self._replies.read_alike(replies)
+        return None if read is None else [*self._as_listeners(endpoints, *read)]
+
+    def _as_listeners(
+        self, endpoints: Sequence[Endpoint], alike: SocketMessage, sockets: Sequence[FoundSocket]
+    ) -> list[Listener]:
+        """The listener of each endpoint. alike: what their sockets have in common."""
+        uid = None if alike.uid == self._foreign_uid else alike.uid
+        queued, backlog, unit = alike.queued, alike.backlog, self._units.unit
+        return [
+            new(
+                Listener,
+                (unmapped(address), inode, uid, unit(cgroup), queued, backlog, endpoint.port.protocol),
+            )
+            for endpoint, (_, address, inode, cgroup) in zip(endpoints, sockets, strict=True)
+        ]
+
+    def _no_socket(self, sequence: int, endpoint: Endpoint, reply: bytes) -> Unknown | None:
+        """What a reply without a socket means. Raises MalformedMessageError."""
+        span = only_message(reply)
+        if span.sequence != sequence:
+            return _ANOTHERS
+        if span.type == NLMSG_ERROR:
+            return self._refusal(error_code(reply, span), endpoint.port.protocol)
+        return Unknown("sock_diag", "a reply that is not a socket")
+
+
+_ANOTHERS = Unknown("sock_diag", "a reply to another request")
 
 
 def _with_module(protocol: str) -> str:
     """The sockets of a protocol, and the module that an administrator may have to load."""
     return f"{protocol} sockets (module {protocol}_diag)"
+
+
+def _group(listening: SocketMessage) -> tuple[object, ...]:
+    """The same for two listeners on one address and port if they are in one REUSEPORT group.
+
+    (inet_reuseport_add_sock(), net/ipv4/inet_connection_sock.c)
+    """
+    return listening.family, listening.v6only, listening.interface, listening.uid
 
 
 def _families(wildcard: Address, found: SocketMessage) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from lowatch.core.known import Known, Unknown
 from lowatch.core.limits.kernel import ROUTES_LISTED
 from lowatch.core.surroundings import Route
 from lowatch.wire.netlink import MalformedMessageError
+from lowatch.wire.netlink_reader import decode_route
 from lowatch.wire.rtnetlink import (
     AF_INET,
     AF_INET6,
@@ -16,7 +17,6 @@ from lowatch.wire.rtnetlink import (
     RTN_LOCAL,
     RouteMessage,
     dump_routes,
-    parse_route,
 )
 
 from .conversions import (
@@ -25,7 +25,7 @@ from .conversions import (
 )
 from .request_socket import NETLINK_ROUTE, NetlinkError, RequestSocket
 
-_NONLOCAL_TYPES = tuple(kind for kind in ROUTE_KINDS if kind != RTN_LOCAL)
+NONLOCAL_TYPES = tuple(kind for kind in ROUTE_KINDS if kind != RTN_LOCAL)
 
 
 class NonlocalRoutes:
@@ -60,15 +60,15 @@ class NonlocalRoutes:
 
     def _dump(self, family: int, table: int = 0) -> Iterator[RouteMessage]:
         """The routes of one family. table: 0 for all tables. Raises NetlinkError, MalformedMessageError."""
-        for kind in _NONLOCAL_TYPES:
+        for kind in NONLOCAL_TYPES:
             datagrams = self._socket.dump(dump_routes(0, family, kind, table), ROUTES_LISTED)
-            for data, messages, interrupted in datagrams:
-                if interrupted:
+            for datagram in datagrams:
+                if datagram.interrupted:
                     raise NetlinkError("they kept changing")
-                for span in messages:
+                for span in datagram.spans:
                     if span.type != RTM_NEWROUTE:
                         continue
-                    route = parse_route(data, span.start, span.end)
+                    route = decode_route(datagram.data, span.start, span.end)
                     if route is not None and route.shape.type == kind:  # Linux < 4.20 sends all types
                         yield route
 

@@ -22,14 +22,19 @@ from lowatch.core.addresses import V4_LENGTH, format_address
 from lowatch.core.known import Unknown
 from lowatch.core.limits.kernel import KERNEL_ANSWERS_KEPT, PROBES
 from lowatch.core.listeners import Connect, ConnectOutcome, Endpoint, LateAnswers
+from lowatch.wire.closed_client import OWN_PACING
+
+from .own_clients import OwnClients
 
 _AT_ONCE = 64
 """Connects started before the loop may run: about 3 ms."""
 _PATIENCE = {"tcp": 3.4, "udp": 1.0}
 """Seconds until a connect counts as timed out: two more SYNs are sent after 1 s and 3 s."""
 _ALL_PATIENCE = 2 * max(_PATIENCE.values())
-_MOMENT = 0.05
+MOMENT = 0.05
 """Seconds. A local connect is refused or accepted within one millisecond, on a busy host within a few."""
+
+_SO_MAX_PACING_RATE = 47  # asm-generic/socket.h
 
 # These are local failures, not answers of the far end: nothing was learned.
 _NO_MEANS = frozenset(
@@ -42,6 +47,10 @@ _ACCEPTED = frozenset({0, errno.ECONNRESET, errno.EPIPE})
 class PatientProber:
     """Implements app.ports.Prober for a single audit: waits for every outcome."""
 
+    def __init__(self, way: type[Attempt] | None = None) -> None:
+        """way: how to connect; Attempt by default."""
+        self._way = way or Attempt
+
     async def connect(self, endpoints: Sequence[Endpoint], late: LateAnswers) -> list[ConnectOutcome]:
         """The outcome of a connect to each endpoint, in order. Waits until each has one."""
         prober = Prober(PROBES.value)
@@ -49,7 +58,7 @@ class PatientProber:
         try:
             for first in range(0, len(endpoints), PROBES.value):
                 several = endpoints[first : first + PROBES.value]
-                results += await prober.meet(several, _ALL_PATIENCE, late)
+                results += await prober.meet(several, _ALL_PATIENCE, late, self._way)
         finally:
             prober.close()
         return results
@@ -58,16 +67,17 @@ class PatientProber:
 class Prober:
     """Waits a moment for outcomes, and for the others continues in the background."""
 
-    def __init__(self, at_once: int = PROBES.value) -> None:
-        """at_once: how many connects may be in progress."""
+    def __init__(self, at_once: int = PROBES.value, own: OwnClients | None = None) -> None:
+        """at_once: how many connects may be in progress. own: is told of each."""
         self._at_once = at_once
-        self._open: set[_Attempt] = set()
+        self.own = own
+        self._open: set[Attempt] = set()
         self._silent: set[Endpoint] = set()
         """Endpoints that did not answer within the moment last time. Nobody waits for them again."""
 
     async def connect(self, endpoints: Sequence[Endpoint], late: LateAnswers) -> list[ConnectOutcome]:
         """The outcome of a connect to each endpoint, in order; PENDING if `late` receives it later."""
-        return await self.meet(endpoints, _MOMENT, late)
+        return await self.meet(endpoints, MOMENT, late)
 
     def close(self) -> None:
         for attempt in self._open:
@@ -75,15 +85,19 @@ class Prober:
         self._open.clear()
 
     async def meet(
-        self, endpoints: Sequence[Endpoint], moment: float, late: LateAnswers
+        self,
+        endpoints: Sequence[Endpoint],
+        moment: float,
+        late: LateAnswers,
+        way: type[Attempt] | None = None,
     ) -> list[ConnectOutcome]:
-        """The same as connect(), but waits up to `moment` seconds."""
+        """The same as connect(), but waits up to `moment` seconds. way: how; Attempt by default."""
         outcomes: dict[Endpoint, ConnectOutcome] = {}
-        waiting: list[_Attempt] = []
+        waiting: list[Attempt] = []
         for first in range(0, len(endpoints), _AT_ONCE):
             for endpoint in endpoints[first : first + _AT_ONCE]:
-                begun = self._begin(endpoint, late)
-                if isinstance(begun, _Attempt):
+                begun = self._begin(endpoint, late, way or Attempt)
+                if isinstance(begun, Attempt):
                     waiting.append(begun)
                 else:
                     outcomes[endpoint] = begun
@@ -94,15 +108,15 @@ class Prober:
             outcomes[attempt.endpoint] = attempt.given_up()
         return [outcomes[endpoint] for endpoint in endpoints]
 
-    def _begin(self, endpoint: Endpoint, late: LateAnswers) -> ConnectOutcome | _Attempt:
+    def _begin(self, endpoint: Endpoint, late: LateAnswers, way: type[Attempt]) -> ConnectOutcome | Attempt:
         """Start the connects. Returns the outcomes that came at once, as nearly all do."""
         if len(self._open) >= self._at_once:
             PROBES.reached()
             return Unknown("connect", f"{self._at_once} other connects are pending")
         try:
-            attempt = _Attempt(endpoint, late, self)
+            attempt = way(endpoint, late, self)
         except OSError as error:
-            return _failure(error.errno or 0)
+            return failure(error.errno or 0)
         outcome = attempt.outcome()
         if outcome is not None:
             attempt.close()
@@ -111,12 +125,12 @@ class Prober:
         self._open.add(attempt)
         return attempt
 
-    async def _wait(self, waiting: Iterable[_Attempt], moment: float) -> None:
+    async def _wait(self, waiting: Iterable[Attempt], moment: float) -> None:
         answers = [one.answer for one in waiting if one.answer and one.endpoint not in self._silent]
         if answers:
             await asyncio.wait(answers, timeout=moment)
 
-    def finish(self, attempt: _Attempt, outcome: ConnectOutcome) -> None:
+    def finish(self, attempt: Attempt, outcome: ConnectOutcome) -> None:
         """An attempt has its outcome, a timeout included."""
         self._open.discard(attempt)
         attempt.close()
@@ -132,7 +146,7 @@ class Prober:
         attempt.late.connect_answered(attempt.endpoint, outcome)
 
 
-class _Attempt:
+class Attempt:
     """One connect in progress. Raises OSError if it cannot be started."""
 
     def __init__(self, endpoint: Endpoint, late: LateAnswers, prober: Prober) -> None:
@@ -147,12 +161,20 @@ class _Attempt:
         kind = socket.SOCK_STREAM if self._tcp else socket.SOCK_DGRAM
         self._socket = socket.socket(family, kind | socket.SOCK_NONBLOCK)
         try:
+            self._prepare()
+            if self._tcp:  # so that no daemon takes it for a failed client
+                self._socket.setsockopt(socket.SOL_SOCKET, _SO_MAX_PACING_RATE, OWN_PACING)
+            elif prober.own is not None:
+                prober.own.add(self._socket)
             self._error = self._socket.connect_ex((format_address(endpoint.address), endpoint.port.number))
             if not self._tcp and not self._error:
                 self._send_nothing()
         except OSError:
             self._socket.close()
             raise
+
+    def _prepare(self) -> None:
+        """Called before the socket connects."""
 
     def _send_nothing(self) -> None:
         """Send an empty datagram.
@@ -168,7 +190,7 @@ class _Attempt:
         if self._error == errno.EINPROGRESS:
             return None
         if self._error:
-            return _failure(self._error)
+            return failure(self._error)
         if self._tcp:
             return Connect.REFUSED if self._met_itself() else Connect.ACCEPTED
         try:
@@ -176,7 +198,7 @@ class _Attempt:
         except BlockingIOError:
             return None
         except OSError as error:  # the error from the ICMP message
-            return _failure(error.errno or 0)
+            return failure(error.errno or 0)
         return Connect.REFUSED if self._met_itself() else Connect.ACCEPTED
 
     def wait(self) -> None:
@@ -212,7 +234,7 @@ class _Attempt:
         return False
 
 
-def _failure(error: int) -> ConnectOutcome:
+def failure(error: int) -> ConnectOutcome:
     if error in _NO_MEANS:
         return Unknown("connect", os.strerror(error))
     if error in _ACCEPTED:

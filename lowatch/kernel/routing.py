@@ -11,6 +11,7 @@ from lowatch.core.held import NOT_ROUTED, Delivery
 from lowatch.core.known import Unknown
 from lowatch.core.listeners import Endpoint
 from lowatch.wire.netlink import NLMSG_ERROR, MalformedMessageError, error_code, only_message
+from lowatch.wire.netlink_reader import decode_route
 from lowatch.wire.rtnetlink import (
     RTM_NEWROUTE,
     RTN_LOCAL,
@@ -18,7 +19,7 @@ from lowatch.wire.rtnetlink import (
     RouteMessage,
     get_flow,
     get_route,
-    parse_route,
+    route_replies,
 )
 
 from .host_tables import HostTables
@@ -42,8 +43,9 @@ class Locality:
         self._tables = tables
         self._input_devices = input_devices
         self._by_address: RequestCache[Address, Delivery | Unknown] = RequestCache(
-            route, _question, self._delivery, unknown
+            route, _question, self._delivery, unknown, self._deliveries_alike
         )
+        self._replies = route_replies(self._routed)
         self._devices_generation = input_devices.generation
         self._by_flow: RequestCache[Flow, Delivery | Unknown] = RequestCache(
             route, _flow_question, lambda sequence, _, reply: self._read(sequence, reply), unknown
@@ -73,6 +75,7 @@ class Locality:
 
     def forget(self) -> None:
         """Read every answer again: a nexthop object has changed."""
+        self._replies = route_replies(self._routed)
         self._by_address.forget()
         self._by_flow.forget()
 
@@ -82,10 +85,35 @@ class Locality:
             self._input_devices.learn(address, delivery)
         return delivery
 
+    def _deliveries_alike(
+        self, addresses: Sequence[Address], replies: Sequence[bytes]
+    ) -> list[Delivery | Unknown] | None:
+        """Of addresses on one interface: their replies differ in little. None if these differ in more."""
+        read = self._replies.read_alike(replies)
+        if read is None:
+            return None
+        delivery = read[0]
+        self._input_devices.learn_all(addresses, delivery)
+        return [delivery] * len(addresses)
+
     def _read(self, sequence: int, reply: bytes) -> Delivery | Unknown:
+        try:
+            found = self._replies.read(reply)
+        except MalformedMessageError:
+            found = None
+        if found is not None and found[1][0] == sequence:
+            return found[0]
         route = read_route(sequence, reply)
-        if not isinstance(route, RouteMessage):
-            return route or NOT_ROUTED
+        return self._delivery_by(route) if isinstance(route, RouteMessage) else route or NOT_ROUTED
+
+    def _routed(self, reply: bytes, start: int, end: int) -> Delivery:
+        """Raises MalformedMessageError."""
+        route = decode_route(reply, start, end)
+        if route is None:
+            raise MalformedMessageError("of another family")
+        return self._delivery_by(route)
+
+    def _delivery_by(self, route: RouteMessage) -> Delivery:
         shape = route.shape
         device = shape.ifindex or self._tables.nexthop_device(shape.nexthop)
         return Delivery(shape.type == RTN_LOCAL, device, shape.length)
@@ -114,7 +142,7 @@ def read_route(sequence: int, reply: bytes) -> RouteMessage | Unknown | None:
         if kind == NLMSG_ERROR:
             code = error_code(reply, span)
             return None if code in _REFUSALS else Unknown("netlink", os.strerror(code))
-        route = parse_route(reply, start, end) if kind == RTM_NEWROUTE else None
+        route = decode_route(reply, start, end) if kind == RTM_NEWROUTE else None
     except MalformedMessageError as error:
         return Unknown("netlink", f"unreadable reply: {error}")
     return route or Unknown("netlink", "a reply that is not a route")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 from collections.abc import Callable
 
@@ -86,6 +87,27 @@ def test_an_mptcp_listener_shows_as_tcp_with_the_inode_of_its_descriptor(vip: Ne
     found = lookup(VIP, "80/tcp")
     assert found is not None
     assert found.inode == inode(listener)
+
+
+def test_in_a_reuseport_group_the_clients_port_decides_who_gets_a_connect(vip: Netns) -> None:
+    """One that is full stays in the group: clients that are meant for it time out."""
+    full = vip.full_listener(VIP, 80, reuseport=True)
+    room = vip.listener(VIP, 80, reuseport=True, backlog=128)
+    met = set[bool]()
+    for _ in range(64):
+        with socket.socket() as client:
+            client.settimeout(0.1)
+            try:
+                client.connect((VIP, 80))
+            except TimeoutError:
+                met.add(False)
+            else:
+                met.add(True)
+                room.accept()[0].close()
+        if len(met) == 2:
+            break
+    assert met == {True, False}
+    assert select.select([full, room], [], [], 0)[0] == [full]
 
 
 def test_a_listener_outlives_its_address(vip: Netns) -> None:

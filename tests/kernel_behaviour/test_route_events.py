@@ -80,6 +80,32 @@ def test_the_last_ipv4_address_of_lo_takes_every_local_route_along_silently(netn
     assert V4_ROUTE not in [str(route.prefix) for route in gone if route is not None]
 
 
+def test_another_ipv4_address_takes_a_route_in_table_main_along_that_prefers_it(
+    netns: Netns, ear: Ear
+) -> None:
+    """Since Linux 6.6 with an event. All else that is local stays, and so do the other addresses."""
+    netns.ip("addr add 192.0.2.10/32 dev lo")
+    netns.ip("route add local 10.9.0.0/16 dev lo src 192.0.2.10 table main")
+    netns.ip("route add local 10.8.0.0/16 dev lo src 192.0.2.10 table local")
+    netns.ip("route add local 10.7.0.0/16 dev lo table local")
+    asked = ("10.9.1.1", "10.8.1.1", "10.7.1.1", "127.0.0.1", "192.0.2.10")
+    assert [is_local(one) for one in asked] == [True] * 5
+    ear.so_far()
+    netns.ip("addr del 192.0.2.10/32 dev lo")
+    assert [is_local(one) for one in asked] == [False, True, True, True, False]
+    gone = [parse_route(e.data, e.start, e.end) for e in ear.so_far() if e.type == RTM_DELROUTE]
+    assert "192.0.2.10/32" in [str(route.prefix) for route in gone if route is not None]
+
+
+def test_the_last_ipv6_address_takes_no_other_route_along(netns: Netns, ear: Ear) -> None:
+    netns.ip(f"route add local {V6_ROUTE} dev lo")
+    netns.ip("route add local 2001:db8:8::/48 dev lo src ::1")
+    netns.ip("addr del ::1/128 dev lo")
+    assert [is_local(one) for one in ("2001:db8:9::1", "2001:db8:8::1", "::1")] == [True, True, False]
+    gone = [parse_route(e.data, e.start, e.end) for e in ear.so_far() if e.type == RTM_DELROUTE]
+    assert [str(route.prefix) for route in gone if route is not None] == ["::1/128"]
+
+
 def test_lo_down_announces_the_link_and_no_ipv4_route(netns: Netns, ear: Ear) -> None:
     netns.batch([f"route add local {V4_ROUTE} dev lo", "addr add 192.0.2.10/32 dev lo"])
     ear.so_far()

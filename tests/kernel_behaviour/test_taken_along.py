@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from lowatch.wire.rtnetlink import GROUP_IPV4_ROUTE, RTM_DELROUTE, parse_route
+from tests.kernel_behaviour.asking import NETLINK_ROUTE, hearing, is_local
 from tests.support.netns import Netns
 
 
@@ -30,6 +34,62 @@ def test_secondaries_go_with_their_primary(netns: Netns, promote: int) -> None:
     netns.ip("addr del 192.0.2.1/24 dev lo")
     left = set(netns.ip("-4 -br addr show dev lo").split()[2:])
     assert left == {"127.0.0.1/8", "192.0.2.3/32"} | ({"192.0.2.2/24"} if promote else set())
+
+
+@pytest.mark.parametrize("promote", [0, 1])
+def test_an_address_added_as_a_host_first_is_not_away_for_a_moment(eth0: Netns, promote: int) -> None:
+    """It has a local route of its own from then on, and routes that prefer it as source stay.
+
+    A secondary address's own route prefers the primary one, with which it goes (fib_add_ifaddr()).
+    """
+    eth0.sysctl("net.ipv4.conf.all.promote_secondaries", promote)
+    for address in "192.0.2.1/24", "192.0.2.2/24":
+        eth0.ip(f"addr add {address} dev lo")
+    eth0.ip("route add 203.0.113.0/24 via 198.51.100.2 src 192.0.2.2")
+    assert _sources_of(eth0, "192.0.2.2") == ["192.0.2.1"]
+    eth0.ip("addr add 192.0.2.2/32 dev lo")
+    assert sorted(_sources_of(eth0, "192.0.2.2")) == ["192.0.2.1", "192.0.2.2"]
+    for address in "192.0.2.2/24", "192.0.2.1/24":
+        eth0.ip(f"addr del {address} dev lo")
+        assert is_local("192.0.2.2")
+    assert _sources_of(eth0, "192.0.2.2") == ["192.0.2.2"]
+    assert not is_local("192.0.2.1")
+    assert "src 192.0.2.2" in eth0.ip("route show 203.0.113.0/24")
+
+
+@pytest.mark.parametrize("secondary", [True, False])
+def test_a_secondary_address_added_as_a_host_is_local_on_another_interface_that_has_it(
+    eth0: Netns, secondary: bool
+) -> None:
+    """Its new route comes after the other interface's. A primary one keeps its route, and its place."""
+    if secondary:
+        eth0.ip("addr add 192.0.2.1/24 dev lo")
+    eth0.ip("addr add 192.0.2.2/24 dev lo")
+    eth0.ip("addr add 192.0.2.2/24 dev eth0")
+    assert "dev lo" in eth0.ip("route show table local 192.0.2.2").splitlines()[0]
+    eth0.ip("addr add 192.0.2.2/32 dev lo")
+    eth0.ip("addr del 192.0.2.2/24 dev lo")
+    first = eth0.ip("route show table local 192.0.2.2").splitlines()[0]
+    assert ("dev eth0" if secondary else "dev lo") in first
+
+
+def test_a_primary_address_added_as_a_host_first_keeps_its_route(netns: Netns) -> None:
+    """Of both addresses there is one local route, which no event says is gone."""
+    for length in 24, 32:
+        netns.ip(f"addr add 192.0.2.1/{length} dev lo")
+    with hearing(NETLINK_ROUTE, GROUP_IPV4_ROUTE) as ear:
+        netns.ip("addr del 192.0.2.1/24 dev lo")
+        gone = [
+            parse_route(one.data, one.start, one.end) for one in ear.so_far() if one.type == RTM_DELROUTE
+        ]
+    assert "192.0.2.0/24" in {str(route.prefix) for route in gone if route is not None}
+    assert "192.0.2.1/32" not in {str(route.prefix) for route in gone if route is not None}
+    assert is_local("192.0.2.1")
+
+
+def _sources_of(netns: Netns, address: str) -> list[str]:
+    """The source addresses that the local routes to an address prefer."""
+    return re.findall(r"src (\S+)", netns.ip(f"route show table local {address}"))
 
 
 @pytest.mark.parametrize(("table", "goes"), [("main", True), ("100", False)])

@@ -28,11 +28,15 @@ OVERRUN = OSError(errno.ENOBUFS, "No buffer space available")
 
 
 class ScriptedSocket:
-    """says: what each recv() in turn brings or raises; at its end, nothing is there to be read."""
+    """says: what each recv() in turn brings or raises; at its end, nothing is there to be read.
+
+    rooms: the octets that each recv() would take.
+    """
 
     def __init__(self, *says: Said) -> None:
         self._says = list(says)
         self.sent: list[bytes] = []
+        self.rooms: list[int] = []
         self.closed = False
 
     def send(self, data: bytes) -> int:
@@ -40,8 +44,9 @@ class ScriptedSocket:
         self.sent.append(data)
         return len(data)
 
-    def recv(self, _size: int) -> bytes:
+    def recv(self, size: int) -> bytes:
         assert not self.closed
+        self.rooms.append(size)
         said = self._says.pop(0) if self._says else NO_REPLY
         if isinstance(said, OSError):
             raise said

@@ -24,7 +24,7 @@ NAMES = {1: "lo", 2: "eth0", 3: "eth1"}
 
 
 @pytest.mark.parametrize(
-    ("protocol", "origin"), [(None, None), (1, "kernel"), (2, "ra"), (3, "link-local"), (99, "proto 99")]
+    ("protocol", "origin"), [(None, None), (1, "kernel"), (2, "ra"), (3, "link-local"), (200, "proto 200")]
 )
 def test_who_added_an_address(protocol: int | None, origin: str | None) -> None:
     shape = AddressShape(2, 1, 24, 254, 0x201, "lo:vip", protocol)

@@ -10,9 +10,9 @@ from lowatch.core.addresses import Address, Prefix, parse_address, parse_prefix
 from lowatch.core.arp import ArpSettings, Nic
 from lowatch.core.held import Held, Link, LocalRoute
 from lowatch.core.policy import Policy
-from lowatch.kernel.host_tables import HostTables, Unchanged
+from lowatch.kernel.host_tables import HostTables
 from lowatch.kernel.request_socket import Datagram, read_datagram
-from lowatch.wire.netlink import MalformedMessageError, attribute, only_message
+from lowatch.wire.netlink import NLM_F_REPLACE, MalformedMessageError, attribute, only_message
 from lowatch.wire.rtnetlink import (
     RTM_DELADDR,
     RTM_DELLINK,
@@ -66,6 +66,8 @@ def route(
     table: int = 255,
     protocol: int = 2,
     metric: int = 0,
+    source: str | None = None,
+    flags: int = 0,
 ) -> bytes:
     octets, length = split(text)
     header = pack(
@@ -81,13 +83,17 @@ def route(
         0,
     )
     attributes = [attribute(15, pack("=I", table)), attribute(1, octets), attribute(4, pack("=I", index))]
-    return message(kind, header + b"".join(attributes) + attribute(6, pack("=I", metric)))
+    attributes += [attribute(7, parse_address(source))] if source is not None else []
+    return message(kind, header + b"".join(attributes) + attribute(6, pack("=I", metric)), flags=flags)
 
 
 def split(text: str) -> tuple[Address, int]:
     host, _, length = text.partition("/")
     octets = parse_address(host)
     return octets, int(length) if length else len(octets) * 8
+
+
+OWN_ROUTE = route("192.0.2.10/32", source="192.0.2.10")
 
 
 class Tables(HostTables):
@@ -98,14 +104,14 @@ class Tables(HostTables):
         self.hear(link(LO, "lo", UP | LOOPBACK), link(ETH, "eth0"), *messages)
 
     def hear(self, *messages: bytes) -> list[str | None]:
-        """What each touched, as text: a prefix, None for "any address", or "unchanged"."""
+        """What each touched, as text: prefixes, None for "any address", or "unchanged"."""
         return [self._hear(each) for each in messages]
 
     def _hear(self, data: bytes) -> str | None:
         touched = self.apply(data, only_message(data))
-        if isinstance(touched, Unchanged):
-            return UNCHANGED
-        return None if touched is None else str(touched)
+        if touched is None:
+            return None
+        return " ".join(map(str, touched)) or UNCHANGED
 
     def shown(self) -> list[str]:
         """`address 192.0.2.10/32 lo`, one for each that is held."""
@@ -132,9 +138,9 @@ def test_an_address_comes_and_goes() -> None:
         (address("192.0.2.10/24", flags=0), "192.0.2.0/24"),
         (address("192.0.2.10/24", created=99), "192.0.2.0/24"),
         (address("192.0.2.10/25"), "192.0.2.0/25"),
-        (address("192.0.2.10/24", peer="10.0.0.9"), "10.0.0.0/24"),
+        (address("192.0.2.10/24", peer="10.0.0.9"), "10.0.0.0/24 192.0.2.10/32"),
         (address("192.0.2.10/24", ETH), "192.0.2.0/24"),
-        (address("192.0.2.10/24", kind=RTM_DELADDR), None),
+        (address("192.0.2.10/24", kind=RTM_DELADDR), "192.0.2.0/24"),
         (address("192.0.2.10/25", kind=RTM_DELADDR), UNCHANGED),
         (address("192.0.2.10/24", ETH, kind=RTM_DELADDR), UNCHANGED),
         (address("192.0.2.11/24", kind=RTM_DELADDR), UNCHANGED),
@@ -145,8 +151,40 @@ def test_an_address_comes_and_goes() -> None:
     ],
 )  # fmt: skip
 def test_what_an_address_event_touches(again: bytes, touched: str | None) -> None:
-    """A prefix to ask about again; any address after a deletion, which may take routes along."""
-    assert Tables(address("192.0.2.10/24")).hear(again) == [touched]
+    """Prefixes to ask about again."""
+    assert Tables(address("127.0.0.1/8"), address("192.0.2.10/24")).hear(again) == [touched]
+
+
+@pytest.mark.parametrize(
+    ("rows", "gone", "touched"),
+    [
+        ([], "192.0.2.10/24", None),
+        ([address("198.51.100.1/24", ETH), address("2001:db8::2/64")], "192.0.2.10/24", None),
+        ([address("127.0.0.1/8")], "192.0.2.10/24", "192.0.2.0/24"),
+        ([address("127.0.0.1/8"), route("10.9.0.0/16", source="192.0.2.10")], "192.0.2.10/24", None),
+        ([address("127.0.0.1/8"), OWN_ROUTE], "192.0.2.10/24", "192.0.2.0/24"),
+        ([address("2001:db8::1/64")], "2001:db8::1/64", "2001:db8::/64"),
+    ],
+    ids=[
+        "the last", "the last IPv4 one of its interface", "one of several", "the source of a route",
+        "the source of its own route", "the last IPv6 one",
+    ],
+)  # fmt: skip
+def test_a_deletion_may_take_routes_along(rows: list[bytes], gone: str, touched: str | None) -> None:
+    """Then they are dumped, and any address is asked about again. IPv6 routes stay."""
+    tables = Tables(address("192.0.2.10/24"), *rows)
+    tables.take_suspicion()
+    assert tables.hear(address(gone, kind=RTM_DELADDR)) == [touched]
+    assert tables.take_suspicion() is (touched is None)
+    assert not tables.take_suspicion()
+
+
+def test_a_source_that_no_route_prefers_any_more() -> None:
+    preferring = [route("10.9.0.0/16", source="192.0.2.10"), route("10.8.0.0/16", ETH, source="192.0.2.10")]
+    tables = Tables(address("127.0.0.1/8"), address("192.0.2.10/24"), *preferring)
+    tables.hear(route("10.9.0.0/16", source="192.0.2.10", kind=RTM_DELROUTE))
+    tables.hear(link(ETH, "eth0", kind=RTM_DELLINK))
+    assert tables.hear(address("192.0.2.10/24", kind=RTM_DELADDR)) == ["192.0.2.0/24"]
 
 
 def test_one_ipv4_address_with_two_prefixes_is_two() -> None:
@@ -161,7 +199,7 @@ def test_what_is_held_in_full() -> None:
     tables = Tables(
         address("192.0.2.10/24", label=b"lo:vip\0", flags=0x201),
         address("10.5.0.1/32", peer="10.5.1.2", protocol=1),
-        address("2001:db8::1/64", protocol=99),
+        address("2001:db8::1/64", protocol=200),
         route("192.0.2.77/32", protocol=66),
         route("10.9.0.0/16", protocol=4, table=1000),
     )
@@ -174,7 +212,7 @@ def test_what_is_held_in_full() -> None:
             parse_address("10.5.0.1"), 32, "lo",
             peer=parse_address("10.5.1.2"), created=123.0, origin="kernel",
         ),
-        Held(parse_address("2001:db8::1"), 64, "lo", created=123.0, origin="proto 99"),
+        Held(parse_address("2001:db8::1"), 64, "lo", created=123.0, origin="proto 200"),
         Held(parse_address("192.0.2.77"), 32, "lo", "route", origin="proto 66", table=255),
         Held(parse_address("10.9.0.0"), 16, "lo", "route", origin="static", table=1000),
     ]  # fmt: skip
@@ -229,6 +267,40 @@ def test_local_routes_that_no_address_brought(messages: list[bytes], routes: lis
 )
 def test_what_a_route_event_touches(event: bytes, touched: str | None) -> None:
     assert Tables(route("10.9.0.0/16")).hear(event) == [touched]
+
+
+@pytest.mark.parametrize(
+    ("event", "suspect"),
+    [
+        (route("192.0.2.10/32", kind=RTM_DELROUTE), False),
+        (route("192.0.2.10/32", kind=RTM_DELROUTE, protocol=4), True),
+        (route("192.0.2.11/32", kind=RTM_DELROUTE), True),
+        (route("10.9.0.0/16", kind=RTM_DELROUTE), True),
+        (route("10.8.0.0/16", kind=RTM_DELROUTE), True),
+        (route("10.7.0.0/16", kind=RTM_DELROUTE, route_type=UNICAST), False),
+        (route("10.7.0.0/16"), False),
+        (route("10.7.0.0/16", flags=NLM_F_REPLACE), True),
+        (route("10.9.0.0/16", flags=NLM_F_REPLACE), True),
+        (route("10.9.0.0/16", flags=NLM_F_REPLACE, route_type=UNICAST), True),
+    ],
+    ids=[
+        "the only one gone", "one like it gone", "an unknown one gone", "one of two gone",
+        "one of two alike gone", "none that is local gone", "a new one", "a new one replaces another",
+        "a known one replaces another", "one that is not local replaces another",
+    ],
+)  # fmt: skip
+def test_when_routes_have_to_be_dumped(event: bytes, suspect: bool) -> None:
+    """A deletion does not identify which of several routes is gone, nor a new one what it replaced."""
+    tables = Tables(
+        route("192.0.2.10/32"),
+        route("10.9.0.0/16"),
+        route("10.9.0.0/16", table=100),
+        route("10.8.0.0/16"),
+        route("10.8.0.0/16"),
+    )
+    tables.take_suspicion()
+    tables.hear(event)
+    assert tables.take_suspicion() is suspect
 
 
 def test_routes_of_one_prefix_live_side_by_side() -> None:
@@ -378,6 +450,28 @@ def test_what_a_nic_has_of_ipv4() -> None:
     (nic,) = tables.nics()
     assert nic.addresses == (parse_address("198.51.100.1"), parse_address("10.0.0.1"))
     assert nic.networks == (parse_prefix("198.51.100.0/24"), parse_prefix("10.0.1.0/30"))
+
+
+def holders(tables: Tables) -> list[str]:
+    return [" ".join(f"{held.interface}/{held.prefixlen}" for held in group) for group in tables.twins()]
+
+
+def test_addresses_on_a_watched_interface_and_on_another_one() -> None:
+    tables = Tables(
+        *(link(index, name) for index, name in ((ETH, "eth0"), (DUMMY, "dummy0"), (8, "eth1"))),
+        address("192.0.2.10/24", ETH),
+        address("192.0.2.10/32"),
+        address("192.0.2.10/24", DUMMY),
+        address("192.0.2.20/32", ETH),
+        address("192.0.2.20/32", 8),
+        address("192.0.2.30/32"),
+        address("192.0.2.30/24"),
+    )
+    assert holders(tables) == ["dummy0/24 lo/32 eth0/24"]
+    tables.replace_watches(Policy(interfaces=("eth*",)))
+    assert holders(tables) == ["eth0/24 dummy0/24 lo/32", "eth0/32 eth1/32"]
+    tables.hear(nic_link(master="vrf"))  # another VRF's address is another one
+    assert holders(tables) == []
 
 
 def dump(*messages: bytes) -> list[Datagram]:

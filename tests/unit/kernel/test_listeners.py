@@ -20,7 +20,7 @@ from lowatch.kernel.input_devices import InputDevices
 from lowatch.kernel.listeners import Listeners
 from lowatch.kernel.request_socket import RequestSocket
 from lowatch.kernel.routing import Locality
-from lowatch.wire.inet_diag import SOCK_DIAG_BY_FAMILY
+from lowatch.wire.inet_diag import SOCK_DIAG_BY_FAMILY, parse_bound
 from tests.support.mutations import mutants
 from tests.unit.kernel.scripted_routes import VIP, VIP6, asking, located, route
 from tests.unit.kernel.scripted_socket import (
@@ -126,6 +126,24 @@ def test_bound_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
     listeners = Listeners(asking(monkeypatch, script), NO_UNITS, InputDevices())
     wildcards = frozenset((family, parse_port("80/udp")) for family in ("ipv4", "ipv6"))
     assert listeners.sockets() == Known(core.Sockets(frozenset({VIP, VIP6}), wildcards))
+
+
+def test_a_dump_of_sockets_like_the_last_one_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    nothing = [done(), done(), done()]
+    dumps = [[socket_reply(), done()], [socket_reply(), done()], [socket_reply(queued=1), done()], [done()]]
+    script = [said for dump in dumps for said in (*dump, *nothing)]
+    listeners = Listeners(asking(monkeypatch, script), NO_UNITS, InputDevices())
+    read: list[int] = []
+
+    def counted(data: bytes, start: int, end: int) -> Address:
+        read.append(start)
+        return parse_bound(data, start, end)
+
+    monkeypatch.setattr("lowatch.kernel.listeners.parse_bound", counted)
+    found = [listeners.sockets() for _ in dumps]
+    held = Known(core.Sockets(frozenset({VIP})))
+    assert found == [held, held, held, Known(core.Sockets())]
+    assert len(read) == 2
 
 
 @pytest.mark.parametrize(
