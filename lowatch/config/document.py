@@ -27,11 +27,11 @@ class Document:
     def __init__(self, path: Path, text: str, table: Mapping[str, Any]) -> None:
         self.path = path
         self.table = table
-        self._text = text
+        self.text = text
 
     @cached_property
     def _lines(self) -> Mapping[KeyPath, int]:
-        return key_lines(self._text)
+        return key_lines(self.text)
 
     def line(self, path: KeyPath) -> int | None:
         """The line of a key, counted from 1; None if it is not certain."""
@@ -58,13 +58,22 @@ def read_document(path: Path, *, pipe: bool = False) -> Document:
         raise _rejected(path, f"is not valid TOML: {message}", line) from None
 
 
-def drop_ins(path: Path) -> list[Path]:
-    """The *.toml files in lowatch.d beside a file, sorted by name. Raises ConfigErrors."""
-    directory = path.parent / "lowatch.d"
+def drop_in_directory(path: Path) -> Path:
+    """The directory beside a file whose files add to it."""
+    return path.parent / "lowatch.d"
+
+
+def drop_ins(path: Path, also: Path | None = None) -> list[Path]:
+    """The *.toml files in lowatch.d beside a file, sorted by name. Raises ConfigErrors.
+
+    also: one that may not exist yet, as if it did.
+    """
+    directory = drop_in_directory(path)
+    entries = [] if also is None else [also]
     try:
-        entries = sorted(islice(directory.iterdir(), CONFIG_FILES.value + 1))
+        entries = sorted({*entries, *islice(directory.iterdir(), CONFIG_FILES.value + 1)})
     except FileNotFoundError:
-        return []
+        return entries
     except OSError as error:
         raise _rejected(directory, f"cannot be listed: {error.strerror}") from None
     if len(entries) > CONFIG_FILES.value:

@@ -35,6 +35,15 @@ def is_plain(text: str) -> bool:
     return len(text) <= NAME_LENGTH and _PLAIN.fullmatch(text) is not None
 
 
+_NOBODY_SERVES = (".local", ".localdomain", ".localhost", ".arpa", ".invalid")
+"""Names that resolvers answer by themselves, or that DNS does not have."""
+
+
+def may_be_followed(name: str) -> bool:
+    """Whether a name that nobody configured is worth being followed: a plain one with a dot, of DNS."""
+    return "." in name and is_plain(name) and not name.endswith(_NOBODY_SERVES)
+
+
 def parse_domain(text: str) -> str:
     """The name as lower-case A-labels, without a trailing dot. Raises ValueError with one line."""
     return text if is_plain(text) else normalise(text)

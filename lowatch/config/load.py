@@ -13,34 +13,39 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lowatch.config.domains_from.read import read_names
-from lowatch.core.policy import Acknowledgement, DomainTable, Policy
+from lowatch.core.limits.zones import ZONE_FILES
+from lowatch.core.policy import Acknowledgement, DomainTable, Policy, VictimsPolicy
 
-from .document import drop_ins, read_document
+from .document import Document, drop_in_directory, drop_ins, read_document
 from .durations import format_duration
 from .errors import ConfigError, ConfigErrors
 from .mentions import Mention, merge_mentions
-from .schema import APPENDING, MATCHERS, SCHEMA
-from .settings import Config, DnsSettings, DomainsFrom, WebSettings
+from .schema import APPENDING, MATCHERS, SCHEMA, UNSUPPORTED
+from .settings import Config, DnsSettings, DomainsFrom, NamesSettings, WebSettings, ZoneFile
 from .table_reader import KeyLocation, Table, TableReader
 from .targets import refuse_srv_ports
 
 DEFAULT_PATH = Path("/etc/lowatch/lowatch.toml")
 
 
-def load(path: Path | None = None, wall: float | None = None) -> Config:
+def load(path: Path | None = None, wall: float | None = None, instead: Document | None = None) -> Config:
     """The effective configuration of a file and of lowatch.d/*.toml beside it.
 
     path: None means DEFAULT_PATH, which need not exist. wall: wall-clock seconds, to find settings that
-    have expired (`hints`); None for no hints. Raises ConfigErrors with all errors at once, except those in
+    have expired (`hints`) and where acknowledgements are; None for neither. instead: one of lowatch.d,
+    in place of the file that may be there. Raises ConfigErrors with all errors at once, except those in
     the files of [[domains_from]], which are the result's `problems`.
     """
-    reader = TableReader(SCHEMA)
+    reader = TableReader(SCHEMA, UNSUPPORTED)
     errors = reader.errors
-    files = _files(path, errors)
+    files = _files(path, errors, instead)
     tables = []
     for file in files:
         try:
-            tables.append(reader.document(read_document(file, pipe=file == path)))
+            if instead is not None and file == instead.path:
+                tables.append(reader.document(instead))
+            else:
+                tables.append(reader.document(read_document(file, pipe=file == path)))
         except ConfigErrors as rejected:
             errors += rejected.errors
     config = _effective(tables, errors, wall)
@@ -52,11 +57,16 @@ def load(path: Path | None = None, wall: float | None = None) -> Config:
     return read_names(replace(config, files=tuple(files)))
 
 
-def _files(path: Path | None, errors: list[ConfigError]) -> list[Path]:
+def beside(path: Path | None) -> Path:
+    """The directory lowatch.d of a configuration. path: as for load()."""
+    return drop_in_directory(path or DEFAULT_PATH)
+
+
+def _files(path: Path | None, errors: list[ConfigError], instead: Document | None) -> list[Path]:
     main = path or DEFAULT_PATH
     files = [main] if path is not None or _may_exist(main) else []
     try:
-        files += drop_ins(main)
+        files += drop_ins(main, None if instead is None else instead.path)
     except ConfigErrors as rejected:
         errors += rejected.errors
     return files
@@ -129,17 +139,21 @@ def _effective(tables: Iterable[Table], errors: list[ConfigError], wall: float |
         expect=tuple(dict.fromkeys(merged.lists["expect"])),
         ports=frozenset(ports),
         acknowledgements=tuple(_acknowledgements(merged.lists["acknowledge"], errors)),
+        victims=VictimsPolicy(**merged.section("victims")),
         **top,
     )
     return Config(
         policy=policy,
         dns=_dns(merged, errors),
+        names=_names(merged),
         web=WebSettings(**merged.section("web")),
         journal_enabled=merged.section("journal").get("enabled", True),
         ports=ports,
         named=domains if domains_from else DomainTable(),
         domains_from=domains_from,
+        zones=tuple(_zones(merged.lists["zones"], errors)),
         hints=() if wall is None else tuple(_expired(merged.lists["acknowledge"], wall)),
+        acknowledged_at=() if wall is None else tuple(map(_place, merged.lists["acknowledge"])),
     )
 
 
@@ -149,6 +163,21 @@ def _domains_from(table: Table) -> DomainsFrom:
     directory = escape(str(document.path.absolute().parent))
     path = Path(directory) / table.values["path"]
     return DomainsFrom(str(path), document.path, document.line(location.path), location.key)
+
+
+def _zones(tables: Iterable[Table], errors: list[ConfigError]) -> Iterator[ZoneFile]:
+    """Each file once. An error where it is named twice."""
+    seen: set[Path] = set()
+    for table in tables:
+        location = table.location / "file"
+        path = location.document.path.absolute().parent / table.values["file"]
+        if path in seen:
+            errors.append(location.error(f"{table.values['file']!r} is a zone already"))
+        elif len(seen) == ZONE_FILES.value:
+            ZONE_FILES.reached()
+            errors.append(location.error(f"is one of more than {ZONE_FILES.value} zones"))
+        seen.add(path)
+        yield ZoneFile(path, table.values.get("server"))
 
 
 def _mentions(merged: _Merged, errors: list[ConfigError]) -> Iterator[Mention]:
@@ -172,12 +201,24 @@ def _acknowledgements(tables: Iterable[Table], errors: list[ConfigError]) -> Ite
         yield Acknowledgement(**table.values)
 
 
+def _place(table: Table) -> str:
+    """The file and the line where a table begins."""
+    document, path = table.location
+    line = document.line(path)
+    return str(document.path) if line is None else f"{document.path}:{line}"
+
+
 def _expired(tables: Iterable[Table], wall: float) -> Iterator[ConfigError]:
     for table in tables:
         if table.values["until"] <= wall:
             last = datetime.fromtimestamp(table.values["until"] - 1).astimezone().date()
             message = f"expired on {last} and has no effect; remove it or set a later date"
             yield table.location.error(message)
+
+
+def _names(merged: _Merged) -> NamesSettings:
+    values = merged.section("names")
+    return NamesSettings(**{**values, "learn": tuple(dict.fromkeys(values.get("learn", ())))})
 
 
 def _dns(merged: _Merged, errors: list[ConfigError]) -> DnsSettings:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from lowatch.core.name_sources import LEARNABLE
+
 from . import scalars, values
 from .table_reader import KeySpec, Section, Sections, Value, Values
 
@@ -17,6 +19,7 @@ DNS: Mapping[str, KeySpec] = {
     "min_ttl": Value(scalars.duration()),
     "max_ttl": Value(scalars.duration()),
     "unknown_after": Value(scalars.duration()),
+    "far_ttl": Value(scalars.duration(zero=True)),
 }
 
 WEB: Mapping[str, KeySpec] = {
@@ -26,11 +29,27 @@ WEB: Mapping[str, KeySpec] = {
     "enable_reload": Value(scalars.boolean),
 }
 
+NAMES: Mapping[str, KeySpec] = {
+    "learn": Values(scalars.one_of({one.value: one for one in LEARNABLE}), may_be_empty=True),
+    "forget_after": Value(scalars.duration()),
+}
+
+VICTIMS: Mapping[str, KeySpec] = {
+    "at_least": Value(scalars.integer(1, 1_000)),
+    "within": Value(scalars.duration()),
+}
+
+ZONES: Mapping[str, KeySpec] = {
+    "file": Value(values.zone_path),
+    "server": Value(values.zone_server),
+}
+
 JOURNAL: Mapping[str, KeySpec] = {"enabled": Value(scalars.boolean)}
 
 DOMAIN: Mapping[str, KeySpec] = {
     "name": Value(values.name),
     "ports": Values(values.port),
+    "unit": Value(values.unit),
 }
 
 MATCHERS: Mapping[str, KeySpec] = {
@@ -56,16 +75,20 @@ SCHEMA: Mapping[str, KeySpec] = {
     "expect": Values(values.address, may_be_empty=True),
     "probe": Value(scalars.one_of({"off": False, "confirm": True})),
     "domains_from": Sections({"path": Value(values.names_path)}, required=("path",)),
-    "domain": Sections(
-        DOMAIN,
-        required=("name",),
-        unsupported={"unit": "which unit serves a domain is not checked yet"},
-    ),
+    "zones": Sections(ZONES, required=("file",)),
+    "domain": Sections(DOMAIN, required=("name",)),
     "acknowledge": Sections(ACKNOWLEDGE, required=("until", "reason")),
     "dns": Section(DNS),
+    "names": Section(NAMES),
     "web": Section(WEB, unsupported={"config_file": NO_TLS}),
     "journal": Section(JOURNAL),
+    "victims": Section(VICTIMS),
 }
 
-APPENDING = frozenset({"domains", "expect", "domains_from", "domain", "acknowledge"})
+UNSUPPORTED: Mapping[str, str] = {
+    "netns": "each network namespace has a daemon of its own: systemctl enable --now lowatch@NAME"
+}
+"""Keys at the top that are refused, with the reason."""
+
+APPENDING = frozenset({"domains", "expect", "domains_from", "zones", "domain", "acknowledge"})
 """Keys to which a later file adds. It overrides all other keys, key by key within a [table]."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lowatch.core.addresses import Port
+from lowatch.core.name_sources import LOOKUPS, NameSource
 from lowatch.core.policy import DEFAULT_PORTS, DomainTable, Policy
 
 from .errors import ConfigError
@@ -65,7 +66,10 @@ class Listen(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class DnsSettings:
-    """The [dns] table. Durations are seconds. nameservers: None means those in /etc/resolv.conf."""
+    """The [dns] table. Durations are seconds. nameservers: None means those in /etc/resolv.conf.
+
+    far_ttl: 0 for names that lead elsewhere to be queried at their TTL.
+    """
 
     nameservers: tuple[Nameserver, ...] | None = None
     timeout: float = 2.0
@@ -73,6 +77,15 @@ class DnsSettings:
     min_ttl: float = 5.0
     max_ttl: float = 3600.0
     unknown_after: float = 3600.0
+    far_ttl: float = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class NamesSettings:
+    """The [names] table. learn: who reports lookups. forget_after: seconds since the last one."""
+
+    learn: tuple[NameSource, ...] = ()
+    forget_after: float = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +119,17 @@ class DomainsFrom:
 
 
 @dataclass(frozen=True, slots=True)
+class ZoneFile:
+    """One [[zones]].
+
+    path: absolute. server: the local server that writes it, which knows whether it has expired.
+    """
+
+    path: Path
+    server: Nameserver | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The whole configuration.
 
@@ -113,13 +137,17 @@ class Config:
     them. named: the domains in the TOML itself, if domains_from adds others. problems: the errors in the
     files of domains_from, whose other lines are in effect. Beyond the limit, one last entry has the number
     of further errors. hints: settings that are valid but have no effect, if load() was asked for them.
+    acknowledged_at: the file and line of each of policy.acknowledgements, likewise.
     unread: the files and directories that could not be read, or only in part. files: the TOML files that
     this was read from, in order; none for the defaults. sources: the files of domains_from, to find out
-    whether they have changed.
+    whether they have changed. zones: the [[zones]]. zone_problems: what is wrong with their files. missed:
+    why names may be missing that were searched for. netns: the network namespace of --netns; "" for
+    lowatch's own.
     """
 
     policy: Policy = field(default_factory=Policy)
     dns: DnsSettings = field(default_factory=DnsSettings)
+    names: NamesSettings = field(default_factory=NamesSettings)
     web: WebSettings = field(default_factory=WebSettings)
     journal_enabled: bool = True
     ports: tuple[Port, ...] = DEFAULT_PORTS
@@ -127,6 +155,17 @@ class Config:
     domains_from: tuple[DomainsFrom, ...] = ()
     problems: tuple[ConfigError, ...] = ()
     hints: tuple[ConfigError, ...] = field(default=(), compare=False)
+    acknowledged_at: tuple[str, ...] = field(default=(), compare=False)
     unread: tuple[Path, ...] = ()
     files: tuple[Path, ...] = field(default=(), compare=False)
     sources: Sources = field(default_factory=Sources, compare=False)
+    zones: tuple[ZoneFile, ...] = ()
+    zone_problems: tuple[ConfigError, ...] = ()
+    missed: tuple[str, ...] = ()
+    netns: str = ""
+
+    @property
+    def learns(self) -> tuple[NameSource, ...]:
+        """names.learn; with netns without lookups, which resolvers report to the host's own daemon."""
+        learn = self.names.learn
+        return tuple(one for one in learn if one not in LOOKUPS) if self.netns else learn

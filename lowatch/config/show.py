@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from lowatch.core.addresses import format_address
-from lowatch.core.policy import Acknowledgement, Domain
+from lowatch.core.policy import Acknowledgement, Domain, VictimsPolicy
 
 from .durations import format_duration
-from .settings import Config, DnsSettings, DomainsFrom, WebSettings
+from .settings import Config, DnsSettings, DomainsFrom, NamesSettings, WebSettings, ZoneFile
 
 
 def render(config: Config) -> str:
@@ -22,9 +22,13 @@ def render(config: Config) -> str:
     domains = config.named if config.domains_from else config.policy.domains
     parts = [
         _top(config, domains.values()),
+        *(_domain(domain) for domain in domains.values() if domain.unit),
         *map(_domains_from, config.domains_from),
-        *map(_acknowledgement, config.policy.acknowledgements),
+        *map(_zone, config.zones),
+        *map(acknowledgement_lines, config.policy.acknowledgements),
         _dns(config.dns),
+        _table("names", config.names),
+        _table("victims", config.policy.victims),
         _table("web", config.web),
         ["[journal]", f"enabled = {_boolean(config.journal_enabled)}"],
     ]
@@ -43,12 +47,22 @@ def _top(config: Config, domains: Iterable[Domain]) -> list[str]:
     ]
 
 
+def _domain(domain: Domain) -> list[str]:
+    ports = [] if domain.any_of or domain.is_srv else [f"ports = {_array(map(str, domain.ports))}"]
+    return ["[[domain]]", f"name = {_string(domain.name)}", *ports, f"unit = {_string(domain.unit)}"]
+
+
 def _domains_from(entry: DomainsFrom) -> list[str]:
     return [
         "[[domains_from]]",
         f"path = {_string(entry.path)}",
         f"# {counted(entry.domains, 'domain')} in {counted(entry.files, 'file')}",
     ]
+
+
+def _zone(zone: ZoneFile) -> list[str]:
+    server = [] if zone.server is None else [f"server = {_string(zone.server)}"]
+    return ["[[zones]]", f"file = {_string(zone.path)}", *server]
 
 
 def counted(number: int, noun: str) -> str:
@@ -58,24 +72,21 @@ def counted(number: int, noun: str) -> str:
 
 def _mentions(domains: Iterable[Domain]) -> Iterator[str]:
     for domain in domains:
+        if domain.unit:
+            continue  # it has a table of its own
         if domain.any_of or domain.is_srv:
             yield domain.name
         else:
             yield from (f"{domain.name}:{port}" for port in domain.ports)
 
 
-def _acknowledgement(acknowledgement: Acknowledgement) -> list[str]:
-    matchers = {
-        "kind": acknowledgement.kind,
-        "interface": acknowledgement.interface,
-        "address": acknowledgement.address,
-        "domain": acknowledgement.domain,
-        "port": acknowledgement.port,
-    }
+def acknowledgement_lines(acknowledgement: Acknowledgement, until: date | None = None) -> list[str]:
+    """An [[acknowledge]]. until: as it was written; None for the same moment in UTC."""
+    until = until or datetime.fromtimestamp(acknowledgement.until, UTC)
     return [
         "[[acknowledge]]",
-        *(f"{key} = {_string(value)}" for key, value in matchers.items() if value is not None),
-        f"until = {datetime.fromtimestamp(acknowledgement.until, UTC).isoformat()}",
+        *(f"{key} = {_string(value)}" for key, value in acknowledgement.matchers.items()),
+        f"until = {until.isoformat()}",
         f"reason = {_string(acknowledgement.reason)}",
     ]
 
@@ -87,7 +98,7 @@ def _dns(dns: DnsSettings) -> list[str]:
     return lines
 
 
-def _table(name: str, settings: DnsSettings | WebSettings) -> list[str]:
+def _table(name: str, settings: DnsSettings | NamesSettings | WebSettings | VictimsPolicy) -> list[str]:
     """A [table] whose keys are the fields of a settings class. A value of None has no line."""
     values = ((field.name, getattr(settings, field.name)) for field in fields(settings))
     return [f"[{name}]", *(f"{key} = {_value(value)}" for key, value in values if value is not None)]

@@ -93,14 +93,16 @@ class Table:
 
 
 class TableReader:
-    """Reads documents by a schema. errors: those of all documents so far."""
+    """Reads documents by a schema. errors: those of all documents so far. unsupported: as in a Section."""
 
-    def __init__(self, schema: Mapping[str, KeySpec]) -> None:
+    def __init__(self, schema: Mapping[str, KeySpec], unsupported: Mapping[str, str] | None = None) -> None:
         self.errors = ErrorList()
         self._schema = schema
+        self._unsupported = unsupported or {}
 
     def document(self, document: Document) -> Table:
-        return self._table(Section(self._schema), document.table, KeyLocation(document, ()))
+        top = Section(self._schema, self._unsupported)
+        return self._table(top, document.table, KeyLocation(document, ()))
 
     def _read(self, spec: KeySpec, raw: object, location: KeyLocation) -> Any:
         """Raises ValueError if no part of the value is usable."""

@@ -23,6 +23,7 @@ _KINDS = [kind.value for kind in FindingKind if kind in DOMAIN_RULES or kind in 
 
 _INTERFACE_LENGTH = 15  # IFNAMSIZ - 1
 _SCOPE = re.compile(r"[^\s/:\[\]%]{1,15}")
+_UNIT = re.compile(r"[\w:.@\\-]{1,240}\.(?:service|scope|socket)")
 _TELEMETRY_PATH = re.compile(r"/[!-~]+")
 _UNTIL_YEARS = range(1971, 9999)  # representable in every time zone
 
@@ -66,6 +67,16 @@ def name(raw: object) -> str:
     if target.port is not None:
         raise ValueError(f'has a port (write name = "{target.name}", ports = ["{target.port}"])')
     return target.name
+
+
+def unit(raw: object) -> str:
+    """The name of a systemd unit; "" for any unit."""
+    text = string(raw, '"nginx.service"')
+    if text and not _UNIT.fullmatch(text):
+        if "." not in text and _UNIT.fullmatch(f"{text}.service"):
+            raise ValueError(f"{text!r} has no suffix (perhaps {text + '.service'!r})")
+        raise ValueError(f"{text!r} is not a unit with sockets, such as 'nginx.service'")
+    return text
 
 
 def domain_glob(raw: object) -> str:
@@ -197,6 +208,22 @@ def names_path(raw: object) -> str:
     if text.endswith("/"):
         raise ValueError(f"{text!r} is a directory (write {text + '*.txt'!r})")
     return text
+
+
+def zone_path(raw: object) -> str:
+    """The path of a file. It may be relative to the directory of the configuration file."""
+    text = string(raw, '"/var/lib/unbound/corp.zone"')
+    if not text or "\0" in text or text.endswith("/"):
+        raise ValueError(f"{text!r} is not the path of a file")
+    return text
+
+
+def zone_server(raw: object) -> Nameserver:
+    """As nameserver(), but without a transport: it is asked by UDP."""
+    server = nameserver(raw)
+    if server.transport is not Transport.UDP:
+        raise ValueError(f"'{server}': the server of a zone is asked by UDP (write {server.host!r})")
+    return server
 
 
 def telemetry_path(raw: object) -> str:

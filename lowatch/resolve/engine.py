@@ -6,17 +6,22 @@ It has no tasks. Callbacks of the event loop drive it: due names, a batch of dat
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from pathlib import Path
 from random import Random
 
 from lowatch.config.settings import DnsSettings, Nameserver
-from lowatch.core.addresses import NO_LOCAL_PREFIXES, Address, LocalPrefixes, Port, Prefix
+from lowatch.core.addresses import NO_LOCAL_PREFIXES, Address, LocalPrefixes, Port, Prefix, is_v4
 from lowatch.core.answers import Answer, AnswerListener, AnswerStatus, OtherView
 from lowatch.core.clock import Clock
+from lowatch.core.held import Held
+from lowatch.core.known import Known, Unknown
 from lowatch.core.liveness import Heartbeat
+from lowatch.core.next_questions import NextQuestion
 from lowatch.resolve.records.answer_book import AnswerBook
+from lowatch.resolve.records.far_slots import RESTING, pace_of
 from lowatch.resolve.records.name_table import NameTable
+from lowatch.resolve.records.slots import NEVER, is_aaaa
 from lowatch.resolve.system.file_system import HOST_FILE_SYSTEM, FileSystem
 from lowatch.resolve.system.resolv_conf import (
     RESOLV_CONF,
@@ -25,6 +30,7 @@ from lowatch.resolve.system.resolv_conf import (
 from lowatch.resolve.upstream.channel import ChannelFactory, QueryObserver
 from lowatch.resolve.upstream.socket_channels import SocketChannels
 
+from .far_sweep import HeldAddresses
 from .session import Session
 
 STUCK_AFTER = 30.0
@@ -33,7 +39,12 @@ _TIMEOUTS = 6
 """Timeouts of one query: UDP, then connect, TLS handshake and reply over TCP, and a retry over TCP."""
 
 
-class _Unobserved:
+class Unobserved:
+    """A QueryObserver that counts nothing."""
+
+    def on_asking(self, names: Collection[bytes], now: float) -> None:
+        pass
+
     def on_query(self, rcode: str, seconds: float) -> None:
         pass
 
@@ -56,24 +67,30 @@ class Engine:
         resolv_conf: Path = RESOLV_CONF,
         *,
         spread: bool = False,
+        guarded: bool = False,
         local: LocalPrefixes = NO_LOCAL_PREFIXES,
         channels: ChannelFactory | None = None,
         files: FileSystem = HOST_FILE_SYSTEM,
         random: Random | None = None,
+        source: Callable[[DnsSettings, Path, FileSystem], NameserverSource] = NameserverSource,
+        ptr: bool = False,
     ) -> None:
         """domains: lower case A-labels without a trailing dot, queried as FQDNs, without a search list.
 
         spread: whether to send in small bursts, as a daemon does, or as fast as max_qps allows.
+        guarded: whether refused local clients are seen, as by a daemon, so that far_ttl applies.
         local: see AnswerBook. channels: sockets by default. files: the file system with resolv_conf.
-        random: spreads the load.
+        random: spreads the load. source: finds the nameservers. ptr: see NameTable.
         """
-        self._spread = spread
-        self._names = NameTable()
+        self._spread, self._guarded = spread, guarded
+        self._held = HeldAddresses()
+        self._names = NameTable(ptr=ptr)
+        self._source_of = source
         self.answer_book = AnswerBook(self._names, local)
         self._resolv_conf, self._files = resolv_conf, files
-        self._source = NameserverSource(settings, resolv_conf, files)
+        self._source = source(settings, resolv_conf, files)
         self._clock = clock
-        self._observer = observer or _Unobserved()
+        self._observer = observer or Unobserved()
         self._channels = channels or SocketChannels(clock, self._observer)
         self._random = random or Random()  # noqa: S311 - spreads the load, guards no secret
         self._session: Session | None = None
@@ -144,6 +161,7 @@ class Engine:
             listener,
             self._random,
             spread=self._spread,
+            guarded=self._guarded,
         )
         self._session = session
         session.follow_ipv6(idle=self._ipv6_idle)
@@ -170,7 +188,7 @@ class Engine:
 
     def replace_settings(self, settings: DnsSettings) -> None:
         """Use these settings from now on. All answers are kept."""
-        self._source = NameserverSource(settings, self._resolv_conf, self._files)
+        self._source = self._source_of(settings, self._resolv_conf, self._files)
         if self._session is not None:
             self._session.replace_source(self._source)
 
@@ -192,6 +210,53 @@ class Engine:
         self._ipv6_idle = idle
         if self._session is not None:
             self._session.follow_ipv6(idle=idle)
+
+    def follow_held(self, held: Known[tuple[Held, ...]] | Unknown) -> Sequence[Prefix]:
+        """The addresses on the watched interfaces, every minute or more often. Returns what was added.
+
+        Then names that rest (see far_slots.py) are queried soon.
+        """
+        if self._session is not None:
+            self._session.look_around()
+        added = self._held.replace(held)
+        if added:
+            self._lead_here(self.answer_book.numbers_inside(added))
+            if self._session is not None:
+                v4 = any(is_v4(prefix.address) for prefix in added)
+                v6 = not all(is_v4(prefix.address) for prefix in added)
+                self._session.address_added(v4=v4, v6=v6)
+        return added
+
+    def keep_near(self, domains: Iterable[str]) -> None:
+        """Query these at their TTL from now on: another view leads here, or did so in an earlier run."""
+        numbers = map(self._names.number_of, domains)
+        self._lead_here(number for number in numbers if number is not None)
+
+    def _lead_here(self, numbers: Iterable[int]) -> None:
+        new = self.answer_book.keep_near(numbers)
+        if self._session is not None:
+            self._session.lead_here(new)
+
+    def next_questions(self, domain: str) -> tuple[NextQuestion, ...]:
+        """When the domain's records are queried next; () if it is not followed."""
+        number = self._names.number_of(domain)
+        if number is None:
+            return ()
+        slots, now = self._names.slots, self._clock.now().monotonic
+        first = "SRV" if self._names.is_srv(number) else "A"
+        return tuple(
+            NextQuestion(
+                "AAAA" if is_aaaa(slot) else first,
+                0.0 if slots.due[slot] == NEVER else max(0.0, slots.due[slot] - now),
+                pace_of(slots, slot),
+            )
+            for slot in self._names.slots_of(number)
+        )
+
+    @property
+    def resting(self) -> int:
+        """How many names are queried once per far_ttl only."""
+        return self._names.slots.calm[::2].count(RESTING)
 
     @property
     def unasked(self) -> int:

@@ -16,14 +16,16 @@ from lowatch.core.answers import AnswerListener
 from lowatch.core.clock import Clock, Now
 from lowatch.core.limits.names import DNS_LOOKUPS
 from lowatch.resolve.records.answer_book import AnswerBook
+from lowatch.resolve.records.far_slots import FarSlots
 from lowatch.resolve.records.name_table import NameTable, question_of
-from lowatch.resolve.records.slot_state import LookupOutcome, renewed_due, update
+from lowatch.resolve.records.slot_state import LookupOutcome, is_settled, renewed_due, update
 from lowatch.resolve.records.slots import NEVER, is_aaaa, name_number
 from lowatch.resolve.system.resolv_conf import NameserverSource
 from lowatch.resolve.upstream.channel import Channel, ChannelFactory, QueryObserver
 from lowatch.resolve.upstream.upstreams import Upstreams
 from lowatch.wire.dns import Reply, ReplyKind
 
+from .far_sweep import FarSweep
 from .lookup import Lookup, Lookups
 from .time_wheel import Bucket, Waiting, Wheel
 
@@ -32,6 +34,9 @@ _log = logging.getLogger(__name__)
 
 REFRESH_INTERVAL = 5.0
 """Seconds between checks of resolv.conf, made only when a name is due anyway."""
+
+LOOK_AROUND = 30.0
+"""Seconds between such checks while no name is due."""
 
 IPV6_IDLE_TTL = 600.0
 """The minimum TTL in seconds of an AAAA while no watched interface holds an IPv6 address."""
@@ -50,7 +55,7 @@ class Session:
     """Queries each slot when it is due, from `start` to `close`. It is the ReplySink of all its channels.
 
     The event loop calls the listener directly, so it may raise or call back. random: spreads the load, not
-    for secrets. spread: see RateLimit.
+    for secrets. spread: see RateLimit. guarded: whether slots may rest, see far_slots.py.
     """
 
     def __init__(
@@ -65,6 +70,7 @@ class Session:
         random: Random,
         *,
         spread: bool,
+        guarded: bool = False,
     ) -> None:
         self._names = names
         self._slots = names.slots
@@ -80,6 +86,9 @@ class Session:
         self._wheel = Wheel(self._slots.due, self, clock)
         self._upstreams = Upstreams(channels, self, spread=spread)
         self._lookups = Lookups(self._upstreams, names)
+        self._guarded = guarded
+        self._far = FarSlots(names, clock.now().monotonic)
+        self._far_sweep = FarSweep(self._far, self)
         self._under_way = 0
         self._refreshed = self._now()
         self._probing: asyncio.TimerHandle | None = None
@@ -114,6 +123,7 @@ class Session:
         self._closed = True
         if self._probing is not None:
             self._probing.cancel()
+        self._far_sweep.close()
         self._wheel.close()
         self._waiting.clear()
         self._upstreams.close()
@@ -126,6 +136,22 @@ class Session:
     def ask_soon(self, number: int) -> None:
         """Query this name now, because its answer is in doubt."""
         self._ask_at_once([slot for slot in self._names.slots_of(number) if self._is_idle(slot)])
+
+    def lead_here(self, numbers: Iterable[int]) -> None:
+        """These names lead here, which is new: query those that rested, and each at its TTL from now on."""
+        slots = [slot for number in numbers for slot in self._names.slots_of(number)]
+        self.ask_idle([slot for slot in slots if self._far.is_resting(slot)])
+
+    def address_added(self, *, v4: bool, v6: bool) -> None:
+        """The host has more addresses: query the names that rest, which may lead to one of these now."""
+        self._far.address_added(self._now(), v4=v4, v6=v6)
+        self._far_sweep.begin()
+
+    def look_around(self) -> None:
+        """Called every minute or more often: while all names rest, the wheel looks too rarely."""
+        if self._now() - self._refreshed >= LOOK_AROUND:
+            self.refresh()
+        self._look_whether_suspended()
 
     def replace_source(self, source: NameserverSource) -> None:
         self._source = source
@@ -155,6 +181,7 @@ class Session:
         settings = self._source.settings
         seldom = min(max(settings.min_ttl, IPV6_IDLE_TTL), settings.max_ttl)
         self._settings = settings, replace(settings, min_ttl=seldom) if self.ipv6_idle else settings
+        self._far.far_ttl = settings.far_ttl if self._guarded else 0.0
 
     def _settings_of(self, slot: int, addresses: Collection[Address]) -> DnsSettings:
         """The settings for a slot. An AAAA with a local address always keeps its own TTL."""
@@ -167,6 +194,11 @@ class Session:
         self._ask_at_once(
             slot for slot in self._names.slots_with_failures(self._random) if self._is_idle(slot)
         )
+        self._ask_all_again()
+
+    def _ask_all_again(self) -> None:
+        """Any answer may be another one now."""
+        self._far.stir_all(self._now())
         self._spread(self._names.all_slots())
 
     def _watch_outage(self) -> None:
@@ -194,8 +226,7 @@ class Session:
 
     def _spread(self, slots: Iterable[int]) -> None:
         """Query these again at half the rate limit, and leave the other half to slots that are due."""
-        now, pace = self._now(), max(1.0, self._source.settings.max_qps / 2)
-        due = self._slots.due
+        now, pace, due = self._now(), self.half_the_pace, self._slots.due
         for number, slot in enumerate(slot for slot in slots if self._is_idle(slot)):
             at = now + number / pace
             if at < due[slot]:
@@ -204,6 +235,19 @@ class Session:
     def _is_idle(self, slot: int) -> bool:
         """Whether a slot is neither being queried nor waiting to be."""
         return self._now() < self._slots.due[slot] != NEVER
+
+    # What FarSweep asks of it.
+
+    @property
+    def has_backlog(self) -> bool:
+        return bool(self._waiting)
+
+    @property
+    def half_the_pace(self) -> float:
+        return max(1.0, self._source.settings.max_qps / 2)
+
+    def ask_idle(self, slots: Iterable[int]) -> None:
+        self._ask_at_once([slot for slot in slots if self._is_idle(slot)])
 
     def _ask_at_once(self, slots: Iterable[int]) -> None:
         self._waiting.put_at_once(slots, self._now())
@@ -214,11 +258,14 @@ class Session:
             self._waiting.put(bucket)
         if self._now() - self._refreshed >= REFRESH_INTERVAL:
             self.refresh()
+        self._look_whether_suspended()
+        self._fill()
+
+    def _look_whether_suspended(self) -> None:
         suspended = _suspended(self._clock.now())
         before, self._suspended = self._suspended, suspended
         if suspended - before > _SUSPENDED:
-            self._spread(self._names.all_slots())  # the answers may be hours old
-        self._fill()
+            self._ask_all_again()  # the answers may be hours old
 
     def _fill_soon(self) -> None:
         """Start the next lookups once the loop is free."""
@@ -238,6 +285,7 @@ class Session:
             second, slots = taken
             self._observer.on_lag(now - second, len(slots))
             names = [self._names.questions[name_number(slot)] for slot in slots]
+            self._observer.on_asking(names, now)
             sections = map(question_of, slots, names)
             self._start([*map(Lookup, slots, names, sections, self._slots.known(slots))], now)
         DNS_LOOKUPS.reached()
@@ -260,7 +308,9 @@ class Session:
             settings = self._settings[0]
             if is_aaaa(slot) and self.ipv6_idle:
                 settings = self._settings_of(slot, self._slots.addresses_of(slot))
-            self._wheel.add(slot, renewed_due(ttl, settings, now, self._random.random()))
+            jitter = self._random.random()
+            due = renewed_due(ttl, settings, now, jitter)
+            self._wheel.add(slot, self._far.due(slot, due, now, jitter))
 
     def on_reply(self, channel: Channel, lookup: Lookup, reply: Reply, now: float) -> None:
         known = lookup.trail is None and self._names.questions[name_number(lookup.slot)] is lookup.name
@@ -295,8 +345,13 @@ class Session:
         before = self._slots.load(slot)
         outcome = self._answers.bounded(slot, outcome, before.rrset.addresses)
         settings = self._settings_of(slot, outcome.reply.addresses or before.rrset.addresses)
-        after, due = update(before, outcome, now, settings, self._random.random())
+        jitter = self._random.random()
+        after, due = update(before, outcome, now, settings, jitter)
         self._slots.store(slot, after)
+        if after.rrset is before.rrset and is_settled(after):
+            due = self._far.due(slot, due, now, jitter)
+        else:
+            self._far.stir(slot, 1 if is_settled(after) else 0)
         self._wheel.add(slot, due)
         if after.rrset is not before.rrset:
             touched, found = self._answers.changed(slot, before, after)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from sortedcontainers import SortedDict
 
-from lowatch.core.addresses import V4_LENGTH, V6_LENGTH, Address, Prefix
+from lowatch.core.addresses import V4_LENGTH, V6_LENGTH, Address, Prefix, PrefixSet
 
 
 class AddressIndex:
@@ -51,6 +51,11 @@ class AddressIndex:
     def inside(self, prefixes: Iterable[Prefix]) -> set[int]:
         """The numbers of the names with an address in one of these prefixes."""
         found: set[int] = set()
+        if isinstance(prefixes, PrefixSet):  # ten thousand hosts, or as many names: only what both have
+            for family in self._families.values():
+                for address in prefixes.hosts_among_many(family):
+                    found.update(self.at(address))
+            prefixes = prefixes.networks()
         for prefix in prefixes:
             if prefix.is_host:
                 found.update(self.at(prefix.address))

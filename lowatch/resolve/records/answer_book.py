@@ -136,6 +136,24 @@ class AnswerBook:
         local = self._local.local_prefixes()
         return self._index.inside(EVERYWHERE if local is None else local)
 
+    def numbers_inside(self, prefixes: Iterable[Prefix]) -> Collection[int]:
+        """The names that lead into one of these prefixes, configured or not."""
+        return self._index.inside(prefixes)
+
+    def keep_near(self, numbers: Iterable[int]) -> list[int]:
+        """These names lead here, and with the target of an SRV name the SRV name and its other targets.
+
+        Returns the numbers of those for which that is new.
+        """
+        new, left = [], list(numbers)
+        while left:
+            number = left.pop()
+            if not self._names.is_near(number):
+                self._names.keep_near(number)
+                new.append(number)
+                left += [*self._links.leading_to(number), *self._links.of(number)]
+        return new
+
     # Changes to names and slots.
 
     def added(self, numbers: Iterable[int]) -> None:
@@ -187,7 +205,12 @@ class AnswerBook:
         self._note_over_limit(slot, after.rrset.more)
         if self._names.is_srv(number):
             found = self._retarget(number, after.rrset)
+            related = (number, *self._links.of(number))
+            if any(self._names.is_near(one) for one in related):
+                self.keep_near(related)
         else:
+            if not self._names.is_near(number) and self.leads_here(after.rrset.addresses):
+                self.keep_near([number])
             self._reindex(number, before.rrset.addresses, after.rrset.addresses)
             if self._names.is_configured(number):
                 other = self._slots.status_of(other_slot(slot))
@@ -275,6 +298,7 @@ class AnswerBook:
             return []
         fresh = self._names.number_of(dns64.WELL_KNOWN_NAME) is None
         self._nat64_name = self._names.want(dns64.WELL_KNOWN_NAME)
+        self._names.keep_near(self._nat64_name)  # all AAAA answers depend on it
         return [self._nat64_name] if fresh else []
 
     def _learn_nat64(self, number: int) -> list[int]:

@@ -3,6 +3,8 @@
 A name is followed because it is configured, or because it is wanted: as the target of an SRV record of a
 configured name, or to detect a DNS64. Slot 2n holds the A records of name n (for an SRV name: its SRV
 records). Slot 2n + 1 holds its AAAA records (unused for an SRV name).
+
+Where reverse names are asked for PTR records, these are treated like SRV records without a port.
 """
 
 from __future__ import annotations
@@ -14,16 +16,19 @@ from itertools import chain
 from random import Random
 from typing import NamedTuple
 
-from lowatch.core.policy import is_srv_name
+from lowatch.core.policy import is_reverse_name, is_srv_name
 from lowatch.wire.dns import RRType, encode_name
 
 from .slot_state import SlotState
 from .slots import NEVER, Slots, a_slot, aaaa_slot, both_slots, is_aaaa, name_number
 
-_A, _AAAA, _SRV = (rrtype.to_bytes(2, "big") + b"\0\1" for rrtype in (RRType.A, RRType.AAAA, RRType.SRV))
+_A, _AAAA, _SRV, _PTR = (
+    rrtype.to_bytes(2, "big") + b"\0\1" for rrtype in (RRType.A, RRType.AAAA, RRType.SRV, RRType.PTR)
+)
 
 _CONFIGURED, _IS_SRV = 1, 2
 _UNASKED = (4, 8)  # the A or SRV, the AAAA
+_NEAR = 16
 
 
 def question_of(slot: int, name: bytes) -> bytes:
@@ -50,7 +55,9 @@ class NameTable:
     followed: a reply to another object is no longer wanted. unasked: how many slots were never queried.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, ptr: bool = False) -> None:
+        """ptr: whether reverse names are asked for PTR records, and not for addresses."""
+        self._ptr = ptr
         self.slots = Slots()
         self.all_asked = asyncio.Event()
         self.all_asked.set()
@@ -73,7 +80,16 @@ class NameTable:
         return bool(self._flags[number] & _CONFIGURED)
 
     def is_srv(self, number: int) -> bool:
+        """Whether its records name other names: SRV, or PTR."""
         return bool(self._flags[number] & _IS_SRV)
+
+    def is_near(self, number: int) -> bool:
+        """Whether the name has led to an address of this host since it is followed, in any view."""
+        return bool(self._flags[number] & _NEAR)
+
+    def keep_near(self, number: int) -> None:
+        """The name leads to an address of this host."""
+        self._flags[number] |= _NEAR
 
     def configured(self) -> Iterator[int]:
         return (number for number, flags in enumerate(self._flags) if flags & _CONFIGURED)
@@ -125,6 +141,7 @@ class NameTable:
             self.note_asked(slot)
         for slot in both_slots(number):
             self.slots.due[slot] = NEVER
+            self.slots.calm[slot] = 0
             self.slots.store(slot, SlotState())
         del self._numbers[self._texts[number]]
         self._texts[number], self.questions[number], self._flags[number] = "", b"", 0
@@ -145,13 +162,19 @@ class NameTable:
             return number
         number = self._numbers[text] = self._free.pop() if self._free else self._grow()
         self._texts[number] = text
-        is_srv = is_srv_name(text)
-        self.questions[number] = encode_name(text) + (_SRV if is_srv else _A)
-        flags = _UNASKED[0] | (_IS_SRV if is_srv else _UNASKED[1])
+        rrtype = self._type_of(text)
+        self.questions[number] = encode_name(text) + rrtype
+        flags = _UNASKED[0] | (_UNASKED[1] if rrtype == _A else _IS_SRV)
         self._flags[number] = flags
         self.unasked += 1 if flags & _IS_SRV else 2
         self.all_asked.clear()
         return number
+
+    def _type_of(self, text: str) -> bytes:
+        """The TYPE and CLASS that slot 2n is asked for."""
+        if self._ptr and is_reverse_name(text):
+            return _PTR
+        return _SRV if is_srv_name(text) else _A
 
     def _grow(self) -> int:
         self.slots.grow()

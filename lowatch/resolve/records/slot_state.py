@@ -81,6 +81,11 @@ def renewed_due(ttl: int, settings: DnsSettings, now: float, jitter: float) -> f
     return now + wait + JITTER * jitter * wait
 
 
+def is_settled(state: SlotState) -> bool:
+    """Whether its answer is good and not to be verified soon: no failure, rotation or first denial."""
+    return not (state.failures or state.rotation != STEADY or (state.denials and state.rrset.addresses))
+
+
 def _answered(
     state: SlotState, outcome: LookupOutcome, now: float, settings: DnsSettings
 ) -> tuple[SlotState, float]:

@@ -89,11 +89,13 @@ class Slots:
 
     answered: when addresses were last the answer, monotonic seconds; the session writes it on a renewal.
     status: a code for each slot, see status_of; in a bytearray, because find() is fast there.
+    calm: how many equal answers in a row each slot gave, or far_slots.RESTING; far_slots.py counts.
     """
 
     def __init__(self) -> None:
         self.due = array("I")
         self.status = bytearray()
+        self.calm = bytearray()
         self._plain = bytearray()
         self._failures = bytearray()
         self._denials = bytearray()
@@ -113,7 +115,7 @@ class Slots:
         """Add one slot: NOT_ASKED, and never due."""
         self.due.append(NEVER)
         self.status.append(UNKNOWN_CODE)
-        for column in (self._plain, self._failures, self._denials):
+        for column in (self.calm, self._plain, self._failures, self._denials):
             column.append(0)
         self._ttl.append(0)
         self.answered.append(0.0)

@@ -8,11 +8,15 @@ from functools import reduce
 from itertools import chain
 from typing import Generic, NamedTuple, TypeVar
 
+from lowatch.config.domain_names import may_be_followed
 from lowatch.core.addresses import Address, Port
 from lowatch.core.answers import Answer, AnswerStatus, RRset, SrvRecord, worse
 from lowatch.core.limits.names import ADDRESSES_PER_SERVICE, ADDRESSES_PER_TARGET
-from lowatch.core.policy import is_srv_name
+from lowatch.core.policy import is_reverse_name, is_srv_name
 from lowatch.wire.dns import parse_srv_record
+
+_NO_PORT = Port(0, "tcp")
+"""In place of the port of an SRV record, which a PTR record does not have."""
 
 
 class Target(NamedTuple):
@@ -30,7 +34,13 @@ class Target(NamedTuple):
 
 
 def ports_and_targets(domain: str, records: Iterable[Address]) -> list[tuple[Port, str]]:
-    """The port and target of each record; a target that is an SRV name itself is left out."""
+    """The port and target of each record; a target that is an SRV name itself is left out.
+
+    Of the PTR records of a reverse name, so is what cannot be the name of a host.
+    """
+    if is_reverse_name(domain):
+        named = dict.fromkeys(target for _, target in map(parse_srv_record, records))
+        return [(_NO_PORT, one) for one in named if may_be_followed(one) and not is_srv_name(one)]
     protocol = "udp" if domain.split(".", 2)[1] == "_udp" else "tcp"
     parsed = map(parse_srv_record, records)
     return [(Port(number, protocol), target) for number, target in parsed if not is_srv_name(target)]
@@ -41,9 +51,10 @@ def srv_answer(domain: str, srv: RRset, targets: Sequence[Target]) -> Answer:
 
     srv: the name's own RRset. Its `addresses` are encoded records, see wire.dns.srv_record.
     """
-    a = _together(srv, [(target.name, target.a) for target in targets])
+    kind = "PTR" if is_reverse_name(domain) else "SRV"
+    a = _together(kind, srv, [(target.name, target.a) for target in targets])
     a = replace(a, more=a.more + srv.more)
-    aaaa = _together(srv, [(target.name, target.aaaa) for target in targets])
+    aaaa = _together(kind, srv, [(target.name, target.aaaa) for target in targets])
     records = tuple(SrvRecord(target.name, target.port, target.addresses) for target in targets)
     return Answer(domain, a, aaaa, srv_records=records)
 
@@ -55,13 +66,13 @@ def bounded(rrset: RRset) -> RRset:
     return rrset if left <= 0 else replace(rrset, addresses=rrset.addresses[:most], more=rrset.more + left)
 
 
-def _together(srv: RRset, targets: Sequence[tuple[str, RRset]]) -> RRset:
+def _together(kind: str, srv: RRset, targets: Sequence[tuple[str, RRset]]) -> RRset:
     """The targets' addresses of one family, with the least certain status of the targets and the SRV."""
     found = sorted({address for _, rrset in targets for address in rrset.addresses})
     addresses = tuple(found[: ADDRESSES_PER_SERVICE.value])
     more = sum(rrset.more for _, rrset in targets) + len(found) - len(addresses)
     if not targets or srv.status in (AnswerStatus.UNKNOWN, AnswerStatus.STALE):
-        reason = srv.reason and f"SRV: {srv.reason}"
+        reason = srv.reason and f"{kind}: {srv.reason}"
         return replace(srv, addresses=addresses, reason=reason, more=more)
     status = reduce(worse, {rrset.status for _, rrset in targets})
     name, worst = next((name, rrset) for name, rrset in targets if rrset.status is status)

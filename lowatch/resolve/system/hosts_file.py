@@ -1,4 +1,4 @@
-"""Parses hosts(5) as glibc's nss_files does, for the names that are followed.
+"""Parses hosts(5) as glibc's nss_files does, for the names that are followed or for those of addresses.
 
 foreign_behaviour/test_name_service.py tests these rules against getaddrinfo: an alias counts like the first
 name, case does not matter, an address is what inet_pton accepts (neither `127.1` nor `fe80::1%eth0`), a
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -69,6 +69,33 @@ def parse_hosts(
             shown = words[0][:_SHOWN].decode(errors="replace")
             problems.append(f"{source}:{number}: {shown!r} is not an address, ignoring it for {names[0]}")
     return Hosts({name: tuple(sorted(addresses)) for name, addresses in found.items()}, tuple(problems))
+
+
+def names_beside(
+    lines: Iterable[bytes], addresses: Container[Address], wanted: Callable[[str], bool], most: int
+) -> tuple[set[str], bool]:
+    """The wanted names on the lines of these addresses, and whether there are more than `most` of them.
+
+    Other lines take time, but no memory. In a list of blocked names, they have one and the same address.
+    """
+    found: set[str] = set()
+    last, counts = b"", False
+    for line in lines:
+        words = line.partition(b"#")[0].partition(b"\0")[0].split(None, 1)
+        if len(words) < 2:
+            continue
+        if words[0] != last:
+            last, address = words[0], _parse_address(words[0])
+            counts = address is not None and address in addresses
+        if counts:
+            for word in words[1].lower().split():
+                name = word.decode("latin-1")
+                if name in found or not wanted(name):
+                    continue
+                if len(found) == most:
+                    return found, True
+                found.add(name)
+    return found, False
 
 
 def _parse_address(word: bytes) -> Address | None:

@@ -60,6 +60,16 @@ def parse_resolv_conf(text: str, source: str = str(RESOLV_CONF)) -> Nameservers:
     return replace(options, servers=first, problems=tuple(problems))
 
 
+def search_domains(text: str) -> list[str]:
+    """The search list, in lower case and without final dots: the last `search` or `domain` line counts."""
+    found: list[str] = []
+    for line in text.splitlines():
+        keyword, *words = _COMMENT.sub("", line).split() or ["#"]
+        if keyword in ("search", "domain"):
+            found = [word.lower().rstrip(".") for word in (words if keyword == "search" else words[:1])]
+    return [*dict.fromkeys(filter(None, found))]
+
+
 def _parse_nameserver(words: list[str]) -> Nameserver:
     if not words:
         raise ValueError("nameserver without an address")

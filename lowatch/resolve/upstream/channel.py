@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any, NamedTuple, Protocol
@@ -67,6 +67,9 @@ class ReplySink(Protocol):
 
 class QueryObserver(MismatchObserver, Protocol):
     """Counts queries, for the metrics."""
+
+    def on_asking(self, names: Collection[bytes], now: float) -> None:
+        """These names are about to be queried, as encode_name() has them. now: monotonic seconds."""
 
     def on_query(self, rcode: str, seconds: float) -> None:
         """A query ended. rcode: as in Reply. seconds: from sending to the reply, TCP included."""

@@ -29,6 +29,8 @@ from lowatch.wire.dns_lean import (
     renewed_ttl,
 )
 
+from .dnspython import without_optional_packages
+
 CHECKED_ONE_IN = 1000
 _CHECKED_SHARE = 1 / CHECKED_ONE_IN
 
@@ -74,7 +76,7 @@ class ResponseReader:
 
     def read(self, message: bytes, question: bytes) -> Reply:
         """The Reply in a response, which the caller has checked with `repeats_question`. Never raises."""
-        limit = _exceeded(message)
+        limit = exceeded(message)
         lean = self.read_lean(message, question) if self._lean and limit is None else None
         if lean is not None and not self._check_next and self._draw() >= _CHECKED_SHARE:
             return lean
@@ -84,7 +86,8 @@ class ResponseReader:
             return parse_large(message, question)
         try:
             # This costs megabytes and tens of milliseconds, and only unusual messages need it.
-            from lowatch.wire.dns_full import parse_full  # noqa: PLC0415
+            with without_optional_packages():
+                from lowatch.wire.dns_full import parse_full  # noqa: PLC0415
         except ImportError as error:  # for example while a package is being upgraded
             return lean or failure("MALFORMED", f"cannot be read without dnspython: {error}")
         full = parse_full(message)
@@ -117,7 +120,7 @@ class ResponseReader:
         )
 
 
-def _exceeded(message: bytes) -> Limit | None:
+def exceeded(message: bytes) -> Limit | None:
     """The limit beyond which dnspython takes too long (40 us per record, 6 us per option), or None."""
     if count_records(message) > DNS_FULL_RECORDS.value:
         return DNS_FULL_RECORDS

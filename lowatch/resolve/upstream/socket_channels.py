@@ -16,10 +16,19 @@ _UNPREDICTABLE = SystemRandom()
 
 
 class SocketChannels:
-    """A ChannelFactory. A new transport is one more branch in open()."""
+    """A ChannelFactory. A new transport is one more branch in open().
 
-    def __init__(self, clock: Clock, observer: QueryObserver, random: Random = _UNPREDICTABLE) -> None:
-        self._context = ChannelContext(clock, observer, ResponseReader(observer), random)
+    reader: reads the responses; one that checks a few of them unless another is given.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        observer: QueryObserver,
+        random: Random = _UNPREDICTABLE,
+        reader: ResponseReader | None = None,
+    ) -> None:
+        self._context = ChannelContext(clock, observer, reader or ResponseReader(observer), random)
 
     def open(self, server: Nameserver, pace: Pace, sink: ReplySink) -> Channel:
         if server.transport is Transport.UDP:

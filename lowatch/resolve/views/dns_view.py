@@ -6,8 +6,10 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Protocol
 
 from lowatch.config.settings import Nameserver
-from lowatch.core.addresses import Address
+from lowatch.core.addresses import Address, Prefix
 from lowatch.core.answers import AnswerListener
+from lowatch.core.held import Held
+from lowatch.core.known import Known, Unknown
 
 from .merged_answers import DnsAnswers
 
@@ -36,5 +38,10 @@ class Dns(Protocol):
     def replace_domains(self, domains: Iterable[str]) -> None: ...
 
     def follow_ipv6(self, *, idle: bool) -> None: ...
+
+    def follow_held(self, held: Known[tuple[Held, ...]] | Unknown) -> Sequence[Prefix]:
+        """Returns what was added since the last call."""
+
+    def keep_near(self, domains: Iterable[str]) -> None: ...
 
     def ask_soon(self, domain: str) -> None: ...

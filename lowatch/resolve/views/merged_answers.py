@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from lowatch.core.addresses import Address, Port, Prefix
+from lowatch.core.addresses import Address, Port, Prefix, PrefixSet
 from lowatch.core.answers import Answer, AnswerStatus, OtherView, RRset, View
 from lowatch.core.limits.names import DNS_ANSWERS_KEPT
 from lowatch.core.policy import is_srv_name
@@ -196,6 +196,20 @@ class MergedAnswers:
     def knows(self, name: str) -> bool:
         """Whether the name is a domain, or the target of one."""
         return name in self._domains or name in self.targets
+
+    def overlaid_inside(self, prefixes: Iterable[Prefix]) -> set[str]:
+        """The domains that lead into one of these prefixes by /etc/hosts or getaddrinfo."""
+        return self.domains_of(self._overlay.inside(prefixes))
+
+    def overlaid_here(self, domains: Iterable[str], local: PrefixSet | None) -> list[str]:
+        """Those of these domains that lead here by /etc/hosts or getaddrinfo. local: None if unknown."""
+        return [
+            domain
+            for domain in domains
+            for name in self.looked_up(domain)
+            if name in self._overlay
+            and any(local is None or local.covers(one) for one in self._overlay.addresses_of(name))
+        ]
 
     # Merging.
 

@@ -59,6 +59,10 @@ class Overlay:
         self.put_seen(oldest, None)
         return oldest
 
+    def addresses_of(self, name: str) -> frozenset[Address]:
+        """The addresses of a name, in the form of core.addresses.destination."""
+        return self._indexed.get(name, frozenset())
+
     def at(self, address: Address) -> set[str]:
         return {self._names[number] for number in self._index.at(destination(address))}
 

@@ -9,6 +9,8 @@ from random import Random
 from lowatch.core.addresses import EVERYWHERE, NO_LOCAL_PREFIXES, Address, LocalPrefixes, Port, Prefix
 from lowatch.core.answers import Answer, AnswerListener, AnswerStatus, OtherView
 from lowatch.core.clock import Clock
+from lowatch.core.held import Held
+from lowatch.core.known import Known, Unknown
 from lowatch.core.policy import is_srv_name
 from lowatch.resolve.system.file_system import HOST_FILE_SYSTEM, FileSystem
 from lowatch.resolve.system.getaddrinfo import AddressLookups, LookupThread
@@ -133,6 +135,14 @@ class ViewsResolver:
     def follow_ipv6(self, *, idle: bool) -> None:
         self._dns.follow_ipv6(idle=idle)
 
+    def follow_held(self, held: Known[tuple[Held, ...]] | Unknown) -> None:
+        added = self._dns.follow_held(held)
+        if added:
+            self._dns.keep_near(self._answers.overlaid_inside(added))
+
+    def keep_near(self, domains: Iterable[str]) -> None:
+        self._dns.keep_near(domains)
+
     def files_changed(self) -> None:
         """Check whether the files have changed: six stat() calls if not."""
         self._files.look()
@@ -174,6 +184,9 @@ class ViewsResolver:
 
     def announce(self, domains: Iterable[str]) -> None:
         """These domains may have a new Answer."""
+        domains = list(domains)
+        here = self._local.local_prefixes()
+        self._dns.keep_near(self._answers.overlaid_here(domains, here))
         if self._listener is not None:
             for domain in domains:
                 self._listener.answer_changed(domain)

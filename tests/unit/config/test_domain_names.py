@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from lowatch.config.domain_names import parse_domain, parse_domain_glob
+from lowatch.config.domain_names import may_be_followed, parse_domain, parse_domain_glob
 
 
 @pytest.mark.parametrize(
@@ -107,3 +107,21 @@ def test_the_longest_name() -> None:
     assert parse_domain(f"{longest}.") == longest
     with pytest.raises(ValueError, match="254 characters"):
         parse_domain(f"{longest}d")
+
+
+@pytest.mark.parametrize(
+    ("name", "followed"),
+    [
+        ("www.example.com", True),
+        ("_sip._tcp.example.com", True),
+        ("www", False),
+        ("printer.local", False),
+        ("10.2.0.192.in-addr.arpa", False),
+        ("WWW.example.com", False),
+        ("a b.example", False),
+        ("192.0.2.10", False),
+        ("", False),
+    ],
+)
+def test_which_names_are_followed_that_nobody_configured(name: str, followed: bool) -> None:
+    assert may_be_followed(name) is followed

@@ -81,10 +81,10 @@ class TestDropIns:
 
     def test_what_is_not_supported_yet_is_refused_in_every_file(self, main: Path) -> None:
         main.write_text('[web]\nconfig_file = "web.yml"')
-        other = drop_in(main, "a.toml", '[[domain]]\nname = "a.example"\n\nunit = "haproxy.service"')
+        other = drop_in(main, "a.toml", '[web]\nconfig_file = "tls.yml"')
         assert told(main) == [
             f"{main}:2: web.config_file: TLS and passwords are not supported yet; remove it",
-            f"{other}:4: domain[0].unit: which unit serves a domain is not checked yet; remove it",
+            f"{other}:2: web.config_file: TLS and passwords are not supported yet; remove it",
         ]
 
     def test_what_is_not_supported_yet_may_be_empty(self, main: Path) -> None:

@@ -47,7 +47,7 @@ def test_it_has_every_key_and_no_other() -> None:
     assert sorted(written_keys(tomllib.loads(with_examples()))) == sorted(schema_keys(SCHEMA))
 
 
-APPENDED = ("domains_from", "domain", "acknowledge")
+APPENDED = ("domains_from", "zones", "domain", "acknowledge")
 
 
 def test_only_what_has_no_default_is_commented_out() -> None:
@@ -62,6 +62,8 @@ def test_its_examples_load(tmp_path: Path) -> None:
     config = load(path)
     assert list(config.policy.domains) == ["shop.example.com"]
     assert [one.path for one in config.domains_from] == ["/etc/lowatch/names.d/*.txt"]
+    assert [str(one.path) for one in config.zones] == ["/var/lib/unbound/corp.zone"]
+    assert [str(one.server) for one in config.zones] == ["127.0.0.1"]
     assert len(config.policy.acknowledgements) == 1
     assert config.dns.nameservers is not None
 

@@ -1,10 +1,11 @@
-"""Nameservers and listening places as text."""
+"""Nameservers and listening places as text, and what names are learned from."""
 
 from __future__ import annotations
 
 import pytest
 
-from lowatch.config.settings import Listen, Nameserver, Transport
+from lowatch.config.settings import Config, Listen, Nameserver, NamesSettings, Transport
+from lowatch.core.name_sources import NameSource
 
 
 @pytest.mark.parametrize(
@@ -36,3 +37,9 @@ def test_a_listening_place() -> None:
     assert str(Listen("127.0.0.1", 10048)) == "127.0.0.1:10048"
     assert str(Listen("::1", 10048)) == "[::1]:10048"
     assert str(Listen("", 0)) == ":0"
+
+
+def test_the_daemon_for_another_namespace_learns_from_no_lookups() -> None:
+    names = NamesSettings((NameSource.RESOLVED, NameSource.PTR, NameSource.DNSTAP))
+    assert Config(names=names).learns == names.learn
+    assert Config(names=names, netns="blue").learns == (NameSource.PTR,)

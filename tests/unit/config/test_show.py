@@ -23,6 +23,13 @@ domains = [
 expect = ["192.0.2.10", "2001:db8::10"]
 probe = "off"
 
+[[zones]]
+file = "/var/lib/unbound/corp.zone"
+server = "[::1]:5353"
+
+[[zones]]
+file = "/var/lib/unbound/other [1].zone"
+
 [[acknowledge]]
 kind = "arp-leak"
 interface = "lo"
@@ -39,6 +46,15 @@ max_qps = 50
 min_ttl = "1s"
 max_ttl = "30m"
 unknown_after = "2h"
+far_ttl = "3h"
+
+[names]
+learn = ["dnstap", "resolved"]
+forget_after = "12h"
+
+[victims]
+at_least = 5
+within = "1m"
 
 [web]
 listen = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -33,6 +33,9 @@ class Counts:
         self.seen: list[tuple[str, float]] = []
         self.lags: list[float] = []
         self.mismatches = 0
+
+    def on_asking(self, names: Collection[bytes], now: float) -> None:
+        pass
 
     def on_query(self, rcode: str, seconds: float) -> None:
         self.seen.append((rcode, seconds))

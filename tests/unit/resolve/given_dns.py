@@ -9,6 +9,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from lowatch.config.settings import Nameserver
 from lowatch.core.addresses import Address, Port, Prefix, PrefixSet, destination, parse_address
 from lowatch.core.answers import NOT_ASKED, Answer, AnswerListener, AnswerStatus, RRset
+from lowatch.core.held import Held
+from lowatch.core.known import Known, Unknown
 from lowatch.resolve.records.srv import Target, srv_answer
 
 
@@ -40,6 +42,8 @@ class GivenDns:
         self.problems: list[str] = []
         self.srv_records: dict[str, tuple[RRset, list[Target]]] = {}
         self.asked_again: list[str] = []
+        self.added: Sequence[Prefix] = ()
+        self.near: set[str] = set()
         self.asked = asyncio.Event()
         self.asked.set()
         self.listener: AnswerListener | None = None
@@ -106,6 +110,12 @@ class GivenDns:
 
     def ask_soon(self, domain: str) -> None:
         self.asked_again.append(domain)
+
+    def follow_held(self, held: Known[tuple[Held, ...]] | Unknown) -> Sequence[Prefix]:
+        return self.added
+
+    def keep_near(self, domains: Iterable[str]) -> None:
+        self.near.update(domains)
 
     def follow_ipv6(self, *, idle: bool) -> None:
         self.ipv6_idle = idle

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lowatch.core.addresses import Address, prefix_of
+from lowatch.core.addresses import Address, PrefixSet, prefix_of
 from lowatch.resolve.records.address_index import AddressIndex
 
 # Few octets, so that addresses share prefixes, and IPv4 and IPv6 begin alike.
@@ -16,9 +16,9 @@ ADDRESSES = st.one_of(
 CHANGES = st.lists(st.tuples(st.booleans(), ADDRESSES, st.integers(0, 5)), max_size=60)
 
 
-@given(CHANGES, ADDRESSES, st.integers(0, 128))
+@given(CHANGES, st.lists(st.tuples(ADDRESSES, st.integers(0, 128)), min_size=1, max_size=20))
 def test_it_finds_what_a_scan_finds(
-    changes: list[tuple[bool, Address, int]], address: Address, length: int
+    changes: list[tuple[bool, Address, int]], searched: list[tuple[Address, int]]
 ) -> None:
     index, pairs = AddressIndex(), set()
     for adds, where, number in changes:
@@ -28,7 +28,9 @@ def test_it_finds_what_a_scan_finds(
         else:
             index.discard(where, number)
             pairs.discard((where, number))
-    prefix = prefix_of(address, min(length, len(address) * 8))
-    assert index.inside([prefix]) == {number for where, number in pairs if prefix.covers(where)}
+    prefixes = [prefix_of(one, min(length, len(one) * 8)) for one, length in searched]
+    expected = {number for where, number in pairs if any(one.covers(where) for one in prefixes)}
+    assert index.inside(prefixes) == index.inside(PrefixSet(prefixes)) == expected
+    address = searched[0][0]
     assert sorted(index.at(address)) == sorted(number for where, number in pairs if where == address)
     assert index.inside([]) == set()

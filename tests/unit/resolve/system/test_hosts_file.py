@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lowatch.core.addresses import format_address
-from lowatch.resolve.system.hosts_file import parse_hosts, parse_multi
+from lowatch.core.addresses import format_address, parse_address
+from lowatch.resolve.system.hosts_file import names_beside, parse_hosts, parse_multi
 
 FOLLOWED = frozenset({"www.example.com", "api.example.com"})
 
@@ -80,3 +80,43 @@ def test_an_ad_blockers_file_costs_little_time_and_no_memory() -> None:
 )
 def test_host_conf(text: str, multi: bool) -> None:
     assert parse_multi(text) is multi
+
+
+HELD = frozenset(map(parse_address, ("192.0.2.10", "2001:db8::10")))
+
+
+def beside(lines: list[bytes], most: int = 10) -> tuple[set[str], bool]:
+    return names_beside(lines, HELD, lambda name: "." in name, most)
+
+
+def test_the_names_of_addresses_cost_little_time_and_no_memory() -> None:
+    lines = [b"0.0.0.0 ad%d.tracker.example.net\n" % number for number in range(100_000)]
+    lines[50_000] = b"192.0.2.10 WWW.example.com www\n"
+    began = time.process_time()
+    assert beside(lines) == ({"www.example.com"}, False)
+    assert time.process_time() - began < 0.5
+    tracemalloc.start()
+    beside(lines)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 64 * 1024
+
+
+def test_as_many_names_as_there_is_room_for() -> None:
+    lines = [b"2001:DB8:0::10 n%d.example n0.example" % number for number in range(4)]
+    assert beside(lines, 4) == ({f"n{number}.example" for number in range(4)}, False)
+    assert beside(lines, 3)[1]
+
+
+@given(st.lists(st.binary(max_size=60)))
+def test_names_beside_addresses_are_those_that_lead_to_them(lines: list[bytes]) -> None:
+    """As the other reader of this file says."""
+    lines = [b"192.0.2.10 " + line if number % 2 else line for number, line in enumerate(lines)]
+    found, _ = names_beside(lines, HELD, lambda _: True, 1_000)
+
+    class Everything:
+        def __contains__(self, name: object) -> bool:
+            return True
+
+    parsed = parse_hosts(lines, Everything(), multi=True).addresses
+    assert found == {name for name, addresses in parsed.items() if HELD.intersection(addresses)}

@@ -11,11 +11,12 @@ import pytest
 
 from lowatch.core.addresses import FixedLocalPrefixes, PrefixSet, parse_address, parse_port, parse_prefix
 from lowatch.core.answers import Answer, AnswerStatus, OtherView, RRset, SrvRecord, View
-from lowatch.resolve.records.srv import Target
+from lowatch.resolve.records.srv import Target, srv_answer
 from lowatch.resolve.system.file_system import READ_AT_ONCE
 from lowatch.resolve.system.getaddrinfo import Seen
 from tests.support.aio import run_async
 from tests.support.descriptors import no_descriptor_left
+from tests.unit.resolve.answering_channels import held
 from tests.unit.resolve.given_dns import GivenDns, failing, resolved, rrset
 from tests.unit.resolve.views.etc import Etc, addresses, running
 
@@ -483,3 +484,54 @@ def test_what_getaddrinfo_could_not_tell_is_unsure(etc: Etc) -> None:
         assert views.unsure() == {WWW: OtherView(GAI, None, "Temporary failure")}
 
     run_async(scenario())
+
+
+def test_a_name_that_leads_here_by_hosts_is_kept_near(etc: Etc) -> None:
+    etc.hosts.write_text(f"192.0.2.1 {WWW}\n203.0.113.9 {API}\n")
+
+    async def scenario() -> None:
+        dns = GivenDns(resolved(WWW, "203.0.113.1"), resolved(API, "203.0.113.2"))
+        async with running(etc.views(dns, local=WIDE)):
+            assert dns.near == {WWW}
+
+    run_async(scenario())
+
+
+def test_a_name_that_leads_to_an_added_address_by_hosts_is_kept_near(etc: Etc) -> None:
+    etc.hosts.write_text(f"192.0.2.1 {WWW}\n192.0.2.2 {API}\n")
+
+    async def scenario() -> None:
+        dns = GivenDns(resolved(WWW, "203.0.113.1"), resolved(API, "203.0.113.2"))
+        views = etc.views(dns)
+        async with running(views):
+            views.follow_held(held("192.0.2.1"))
+            assert dns.near == set()
+            dns.added = [parse_prefix("192.0.2.1/32")]
+            views.follow_held(held("192.0.2.1"))
+            assert dns.near == {WWW}
+            views.keep_near([API])
+            assert dns.near == {WWW, API}
+
+    run_async(scenario())
+
+
+def test_an_srv_name_whose_target_leads_here_by_hosts_is_kept_near(etc: Etc) -> None:
+    etc.hosts.write_text(f"192.0.2.1 {API}\n")
+
+    async def scenario() -> None:
+        dns = GivenDns(resolved(SRV))
+        target = Target(API, parse_port("80/tcp"), rrset("203.0.113.1"), rrset())
+        dns.srv_records[SRV] = rrset("203.0.113.1"), [target]
+        dns.give(srv_answer(SRV, *dns.srv_records[SRV]))
+        views = etc.views(dns, local=WIDE)
+        async with running(views):
+            dns.give(srv_answer(SRV, *dns.srv_records[SRV]))
+            await eventually_near(dns, SRV)
+
+    run_async(scenario())
+
+
+async def eventually_near(dns: GivenDns, name: str) -> None:
+    async with asyncio.timeout(30):
+        while name not in dns.near:
+            await asyncio.sleep(0)

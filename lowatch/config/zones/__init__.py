@@ -1,0 +1,1 @@
+"""Names from zone files: those that lead to addresses of this host."""
