@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 
 from lowatch.core.clock import Clock
+from lowatch.core.lifecycle import FindingState
 
 from .finding_tracker import FindingTracker
 from .ports import AlertSink
 from .state_saver import SavedState, StateSaver
+from .victims import Victims
 
 _AT_ONCE = 32
 """Findings announced in one turn. Everything else that is due comes before the next turn."""
@@ -19,8 +21,16 @@ _DELIVERED_BY = 5.0
 class Announcer:
     """Hands announcements to the AlertSink, taking domains in turn. It is the StateSource of its saver."""
 
-    def __init__(self, tracker: FindingTracker, alerts: AlertSink, saver: StateSaver, clock: Clock) -> None:
+    def __init__(
+        self,
+        tracker: FindingTracker,
+        alerts: AlertSink,
+        saver: StateSaver,
+        clock: Clock,
+        victims: Victims,
+    ) -> None:
         self._tracker = tracker
+        self._victims = victims
         self._alerts = alerts
         self._saver = saver
         self._clock = clock
@@ -32,7 +42,9 @@ class Announcer:
     async def announce(self) -> None:
         """Announce some of the waiting findings, and let the loop run."""
         for one in self._tracker.take_unannounced(_AT_ONCE):
-            self._alerts.announce(one, self._clock.now())
+            self._alerts.announce(self._victims.of(one), self._clock.now())
+            if one.state is FindingState.RESOLVED:
+                self._victims.ended([one.finding], self._tracker.tracked.values())
         await asyncio.sleep(0)
         # Only after the last announcement: in a storm, listing the undelivered findings takes long.
         if (

@@ -10,15 +10,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from math import inf
 
 from lowatch.core.addresses import Address, Prefix
 from lowatch.core.clock import Clock
 from lowatch.core.findings import Subject
 from lowatch.core.judgement import Judgement, JudgementMemo, draft, judging
-from lowatch.core.known import Unknown
+from lowatch.core.known import Known, Unknown
 from lowatch.core.limits.names import NAMES_LISTED
-from lowatch.core.listeners import Endpoint
+from lowatch.core.listeners import Endpoint, Sockets
 from lowatch.core.name_outcomes import FollowedNames
 from lowatch.core.policy import Policy
 from lowatch.core.snapshot import DomainObservation, Problem, Snapshot
@@ -29,10 +30,15 @@ from .confirming_connects import ConfirmingConnects
 from .fix_surroundings import FixSurroundings
 from .host_observation import HostObserver
 from .kernel_answers import AuditContext, place
+from .last_listeners import LastListeners
+from .listener_checks import ListenerChecks
 from .local_domains import LocalDomains
+from .marks import Marks
 from .open_endpoints import OpenEndpoints
 from .ports import Host, Prober, Resolver
 from .remembered_orphans import RememberedOrphans
+from .source_observation import SourceObserver
+from .victims import Victims
 
 _FRESH = 0.2
 """Seconds for which the outcome of a connect counts as current."""
@@ -45,94 +51,84 @@ _ROUNDS = 3
 class Auditor:
     """Keeps the observations, and what has been marked since.
 
-    connects: run them concurrently with the audits (ConfirmingConnects.run).
+    connects, checks: run them concurrently with the audits (ConfirmingConnects.run, ListenerChecks.run).
+    half_open: asks listeners whether they answer; None if they are not asked.
+    last: who served each endpoint last. It is empty unless it was told what an earlier process knew.
+    victims: the local clients that failed.
     """
 
     def __init__(
-        self, host: Host, resolver: Resolver, prober: Prober, policy: Policy, clock: Clock, hostname: str
+        self,
+        host: Host,
+        resolver: Resolver,
+        prober: Prober,
+        policy: Policy,
+        clock: Clock,
+        hostname: str,
+        netns: str = "",
+        half_open: Prober | None = None,
     ) -> None:
         self.connects = ConfirmingConnects(prober, clock)
+        self.checks = ListenerChecks(half_open, host.full_beside, clock)
+        self.checks.invalidate(probe=policy.probe)
         self._host = host
         self._resolver = resolver
         self._policy = policy
         self._clock = clock
-        self._hostname = hostname
+        self._hostname, self._netns = hostname, netns
         self._remembered = RememberedOrphans()
+        self.last = LastListeners()
+        self.victims = Victims(host, clock, policy.victims)
         self._open = OpenEndpoints(host, self.connects, self._remembered)
-        self._domains = LocalDomains(host, resolver, self.connects, self._open, self._remembered)
+        self._domains = LocalDomains(
+            host, resolver, self.connects, self.checks, self._open, self._remembered, self.last
+        )
         self._observer = HostObserver(host)
+        self._sources = SourceObserver(host, resolver, hostname)
         self._surroundings = FixSurroundings(host, resolver)
         self._memo = JudgementMemo()
         self._shown: Mapping[str, DomainObservation] = {}
         self._shown_version = -1
-        self._marked_all = True
-        self._marked: set[str] = set()
-        self._marked_prefixes: set[Prefix] = set()
-        self._marked_sockets: set[tuple[Address | None, int]] = set()
+        self._marks = Marks(host, resolver, self._domains, self._remembered)
 
     # Marking: cheap, synchronous, callable from any event.
 
     def mark_all(self) -> None:
-        self._marked_all = True
+        self._marks.everything = True
 
     def mark_domain(self, domain: str) -> None:
-        self._marked.add(domain)
+        self._marks.names.add(domain)
 
     def mark_prefix(self, prefix: Prefix | None) -> None:
         """Addresses in the prefix were added, removed or rerouted. None: any addresses may have been."""
-        if prefix is None:
-            self._marked_all = True
-        else:
-            self._marked_prefixes.add(prefix)
+        self._marks.prefix(prefix)
 
     def mark_socket(self, address: Address, number: int) -> None:
         """A socket bound to address:number was closed. An address of zeros is the wildcard."""
-        self._marked_sockets.add((address if any(address) else None, number))
+        self._marks.socket(address, number)
 
     @property
     def marked(self) -> bool:
         """Whether an audit would observe anything."""
         return (
-            self._marked_all
+            bool(self._marks)
             or self._domains.is_sweeping
             or self.connects.has_changed
-            or bool(self._marked or self._marked_prefixes or self._marked_sockets)
+            or self.checks.has_changed
+            or self.victims.has_news
             or self._host.generation != self._observer.generation
         )
 
-    def _take_marks(self) -> tuple[set[str], bool]:
-        """The domains to observe again, and whether all are."""
-        marked, everything = self._marked, self._marked_all
-        prefixes, sockets = self._marked_prefixes, self._marked_sockets
-        self._marked, self._marked_all = set(), False
-        self._marked_prefixes, self._marked_sockets = set(), set()
-        # If policy rules match ports or sources, a route to one address may affect all.
-        everything = everything or (bool(prefixes) and self._host.flow_routes_may_differ)
-        if prefixes:
-            marked |= self._resolver.inside(prefixes) | self._remembered.names
-        anywhere = {number for address, number in sockets if address is None}
-        if anywhere:
-            domains = self._domains
-            marked.update(name for name in domains.observed if domains.expects(name, anywhere))
-        at_one = [(address, number) for address, number in sockets if address is not None]
-        return marked | self._expecting(at_one) | self._take_connects(), everything
-
     def _take_connects(self) -> set[str]:
-        """The domains for which a connect has a new outcome."""
-        return self._expecting((one.address, one.port.number) for one in self.connects.take_changed())
-
-    def _expecting(self, sockets: Iterable[tuple[Address, int]]) -> set[str]:
-        """The domains that a socket at one of these addresses and port numbers would serve."""
-        return {
-            name
-            for address, number in sockets
-            for name in self._domains.leading_to(address)
-            if self._domains.expects(name, {number})
-        }
+        """The domains for which a connect has a new outcome, or a listener is to be asked again."""
+        changed = self.connects.take_changed() | self.checks.take_changed()
+        return self._marks.expecting((one.address, one.port.number) for one in changed)
 
     def replace_policy(self, policy: Policy) -> None:
         self._policy = policy
         self.connects.invalidate(probe=policy.probe)
+        self.checks.invalidate(probe=policy.probe)
+        self.victims.replace_policy(policy.victims)
         self.mark_all()
 
     def remember_orphans(self, subjects: Iterable[Subject]) -> None:
@@ -147,7 +143,10 @@ class Auditor:
         if len(names) > NAMES_LISTED.value:
             NAMES_LISTED.reached()
         listed = tuple(map(self._resolver.answer, names[: NAMES_LISTED.value]))
-        return FollowedNames(self._resolver.statuses, listed, self._policy.configured)
+        policy = self._policy
+        return FollowedNames(
+            self._resolver.statuses, listed, policy.configured, policy.learned, policy.searched
+        )
 
     @property
     def progress(self) -> int:
@@ -158,6 +157,10 @@ class Auditor:
         """Whether the domain has a local address, according to the last observation."""
         return domain in self._domains.observed
 
+    def leading_to(self, address: Address) -> Iterable[str]:
+        """The domains that led to a local address at the last observation."""
+        return self._domains.leading_to(address)
+
     def may_lead_here(self) -> set[str]:
         """The domains with an address, in any view, that may be local now."""
         self._host.refresh()
@@ -167,6 +170,11 @@ class Auditor:
     def unhealthy(self) -> bool:
         """Whether there are endpoints whose verdict a new listener, or an accept(), would change."""
         return bool(self._open.unhealthy)
+
+    @property
+    def waits_for_listeners(self) -> bool:
+        """Whether nothing but a new TCP listener would change the verdict of any of them."""
+        return self._open.waits_for_listeners
 
     @property
     def unhealthy_changes(self) -> int:
@@ -185,7 +193,7 @@ class Auditor:
 
     def poll(self) -> None:
         """Check again whether the unhealthy endpoints are served; mark the domains where that changed."""
-        self._marked |= self._open.poll(self._domains.observed)
+        self._marks.names |= self._open.poll(self._domains.observed)
 
     async def confirm(self, endpoints: Sequence[Endpoint]) -> list[Endpoint]:
         """Connect to these once more, and mark the domains of those not refused. Returns those.
@@ -219,19 +227,22 @@ class Auditor:
         is asked too.
         """
         context = await self._observe(patience)
-        snapshot, policy = self._snapshot(context, tracked, orphans), context.policy
+        sockets = cache(self._host.sockets)  # listed once for both, because that is costly
+        snapshot, policy = self._snapshot(context, tracked, orphans, sockets), context.policy
         drafted = draft(snapshot, policy, self._memo)
         if drafted.changes:  # the surroundings are observed only if a fix is proposed
-            around = self._surroundings.around(drafted.changes, policy, snapshot.monotonic)
+            around = self._surroundings.around(drafted.changes, policy, snapshot.monotonic, sockets)
             snapshot = replace(snapshot, surroundings=around)
-        self._open.judged(self._memo.take_changed(), snapshot.domains, drafted.domains)
+        self._open.judged(self._memo.take_changed(), snapshot.domains)
         return snapshot, await with_breaks(judging(snapshot, drafted, policy, self._memo))
 
     async def _observe(self, patience: float) -> AuditContext:
         """Observe what was marked, within `patience` seconds. Returns the context of the observations."""
-        marked, everything = self._take_marks()
+        marked, everything = self._marks.take()
+        marked |= self._take_connects()
         if self._observer.observe(self._policy, everything=everything):
             self._surroundings.invalidate()
+            self._sources.invalidate()
         context = AuditContext(
             self._policy,
             self._observer.holders,
@@ -240,15 +251,17 @@ class Auditor:
             self._resolver.stub_addresses,
             self._hostname,
         )
-        until = self._clock.now().monotonic + patience
+        now = self._clock.now()
+        self.last.at, until = now.wall, now.monotonic + patience
 
         def is_over() -> bool:
             return self._clock.now().monotonic >= until
 
         if everything:
+            self.checks.sweep()
             self._domains.begin_sweep(context)
         if not everything or patience < inf:
-            self._marked |= await self._domains.observe(marked, context, is_over)
+            self._marks.names |= await self._domains.observe(marked, context, is_over)
         await self._domains.continue_sweep(context, is_over)
         if self.connects.wanted and not is_over():
             await self._observe_refusals(context, is_over)
@@ -266,11 +279,17 @@ class Auditor:
             await asyncio.sleep(0)
             if not self.connects.wanted:
                 break
-        self._marked |= await self._domains.observe(self._take_connects(), context, is_over)
+        self._marks.names |= await self._domains.observe(self._take_connects(), context, is_over)
 
     async def audit_with_connects(self) -> tuple[Snapshot, Judgement]:
         """Audit, make the connects that this requests, and audit again: for `check`."""
         found = await self.audit()
+        if self.checks.wanted:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.connects.make_all_wanted())
+                group.create_task(self.checks.ask_all_wanted())
+            if self.connects.has_changed or self.checks.has_changed:
+                found = await self.audit()
         for _ in range(_ROUNDS):
             if not self.connects.wanted:
                 break
@@ -279,7 +298,11 @@ class Auditor:
         return found
 
     def _snapshot(
-        self, context: AuditContext, tracked: Collection[str], orphans: Collection[Address]
+        self,
+        context: AuditContext,
+        tracked: Collection[str],
+        orphans: Collection[Address],
+        sockets: Callable[[], Known[Sockets] | Unknown],
     ) -> Snapshot:
         if self._shown_version != self._domains.version:
             self._shown, self._shown_version = dict(self._domains.observed), self._domains.version
@@ -287,6 +310,7 @@ class Auditor:
         disputed = ((name, unsure(self._resolver.answer(name))) for name in tracked)
         return Snapshot(
             host=self._hostname,
+            netns=self._netns,
             at=now.wall,
             uptime=now.uptime,
             monotonic=now.monotonic,
@@ -295,7 +319,9 @@ class Auditor:
             prefixes=observer.prefixes,
             black_holes=observer.black_holes,
             arp=observer.arp,
-            sockets=observer.sockets_if_idle(referenced),
+            twins=observer.twins,
+            sources=self._sources.observe(context.holders, referenced, context.policy.expect),
+            sockets=observer.sockets_if_idle(referenced, sockets),
             domains=self._shown,
             referenced=referenced,
             unresolved=self._resolver.unresolved(),
@@ -308,6 +334,7 @@ class Auditor:
             },
             srv_ports=self._resolver.srv_ports,
             loopback_up=context.loopback_up,
+            refused=self.victims.often(context.holders.held),
             problems=tuple(Problem("dns", line) for line in self._resolver.problems),
         )
 
@@ -323,10 +350,6 @@ class Auditor:
 
     def _referenced(self) -> frozenset[Address]:
         """The held addresses that a domain resolves to, by the observations or else by the resolver."""
-        held = self._observer.holders.held
-        if isinstance(held, Unknown):
-            return frozenset()
-        reached = self._domains.reached
-        return frozenset(
-            one.address for one in held.value if one.address in reached or self._resolver.at(one.address)
-        )
+        held, reached = self._observer.holders.addresses, self._domains.reached
+        others = held - reached.keys()
+        return held - {one for one in others if not self._resolver.at(one)}

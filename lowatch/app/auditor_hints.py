@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from lowatch.core.addresses import Address, Prefix
+from lowatch.core.programs import Program
+from lowatch.wire.closed_client import ClosedClient
 
 from .auditor import Auditor
 
@@ -22,6 +24,16 @@ class Waking(Protocol):
 
     def wake(self) -> None:
         """Something was marked in the auditor."""
+
+    def client_closed(self, client: ClosedClient, weight: int, program: Program | None) -> None: ...
+
+    def clients_lost(self) -> None: ...
+
+    def listener_comes(self, address: Address, port: int) -> None: ...
+
+    def listeners_lost(self) -> None: ...
+
+    def unit_starts(self) -> None: ...
 
 
 class AuditorHints:
@@ -48,6 +60,23 @@ class AuditorHints:
     def socket_closed(self, address: Address, port: int) -> None:
         self._auditor.mark_socket(address, port)
         self._daemon.wake()
+
+    def client_closed(self, client: ClosedClient, weight: int, program: Program | None) -> None:
+        self._meter.netlink_event("destroy")
+        self._daemon.client_closed(client, weight, program)
+
+    def listener_comes(self, address: Address, port: int) -> None:
+        self._daemon.listener_comes(address, port)
+
+    def listeners_lost(self) -> None:
+        self._daemon.listeners_lost()
+
+    def unit_starts(self) -> None:
+        self._daemon.unit_starts()
+
+    def clients_lost(self) -> None:
+        self._meter.netlink_overrun()
+        self._daemon.clients_lost()
 
     def everything_touched(self) -> None:
         self._auditor.mark_all()

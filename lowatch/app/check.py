@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Protocol
 
 from lowatch.core.audit import Audit, build_audit
-from lowatch.core.clock import Clock
+from lowatch.core.clock import Clock, Now
 from lowatch.core.judgement import Judgement
 from lowatch.core.lifecycle import without_memory
 from lowatch.core.policy import Policy
@@ -49,10 +49,13 @@ async def check(
         domains = _to_cross_check(auditor.may_lead_here(), resolver, policy)
         await cross_checker.cross_check(domains, _PATIENCE)
     snapshot, judgement = await auditor.audit_with_connects()
-    now = clock.now()
+    return audit_of(snapshot, judgement, auditor, policy, clock.now()), snapshot, judgement
+
+
+def audit_of(snapshot: Snapshot, judgement: Judgement, auditor: Auditor, policy: Policy, now: Now) -> Audit:
+    """The audit that a report shows, of an auditor's last snapshot."""
     tracked = without_memory(judgement, now, policy)
-    audit = build_audit(snapshot, judgement, tracked, auditor.followed(), now.monotonic)
-    return audit, snapshot, judgement
+    return build_audit(snapshot, judgement, tracked, auditor.followed(), now.monotonic)
 
 
 def _to_cross_check(here: Collection[str], resolver: Resolver, policy: Policy) -> list[str]:

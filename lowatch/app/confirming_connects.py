@@ -52,6 +52,23 @@ class _Met(NamedTuple):
         return self.at + self.wait
 
 
+async def is_due(due: float | None, woken: asyncio.Event, clock: Clock) -> bool:
+    """Wait until it is due, and return True; False once the event comes first, after which ask again.
+
+    due: monotonic seconds; None if nothing is. woken: set when that, or anything else, may have changed.
+    """
+    now = clock.now().monotonic
+    if due is not None and due <= now:
+        return True
+    woken.clear()
+    try:
+        async with asyncio.timeout(None if due is None else due - now):
+            await woken.wait()
+    except TimeoutError:
+        return True
+    return False
+
+
 class ConfirmingConnects:
     """Implements core.listeners.LateAnswers."""
 
@@ -164,14 +181,7 @@ class ConfirmingConnects:
 
     async def _until_due(self) -> None:
         while not (self._wanted or self._is_news_pending):
-            due, now = self.due, self._clock.now().monotonic
-            if due is not None and due <= now:
-                return
-            self._woken.clear()
-            try:
-                async with asyncio.timeout(None if due is None else due - now):
-                    await self._woken.wait()
-            except TimeoutError:
+            if await is_due(self.due, self._woken, self._clock):
                 return
 
     async def make_wanted(self) -> None:

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from lowatch.core.addresses import Port
+from lowatch.core.addresses import Address, Port
 from lowatch.core.audit import Audit
 from lowatch.core.clock import Clock
 from lowatch.core.findings import FindingKind, Subject
@@ -20,15 +20,22 @@ from lowatch.core.lifecycle import Tracked
 from lowatch.core.listeners import Endpoint
 from lowatch.core.liveness import Heartbeat
 from lowatch.core.policy import Policy, ports_of
+from lowatch.core.programs import Program
+from lowatch.core.served_state import ServedState
+from lowatch.core.snapshot import Snapshot
 from lowatch.core.verdicts import OrphanKey
+from lowatch.wire.closed_client import ClosedClient
 
 from .announcer import Announcer
 from .auditor import Auditor
 from .breaks import with_breaks
 from .finding_tracker import FindingTracker
-from .latest_audit import LatestAudit
-from .pacing import AuditPace, PollPace
+from .latest_audit import LatestAudit, Observed
+from .missing_listeners import MissingListeners
+from .pacing import AuditPace
 from .ports import Host, Resolver
+from .served_saver import ServedSaver
+from .victims import RefusedAt
 
 SWEEP_EVERY = 30.0
 """Seconds between audits of everything, because not every change causes an event."""
@@ -60,6 +67,7 @@ class Daemon:
         resolver: Resolver,
         tracker: FindingTracker,
         announcer: Announcer,
+        served: ServedSaver,
         clock: Clock,
         meter: Meter,
     ) -> None:
@@ -68,9 +76,13 @@ class Daemon:
         self._resolver = resolver
         self._tracker = tracker
         self._announcer = announcer
+        self._served = served
         self._clock = clock
         self._meter = meter
+        self.victims = auditor.victims
         auditor.remember_orphans(one.finding.subject for one in tracker.tracked.values())
+        resolver.keep_near(_domains_of(tracker.tracked.values()))
+        auditor.victims.remember(one.finding.subject for one in tracker.tracked.values())
         self._latest = LatestAudit(auditor, tracker, clock)
         self._turned = clock.now().monotonic
         self._turns = 0
@@ -80,7 +92,7 @@ class Daemon:
         self._woken = asyncio.Event()
         self._changed = asyncio.Event()
         self._in_passing: asyncio.TimerHandle | None = None
-        self._poll_pace = PollPace()
+        self._missing = MissingListeners(auditor, host, clock)
         self._audit_pace = AuditPace()
         self._sweep_at = self._audited_at = float("-inf")
 
@@ -129,9 +141,59 @@ class Daemon:
         return self._latest.audit
 
     @property
+    def snapshot(self) -> Snapshot | None:
+        """What the last audit saw, without the names that lead elsewhere; None before the first."""
+        return self._latest.snapshot
+
+    @property
+    def observed(self) -> Observed | None:
+        """What the last audit saw; None before the first."""
+        return self._latest.observed
+
+    @property
     def orphans(self) -> Mapping[OrphanKey, int]:
         """lo_orphan_vip: the last known value of each endpoint, if there is one."""
         return self._latest.orphans
+
+    @property
+    def refused(self) -> Iterable[RefusedAt]:
+        """The failed connects of local clients."""
+        return self.victims
+
+    def client_closed(self, client: ClosedClient, weight: int, program: Program | None) -> None:
+        """A local client of a held address closed, and `weight` - 1 more. program: whose, if known."""
+        self.victims.closed(client, weight, self._latest, program)
+        if self.victims.has_news:
+            self.wake()
+
+    def clients_lost(self) -> None:
+        """Local clients may have closed that were not reported."""
+        self.victims.lost()
+
+    def listener_comes(self, address: Address, port: int) -> None:
+        """A TCP socket is about to listen, in some network namespace."""
+        comes = Port(port, "tcp")
+        if self._missing.may_come(address, comes, self._ports_followed) | self.victims.listener_comes(
+            comes
+        ):
+            self.wake()
+
+    def listeners_lost(self) -> None:
+        """Sockets may have begun to listen."""
+        if self._missing.look_often():
+            self.wake()
+
+    def unit_starts(self) -> None:
+        """Some unit starts, and may listen soon."""
+        if self._missing.look_often():
+            self.wake()
+
+    def served(self) -> ServedState | None:
+        """Who serves and who served each endpoint; None before the first audit."""
+        domains = self._latest.domains
+        if domains is None:
+            return None
+        return ServedState(self._clock.now().wall, domains, self._auditor.last.gone)
 
     async def run(self) -> None:
         """Audit until cancelled; then save the tracked findings."""
@@ -140,18 +202,24 @@ class Daemon:
                 group.create_task(self._resolver.run(self))
                 group.create_task(self._settle())
                 group.create_task(self._auditor.connects.run(self))
+                group.create_task(self._auditor.checks.run(self))
                 group.create_task(self._announcer.run())
+                group.create_task(self._served.run(self))
                 while True:
                     await self._wait()
                     await self._turn()
         finally:
             self._cancel_in_passing()
             self._announcer.finish()
+            self._served.finish(self)
 
     def answer_changed(self, domain: str) -> None:
-        """Look at the domain at once if it leads here; otherwise soon, together with others like it."""
+        """Look at the domain at once if it leads here; otherwise soon, together with others like it.
+
+        A learned name was seen to lead here: a client may have been refused already.
+        """
         self._auditor.mark_domain(domain)
-        if self._auditor.leads_here(domain):
+        if self._auditor.leads_here(domain) or domain in self._tracker.policy.learned:
             self.wake()
         elif self._in_passing is None:
             self._in_passing = asyncio.get_running_loop().call_later(_IN_PASSING, self.wake)
@@ -187,8 +255,7 @@ class Daemon:
         due = [self._sweep_at, self._tracker.due]
         if self._auditor.marked:
             due.append(self._audit_pace.due)
-        if self._auditor.unhealthy:
-            due.append(self._poll_pace.due)
+        due.append(self._missing.due)
         due.append(self._announcer.due(self._turned))
         if self._host.unsettled:
             due.append(self._audited_at + _SOON)
@@ -203,9 +270,8 @@ class Daemon:
             self._sweep_at = now + SWEEP_EVERY
             self._host.invalidate()
             self._auditor.mark_all()
-        elif self._poll_pace.due <= now and self._auditor.unhealthy:
-            self._auditor.poll()
-            self._poll_pace.polled(now, self._clock.now().monotonic)
+        elif (poll := self._missing.due) is not None and poll <= now:
+            self._missing.poll(now)
         if self._host.unsettled and self._audited_at + _SOON <= now:
             self._auditor.mark_all()
         if self._auditor.marked and self._audit_pace.due <= now:
@@ -234,18 +300,19 @@ class Daemon:
         started = self._audited_at = self._clock.now().monotonic
         if self._host.unsettled:  # rows that are missing now may appear, anywhere
             self._auditor.mark_all()
-        unhealthy = self._auditor.unhealthy_changes
         self._follow_ports()
         disputed = self._tracker.in_dispute()
         left_open = self._tracker.orphaned_in(self._resolver.unresolved())
+        policy = self._tracker.policy
         snapshot, judgement = await self._auditor.audit(disputed, _PATIENCE, left_open)
-        ended = self._clock.now().monotonic
-        self._meter.audited(ended - started)
-        if self._auditor.unhealthy_changes != unhealthy:
-            self._poll_pace.changed(ended)
-        await self._latest.replace(snapshot, judgement)
+        self._meter.audited(self._clock.now().monotonic - started)
+        self._missing.audited()
+        await self._latest.replace(snapshot, judgement, policy)
+        self._served.audited(self._auditor.last.changes)
+        self.victims.audited(snapshot.held, self._ports_followed)
         self._changed.set()
         self._resolver.follow_ipv6(idle=not may_hold_ipv6(snapshot.held))
+        self._resolver.follow_held(snapshot.held)
         self._is_whole = settled and not self._auditor.is_sweeping
         return judgement
 
@@ -255,6 +322,13 @@ class Daemon:
         if ports != self._ports_followed:
             self._host.follow_ports(ports)
             self._ports_followed = ports
+
+    def _end_silently(self, before: Mapping[str, Tracked]) -> None:
+        """The clients of findings that are gone, and never fired, belong to no other finding."""
+        tracked = self._tracker.tracked
+        gone = before.keys() - tracked.keys()
+        silent = (before[key].finding for key in gone if not before[key].announced)
+        self.victims.ended(silent, tracked.values())
 
     async def _confirm_and_move(self) -> None:
         """Step the findings, after confirming those that are about to fire.
@@ -272,12 +346,19 @@ class Daemon:
         if refuted or (offered and self._auditor.invalidate_old_fixes()):
             judgement = await self._audit()
         confirmed = {key for key, endpoint in endpoints.items() if endpoint not in refuted}
+        before = self._tracker.tracked
         moved = await with_breaks(self._tracker.steps(judgement, self._clock.now(), confirmed))
         if moved.findings:
+            self._end_silently(before)
             self._latest.findings_changed()
             self._changed.set()
         if moved.to_save:
             self._announcer.save_soon()
+
+
+def _domains_of(findings: Iterable[Tracked]) -> list[str]:
+    """The domains of findings of the last run: they have led here."""
+    return [one.finding.subject.domain for one in findings if one.finding.subject.domain is not None]
 
 
 def _orphaned(subject: Subject) -> Endpoint | None:

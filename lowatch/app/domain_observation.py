@@ -5,24 +5,28 @@ Nothing is judged here. An Unknown stands for each value that could not be obser
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 
 from lowatch.core.addresses import Address
 from lowatch.core.answers import Answer
+from lowatch.core.held import Held
 from lowatch.core.known import Unknown
 from lowatch.core.listeners import ConnectOutcome, Endpoint
-from lowatch.core.policy import Domain
 from lowatch.core.snapshot import DomainObservation, LocalAddress, OtherViewAddress, PortObservation
+from lowatch.core.values import new
 from lowatch.core.views import addresses_of
 
 from .host_observation import Holders
-from .kernel_answers import Place
+from .kernel_answers import Place, PlacedAddress
 from .ports import ListenerAnswer
+
+_LED_AWAY = Unknown("", "")
+"""Stands for an endpoint that no socket was looked up for: its packets do not arrive here."""
 
 
 def domain_observation(
-    domain: Domain,
     answer: Answer,
+    placed: Iterable[PlacedAddress],
     places: Mapping[Address, Place],
     listeners: Mapping[Endpoint, ListenerAnswer],
     connects: Mapping[Endpoint, ConnectOutcome],
@@ -33,44 +37,45 @@ def domain_observation(
 ) -> DomainObservation | None:
     """The observation of a domain, or None if no address in any view is local or may be.
 
-    hostname: of this host, to recognise its own names.
+    placed: of the view that applications get. places: of the addresses in all views. hostname: of this
+    host, to recognise its own names.
     """
     local: list[LocalAddress] = []
     undecided: list[tuple[Address, str]] = []
-    for address, expected in answer.expected(domain.ports):
-        place = places.get(address)
+    for address, place, endpoints in placed:
         if isinstance(place, Unknown):
             undecided.append((address, f"{place.source}: {place.reason}"))
-        if not isinstance(place, str):
             continue
-        ports = tuple(
-            [
-                PortObservation(
-                    port, listeners[endpoint], connects.get(endpoint), endpoint not in no_way_back
-                )
-                for port in expected
-                if (endpoint := Endpoint(address, port)) in listeners
-            ]
-        )
-        holder = holders.exact(address)
-        covering = () if holder is not None else holders.covering(address)
+        ports: list[PortObservation] = []
+        for endpoint in endpoints:
+            listener = listeners.get(endpoint, _LED_AWAY)
+            if listener is not _LED_AWAY:
+                connect = connects.get(endpoint) if connects else None
+                way_back = endpoint not in no_way_back
+                ports.append(new(PortObservation, (endpoint.port, listener, connect, way_back, None)))
         if ports:
-            away = (
-                tuple(port for port in expected if Endpoint(address, port) in led_away) if led_away else ()
-            )
-            local.append(LocalAddress(address, place, ports, holder, covering, away))
+            away = tuple(one.port for one in endpoints if one in led_away) if led_away else ()
+            if isinstance(place, str):
+                covering = holders.covering(address)
+                local.append(LocalAddress(address, place, tuple(ports), None, covering, away))
+            else:
+                local.append(new(LocalAddress, (address, place.interface, tuple(ports), place, (), away)))
     in_other_views = _in_other_views(answer, places) if answer.others else ()
     if not local and not undecided and not in_other_views:
         return None
-    own_name = bool(answer.others) and is_own_name(domain.name, hostname)
-    return DomainObservation(answer, tuple(local), tuple(undecided), in_other_views, own_name)
+    own_name = bool(answer.others) and is_own_name(answer.domain, hostname)
+    return new(DomainObservation, (answer, tuple(local), tuple(undecided), in_other_views, own_name))
 
 
 def _in_other_views(answer: Answer, places: Mapping[Address, Place]) -> tuple[OtherViewAddress, ...]:
     """The addresses in views that applications do not get, if they are local or may be."""
     effective = frozenset(answer.with_synthesised)
     found = ((one, places.get(one)) for one in addresses_of(answer) if one not in effective)
-    return tuple(OtherViewAddress(address, place) for address, place in found if place is not None)
+    return tuple(
+        OtherViewAddress(address, place.interface if isinstance(place, Held) else place)
+        for address, place in found
+        if place is not None
+    )
 
 
 def with_outcomes(

@@ -4,34 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import chain
 from typing import NamedTuple, Protocol
 
 from lowatch.config.targets import AddressTarget, DomainTarget, ExplainTarget
-from lowatch.core.addresses import Address, Port, destination, prefix_of
+from lowatch.core.addresses import Address, Port, Prefix, destination, host_length, is_loopback, prefix_of
 from lowatch.core.answers import Answer, AnswerStatus, RRset
 from lowatch.core.audit import Audit
 from lowatch.core.clock import Clock
 from lowatch.core.explanation import (
     AddressEvidence,
     Explanation,
+    Removal,
     RouteAnswer,
 )
-from lowatch.core.findings import Subject
-from lowatch.core.held import Held
+from lowatch.core.findings import Action, Change, Subject
+from lowatch.core.fixes.offer import shown_harm, weighed
+from lowatch.core.fixes.rehearsal import Goal, Job
+from lowatch.core.held import Delivery, Held
 from lowatch.core.judgement import Judgement
 from lowatch.core.known import Unknown
 from lowatch.core.lifecycle import Tracked
 from lowatch.core.listeners import Connect
+from lowatch.core.netns import inside
 from lowatch.core.policy import Domain, Policy, spec_of
 from lowatch.core.snapshot import DomainObservation, Snapshot
 from lowatch.core.views import addresses_of
 
 from .auditor import Auditor
 from .check import CrossChecker, check
+from .fix_surroundings import FixSurroundings
 from .ports import Host, Resolver
+from .rehearsals import Rehearse, kept, rehearsals
 from .static_resolver import StaticResolver
 
-_BY_ITSELF = ""
+BY_ITSELF = ""
 """The domain name under which a single address is audited."""
 
 
@@ -54,6 +61,7 @@ class Bench(NamedTuple):
     clock: Clock
     default_ports: tuple[Port, ...]
     builder: Builder
+    rehearse: Rehearse
 
 
 class _OneDomain(NamedTuple):
@@ -87,8 +95,9 @@ async def _explain_domain(target: DomainTarget, policy: Policy, bench: Bench) ->
     local = (one for one in answer.with_synthesised if bench.host.may_be_local(one))
     addresses = tuple(dict.fromkeys((*addresses_of(answer), *local)))
     return replace(
-        _explanation(target, audit, addresses, (target.name,)),
+        _explanation(target, audit, addresses, (target.name,), policy, bench),
         answer=answer,
+        unit=domain.unit,
         monotonic=bench.clock.now().monotonic,
         addresses=_evidence(bench.host, addresses, target.name, snapshot, judgement),
     )
@@ -98,7 +107,8 @@ async def _explain_address(target: AddressTarget, policy: Policy, bench: Bench) 
     """The configured domains are resolved too: the names of an address are part of its evidence."""
     resolver = bench.builder.resolver(policy)
     auditor = bench.builder.auditor(resolver, policy)
-    audit, _, _ = await check(auditor, resolver, policy, bench.clock, cross_checker=resolver)
+    audit, seen, judged = await check(auditor, resolver, policy, bench.clock, cross_checker=resolver)
+    removals = FixSurroundings(bench.host, resolver)
     names = tuple(sorted(resolver.at(target.address)))
     of_names = dict.fromkeys(
         port
@@ -106,35 +116,77 @@ async def _explain_address(target: AddressTarget, policy: Policy, bench: Bench) 
         for port in resolver.answer(name).ports_at(target.address, policy.domains[name].ports)
     )
     ports = (target.port,) if target.port is not None else tuple(of_names) or bench.default_ports
-    alone = policy.narrowed_to({_BY_ITSELF: Domain(_BY_ITSELF, ports, any_of=False)})
-    static = StaticResolver([_answer(target.address)])
+    alone = policy.narrowed_to({BY_ITSELF: Domain(BY_ITSELF, ports, any_of=False)})
+    static = StaticResolver([answer_of(target.address)])
     snapshot, judgement = await bench.builder.auditor(static, alone).audit_with_connects()
+    (evidence,) = _evidence(bench.host, (target.address,), BY_ITSELF, snapshot, judgement)
+    removal = _removal(target.address, seen, judged, policy, removals, bench.rehearse)
     return replace(
-        _explanation(target, audit, (target.address,), names),
-        addresses=_evidence(bench.host, (target.address,), _BY_ITSELF, snapshot, judgement),
+        _explanation(target, audit, (target.address,), names, policy, bench),
+        addresses=(replace(evidence, removal=removal),),
         names=names,
+        sources={name: policy.learned[name] for name in names if name in policy.learned},
     )
 
 
-def _answer(address: Address) -> Answer:
+def _removal(
+    address: Address,
+    snapshot: Snapshot,
+    judgement: Judgement,
+    policy: Policy,
+    around: FixSurroundings,
+    rehearse: Rehearse,
+) -> Removal | None:
+    """Whether exactly this address may go. The first holder counts: with two of them, the other stays."""
+    held = () if isinstance(snapshot.held, Unknown) else snapshot.held.value
+    exact = next((one for one in held if one.address == destination(address)), None)
+    if exact is None:
+        return None
+    if is_loopback(exact.address):
+        return Removal("every host has its loopback addresses")
+    change = Change(Action.REMOVE, exact)
+    surroundings = around.around([change], policy, snapshot.monotonic)
+    asked = replace(snapshot, surroundings=surroundings)
+    harm, fix = weighed(change, judgement.findings, judgement.domains, asked, policy)
+    if fix is not None:
+        prefix = exact.prefix if exact.by == "route" else Prefix(exact.address, host_length(exact.address))
+        endpoints = chain.from_iterable(one.endpoints for one in judgement.domains.values())
+        [outcome] = rehearse([Job(fix.plan, Goal("not local", prefix), kept(endpoints, policy))])
+        if outcome.outcome == "harmful":
+            return Removal(shown_harm(outcome))
+        commands = tuple(inside(snapshot.netns, line) for line in fix.commands)
+        fix = fix._replace(rehearsal=outcome, commands=commands)
+    return Removal(harm.replace(" also serves ", " serves "), fix)
+
+
+def answer_of(address: Address) -> Answer:
+    """The answer of a name that leads to this address alone."""
     alone = RRset(AnswerStatus.RESOLVED, (address,))
-    return Answer(_BY_ITSELF, alone, RRset(AnswerStatus.NODATA))
+    return Answer(BY_ITSELF, alone, RRset(AnswerStatus.NODATA))
 
 
 def _explanation(
-    target: ExplainTarget, audit: Audit, addresses: tuple[Address, ...], names: tuple[str, ...]
+    target: ExplainTarget,
+    audit: Audit,
+    addresses: tuple[Address, ...],
+    names: tuple[str, ...],
+    policy: Policy,
+    bench: Bench,
 ) -> Explanation:
+    findings = tuple(one for one in audit.findings if concerns(one, addresses, names))
     return Explanation(
         target=str(target),
         host=audit.host,
+        netns=audit.netns,
         at=audit.audited_at,
         uptime=audit.uptime,
-        findings=tuple(one for one in audit.findings if _concerns(one, addresses, names)),
+        findings=rehearsals(findings, kept(audit.endpoints, policy), bench.rehearse),
         problems=audit.problems,
     )
 
 
-def _concerns(tracked: Tracked, addresses: tuple[Address, ...], names: tuple[str, ...]) -> bool:
+def concerns(tracked: Tracked, addresses: tuple[Address, ...], names: tuple[str, ...]) -> bool:
+    """Whether a finding is about one of these addresses, and about one of these names if about any."""
     subject: Subject = tracked.finding.subject
     if subject.domain is not None:
         return subject.domain in names and subject.address in addresses
@@ -161,35 +213,40 @@ def _evidence(
         AddressEvidence(
             address=address,
             route=_route(host, address),
-            held=_holders(held, address),
+            held=holders(held, address),
             endpoints=tuple(one for one in endpoints if one.address == address),
-            connects=_connects(observed, address),
+            connects=connects(observed, address),
         )
         for address in addresses
     )
 
 
 def _route(host: Host, address: Address) -> RouteAnswer | Unknown:
-    delivery = host.deliveries([address])[0]
+    return routed(host, address, host.deliveries([address])[0])
+
+
+def routed(host: Host, address: Address, delivery: Delivery | Unknown) -> RouteAnswer | Unknown:
+    """What routing does with an address, as the kernel answered."""
     if isinstance(delivery, Unknown):
         return delivery
-    routed = delivery.local or delivery.ifindex != 0
+    is_routed = delivery.local or delivery.ifindex != 0
     return RouteAnswer(
         local=delivery.local,
-        prefix=prefix_of(destination(address), delivery.length) if routed else None,
+        prefix=prefix_of(destination(address), delivery.length) if is_routed else None,
         interface=host.interface(delivery.ifindex) or "",
         watched=host.watches(delivery.ifindex),
     )
 
 
-def _holders(held: tuple[Held, ...], address: Address) -> tuple[Held, ...]:
+def holders(held: tuple[Held, ...], address: Address) -> tuple[Held, ...]:
     """Who holds exactly this address; failing that, whose prefix covers it."""
     target = destination(address)
     exact = tuple(one for one in held if one.address == target)
     return exact or tuple(one for one in held if one.prefix.covers(target))
 
 
-def _connects(observed: DomainObservation | None, address: Address) -> dict[Port, Connect]:
+def connects(observed: DomainObservation | None, address: Address) -> dict[Port, Connect]:
+    """The outcome of each confirming connect to an address."""
     return {
         port.port: port.connect
         for local in (() if observed is None else observed.local)

@@ -9,7 +9,15 @@ from lowatch.core.addresses import Address
 from lowatch.core.clock import Now
 from lowatch.core.findings import Finding, FindingKind
 from lowatch.core.judgement import Judgement
-from lowatch.core.lifecycle import Remembered, Tracked, about_to_fire, next_due, revive, stepping
+from lowatch.core.lifecycle import (
+    FindingState,
+    Remembered,
+    Tracked,
+    about_to_fire,
+    next_due,
+    revive,
+    stepping,
+)
 from lowatch.core.policy import Policy
 
 from .fair_queue import FairQueue, fewest_first
@@ -25,11 +33,16 @@ class Stepped(NamedTuple):
     to_save: bool
 
 
+def _accepted(tracked: Mapping[str, Tracked]) -> set[str]:
+    """The keys of the acknowledged findings."""
+    return {key for key, one in tracked.items() if one.state is FindingState.ACKNOWLEDGED}
+
+
 class FindingTracker:
     """Knows the tracked findings, those to be announced, and when time alone will change one."""
 
     def __init__(self, policy: Policy, remembered: Iterable[Remembered], now: Now) -> None:
-        self.tracked: Mapping[str, Tracked] = revive(remembered, now)
+        self.tracked: Mapping[str, Tracked] = revive(remembered, now, policy)
         """By key. Each step makes another mapping and leaves this one as it is: a thread may read it."""
         self.due: float | None = None
         """Monotonic seconds of the next step that time alone makes necessary; None if there is none."""
@@ -72,7 +85,9 @@ class FindingTracker:
         self.tracked = tracked
         if policy is self.policy:  # else another step is due
             self.due = next_due(tracked, now, policy)
-        return Stepped(tracked != before, bool(announcements) or tracked.keys() != before.keys())
+        changed = tracked != before
+        to_save = announcements or tracked.keys() != before.keys()
+        return Stepped(changed, bool(to_save) or (changed and _accepted(tracked) != _accepted(before)))
 
     @property
     def has_unannounced(self) -> bool:

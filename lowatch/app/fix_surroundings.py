@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from lowatch.core.addresses import Address, family_name
 from lowatch.core.findings import Action, Change
@@ -42,16 +42,32 @@ class FixSurroundings:
         return now <= self._found_at + _FRESH
 
     def around(
-        self, changes: Iterable[Change], policy: Policy, now: float
+        self,
+        changes: Iterable[Change],
+        policy: Policy,
+        now: float,
+        sockets: Callable[[], Known[Sockets] | Unknown] | None = None,
     ) -> Known[Surroundings] | Unknown:
-        """The surroundings to weigh these changes with. now: monotonic seconds."""
+        """The surroundings to weigh these changes with.
+
+        now: monotonic seconds. sockets: the host's, if they may have been listed just now.
+        """
         changes = tuple(changes)
         key = frozenset((one.action, one.held.address, one.held.prefixlen) for one in changes)
         if self._found is None or not (key == self._changes or self._is_fresh(now)):
-            self._changes, self._found, self._found_at = key, self._host.surroundings(), now
+            self._changes, self._found, self._found_at = key, self._ask(sockets or self._host.sockets), now
         if isinstance(self._found, Unknown):
             return self._found
         return Known(self._with_names(self._found.value, changes, policy))
+
+    def _ask(self, sockets: Callable[[], Known[Sockets] | Unknown]) -> Known[Surroundings] | Unknown:
+        found = self._host.surroundings()
+        if isinstance(found, Unknown):
+            return found
+        listed = sockets()
+        if isinstance(listed, Unknown):
+            return listed
+        return Known(found.value._replace(sockets=listed.value))
 
     def _with_names(self, found: Surroundings, changes: Iterable[Change], policy: Policy) -> Surroundings:
         """Adds what the resolver knows about the addresses."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
 
 from lowatch.core.addresses import (
     V6_LENGTH,
     Address,
     Prefix,
     destination,
-    host_length,
     is_link_local,
     is_loopback,
     is_v4,
@@ -19,7 +18,7 @@ from lowatch.core.addresses import (
     prefixes_inside,
 )
 from lowatch.core.arp import NO_ARP, Arp
-from lowatch.core.held import BlackHole, Delivery, Held, Link, LocalPrefix, LocalRoute
+from lowatch.core.held import BlackHole, Delivery, Held, Link, LocalPrefix, LocalRoute, Twins
 from lowatch.core.known import Known, Unknown
 from lowatch.core.listeners import Sockets
 from lowatch.core.policy import Policy
@@ -32,26 +31,29 @@ _log = logging.getLogger(__name__)
 
 
 class Holders:
-    """The held addresses and prefixes. It is built once for each state of the host's tables."""
+    """The held addresses and prefixes. It is built once for each state of the host's tables.
+
+    wide: those whose prefix has several addresses. addresses: of all.
+    """
 
     def __init__(self, held: Known[tuple[Held, ...]] | Unknown) -> None:
         self.held = held
-        self._exact: dict[Address, Held] = {}
-        self._wide: list[Held] = []
-        for one in held.value if isinstance(held, Known) else ():
-            if one.by == "address" or one.prefix.is_host:
-                known = self._exact.setdefault(one.address, one)
-                if known is not one and _precedence(one) < _precedence(known):
-                    self._exact[one.address] = one
-            if not one.prefix.is_host:
-                self._wide.append(one)
+        every = held.value if isinstance(held, Known) else ()
+        self.wide = [one for one in every if one.prefixlen < len(one.address) * 8]
+        exact = [*every]
+        if self.wide:
+            exact = [one for one in every if one.by == "address" or one.prefixlen == len(one.address) * 8]
+        self._exact = {one.address: one for one in exact}
+        if len(self._exact) < len(exact):  # some are held twice
+            self._exact = {one.address: one for one in sorted(exact, key=_precedence, reverse=True)}
+        self.addresses = frozenset([one.address for one in every])
 
     def exact(self, address: Address) -> Held | None:
         return self._exact.get(destination(address))
 
     def covering(self, address: Address) -> tuple[Held, ...]:
         target = destination(address)
-        return tuple(one for one in self._wide if one.prefix.covers(target))
+        return tuple(one for one in self.wide if one.prefix.covers(target))
 
 
 def _precedence(held: Held) -> tuple[str, str, int]:
@@ -75,6 +77,7 @@ class HostObserver:
         self.prefixes: Known[tuple[LocalPrefix, ...]] | Unknown = Known(())
         self.black_holes: Known[tuple[BlackHole, ...]] | Unknown = Known(())
         self.arp: Known[Arp] | Unknown = Known(NO_ARP)
+        self.twins: Known[tuple[Twins, ...]] | Unknown = Known(())
 
     def observe(self, policy: Policy, *, everything: bool) -> bool:
         """Observe again if the tables have changed or `everything` is set. Returns whether it did."""
@@ -82,6 +85,7 @@ class HostObserver:
         if self._host.generation != self.generation:
             self.generation = self._host.generation
             self.holders = Holders(self._host.held())
+            self.twins = self._host.twins()
         elif not everything:
             return False
         self.prefixes = ask_prefixes(self._host, self.holders)
@@ -91,18 +95,17 @@ class HostObserver:
         self._absent.log_new(policy, self._host.links())
         return True
 
-    def sockets_if_idle(self, referenced: Set[Address]) -> Known[Sockets] | Unknown:
-        """The bound sockets, dumped only if a held address is not referenced.
+    def sockets_if_idle(
+        self, referenced: Set[Address], sockets: Callable[[], Known[Sockets] | Unknown]
+    ) -> Known[Sockets] | Unknown:
+        """The bound sockets, listed only if a held address is not referenced. sockets(): the host's.
 
         A dump may miss a socket under churn, so those of the previous dump count too.
         """
-        held = self.holders.held
-        if isinstance(held, Unknown) or all(
-            one.address in referenced or is_loopback(one.address) for one in held.value
-        ):
+        if all(map(is_loopback, self.holders.addresses - referenced)):
             return Known(Sockets())
         if self._sockets is None:
-            self._sockets = self._host.sockets()
+            self._sockets = sockets()
             if isinstance(self._sockets, Known):
                 seen = self._sockets.value
                 self._sockets = Known(seen.union(self._sockets_before))
@@ -116,10 +119,8 @@ def ask_prefixes(host: Host, holders: Holders) -> Known[tuple[LocalPrefix, ...]]
         return holders.held
     causes = {
         (held.prefix, held.interface): held
-        for held in reversed(holders.held.value)
-        if held.by == "address"
-        and held.prefixlen < host_length(held.address)
-        and "noprefixroute" not in held.flags
+        for held in reversed(holders.wide)
+        if held.by == "address" and "noprefixroute" not in held.flags
     }
     found, sizes = list[LocalPrefix](), _Sizes(host)
     for route in host.wide_routes():
@@ -171,8 +172,8 @@ def ask_black_holes(host: Host, holders: Holders) -> Known[tuple[BlackHole, ...]
         return holders.held
     found: list[BlackHole] = []
     asked: set[tuple[str, Prefix]] = set()
-    for held in holders.held.value:
-        wide = held.by == "address" and len(held.address) == V6_LENGTH and held.prefixlen < 128
+    for held in holders.wide:
+        wide = held.by == "address" and len(held.address) == V6_LENGTH
         if not wide or is_link_local(held.address) or (held.interface, held.prefix) in asked:
             continue
         asked.add((held.interface, held.prefix))

@@ -7,14 +7,16 @@ packets to an endpoint are routed, and which socket serves it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple
 
-from lowatch.core.addresses import Address, Port, is_link_local
+from lowatch.core.addresses import Address, Port, PrefixSet, is_link_local
 from lowatch.core.answers import Answer
-from lowatch.core.held import Delivery, FlowRoute
+from lowatch.core.held import Delivery, FlowRoute, Held
 from lowatch.core.known import Unknown
 from lowatch.core.listeners import Endpoint
 from lowatch.core.policy import Domain, Policy
+from lowatch.core.values import new
 from lowatch.core.views import possible_addresses
 
 from .host_observation import Holders
@@ -22,8 +24,20 @@ from .ports import Host, ListenerAnswer
 
 _DNS_PORT = 53
 
-Place = str | Unknown | None
-"""The watched interface that an address is delivered to; None if there is none, Unknown if unknown."""
+Place = Held | str | Unknown | None
+"""Where an address is delivered: what holds exactly it on a watched interface; or the name of the watched
+interface if only a wider prefix makes it local; None if there is no such interface, Unknown if unknown."""
+
+
+class PlacedAddress(NamedTuple):
+    """An address of a domain that is delivered here, or may be (then `place` is Unknown).
+
+    endpoints: those at which this host should serve the domain there; () if the place is unknown.
+    """
+
+    address: Address
+    place: Held | str | Unknown
+    endpoints: Sequence[Endpoint]
 
 
 class AuditContext(NamedTuple):
@@ -49,8 +63,8 @@ class KernelAnswers(NamedTuple):
     """What the kernel was asked about domains, and its answers.
 
     answers: those of the domains, in order. candidates: the addresses that may be local, with `deliveries`.
-    expected: the endpoints, with `flow_routes` (empty if all are routed alike). arriving: those of them
-    whose packets arrive here, with `listeners`.
+    placed: of each domain, in order. expected: the endpoints of all, each once, with `flow_routes` (empty
+    if all are routed alike). arriving: those of them whose packets arrive here, with `listeners`.
     """
 
     context: AuditContext
@@ -58,6 +72,7 @@ class KernelAnswers(NamedTuple):
     candidates: list[Address]
     deliveries: list[Delivery | Unknown]
     places: Mapping[Address, Place]
+    placed: list[list[PlacedAddress]]
     expected: list[Endpoint]
     flow_routes: list[FlowRoute | Unknown]
     arriving: list[Endpoint]
@@ -98,14 +113,19 @@ def ask_kernel(
     candidates = known.candidates if known else _candidates(host, answers)
     deliveries = _deliveries(host, names, answers, candidates, context.policy)
     if known and deliveries == known.deliveries:
-        places, expected = known.places, known.expected
+        places, placed, expected = known.places, known.placed, known.expected
     else:
         known = None
         places = {
             address: place(host, context.holders, address, delivery)
             for address, delivery in zip(candidates, deliveries, strict=True)
         }
-        expected = _expected(names, answers, places, context)
+        domains, stub = context.policy.domains, context.stub
+        placed = [
+            placed_addresses(domains[name], answer, places, stub)
+            for name, answer in zip(names, answers, strict=True)
+        ]
+        expected = list(dict.fromkeys([e for of_one in placed for one in of_one for e in one.endpoints]))
     flow_routes = host.flow_routes(expected) if host.flow_routes_may_differ else []
     if known and flow_routes == known.flow_routes:
         asked = known.arriving
@@ -116,14 +136,16 @@ def ask_kernel(
     if known and listeners == known.listeners:
         return known
     return KernelAnswers(
-        context, answers, candidates, deliveries, places, expected, flow_routes, asked, listeners
+        context, answers, candidates, deliveries, places, placed, expected, flow_routes, asked, listeners
     )
 
 
 def _candidates(host: Host, answers: Iterable[Answer]) -> list[Address]:
     """The addresses in any view that may be local, each once."""
-    addresses = dict.fromkeys(address for answer in answers for address in possible_addresses(answer))
-    return [address for address in addresses if host.may_be_local(address)]
+    addresses = dict.fromkeys(chain.from_iterable(map(possible_addresses, answers)))
+    local = host.local_prefixes()
+    sure = local.hosts_among(addresses) if isinstance(local, PrefixSet) else ()  # nearly all, at once
+    return [address for address in addresses if address in sure or host.may_be_local(address)]
 
 
 def _deliveries(
@@ -165,37 +187,30 @@ def place(host: Host, holders: Holders, address: Address, delivery: Delivery | U
         return holders.held  # local, but unknown whether through a watched interface
     holder = holders.exact(address)  # counts even if another interface holds it as well
     if holder is not None:
-        return holder.interface
+        return holder
     return host.interface(delivery.ifindex) if host.watches(delivery.ifindex) else None
 
 
-def expected_endpoints(
+def placed_addresses(
     domain: Domain, answer: Answer, places: Mapping[Address, Place], stub: frozenset[Address]
-) -> list[Endpoint]:
-    """The endpoints at which this host should serve the domain."""
-    return [
-        Endpoint(address, port)
-        for address, ports in answer.expected(domain.ports)
-        if isinstance(places.get(address), str)
-        for port in ports
-        if not is_own_stub(address, port, stub)
-    ]
+) -> list[PlacedAddress]:
+    """The addresses of the domain that are delivered here, or may be."""
+    found = []
+    for address, ports in answer.expected(domain.ports):
+        where = places.get(address)
+        if where is None:
+            continue
+        endpoints: Sequence[Endpoint] = ()
+        if not isinstance(where, Unknown):
+            endpoints = [
+                new(Endpoint, (address, port))
+                for port in ports
+                if not (address in stub and is_own_stub(address, port, stub))
+            ]
+        found.append(new(PlacedAddress, (address, where, endpoints)))
+    return found
 
 
 def is_own_stub(address: Address, port: Port, stub: frozenset[Address]) -> bool:
     """Whether it is port 53 at a nameserver's address, which counts as the host's own resolver."""
     return port.number == _DNS_PORT and address in stub
-
-
-def _expected(
-    names: Sequence[str], answers: Sequence[Answer], places: Mapping[Address, Place], context: AuditContext
-) -> list[Endpoint]:
-    """The endpoints of these domains, each once."""
-    domains = context.policy.domains
-    return list(
-        dict.fromkeys(
-            endpoint
-            for name, answer in zip(names, answers, strict=True)
-            for endpoint in expected_endpoints(domains[name], answer, places, context.stub)
-        )
-    )

@@ -22,6 +22,8 @@ from lowatch.core.views import possible_addresses
 from .confirming_connects import ConfirmingConnects
 from .domain_observation import domain_observation, with_outcomes
 from .kernel_answers import AuditContext, KernelAnswers, ask_kernel
+from .last_listeners import LastListeners
+from .listener_checks import ListenerChecks
 from .open_endpoints import OpenEndpoints
 from .ports import Host, Resolver
 from .remembered_orphans import RememberedOrphans
@@ -43,14 +45,18 @@ class LocalDomains:
         host: Host,
         resolver: Resolver,
         connects: ConfirmingConnects,
+        checks: ListenerChecks,
         open_endpoints: OpenEndpoints,
         remembered: RememberedOrphans,
+        last: LastListeners,
     ) -> None:
         self._host = host
         self._resolver = resolver
         self._connects = connects
+        self._checks = checks
         self._open = open_endpoints
         self._remembered = remembered
+        self._last = last
         self.observed: dict[str, DomainObservation] = {}
         self.version = 0
         """Grows whenever an observation changes."""
@@ -96,7 +102,7 @@ class LocalDomains:
         for name in [name for name in self.observed if name not in domains]:
             self._replace(name, None)
         self._chunks.resize(self._chunk_size(context.policy))
-        here = {name for name in self.leading_here() if name in domains}
+        here = self.leading_here() & domains.keys()
         self._chunks.replace_names(here | self.observed.keys())
         waiting = {id(one) for one in self._unswept}
         chunks = list(self._chunks)
@@ -107,8 +113,13 @@ class LocalDomains:
         """Observe the rest of the sweep, until it is complete or the time is over."""
         while self._unswept:
             chunk = self._unswept.popleft()
-            chunk.names = [name for name in chunk.names if name in context.policy.domains]
-            portions = _portions(self._answers(chunk.names), self._chunk_size(context.policy))
+            if not context.policy.domains.keys() >= set(chunk.names):
+                chunk.names = [name for name in chunk.names if name in context.policy.domains]
+            answers, seen = self._answers(chunk.names), chunk.seen
+            if seen is not None and seen.answers == [*answers.values()]:
+                portions = [answers]  # it was one before
+            else:
+                portions = _portions(answers, self._chunk_size(context.policy))
             if len(portions) <= 1:
                 changed = self._observed_since.intersection(chunk.names)
                 known = None if changed else chunk.seen
@@ -159,11 +170,11 @@ class LocalDomains:
         return self._chunk_size_of[1]
 
     def _answers(self, names: Iterable[str]) -> dict[str, Answer]:
-        return {name: self._answer(name) for name in names}
-
-    def _answer(self, name: str) -> Answer:
-        answer = self._resolver.answer(name)
-        return self._remembered.completed(answer) if name in self._remembered else answer
+        answer, remembered = self._resolver.answer, self._remembered
+        found = {name: answer(name) for name in names}
+        for name in remembered.names & found.keys():
+            found[name] = remembered.completed(found[name])
+        return found
 
     def _observe(
         self, answers_of: Mapping[str, Answer], context: AuditContext, known: KernelAnswers | None
@@ -184,11 +195,11 @@ class LocalDomains:
             seen.with_flow_route(FlowRoute.ELSEWHERE),
         )
         confirm = context.policy.probe and None in seen.listeners
-        for name, answer in zip(names, seen.answers, strict=True):
-            domain = context.policy.domains[name]
+        check = context.loopback_up and self._checks.may_concern(served)
+        for name, answer, placed in zip(names, seen.answers, seen.placed, strict=True):
             observed = domain_observation(
-                domain,
                 answer,
+                placed,
                 seen.places,
                 served,
                 connects,
@@ -199,6 +210,8 @@ class LocalDomains:
             )
             if observed is not None and confirm:
                 observed = self._with_connects(name, observed, context)
+            if observed is not None and check:
+                observed = self._checks.checked(observed)
             self._replace(name, observed)
 
     def _with_connects(
@@ -220,24 +233,23 @@ class LocalDomains:
     def _replace(self, name: str, observed: DomainObservation | None) -> None:
         """Replace the observation of a domain; None if it has no local address any more."""
         before = self.observed.get(name)
+        observed = self._last.followed(before, observed)
         if observed == before:
             return
         self.version += 1
+        reached = self.reached
         if observed is None:
             del self.observed[name]
         else:
             self.observed[name] = observed
             for local in observed.local:
-                self._count(destination(local.address), 1)
+                address = destination(local.address)
+                reached[address] = reached.get(address, 0) + 1
         for local in before.local if before is not None else ():
-            self._count(destination(local.address), -1)
-
-    def _count(self, address: Address, domains: int) -> None:
-        reached = self.reached.get(address, 0) + domains
-        if reached:
-            self.reached[address] = reached
-        else:
-            del self.reached[address]
+            address = destination(local.address)
+            reached[address] -= 1
+            if not reached[address]:
+                del reached[address]
 
 
 def _weight(answer: Answer) -> int:
@@ -245,8 +257,10 @@ def _weight(answer: Answer) -> int:
     return len(possible_addresses(answer))
 
 
-def _portions(answers: Mapping[str, Answer], size: int) -> list[dict[str, Answer]]:
+def _portions(answers: dict[str, Answer], size: int) -> list[dict[str, Answer]]:
     """The answers in portions, each as much work as `size` domains with an address or two."""
+    if answers and len(answers) <= size and sum(map(_weight, answers.values())) <= 2 * size:
+        return [answers]
     portions: list[dict[str, Answer]] = []
     room = 0
     for name, answer in answers.items():

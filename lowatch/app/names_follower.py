@@ -68,14 +68,14 @@ class NamesFollower:
         return self._look.is_set()
 
     async def _look_again(self, *, retry: bool) -> None:
-        before = self._config.current
+        before = self._config.loaded
         if not retry and not await self._threads.run_blocking(before.sources.changed):
             return
         restless = await self._settle(before)
         began = self._now()
         after = await self._threads.run_blocking(read_names, before)
         took = self._now() - began
-        if self._config.current is not before:
+        if self._config.loaded is not before:
             self._look.set()  # a reload was faster, but may have read older files
             return
         self._take_over(before, after, restless)

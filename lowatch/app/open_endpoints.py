@@ -6,6 +6,7 @@ No event reports a new listener, an accept(), or a change of NAT.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from operator import attrgetter
 
 from lowatch.core.known import Unknown
 from lowatch.core.listeners import SILENT, Endpoint, Listener
@@ -17,11 +18,12 @@ from .ports import Host, ListenerAnswer
 from .remembered_orphans import RememberedOrphans
 from .unhealthy import Unhealthy
 
-_UNHEALTHY = frozenset({Verdict.ORPHAN, Verdict.BACKLOGGED})
+_UNHEALTHY = frozenset({Verdict.ORPHAN, Verdict.BACKLOGGED, Verdict.CAPTURED})
 """The verdicts that a new listener, or an accept(), would change."""
 _BY_CONNECT = frozenset({Verdict.ORPHAN, Verdict.REDIRECTED, Verdict.UNKNOWN})
 """The verdicts that another connect may change if there is no socket."""
 _OPEN = _UNHEALTHY | _BY_CONNECT
+_verdict = attrgetter("verdict")
 
 
 class OpenEndpoints:
@@ -34,24 +36,31 @@ class OpenEndpoints:
         self.unhealthy = Unhealthy()
         self._domains: set[str] = set()
         """The domains that have any."""
+        self._polled: set[str] = set()
+        """The domains with unhealthy endpoints that not only a new TCP listener would change."""
 
     def any_by_connect(self, names: Iterable[str]) -> bool:
         """Whether a connect may change the verdicts of one of these domains."""
         return not self._domains.isdisjoint(names)
 
+    @property
+    def waits_for_listeners(self) -> bool:
+        """Whether only new TCP listeners would change the verdicts of the unhealthy endpoints."""
+        return not self._polled
+
     def judged(
         self,
-        names: Iterable[str],
+        changed: Mapping[str, DomainJudgement | None],
         observed: Mapping[str, DomainObservation],
-        judged: Mapping[str, DomainJudgement],
     ) -> None:
-        """The verdicts of these domains have changed, or they have no local address any more."""
-        for name in names:
-            judgement = judged.get(name)
-            if judgement is None or all(one.verdict not in _OPEN for one in judgement.endpoints):
-                self._domains.discard(name)
-                self._connects.replace_endpoints_of(name, ())
-                self.unhealthy.replace(name, ())
+        """These domains have other verdicts, or None: no local address any more."""
+        for name, judgement in changed.items():
+            if judgement is None or _OPEN.isdisjoint(map(_verdict, judgement.endpoints)):
+                if name in self._domains:
+                    self._domains.discard(name)
+                    self._connects.replace_endpoints_of(name, ())
+                    self.unhealthy.replace(name, ())
+                    self._polled.discard(name)
                 continue
             self._domains.add(name)
             ports = list(_ports(observed[name], judgement))
@@ -60,15 +69,17 @@ class OpenEndpoints:
             )
             # An unhealthy endpoint stays unhealthy while nothing more is known about it.
             before = {*self.unhealthy.of(name), *self._remembered.endpoints(name)}
-            self.unhealthy.replace(
-                name,
-                (
-                    e
-                    for e, port, one in ports
-                    if _may_recover(port, one.verdict)
-                    or (one.verdict is Verdict.UNKNOWN and port.listener is None and e in before)
-                ),
-            )
+            unhealthy = [
+                (e, port)
+                for e, port, one in ports
+                if _may_recover(port, one.verdict)
+                or (one.verdict is Verdict.UNKNOWN and port.listener is None and e in before)
+            ]
+            self.unhealthy.replace(name, (e for e, _ in unhealthy))
+            if all(port.listener is None and e.port.protocol == "tcp" for e, port in unhealthy):
+                self._polled.discard(name)
+            else:
+                self._polled.add(name)
 
     def poll(self, observed: Mapping[str, DomainObservation]) -> set[str]:
         """Check again whether the unhealthy endpoints are served. Returns the domains where that changed.
@@ -102,11 +113,13 @@ def _ports(
 def _may_recover(port: PortObservation, verdict: Verdict) -> bool:
     """Whether a new listener, an accept(), or the outcome of a connect could change the verdict."""
     met_silence = port.connect in SILENT or isinstance(port.connect, Unknown)
+    if verdict is Verdict.BACKLOGGED and met_silence:
+        return False  # by ListenerChecks, which ask again: the look-up may find another of its group
     return verdict in _UNHEALTHY or (port.listener is None and met_silence)
 
 
 def _state_of(served: ListenerAnswer) -> object:
-    """The state that matters for a verdict: no listener, accepting, full, or unknown."""
+    """The state that matters for a verdict: no listener, accepting for a unit, full, or unknown."""
     if isinstance(served, Listener):
-        return "full" if served.accept_queue_full else "accepting"
+        return "full" if served.accept_queue_full else ("accepting", served.unit)
     return served

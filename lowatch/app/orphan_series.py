@@ -60,6 +60,8 @@ class OrphanValues:
         undecided = frozenset(address for address, _ in observed.undecided)
         found = self._kept(name, undecided, snapshot)
         for endpoint in judged.endpoints:
+            if endpoint.guessed:
+                continue
             key = OrphanKey(endpoint.interface, endpoint.address, name, endpoint.port)
             if endpoint.verdict is not Verdict.UNKNOWN:
                 found[key] = int(endpoint.verdict is Verdict.ORPHAN)

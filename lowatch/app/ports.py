@@ -9,13 +9,17 @@ from lowatch.core.addresses import Address, Port, Prefix
 from lowatch.core.answers import Answer, AnswerListener, AnswerStatus, OtherView
 from lowatch.core.arp import Arp
 from lowatch.core.clock import Now
-from lowatch.core.held import Delivery, FlowRoute, Held, Link, LocalRoute
+from lowatch.core.held import Delivery, FlowRoute, Held, Link, LocalRoute, Twins
 from lowatch.core.known import Known, Unknown
+from lowatch.core.last_served import LastServed
 from lowatch.core.lifecycle import (
     Remembered,
     Tracked,
 )
 from lowatch.core.listeners import ConnectOutcome, Endpoint, LateAnswers, Listener, Sockets
+from lowatch.core.programs import TraceState
+from lowatch.core.served_state import ServedState
+from lowatch.core.sources import Source
 from lowatch.core.surroundings import Surroundings
 
 ListenerAnswer = Listener | Unknown | None
@@ -43,6 +47,9 @@ class Host(Protocol):
 
     def held(self) -> Known[tuple[Held, ...]] | Unknown: ...
 
+    def twins(self) -> Known[tuple[Twins, ...]] | Unknown:
+        """The addresses that a watched interface and another one of the same VRF hold."""
+
     def arp(self) -> Known[Arp] | Unknown:
         """The current ARP settings of the NICs."""
 
@@ -52,7 +59,10 @@ class Host(Protocol):
         """The prefixes for which a table has a route that is not local."""
 
     def surroundings(self) -> Known[Surroundings] | Unknown:
-        """The current surroundings of the watched addresses, asked for when a fix depends on them."""
+        """The current surroundings of the watched addresses, asked for when a fix depends on them.
+
+        Without the sockets, which idle-vip needs as well.
+        """
 
     def loopback_up(self) -> bool: ...
 
@@ -69,8 +79,18 @@ class Host(Protocol):
     def local_prefixes(self) -> Collection[Prefix] | None:
         """The prefixes that may_be_local() accepts; None if it accepts every address."""
 
+    def follow_starts(self) -> bool:
+        """Report units of systemd that start from now on. Returns whether they are noticed."""
+
+    @property
+    def trace(self) -> TraceState | None:
+        """Of the trace, which reports each socket that begins to listen; None if there is none."""
+
     def follow_ports(self, ports: Iterable[Port]) -> None:
         """Report closed sockets on these ports from now on."""
+
+    def follow_clients(self, addresses: Collection[Address], ports: Iterable[Port]) -> None:
+        """Report failed local clients of these addresses from now on; of UDP all clients of these ports."""
 
     def deliveries(self, addresses: Sequence[Address]) -> list[Delivery | Unknown]:
         """Where routing delivers each address, in order.
@@ -85,6 +105,12 @@ class Host(Protocol):
         Returns the same list object under the same condition as deliveries().
         """
 
+    def full_beside(self, listener: Listener, number: int) -> ListenerAnswer:
+        """The member of a TCP listener's REUSEPORT group that has a full accept queue; None if none has.
+
+        number: the port.
+        """
+
     @property
     def flow_routes_may_differ(self) -> bool:
         """Whether local delivery may depend on more than the address. Then ask the next two methods."""
@@ -93,6 +119,15 @@ class Host(Protocol):
         """The same as deliveries(), for packets with each endpoint's protocol and port."""
 
     def flow_routes(self, endpoints: Sequence[Endpoint]) -> list[FlowRoute | Unknown]: ...
+
+    def sources(self, destinations: Sequence[Address]) -> list[Source | Unknown | None]:
+        """The source that the kernel chooses for packets to each IPv6 address, in order.
+
+        None if they do not leave this host.
+        """
+
+    def global_ipv6(self, interface: str) -> list[Held]:
+        """The IPv6 addresses of any interface, watched or not, whose scope is global."""
 
     def sockets(self) -> Known[Sockets] | Unknown:
         """Where sockets are bound. Use it only to narrow down: under churn a dump may miss a socket."""
@@ -174,6 +209,12 @@ class Resolver(Protocol):
     def follow_ipv6(self, *, idle: bool) -> None:
         """idle: no watched interface holds an IPv6 address but ::1, so AAAA answers may get older."""
 
+    def follow_held(self, held: Known[tuple[Held, ...]] | Unknown) -> None:
+        """Called after each audit. When an address is added, it asks for all names soon."""
+
+    def keep_near(self, domains: Iterable[str]) -> None:
+        """These have led here: ask for them at each TTL."""
+
 
 class AlertSink(Protocol):
     """Where firing and resolved findings are announced. Never blocks, never raises."""
@@ -184,7 +225,10 @@ class AlertSink(Protocol):
         """Deliver now what can be delivered, because the process is about to end."""
 
     def undelivered(self) -> Sequence[Tracked]:
-        """Findings announced, but neither in the journal nor shown elsewhere. Each subject in order."""
+        """Findings announced, but neither in the journal nor shown elsewhere. Each subject in order.
+
+        delivery_unknown is set for those that may be shown before the next call.
+        """
 
     @property
     def dropped(self) -> int:
@@ -198,13 +242,23 @@ class StateStore(Protocol):
         """What was tracked when the daemon last ran; empty if there is nothing."""
 
     def end_generation(self) -> int:
-        """Called at the moment of which a state is to be saved. Returns a number for forget().
+        """Called at the moment of which a state is to be saved. Returns a number for save().
 
         What is delivered from now on is not part of that state, and belongs to the next generation.
         """
 
-    def save(self, tracked: Mapping[str, Tracked]) -> bool:
-        """Write atomically, which blocks. Returns whether it is written; a failure is logged once."""
+    def save(self, tracked: Mapping[str, Tracked], generation: int) -> bool:
+        """Write atomically, which blocks. Returns whether it is written; a failure is logged once.
 
-    def forget(self, generation: int) -> None:
-        """What was delivered up to that generation is part of what was saved. Blocks."""
+        generation: what was delivered up to that one is part of the state.
+        """
+
+
+class ServedStore(Protocol):
+    """Keeps who serves each endpoint across a restart."""
+
+    def load(self) -> Mapping[Endpoint, LastServed]:
+        """What was saved last, the latest last; empty if there is nothing."""
+
+    def save(self, state: ServedState) -> bool:
+        """Write atomically, which blocks. Returns whether it is written; a failure is logged once."""

@@ -102,7 +102,7 @@ class Reload:
     async def _attempt(self) -> str:
         try:
             config = await self._threads.run_blocking(self._loader.load)  # 100,000 names take a moment
-            _refuse_lost_names(self._config.current, config)
+            _refuse_lost_names(self._config.loaded, config)
             self._config.replace(config)
             self._names.files_changed()  # one of its files of names may have changed since it was read
         except ConfigErrors as errors:

@@ -110,9 +110,7 @@ class StateSaver:
             if handover.number < self._written:
                 return True
             self._written = handover.number
-            saved = self._store.save(as_delivered(handover.state))
-            self._store.forget(handover.generation)
-            return saved
+            return self._store.save(as_delivered(handover.state), handover.generation)
 
 
 def as_delivered(state: SavedState) -> Mapping[str, Tracked]:

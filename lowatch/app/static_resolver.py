@@ -8,6 +8,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from lowatch.core.addresses import Address, Port, Prefix, PrefixSet, destination
 from lowatch.core.answers import Answer, AnswerListener, AnswerStatus, OtherView
+from lowatch.core.held import Held
+from lowatch.core.known import Known, Unknown
 from lowatch.core.views import is_unheard, possible_addresses, unsure
 
 
@@ -35,11 +37,15 @@ class StaticResolver:
         )
 
     def answer(self, domain: str) -> Answer:
-        return self._answers.get(domain) or Answer(domain)
+        answer = self._answers.get(domain)
+        return Answer(domain) if answer is None else answer
 
     def inside(self, prefixes: Collection[Prefix]) -> set[str]:
         wanted = prefixes if isinstance(prefixes, PrefixSet) else PrefixSet(prefixes)
-        return {name for address, names in self._names.items() if wanted.covers(address) for name in names}
+        addresses = wanted.hosts_among(self._names)
+        if any(wanted.networks()):
+            addresses.update([one for one in self._names.keys() - addresses if wanted.covers(one)])
+        return set().union(*map(self._names.__getitem__, addresses))
 
     def at(self, address: Address) -> Collection[str]:
         return self._names.get(destination(address), ())
@@ -66,6 +72,12 @@ class StaticResolver:
 
     def replace_domains(self, domains: Iterable[str]) -> None:
         raise NotImplementedError("its answers are fixed")
+
+    def follow_held(self, held: Known[tuple[Held, ...]] | Unknown) -> None:
+        """The addresses are given."""
+
+    def keep_near(self, domains: Iterable[str]) -> None:
+        """The addresses are given."""
 
     def follow_ipv6(self, *, idle: bool) -> None:
         """Fixed answers do not age."""

@@ -13,12 +13,15 @@ from itertools import islice
 from typing import NamedTuple
 
 from lowatch.core.addresses import Port
-from lowatch.core.findings import FindingKind, Severity
+from lowatch.core.findings import Finding, FindingKind, Severity, Subject
+from lowatch.core.last_served import LastServed, latest
 from lowatch.core.lifecycle import FindingState, Tracked
+from lowatch.core.policy import Acknowledgement
 from lowatch.core.printable import printable
+from lowatch.core.victims import Hurt, most
 
 from .order import finding_order, group_key
-from .phrases import count, first_few, place
+from .phrases import count, first_few, outcome, place
 
 _MANY_REASONS = 3
 _MAX_READ = 200
@@ -26,17 +29,32 @@ _MAX_READ = 200
 _PORT = re.compile(r"\b[0-9]+/(?:tcp|udp)\b")
 
 
+class Guidance(NamedTuple):
+    """Advice, the commands that follow it, what else to change, and what came of their rehearsal.
+
+    All may be empty.
+    """
+
+    advice: tuple[str, ...]
+    commands: tuple[str, ...]
+    persist: tuple[str, ...] = ()
+    rehearsed: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class GroupSummary:
     """What reports show about a group. All texts but `names` are printable.
 
-    states: the number of findings per state, firing first. where: the subject, with the domain if there is
-    only one. named: the first of several domains, and the number of the others. names: all of several
-    domains. since: when the earliest finding showed, in wall-clock seconds. began: the same in monotonic
-    seconds, None if unknown. present: whether any of them is there now.
+    subject: of the first finding. states: the number of findings per state, firing first. where: the
+    subject as text, with the domain if there is only one. named: the first of several domains, and the
+    number of the others. names: all of several domains. since: when the earliest finding showed, in
+    wall-clock seconds. began: the same in monotonic seconds, None if unknown. present: whether any of them
+    is there now. acknowledgement: the one of all. last_served: the latest of them.
+    hurt: the most local clients that one of them is known to have failed.
     """
 
     kind: FindingKind
+    subject: Subject
     severity: Severity
     states: Counter[FindingState]
     where: str
@@ -46,9 +64,15 @@ class GroupSummary:
     began: float | None
     present: bool
     reasons: tuple[str, ...]
-    fixes: tuple[str, ...]
-    advice: tuple[str, ...] = ()
-    acknowledged_because: str = ""
+    guidance: tuple[Guidance, ...] = ()
+    acknowledgement: Acknowledgement | None = None
+    last_served: LastServed | None = None
+    hurt: Hurt | None = None
+
+    @property
+    def fixes(self) -> tuple[str, ...]:
+        """The commands, in order."""
+        return tuple(command for given in self.guidance for command in given.commands)
 
     @property
     def active(self) -> bool:
@@ -104,6 +128,7 @@ class FindingGroup:
         named = [printable(name) for name in islice(self.names, 3)] if several else []
         return GroupSummary(
             kind=subject.kind,
+            subject=subject,
             severity=self.severity,
             states=self.states,
             where=place(subject._replace(domain=None) if several else subject, sorted(self.ports)),
@@ -113,40 +138,47 @@ class FindingGroup:
             began=self.earliest.began,
             present=self.present,
             reasons=_reasons(self.first),
-            fixes=_distinct(command for finding in findings for command in finding.fix),
-            advice=_distinct(finding.advice for finding in findings if finding.advice),
-            acknowledged_because=printable(self.first[0].acknowledged_because),
+            guidance=_guidance(findings),
+            acknowledgement=self.first[0].acknowledgement,
+            last_served=latest(finding.last_served for finding in findings),
+            hurt=most(tracked.hurt for tracked in self.first),
         )
 
 
 class Digest(NamedTuple):
     """groups: in order, the worst first; what somebody has accepted comes last.
 
-    findings, things: how many of each severity and state. firing: the first that fire.
+    findings, group_counts: how many of each severity and state. firing, acknowledged: the first that are.
     """
 
     groups: Sequence[FindingGroup]
     findings: Counter[tuple[Severity, FindingState]]
     group_counts: Counter[tuple[Severity, FindingState]]
     firing: Sequence[Tracked]
+    acknowledged: Sequence[Tracked] = ()
 
 
-def digest(findings: Iterable[Tracked], firing: int = 0) -> Digest:
-    """firing: how many of those are wanted. Of 100,000 findings it takes half a second."""
+def digest(findings: Iterable[Tracked], listed: int = 0) -> Digest:
+    """listed: how many of `firing` and `acknowledged` are wanted. 100,000 findings take half a second."""
     groups: dict[Hashable, FindingGroup] = {}
     counts: Counter[tuple[Severity, FindingState]] = Counter()
-    first: list[Tracked] = []
+    first: dict[FindingState, list[Tracked]] = {FindingState.FIRING: [], FindingState.ACKNOWLEDGED: []}
     for tracked in sorted(findings, key=finding_order):
         accepted = tracked.state not in (FindingState.FIRING, FindingState.PENDING)
-        alike = (group_key(tracked.finding.subject), accepted, tracked.acknowledged_because)
+        alike = (group_key(tracked.finding), accepted, _said_of(tracked.acknowledgement))
         if (group := groups.get(alike)) is None:
             group = groups[alike] = FindingGroup()
         group.add(tracked)
         counts[tracked.finding.severity, tracked.state] += 1
-        if len(first) < firing and tracked.state is FindingState.FIRING:
-            first.append(tracked)
+        if tracked.state in first and len(first[tracked.state]) < listed:
+            first[tracked.state].append(tracked)
     group_counts = Counter((group.severity, state) for group in groups.values() for state in group.states)
-    return Digest(list(groups.values()), counts, group_counts, first)
+    return Digest(list(groups.values()), counts, group_counts, *first.values())
+
+
+def _said_of(acknowledgement: Acknowledgement | None) -> object:
+    """Equal for acknowledgements of which reports say the same."""
+    return acknowledgement and (acknowledgement.until, acknowledgement.reason)
 
 
 def summarise_groups(findings: Iterable[Tracked]) -> list[GroupSummary]:
@@ -155,15 +187,43 @@ def summarise_groups(findings: Iterable[Tracked]) -> list[GroupSummary]:
 
 
 def _reasons(few: Iterable[Tracked]) -> tuple[str, ...]:
-    """The messages, but only one of those that differ just in name and port."""
+    """The reasons, but only one of those that differ just in name and port."""
     reasons: dict[str, str] = {}
     for finding in (tracked.finding for tracked in few):
-        key = _PORT.sub("", finding.message).replace(finding.subject.domain or "\0", "")
-        reasons.setdefault(key, finding.message)
+        key = _PORT.sub("", finding.reason).replace(finding.subject.domain or "\0", "")
+        reasons.setdefault(key, finding.reason)
     shown = [printable(message) for message in list(reasons.values())[:_MANY_REASONS]]
     if len(reasons) > len(shown):
         shown.append(f"and {count(len(reasons) - len(shown), 'more reason')}: see --format json")
     return tuple(shown)
+
+
+def _guidance(findings: Iterable[Finding]) -> tuple[Guidance, ...]:
+    """Advice that leads to the same commands is together."""
+    findings = tuple(findings)
+    rehearsals = {
+        fix.commands: outcome(fix.rehearsal)
+        for finding in findings
+        for fix in finding.fixes
+        if fix.rehearsal is not None
+    }
+    by_commands: dict[tuple[str, ...], dict[str, None]] = {}
+    persist: dict[tuple[str, ...], dict[str | None, None]] = {}
+    for finding in findings:
+        for advice, commands in finding.guidance:
+            by_commands.setdefault(commands, {})[advice] = None
+        for fix in finding.fixes:
+            persist.setdefault(fix.commands, {})[fix.persist] = None
+    given = [
+        Guidance(
+            _distinct(filter(None, advice)),
+            _distinct(commands),
+            _distinct(filter(None, persist.get(commands, ()))) if commands else (),
+            _distinct((rehearsals[commands],)) if commands in rehearsals else (),
+        )
+        for commands, advice in by_commands.items()
+    ]
+    return tuple(one for one in given if one.advice or one.commands)
 
 
 def _distinct(texts: Iterable[str]) -> tuple[str, ...]:

@@ -9,20 +9,30 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lowatch.core.addresses import format_address
 from lowatch.core.audit import Audit
+from lowatch.core.findings import Fix
 from lowatch.core.held import Held
+from lowatch.core.last_served import LastServed
 from lowatch.core.lifecycle import FindingState, Tracked
 from lowatch.core.listeners import Listener
-from lowatch.core.name_outcomes import NameReport, NameSource, name_report
+from lowatch.core.name_outcomes import NameReport, name_report
+from lowatch.core.name_sources import NameSource
+from lowatch.core.programs import FailedProgram
 from lowatch.core.snapshot import Problem
 from lowatch.core.verdicts import JudgedEndpoint
+from lowatch.core.victims import Hurt
 from lowatch.core.words import rfc3339
 
 from .order import endpoint_order, finding_order, held_order, names_in_order
+from .phrases import message
 from .pieces import PAUSE, slices, sort
+
+if TYPE_CHECKING:
+    from lowatch.core.boot import Boot, Configured
+    from lowatch.core.verification import Verification
 
 SCHEMA = 1
 
@@ -54,28 +64,35 @@ def audit_pieces(audit: Audit) -> Iterator[bytes]:
         }
     )
     yield from _rows("problems", audit.problems, None, _problem)
-    yield from _rows("held", audit.held, held_order, lambda held: _held(held, audit.uptime))
-    yield from _rows("endpoints", audit.endpoints, endpoint_order, _endpoint)
+    yield from _rows("held", audit.held, held_order, lambda held: _held(held, audit))
+    yield from _rows("endpoints", audit.endpoints, endpoint_order, lambda one: _endpoint(one, audit))
     kinds: Counter[str] = Counter()
     for some in slices(audit.findings):
         kinds.update(tracked.finding.subject.kind.value for tracked in some)
         yield PAUSE
-    yield from _rows("findings", audit.findings, finding_order, _finding)
+    yield from _rows("findings", audit.findings, finding_order, lambda one: _finding(one, audit))
     yield from _members({"summary": dict(sorted(kinds.items()))})
     yield from _rows(
         "names",
         names_in_order(audit.names),
         None,
         lambda answer: name_row(name_report(answer, audit.monotonic), audit.source(answer.domain)),
-        last=True,
     )
+    if audit.boot is None or audit.boot.missing is None:
+        yield from _members({"missing": None})
+    else:
+        yield from _rows("missing", audit.boot.missing, None, _missing)
+    verification = None if audit.verification is None else _verification(audit.verification)
+    boot = None if audit.boot is None else _boot(audit.boot)
+    more = {"boot": boot, "netns": audit.netns or None, "verification": verification}
+    yield from _members(more, last=True)
 
 
 def findings_pieces(audit: Audit) -> Iterator[bytes]:
     """render_findings() in pieces."""
     yield b"{\n"
     yield from _members({"schema": SCHEMA})
-    yield from _rows("findings", audit.findings, finding_order, _finding, last=True)
+    yield from _rows("findings", audit.findings, finding_order, lambda one: _finding(one, audit), last=True)
 
 
 def _members(members: Row, *, last: bool = False) -> Iterator[bytes]:
@@ -125,8 +142,9 @@ def name_row(report: NameReport, source: NameSource) -> Row:
     }
 
 
-def _held(held: Held, uptime: float) -> Row:
-    age = held.age(uptime)
+def _held(held: Held, audit: Audit) -> Row:
+    """A row of `held`. configured: the lines that name the address; None if no file was read."""
+    age, boot = held.age(audit.uptime), audit.boot
     age = None if age is None else round(age, 2)
     return {
         "address": format_address(held.address),
@@ -137,10 +155,49 @@ def _held(held: Held, uptime: float) -> Row:
         "flags": list(held.flags),
         "age_seconds": age,
         "origin": held.origin,
+        "configured": None if boot is None else [_configured(entry) for entry in boot.of(held.address)],
+        "netns": audit.netns or None,
     }
 
 
-def _endpoint(endpoint: JudgedEndpoint) -> Row:
+def _configured(entry: Configured) -> Row:
+    return {
+        "file": entry.file,
+        "line": entry.line,
+        "by": entry.by,
+        "effect": entry.effect.value,
+        "note": entry.note or None,
+        "prefixlen": entry.prefixlen,
+        "interface": entry.interface,
+    }
+
+
+def _missing(entry: Configured) -> Row:
+    """A row of `missing`: an address that a file would add, and that no interface of this host holds."""
+    return {"address": format_address(entry.address), **_configured(entry)}
+
+
+def _boot(boot: Boot) -> Row:
+    unread = [{"file": one.file, "line": one.line or None, "reason": one.reason} for one in boot.unread]
+    return {"files": boot.files, "unread": unread}
+
+
+def _verification(one: Verification) -> Row:
+    """The `verification` of `check --verify`. verdicts: how many agree with a connect, differ and so on."""
+    return {
+        "confirmed": one.confirmed,
+        "verdicts": {outcome.value: number for outcome, number in sorted(one.outcomes.items())},
+        "netlink_messages": one.messages,
+        "dns_answers": one.answers,
+        "metrics_series": one.series,
+        "disagreements": list(one.disagreements),
+        "unseen": list(one.unseen),
+        "not_compared": list(one.missed),
+        "report": one.report or None,
+    }
+
+
+def _endpoint(endpoint: JudgedEndpoint, audit: Audit) -> Row:
     """A row of `endpoints`. reason: why the verdict is "unknown"."""
     return {
         "domain": endpoint.domain,
@@ -152,6 +209,7 @@ def _endpoint(endpoint: JudgedEndpoint) -> Row:
         "verdict": endpoint.verdict.value,
         "listener": None if endpoint.listener is None else _listener(endpoint.listener),
         "reason": endpoint.reason or None,
+        "netns": audit.netns or None,
     }
 
 
@@ -164,8 +222,10 @@ def _listener(listener: Listener) -> Row:
     }
 
 
-def _finding(tracked: Tracked) -> Row:
+def _finding(tracked: Tracked, audit: Audit) -> Row:
     finding, subject = tracked.finding, tracked.finding.subject
+    # An acknowledged finding is intended, so its fix would be wrong (docs/internals/cases.md 12).
+    accepted = tracked.state is FindingState.ACKNOWLEDGED
     return {
         "kind": subject.kind.value,
         "severity": finding.severity.value,
@@ -177,8 +237,55 @@ def _finding(tracked: Tracked) -> Row:
         "port": None if subject.port is None else subject.port.number,
         "protocol": None if subject.port is None else subject.port.protocol,
         "since": rfc3339(tracked.since),
-        "message": finding.message,
-        # An acknowledged finding is intended, so its fix would be wrong (docs/internals/cases.md 12).
-        "fix": [] if tracked.state is FindingState.ACKNOWLEDGED else list(finding.fix),
-        "advice": None if tracked.state is FindingState.ACKNOWLEDGED else finding.advice or None,
+        "message": message(tracked),
+        "fix": [] if accepted else list(finding.fix),
+        "advice": None if accepted else finding.advice or None,
+        "acknowledged": acknowledged_row(tracked),
+        "last_served": last_served_row(finding.last_served),
+        "refused": refused_row(tracked.hurt),
+        "fixes": [] if accepted else list(map(_fix, finding.fixes)),
+        "netns": audit.netns or None,
     }
+
+
+def _fix(fix: Fix) -> Row:
+    return {
+        "action": fix.action.value,
+        "summary": fix.summary,
+        "commands": list(fix.commands),
+        "persist": fix.persist,
+        "rehearsal": fix.rehearsal and {"outcome": fix.rehearsal.outcome, "reason": fix.rehearsal.reason},
+    }
+
+
+def acknowledged_row(tracked: Tracked) -> Row | None:
+    """The `acknowledged` of a finding: until when (exclusive), and why."""
+    accepted = tracked.acknowledgement
+    return None if accepted is None else {"until": rfc3339(accepted.until), "reason": accepted.reason}
+
+
+def last_served_row(last: LastServed | None) -> Row | None:
+    """The `last_served` of a finding: null if it is unknown; `unit` is null if only that is."""
+    return None if last is None else {"unit": last.unit, "until": rfc3339(last.until)}
+
+
+def refused_row(hurt: Hurt | None) -> Row | None:
+    """The `refused` of a finding: null if no local client is known to have failed.
+
+    programs: whose they were, by the last PID of each; as many as are known.
+    """
+    if hurt is None:
+        return None
+    refused = hurt.refused
+    return {
+        "count": refused.count,
+        "first": rfc3339(refused.first.wall),
+        "last": rfc3339(refused.last.wall),
+        "estimated": refused.estimated,
+        "programs": [_program(one) for one in refused.programs],
+    }
+
+
+def _program(failed: FailedProgram) -> Row:
+    program = failed.program
+    return {"name": program.name, "pid": program.pid, "unit": program.unit, "count": failed.times}

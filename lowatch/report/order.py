@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterable
 
 from lowatch.core.addresses import Address, Port
 from lowatch.core.answers import Answer
-from lowatch.core.findings import FindingKind, Severity, Subject
+from lowatch.core.findings import Finding, FindingKind, Severity
 from lowatch.core.held import Held
 from lowatch.core.lifecycle import FindingState, Tracked
 from lowatch.core.steps import result_of
@@ -28,21 +28,31 @@ def endpoints_in_order(endpoints: Iterable[JudgedEndpoint]) -> list[JudgedEndpoi
     return sorted(endpoints, key=endpoint_order)
 
 
-def group_key(subject: Subject) -> Hashable:
-    """Equal for findings that a person counts as one: those of one kind at one address."""
-    kind, interface, address, domain, _, prefixlen = subject
-    return kind, interface, address, prefixlen, domain if address is None else None
+def group_key(finding: Finding) -> Hashable:
+    """Equal for findings that a person counts as one: those of one kind and severity at one address."""
+    kind, interface, address, domain, _, prefixlen = finding.subject
+    return kind, finding.info, interface, address, prefixlen, domain if address is None else None
 
 
 def count_groups(findings: Iterable[Tracked]) -> Counter[tuple[Severity, FindingState]]:
     """The number of groups (see group_key) per severity and state."""
     found = {
-        (kind, tracked.state, interface, address, prefixlen, domain if address is None else None)
+        (
+            kind,
+            tracked.finding.info,
+            tracked.state,
+            interface,
+            address,
+            prefixlen,
+            domain if address is None else None,
+        )
         for tracked in findings
         for kind, interface, address, domain, _, prefixlen in (tracked.finding.subject,)  # as group_key()
     }
-    kinds = Counter((kind, state) for kind, state, *_ in found)
-    return sum((Counter({(kind.severity, state): n}) for (kind, state), n in kinds.items()), Counter())
+    counts: Counter[tuple[Severity, FindingState]] = Counter()
+    for (kind, info, state), number in Counter(one[:3] for one in found).items():
+        counts[Severity.INFO if info else kind.severity, state] += number
+    return counts
 
 
 def names_in_order(answers: Iterable[Answer]) -> list[Answer]:

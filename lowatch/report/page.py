@@ -19,9 +19,9 @@ from lowatch.core.name_outcomes import UNSETTLED, name_report
 from lowatch.core.printable import printable
 from lowatch.core.words import rfc3339
 
-from .digest import Digest, FindingGroup, GroupSummary, digest
+from .digest import Digest, FindingGroup, GroupSummary, Guidance, digest
 from .order import names_in_order
-from .phrases import count, duration
+from .phrases import count, duration, failed_clients, host_and_netns, served_ago, until_because
 
 ROWS_SHOWN = 200
 
@@ -53,7 +53,7 @@ CONTENT_SECURITY_POLICY = (
 
 def render(audit: Audit | None, *, version: str, telemetry_path: str) -> bytes:
     """The page in UTF-8. audit: None before the first."""
-    host = "" if audit is None else f" on {_text(audit.host)}"
+    host = "" if audit is None else f" on {_text(host_and_netns(audit.host, audit.netns))}"
     lines = [
         '<!DOCTYPE html>\n<html lang="en">\n<meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width">',
@@ -80,7 +80,7 @@ def _body(audit: Audit, findings_digest: Digest) -> Iterator[str]:
     yield f"<p>{state}. Audited at {rfc3339(audit.audited_at)}."
     yield from _counts(audit, findings_digest)
     yield "<h2>Findings</h2>"
-    yield from _findings(findings_digest.groups, audit.monotonic)
+    yield from _findings(findings_digest.groups, audit)
     yield from _names(audit)
     if audit.problems:
         yield "<h2>What could not be observed</h2>\n<table>\n<tr><th>Source<th>Problem"
@@ -111,26 +111,37 @@ def _counts(audit: Audit, findings_digest: Digest) -> Iterator[str]:
     yield "</dl>"
 
 
-def _findings(groups: Sequence[FindingGroup], now: float) -> Iterator[str]:
+def _findings(groups: Sequence[FindingGroup], audit: Audit) -> Iterator[str]:
     if not groups:
         yield "<p>None."
         return
     yield "<table>\n<tr><th>Kind<th>State<th>Where<th>What<th>For"
     for group in groups[:ROWS_SHOWN]:
-        yield _finding(group.summary(), now)
+        yield _finding(group.summary(), audit)
     yield "</table>"
     yield from _more(len(groups), "finding")
 
 
-def _finding(one: GroupSummary, now: float) -> str:
+def _finding(one: GroupSummary, audit: Audit) -> str:
     names = f": {one.named}" if one.named else ""
-    reasons = "<br>".join(map(escape, one.reasons))
-    fix = "".join(f"<br>{escape(advice)}" for advice in one.advice)
-    fix += "".join(f"<code>{escape(command)}</code>" for command in one.fixes)
+    served = [served_ago(one.last_served, audit.audited_at)] if one.last_served else []
+    hurt = [failed_clients(one.hurt)] if one.hurt else []
+    reasons = "<br>".join(map(escape, (*one.reasons, *served, *hurt)))
+    if one.active:
+        fix = "".join(map(_guidance, one.guidance))
+    else:  # it is intended, so a fix would be wrong
+        fix = (
+            f"<br>Acknowledged {escape(until_because(one.acknowledgement))}" if one.acknowledgement else ""
+        )
     kind = f'<td class="{one.severity}">{one.kind}'
-    age, began = one.age(now), rfc3339(one.since)
+    age, began = one.age(audit.monotonic), rfc3339(one.since)
     since = f"<td>since {began}" if age is None else f'<td title="{began}">{duration(age)}'
     return f"<tr>{kind}<td>{one.state}<td>{escape(one.where + names)}<td>{reasons}{fix}{since}"
+
+
+def _guidance(given: Guidance) -> str:
+    advice = "".join(f"<br>{escape(one)}" for one in given.advice)
+    return advice + "".join(f"<code>{escape(command)}</code>" for command in given.commands)
 
 
 def _names(audit: Audit) -> Iterator[str]:

@@ -19,12 +19,15 @@ from lowatch.core.findings import Severity
 from lowatch.core.lifecycle import FindingState, Tracked
 from lowatch.core.liveness import Liveness
 from lowatch.core.name_outcomes import name_report
+from lowatch.core.policy import Acknowledgement
+from lowatch.core.programs import TraceState
 from lowatch.core.words import rfc3339
 
+from .acknowledgements import Idle, acknowledgement_row, idle
 from .digest import Digest, digest
-from .json_report import name_row
+from .json_report import acknowledged_row, last_served_row, name_row, refused_row
 from .order import names_in_order
-from .phrases import place
+from .phrases import message, place
 
 SCHEMA = 1
 LISTED = 100
@@ -56,6 +59,16 @@ class LastReload(NamedTuple):
     monotonic: float = 0.0
 
 
+class ZoneStatus(NamedTuple):
+    """A zone file. name, serial: None if it was never read. names, wildcards: how many lead here."""
+
+    file: str
+    name: str | None = None
+    serial: int | None = None
+    names: int = 0
+    wildcards: int = 0
+
+
 @dataclass(frozen=True)
 class DaemonStatus:
     """The daemon's status at one moment.
@@ -67,11 +80,16 @@ class DaemonStatus:
     audit_seconds: its duration.
     waits_for: what the first full audit waits for, in a few words; "" once the daemon is ready.
     dns_lag: seconds by which the most recent lookups started late; None before the first.
+    far_names: how many names are asked for once per far_ttl (seconds), because they lead elsewhere.
+    trace: of the trace that names programs; None if there is none.
     journal_waiting: alerts that journald has not accepted yet; None if journal.enabled is false.
     last_reload: None if there was none since the start.
     reload_pending: the keys whose new value needs a restart, each with a line for people.
-    config_files: none for the defaults. config_problems: the problems of files of names, one line each.
+    acknowledgements: all that are configured.
+    config_files: none for the defaults. config_problems: the problems of files of names and of zones, one
+    line each. zones: the zone files.
     liveness: the progress of every part that must not be stuck.
+    limits: how often each limit was reached, beyond which something is left out.
     """
 
     version: str
@@ -83,15 +101,21 @@ class DaemonStatus:
     audit_seconds: float | None = None
     waits_for: str = ""
     dns_lag: float | None = None
+    far_names: int = 0
+    far_ttl: float = 0.0
     netlink_overruns: int = 0
     netlink_resyncs: int = 0
+    trace: TraceState | None = None
     journal_waiting: int | None = None
     journal_dropped: int = 0
     last_reload: LastReload | None = None
     reload_pending: Mapping[str, str] = field(default_factory=dict)
+    acknowledgements: Sequence[Acknowledgement] = ()
     config_files: Sequence[str] = ()
     config_problems: Sequence[str] = ()
+    zones: Sequence[ZoneStatus] = ()
     liveness: Sequence[Liveness] = ()
+    limits: Mapping[str, int] = field(default_factory=dict)
     monotonic: float = 0.0
 
     @property
@@ -115,6 +139,12 @@ class DaemonStatus:
         """The digest of the findings."""
         return digest(self.findings, LISTED)
 
+    @cached_property
+    def idle(self) -> Idle:
+        """The acknowledgements without effect. Before the first audit, none is known to be unused."""
+        found = idle(self.acknowledgements, self.findings, self.now)
+        return found if self.audit is not None else found._replace(unused=())
+
 
 def render_json(status: DaemonStatus) -> bytes:
     """The document as ASCII, indented for people."""
@@ -127,6 +157,7 @@ def document(status: DaemonStatus) -> Members:
         "schema": SCHEMA,
         "version": status.version,
         "host": None if status.audit is None else status.audit.host,
+        "netns": (status.audit and status.audit.netns) or None,
         "pid": status.pid,
         "at": rfc3339(status.now),
         "started_at": rfc3339(status.started),
@@ -143,20 +174,36 @@ def document(status: DaemonStatus) -> Members:
             severity.value: {state.value: status.digest.findings[severity, state] for state in STATES}
             for severity in reversed(Severity)
         },
-        "firing": [_firing(tracked) for tracked in status.digest.firing],
+        "firing": [_short(tracked) for tracked in status.digest.firing],
+        "acknowledged": [
+            {**_short(tracked), "acknowledged": acknowledged_row(tracked)}
+            for tracked in status.digest.acknowledged
+        ],
+        "acknowledgements": {
+            "configured": len(status.acknowledgements),
+            "expired": list(map(acknowledgement_row, status.idle.expired[:LISTED])),
+            "unused": list(map(acknowledgement_row, status.idle.unused[:LISTED])),
+        },
         "audit": None if status.audit is None else _audit(status, status.audit),
-        "dns": {"lag_seconds": _seconds(status.dns_lag)},
+        "dns": {
+            "lag_seconds": _seconds(status.dns_lag),
+            "far_names": status.far_names,
+            "far_ttl_seconds": _seconds(status.far_ttl),
+        },
         "netlink": {"overruns": status.netlink_overruns, "resyncs": status.netlink_resyncs},
+        "trace": None if status.trace is None else _trace(status.trace),
         "journal": {
             "enabled": status.journal_waiting is not None,
             "waiting": status.journal_waiting,
             "dropped": status.journal_dropped,
         },
+        "limits": dict(status.limits),
         "last_reload": None if status.last_reload is None else _last_reload(status.last_reload),
         "reload_pending": list(status.reload_pending),
         "configuration": {
             "files": list(status.config_files),
             "problems": list(status.config_problems[:LISTED]),
+            "zones": [zone._asdict() for zone in status.zones],
         },
     }
 
@@ -186,8 +233,8 @@ def _names(audit: Audit | None) -> list[Members]:
     ]
 
 
-def _firing(tracked: Tracked) -> Members:
-    """A firing finding, with the most important members of /api/v1/findings."""
+def _short(tracked: Tracked) -> Members:
+    """A finding, with the most important members of /api/v1/findings."""
     finding = tracked.finding
     return {
         "kind": finding.subject.kind.value,
@@ -195,7 +242,9 @@ def _firing(tracked: Tracked) -> Members:
         "key": finding.subject.key,
         "where": place(finding.subject),
         "since": rfc3339(tracked.since),
-        "message": finding.message,
+        "message": message(tracked),
+        "last_served": last_served_row(finding.last_served),
+        "refused": refused_row(tracked.hurt),
     }
 
 
@@ -208,6 +257,10 @@ def _audit(status: DaemonStatus, audit: Audit) -> Members:
         "problem_count": len(audit.problems),
         "problems": [{"source": p.source, "message": p.message} for p in audit.problems[:LISTED]],
     }
+
+
+def _trace(trace: TraceState) -> Members:
+    return {"failure": trace.failure or None, "lost": trace.lost}
 
 
 def _last_reload(last: LastReload) -> Members:

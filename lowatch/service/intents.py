@@ -8,7 +8,8 @@ last entries may be lost too; so nothing waits for the disk.
 
     findings.told.7: {"kind": "orphan-vip", ..., "state": "resolved"}
 
-The number is the generation of the line. A save covers all generations up to one, and removes their files.
+The number is the generation of the line. A save covers all generations up to one. The saved file has that
+number, so a kill before their files are removed puts nothing in doubt again.
 """
 
 from __future__ import annotations
@@ -43,6 +44,15 @@ class Intents:
         """Begin the next generation. Returns the number of the one that has ended."""
         self.generation += 1
         return self.generation - 1
+
+    def begin_after(self, generation: int) -> None:
+        """An earlier process saved what the lines up to that generation say. No later line is of these."""
+        self.generation = max(self.generation, generation + 1)
+        self.forget(generation)
+
+    def newest(self, most: int) -> int:
+        """The newest generation that has lines, and is not newer than `most`; 0 if there is none."""
+        return max((number for number, _ in self._files() if number <= most), default=0)
 
     def append(self, lines: Iterable[str], generation: int) -> None:
         """Append the lines; blocks as write(2) does. A failure is logged once, until an append succeeds."""

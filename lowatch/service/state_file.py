@@ -3,8 +3,9 @@
     {"schema": 1, "findings": [
      {"kind": "orphan-vip", "interface": "lo", "address": "192.0.2.10", "domain": "www.example.com",
       "port": 443, "protocol": "tcp", "prefixlen": null, "message": "www.example.com resolves...",
-      "fix": [], "since": 1795403527.5, "announced": true, "state": "firing"}]}
+      "fix": [], "since": 1795403527.5, "announced": true, "state": "firing"}], "told": 7}
 
+told: the newest generation of intents (see intents.py) that is part of it; without it, none is.
 No failure here is fatal: what cannot be read or written is logged, and the daemon continues without it.
 """
 
@@ -12,25 +13,31 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from lowatch.core.addresses import Port, format_address, host_length, parse_address, parse_port
 from lowatch.core.findings import Finding, FindingKind, Subject
-from lowatch.core.lifecycle import Remembered, Tracked
+from lowatch.core.last_served import LastServed
+from lowatch.core.lifecycle import FindingState, Remembered, Tracked
 from lowatch.core.limits.files import STATE_FILE_BYTES, STATE_VALUES
-from lowatch.files.regular_file import RefusedFileError, read_regular
 
 from .intents import Intents
+from .kept_file import KeptFile
 
 _log = logging.getLogger(__name__)
 
 SCHEMA = 1
 _LAST_SECOND = 253402300799  # 9999-12-31T23:59:59Z: a later `since` could not be displayed
+_LAST_GENERATION = 2**63
+
+
+class _Saved(NamedTuple):
+    """What the file has."""
+
+    findings: Sequence[Remembered]
+    told: int
 
 
 class StateFile:
@@ -41,11 +48,10 @@ class StateFile:
     """
 
     def __init__(self, directory: Path | None) -> None:
-        self._directory = directory
-        self._written: bytes | None = None  # what the file is known to contain
-        self._failing = False
-        self._saving = threading.Lock()
+        self._file = None if directory is None else KeptFile(directory / "findings.json")
         self._intents = None if directory is None else Intents(directory)
+        self._told = 0
+        """The newest generation that is part of the saved state."""
 
     @property
     def generation(self) -> int:
@@ -69,6 +75,8 @@ class StateFile:
         delivery_unknown is set for what was being delivered when the process ended.
         """
         remembered = {one.finding.subject.key: one for one in self._load()}
+        if self._intents is not None:
+            self._intents.begin_after(self._told)
         for one in self._intended():
             key = one.finding.subject.key
             remembered[key] = one._replace(since=remembered.get(key, one).since)
@@ -87,69 +95,35 @@ class StateFile:
                 yield one._replace(announced=True, delivery_unknown=True)
 
     def _load(self) -> Sequence[Remembered]:
-        if self._directory is None:
+        found = None if self._file is None else self._file.read(STATE_FILE_BYTES, _parse)
+        if found is None:
             return []
-        path = self._directory / "findings.json"
-        with suppress(OSError):  # usually there is none; if it cannot be removed, save() reports that
-            _temporary(path).unlink()
-        try:
-            content = read_regular(path, STATE_FILE_BYTES)
-        except FileNotFoundError:
-            return []
-        except RefusedFileError as error:
-            _set_aside(path, f"it is {error.strerror}")
-            return []
-        except OSError as error:
-            _log.warning("cannot read the state file %s: %s, ignoring", path, error.strerror)
-            return []
-        try:
-            findings = _parse(content)
-        except (ValueError, RecursionError) as error:
-            _set_aside(path, str(error))
-            return []
-        self._written = content
-        return findings
+        self._told = found.told
+        return found.findings
 
-    def save(self, tracked: Mapping[str, Tracked]) -> bool:
+    def save(self, tracked: Mapping[str, Tracked], generation: int = 0) -> bool:
         """Write atomically, where anything changed; whether the file has it now. Without a directory: True.
 
+        generation: what was intended up to that one is part of the state, and is forgotten with the write.
         A failure is logged once, until one succeeds.
 
         Blocks for as long as fsync() takes, so a daemon calls it in a thread; one at a time saves.
         """
-        if self._directory is None:
+        if self._file is None or self._intents is None:
             return True
-        content = _render(tracked)
-        with self._saving:
-            if content != self._written:
-                self._write(self._directory / "findings.json", content)
-            return not self._failing
-
-    def forget(self, generation: int) -> None:
-        """Remove what was intended up to that generation, which save() was given, unless it failed."""
-        if self._written is not None and self._intents is not None:
-            self._intents.forget(generation)
-
-    def _write(self, path: Path, content: bytes) -> None:
-        self._written = None  # if the write fails, the file may be the old one or the new one
-        try:
-            _replace(path, content)
-        except OSError as error:
-            if not self._failing:
-                _log.warning("cannot write the state file %s: %s, ignoring", path, error.strerror)
-            self._failing = True
-            return
-        if self._failing:
-            _log.info("the state file %s can be written again", path)
-        self._failing = False
-        self._written = content
+        self._told = max(self._told, self._intents.newest(generation))
+        if not self._file.write(_render(tracked, self._told)):
+            return False
+        self._intents.forget(self._told)
+        return True
 
 
-def _render(tracked: Mapping[str, Tracked]) -> bytes:
+def _render(tracked: Mapping[str, Tracked], told: int) -> bytes:
     """One record a line: with json's own indentation it would take twice as long."""
     records = [json.dumps(_record(one), allow_nan=False) for _, one in sorted(tracked.items())]
     text = ",\n ".join(records)
-    return b'{"schema": %d, "findings": [\n %b\n]}\n' % (SCHEMA, text.encode("ascii"))
+    end = b', "told": %d' % told if told else b""
+    return b'{"schema": %d, "findings": [\n %b\n]%b}\n' % (SCHEMA, text.encode("ascii"), end)
 
 
 def _record(tracked: Tracked) -> dict[str, Any]:
@@ -165,6 +139,8 @@ def _record(tracked: Tracked) -> dict[str, Any]:
         "message": finding.message,
         "fix": list(finding.fix),
         **({"any_of": list(map(str, finding.any_of))} if finding.any_of else {}),
+        **({"info": True} if finding.info else {}),
+        **({"last_served": list(finding.last_served)} if finding.last_served else {}),
         "since": tracked.since,
         "announced": tracked.announced,
         **({"doubtful": True} if tracked.delivery_unknown else {}),
@@ -172,16 +148,23 @@ def _record(tracked: Tracked) -> dict[str, Any]:
     }
 
 
-def _parse(content: bytes) -> list[Remembered]:
+def _parse(content: bytes) -> _Saved:
     """Raises ValueError saying what is wrong, or RecursionError (json's own)."""
     if sum(map(content.count, (b",", b"[", b"{"))) > STATE_VALUES.value:
         STATE_VALUES.reached()
         raise ValueError(f"it has more than {STATE_VALUES.value:,} values")
     match json.loads(content):
-        case {"schema": schema, "findings": list() as records} if schema == SCHEMA:
+        case {"schema": schema, "findings": list() as records, **others} if schema == SCHEMA:
             parsed = [_parse_record(record) for record in records]
-            return [remembered for remembered in parsed if remembered is not None]
+            told = _parse_told(others.get("told", 0))  # an addition
+            return _Saved([remembered for remembered in parsed if remembered is not None], told)
     raise ValueError(f"it does not have schema {SCHEMA}")
+
+
+def _parse_told(value: Any) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _LAST_GENERATION:
+        return value
+    raise ValueError(f"the generation {json.dumps(value):.200} is not valid")
 
 
 def _parse_record(record: Any) -> Remembered | None:
@@ -212,9 +195,22 @@ def _parse_record(record: Any) -> Remembered | None:
             )
             _check_prefix(subject)
             any_of = tuple(map(parse_port, record.get("any_of", ())))  # an addition
-            finding = Finding(subject, message, tuple(fix), any_of)
-            return Remembered(finding, float(since), announced, record.get("doubtful") is True)
+            last = _parse_last_served(record.get("last_served"))  # an addition
+            info = record.get("info") is True  # an addition
+            finding = Finding(subject, message, tuple(fix), any_of, last_served=last, info=info)
+            acknowledged = record.get("state") == FindingState.ACKNOWLEDGED.value
+            doubtful = record.get("doubtful") is True
+            return Remembered(finding, float(since), announced, doubtful, acknowledged)
     raise ValueError(f"the record {json.dumps(record):.200} is not valid")
+
+
+def _parse_last_served(value: Any) -> LastServed | None:
+    match value:
+        case [str() | None as unit, int() | float() as until, bool() as ended] if _is_time(until):
+            return LastServed(unit, float(until), ended)
+        case None:
+            return None
+    raise ValueError(f"the last service {json.dumps(value):.200} is not valid")
 
 
 def _is_time(since: float) -> bool:
@@ -231,40 +227,3 @@ def _check_prefix(subject: Subject) -> None:
         return
     if isinstance(length, bool) or address is None or not 0 <= length <= host_length(address):
         raise ValueError(f"{length} is not a valid prefix length")
-
-
-def _temporary(path: Path) -> Path:
-    """Always the same name, so that files left by crashes cannot pile up."""
-    return path.with_name(path.name + ".tmp")
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write the whole file or nothing; it is on the disk when this returns. Raises OSError."""
-    temporary = _temporary(path)
-    try:
-        temporary.unlink(missing_ok=True)  # it may be anything: open(2) would wait for a FIFO
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        with os.fdopen(os.open(temporary, flags, 0o600), "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError:
-        with suppress(OSError):
-            temporary.unlink()
-        raise
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(directory)  # otherwise a loss of power may undo the rename
-    finally:
-        os.close(directory)
-
-
-def _set_aside(path: Path, reason: str) -> None:
-    aside = path.with_name(path.name + ".damaged")
-    try:
-        path.replace(aside)
-    except OSError as error:
-        _log.warning("the state file %s is damaged (%s) and cannot be set aside: %s", path, reason, error)
-        return
-    _log.warning("the state file %s is damaged: %s; kept as %s", path, reason, aside)

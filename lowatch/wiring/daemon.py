@@ -6,7 +6,8 @@ from lowatch.app.announcer import Announcer
 from lowatch.app.auditor import Auditor
 from lowatch.app.daemon import Daemon, Meter
 from lowatch.app.finding_tracker import FindingTracker
-from lowatch.app.ports import AlertSink, Host, Resolver, StateStore
+from lowatch.app.ports import AlertSink, Host, Resolver, ServedStore, StateStore
+from lowatch.app.served_saver import ServedSaver
 from lowatch.app.state_saver import StateSaver
 from lowatch.core.clock import Clock
 from lowatch.core.policy import Policy
@@ -21,10 +22,13 @@ def build_daemon(
     clock: Clock,
     alerts: AlertSink,
     store: StateStore,
+    served: ServedStore,
     meter: Meter,
     threads: Threads,
 ) -> Daemon:
-    """A daemon that continues with the findings in the store. Opens no socket and starts no thread."""
+    """A daemon that continues with what the stores have. Opens no socket and starts no thread."""
     tracker = FindingTracker(policy, store.load(), clock.now())
-    announcer = Announcer(tracker, alerts, StateSaver(store, threads, clock), clock)
-    return Daemon(auditor, host, resolver, tracker, announcer, clock, meter)
+    announcer = Announcer(tracker, alerts, StateSaver(store, threads, clock), clock, auditor.victims)
+    auditor.last.remember(served.load())
+    saver = ServedSaver(served, threads, clock)
+    return Daemon(auditor, host, resolver, tracker, announcer, saver, clock, meter)

@@ -12,7 +12,6 @@ from lowatch.report.metrics.instruments import Build
 
 
 def build() -> Build:
-    """pyroute2 is not needed, and usually not installed."""
     return Build(__version__, platform.python_version(), installed("dnspython"), installed("pyroute2"))
 
 

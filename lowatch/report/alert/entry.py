@@ -5,7 +5,8 @@ they differ. It has two more fields: LOWATCH_COUNT, and LOWATCH_FOLDED, which ha
 of JSON, without the members that do not apply:
 
     {"domain": "www.example.com", "address": "192.0.2.10", "interface": "lo", "port": 80,
-     "protocol": "tcp", "since": "2026-11-23T03:12:07Z", "until": "2026-11-23T03:14:07Z"}
+     "protocol": "tcp", "last_unit": "nginx.service", "since": "2026-11-23T03:12:07Z",
+     "until": "2026-11-23T03:14:07Z"}
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ from typing import Any, NamedTuple
 
 from lowatch.core.addresses import format_address
 from lowatch.core.clock import Now
-from lowatch.core.findings import FindingKind, Severity
+from lowatch.core.findings import Finding, FindingKind, Severity
 from lowatch.core.lifecycle import (
     FindingState,
     Tracked,
 )
 from lowatch.core.printable import printable
 from lowatch.core.words import rfc3339
-from lowatch.report.phrases import count, duration, place
+from lowatch.report.phrases import count, duration, failed_clients, place, until_because
 
 IDENTIFIER = "lowatch"
 
@@ -33,13 +34,18 @@ IDENTIFIER = "lowatch"
 MESSAGE_IDS = {
     FindingKind.ORPHAN_VIP: "4d771e5f7e5549d7acd09ec71434267f",
     FindingKind.BACKLOGGED_VIP: "f85b97f86305414ba2a3e73406455443",
+    FindingKind.CAPTURED_VIP: "6da163fec56f44f8bac67c5dfdec616e",
+    FindingKind.FILTERED_VIP: "2242c83520f54a06b0a866429b6c5a1f",
+    FindingKind.DUPLICATE_VIP: "d04c7f4bee564fa6ae906adf1e1fe8bf",
     FindingKind.IDLE_VIP: "7ba04124188c490ab4f50d6c37df0abe",
     FindingKind.WIDE_PREFIX: "eccf2b9c7ffb4dcdb59b485fd4d9a125",
     FindingKind.BLACK_HOLE_PREFIX: "3fb76c83df8745e4962be986cd76683a",
     FindingKind.ARP_LEAK: "774952a5e6f14355a651ba0bf2d215df",
     FindingKind.MISSING_VIP: "0b8061d3580147488c9b7c6a12a458cd",
     FindingKind.HOLDER_DOWN: "fade48beec1e45c4b5bfe28443c2a55d",
+    FindingKind.SOURCE_VIP: "a8e7f7a55aae4f21bee7226c5d3ded83",
     FindingKind.VIEWS_DISAGREE: "5f93be58a5be47ee8fbc65843949e0fa",
+    FindingKind.REFUSED_VIP: "61d14184e51b487ab2260c8da2fc0b84",
 }
 RESOLVED_MESSAGE_ID = "707c596f9d52464b81132f2ecac58b59"
 STORM_MESSAGE_ID = "88b2a03df0d94ddb8a942501853b2e88"
@@ -57,19 +63,25 @@ class Announcement(NamedTuple):
     now: Now
 
 
-def fields(tracked: Tracked, now: Now) -> dict[str, str]:
+def fields(tracked: Tracked, now: Now, netns: str = "") -> dict[str, str]:
     """The fields of a finding's entry, in order.
+
+    netns: the network namespace; LOWATCH_NETNS is there only if it is another one than the first.
 
     A field that does not apply is "", because `journalctl -x` prints the bare name of a missing field.
     The entry of an any-of set has all its ports in MESSAGE, and the first one in LOWATCH_PORT.
     MESSAGE and LOWATCH_REASON are one line of printable ASCII; other values are the finding's, unchanged.
     LOWATCH_UNTIL is when the finding went. LOWATCH_PREFIXLEN distinguishes findings about prefixes with the
-    same address.
+    same address. LOWATCH_LAST_UNIT is the unit that served an orphan last, if it is known.
+    LOWATCH_VICTIMS is how many local clients failed so far, if any are known. LOWATCH_VICTIM is the program
+    that most of them were, as one line of printable ASCII, if that is known.
     """
     finding, subject = tracked.finding, tracked.finding.subject
     resolved = tracked.state is FindingState.RESOLVED
     return {
-        "MESSAGE": _resolved_message(tracked, now) if resolved else _firing_message(tracked),
+        "MESSAGE": (
+            _resolved_message(tracked, now, netns) if resolved else _firing_message(tracked, netns)
+        ),
         "MESSAGE_ID": RESOLVED_MESSAGE_ID if resolved else MESSAGE_IDS[subject.kind],
         "PRIORITY": str(priority(tracked)),
         "SYSLOG_IDENTIFIER": IDENTIFIER,
@@ -84,15 +96,19 @@ def fields(tracked: Tracked, now: Now) -> dict[str, str]:
         "LOWATCH_PROTOCOL": "" if subject.port is None else subject.port.protocol,
         "LOWATCH_SINCE": rfc3339(tracked.since),
         "LOWATCH_UNTIL": rfc3339(ended(tracked, now)) if resolved else "",
+        "LOWATCH_LAST_UNIT": last_unit(finding),
+        "LOWATCH_VICTIMS": "" if tracked.hurt is None else str(tracked.hurt.refused.count),
+        "LOWATCH_VICTIM": _victim(tracked),
         "LOWATCH_REASON": _reason(tracked),
         "LOWATCH_FIX": "; ".join(finding.fix),
+        **({NETNS: netns} if netns else {}),
     }
 
 
 def without_fix(entry: Mapping[str, str], tracked: Tracked) -> dict[str, str]:
     """A firing entry that is sent late, without its fix, which may no longer be harmless."""
     late = replace(tracked, finding=tracked.finding.without_fix())
-    return {**entry, "MESSAGE": _firing_message(late), "LOWATCH_FIX": ""}
+    return {**entry, "MESSAGE": _firing_message(late, entry.get(NETNS, "")), "LOWATCH_FIX": ""}
 
 
 def priority(tracked: Tracked) -> int:
@@ -110,38 +126,78 @@ def ended(tracked: Tracked, now: Now) -> float:
     return now.wall - gone_for
 
 
+def last_unit(finding: Finding) -> str:
+    """The unit that served it last; "" if that is unknown."""
+    return (finding.last_served.unit if finding.last_served else None) or ""
+
+
+def _victim(tracked: Tracked) -> str:
+    """For example "curl in backup.service"; "" if it is unknown."""
+    programs = () if tracked.hurt is None else tracked.hurt.refused.programs
+    return printable(str(programs[0].program)) if programs else ""
+
+
 def _reason(tracked: Tracked) -> str:
     return printable(tracked.finding.message.strip().rstrip("."))
 
 
-def _firing_message(tracked: Tracked) -> str:
+def _kind(tracked: Tracked, netns: str) -> str:
+    """For example: orphan-vip, network namespace blue."""
+    kind = tracked.finding.subject.kind.value
+    return f"{kind}, network namespace {printable(netns)}" if netns else kind
+
+
+def _firing_message(tracked: Tracked, netns: str) -> str:
     """The kind, the rule's own message, the start, and the fix."""
-    kind = tracked.finding.subject.kind
-    line = f"{kind}: {_reason(tracked)}; {tracked.state} since {rfc3339(tracked.since)}"
-    advice, fix = printable(tracked.finding.advice), "; ".join(map(printable, tracked.finding.fix))
-    separator = " " if advice.endswith(":") else "; "
-    instructions = separator.join(filter(None, (advice, fix)))
+    line = f"{_kind(tracked, netns)}: {_reason(tracked)}{_hurt(tracked)}"
+    line += f"; {tracked.state} since {rfc3339(tracked.since)}"
+    if tracked.acknowledgement is not None:
+        line += f"; no longer acknowledged (it was {until_because(tracked.acknowledgement)})"
+    instructions = "; ".join(filter(None, (_instructions(*one) for one in tracked.finding.guidance)))
     return f"{line}; fix: {instructions}" if instructions else line
 
 
-def _resolved_message(tracked: Tracked, now: Now) -> str:
+def _instructions(advice: str, commands: Sequence[str]) -> str:
+    said, fix = printable(advice), "; ".join(map(printable, commands))
+    return (" " if said.endswith(":") else "; ").join(filter(None, (said, fix)))
+
+
+def _resolved_message(tracked: Tracked, now: Now, netns: str) -> str:
     """The kind, the subject, the duration up to when the finding went, and what it was."""
     end = now.monotonic if tracked.present else tracked.changed
     if tracked.began is None:
         lasted = f"began at {rfc3339(tracked.since)}"
     else:
         lasted = f"after {duration(end - tracked.began)}"
-    kind, where = tracked.finding.subject.kind, place(tracked.finding.subject, tracked.finding.any_of)
-    return f"resolved: {kind}, {where}, {lasted}; it was: {_reason(tracked)}"
+    kind, where = _kind(tracked, netns), place(tracked.finding.subject, tracked.finding.any_of)
+    return f"resolved: {kind}, {where}, {lasted}; it was: {_reason(tracked)}{_hurt(tracked)}"
+
+
+def _hurt(tracked: Tracked) -> str:
+    return "" if tracked.hurt is None else f"; {failed_clients(tracked.hurt)}"
 
 
 FOLDED = "LOWATCH_FOLDED"
 
 
+NETNS = "LOWATCH_NETNS"
+
+
 COUNT = "LOWATCH_COUNT"
 
 
-_PLACE = ("interface", "address", "prefixlen", "domain", "port", "protocol")
+_SHARED = (
+    "interface",
+    "address",
+    "prefixlen",
+    "domain",
+    "port",
+    "protocol",
+    "last_unit",
+    "victims",
+    "victim",
+)
+"""The members of a row that have a field of their own, which is "" where they differ."""
 
 
 _EXAMPLES = 3
@@ -150,10 +206,10 @@ _EXAMPLES = 3
 _FIXES = 3
 
 
-def summary_fields(folded: Sequence[Announcement]) -> dict[str, str]:
+def summary_fields(folded: Sequence[Announcement], netns: str = "") -> dict[str, str]:
     """The fields of a storm's entry, in order.
 
-    folded: at least one announcement, all of one kind and state.
+    folded: at least one announcement, all of one kind, severity and state. netns: as in fields().
     """
     first = folded[0]
     findings = [one.tracked.finding for one in folded]
@@ -161,14 +217,14 @@ def summary_fields(folded: Sequence[Announcement]) -> dict[str, str]:
     latest = max(folded, key=lambda one: ended(*one))
     rows = [_row(one) for one in folded]
     differing = {
-        f"LOWATCH_{name.upper()}": "" for name in _PLACE if len({row.get(name) for row in rows}) > 1
+        f"LOWATCH_{name.upper()}": "" for name in _SHARED if len({row.get(name) for row in rows}) > 1
     }
     fixes = list(dict.fromkeys("; ".join(finding.fix) for finding in findings if finding.fix))
     since = rfc3339(earliest.tracked.since)
     return {
-        **fields(*first),
+        **fields(*first, netns),
         **differing,
-        "MESSAGE": _message(folded, since),
+        "MESSAGE": _message(folded, since, netns),
         "MESSAGE_ID": STORM_MESSAGE_ID,
         "LOWATCH_SINCE": since,
         "LOWATCH_UNTIL": fields(*latest)["LOWATCH_UNTIL"],
@@ -180,7 +236,7 @@ def summary_fields(folded: Sequence[Announcement]) -> dict[str, str]:
     }
 
 
-def _message(folded: Sequence[Announcement], since: str) -> str:
+def _message(folded: Sequence[Announcement], since: str, netns: str) -> str:
     first = folded[0].tracked
     findings = [one.tracked.finding for one in folded[:_EXAMPLES]]
     places = [place(finding.subject, finding.any_of) for finding in findings]
@@ -189,7 +245,7 @@ def _message(folded: Sequence[Announcement], since: str) -> str:
     resolved = "resolved: " if first.state is FindingState.RESOLVED else ""
     tail = "" if resolved else f"; firing since {since}"
     return (
-        f"{resolved}{first.finding.subject.kind}, storm of {count(len(folded), 'more finding')}: "
+        f"{resolved}{_kind(first, netns)}, storm of {count(len(folded), 'more finding')}: "
         f"{'; '.join(places)}{tail}; list them with lowatch history"
     )
 
@@ -203,6 +259,9 @@ def _row(announced: Announcement) -> dict[str, Any]:
         "interface": subject.interface,
         "port": None if subject.port is None else subject.port.number,
         "protocol": None if subject.port is None else subject.port.protocol,
+        "last_unit": last_unit(tracked.finding) or None,
+        "victims": None if tracked.hurt is None else tracked.hurt.refused.count,
+        "victim": _victim(tracked) or None,
         "since": rfc3339(tracked.since),
         "until": rfc3339(ended(*announced)) if tracked.state is FindingState.RESOLVED else None,
     }

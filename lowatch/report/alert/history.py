@@ -1,7 +1,8 @@
 """Reads the history of findings from journal entries: when each fired, and how long it lasted.
 
-Entries are read newest first. So the end of a finding comes before its start, and only findings whose start
-has not been read yet are in memory: as many as were firing at the same time.
+occurrences() reads entries newest first. So the end of a finding comes before its start, and only findings
+whose start has not been read yet are in memory: as many as were firing at the same time. changes() reads
+them oldest first, as they are written.
 
 Anyone can write to the journal, so values are text of any length and content, to be escaped when shown.
 """
@@ -13,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeVar
 
 from lowatch.core.limits.alerts import HISTORY_OPEN
 
@@ -40,7 +41,11 @@ FIELDS = (
             "PROTOCOL",
             "SINCE",
             "UNTIL",
+            "LAST_UNIT",
+            "VICTIMS",
+            "VICTIM",
             "REASON",
+            "NETNS",
         )
     ),
     FOLDED,
@@ -48,20 +53,36 @@ FIELDS = (
 )
 """The fields of an entry that are read."""
 
+WRITTEN = "__REALTIME_TIMESTAMP"
+"""The field with the time of an entry, in microseconds since the epoch."""
+
 ENTRY_IDS = (*MESSAGE_IDS.values(), RESOLVED_MESSAGE_ID)
 """The MESSAGE_IDs of entries for one finding. STORM_MESSAGE_ID is that of an entry for many."""
 
 
 class Filter(NamedTuple):
-    """The findings to show; "" means any. domain, address: as lowatch writes them."""
+    """The findings to show; "" means any. domain, address, netns: as lowatch writes them."""
 
     kind: str = ""
     domain: str = ""
     address: str = ""
+    netns: str = ""
 
 
 _ANY = Filter()
-_ROW = ("domain", "address", "prefixlen", "interface", "port", "protocol", "since", "until")
+_ROW = (
+    "domain",
+    "address",
+    "prefixlen",
+    "interface",
+    "port",
+    "protocol",
+    "last_unit",
+    "victims",
+    "victim",
+    "since",
+    "until",
+)
 """The members of a line in LOWATCH_FOLDED (see entry.py)."""
 
 
@@ -72,6 +93,9 @@ class Occurrence:
     since, until: the wall-clock seconds when it showed and when it went; until is None if no end is
     recorded. fired, resolved: the times of its entries, None if there is no such entry. folded: whether it
     comes from a storm's summary, which has no reasons.
+    last_unit: the unit that served an orphan last, or "". victims: how many local clients had failed by the
+    last entry, or "". victim: the program that most of them were, or "". netns: its network namespace; ""
+    for the first.
     """
 
     host: str
@@ -89,6 +113,10 @@ class Occurrence:
     resolved: float | None
     reason: str
     folded: bool
+    last_unit: str = ""
+    victims: str = ""
+    victim: str = ""
+    netns: str = ""
 
     @property
     def lasted(self) -> float | None:
@@ -96,6 +124,7 @@ class Occurrence:
 
 
 _Key = tuple[object, ...]
+_T = TypeVar("_T")
 
 
 class _Event(NamedTuple):
@@ -109,23 +138,39 @@ class _Event(NamedTuple):
         """Equal for the start and the end of the same occurrence."""
         it = self.occurrence
         subject = (it.interface, it.address, it.prefixlen, it.domain, it.port, it.protocol)
-        return (it.host, it.kind, *subject, int(it.since))
+        return (it.host, it.netns, it.kind, *subject, int(it.since))
 
 
 class Unreadable(NamedTuple):
     """An entry, or a line of a summary, that lowatch did not write."""
 
 
-def occurrences(
-    entries: Iterable[Mapping[str, Any]], wanted: Filter = _ANY
+def changes(
+    entries: Iterable[Mapping[str, str]], wanted: Filter = _ANY
 ) -> Iterator[Occurrence | Unreadable]:
-    """The occurrences in entries of `journalctl --reverse --output=json`, newest start first.
+    """Each firing and each resolved finding in entries from the oldest to the newest, as they come.
 
-    Occurrences whose start is older than all entries come last.
+    entries: their fields, as text. A finding that fired has no `until`; one that is resolved no `fired`.
+    """
+    shown: OrderedDict[tuple[_Key, bool], None] = OrderedDict()
+    for event in (event for entry in entries for event in _events(entry)):
+        if isinstance(event, Unreadable):
+            yield event
+        elif _is_wanted(event.occurrence, wanted) and (event.key, event.resolved) not in shown:
+            _remember((event.key, event.resolved), shown)
+            yield event.occurrence
+
+
+def occurrences(
+    entries: Iterable[Mapping[str, str]], wanted: Filter = _ANY
+) -> Iterator[Occurrence | Unreadable]:
+    """The occurrences in entries from the newest to the oldest, newest start first.
+
+    entries: their fields, as text. Occurrences whose start is older than all entries come last.
     """
     open_ends: dict[_Key, Occurrence] = {}
     shown: OrderedDict[_Key, None] = OrderedDict()
-    for event in (event for entry in entries for event in _events(entry)):
+    for event in (event for entry in entries for event in reversed(list(_events(entry)))):
         if isinstance(event, Unreadable):
             yield event
             continue
@@ -136,18 +181,30 @@ def occurrences(
             open_ends[key] = occurrence
             continue
         if not event.resolved:
-            shown[key] = None
-            if len(shown) > HISTORY_OPEN.value:
-                HISTORY_OPEN.reached()
-                shown.popitem(last=False)
+            _remember(key, shown)
             ended = open_ends.pop(key, None)
             occurrence = occurrence if ended is None else _joined(occurrence, ended)
         yield occurrence
     yield from open_ends.values()
 
 
+def _remember(key: _T, shown: OrderedDict[_T, None]) -> None:
+    shown[key] = None
+    if len(shown) > HISTORY_OPEN.value:
+        HISTORY_OPEN.reached()
+        shown.popitem(last=False)
+
+
 def _joined(fired: Occurrence, ended: Occurrence) -> Occurrence:
-    return replace(fired, until=ended.until, resolved=ended.resolved, reason=fired.reason or ended.reason)
+    return replace(
+        fired,
+        until=ended.until,
+        resolved=ended.resolved,
+        reason=fired.reason or ended.reason,
+        last_unit=fired.last_unit or ended.last_unit,
+        victims=ended.victims or fired.victims,
+        victim=ended.victim or fired.victim,
+    )
 
 
 def _is_wanted(occurrence: Occurrence, wanted: Filter) -> bool:
@@ -155,18 +212,18 @@ def _is_wanted(occurrence: Occurrence, wanted: Filter) -> bool:
         wanted.kind in ("", occurrence.kind)
         and wanted.domain in ("", occurrence.domain)
         and wanted.address in ("", occurrence.address)
+        and wanted.netns in ("", occurrence.netns)
     )
 
 
-def _events(entry: Mapping[str, Any]) -> Iterator[_Event | Unreadable]:
-    fields = {name: _text(entry.get(name)) for name in FIELDS}
-    written = _microseconds(entry.get("__REALTIME_TIMESTAMP"))
+def _events(entry: Mapping[str, str]) -> Iterator[_Event | Unreadable]:
+    fields = {name: entry.get(name, "") for name in FIELDS}
+    written = _microseconds(entry.get(WRITTEN, ""))
     resolved = fields["LOWATCH_STATE"] == "resolved"
     if written is None or not (resolved or fields["LOWATCH_STATE"] == "firing"):
         yield Unreadable()
     elif fields["MESSAGE_ID"] == STORM_MESSAGE_ID:
-        # Backwards, as the entries: the last occurrence of a finding must come first.
-        for line in reversed(fields[FOLDED].splitlines()):
+        for line in fields[FOLDED].splitlines():
             row = _row(line)
             yield Unreadable() if row is None else _event({**fields, **row}, written, resolved, folded=True)
     else:
@@ -215,33 +272,18 @@ def _event(
         resolved=written if resolved else None,
         reason=fields["LOWATCH_REASON"],
         folded=folded,
+        last_unit=fields["LOWATCH_LAST_UNIT"],
+        victims=fields["LOWATCH_VICTIMS"],
+        victim=fields["LOWATCH_VICTIM"],
+        netns=fields["LOWATCH_NETNS"],
     )
     return _Event(occurrence, resolved)
 
 
-def _text(value: Any) -> str:
-    """The text of a field in `journalctl --output=json`; the first one if there are several.
-
-    A field is text, an array of its bytes if it is not printable UTF-8, an array of either if it occurs
-    more than once, or null if it is too large (https://systemd.io/JOURNAL_EXPORT_FORMATS).
-    """
-    match value:
-        case str():
-            return value
-        case [int(), *_]:
-            try:
-                return bytes(value).decode("utf-8", "backslashreplace")
-            except (TypeError, ValueError):
-                return ""
-        case [first, *_]:
-            return _text(first)
-    return ""
-
-
-def _microseconds(value: Any) -> float | None:
+def _microseconds(text: str) -> float | None:
     try:
-        return int(value) / 1e6
-    except (TypeError, ValueError, OverflowError):
+        return int(text) / 1e6
+    except (ValueError, OverflowError):
         return None
 
 

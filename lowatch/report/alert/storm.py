@@ -20,7 +20,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from lowatch.core.findings import FindingKind, Subject
+from lowatch.core.findings import FindingKind, Severity, Subject
 from lowatch.core.lifecycle import (
     FindingState,
     Tracked,
@@ -51,6 +51,7 @@ class _Group(NamedTuple):
 
     turn: int
     kind: FindingKind
+    severity: Severity
     state: FindingState
 
 
@@ -171,7 +172,7 @@ class Storm:
         if before := self._subjects.get(subject):
             again = before.last.state is FindingState.RESOLVED and state is not FindingState.RESOLVED
             turn, number = before.last.turn + again, before.number
-        group = _Group(turn, subject.kind, state)
+        group = _Group(turn, subject.kind, tracked.finding.severity, state)
         self._subjects[subject] = _Waiting(group, number + 1)
         return group
 
@@ -194,9 +195,9 @@ def _is_full(admitted: deque[float], now: float) -> bool:
 
 def _order(group: _Group) -> tuple[int, bool, int]:
     """A sort key: by turn, then firing before resolved, then the worst first."""
-    return group.turn, group.state is FindingState.RESOLVED, -group.kind.severity.rank
+    return group.turn, group.state is FindingState.RESOLVED, -group.severity.rank
 
 
 def _dispensable(group: _Group) -> tuple[bool, int, int]:
     """A sort key whose greatest value is dropped first: resolved, the least severe, the oldest."""
-    return group.state is FindingState.RESOLVED, -group.kind.severity.rank, -group.turn
+    return group.state is FindingState.RESOLVED, -group.severity.rank, -group.turn

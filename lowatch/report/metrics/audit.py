@@ -1,8 +1,7 @@
 """The metrics of an audit: series for its endpoints, findings, held addresses and domains.
 
 A series disappears with what it is about. There may be 100,000 series, so they are encoded directly from
-the audit: prometheus_client would keep an object and a lock for each. instruments.py has the metrics that
-last as long as the daemon.
+the audit, without an object for each. instruments.py has the metrics that last as long as the daemon.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from lowatch.core.verdicts import JudgedEndpoint, OrphanKey, Verdict
 from lowatch.report.order import finding_order
 from lowatch.report.pieces import PAUSE, slices, sort
 
-from .exposition import Format, encode, escape, exposition, header, series, template
+from .exposition import Format, encode, escape, exposition, header, series, template, with_label
 from .families import (
     AUDIT_COMPLETE,
     DOMAIN_STATUS,
@@ -46,7 +45,8 @@ from .families import (
 
 # Exported from the start, so that alerts can distinguish zero from no data.
 USUAL_SOURCES = (
-    "config", "connect", "dns", "getaddrinfo", "host", "hosts", "kernel", "netlink", "sock_diag", "sysctl"
+    "config", "connect", "dns", "getaddrinfo", "host", "hosts", "kernel", "lookups", "netlink", "sock_diag",
+    "sysctl", "zone",
 )  # fmt: skip
 _STATES = (FindingState.PENDING, FindingState.FIRING, FindingState.ACKNOWLEDGED)
 
@@ -66,7 +66,7 @@ def orphan_values(endpoints: Iterable[JudgedEndpoint]) -> dict[OrphanKey, int]:
     """
     values: dict[OrphanKey, int] = {}
     for endpoint in endpoints:
-        if endpoint.verdict is not Verdict.UNKNOWN:
+        if endpoint.verdict is not Verdict.UNKNOWN and not endpoint.guessed:
             key = OrphanKey(endpoint.interface, endpoint.address, endpoint.domain, endpoint.port)
             values[key] = values.get(key, 0) or int(endpoint.verdict is Verdict.ORPHAN)
     return values
@@ -165,15 +165,24 @@ class AuditEncoder:
 
 
 def render_audit(audit: Audit) -> Rendered:
-    """The exposition of a single audit, for `check`."""
-    return AuditEncoder().render(audit, orphan_values(audit.endpoints))
+    """The exposition of a single audit, for `check`. All series of a network namespace have its name."""
+    rendered = AuditEncoder().render(audit, orphan_values(audit.endpoints))
+    return rendered._replace(body=in_netns(rendered.body, audit.netns))
+
+
+def in_netns(lines: bytes, netns: str) -> bytes:
+    """Whole lines of an exposition, each series with the label of a network namespace; as is for ""."""
+    if not netns:
+        return lines
+    labelled = (with_label(line, "netns", shown(netns)) for line in lines.decode().split("\n"))
+    return encode(["\n".join(labelled)])
 
 
 _ORPHAN = template(LO_ORPHAN_VIP)
 
 
 def _orphan_series(key: OrphanKey) -> str:
-    labels = (escape(_shown(key.interface)), format_address(key.address), escape(key.domain))
+    labels = (escape(shown(key.interface)), format_address(key.address), escape(key.domain))
     return _ORPHAN % (*labels, key.port.number, key.port.protocol)
 
 
@@ -196,12 +205,12 @@ def _finding_series(tracked: Tracked) -> str:
 def _labels(subject: Subject) -> tuple[str, str, str]:
     """The values of the labels interface, address and domain."""
     address = "" if subject.address is None else format_address(subject.address)
-    return _shown(subject.interface or ""), address, subject.domain or ""
+    return shown(subject.interface or ""), address, subject.domain or ""
 
 
-def _shown(interface: str) -> str:
-    """An interface's name as a label's value, without characters that a terminal interprets."""
-    return interface if interface.isprintable() else printable(interface)
+def shown(name: str) -> str:
+    """The name of an interface or namespace as a label's value, without what a terminal interprets."""
+    return name if name.isprintable() else printable(name)
 
 
 def _acknowledged_lines(findings: Collection[Tracked], form: Format) -> Generator[bytes, None, int]:
@@ -298,9 +307,7 @@ def _count_held(audit: Audit, form: Format) -> Iterator[bytes]:
         counts.update((held.interface, family_name(held.address)) for held in some)
         yield PAUSE
     keys = product(sorted({interface for interface, _ in counts}), ("ipv4", "ipv6"))
-    samples = [
-        (series(HELD_ADDRESSES, _shown(name), family), counts[name, family]) for name, family in keys
-    ]
+    samples = [(series(HELD_ADDRESSES, shown(name), family), counts[name, family]) for name, family in keys]
     yield encode(exposition(HELD_ADDRESSES, samples, form))
 
 

@@ -63,6 +63,15 @@ def series(family: Family, *values: str) -> str:
     return template(family) % tuple(map(escape, values))
 
 
+def with_label(line: str, label: str, value: str) -> str:
+    """A line of an exposition, its series with one more label. value: not escaped."""
+    if not line or line.startswith("#"):
+        return line
+    name, space, number = line.rpartition(" ")
+    added = f'{label}="{escape(value)}"}}'
+    return (f"{name[:-1]},{added}" if name.endswith("}") else f"{name}{{{added}") + space + number
+
+
 def header(family: Family, form: Format = Format.TEXT) -> str:
     """The HELP and TYPE lines, and UNIT in OpenMetrics, where a counter's family name lacks `_total`."""
     name = family.name

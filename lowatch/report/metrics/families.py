@@ -92,6 +92,17 @@ NETLINK_OVERRUNS = Family(
 NETLINK_RESYNCS = Family(
     "lowatch_netlink_resyncs_total", "counter", "Times the kernel's state was dumped again."
 )
+NETLINK_FALLBACKS = Family(
+    "lowatch_netlink_fallbacks_total",
+    "counter",
+    "Netlink messages that the lean decoder could not read, and pyroute2 did.",
+)
+REFUSED_CONNECTS = Family(
+    "lowatch_refused_connects_total",
+    "counter",
+    "Connects of local clients to a held address that were refused, or got no answer; port 0: unknown.",
+    ("interface", "address", "port"),
+)
 AUDITS = Family("lowatch_audits_total", "counter", "Audits completed.")
 AUDIT_DURATION = Family("lowatch_audit_duration_seconds", "histogram", "Time an audit took.")
 CONFIG_RELOAD_SUCCESSFUL = Family(
@@ -159,6 +170,8 @@ DAEMON_FAMILIES = (
     NETLINK_EVENTS,
     NETLINK_OVERRUNS,
     NETLINK_RESYNCS,
+    NETLINK_FALLBACKS,
+    REFUSED_CONNECTS,
     AUDITS,
     AUDIT_DURATION,
     CONFIG_RELOAD_SUCCESSFUL,

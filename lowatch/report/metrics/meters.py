@@ -1,20 +1,17 @@
-"""Counters and histograms for frequent samples, at a tenth of the cost of prometheus_client's.
-
-prometheus_client takes a lock and several calls per sample, 1.4 us: for 100,000 names that is half a
-percent of a core. No lock is needed here, because all samples come from one loop.
-"""
+"""Counters and histograms, without a lock: all samples come from one loop."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from itertools import accumulate
 
-from prometheus_client.metrics_core import CounterMetricFamily, HistogramMetricFamily, Metric
-from prometheus_client.utils import floatToGoString
-
 from . import families
+from .exposition import labelled, series
 from .families import Family
+
+Samples = Iterable[tuple[str, float]]
+"""The series of a family, and their values."""
 
 # Exported from the start, so that the first SERVFAIL is an increase instead of a new series.
 USUAL_RCODES = ("NOERROR", "NXDOMAIN", "SERVFAIL", "REFUSED", "TIMEOUT", "UNREACHABLE")
@@ -41,14 +38,16 @@ class Buckets:
         self._counts[bisect_left(self._bounds, value)] += count
         self._sum += value * count
 
-    def metric(self, family: Family) -> Metric:
-        texts = [*map(floatToGoString, self._bounds), "+Inf"]
-        cumulative = list(zip(texts, map(float, accumulate(self._counts)), strict=True))
-        return HistogramMetricFamily(family.name, family.help, buckets=cumulative, sum_value=self._sum)
+    def samples(self, family: Family) -> Iterator[tuple[str, float]]:
+        texts = [*map(repr, self._bounds), "+Inf"]
+        for text, count in zip(texts, accumulate(self._counts), strict=True):
+            yield labelled(f"{family.name}_bucket", {"le": text}), count
+        yield f"{family.name}_count", sum(self._counts)
+        yield f"{family.name}_sum", self._sum
 
 
 class QueryMeter:
-    """Implements resolve.upstream.channel.QueryObserver, and is a Collector for a registry."""
+    """Implements resolve.upstream.channel.QueryObserver."""
 
     def __init__(self) -> None:
         self._rcodes = dict.fromkeys(USUAL_RCODES, 0)
@@ -57,6 +56,9 @@ class QueryMeter:
         self._mismatches = 0
         self.lag: float | None = None
         """Seconds by which the most recent lookups started late."""
+
+    def on_asking(self, names: Collection[bytes], now: float) -> None:
+        """What is asked for is counted once it is answered."""
 
     def on_query(self, rcode: str, seconds: float) -> None:
         """A query ended after some seconds. rcode: an RCODE, or "TIMEOUT" and the like."""
@@ -75,20 +77,16 @@ class QueryMeter:
         """The lean parser and dnspython disagreed about a response."""
         self._mismatches += 1
 
-    def collect(self) -> Iterable[Metric]:
-        family = families.DNS_QUERIES
-        queries = CounterMetricFamily(family.name, family.help, labels=family.labels)
-        for rcode, count in self._rcodes.items():
-            queries.add_metric([rcode], count)
-        yield queries
-        yield self._durations.metric(families.DNS_QUERY_DURATION)
-        yield self._lags.metric(families.DNS_LAG)
-        mismatches = families.DNS_PARSER_MISMATCHES
-        yield CounterMetricFamily(mismatches.name, mismatches.help, value=self._mismatches)
+    def families(self) -> Iterator[tuple[Family, Samples]]:
+        queries, mismatches = families.DNS_QUERIES, families.DNS_PARSER_MISMATCHES
+        yield queries, [(series(queries, rcode), count) for rcode, count in self._rcodes.items()]
+        yield families.DNS_QUERY_DURATION, self._durations.samples(families.DNS_QUERY_DURATION)
+        yield families.DNS_LAG, self._lags.samples(families.DNS_LAG)
+        yield mismatches, [(mismatches.name, self._mismatches)]
 
 
 class LoopMeter:
-    """Measures the turns of the event loop, and is a Collector for a registry."""
+    """Measures the turns of the event loop."""
 
     def __init__(self) -> None:
         self._turns = Buckets(_TURNS)
@@ -97,5 +95,5 @@ class LoopMeter:
         """A turn of the loop took some seconds."""
         self._turns.observe(seconds)
 
-    def collect(self) -> Iterable[Metric]:
-        yield self._turns.metric(families.LOOP_LAG)
+    def families(self) -> Iterator[tuple[Family, Samples]]:
+        yield families.LOOP_LAG, self._turns.samples(families.LOOP_LAG)

@@ -15,12 +15,13 @@ from lowatch.core.printable import printable
 from lowatch.core.verdicts import Verdict
 from lowatch.core.words import rfc3339
 from lowatch.report.digest import GroupSummary, summarise_groups
-from lowatch.report.phrases import count, listed
+from lowatch.report.phrases import count, host_and_netns, listed
 
 from .endpoints import accepted_endpoints, endpoint_lines, verdicts_of_names, words
 from .findings import SEVERITY_STYLES, finding_lines
 from .names import doubts, name_lines
 from .screen import Cell, Screen, Style
+from .verification import verification_lines
 
 MANY_LINES = 50
 """A longer report repeats its conclusion at the end, the part that a terminal shows."""
@@ -37,10 +38,11 @@ def render(audit: Audit, *, colour: bool, width: int) -> str:
     conclusion = screen.paragraph(*_conclusion(audit, summaries))
     sections = [
         conclusion + screen.paragraph(_context(audit), Style.DIM),
-        *finding_lines(summaries, audit.monotonic, screen),
+        *finding_lines(summaries, audit.monotonic, audit.audited_at, screen, audit.boot),
         endpoint_lines(audit.endpoints, accepted_endpoints(audit.findings), screen),
         name_lines(audit.names, audit.statuses, audit.monotonic, screen),
         _problem_lines(audit, screen),
+        verification_lines(audit.verification, screen),
     ]
     if sum(map(len, sections)) > MANY_LINES:
         sections.append(conclusion)
@@ -71,7 +73,7 @@ def _conclusion(audit: Audit, summaries: Sequence[GroupSummary]) -> tuple[str, S
             f"Incomplete: nothing wrong found{beside}, but {_what_is_unknown(audit)}.{also}",
             Style.YELLOW,
         )
-    if not any(audit.statuses.values()):
+    if not (audit.searched or any(audit.statuses.values())):
         but.append("no domain is configured or given, so none was checked")
     if but:
         return f"Nothing wrong found{beside}, but {listed(but)}.", Style.YELLOW
@@ -129,7 +131,7 @@ def _context(audit: Audit) -> str:
         names += f" {statuses[0][0]}"
     elif statuses:
         names += f" ({', '.join(f'{number:,} {s}' for s, number in statuses)})"
-    return f"{printable(audit.host)}, {rfc3339(audit.audited_at)}: {names}, {held} held"
+    return f"{host_and_netns(audit.host, audit.netns)}, {rfc3339(audit.audited_at)}: {names}, {held} held"
 
 
 def _problem_lines(audit: Audit, screen: Screen) -> list[str]:

@@ -27,6 +27,7 @@ MANY_ROWS = 24
 _STYLES = {
     Verdict.ORPHAN: Style.RED,
     Verdict.UNKNOWN: Style.YELLOW,
+    Verdict.CAPTURED: Style.YELLOW,
     Verdict.FILTERED: Style.YELLOW,
     Verdict.BACKLOGGED: Style.YELLOW,
     Verdict.REDIRECTED: Style.CYAN,
@@ -37,7 +38,12 @@ _FINE = frozenset({Verdict.SERVED, Verdict.UNUSED})
 _HEADER = ("DOMAIN", "ADDRESS", "DEV", "PORT", "VERDICT", "SERVED BY")
 
 _RANKS = {verdict: rank for rank, verdict in enumerate(_STYLES)}
-_FOUND_BY = {FindingKind.ORPHAN_VIP: Verdict.ORPHAN, FindingKind.BACKLOGGED_VIP: Verdict.BACKLOGGED}
+_FOUND_BY = {
+    FindingKind.ORPHAN_VIP: Verdict.ORPHAN,
+    FindingKind.BACKLOGGED_VIP: Verdict.BACKLOGGED,
+    FindingKind.CAPTURED_VIP: Verdict.CAPTURED,
+    FindingKind.FILTERED_VIP: Verdict.FILTERED,
+}
 
 Row = list[Cell]
 Accepted = Set[tuple[str | None, Address | None, Port | None, Verdict]]

@@ -6,11 +6,19 @@ from collections.abc import Iterable, Iterator
 
 from lowatch.core.addresses import Address, format_address
 from lowatch.core.answers import Answer, AnswerStatus, OtherView, RRset, SrvRecord, View
+from lowatch.core.next_questions import NextQuestion, Pace
 from lowatch.core.printable import printable
 from lowatch.core.views import in_effect
 from lowatch.report.phrases import duration, listed
 
 from .screen import Cell, Screen, Style
+
+_WHY = {
+    Pace.TTL: "",
+    Pace.RETRY: " (the last lookup failed)",
+    Pace.FAR: " (it never led to this host: dns.far_ttl)",
+}
+_AT_ONCE = "; at once when an address is added"
 
 INDENT = 2
 COLUMN = 14
@@ -24,6 +32,20 @@ def step(label: str, text: str, screen: Screen, style: Style = Style.DIM) -> lis
 def answer_lines(answer: Answer, now: float, screen: Screen) -> list[str]:
     """The answers of all views, the view in effect first and in detail. now: monotonic seconds."""
     return [line for label, text in _steps(answer, now) for line in step(label, text, screen)]
+
+
+def next_lines(questions: Iterable[NextQuestion], screen: Screen) -> list[str]:
+    """When the daemon asks for the name next, and why not sooner."""
+    questions = list(questions)
+    when = [f"{one.rrtype} {_in(one.seconds)}{_WHY[one.pace]}" for one in questions]
+    if not when:
+        return []
+    far = any(one.pace is Pace.FAR for one in questions)
+    return step("asked next", "; ".join(when) + (_AT_ONCE if far else ""), screen)
+
+
+def _in(seconds: float) -> str:
+    return "now" if seconds < 1 else f"in {duration(seconds)}"
 
 
 def _steps(answer: Answer, now: float) -> Iterator[tuple[str, str]]:

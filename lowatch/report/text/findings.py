@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from typing import TYPE_CHECKING
 
-from lowatch.core.findings import Severity
+from lowatch.core.findings import FindingKind, Severity, Subject
 from lowatch.core.lifecycle import FindingState
 from lowatch.core.words import rfc3339
 from lowatch.report.digest import GroupSummary
-from lowatch.report.phrases import duration
+from lowatch.report.phrases import duration, failed_clients, served_ago, until_because
 
 from .screen import Cell, Screen, Style
+
+if TYPE_CHECKING:
+    from lowatch.core.boot import Boot
 
 SEVERITY_STYLES = {
     Severity.CRITICAL: Style.RED,
@@ -27,14 +31,24 @@ _INDENT = 4
 _COLUMN = 11
 
 
-def finding_lines(summaries: Sequence[GroupSummary], now: float, screen: Screen) -> Iterator[list[str]]:
-    """A list of lines for each finding, or for several of one kind. now: monotonic seconds."""
+def finding_lines(
+    summaries: Sequence[GroupSummary],
+    now: float,
+    wall: float,
+    screen: Screen,
+    boot: Boot | None = None,
+) -> Iterator[list[str]]:
+    """A list of lines for each finding, or for several of one kind.
+
+    now: monotonic seconds. wall: the same moment in wall-clock seconds. boot: what the files that
+    configure addresses say, to be shown with each address.
+    """
     active = [one for one in summaries if one.active]
     for _kind, alike in groupby(active, key=lambda one: one.kind):
         each = list(alike)
         in_full = len(each) if len(each) <= FEW else 1
         for one in each[:in_full]:
-            yield _in_full(one, now, screen)
+            yield _in_full(one, now, wall, screen, boot)
         if each[in_full:]:
             yield _in_short(each[in_full:], screen)
     accepted = [one for one in summaries if not one.active]
@@ -42,24 +56,48 @@ def finding_lines(summaries: Sequence[GroupSummary], now: float, screen: Screen)
         yield _accepted(accepted, screen)
 
 
-def _in_full(one: GroupSummary, now: float, screen: Screen) -> list[str]:
+def _in_full(one: GroupSummary, now: float, wall: float, screen: Screen, boot: Boot | None) -> list[str]:
     lines = screen.entry(_heading(one), f"{one.kind}: {one.where}", column=10)
     if one.named:
         lines += screen.entry(_label("names"), one.named, column=_COLUMN, indent=_INDENT)
     for reason in one.reasons:
         lines += screen.entry(_label("why"), reason, column=_COLUMN, indent=_INDENT)
+    if one.last_served is not None:
+        served = served_ago(one.last_served, wall)
+        lines += screen.entry(_label("before"), served, column=_COLUMN, indent=_INDENT)
+    if one.hurt is not None:
+        lines += screen.entry(_label("hurt"), failed_clients(one.hurt), column=_COLUMN, indent=_INDENT)
     lines += screen.entry(_label("state"), _state(one, now), column=_COLUMN, indent=_INDENT)
+    for text in () if boot is None else _boot(one.subject, boot):
+        lines += screen.entry(_label("boot"), text, column=_COLUMN, indent=_INDENT)
     return lines + _fix(one, screen)
 
 
+def _boot(subject: Subject, boot: Boot) -> Iterator[str]:
+    from lowatch.report.boot import boot_texts  # noqa: PLC0415  # only a report of `check` has it
+
+    if subject.address is not None:
+        held = subject.kind is not FindingKind.MISSING_VIP
+        yield from boot_texts(boot, subject.address, subject.prefixlen, subject.interface, held=held)
+
+
 def _fix(one: GroupSummary, screen: Screen) -> list[str]:
-    """Advice and commands, the best first. Commands are never broken, because people paste them."""
+    """Advice, commands, and what to change in files, the best first.
+
+    Commands are never broken, because people paste them.
+    """
     lines: list[str] = []
-    for advice in one.advice[:_MANY_REASONS]:
-        lines += screen.entry(Cell("") if lines else _label("fix"), advice, column=_COLUMN, indent=_INDENT)
-    for command in one.fixes:
-        label = " " * 7 if lines else " " * _INDENT + screen.paint("fix", Style.DIM)
-        lines.append(f"{label}    {command}")
+    for given in one.guidance:
+        for advice in given.advice[:_MANY_REASONS]:
+            label = Cell("") if lines else _label("fix")
+            lines += screen.entry(label, advice, column=_COLUMN, indent=_INDENT)
+        for command in given.commands:
+            start = " " * 7 if lines else " " * _INDENT + screen.paint("fix", Style.DIM)
+            lines.append(f"{start}    {command}")
+        for outcome in given.rehearsed:
+            lines += screen.entry(Cell(""), outcome, column=_COLUMN, indent=_INDENT)
+        for persist in given.persist[:_MANY_REASONS]:
+            lines += screen.entry(Cell(""), f"to persist: {persist}", column=_COLUMN, indent=_INDENT)
     return lines
 
 
@@ -84,8 +122,8 @@ def _accepted(accepted: Sequence[GroupSummary], screen: Screen) -> list[str]:
     column = 4 + max(len(one.kind) for one in accepted)
     for one in accepted[:MANY_LINES]:
         names = f" ({one.named})" if one.named else ""
-        because = f": {one.acknowledged_because}" if one.acknowledged_because else ""
-        lines += screen.entry(Cell(one.kind), f"{one.where}{names}{because}", column=column, indent=2)
+        until = f", {until_because(one.acknowledgement)}" if one.acknowledgement else ""
+        lines += screen.entry(Cell(one.kind), f"{one.where}{names}{until}", column=column, indent=2)
     return lines + _left_out(accepted)
 
 

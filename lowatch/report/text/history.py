@@ -1,4 +1,7 @@
-"""The output of `lowatch history`: one line, or one row of JSON, per occurrence, the newest first."""
+"""The output of `lowatch history`: one line, or one row of JSON, per occurrence, the newest first.
+
+With --follow, one per change, the oldest first.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,9 @@ from lowatch.report.phrases import count, duration
 SCHEMA = 1
 _NO_END = "-"
 _TITLES = ("SINCE", "UNTIL", "LASTED", "SEVERITY", "KIND", "WHERE")
+_CHANGE_TITLES = ("TIME", "STATE", "LASTED", "SEVERITY", "KIND", "WHERE")
+_DIGITS = 19
+"""A number of fewer digits fits into 64 bits."""
 _NARROWEST = 70
 _SHORTEST = 9
 """The shortest length to which a name is cut."""
@@ -41,6 +47,29 @@ def text_lines(found: Iterable[Occurrence], width: int = WIDE) -> Iterator[str]:
         else:
             until = _NO_END if one.until is None else rfc3339(one.until)
             yield _columns(rfc3339(one.since), until, lasted, printable(one.severity), kind, _where(one))
+
+
+def change_lines(found: Iterable[Occurrence], width: int = WIDE) -> Iterator[str]:
+    """A heading and a line per firing or resolved finding, as they come. width: as in text_lines()."""
+    narrow = width < WIDE
+    for number, one in enumerate(found, 1):
+        if number == 1:
+            yield _short("TIME", "STATE", "KIND", "WHERE") if narrow else _change(*_CHANGE_TITLES)
+        state = "firing" if one.until is None else "resolved"
+        time = rfc3339(one.since if one.until is None else one.until)
+        kind = printable(one.kind)
+        if narrow:
+            line = _short(f"{time[:16]}Z", state, kind, "")
+            yield line + _place(one, max(width, _NARROWEST) - len(line))
+        else:
+            lasted = _NO_END if one.lasted is None else duration(one.lasted)
+            yield _change(time, state, lasted, printable(one.severity), kind, _where(one))
+
+
+def json_changes(found: Iterable[Occurrence]) -> Iterator[str]:
+    """A line of JSON per firing or resolved finding: a row as in json_lines(), with a `schema`."""
+    for one in found:
+        yield json.dumps({"schema": SCHEMA, **_row(one)})
 
 
 def last_line(number: int, endless: int) -> str:
@@ -84,6 +113,7 @@ def _place(one: Occurrence, width: int) -> str:
     address += f"/{printable(one.prefixlen)}" if one.prefixlen else ""
     protocol = "" if one.protocol == "tcp" else f"/{printable(one.protocol)}"
     place = f"{address}:{printable(one.port)}{protocol}" if one.port else address or interface
+    place += f" in {printable(one.netns)}" if one.netns else ""
     if domain:
         room = width - len(place) - 1
         place = f"{_cut(domain, room)} {place}" if room >= _SHORTEST else f"{domain} {place}"
@@ -94,6 +124,10 @@ def _columns(since: str, until: str, lasted: str, severity: str, kind: str, wher
     return f"{since:20}  {until:20}  {lasted:>12}  {severity:8}  {kind:17}  {where}".rstrip()
 
 
+def _change(time: str, state: str, lasted: str, severity: str, kind: str, where: str) -> str:
+    return f"{time:20}  {state:8}  {lasted:>12}  {severity:8}  {kind:17}  {where}".rstrip()
+
+
 def _where(one: Occurrence) -> str:
     """The subject, in the form of phrases.place(), from the text in the journal."""
     domain, address, interface = map(printable, (one.domain, one.address, one.interface))
@@ -102,7 +136,8 @@ def _where(one: Occurrence) -> str:
     words = f"{domain} at {address}" if domain and address else domain or address
     if interface:
         words = f"{words} on {interface}" if words else interface
-    return f"{words}, {printable(one.port)}/{printable(one.protocol)}" if one.port else words
+    words = f"{words}, {printable(one.port)}/{printable(one.protocol)}" if one.port else words
+    return f"{words}, network namespace {printable(one.netns)}" if one.netns else words
 
 
 def _row(one: Occurrence) -> dict[str, object]:
@@ -125,7 +160,11 @@ def _row(one: Occurrence) -> dict[str, object]:
         "fired_at": None if one.fired is None else rfc3339(one.fired),
         "resolved_at": None if one.resolved is None else rfc3339(one.resolved),
         "message": one.reason or None,
+        "last_unit": one.last_unit or None,
+        "victims": int(one.victims) if one.victims.isdecimal() and len(one.victims) < _DIGITS else None,
+        "victim": one.victim or None,
         "folded": one.folded,
+        "netns": one.netns or None,
     }
 
 

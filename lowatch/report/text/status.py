@@ -14,12 +14,22 @@ from lowatch.core.findings import Severity
 from lowatch.core.lifecycle import FindingState
 from lowatch.core.liveness import Liveness
 from lowatch.core.printable import printable
+from lowatch.core.programs import TraceState
 from lowatch.core.words import rfc3339
-from lowatch.report.phrases import count, duration, listed
+from lowatch.report.phrases import (
+    count,
+    duration,
+    failed_clients,
+    host_and_netns,
+    listed,
+    served_ago,
+    until_because,
+)
 from lowatch.report.status import (
     STATES,
     DaemonStatus,
     LastReload,
+    ZoneStatus,
 )
 
 from .findings import SEVERITY_STYLES
@@ -50,6 +60,8 @@ def render(status: DaemonStatus, *, colour: bool, width: int) -> str:
         screen.paragraph(*_conclusion(status)),
         [line for part in _parts(status) for line in _part_lines(part, screen)],
         _firing_lines(status, screen),
+        _acknowledged_lines(status, screen),
+        _problem_lines("Acknowledgements without effect", status.idle.lines(), screen),
         _name_lines(status.audit, screen),
         _problem_lines("Could not be observed", _observation_problems(status), screen),
         _problem_lines("Configuration", status.config_problems, screen),
@@ -59,7 +71,8 @@ def render(status: DaemonStatus, *, colour: bool, width: int) -> str:
 
 def _conclusion(status: DaemonStatus) -> tuple[str, Style]:
     """For example: lowatch 1.0 on web-17 is running: 1 critical finding firing; the last reload failed."""
-    host = "" if status.audit is None else f" on {printable(status.audit.host)}"
+    audit = status.audit
+    host = "" if audit is None else f" on {host_and_netns(audit.host, audit.netns)}"
     state = "stuck" if status.stuck else "running" if status.ready else "starting"
     reasons = list(_reasons(status))
     what = f": {'; '.join(reasons)}." if reasons else ": no problems."
@@ -87,7 +100,7 @@ def _reasons(status: DaemonStatus) -> Iterator[str]:
         yield "the last audit is incomplete"
     if status.audit is not None:
         yield from doubts(status.audit.statuses, status.audit.names)
-        if not sum(status.audit.statuses.values()):
+        if not (status.audit.searched or any(status.audit.statuses.values())):
             yield "no domain is configured: there is nothing to check"
     yield from _configuration_reasons(status)
     if status.journal_dropped:
@@ -115,13 +128,20 @@ def _parts(status: DaemonStatus) -> Iterator[_Line]:
     yield _Line("domains", _domains(status))
     yield _findings(status)
     yield _audit(status)
-    yield _Line("dns", _lag(status.dns_lag))
+    yield _Line("dns", _lag(status.dns_lag) + _far(status))
     yield _Line("netlink", _netlink(status))
+    if status.trace is not None:
+        yield _trace(status.trace)
+    if status.limits:
+        reached = (f"{name} {count(times, 'time')}" for name, times in status.limits.items())
+        yield _Line("limits", f"reached: {', '.join(reached)}", Style.YELLOW)
     yield _journal(status)
     yield _last_reload(status.last_reload, status.monotonic)
     for line in status.reload_pending.values():
         yield _Line("restart", printable(line), Style.YELLOW)
     yield _configuration(status)
+    if status.zones:
+        yield _Line("zones", "; ".join(map(_zone, status.zones)))
 
 
 def _part_lines(part: _Line, screen: Screen) -> list[str]:
@@ -184,9 +204,27 @@ def _lag(seconds: float | None) -> str:
     return "no lookup yet" if seconds is None else f"lag {_interval(seconds)}"
 
 
+def _far(status: DaemonStatus) -> str:
+    """The names that are asked for rarely; "" if there are none."""
+    if not status.far_names:
+        return ""
+    return (
+        f"; {count(status.far_names, 'name')} that never led to this host: asked for every "
+        f"{duration(status.far_ttl)}, and when an address is added"
+    )
+
+
 def _netlink(status: DaemonStatus) -> str:
     overruns, resyncs = status.netlink_overruns, status.netlink_resyncs
     return f"{count(overruns, 'overrun')}, {count(resyncs, 'resync')}"
+
+
+def _trace(trace: TraceState) -> _Line:
+    """Whether the programs of clients that fail are known."""
+    lost = f", {count(trace.lost, 'event')} lost" if trace.lost else ""
+    if trace.failure:
+        return _Line("trace", f"not read any more: {printable(trace.failure)}{lost}", Style.YELLOW)
+    return _Line("trace", f"names programs that fail{lost}", Style.YELLOW if lost else Style.PLAIN)
 
 
 def _journal(status: DaemonStatus) -> _Line:
@@ -217,6 +255,15 @@ def _configuration(status: DaemonStatus) -> _Line:
     return _Line("config", f"{files}: {count(len(status.config_problems), 'problem')}", Style.YELLOW)
 
 
+def _zone(zone: ZoneStatus) -> str:
+    """For example: corp.example (serial 7): 3 domains here, and 1 wildcard."""
+    if zone.name is None:
+        return f"{printable(zone.file)}: not read yet"
+    wildcards = f", and {count(zone.wildcards, 'wildcard')}" if zone.wildcards else ""
+    name = printable(zone.name or ".")
+    return f"{name} (serial {zone.serial}): {count(zone.names, 'domain')} here{wildcards}"
+
+
 def _firing_lines(status: DaemonStatus, screen: Screen) -> list[str]:
     """One line for each group of firing findings."""
     firing = [group for group in status.digest.groups if group.states[FindingState.FIRING]]
@@ -226,10 +273,25 @@ def _firing_lines(status: DaemonStatus, screen: Screen) -> list[str]:
         names = f" ({one.named})" if one.named else ""
         age = one.age(status.monotonic)
         lasting = f"since {rfc3339(one.since)}" if age is None else f"for {duration(age)}"
-        text = f"{one.kind}: {one.where}{names}, {lasting}"
+        served = f", {served_ago(one.last_served, status.now)}" if one.last_served else ""
+        hurt = f", {failed_clients(one.hurt)}" if one.hurt else ""
+        text = f"{one.kind}: {one.where}{names}, {lasting}{served}{hurt}"
         lines += screen.entry(label, text, column=_COLUMN + 2, indent=2)
     if firing[FIRING_SHOWN:]:
         lines.append(f"  and {len(firing) - FIRING_SHOWN:,} more: see lowatch check, or /api/v1/findings.")
+    return lines
+
+
+def _acknowledged_lines(status: DaemonStatus, screen: Screen) -> list[str]:
+    """One line for each group of acknowledged findings."""
+    accepted = [group for group in status.digest.groups if group.states[FindingState.ACKNOWLEDGED]]
+    lines = [screen.paint("Acknowledged", Style.BOLD)] if accepted else []
+    for one in (group.summary() for group in accepted[:FIRING_SHOWN]):
+        names = f" ({one.named})" if one.named else ""
+        until = f", {until_because(one.acknowledgement)}" if one.acknowledgement else ""
+        lines += screen.entry(Cell("-"), f"{one.kind}: {one.where}{names}{until}", column=4, indent=2)
+    if accepted[FIRING_SHOWN:]:
+        lines.append(f"  and {len(accepted) - FIRING_SHOWN:,} more: see /api/v1/findings.")
     return lines
 
 

@@ -12,12 +12,20 @@ from lowatch.report.order import count_groups
 from lowatch.report.phrases import count
 
 
-def status_line(held: int | None, statuses: Mapping[AnswerStatus, int], tracked: Iterable[Tracked]) -> str:
+def status_line(
+    held: int | None,
+    statuses: Mapping[AnswerStatus, int],
+    tracked: Iterable[Tracked],
+    *,
+    searched: bool = False,
+) -> str:
     """For example "3 addresses held; 9 domains: 8 resolved, 1 stale; 2 findings firing (2 critical)".
 
-    held: None if unknown.
+    held: None if unknown. searched: whether names that lead here are found without being configured.
     """
     addresses = "addresses held: unknown" if held is None else count(held, "address", "addresses") + " held"
+    if not any(statuses.values()) and searched:
+        return f"{addresses}; no domain leads here; {_findings(tracked)}"
     if not any(statuses.values()):
         return f"no domain is configured: nothing to check; {addresses}; {_findings(tracked)}"
     return f"{addresses}; {_domains(statuses)}; {_findings(tracked)}"

@@ -1,4 +1,4 @@
-"""Sockets for the web server that systemd passes to the daemon (sd_listen_fds(3))."""
+"""What systemd passes to the daemon (sd_listen_fds(3)): sockets for the web server, and a trace."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ _FIRST = 3
 _NUMBER = re.compile("[0-9]{1,9}")
 WEB = "web"
 """FileDescriptorName= in lowatch.socket."""
+TRACE = "trace"
+"""The name that OpenFile= of `lowatch setup trace` gives. It is no socket, and stays open."""
 _UNNAMED = ("", "unknown", "lowatch.socket")
 """Names of a socket whose unit does not name it. Such a socket is for the web server too."""
 
@@ -30,6 +32,11 @@ def passed_sockets(environ: Mapping[str, str]) -> Iterator[list[socket.socket]]:
             for descriptor, name in _descriptors(environ)
             if (found := _adopt(descriptor, name)) is not None
         ]
+
+
+def passed_trace(environ: Mapping[str, str]) -> int | None:
+    """The descriptor that is called a trace; None if there is none."""
+    return next((descriptor for descriptor, name in _descriptors(environ) if name == TRACE), None)
 
 
 def _descriptors(environ: Mapping[str, str]) -> Iterator[tuple[int, str]]:
@@ -46,6 +53,9 @@ def _descriptors(environ: Mapping[str, str]) -> Iterator[tuple[int, str]]:
 def _adopt(descriptor: int, name: str) -> socket.socket | None:
     """The socket; None if it is not for the web server. Raises ListenError."""
     try:
+        if name == TRACE:
+            os.set_inheritable(descriptor, False)
+            return None
         if name != WEB and name not in _UNNAMED:
             os.close(descriptor)
             _log.warning("%r passed by systemd is not for lowatch, ignoring", name)

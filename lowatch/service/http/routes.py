@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import parse_qs
 
 from lowatch import __version__
 from lowatch.config.settings import Config, WebSettings
 from lowatch.core.audit import Audit
-from lowatch.report import json_report, page, status
+from lowatch.core.next_questions import NextQuestion
+from lowatch.core.served_state import ServedState
+from lowatch.files.threads import NoThreadError, in_thread
+from lowatch.report import json_report, status
 from lowatch.report.metrics.exposition import Format
+from lowatch.report.next_questions import render_next
 from lowatch.report.status import ReloadOutcome
-from lowatch.report.text import status as status_text
+from lowatch.report.victims import Refusal, render_refused
+from lowatch.service.served_file import render_served
 
 from .content import Content, rendered
 from .guard import AllowedHosts
 from .message import Handler, Methods, Request, Response, text
 
+if TYPE_CHECKING:
+    from lowatch.core.recording.recording import Recording
+
 NOT_READY = "Not ready: waiting for the first full audit"
 STATUS_PATH = "/-/status"
+SNAPSHOT_PATH = "/-/snapshot"
+SERVED_PATH = "/-/served"
+REFUSED_PATH = "/-/refused"
+NEXT_PATH = "/-/next"
 _WIDTHS = frozenset(map(str, range(20, 1001)))
 
 
@@ -46,9 +59,31 @@ class Reload(Protocol):
         """Reload the configuration."""
 
 
+class Recordings(Protocol):
+    def prepare(self) -> None:
+        """Import what recording() needs. It may be called in a thread."""
+
+    def recording(self) -> Recording | None:
+        """What the last audit saw; None before the first."""
+
+
 class Statuses(Protocol):
     def status(self) -> status.DaemonStatus:
         """The current one."""
+
+
+class Served(Protocol):
+    def served(self) -> ServedState | None:
+        """Who served each endpoint last; None before the first audit."""
+
+    @property
+    def refused(self) -> Iterable[Refusal]:
+        """The failed connects of local clients."""
+
+
+class Schedules(Protocol):
+    def next_questions(self, domain: str) -> tuple[NextQuestion, ...]:
+        """When DNS is asked for the domain next; () if it is not followed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +107,9 @@ class ControlPages:
     audits: Audits
     statuses: Statuses
     reload: Reload
+    recordings: Recordings
+    served: Served
+    schedules: Schedules
 
 
 class CurrentConfig(Protocol):
@@ -111,6 +149,8 @@ def build_routes(pages: Pages, telemetry_path: str) -> Mapping[str, Methods]:
     audits = pages.audits
 
     def render_page() -> Iterator[bytes] | Awaitable[bytes]:
+        from lowatch.report import page  # noqa: PLC0415  # a daemon that is only scraped does without
+
         audit = audits.audit
         render = partial(page.render, audit, version=pages.version, telemetry_path=telemetry_path)
         return rendered(render, 0 if audit is None else len(audit.findings))
@@ -118,6 +158,8 @@ def build_routes(pages: Pages, telemetry_path: str) -> Mapping[str, Methods]:
     page_content = Content("page", "html", lambda: audits.audit, render_page)
 
     def status_page(_request: Request) -> Response:
+        from lowatch.report import page  # noqa: PLC0415
+
         policy = ("Content-Security-Policy", page.CONTENT_SECURITY_POLICY)
         return Response(content=page_content, content_type="text/html; charset=utf-8", headers=(policy,))
 
@@ -154,6 +196,9 @@ def build_control_routes(pages: ControlPages) -> Mapping[str, Methods]:
 
     /-/status returns JSON, or with ?format=text&width=80&colour=yes text for a terminal. So a client of
     another version shows what this daemon reports.
+    /-/served returns who served last what is not served now, as served.json has it; /-/refused the failed
+    connects of local clients (report/victims.py); /-/next?name=www.example.com when DNS is asked for that
+    name next (report/next_questions.py).
     """
 
     def current_status(form: str, render: Callable[[status.DaemonStatus], bytes]) -> Content:
@@ -175,15 +220,70 @@ def build_control_routes(pages: ControlPages) -> Mapping[str, Methods]:
             return text(400, "format: json or text; width: 20 to 1000; colour: yes or no")
 
         def render(shown: status.DaemonStatus) -> bytes:
+            from lowatch.report.text import status as status_text  # noqa: PLC0415  # as above
+
             return status_text.render(shown, colour=colour, width=int(width)).encode("ascii")
 
         return Response(content=current_status(f"text {width} {colour}", render))
 
+    def show_served(_request: Request) -> Response:
+        state = pages.served.served()
+        if state is None:
+            return text(503, NOT_READY)
+        gone = state._replace(domains={})
+
+        def pieces() -> Iterator[bytes] | Awaitable[bytes]:
+            return rendered(partial(render_served, gone), len(gone.gone))
+
+        content = Content("served", "json", object, pieces, lasting=False)
+        return Response(content=content, content_type="application/json")
+
     return {
         STATUS_PATH: {"GET": show_status},
+        REFUSED_PATH: {"GET": _refused(pages.served)},
+        NEXT_PATH: {"GET": _next(pages.schedules)},
+        SNAPSHOT_PATH: {"GET": _recording(pages.recordings)},
+        SERVED_PATH: {"GET": show_served},
         "/-/reload": {"POST": _reloading(pages.reload)},
         **{path: {"GET": show} for path, show in _api(pages.audits).items()},
     }
+
+
+def _refused(served: Served) -> Handler:
+    def show(_request: Request) -> Response:
+        body = render_refused((one.endpoint, one.refused) for one in served.refused)
+        return Response(body=body, content_type="application/json")
+
+    return show
+
+
+def _next(schedules: Schedules) -> Handler:
+    def show(request: Request) -> Response:
+        name = parse_qs(request.query).get("name", [""])[-1]
+        return Response(body=render_next(schedules.next_questions(name)), content_type="application/json")
+
+    return show
+
+
+def _recording(recordings: Recordings) -> Handler:
+    """A handler that responds with a recording of the last audit."""
+
+    def pieces() -> Iterator[bytes]:
+        from lowatch.report.recording import recording_pieces  # noqa: PLC0415  # as in Recorder
+
+        recording = recordings.recording()
+        return iter(()) if recording is None else recording_pieces(recording)
+
+    content = Content("snapshot", "json", object, pieces, lasting=False)
+
+    async def show(_request: Request) -> Response:
+        with suppress(NoThreadError):
+            await in_thread(recordings.prepare)
+        if recordings.recording() is None:
+            return text(503, NOT_READY)
+        return Response(content=content, content_type="application/json")
+
+    return show
 
 
 def _reloading(reload: Reload) -> Handler:

@@ -7,6 +7,7 @@ import logging
 import os
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain, islice, takewhile
 from typing import Protocol
 
@@ -66,6 +67,7 @@ class JournalSink:
     enabled: False writes nothing to the journal, and everything to stderr.
     echo: whether alerts also go to stderr, through `logging`, so that `lowatch run` in the foreground
     shows them. Pass `not stderr_is_journal(environ)`, or systemd shows them twice.
+    netns: the network namespace that the alerts are about; "" for the first one.
     Without echo an entry is shown on stderr, once, only while journald is absent. That does not count as
     delivered, because that stderr most likely leads to journald, too.
     """
@@ -81,9 +83,11 @@ class JournalSink:
         burst: int = BURST,
         intents: IntentStore | None = None,
         threads: Threads | None = None,
+        netns: str = "",
     ) -> None:
         self._loop = loop
         self._enabled = enabled
+        self._netns = netns
         self._echo = echo or not enabled
         self._capacity = capacity
         self._queue: deque[Entry] = deque()
@@ -99,14 +103,18 @@ class JournalSink:
         """Whether some findings that wait to be folded have waited for room."""
 
     def undelivered(self) -> Sequence[Tracked]:
-        """The findings that neither journald nor another stderr has accepted; of each subject in order."""
+        """The findings that neither journald nor another stderr has accepted; of each subject in order.
+
+        delivery_unknown is set for those whose line waits for stderr: a thread may write it at any moment,
+        and nothing tells whoever saves them.
+        """
         queued = chain.from_iterable(entry.findings for entry in self._queue)
         if not self._enabled:
-            return [*log_stream.undelivered(), *queued]
+            return [*map(_in_doubt, log_stream.undelivered()), *queued]
         waiting = [*queued, *self._storm.waiting_findings()]
         if self._echo:
             shown_nowhere = set(map(id, log_stream.undelivered()))
-            waiting = [one for one in waiting if id(one) in shown_nowhere]
+            waiting = [_in_doubt(one) for one in waiting if id(one) in shown_nowhere]
         return waiting
 
     @property
@@ -122,21 +130,24 @@ class JournalSink:
     def announce(self, tracked: Tracked, now: Now) -> None:
         """Send it now or later. Never blocks, never raises."""
         if not self._enabled:
-            self._queue.append(Entry(alert.fields(tracked, now), b"", True, (tracked,)))
+            self._queue.append(Entry(self._fields(tracked, now), b"", True, (tracked,)))
             self.may_send()
             return
         if self._echo:
-            _show(alert.fields(tracked, now), (tracked,))
+            _show(self._fields(tracked, now), (tracked,))
         at = self._loop.time()
         if len(self._queue) >= self._capacity:
             JOURNAL_QUEUE.reached()
         if len(self._queue) < self._capacity and self._storm.admits(tracked, at):
-            fields = alert.fields(tracked, now)
+            fields = self._fields(tracked, now)
             self._queue.append(Entry(fields, encode(fields), self._echo, (tracked,), at))
             self.may_send()
         else:
             self._drop(self._storm.fold(Announcement(tracked, now), at))
             self._await_summary()
+
+    def _fields(self, tracked: Tracked, now: Now) -> dict[str, str]:
+        return alert.fields(tracked, now, self._netns)
 
     def flush(self) -> None:
         """Send what can be sent at once, including summaries that are not due yet; then nothing more.
@@ -193,7 +204,7 @@ class JournalSink:
         folded = self._storm.take(self._loop.time()) if self._has_room_for_summary() else ()
         if not folded:
             return False
-        fields = summary_fields(folded)
+        fields = summary_fields(folded, self._netns)
         findings = tuple(one.tracked for one in folded)
         if self._summaries_are_late:
             fields["LOWATCH_FIX"] = ""
@@ -300,6 +311,10 @@ def stderr_is_journal(environ: Mapping[str, str], descriptor: int = 2) -> bool:
     except OSError:
         return False
     return environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
+
+
+def _in_doubt(one: Tracked) -> Tracked:
+    return replace(one, delivery_unknown=True)
 
 
 def _show(fields: Mapping[str, str], findings: Sequence[Tracked]) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 from lowatch.app.auditor import Auditor
 from lowatch.app.ports import Resolver
 from lowatch.app.static_resolver import StaticResolver
+from lowatch.app.victims import Victims
 from lowatch.core.addresses import (
     Address,
     Port,
@@ -30,12 +31,14 @@ from lowatch.core.addresses import (
 from lowatch.core.answers import Answer, AnswerListener, AnswerStatus, OtherView, RRset, SrvRecord, View
 from lowatch.core.arp import NO_ARP, Arp
 from lowatch.core.clock import Now
-from lowatch.core.held import NOT_ROUTED, Delivery, FlowRoute, Held, Link, LocalRoute
+from lowatch.core.held import NOT_ROUTED, Delivery, FlowRoute, Held, Link, LocalRoute, Twins
 from lowatch.core.judgement import Judgement
 from lowatch.core.known import Known, Unknown
 from lowatch.core.listeners import Connect, ConnectOutcome, Endpoint, LateAnswers, Listener, Sockets
 from lowatch.core.policy import Domain, Policy
+from lowatch.core.programs import TraceState
 from lowatch.core.snapshot import Snapshot
+from lowatch.core.sources import Source
 from lowatch.core.surroundings import Route, Surroundings
 from lowatch.core.views import possible_addresses
 from lowatch.kernel.request_cache import RequestCache
@@ -140,6 +143,7 @@ class ScriptedHost:
         self.generation = 0
         self.unsettled = False
         self.followed: list[frozenset[Port]] = []
+        self.clients_followed: list[tuple[frozenset[Address], frozenset[Port]]] = []
         self.asked: set[Any] = set()
         self._stale = True
         self._deliveries = self._asked(_Spoken(world.delivery))
@@ -186,6 +190,15 @@ class ScriptedHost:
         held, _, blind = self._tables
         return OVERRUN if blind else Known(tuple(sorted(held, key=repr)))
 
+    def sources(self, destinations: Sequence[Address]) -> list[Source | Unknown | None]:
+        return [None] * len(destinations)
+
+    def global_ipv6(self, interface: str) -> list[Held]:
+        return []
+
+    def twins(self) -> Known[tuple[Twins, ...]] | Unknown:
+        return OVERRUN if self._tables[2] else Known(())
+
     def arp(self) -> Known[Arp] | Unknown:
         return OVERRUN if self._tables[2] else self._world.arp
 
@@ -212,13 +225,25 @@ class ScriptedHost:
     def follow_ports(self, ports: Iterable[Port]) -> None:
         self.followed.append(frozenset(ports))
 
+    def follow_clients(self, addresses: Collection[Address], ports: Iterable[Port]) -> None:
+        self.clients_followed.append((frozenset(addresses), frozenset(ports)))
+
     flow_routes_may_differ = False
+    trace: TraceState | None = None
+
+    notices_starts = False
+
+    def follow_starts(self) -> bool:
+        return self.notices_starts
 
     def endpoint_deliveries(self, endpoints: Sequence[Endpoint]) -> list[Delivery | Unknown]:
         raise NotImplementedError("they do not differ")
 
     def flow_routes(self, endpoints: Sequence[Endpoint]) -> list[FlowRoute | Unknown]:
         raise NotImplementedError("they do not differ")
+
+    def full_beside(self, listener: Listener, number: int) -> Listener | Unknown | None:
+        return None
 
     def sockets(self) -> Known[Sockets] | Unknown:
         return REFUSED if self._world.no_bound else Known(Sockets(self._world.bound))
@@ -227,11 +252,11 @@ class ScriptedHost:
         return Known(frozenset())
 
     def surroundings(self) -> Known[Surroundings] | Unknown:
-        links, sockets = self.links(), self.sockets()
-        if isinstance(links, Unknown) or isinstance(sockets, Unknown):
+        links = self.links()
+        if isinstance(links, Unknown):
             return OVERRUN
         wide = tuple(Route(route.prefix, "local", ("lo",), route.table) for route in self.wide_routes())
-        return Known(Surroundings(links.value, routes=wide, sockets=sockets.value))
+        return Known(Surroundings(links.value, routes=wide))
 
     def swallows(self, ifindex: int) -> bool:
         return ifindex == LO
@@ -249,6 +274,7 @@ class ScriptedResolver:
         self.problems: Sequence[str] = ()
         self.unread: Sequence[str] = ()
         self.looked_up: set[str] = set()
+        self.near: set[str] = set()
         self.asked = asyncio.Event()
         self.listener: AnswerListener = ChangedDomains()
 
@@ -302,6 +328,12 @@ class ScriptedResolver:
 
     async def settled(self) -> None:
         await self.asked.wait()
+
+    def follow_held(self, held: Known[tuple[Held, ...]] | Unknown) -> None:
+        self.held = held
+
+    def keep_near(self, domains: Iterable[str]) -> None:
+        self.near.update(domains)
 
     def follow_ipv6(self, *, idle: bool) -> None:
         self.ipv6_idle = idle
@@ -446,3 +478,9 @@ def listens(endpoint: Endpoint, *, full: bool = False) -> Listener:
     return Listener(
         endpoint.address, 4711, 33, None, queued=9 if full else 0, backlog=8, protocol=port.protocol
     )
+
+
+def no_victims() -> Victims:
+    """Of a host without addresses."""
+    host: Any = None
+    return Victims(host, ScriptedClock())

@@ -18,7 +18,7 @@ from lowatch.core.lifecycle import FindingState, Remembered, Tracked
 from tests.support.aio import run_async
 from tests.support.inline_threads import InlineThreads
 from tests.unit.app.findings import finding, firing, now, step
-from tests.unit.app.scripted import ScriptedClock, policy_of
+from tests.unit.app.scripted import ScriptedClock, no_victims, policy_of
 
 NUMBERS = range(3)
 
@@ -61,12 +61,10 @@ class Disk:
     def end_generation(self) -> int:
         return 0
 
-    def save(self, tracked: Mapping[str, Tracked]) -> bool:
+    def save(self, tracked: Mapping[str, Tracked], generation: int) -> bool:
         self.saved = tracked
-        return True
-
-    def forget(self, generation: int) -> None:
         self.intended = {}
+        return True
 
 
 class Run:
@@ -76,7 +74,7 @@ class Run:
         self.sink = Sink()
         self.tracker = FindingTracker(policy_of(hold=0.0), disk.load(), now(at))
         self.saver = StateSaver(disk, InlineThreads(), ScriptedClock())
-        self.announcer = Announcer(self.tracker, self.sink, self.saver, ScriptedClock())
+        self.announcer = Announcer(self.tracker, self.sink, self.saver, ScriptedClock(), no_victims())
 
 
 class Host:

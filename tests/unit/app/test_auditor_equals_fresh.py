@@ -7,6 +7,7 @@ in the middle of them, wherever an audit gives the loop its turn.
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from lowatch.app import local_domains as domains_module
 from lowatch.app.orphan_series import OrphanValues
+from lowatch.core.findings import Finding
 from lowatch.core.judgement import Judgement
 from lowatch.core.listeners import Endpoint
 from lowatch.core.policy import Policy
@@ -63,24 +65,34 @@ def truth(observed: tuple[Snapshot, Judgement]) -> dict[str, Any]:
         "prefixes": snapshot.prefixes,
         "black holes": snapshot.black_holes,
         "arp": snapshot.arp,
-        "views": {name: without_connects(view) for name, view in snapshot.domains.items()},
+        "views": {name: without_past(view) for name, view in snapshot.domains.items()},
         "referenced": snapshot.referenced,
         "unresolved": snapshot.unresolved,
         "lo up": snapshot.loopback_up,
         "endpoints": {name: judged.endpoints for name, judged in judgement.domains.items()},
-        "findings": {finding.subject.key: finding for finding in judgement.findings},
+        "findings": {finding.subject.key: without_memory(finding) for finding in judgement.findings},
         "undecided": {
             (one.kind, one.domain, one.address, one.port, one.family) for one in judgement.undecided
         },
     }
 
 
-def without_connects(view: DomainObservation) -> DomainObservation:
-    """What a connect() met is evidence that may be a minute old; the verdicts say what follows from it."""
+def without_past(view: DomainObservation) -> DomainObservation:
+    """What a connect() met is evidence that may be a minute old; the verdicts say what follows from it.
+
+    A new process has not seen who served before.
+    """
     local = [
-        one._replace(ports=tuple(port._replace(connect=None) for port in one.ports)) for one in view.local
+        one._replace(ports=tuple(port._replace(connect=None, last_served=None) for port in one.ports))
+        for one in view.local
     ]
     return view._replace(local=tuple(local))
+
+
+def without_memory(finding: Finding) -> Finding:
+    """Without who served before."""
+    message = finding.message.removesuffix(f"; {finding.last_served}")
+    return replace(finding, message=message, last_served=None)
 
 
 def fresh(watch: Watch, last: tuple[Snapshot, Judgement]) -> dict[str, Any]:

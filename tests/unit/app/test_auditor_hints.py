@@ -6,6 +6,7 @@ from typing import Any
 
 from lowatch.app.auditor_hints import AuditorHints
 from lowatch.core.addresses import parse_address, parse_prefix
+from lowatch.wire.closed_client import ClosedClient
 
 VIP = parse_address("192.0.2.10")
 
@@ -44,3 +45,26 @@ def test_events_and_losses_are_counted() -> None:
     hints.overrun()
     hints.resync()
     assert recorder.told == [("netlink_event", "route"), ("netlink_overrun",), ("netlink_resync",)]
+
+
+def test_clients_that_closed_mark_nothing() -> None:
+    recorder: Any = Recorder()
+    hints = AuditorHints(recorder, recorder, recorder)
+    client = ClosedClient("tcp", VIP, 80, 40000, b"a cookie", failed=True)
+    hints.client_closed(client, 4, None)
+    hints.clients_lost()
+    assert recorder.told == [
+        ("netlink_event", "destroy"),
+        ("client_closed", client, 4, None),
+        ("netlink_overrun",),
+        ("clients_lost",),
+    ]
+
+
+def test_listeners_that_come_are_the_daemons_business() -> None:
+    recorder: Any = Recorder()
+    hints = AuditorHints(recorder, recorder, recorder)
+    hints.listener_comes(VIP, 80)
+    hints.listeners_lost()
+    hints.unit_starts()
+    assert recorder.told == [("listener_comes", VIP, 80), ("listeners_lost",), ("unit_starts",)]

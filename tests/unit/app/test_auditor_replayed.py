@@ -12,6 +12,7 @@ from lowatch.app import local_domains
 from lowatch.core.judgement import Judgement, JudgementMemo, judge
 from lowatch.core.policy import Policy
 from lowatch.core.snapshot import Snapshot
+from tests.support.replaying import assert_replays, said
 from tests.unit.app.changes import NAMES, Change, beginning, policy
 from tests.unit.app.scripted import Watch
 from tests.unit.app.test_auditor_equals_fresh import run, sometimes_lost
@@ -42,15 +43,6 @@ class Recording(Watch):
         return snapshot, judgement
 
 
-def said(judgement: Judgement) -> dict[str, Any]:
-    """In whatever order."""
-    return {
-        "domains": judgement.domains,
-        "findings": {one.key: one for one in judgement.findings},
-        "undecided": set(judgement.undecided),
-    }
-
-
 @examples
 @given(sometimes_lost)
 def test_a_snapshot_replayed_is_judged_the_same(steps: list[tuple[Change, str]]) -> None:
@@ -65,3 +57,4 @@ def test_a_snapshot_replayed_is_judged_the_same(steps: list[tuple[Change, str]])
         assert said(judge(copy.deepcopy(snapshot), policy_then)) == expected
         assert said(judge(snapshot, policy_then, memo)) == expected
         assert not any(finding.proposed for finding in judgement.findings)
+        assert_replays(snapshot, policy_then, judgement)

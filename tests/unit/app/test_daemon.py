@@ -12,14 +12,18 @@ from lowatch.app import finding_tracker
 from lowatch.app.auditor import Auditor
 from lowatch.app.daemon import SWEEP_EVERY
 from lowatch.app.ports import Prober
-from lowatch.core.addresses import parse_address
+from lowatch.core.addresses import Address, parse_address, parse_port
 from lowatch.core.clock import Now
+from lowatch.core.known import Known
+from lowatch.core.last_served import LastServed
 from lowatch.core.lifecycle import (
     Remembered,
     Tracked,
     stepping,
 )
-from lowatch.core.policy import Acknowledgement, Policy
+from lowatch.core.name_sources import NameSource
+from lowatch.core.policy import Acknowledgement, DomainSpec, Policy
+from lowatch.core.programs import TraceState
 from lowatch.wiring.daemon import build_daemon
 from tests.support import virtual_time
 from tests.support.inline_threads import InlineThreads
@@ -37,6 +41,7 @@ from tests.unit.app.scripted import (
     resolves,
     serves,
 )
+from tests.unit.app.served_memory import ServedMemory
 
 WWW, SHOP = "www.example.com", "shop.example.com"
 VIP, ELSEWHERE = parse_address("192.0.2.10"), parse_address("198.51.100.7")
@@ -68,6 +73,7 @@ class Story:
         policy: Policy,
         remembered: Sequence[Remembered] = (),
         prober: Prober | None = None,
+        served: ServedMemory | None = None,
     ) -> None:
         self.world = world
         self.clock = CountedClock()
@@ -82,8 +88,18 @@ class Story:
         self.saved: list[str] = []
         self.waiting: Sequence[Tracked] = ()
         self._remembered = remembered
+        self.served = served or ServedMemory()
         self.daemon = build_daemon(
-            self.auditor, self.host, self.resolver, policy, self.clock, self, self, self, InlineThreads()
+            self.auditor,
+            self.host,
+            self.resolver,
+            policy,
+            self.clock,
+            self,
+            self,
+            self.served,
+            self,
+            InlineThreads(),
         )
 
     # An AlertSink, a StateStore and a Meter.
@@ -107,10 +123,7 @@ class Story:
     def end_generation(self) -> int:
         return 0
 
-    def forget(self, generation: int) -> None:
-        pass
-
-    def save(self, tracked: Mapping[str, Tracked]) -> bool:
+    def save(self, tracked: Mapping[str, Tracked], generation: int) -> bool:
         self.saved = sorted(tracked)
         self.announced = any(one.announced for one in tracked.values())
         return True
@@ -199,6 +212,78 @@ def test_it_speaks_when_the_hold_is_over() -> None:
     ((resolved, words),) = story.said[1:]
     assert words == "orphan-vip resolved"
     assert 45.0 + HOLD <= resolved <= 45.3 + HOLD, "polled for"
+
+
+def with_trace(story: Story) -> None:
+    story.host.trace = TraceState(heard=True)
+
+
+def comes(address: bytes, port: int) -> Callable[[Story], None]:
+    return lambda story: story.daemon.listener_comes(Address(address), port)
+
+
+def test_with_a_trace_a_listener_that_comes_is_an_event_and_nothing_is_polled() -> None:
+    script: Script = [
+        (0.0, with_trace),
+        (5.0, Story.listener_gone),
+        (45.0, Story.listener_back),
+        (45.0, comes(bytes(4), 80)),
+    ]
+    story = told(script, 100.0)
+    assert story.said[0] == (25.0, "orphan-vip firing")
+    assert story.said[1][1] == "orphan-vip resolved"
+    assert story.said[1][0] == pytest.approx(45.0 + HOLD, abs=0.01)
+    looks = story.clock.looks
+    assert looks < told(script[1:], 100.0).clock.looks / 2
+
+
+def test_a_listener_that_is_reported_just_before_it_can_be_found_is_polled_for() -> None:
+    script: Script = [
+        (0.0, with_trace),
+        (5.0, Story.listener_gone),
+        (45.0, comes(VIP, 80)),
+        (45.01, Story.listener_back),
+    ]
+    resolved = told(script, 100.0).said[1][0]
+    assert 45.0 + HOLD <= resolved <= 45.1 + HOLD
+
+
+@pytest.mark.parametrize("happens", [comes(bytes(4), 8080), comes(ELSEWHERE, 80)])
+def test_a_listener_elsewhere_is_no_event(happens: Callable[[Story], None]) -> None:
+    script: Script = [(0.0, with_trace), (5.0, Story.listener_gone)]
+    without, story = told(script, 60.0), told([*script, (45.5, happens)], 60.0)
+    assert (story.audits, story.said) == (without.audits, without.said)
+    assert story.clock.looks == without.clock.looks, "it was not even woken"
+
+
+@pytest.mark.parametrize("state", [TraceState("it has ended"), None])
+def test_without_a_trace_that_is_read_it_polls(state: TraceState | None) -> None:
+    script: Script = [
+        (0.0, with_trace),
+        (5.0, Story.listener_gone),
+        (40.0, lambda story: setattr(story.host, "trace", state)),
+        (40.0, lambda story: story.daemon.listeners_lost()),
+        (45.0, Story.listener_back),
+    ]
+    resolved = told(script, 100.0).said[1][0]
+    assert 45.0 + HOLD <= resolved <= 45.3 + HOLD
+
+
+def test_a_unit_that_starts_is_polled_for_and_it_polls_less_often_otherwise() -> None:
+    script: Script = [
+        (0.0, lambda story: setattr(story.host, "notices_starts", True)),
+        (5.0, Story.listener_gone),
+        (45.5, Story.listener_back),
+    ]
+    story = told(script, 100.0)
+    assert 45.5 + HOLD <= story.said[1][0] <= 46.5 + HOLD
+    hinted = told([*script, (45.44, lambda story: story.daemon.unit_starts())], 100.0)
+    assert 45.5 + HOLD <= hinted.said[1][0] <= 45.54 + HOLD
+
+
+def test_a_unit_that_starts_wakes_nobody_where_nothing_is_missing() -> None:
+    story = told([(5.0, lambda story: story.daemon.unit_starts())], 2 * SWEEP_EVERY)
+    assert story.audits == [0.0, SWEEP_EVERY]
 
 
 @pytest.mark.parametrize("before", [0.001, 0.5, 3.0, 19.0])
@@ -305,6 +390,26 @@ def test_what_was_announced_before_a_restart_is_not_announced_again() -> None:
     assert mended.saved == []
 
 
+def test_names_with_findings_of_the_last_run_are_not_far() -> None:
+    before = told([(5.0, Story.listener_gone)], 60.0)
+    (tracked,) = before.daemon.tracked
+    remembered = [Remembered(tracked.finding, tracked.since, tracked.announced)]
+    assert told([], 1.0, remembered=remembered).resolver.near == {WWW}
+    assert before.resolver.near == set()
+
+
+def test_the_resolver_hears_after_an_audit_which_addresses_are_held() -> None:
+    def another(story: Story) -> None:
+        story.world.held.add(holds("192.0.2.20/32"))
+        story.host.hear()
+        story.auditor.mark_prefix(None)
+        story.daemon.wake()
+
+    story = told([(5.0, another)], 5.1)
+    assert isinstance(story.resolver.held, Known)
+    assert {one.address for one in story.resolver.held.value} == {VIP, parse_address("192.0.2.20")}
+
+
 def test_what_waits_for_the_journal_is_saved_as_not_announced() -> None:
     """And as announced soon after it has arrived, though nothing else happens."""
     seen: list[bool] = []
@@ -405,6 +510,20 @@ def test_answers_that_lead_elsewhere_are_looked_at_together() -> None:
     assert judgement.domains.keys() == {WWW}
 
 
+def test_a_learned_name_is_judged_at_once() -> None:
+    def learned(story: Story) -> None:
+        specs, sources = {SHOP: DomainSpec((parse_port("80"),), any_of=False)}, {SHOP: NameSource.DNSTAP}
+        story.daemon.replace_policy(policy.with_learned(specs, sources))
+
+    def answered(story: Story) -> None:
+        story.world.answers[SHOP] = resolves(SHOP, VIP)
+        story.resolver.listener.answer_changed(SHOP)
+
+    policy = policy_of(serves("81"), hold=HOLD)
+    story = told([(5.0, learned), (5.5, answered)], 7.0, policy)
+    assert story.audits[1:] == [5.0, 5.5]
+
+
 def test_a_name_that_comes_to_lead_here_is_judged_within_a_second() -> None:
     def orphan_comes(story: Story) -> None:
         story.world.answers[SHOP] = resolves(SHOP, VIP)
@@ -414,3 +533,24 @@ def test_a_name_that_comes_to_lead_here_is_judged_within_a_second() -> None:
     story = told([(5.0, orphan_comes)], 40.0, policy)
     ((when, what),) = story.said
     assert (when, what) == (5.0 + 1.0 + HOLD, "orphan-vip firing")
+
+
+def test_who_served_it_last_is_told_once_and_saved_when_it_changes() -> None:
+    """Sweeps go on, and neither the message nor the file changes with them."""
+    served = ServedMemory()
+    story = told([(40.0, Story.listener_gone)], 130.0, served=served)
+    assert story.said == [(60.0, "orphan-vip firing")]
+    (tracked,) = story.daemon.tracked
+    last = LastServed(None, START + 40.0)
+    assert tracked.finding.last_served == last
+    assert tracked.finding.message.endswith(f"; {last}")
+    assert [round(state.at - START, 1) for state in served.saved] == [5.0, 45.0, 130.0]
+    assert [len(state.gone) for state in served.saved] == [0, 1, 1]
+
+
+def test_what_an_earlier_process_saw_is_told_after_a_restart() -> None:
+    last = LastServed("nginx.service", 1000.0, ended=False)
+    story = told([(0.0, Story.listener_gone)], 100.0, served=ServedMemory({at(VIP): last}))
+    (tracked,) = story.daemon.tracked
+    assert tracked.finding.last_served == last
+    assert "; served by nginx.service, last seen at " in tracked.finding.message

@@ -16,6 +16,7 @@ from lowatch.core.explanation import (
     Explanation,
     RouteAnswer,
 )
+from lowatch.core.plan import Rehearsal
 from lowatch.core.policy import Policy
 from tests.unit.app.scripted import (
     Watch,
@@ -65,7 +66,13 @@ def explained(
         def auditor(self, resolver: AnyResolver, policy: Policy) -> Auditor:
             return Auditor(watch.host, resolver, watch.prober, policy, watch.clock, "web-17")
 
-    bench = Bench(watch.host, watch.clock, (parse_port("8080"),), Builder())
+    bench = Bench(
+        watch.host,
+        watch.clock,
+        (parse_port("8080"),),
+        Builder(),
+        lambda jobs: [Rehearsal("safe")] * len(jobs),
+    )
     return asyncio.run(explain(parse_explain_target(target), POLICY, bench))
 
 

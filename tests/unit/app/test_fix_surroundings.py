@@ -56,3 +56,16 @@ def test_nothing_is_asked_where_nothing_is_wrong(monkeypatch: pytest.MonkeyPatch
     story.world.serving.clear()
     assert fixes(story) == [REMOVAL]
     assert len(asked) == 1
+
+
+def test_sockets_are_listed_once_for_fixes_and_idle_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    ask = ScriptedHost.sockets
+    monkeypatch.setattr(ScriptedHost, "sockets", lambda self: asked.append(1) or ask(self))
+    story = Story(world())
+    story.world.held.add(holds("192.0.2.77/32"))
+    assert fixes(story, FindingKind.IDLE_VIP) == [("ip address del 192.0.2.77/32 dev lo",)]
+    assert len(asked) == 1
+    story.world.bound = frozenset({VIP})
+    assert fixes(story) == [()]
+    assert len(asked) == 2

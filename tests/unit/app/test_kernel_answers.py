@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lowatch.app.host_observation import Holders
-from lowatch.app.kernel_answers import Place, expected_endpoints, is_own_stub, place
+from lowatch.app.kernel_answers import Place, PlacedAddress, is_own_stub, place, placed_addresses
 from lowatch.core.addresses import Address, parse_address, parse_port
 from lowatch.core.held import NOT_ROUTED, Delivery
 from lowatch.core.known import Known, Unknown
@@ -33,7 +33,7 @@ NOBODY_HOLDS = Holders(Known(()))
 @pytest.mark.parametrize(
     ("address", "delivery", "holders", "found"),
     [
-        (VIP, Delivery(True, 1, 32), Holders(Known((HELD,))), "lo"),
+        (VIP, Delivery(True, 1, 32), Holders(Known((HELD,))), HELD),
         (VIP, Delivery(True, 1, 24), NOBODY_HOLDS, "lo"),
         (VIP, Delivery(True, 7, 32), NOBODY_HOLDS, None),
         (VIP, Delivery(False, 2, 24), Holders(Known((HELD,))), None),
@@ -52,8 +52,11 @@ def test_where_an_address_counts_as_held(
 def test_only_what_is_local_is_to_be_served_and_the_hosts_resolver_is_not() -> None:
     answer = resolves(WWW, VIP, ELSEWHERE)
     places: dict[Address, Place] = {VIP: "lo", ELSEWHERE: None}
-    assert expected_endpoints(serves("80 53/udp"), answer, places, frozenset({VIP})) == [
-        Endpoint(VIP, HTTP)
+    assert placed_addresses(serves("80 53/udp"), answer, places, frozenset({VIP})) == [
+        PlacedAddress(VIP, "lo", [Endpoint(VIP, HTTP)])
+    ]
+    assert placed_addresses(serves("80"), answer, {VIP: LOST}, frozenset()) == [
+        PlacedAddress(VIP, LOST, ())
     ]
     assert is_own_stub(VIP, DNS, frozenset({VIP}))
     assert not is_own_stub(VIP, HTTP, frozenset({VIP}))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from lowatch.app.finding_tracker import FindingTracker
 from lowatch.app.latest_audit import LatestAudit
 from lowatch.core.audit import Audit
+from lowatch.core.judgement import judge
 from tests.support.aio import run_async
 from tests.unit.app.findings import step
 from tests.unit.app.scripted import Watch, policy_of, serves
@@ -23,7 +24,7 @@ class Shown:
     def look(self) -> None:
         snapshot, judgement = self.watch.sweep()
         step(self.tracker, judgement.findings, self.watch.clock.monotonic)
-        run_async(self.latest.replace(snapshot, judgement))
+        run_async(self.latest.replace(snapshot, judgement, self.watch.policy))
 
     @property
     def audit(self) -> Audit:
@@ -34,7 +35,7 @@ class Shown:
 
 def test_before_the_first_there_is_none() -> None:
     latest = Shown().latest
-    assert latest.audit is latest.judgement is latest.held is None
+    assert latest.audit is latest.judgement is latest.held is latest.observed is None
     assert latest.orphans == {}
 
 
@@ -57,6 +58,16 @@ def test_it_is_the_same_object_until_the_findings_or_the_audit_change() -> None:
     assert second is not first
     shown.look()
     assert shown.audit is not second
+
+
+def test_what_was_observed_with_its_policy() -> None:
+    shown = Shown()
+    shown.look()
+    observed = shown.latest.observed
+    assert observed is not None
+    assert observed.policy is shown.watch.policy
+    assert observed.followed == shown.watch.auditor.followed()
+    assert judge(observed.snapshot, observed.policy).findings == shown.latest.judgement.findings  # type: ignore[union-attr]
 
 
 def test_what_is_held_may_be_unknown() -> None:

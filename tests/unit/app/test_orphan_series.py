@@ -9,13 +9,28 @@ from hypothesis import strategies as st
 from lowatch.app.orphan_series import OrphanValues
 from lowatch.core.addresses import Address, Port, format_address
 from lowatch.core.findings import FindingKind, Subject
-from lowatch.core.judgement import judge
+from lowatch.core.judgement import Judgement, judge, judge_domain
 from lowatch.core.known import Unknown
 from lowatch.core.listeners import Connect
+from lowatch.core.policy import Domain
 from lowatch.core.snapshot import DomainObservation
 from lowatch.core.verdicts import OrphanKey
+from lowatch.report.metrics.audit import orphan_values
 from tests.unit.app.scripted import policy_of, serves
-from tests.unit.core.worlds import BLIND, FULL, NGINX, VIP, VIP6, WWW, Served, local, seen, snapshot, view
+from tests.unit.core.worlds import (
+    BLIND,
+    FULL,
+    NGINX,
+    VIP,
+    VIP6,
+    WWW,
+    Served,
+    local,
+    ports,
+    seen,
+    snapshot,
+    view,
+)
 
 POLICY = policy_of(serves("80 443"), serves("80", "shop.example.com"))
 SHOP = "shop.example.com"
@@ -171,3 +186,13 @@ def test_what_this_run_saw_go_is_gone_whatever_dns_says_later() -> None:
     world = snapshot(unresolved={SHOP: ("timed out", "timed out")})
     orphans.update(world, judge(world, POLICY))
     assert orphans.values == {}
+
+
+def test_ports_that_are_only_guessed_have_no_series() -> None:
+    observed = view(local(VIP, *seen(("80", None, Connect.REFUSED))))
+    for guessed in (True, False):
+        name = Domain(WWW, ports("80"), guessed=guessed)
+        judged = judge_domain(name, observed, loopback_up=True)
+        values = OrphanValues()
+        values.update(snapshot(domains={WWW: observed}), Judgement({WWW: judged}, (), ()))
+        assert len(values.values) == len(orphan_values(judged.endpoints)) == (not guessed)

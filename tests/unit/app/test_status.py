@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import pytest
+
 from lowatch.app.shown_audit import ShownAudit
 from lowatch.app.status import StatusReporter
 from lowatch.config.load import load
@@ -13,10 +15,14 @@ from lowatch.core.answers import AnswerStatus
 from lowatch.core.audit import Audit
 from lowatch.core.clock import Now
 from lowatch.core.lifecycle import Tracked
+from lowatch.core.limits.names import LEARNED_NAMES
+from lowatch.core.limits.table import LIMITS
 from lowatch.core.liveness import Heartbeat, LivenessMonitor
+from lowatch.core.programs import TraceState
 from lowatch.report.status import LastReload
 from tests.unit.app.config_users import in_force
 from tests.unit.report.audit_worlds import one_orphan
+from tests.unit.service.given_pages import GivenVictims
 
 START = load(None)
 
@@ -29,6 +35,7 @@ class Parts:
     held: int | None = 3
     audit: Audit | None = field(default_factory=one_orphan)
     unasked: int = 0
+    resting: int = 9990
     waiting: int = 2
     dropped: int = 1
     lag: float | None = 0.25
@@ -36,6 +43,8 @@ class Parts:
     overruns: int = 4
     resyncs: int = 5
     last: LastReload | None = None
+    trace: TraceState | None = None
+    victims: GivenVictims = field(default_factory=GivenVictims)
 
     @property
     def tracked(self) -> Iterable[Tracked]:
@@ -63,6 +72,7 @@ def reporter(parts: Parts, file: Path | None = None) -> StatusReporter:
         started=Now(1_000.0, 1.0),
         daemon=parts,
         shown=ShownAudit(parts, config),
+        host=parts,
         engine=parts,
         resolver=parts,
         config=config,
@@ -87,8 +97,18 @@ def test_each_part_has_its_share() -> None:
     assert (status.journal_waiting, status.journal_dropped) == (2, 1)
     assert (status.dns_lag, status.audit_seconds) == (0.25, 0.5)
     assert (status.netlink_overruns, status.netlink_resyncs) == (4, 5)
+    assert (status.far_names, status.far_ttl) == (9990, 3600.0)
     assert status.waits_for == ""
     assert status.audit == one_orphan()
+
+
+def test_limits_that_were_reached_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for limit in LIMITS:
+        monkeypatch.setattr(limit, "times", 0)
+    assert reporter(Parts()).status().limits == {}
+    LEARNED_NAMES.reached(3)
+    next(limit for limit in LIMITS if limit.lossless).reached()
+    assert reporter(Parts()).status().limits == {"learned_names": 3}
 
 
 def test_the_start_is_reported_by_the_clock_of_intervals() -> None:

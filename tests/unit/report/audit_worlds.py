@@ -4,19 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lowatch.core.addresses import parse_address, parse_port
+from lowatch.core.addresses import format_address, parse_address, parse_port
 from lowatch.core.answers import Answer, AnswerStatus, RRset, View
 from lowatch.core.audit import Audit
-from lowatch.core.findings import Finding, FindingKind, Subject
+from lowatch.core.clock import Now
+from lowatch.core.findings import Action, Finding, FindingKind, Fix, Subject
 from lowatch.core.held import Held
+from lowatch.core.last_served import LastServed
 from lowatch.core.lifecycle import FindingState, Tracked
 from lowatch.core.listeners import Listener
+from lowatch.core.policy import Acknowledgement
 from lowatch.core.snapshot import Problem
 from lowatch.core.verdicts import JudgedEndpoint, Verdict
+from lowatch.core.victims import Hurt, Refused
 
 NOW = 1795403527.25  # 2026-11-23T03:12:07Z
+UNTIL = 1796079600.0  # 2026-11-30T23:00:00Z
 UPTIME = 1_000_000.0
 MONOTONIC = 50_000.0
+
+HURT = Hurt(
+    Refused(41, Now(MONOTONIC - 3540, NOW - 3540), Now(MONOTONIC - 3, NOW - 3)),
+    NOW,
+)
+"""Clients that failed 41 times."""
 
 NGINX = Listener(parse_address("0.0.0.0"), inode=48213, uid=33, unit="nginx.service")
 
@@ -35,6 +46,8 @@ def tracked(
     present: bool = True,
     because: str = "",
     any_of: Sequence[str] = (),
+    last: LastServed | None = None,
+    hurt: Hurt | None = None,
 ) -> Tracked:
     subject = Subject(
         kind,
@@ -44,22 +57,43 @@ def tracked(
         None if port is None else parse_port(port),
         prefixlen,
     )
-    finding = Finding(subject, message, fix, tuple(map(parse_port, any_of)))
+    fixes = _fixes(subject, fix) if kind is FindingKind.ORPHAN_VIP and fix and subject.address else ()
+    finding = Finding(subject, message, fix, tuple(map(parse_port, any_of)), last_served=last, fixes=fixes)
     began = MONOTONIC - (NOW - since)
-    return Tracked(finding, state, since, 0.0, present, acknowledged_because=because, began=began)
+    accepted = Acknowledgement(UNTIL, because, kind) if because else None
+    return Tracked(finding, state, since, 0.0, present, acknowledgement=accepted, began=began, hurt=hurt)
 
 
-def orphan(domain: str, address: str, port: str, *, siblings: bool = False, **rest: object) -> Tracked:
+def _fixes(subject: Subject, removal: tuple[str, ...]) -> tuple[Fix, ...]:
+    where = format_address(subject.address or b"")
+    return (
+        Fix(Action.START, f"start the service for {subject.port} on {where}"),
+        Fix(Action.MOVE, f"if it is served elsewhere, change what {subject.domain} resolves to"),
+        Fix(Action.REMOVE, f"if it has moved for good, remove {where} from lo", removal),
+    )
+
+
+def orphan(
+    domain: str,
+    address: str,
+    port: str,
+    *,
+    siblings: bool = False,
+    last: LastServed | None = None,
+    **rest: object,
+) -> Tracked:
     ports = "80/tcp or 443/tcp" if siblings else port
+    served = f"; {last}" if last else ""
     return tracked(
         FindingKind.ORPHAN_VIP,
         f"{domain} resolves to {address}, which is on lo, but nothing listens there on "
-        f"{ports}: requests from this host fail",
+        f"{ports}: requests from this host fail{served}",
         f"ip address del {address}/{128 if ':' in address else 32} dev lo",
         domain=domain,
         address=address,
         port=port,
         any_of=("80/tcp", "443/tcp") if siblings else (),
+        last=last,
         **rest,  # type: ignore[arg-type]
     )
 
@@ -174,7 +208,14 @@ def bad_night() -> Audit:
     backlogged = Listener(parse_address("::"), 99, 998, "gunicorn.service", 129, 128)
     return audit(
         findings=[
-            orphan("www.example.com", "192.0.2.10", "443/tcp", since=NOW - 843),
+            orphan(
+                "www.example.com",
+                "192.0.2.10",
+                "443/tcp",
+                since=NOW - 843,
+                last=LastServed("nginx.service", NOW - 844),
+                hurt=HURT,
+            ),
             orphan(
                 "shop.example.com", "2001:db8::10", "443/tcp", since=NOW - 12, state=FindingState.PENDING
             ),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from lowatch.core.addresses import parse_port, parse_prefix
 from lowatch.core.liveness import Liveness
-from lowatch.report.status import DaemonStatus, LastReload
+from lowatch.core.policy import Acknowledgement
+from lowatch.core.programs import TraceState
+from lowatch.report.status import DaemonStatus, LastReload, ZoneStatus
 
-from .audit_worlds import MONOTONIC, NOW, bad_night, clear
+from .audit_worlds import MONOTONIC, NOW, UNTIL, bad_night, clear
 
 
 def well() -> DaemonStatus:
@@ -20,6 +23,8 @@ def well() -> DaemonStatus:
         audit=clear(),
         audit_seconds=0.0012,
         dns_lag=0.01,
+        far_names=99_990,
+        far_ttl=3600.0,
         journal_waiting=0,
         last_reload=LastReload(NOW - 60, monotonic=MONOTONIC - 60),
         config_files=("/etc/lowatch/lowatch.toml",),
@@ -54,6 +59,7 @@ def in_trouble() -> DaemonStatus:
         dns_lag=12.5,
         netlink_overruns=1,
         netlink_resyncs=2,
+        trace=TraceState("", 12),
         journal_waiting=1024,
         journal_dropped=3,
         last_reload=LastReload(
@@ -65,11 +71,22 @@ def in_trouble() -> DaemonStatus:
         reload_pending={
             "web.listen": "web.listen needs a restart: running with 127.0.0.1:10048, configured [::]:10048"
         },
+        acknowledgements=(
+            Acknowledgement(NOW - 86_400, "the old cache", "idle-vip", "lo", domain="*.example.com"),
+            Acknowledgement(
+                UNTIL, "until the rack is gone", address=parse_prefix("192.0.2.77"), port=parse_port("80")
+            ),
+        ),
         config_files=("/etc/lowatch/lowatch.toml", "/etc/lowatch/lowatch.d/10-names.toml"),
         config_problems=("/etc/lowatch/names.txt:3: 'www..example.com' is not a domain",),
+        zones=(
+            ZoneStatus("/var/lib/unbound/corp.zone", "corp.example", 2026010101, 1, 2),
+            ZoneStatus("/var/lib/unbound/other.zone"),
+        ),
         liveness=(
             Liveness("loop", 0.01, 2.0),
             Liveness("resolver", 45.0, 30.0),
             Liveness("netlink", 3.0, 60.0),
         ),
+        limits={"learned_names": 3554, "lookup_peers": 1},
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from lowatch.core.findings import Severity
+from lowatch.core.findings import FindingKind, Severity
 from lowatch.core.lifecycle import FindingState
+from lowatch.core.policy import Acknowledgement
 from lowatch.report.digest import digest, summarise_groups
-from tests.unit.report.audit_worlds import MONOTONIC, NOW, orphan
+from tests.unit.report.audit_worlds import MONOTONIC, NOW, UNTIL, orphan
 
 
 def test_names_and_ports_at_one_address_are_reported_as_one() -> None:
@@ -37,7 +38,7 @@ def test_what_is_acknowledged_is_a_thing_of_its_own() -> None:
     )
     active, passive = summarise_groups([orphan("b.example.com", "192.0.2.10", "80/tcp"), accepted])
     assert (active.active, passive.active) == (True, False)
-    assert passive.acknowledged_because == "known"
+    assert passive.acknowledgement == Acknowledgement(UNTIL, "known", FindingKind.ORPHAN_VIP)
 
 
 def test_the_earliest_says_since_when() -> None:
@@ -51,6 +52,6 @@ def test_the_earliest_says_since_when() -> None:
 
 def test_only_the_first_that_fire_are_asked_for() -> None:
     findings = [orphan(f"n{number}.example", f"192.0.2.{number}", "80/tcp") for number in range(5)]
-    summary = digest(findings, firing=2)
+    summary = digest(findings, listed=2)
     assert len(summary.firing) == 2
     assert summary.group_counts == summary.findings == {(Severity.CRITICAL, FindingState.FIRING): 5}

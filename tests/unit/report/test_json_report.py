@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -9,8 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lowatch.core.addresses import parse_address
 from lowatch.core.audit import Audit
+from lowatch.core.boot import BootFiles, Configured, Unread, compare
 from lowatch.core.findings import FindingKind
+from lowatch.core.name_sources import NameSource
+from lowatch.core.verification import Outcome, Verification
 from lowatch.report.json_report import render_audit, render_findings
 
 from .audit_worlds import (
@@ -47,11 +52,26 @@ MEMBERS = [
     "findings",
     "summary",
     "names",
+    "missing",
+    "boot",
+    "netns",  # an addition, as in each row below
+    "verification",
 ]
 LISTENER = ["address", "unit", "uid", "inode"]
 ROWS = {
     "problems": ["source", "message"],
-    "held": ["address", "prefixlen", "interface", "by", "label", "flags", "age_seconds", "origin"],
+    "held": [
+        "address",
+        "prefixlen",
+        "interface",
+        "by",
+        "label",
+        "flags",
+        "age_seconds",
+        "origin",
+        "configured",
+        "netns",
+    ],
     "names": ["name", "status", "source", "reason", "addresses", "age_seconds"],
     "endpoints": [
         "domain",
@@ -63,6 +83,7 @@ ROWS = {
         "verdict",
         "listener",
         "reason",
+        "netns",
     ],
     "findings": [
         "kind",
@@ -78,6 +99,11 @@ ROWS = {
         "message",
         "fix",
         "advice",  # an addition
+        "acknowledged",  # an addition
+        "last_served",  # an addition
+        "refused",  # an addition
+        "fixes",  # an addition
+        "netns",
     ],
 }
 
@@ -122,8 +148,55 @@ def test_an_empty_audit() -> None:
         "findings": [],
         "summary": {},
         "names": [],
+        "missing": None,
+        "boot": None,
+        "netns": None,
+        "verification": None,
     }
     assert json.loads(render_findings(audit())) == {"schema": 1, "findings": []}
+
+
+def test_what_a_verification_found() -> None:
+    found = Verification(
+        Counter({Outcome.NOT_MET: 1, Outcome.AGREES: 2}),
+        messages=230,
+        answers=8,
+        series=50,
+        disagreements=("a",),
+        unseen=("b",),
+        missed=("c",),
+        report="x.json",
+    )
+    assert parse(replace(audit(), verification=found))["verification"] == {
+        "confirmed": False,
+        "verdicts": {"agrees": 2, "not met": 1},
+        "netlink_messages": 230,
+        "dns_answers": 8,
+        "metrics_series": 50,
+        "disagreements": ["a"],
+        "unseen": ["b"],
+        "not_compared": ["c"],
+        "report": "x.json",
+    }
+    assert parse(replace(audit(), verification=Verification()))["verification"]["report"] is None
+
+
+def test_where_addresses_are_configured() -> None:
+    vip, gone = (Configured(parse_address(f"192.0.2.1{n}"), 32, "lo", "/etc/x", n, "x") for n in (0, 1))
+    known = compare(BootFiles((vip, gone), (Unread("/y", 0, "odd"),), 7), lambda entry: entry is vip)
+    document = parse(replace(audit(held=[held("192.0.2.10"), held("192.0.2.9")]), boot=known))
+    row = {"file": "/etc/x", "by": "x", "effect": "adds", "note": None, "prefixlen": 32, "interface": "lo"}
+    assert {each["address"]: each["configured"] for each in document["held"]} == {
+        "192.0.2.9": [],
+        "192.0.2.10": [row | {"line": 0}],
+    }
+    assert document["missing"] == [{"address": "192.0.2.11"} | row | {"line": 1}]
+    assert document["boot"] == {"files": 7, "unread": [{"file": "/y", "line": None, "reason": "odd"}]}
+
+
+def test_missing_is_null_where_the_held_addresses_are_unknown() -> None:
+    document = parse(replace(audit(), boot=compare(BootFiles(), None)))
+    assert (document["missing"], document["boot"]) == (None, {"files": 0, "unread": []})
 
 
 def test_what_does_not_apply_is_null() -> None:
@@ -136,10 +209,20 @@ def test_what_does_not_apply_is_null() -> None:
         "port",
         "protocol",
         "advice",
+        "acknowledged",
+        "last_served",
+        "refused",
+        "netns",
     }
     assert finding["fix"] == []
     (row,) = document["held"]
     assert (row["label"], row["age_seconds"], row["origin"], row["flags"]) == (None, None, None, [])
+
+
+def test_a_network_namespace_is_in_every_row() -> None:
+    document = parse(replace(bad_night(), netns="blue"))
+    rows = [document, *document["held"], *document["endpoints"], *document["findings"]]
+    assert {row["netns"] for row in rows} == {"blue"}
 
 
 def test_age_is_counted_from_boot() -> None:
@@ -213,7 +296,7 @@ def test_names_say_why_they_do_not_resolve() -> None:
 
 
 def test_a_name_that_only_a_file_has_says_so() -> None:
-    audit = replace(unresolved(), from_files=frozenset({"wwww.example.com"}))
+    audit = replace(unresolved(), sources={"wwww.example.com": NameSource.FILE})
     sources = {row["name"]: row["source"] for row in parse(audit)["names"]}
     assert sources.pop("wwww.example.com") == "file"
     assert set(sources.values()) == {"configured"}

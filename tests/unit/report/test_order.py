@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 from lowatch.core.answers import AnswerStatus
 from lowatch.core.findings import FindingKind, Severity
 from lowatch.core.lifecycle import FindingState
+from lowatch.report.digest import digest
 from lowatch.report.order import (
     count_groups,
     endpoints_in_order,
@@ -49,3 +51,19 @@ def test_ten_names_at_one_address_are_one_thing() -> None:
     assert count_groups([*findings, orphan("x.example", "192.0.2.11", "80/tcp")]) == {
         (Severity.CRITICAL, FindingState.FIRING): 2
     }
+
+
+def test_what_is_for_information_is_another_thing() -> None:
+    captured = [
+        tracked(
+            FindingKind.CAPTURED_VIP,
+            "it is sshd",
+            interface="lo",
+            address="192.0.2.10",
+            domain=f"{name}.example",
+        )
+        for name in "ab"
+    ]
+    findings = [captured[0], replace(captured[1], finding=replace(captured[1].finding, info=True))]
+    expected = {(Severity.WARNING, FindingState.FIRING): 1, (Severity.INFO, FindingState.FIRING): 1}
+    assert count_groups(findings) == digest(findings).group_counts == expected

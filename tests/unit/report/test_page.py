@@ -4,6 +4,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -90,16 +91,28 @@ def test_everything_is_escaped() -> None:
     assert seen.text.count(HOSTILE) == 2 + 2 + 2 + 1 + 1
 
 
+def test_another_network_namespace_is_named() -> None:
+    text = Elements(render(replace(clear(), netns="blue"))).text
+    assert text.count("lowatch on web-17 (network namespace blue)") == 2
+
+
 def test_findings_and_problems_are_reported() -> None:
     text = Elements(render(bad_night())).text
     assert "web-17" in text
     assert "Incomplete" in text
     assert "Audited at 2026-11-23T03:12:07Z" in text
     for tracked_one in bad_night().findings:
-        assert tracked_one.finding.message in text
+        assert tracked_one.finding.reason in text
+    assert "served by nginx.service until 2026-11-23T02:58:03Z, 14 min 4 s ago" in text
     for problem in bad_night().problems:
         assert problem.message in text
     assert "1,204" in text  # domains
+
+
+def test_an_acknowledged_one_has_its_reason_and_no_fix() -> None:
+    text = Elements(render(bad_night())).text
+    assert "Acknowledged until 2026-11-30T23:00:00Z: kept until the move, see OPS-4711" in text
+    assert "ip address del 192.0.2.77/32 dev lo" not in text
 
 
 def test_names_that_do_not_resolve_are_shown() -> None:

@@ -7,9 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lowatch.core.addresses import parse_address, parse_port
+from lowatch.core.clock import Now
 from lowatch.core.findings import FindingKind, Subject
+from lowatch.core.plan import Rehearsal
+from lowatch.core.programs import Program, Programs, with_one_more
+from lowatch.core.victims import Hurt, Refused
 from lowatch.core.words import rfc3339
-from lowatch.report.phrases import count, duration, listed, place
+from lowatch.report.phrases import count, duration, failed_clients, listed, outcome, place
 
 
 @pytest.mark.parametrize(
@@ -84,3 +88,51 @@ def test_place_of_several_ports() -> None:
     assert place(Subject(FindingKind.IDLE_VIP, "lo", V4), ports) == (
         "192.0.2.10 on lo, 80/tcp, 443/tcp and 443/udp"
     )
+
+
+def test_a_rehearsal() -> None:
+    assert outcome(Rehearsal("safe")) == "rehearsed: ends the finding, takes nothing else away"
+    assert outcome(Rehearsal("not-possible", "no process")) == "not rehearsed: no process"
+
+
+FIVE = "has failed local clients 5 times since 2026-11-23T03:12:07Z, last 1 h ago"
+A_TWICE = "a in web.service (2 times, last PID 1)"
+AN_HOUR_AGO = Now(1, 1795403527.0)
+
+
+def programs(*times: int) -> Programs:
+    """Program a has failed as often as the first says, b as the second."""
+    found: Programs = ()
+    for number, weight in enumerate(times, 1):
+        found = with_one_more(found, Program("abcdefgh"[number - 1], number, "web.service"), weight)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("refused", "text"),
+    [
+        (
+            Refused(41, Now(1, 1795403527.0), Now(2, 1795407124.0)),
+            "has failed local clients 41 times since 2026-11-23T03:12:07Z, last 3 s ago",
+        ),
+        (
+            Refused(12_000, Now(1, 1795403527.0), Now(2, 1795407127.0), estimated=True),
+            "has failed local clients about 12,000 times since 2026-11-23T03:12:07Z, last 0 s ago",
+        ),
+        (Refused(1, Now(1, 1795403527.0), Now(1, 1795403527.0)), "has failed a local client 1 h ago"),
+        (
+            Refused(1, AN_HOUR_AGO, AN_HOUR_AGO, programs=programs(1)),
+            "has failed a local client 1 h ago: a in web.service (PID 1)",
+        ),
+        (
+            Refused(5, AN_HOUR_AGO, AN_HOUR_AGO, programs=programs(1, 3)),
+            f"{FIVE}: b in web.service (3 times, last PID 2), a in web.service (PID 1) and unknown ones",
+        ),
+        (
+            Refused(5, AN_HOUR_AGO, AN_HOUR_AGO, programs=programs(2, 1, 1, 1)),
+            f"{FIVE}: {A_TWICE}, b in web.service (PID 2), c in web.service (PID 3) and others",
+        ),
+    ],
+)
+def test_failed_clients(refused: Refused, text: str) -> None:
+    assert failed_clients(Hurt(refused, 1795407127.0)) == text

@@ -13,9 +13,17 @@ from lowatch.service.http.routes import (
     ControlPages,
     build_control_routes,
 )
+from tests.unit.core.recording.samples import recording
 from tests.unit.report.audit_worlds import bad_night
 from tests.unit.report.status_worlds import in_trouble
-from tests.unit.service.given_pages import GivenAudits, GivenReload, reloaded
+from tests.unit.service.given_pages import (
+    GivenAudits,
+    GivenRecordings,
+    GivenReload,
+    GivenSchedules,
+    GivenServed,
+    reloaded,
+)
 
 from .http_clients import Answer, Client
 
@@ -26,7 +34,11 @@ class Controlled:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.path = directory / "lowatch.sock"
-        self.pages = ControlPages(GivenAudits(bad_night()), self, GivenReload(reloaded))
+        self.recordings = GivenRecordings(recording())
+        audits = GivenAudits(bad_night())
+        self.pages = ControlPages(
+            audits, self, GivenReload(reloaded), self.recordings, GivenServed(), GivenSchedules()
+        )
         self.shown: DaemonStatus = in_trouble()
         self.clients: list[Client] = []
 

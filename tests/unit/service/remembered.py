@@ -36,7 +36,15 @@ TWO = {one.finding.subject.key: one for one in (ORPHAN, PENDING)}
 def remembered(*tracked: Tracked) -> list[Remembered]:
     """What load() is to give for these."""
     in_order = sorted(tracked, key=lambda one: one.finding.subject.key)
-    return [Remembered(one.finding, one.since, one.announced) for one in in_order]
+    return [
+        Remembered(
+            one.finding,
+            one.since,
+            one.announced,
+            acknowledged=one.state is FindingState.ACKNOWLEDGED,
+        )
+        for one in in_order
+    ]
 
 
 TWO_LOADED = remembered(ORPHAN, PENDING)

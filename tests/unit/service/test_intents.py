@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Iterable
 from dataclasses import replace
@@ -17,6 +18,7 @@ from lowatch.core.lifecycle import (
     revive,
 )
 from lowatch.core.limits.files import INTENT_BYTES
+from lowatch.core.policy import Policy
 from lowatch.service.journal import intent_writer
 from lowatch.service.journal.sink import JournalSink
 from lowatch.service.state_file import StateFile
@@ -38,7 +40,7 @@ def test_what_was_intended_is_doubtful_at_the_next_start(tmp_path: Path) -> None
         "1": (True, True),
         "2": (True, True),
     }
-    assert all(one.delivery_unknown for one in revive(found.values(), Now(0.0, 0.0)).values())
+    assert all(one.delivery_unknown for one in revive(found.values(), Now(0.0, 0.0), Policy()).values())
 
 
 def test_a_save_covers_what_was_intended_before_it_was_looked_at(tmp_path: Path) -> None:
@@ -46,12 +48,53 @@ def test_a_save_covers_what_was_intended_before_it_was_looked_at(tmp_path: Path)
     store.intend([alarm(1)], store.generation)
     generation = store.end_generation()
     store.intend([alarm(2)], store.generation)
-    store.save({"x": alarm(1)})
-    store.forget(generation)
+    store.save({"x": alarm(1)}, generation)
     found = {one.finding.subject.domain: one.delivery_unknown for one in StateFile(tmp_path).load()}
     assert found == {"1": False, "2": True}
-    store.forget(store.end_generation())
+    store.save({"x": alarm(1)}, store.end_generation())
     assert files(tmp_path) == ["findings.json"]
+
+
+def test_a_kill_right_after_a_save_leaves_nothing_in_doubt(tmp_path: Path) -> None:
+    """Although what had been intended was not removed, and although the state itself was saved before."""
+    store = StateFile(tmp_path)
+    store.save({"x": alarm(1)})
+    store.intend([alarm(1)], store.generation)
+    (left,) = tmp_path.glob("findings.told.*")
+    lines = left.read_bytes()
+    store.save({"x": alarm(1)}, store.end_generation())
+    left.write_bytes(lines)
+    again = StateFile(tmp_path)
+    assert [one.delivery_unknown for one in again.load()] == [False]
+    assert files(tmp_path) == ["findings.json"]
+
+
+def test_what_is_intended_after_a_restart_is_no_part_of_what_was_saved_before(tmp_path: Path) -> None:
+    store = StateFile(tmp_path)
+    for _ in range(5):
+        store.intend([alarm(1)], store.generation)
+        store.save({"x": alarm(1)}, store.end_generation())
+    again = StateFile(tmp_path)
+    again.load()
+    again.intend([alarm(2)], again.generation)
+    found = {one.finding.subject.domain: one.delivery_unknown for one in StateFile(tmp_path).load()}
+    assert found == {"1": False, "2": True}
+
+
+def test_a_save_that_fails_forgets_nothing(tmp_path: Path) -> None:
+    store = StateFile(tmp_path)
+    store.intend([alarm(1)], store.generation)
+    (tmp_path / "findings.json.tmp").mkdir()
+    assert not store.save({"x": alarm(1)}, store.end_generation())
+    assert [one.delivery_unknown for one in StateFile(tmp_path).load()] == [True]
+
+
+def test_where_nothing_was_intended_a_new_generation_is_not_written(tmp_path: Path) -> None:
+    store = StateFile(tmp_path)
+    store.save({"x": alarm(1)}, store.end_generation())
+    with (tmp_path / "findings.json").open() as before:  # its inode is not used again meanwhile
+        store.save({"x": alarm(1)}, store.end_generation())
+        assert os.fstat(before.fileno()).st_nlink == 1
 
 
 def test_the_next_start_counts_on(tmp_path: Path) -> None:
@@ -62,8 +105,7 @@ def test_the_next_start_counts_on(tmp_path: Path) -> None:
     store.intend([alarm(1)], store.generation)
     again = StateFile(tmp_path)
     assert again.generation > store.generation
-    again.save({})
-    again.forget(again.end_generation())
+    again.save({}, again.end_generation())
     assert files(tmp_path) == ["findings.json"]
 
 
@@ -71,9 +113,8 @@ def test_doubt_outlives_another_kill(tmp_path: Path) -> None:
     store = StateFile(tmp_path)
     store.intend([alarm(1)], store.generation)
     again = StateFile(tmp_path)
-    tracked = revive(again.load(), Now(0.0, 0.0))
-    again.save(tracked)
-    again.forget(again.end_generation())
+    tracked = revive(again.load(), Now(0.0, 0.0), Policy())
+    again.save(tracked, again.end_generation())
     (one,) = StateFile(tmp_path).load()
     assert (one.announced, one.delivery_unknown) == (True, True)
 
@@ -104,7 +145,7 @@ def test_it_does_not_grow_without_end(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_without_a_directory_nothing_is_kept() -> None:
     store = StateFile(None)
     store.intend([alarm(1)], store.generation)
-    store.forget(store.end_generation())
+    assert store.save({}, store.end_generation())
     assert store.load() == []
 
 

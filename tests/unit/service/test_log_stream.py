@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import select
 import socket
 import threading
 import time
@@ -117,6 +118,7 @@ def test_what_nobody_has_taken_is_undelivered_and_what_was_dropped_is_lost(pipe:
         assert log_stream.undelivered() == []
         for number in range(200):
             LOG.info("%d %s", number, LONG)
+        eventually(lambda: not select.select([], [pipe.writing], [], 0)[1])  # it is full
         LOG.info("alert", extra={FINDINGS: (other,)})
         assert log_stream.undelivered() == [other]
         assert log_stream.lost() == 0

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from lowatch.core.addresses import Address, Port, host_length
 from lowatch.core.findings import Finding, FindingKind, Subject
+from lowatch.core.last_served import LastServed
 from lowatch.core.lifecycle import FindingState, Tracked
 from lowatch.service.state_file import StateFile
 
@@ -49,6 +50,9 @@ def _every_level(caplog: pytest.LogCaptureFixture) -> None:
         saved(protocol="icmp"),
         saved(fix=[1]),
         saved(message=None),
+        b'{"schema": 1, "findings": [], "told": -1}',
+        b'{"schema": 1, "findings": [], "told": true}',
+        b'{"schema": 1, "findings": [], "told": 1' + b"0" * 4000 + b"}",
         b'{"schema": 1}',
         b'{"schema": 1, "findings": {}}',
         b'{"schema": 1, "findings": [{"kind": "orphan-vip"}]}',
@@ -102,7 +106,17 @@ def subjects(draw: st.DrawFn) -> Subject:
     )
 
 
-findings = st.builds(Finding, subjects(), st.text(), st.lists(st.text(), max_size=3).map(tuple))
+last_served = st.builds(
+    LastServed, st.none() | st.text(), until=st.floats(0, 253402300799), ended=st.booleans()
+)
+findings = st.builds(
+    Finding,
+    subjects(),
+    st.text(),
+    st.lists(st.text(), max_size=3).map(tuple),
+    last_served=st.none() | last_served,
+    info=st.booleans(),
+)
 tracked_ones = st.builds(
     Tracked,
     findings,

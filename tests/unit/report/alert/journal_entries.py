@@ -1,4 +1,4 @@
-"""Entries of findings as journalctl prints them, and what is read back from them."""
+"""Entries of findings as the journal has them, and what is read back from them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from lowatch.core.lifecycle import (
     Tracked,
 )
 from lowatch.report.alert import entry as alert
-from lowatch.report.alert.history import Filter, Occurrence, Unreadable, occurrences
+from lowatch.report.alert.history import WRITTEN, Filter, Occurrence, Unreadable, occurrences
 from tests.unit.report.audit_worlds import NOW, orphan
 
 HOLD = 30.0
-Entry = dict[str, Any]
+Entry = dict[str, str]
 
 
 def life(number: int, since: float = NOW) -> Tracked:
@@ -31,7 +31,7 @@ def written(tracked: Tracked, at: float, **rest: Any) -> Entry:
 
 
 def stamped(fields: Mapping[str, Any], at: float, **rest: Any) -> Entry:
-    return {"__REALTIME_TIMESTAMP": str(int(at * 1e6)), "_HOSTNAME": "web-17", **fields, **rest}
+    return {WRITTEN: str(int(at * 1e6)), "_HOSTNAME": "web-17", **fields, **rest}
 
 
 def resolved(tracked: Tracked) -> Tracked:

@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 
 from lowatch.core.clock import Now
 from lowatch.core.findings import Finding, FindingKind, Severity, Subject
+from lowatch.core.last_served import LastServed
 from lowatch.core.lifecycle import (
     FindingState,
     Tracked,
 )
+from lowatch.core.programs import FailedProgram, Program
 from lowatch.report.alert import entry as alert
-from tests.unit.report.audit_worlds import MONOTONIC, NOW, bad_night, orphan, tracked
+from tests.unit.report.audit_worlds import HURT, MONOTONIC, NOW, bad_night, orphan, tracked
 from tests.unit.report.golden import assert_golden
 
 AT = Now(monotonic=MONOTONIC, wall=NOW)
@@ -37,6 +39,9 @@ CONTRACT_FIELDS = [
     "LOWATCH_PROTOCOL",
     "LOWATCH_SINCE",
     "LOWATCH_UNTIL",  # an addition of ours
+    "LOWATCH_LAST_UNIT",  # an addition of ours
+    "LOWATCH_VICTIMS",  # by addition
+    "LOWATCH_VICTIM",  # by addition
     "LOWATCH_REASON",
     "LOWATCH_FIX",
 ]
@@ -58,7 +63,18 @@ def test_all_fields_always(kind: FindingKind, state: FindingState) -> None:
     until = {"LOWATCH_UNTIL"} if state is FindingState.FIRING else set()
     assert empty - until == {
         f"LOWATCH_{name}"
-        for name in ("INTERFACE", "ADDRESS", "PREFIXLEN", "DOMAIN", "PORT", "PROTOCOL", "FIX")
+        for name in (
+            "INTERFACE",
+            "ADDRESS",
+            "PREFIXLEN",
+            "DOMAIN",
+            "PORT",
+            "PROTOCOL",
+            "LAST_UNIT",
+            "VICTIMS",
+            "VICTIM",
+            "FIX",
+        )
     }
     assert empty >= until
 
@@ -99,6 +115,26 @@ def test_message_says_what_where_why_since_when_and_what_to_do() -> None:
     )
     assert fields["LOWATCH_FIX"] == ("ip address del 192.0.2.10/32 dev lo; systemctl start nginx.service")
     assert fields["LOWATCH_REASON"].endswith("nothing listens on 80/tcp")
+
+
+def test_another_network_namespace_is_named_and_only_then() -> None:
+    firing = orphan("www.example.com", "192.0.2.10", "80/tcp")
+    late = alert.without_fix(alert.fields(firing, AT, "blue"), firing)
+    for fields, start in (
+        (alert.fields(firing, AT, "blue"), "orphan-vip, network namespace blue: www.example.com "),
+        (late, "orphan-vip, network namespace blue: www.example.com "),
+        (alert.fields(resolved(firing), AT, "blue"), "resolved: orphan-vip, network namespace blue, www."),
+    ):
+        assert list(fields) == [*CONTRACT_FIELDS, "LOWATCH_NETNS"]
+        assert fields["LOWATCH_NETNS"] == "blue"
+        assert fields["MESSAGE"].startswith(start)
+
+
+def test_it_says_which_acknowledgement_has_ended() -> None:
+    one = orphan("www.example.com", "192.0.2.10", "80/tcp", because="until\nthe move")
+    message = alert.fields(one, AT)["MESSAGE"]
+    assert "; firing since 2026-11-23T03:12:07Z; no longer acknowledged (it was until " in message
+    assert "(it was until 2026-11-30T23:00:00Z: until\\x0athe move); fix: ip address del" in message
 
 
 def test_advice_comes_before_the_commands() -> None:
@@ -157,3 +193,42 @@ def test_what_outsiders_chose_cannot_break_the_line(
         for field in ("MESSAGE", "LOWATCH_REASON"):
             assert all(" " <= character <= "~" for character in fields[field])
         assert fields["LOWATCH_DOMAIN"] == name
+
+
+def test_the_unit_that_served_an_orphan_last() -> None:
+    one = orphan("www.example.com", "192.0.2.10", "443/tcp", last=LastServed("nginx.service", NOW))
+    for state in (one, resolved(one)):
+        fields = alert.fields(state, AT)
+        assert fields["LOWATCH_LAST_UNIT"] == "nginx.service"
+        assert "; served by nginx.service until 2026-11-23T03:12:07Z" in fields["MESSAGE"]
+    unknown = orphan("www.example.com", "192.0.2.10", "443/tcp", last=LastServed(None, NOW))
+    assert alert.fields(unknown, AT)["LOWATCH_LAST_UNIT"] == ""
+
+
+def test_local_clients_that_failed_are_in_the_message_and_their_number_in_a_field() -> None:
+    one = orphan("www.example.com", "192.0.2.10", "80/tcp", hurt=HURT)
+    fields = alert.fields(one, AT)
+    said = "requests from this host fail; has failed local clients 41 times since 2026-11-23T02:13:07Z"
+    assert f"{said}, last 3 s ago; firing since" in fields["MESSAGE"]
+    assert fields["LOWATCH_VICTIMS"] == "41"
+    assert "41" not in fields["LOWATCH_REASON"]
+    fields = alert.fields(resolved(one), AT)
+    assert fields["MESSAGE"].endswith(f"{said}, last 3 s ago")
+    assert fields["LOWATCH_VICTIMS"] == "41"
+
+
+def test_the_program_that_most_of_them_were_is_in_a_field() -> None:
+    most = FailedProgram(Program("cu\nrl", 4711, "backup.service"), 38)
+    programs = most, FailedProgram(Program("wget", 1), 3)
+    hurt = HURT._replace(refused=replace(HURT.refused, programs=programs))
+    one = orphan("www.example.com", "192.0.2.10", "80/tcp", hurt=hurt)
+    fields = alert.fields(one, AT)
+    assert fields["LOWATCH_VICTIM"] == "cu\\x0arl in backup.service"
+    said = ": cu\\x0arl in backup.service (38 times, last PID 4711) and wget (3 times, last PID 1); "
+    assert said in fields["MESSAGE"]
+    storm = alert.summary_fields([alert.Announcement(one, AT)] * 2)
+    assert storm["LOWATCH_VICTIM"] == fields["LOWATCH_VICTIM"]
+    assert json.loads(storm["LOWATCH_FOLDED"].splitlines()[0])["victim"] == fields["LOWATCH_VICTIM"]
+    both = [alert.Announcement(one, AT), alert.Announcement(replace(one, hurt=None), AT)]
+    assert alert.summary_fields(both)["LOWATCH_VICTIM"] == ""
+    assert alert.fields(replace(one, hurt=HURT), AT)["LOWATCH_VICTIM"] == ""

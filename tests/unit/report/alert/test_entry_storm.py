@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from lowatch.core.clock import Now
 from lowatch.core.findings import FindingKind
+from lowatch.core.last_served import LastServed
 from lowatch.core.lifecycle import (
     FindingState,
     Tracked,
@@ -52,6 +53,18 @@ def test_a_summary_has_all_fields_and_those_that_all_share() -> None:
     )
     rows = [json.loads(line) for line in fields["LOWATCH_FOLDED"].splitlines()]
     assert [row["domain"] for row in rows] == [f"n{number}.example.com" for number in range(5)]
+
+
+def test_the_last_unit_is_that_of_all_or_in_each_row() -> None:
+    nginx, haproxy = (LastServed(unit, NOW) for unit in ("nginx.service", "haproxy.service"))
+    alike = [orphan("www.example.com", f"192.0.2.{n}", "443/tcp", last=nginx) for n in range(2)]
+    assert summary_fields(announced(*alike))["LOWATCH_LAST_UNIT"] == "nginx.service"
+    fields = summary_fields(
+        announced(*alike, orphan("www.example.com", "192.0.2.9", "443/tcp", last=haproxy))
+    )
+    assert fields["LOWATCH_LAST_UNIT"] == ""
+    rows = [json.loads(line) for line in fields["LOWATCH_FOLDED"].splitlines()]
+    assert [row["last_unit"] for row in rows] == ["nginx.service", "nginx.service", "haproxy.service"]
 
 
 def test_many_different_fixes_are_not_listed() -> None:

@@ -1,4 +1,4 @@
-"""Pairing what fired with its end, from entries as journalctl prints them."""
+"""Pairing what fired with its end, from entries as the journal has them."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ import pytest
 
 from lowatch.core.clock import Now
 from lowatch.core.findings import FindingKind
+from lowatch.core.last_served import LastServed
 from lowatch.core.limits.alerts import HISTORY_OPEN
 from lowatch.report.alert.entry import (
     Announcement,
+    fields,
     summary_fields,
 )
-from lowatch.report.alert.history import Filter, Occurrence
+from lowatch.report.alert.history import Filter, Occurrence, Unreadable, changes
 from lowatch.report.text.history import text_lines
 from tests.unit.report.alert.journal_entries import HOLD, found, life, resolved, stamped, written
-from tests.unit.report.audit_worlds import NOW, tracked
+from tests.unit.report.audit_worlds import HURT, NOW, orphan, tracked
 
 
 def told(ones: Iterable[Occurrence]) -> list[tuple[str, float | None]]:
@@ -46,6 +48,36 @@ def test_what_fired_before_all_entries_comes_last_and_its_beginning_is_known() -
     ]
     assert told(found(entries)) == [("n2", None), ("n1", 1000.0)]
     assert found(entries)[1].fired is None
+
+
+def test_the_last_unit_is_read_from_an_entry_and_from_a_summary() -> None:
+    last = LastServed("nginx.service", NOW)
+    one = orphan("www.example.com", "192.0.2.10", "443/tcp", last=last)
+    folded = stamped(summary_fields([Announcement(one, Now(NOW, NOW))]), NOW)
+    for entry in (written(one, NOW + HOLD), written(resolved(one), NOW + HOLD), folded):
+        assert [each.last_unit for each in found([entry])] == ["nginx.service"]
+    assert [each.last_unit for each in found([written(life(1), NOW)])] == [""]
+
+
+def test_the_number_of_victims_is_that_of_the_last_entry() -> None:
+    one = orphan("www.example.com", "192.0.2.10", "443/tcp", hurt=HURT)
+    folded = stamped(summary_fields([Announcement(one, Now(NOW, NOW))]), NOW)
+    for entry in (written(one, NOW + HOLD), folded):
+        assert [each.victims for each in found([entry])] == ["41"]
+    more = replace(one, hurt=HURT._replace(refused=replace(HURT.refused, count=50)))
+    both = [written(one, NOW + HOLD), written(resolved(more), NOW + 2 * HOLD)]
+    assert [each.victims for each in found(both)] == ["50"]
+
+
+def test_network_namespaces_are_told_apart() -> None:
+    one, at = life(1), Now(NOW + HOLD, NOW + HOLD)
+    there = stamped(fields(one, at, "blue"), at.wall)
+    folded = stamped(summary_fields([Announcement(one, at)], "red"), at.wall)
+    entries = [written(one, at.wall), there, folded, written(resolved(one), NOW + 60 + HOLD)]
+    read = {each.netns: each.lasted for each in found(entries)}
+    assert read == {"": 60.0, "blue": None, "red": None}
+    assert [each.netns for each in found(entries, Filter(netns="blue"))] == ["blue"]
+    assert [each.netns for each in found(entries, Filter(netns="red"))] == ["red"]
 
 
 def test_hosts_are_told_apart() -> None:
@@ -121,3 +153,19 @@ def test_entries_of_before_there_was_an_end_in_them() -> None:
     entry = written(resolved(life(1)), NOW + 100)
     del entry["LOWATCH_UNTIL"]
     assert told(found([entry])) == [("n1", 100.25)]
+
+
+def test_changes_come_in_the_order_of_their_entries_and_once() -> None:
+    ones = [life(number) for number in range(3)]
+    folded = stamped(summary_fields([Announcement(one, Now(NOW, NOW)) for one in ones[1:]]), NOW + HOLD)
+    end = written(resolved(ones[1]), NOW + 100 + HOLD)
+    entries = [written(ones[0], NOW + HOLD), folded, {}, end, end, written(ones[0], NOW + HOLD)]
+    found = list(changes(entries))
+    assert [
+        (one.domain.split(".")[0], one.lasted) if isinstance(one, Occurrence) else None for one in found
+    ] == [("n0", None), ("n1", None), ("n2", None), None, ("n1", 100.0)]
+    assert found[3] == Unreadable()
+    wanted = Filter(domain="n2.example.com")
+    assert [one.domain for one in changes(entries, wanted) if isinstance(one, Occurrence)] == [
+        "n2.example.com"
+    ]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -160,6 +161,18 @@ def test_the_worst_is_summarised_first_and_what_fires_before_what_is_resolved() 
         FindingKind.IDLE_VIP,
         FindingKind.ORPHAN_VIP,
     ]
+
+
+def test_a_summary_is_of_one_severity() -> None:
+    storm = Storm()
+    for number in range(4):
+        one = alarm(number, FindingKind.CAPTURED_VIP)
+        of_info = replace(one, finding=replace(one.finding, info=number % 2 == 0))
+        storm.fold(Announcement(of_info, AT), 0.0)
+    storm.flush(0.0)
+    summaries = [storm.take(0.0), storm.take(0.0)]
+    assert [numbers(each) for each in summaries] == [[1, 3], [0, 2]]
+    assert [alert.summary_fields(each)["LOWATCH_SEVERITY"] for each in summaries] == ["warning", "info"]
 
 
 def test_what_resolves_a_folded_finding_does_not_overtake_it() -> None:

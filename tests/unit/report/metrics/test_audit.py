@@ -91,6 +91,16 @@ def test_golden(world: Callable[[], Audit]) -> None:
     assert_golden(f"metrics-{name}.txt", rendered(world()).body.decode())
 
 
+def test_each_series_has_the_name_of_a_network_namespace() -> None:
+    """So that two audits of one host can be in one directory of the textfile collector."""
+    plain = samples(render_audit(bad_night()).body)
+    there = samples(render_audit(replace(bad_night(), netns='b"lue')).body)
+    name = frozenset({("netns", 'b"lue')})
+    assert there == {(family, labels | name): value for (family, labels), value in plain.items()}
+    odd = render_audit(replace(bad_night(), netns="b\x1blue")).body  # from a recording
+    assert (b'netns="b\\\\x1blue"' in odd, b"\x1b" in odd) == (True, False)
+
+
 def test_the_families_are_the_contracts() -> None:
     """A promise to users: alerts and dashboards depend on each of these."""
     assert {family.name: family.labels for family in EVERY_FAMILY if family.labels} == {
@@ -104,6 +114,7 @@ def test_the_families_are_the_contracts() -> None:
         "lowatch_problems": ("source",),
         "lowatch_dns_queries_total": ("rcode",),
         "lowatch_netlink_events_total": ("group",),
+        "lowatch_refused_connects_total": ("interface", "address", "port"),
         "lowatch_limit_reached_total": ("limit",),
         "lowatch_reload_pending": ("key",),
         "lowatch_build_info": ("version", "python", "dnspython", "pyroute2"),
@@ -115,6 +126,7 @@ def test_the_families_are_the_contracts() -> None:
         "lowatch_dns_parser_mismatches_total",
         "lowatch_netlink_overruns_total",
         "lowatch_netlink_resyncs_total",
+        "lowatch_netlink_fallbacks_total",
         "lowatch_audits_total",
         "lowatch_audit_duration_seconds",
         "lowatch_last_audit_timestamp_seconds",

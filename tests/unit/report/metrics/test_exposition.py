@@ -7,7 +7,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from lowatch.report.metrics import families
 from lowatch.report.metrics.audit import AuditEncoder, orphan_values
-from lowatch.report.metrics.exposition import Format, header
+from lowatch.report.metrics.exposition import Format, header, with_label
 from lowatch.report.metrics.families import Family
 from lowatch.report.metrics.instruments import Build, Instruments
 from tests.unit.report.audit_worlds import bad_night, clear
@@ -57,6 +57,19 @@ def test_one_audit_by_itself_is_not_all_of_it() -> None:
     body = AuditEncoder().render(world, orphan_values(world.endpoints)).body.decode()
     with pytest.raises(ValueError, match="EOF"):
         list(text_string_to_metric_families(body))
+
+
+@pytest.mark.parametrize(
+    ("line", "labelled"),
+    [
+        ("", ""),
+        ("# HELP up x", "# HELP up x"),
+        ("up 1", 'up{netns="a\\"b"} 1'),
+        ('up{a="} 1"} 0', 'up{a="} 1",netns="a\\"b"} 0'),
+    ],
+)
+def test_one_more_label(line: str, labelled: str) -> None:
+    assert with_label(line, "netns", 'a"b') == labelled
 
 
 def test_in_help_a_quote_is_escaped() -> None:

@@ -7,14 +7,16 @@ from lowatch.core.limits.limit import Limit
 from lowatch.report.metrics import families
 from lowatch.report.metrics.audit import AuditEncoder, orphan_values
 from lowatch.report.metrics.instruments import NETLINK_GROUPS, Build, Instruments, ProcessUsage
+from lowatch.wire.netlink_reader import FALLBACKS
 from tests.unit.report.audit_worlds import bad_night
 from tests.unit.report.golden import assert_golden
 from tests.unit.report.metrics.scraped import USAGE, scraped
 from tests.unit.report.metrics.test_audit import key, samples
 
 
-def test_golden_scrape() -> None:
+def test_golden_scrape(monkeypatch: pytest.MonkeyPatch) -> None:
     """The whole of /metrics, of a daemon that has had a bad night."""
+    monkeypatch.setattr(FALLBACKS, "times", 2)
     limits = [
         Limit("names_file_bytes", 64, "bytes", "it is refused", "many"),
         Limit("journal_queue", 512, "entries", "they are folded", "few"),
@@ -33,7 +35,12 @@ def test_golden_scrape() -> None:
     instruments.netlink_resync()
     world = bad_night()
     rendered = AuditEncoder(orphan_cap=4).render(world, orphan_values(world.endpoints))
-    own = instruments.scrape(USAGE, series_dropped=rendered.dropped, journal_dropped=2)
+    own = instruments.scrape(
+        USAGE,
+        series_dropped=rendered.dropped,
+        journal_dropped=2,
+        refused={("lo", "192.0.2.10", "80"): 41, ("lo", "192.0.2.10", "0"): 3},
+    )
     assert_golden("metrics-scrape.txt", (rendered.body + own).decode())
 
 

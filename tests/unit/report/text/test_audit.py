@@ -12,10 +12,9 @@ from lowatch.core.audit import Audit
 from lowatch.core.findings import FindingKind
 from lowatch.core.lifecycle import FindingState, Tracked
 from lowatch.core.listeners import Listener
-from lowatch.core.printable import printable
 from lowatch.core.snapshot import Problem
 from lowatch.core.verdicts import Verdict
-from lowatch.report.phrases import place
+from lowatch.report.phrases import place, until_because
 from lowatch.report.text.audit import render, render_progress
 from lowatch.report.text.screen import NARROWEST
 from tests.unit.report.audit_worlds import (
@@ -97,6 +96,10 @@ class TestConclusion:
         assert conclusion(world) == (
             "Nothing wrong found, but no domain is configured or given, so none was checked."
         )
+
+    def test_no_names_where_they_are_searched_for(self) -> None:
+        world = replace(audit(held=clear().held), searched=True)
+        assert conclusion(world) == "All clear: 0 domains checked, none resolves to this host."
 
     def test_clear_but_for_what_is_acknowledged(self) -> None:
         accepted = tracked(
@@ -181,6 +184,14 @@ class TestConclusion:
         assert plain(clear()).count("All clear") == 1
 
 
+def test_a_network_namespace_is_named_beside_the_host() -> None:
+    assert (
+        plain(replace(WORLDS["clear"](), netns="blue"))
+        .splitlines()[1]
+        .startswith("web-17 (network namespace blue), ")
+    )
+
+
 def test_problems_are_reported_once_and_not_without_end() -> None:
     same = [Problem("dns", "192.0.2.53 does not answer")] * 3
     many = [Problem("dns", f"n{n}.example.com: SERVFAIL") for n in range(100)]
@@ -239,7 +250,7 @@ def key_facts(one: Tracked) -> list[str]:
     if subject.port is not None:
         facts.append(str(subject.port))
     if one.state is FindingState.ACKNOWLEDGED:
-        facts.append(printable(one.acknowledged_because))
+        facts += [] if one.acknowledgement is None else [until_because(one.acknowledgement)]
     else:
         facts.append(one.finding.severity.upper())
     return [words(fact) for fact in facts]

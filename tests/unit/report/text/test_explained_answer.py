@@ -9,6 +9,7 @@ import pytest
 from lowatch.core.addresses import parse_address, parse_port
 from lowatch.core.answers import Answer, AnswerStatus, OtherView, RRset, SrvRecord, View
 from lowatch.core.explanation import Explanation
+from lowatch.core.next_questions import NextQuestion, Pace
 from lowatch.report.text.explanation import render
 from tests.unit.report.audit_worlds import NOW, UPTIME
 from tests.unit.report.text.explained import ANSWER, ELSEWHERE, VIP
@@ -52,6 +53,30 @@ def text(explanation: Explanation, *, width: int = 100) -> str:
 def test_answers(rrset: RRset, said: str) -> None:
     answer = replace(ANSWER, a=rrset)
     assert f"  dns A       {said}\n" in text(replace(NOTHING, answer=answer))
+
+
+@pytest.mark.parametrize(
+    ("questions", "said"),
+    [
+        ([("A", 12.4, Pace.TTL), ("AAAA", 0.0, Pace.TTL)], "A in 12 s; AAAA now"),
+        ([("SRV", 200.0, Pace.RETRY)], "SRV in 3 min 20 s (the last lookup failed)"),
+        (
+            [("A", 2541.0, Pace.FAR), ("AAAA", 30.0, Pace.TTL)],
+            (
+                "A in 42 min 21 s (it never led to this host: dns.far_ttl); AAAA in 30 s; "
+                "at once when an address is added"
+            ),
+        ),
+    ],
+)
+def test_when_the_name_is_asked_for_next(questions: list[tuple[str, float, Pace]], said: str) -> None:
+    asked = tuple(NextQuestion(*one) for one in questions)
+    shown = text(replace(NOTHING, answer=ANSWER, next_questions=asked), width=200)
+    assert f"  asked next  {said}\n" in shown
+
+
+def test_without_a_daemon_nothing_is_said_of_it() -> None:
+    assert "asked next" not in text(replace(NOTHING, answer=ANSWER))
 
 
 def said_of(answer: Answer) -> list[str]:

@@ -6,6 +6,7 @@ import pytest
 
 from lowatch.core.addresses import parse_address, parse_port, parse_prefix
 from lowatch.core.answers import Answer, AnswerStatus, RRset
+from lowatch.core.boot import BootFiles, Configured, Effect, compare
 from lowatch.core.explanation import (
     AddressEvidence,
     Explanation,
@@ -63,6 +64,8 @@ web-17, 2026-11-23T03:12:07Z
   held        192.0.2.10/32 on lo, label lo:vip, permanent, for 3 h 12 min
   80/tcp      orphan: no listener; a connect was refused
   443/tcp     served: nginx.service (uid 33, inode 48213) listens on 0.0.0.0
+              it listens on all addresses, and serves nothing else of this name: if another unit
+              should serve it, say so in lowatch.toml (unit)
 
 198.51.100.7
   route       not local: routed by 0.0.0.0/0 on eth0
@@ -139,6 +142,33 @@ def test_a_local_route_without_an_address() -> None:
     assert f"  held        {said}\n" in of(replace(HELD_VIP, held=(route,)))
 
 
+def test_where_an_address_is_configured() -> None:
+    entry = Configured(VIP, 32, "lo", "/etc/x", 3, "x", Effect.MAY_ADD, "on demand")
+    boot = compare(BootFiles((entry,), files=1), lambda _: False)
+    shown = text(replace(NOTHING, addresses=(HELD_VIP,), boot=boot))
+    assert "  boot        configured in /etc/x:3 (x), on demand\n  80/tcp" in shown
+    shown = text(replace(NOTHING, addresses=(replace(REMOTE, address=VIP), REMOTE), boot=boot))
+    assert (
+        "  boot        configured in /etc/x:3 (x) for lo, on demand\n  boot        not held now\n" in shown
+    )
+    assert shown.count("boot  ") == 2
+
+
+def test_an_address_that_no_file_explains() -> None:
+    shown = text(replace(NOTHING, addresses=(HELD_VIP, REMOTE), boot=compare(BootFiles(), None)))
+    assert "  boot        added at run time: no configuration file adds it (0 read)\n" in shown
+    assert shown.count("boot  ") == 1
+
+
+def test_another_network_namespace() -> None:
+    """The files that bring addresses back are not about it."""
+    shown = text(replace(NOTHING, addresses=(HELD_VIP,), netns="blue"))
+    assert shown.splitlines()[1].startswith("web-17 (network namespace blue), 2026-")
+    assert (
+        "boot        unknown: configuration files are read for the first network namespace only\n" in shown
+    )
+
+
 def test_a_peer() -> None:
     peer = held("192.0.2.10", 24, peer=parse_address("198.51.100.1"))
     said = "192.0.2.10/24 on lo, peer 198.51.100.1"
@@ -155,7 +185,7 @@ def test_a_peer() -> None:
             None,
             "",
             Connect.ACCEPTED,
-            "redirected: no listener; a connect was accepted",
+            "redirected: no listener; a connect was accepted; NAT, TPROXY or IPVS, unknown which",
         ),
         (
             Verdict.BACKLOGGED,
@@ -173,6 +203,12 @@ def test_endpoints(
     row = endpoint("", "192.0.2.10", "80/tcp", verdict, listener, reason)
     connects = {} if connect is None else {row.port: connect}
     assert f"  80/tcp      {said}\n" in of(replace(HELD_VIP, endpoints=(row,), connects=connects))
+
+
+def test_a_udp_socket_is_taken_at_the_lookups_word() -> None:
+    row = endpoint("", "192.0.2.10", "53/udp", Verdict.SERVED, Listener(VIP, 7, 0, protocol="udp"))
+    said = "served: uid 0, inode 7 listens on 192.0.2.10; no connect can confirm UDP"
+    assert f"  53/udp      {said}\n" in of(replace(HELD_VIP, endpoints=(row,), connects={}))
 
 
 def test_nothing_is_said_to_be_well_that_is_not() -> None:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from lowatch.core.addresses import parse_address
 from lowatch.core.audit import Audit
+from lowatch.core.boot import Boot, BootFiles, Configured, compare
+from lowatch.core.findings import FindingKind
 from lowatch.core.lifecycle import FindingState
 from lowatch.report.text.audit import render
 from tests.unit.report.audit_worlds import (
@@ -13,7 +18,10 @@ from tests.unit.report.audit_worlds import (
     many_names,
     one_orphan,
     orphan,
+    tracked,
 )
+
+VIP = parse_address("192.0.2.10")
 
 
 def plain(world: Audit, width: int = 80) -> str:
@@ -50,6 +58,21 @@ class TestFindings:
         assert text.count("why") == 1
         assert "80/tcp and 443/tcp" in text
 
+    def test_where_the_address_is_configured_comes_before_the_fix(self) -> None:
+        entry = Configured(VIP, 32, "lo", "/etc/network/interfaces", 12, "ifupdown")
+        text = plain(replace(one_orphan(), boot=compare(BootFiles((entry,)), None)))
+        assert "    boot   configured in /etc/network/interfaces:12 (ifupdown)\n    fix    " in text
+        assert text.count("boot  ") == 1
+
+    def test_a_missing_address_was_not_added_by_anybody(self) -> None:
+        missing = tracked(FindingKind.MISSING_VIP, "gone", interface=None, address="192.0.2.10")
+        text = plain(replace(audit([missing]), boot=Boot()))
+        assert "    boot   no configuration file adds it (0 read)\n" in text
+
+    def test_a_finding_without_an_address_has_no_such_line(self) -> None:
+        down = tracked(FindingKind.HOLDER_DOWN, "lo is down")
+        assert "boot" not in plain(replace(audit([down]), boot=Boot()))
+
     def test_a_state_that_says_nothing_new_has_no_time(self) -> None:
         assert "    state  firing\n" in plain(one_orphan())
         assert "state  pending for 12 s, since 2026-11-23T03:11:55Z\n" in plain(bad_night())
@@ -64,6 +87,6 @@ class TestFindings:
 
     def test_acknowledged_ones_are_a_line_each_and_last(self) -> None:
         text = plain(bad_night())
-        assert "  idle-vip  192.0.2.77 on lo: kept until the move, see OPS-4711\n" in text
+        assert "  idle-vip  192.0.2.77 on lo, until 2026-11-30T23:00:00Z: kept until the move,\n" in text
         assert text.index("Acknowledged") > text.index("wide-prefix: ")
         assert "ip address del 192.0.2.77" not in text

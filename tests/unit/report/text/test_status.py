@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from lowatch.core.liveness import Liveness
+from lowatch.core.programs import TraceState
 from lowatch.core.snapshot import Problem
 from lowatch.report.status import (
     LISTED,
@@ -69,6 +70,11 @@ def test_eighty_columns_are_enough(name: str) -> None:
 class TestConclusion:
     def test_all_is_well(self) -> None:
         assert conclusion(well()) == "lowatch 1.2.3 on web-17 is running: no problems."
+
+    def test_another_network_namespace(self) -> None:
+        there = replace(well(), audit=replace(one_orphan(), netns="blue"))
+        assert conclusion(there).startswith("lowatch 1.2.3 on web-17 (network namespace blue) is running: ")
+        assert (document(there)["netns"], document(well())["netns"]) == ("blue", None)
 
     def test_what_it_waits_for(self) -> None:
         expected = "lowatch 1.2.3 is starting: 412 of 1,204 names have not been asked yet."
@@ -135,6 +141,17 @@ class TestParts:
         assert "80/tcp, for 10 min 2 s\n" in plain(status, width=200)
         status = replace(well(), audit=audit([replace(one, began=None)]))
         assert "80/tcp, since 2026-11-23T03:02:07Z\n" in plain(status, width=200)
+
+    def test_the_trace(self) -> None:
+        with pytest.raises(StopIteration):
+            part(well(), "trace")
+        assert document(well())["trace"] is None
+        status = replace(well(), trace=TraceState())
+        assert part(status, "trace") == "names programs that fail"
+        assert document(status)["trace"] == {"failure": None, "lost": 0}
+        status = replace(well(), trace=TraceState("it has\nended", 7))
+        assert part(status, "trace") == "not read any more: it has\\x0aended, 7 events lost"
+        assert document(status)["trace"] == {"failure": "it has\nended", "lost": 7}
 
     def test_the_journal_is_not_wanted(self) -> None:
         assert part(starting(), "journal") == "disabled, alerts go to stderr"

@@ -55,6 +55,10 @@ def test_without_a_domain_nothing_is_well() -> None:
     )
 
 
+def test_without_a_domain_that_leads_here_all_is_well() -> None:
+    assert status_line(3, {}, [], searched=True) == "3 addresses held; no domain leads here; no findings"
+
+
 def test_while_it_starts() -> None:
     assert starting_line({AnswerStatus.UNKNOWN: 9, AnswerStatus.RESOLVED: 1}, 18) == (
         "starting: 10 domains: 9 unknown, 1 resolved; 18 DNS queries still to send"

@@ -15,7 +15,7 @@ import pytest
 
 CHILD = """
 import json, logging, os, sys
-from lowatch.service.http.activation import passed_sockets
+from lowatch.service.http.activation import passed_sockets, passed_trace
 from lowatch.service.http.listen import ListenError
 logging.basicConfig(stream=sys.stdout, format="%(message)s")
 environ = dict(os.environ)
@@ -24,6 +24,8 @@ if environ.pop("OURS"):
 try:
     with passed_sockets(environ) as sockets:
         rows = [[s.fileno(), s.getsockname()[1], s.getblocking(), s.get_inheritable()] for s in sockets]
+        if (trace := passed_trace(environ)) is not None:
+            print("trace", trace, os.get_inheritable(trace))
         print(json.dumps(rows))
 except ListenError as error:
     print(json.dumps(str(error)))
@@ -79,6 +81,15 @@ def test_a_file_that_is_not_for_us() -> None:
     """OpenFile= and the descriptor store pass what is no socket at all."""
     with listener() as web, Path("/dev/null").open("rb") as strange:
         assert passed([web, strange], "web:null")[-1] == [[3, port(web), False, False]]
+
+
+@pytest.mark.parametrize("web_first", [True, False])
+def test_a_trace_is_found_and_stays_open(web_first: bool) -> None:
+    with listener() as web, Path("/dev/null").open("rb") as trace:
+        order, names = ([web, trace], "web:trace") if web_first else ([trace, web], "trace:web")
+        said, found = passed(order, names)
+        assert said == f"trace {4 if web_first else 3} False"
+        assert [row[1] for row in found] == [port(web)]
 
 
 def test_those_of_our_parent_are_not_ours() -> None:

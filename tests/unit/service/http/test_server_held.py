@@ -6,7 +6,10 @@ import asyncio
 
 import pytest
 
+from lowatch.core.addresses import parse_address
 from lowatch.core.findings import FindingKind
+from lowatch.core.policy import DomainSpec, DomainTable, Policy
+from lowatch.core.recording.recording import Recording
 from lowatch.core.verdicts import Verdict
 from lowatch.report.metrics.audit import AuditEncoder, orphan_values
 from lowatch.report.metrics.exposition import Format
@@ -19,8 +22,17 @@ from lowatch.service.http.routes import (
     build_routes,
 )
 from lowatch.service.loop import metered_loop
+from tests.unit.core.worlds import answer, held, local, seen, snapshot, view
 from tests.unit.report.audit_worlds import audit, endpoint, tracked
-from tests.unit.service.given_pages import GivenAudits, GivenMetrics, GivenReload, reloaded
+from tests.unit.service.given_pages import (
+    GivenAudits,
+    GivenMetrics,
+    GivenRecordings,
+    GivenReload,
+    GivenSchedules,
+    GivenServed,
+    reloaded,
+)
 from tests.unit.service.http_clients import serving
 from tests.unit.service.test_loop import Turns
 
@@ -35,6 +47,17 @@ STORM = audit(
 )
 VALUES = orphan_values(STORM.endpoints)
 LIMIT = 0.15
+OBSERVED = {
+    name: view(
+        local(parse_address(where), *seen(("80/tcp", None))), of=answer(parse_address(where), name=name)
+    )
+    for name, where in PLACES
+}
+RECORDING = Recording(
+    "1.2.3",
+    Policy(domains=DomainTable(dict.fromkeys(OBSERVED, DomainSpec()))),
+    snapshot(*(held(where) for _, where in PLACES), domains=OBSERVED),
+)
 
 
 def metrics(form: Format) -> Content:
@@ -49,13 +72,30 @@ class GivenStatus:
 AUDITS = GivenAudits(STORM)
 ROUTES = {
     **build_routes(Pages(AUDITS, GivenMetrics(metrics), "1.2.3"), "/metrics"),
-    **build_control_routes(ControlPages(AUDITS, GivenStatus(), GivenReload(reloaded))),
+    **build_control_routes(
+        ControlPages(
+            AUDITS,
+            GivenStatus(),
+            GivenReload(reloaded),
+            GivenRecordings(RECORDING),
+            GivenServed(),
+            GivenSchedules(),
+        )
+    ),
 }
 
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/metrics", "/api/v1/audit", "/api/v1/findings", "/-/status", "/-/status?format=text"],
+    [
+        "/",
+        "/metrics",
+        "/api/v1/audit",
+        "/api/v1/findings",
+        "/-/status",
+        "/-/status?format=text",
+        "/-/snapshot",
+    ],
 )
 def test_the_loop_has_its_turns(path: str) -> None:
     def longest_turn() -> float:

@@ -7,6 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,10 @@ from lowatch.core.lifecycle import Tracked
 from lowatch.core.limits.alerts import JOURNAL_FOLDED, JOURNAL_QUEUE, JOURNAL_SUMMARIES
 from lowatch.report.alert import entry as alert
 from lowatch.report.alert.storm import BURST, FOLDED_AT_ONCE
+from lowatch.service.log_stream import StderrHandler
 from tests.support.aio import run_async
 from tests.unit.service.fake_journald import AT_ONCE, NOW, Journald, Sink, alarm, journal_sink, numbers
+from tests.unit.service.test_log_stream import Pipe, logged_to
 
 
 @pytest.fixture
@@ -465,6 +468,32 @@ def test_a_stderr_that_is_the_journals_tells_nobody_where_journald_is_absent(jou
         sink.close()
 
     run_async(scenario())
+
+
+@pytest.mark.parametrize("options", [{"enabled": False}, {"echo": True}])
+def test_a_line_that_waits_for_stderr_may_be_written_at_any_moment(
+    journald: Journald, options: dict[str, bool]
+) -> None:
+    """So a save that has it as undelivered must not say that nobody knows of it."""
+
+    async def scenario(stderr: StderrHandler) -> None:
+        sink = Sink(journald.path, **options)
+        journald.disappear()
+        sink.announce(1)
+        assert sink.inner.undelivered() == [replace(alarm(1), delivery_unknown=True)]
+        os.read(pipe.reading, 1 << 20)
+        stderr.drain(60)
+        assert sink.inner.undelivered() == []
+        sink.inner.close()
+
+    pipe = Pipe()
+    os.set_blocking(pipe.writing, False)
+    with suppress(BlockingIOError):
+        while os.write(pipe.writing, b"x" * 4096):
+            pass
+    with logged_to(pipe.writing) as stderr:
+        run_async(scenario(stderr))
+    pipe.close()
 
 
 def test_an_alert_saved_as_undelivered_is_not_sent_after_all(journald: Journald) -> None:
