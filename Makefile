@@ -17,8 +17,8 @@ demo: .venv/.$(if $(DEMO),dev,runtime) ## show the main job, live, in a throwawa
 	@$(bin)/$(if $(DEMO),python -m tests.$(DEMO).demo,lowatch demo)
 
 .PHONY: test
-test: .venv/.dev ## run the tests; ARGS="-k listener" passes arguments to pytest
-	@$(bin)/python -m pytest $(ARGS)
+test: .venv/.dev ## run the tests, in three processes; ARGS="-k listener" passes arguments to pytest, in one
+	@$(bin)/python -m tests.suite $(ARGS)
 
 .PHONY: lint
 lint: .venv/.dev ## format, lint, types, layers
@@ -38,12 +38,16 @@ oldest: .venv/.dev ## run the core of the tests on Debian's own, oldest versions
 deb: .venv/.dev ## build the Debian package, into dist/
 	@scripts/deb dist
 
+.PHONY: debian12
+debian12: .venv/.dev ## test the package in a booted Debian 12 with its resolvers; ARGS as for test; needs root
+	@scripts/userland $@ $(ARGS)
+
 .PHONY: debian13
-debian13: .venv/.dev ## test the package in a booted Debian 13; needs mmdebstrap; ARGS as for test
+debian13: .venv/.dev ## test the package in a booted Debian 13; ARGS as for test; needs root
 	@scripts/userland $@ $(ARGS)
 
 .PHONY: i386
-i386: .venv/.dev ## test the package in a booted Debian 12 of 32 bits; needs mmdebstrap; ARGS as for test
+i386: .venv/.dev ## test the package in a booted Debian 12 of 32 bits; ARGS as for test; needs root
 	@scripts/userland $@ $(ARGS)
 
 .PHONY: kernels
@@ -51,7 +55,7 @@ kernels: .venv/.dev ## run the tests on Debian's kernels, emulated; KERNEL=6.1 W
 	@$(bin)/python -m tests.kernels $(if $(KERNEL),--kernel $(KERNEL)) $(if $(WORLDS),--worlds $(WORLDS)) -- $(ARGS)
 
 .PHONY: oracle
-oracle: .venv/.dev ## compare verdicts with real connects in 2,000 random worlds, run each fix of 500
+oracle: .venv/.dev ## compare verdicts with connects in 2,000 random worlds, run each fix of 500, verify 500, clean 500
 	@$(bin)/python -m tests.oracle $(ARGS)
 
 .PHONY: walk

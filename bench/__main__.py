@@ -17,7 +17,19 @@ from tests.support.netns import isolate_session
 from . import figures, report
 from .report import Row
 
-NAMES = ("audit", "noticing", "idle", "start", "dns", "scrapes", "hostile")
+NAMES = (
+    "audit",
+    "kinds",
+    "noticing",
+    "idle",
+    "start",
+    "dns",
+    "scrapes",
+    "hostile",
+    "victims",
+    "lookups",
+    "zones",
+)
 """Modules of this package with `run(*, quick: bool) -> list[Row]`. Each has a row in docs/bench.md."""
 
 

@@ -114,7 +114,9 @@ class Running:
 
 
 @contextmanager
-def running(folder: Path, command: list[str], port: int) -> Iterator[Running]:
+def running(
+    folder: Path, command: list[str], port: int, stdin: int = subprocess.DEVNULL
+) -> Iterator[Running]:
     """Runs the command until the block or this process ends. Its output goes to a file in `folder`."""
     log = folder / f"{port}.log"
     environ = {key: value for key, value in os.environ.items() if key not in _NOT_FOR_CHILDREN}
@@ -122,7 +124,7 @@ def running(folder: Path, command: list[str], port: int) -> Iterator[Running]:
         started = time.monotonic()
         process = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", "--", *command],
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=output,
             stderr=output,
             env=environ,
@@ -141,9 +143,12 @@ def running(folder: Path, command: list[str], port: int) -> Iterator[Running]:
 
 
 @contextmanager
-def lowatch(folder: Path, toml: str, web_port: int = 10048) -> Iterator[Running]:
+def lowatch(
+    folder: Path, toml: str, web_port: int = 10048, stdin: int = subprocess.DEVNULL
+) -> Iterator[Running]:
     """Runs `lowatch run` with that configuration, whose web.listen has that port."""
     file = folder / f"{web_port}.toml"
     file.write_text(toml)
-    with running(folder, [*LOWATCH, "run", "-c", str(file)], web_port) as found:
+    command = ["env", f"RUNTIME_DIRECTORY={folder}", *LOWATCH, "run", "-c", str(file)]
+    with running(folder, command, web_port, stdin) as found:
         yield found

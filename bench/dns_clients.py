@@ -11,7 +11,7 @@ import gc
 import importlib
 import json
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 import dns.asyncresolver
 import dns.rdatatype
@@ -34,6 +34,9 @@ class _Queries:
     def __init__(self) -> None:
         self._left = 0
         self._over = asyncio.Event()
+
+    def on_asking(self, names: Collection[bytes], now: float) -> None:
+        pass
 
     def on_query(self, rcode: str, _seconds: float) -> None:
         assert rcode == "NOERROR", rcode

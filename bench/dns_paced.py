@@ -12,7 +12,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
-from lowatch.config.settings import Nameserver
+from lowatch.config.settings import DnsSettings, Nameserver
+from lowatch.resolve.records.far_slots import SETTLED_AFTER_START, STEADY_ANSWERS
 
 from . import child, dns_zone, report
 from .daemon import configuration, lowatch
@@ -24,6 +25,8 @@ MAX_QPS = 20_000
 CPU_LIMIT_MANY, CPU_LIMIT_FEW = 4.0, 0.6
 RSS_LIMIT_MANY = 90.0
 LAG_LIMIT = 2.0
+FAR_PERIOD = DnsSettings().far_ttl
+"""Seconds from one query for a name that rests to the next; the first comes at a random time within."""
 LAG = "lowatch_dns_lag_seconds"
 QUERIES = "lowatch_dns_queries_total"
 
@@ -45,26 +48,32 @@ class Plan(NamedTuple):
 
     @property
     def period(self) -> float:
-        """Average seconds from one query for a name to the next.
+        """Average seconds from one query for a name to the next, while it is asked for by its TTL.
 
         That is TTL + 1 s, half of the 5 % of jitter, and half of the second until the next tick.
         """
         return (self.ttl + 1) * 1.025 + 0.5
 
+    @property
+    def resting(self) -> float:
+        """Seconds from the start of a daemon until its names rest, which lead elsewhere.
+
+        That is when they are asked for next once they may, and have given enough equal answers.
+        """
+        return max(SETTLED_AFTER_START, (STEADY_ANSWERS - 2) * self.period) + 1.1 * self.period
+
 
 def measure(plan: Plan) -> list[Row]:
-    """Measures both daemons at the same time, over whole waves of queries of each.
+    """Measures both daemons at the same time, once their names rest: nearly all lead elsewhere.
 
-    All names are first queried within seconds, as after any start, and again a TTL later. So the load comes
-    in waves, which jitter spreads slowly. Whole periods are measured, from a calm on.
+    All names are first queried within seconds, as after any start, and again a TTL later: the load comes in
+    waves. When they begin to rest, that is spread over far_ttl. The names that lead here keep their TTL.
     """
-    began = time.monotonic()
     with ExitStack() as stack:
         processes = [_started(stack, plan, plan.many, 10048)]
         _compare_with_naive(plan, plan.few, plan.naive)
-        _until(began + 0.72 * plan.period)
         processes.append(_started(stack, plan, plan.few, 10049))
-        _until(began + 1.78 * plan.period)
+        _until(time.monotonic() + plan.resting)
         many, few = _watch(processes, plan.periods * plan.period)
     rows = [
         *_judged(many, plan, plan.many, CPU_LIMIT_MANY, RSS_LIMIT_MANY),
@@ -163,7 +172,7 @@ def _judged(
     watched: Watched, plan: Plan, count: int, cpu_limit: float, rss_limit: float | None = None
 ) -> list[Row]:
     lag = quantile_limit(watched.before.lags, watched.after.lags, 0.99)
-    share, rate, due = watched.share, watched.rate, 2 * count / plan.period
+    share, rate, due = watched.share, watched.rate, 2 * count / FAR_PERIOD
     what = f"{count} names of TTL {plan.ttl}"
     report.line(
         f"lowatch, {what}",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -12,8 +14,11 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from lowatch.service.lookups.dnstap_server import SOCKET_NAME
 from tests.support.dns_server import Knot
+from tests.support.dnstap import START
 from tests.support.netns import Netns
+from tests.support.tracefs import instance, missing
 
 from . import report, world
 from .daemon import Running, configuration, lowatch, running
@@ -29,15 +34,26 @@ _PEER_PORT = 9100
 
 
 class Case(NamedTuple):
-    """domains: how many lead here. Limits: percent of a core, MiB, wake-ups a second beyond queries."""
+    """domains: how many lead here. Limits: percent of a core, MiB, wake-ups a second beyond queries.
+
+    informed: whether a resolver, a zone file and a trace are there, too, and silent.
+    """
 
     domains: int
     cpu: float
     rss: float | None = None
     wakeups: float | None = None
+    informed: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.domains:,} names{', dnstap, a zone, a trace' if self.informed else ''}"
 
 
-CASES = (Case(1_000, cpu=0.2, rss=42.0, wakeups=12.0), Case(10_000, cpu=1.0))
+CASES = (
+    Case(1_000, cpu=0.2, rss=42.0, wakeups=12.0),
+    Case(1_000, cpu=0.2, rss=44.0, wakeups=12.0, informed=True),
+    Case(10_000, cpu=1.0),
+)
 
 
 class Usage(NamedTuple):
@@ -77,10 +93,10 @@ def run(*, quick: bool) -> list[Row]:
 
 
 def _run(case: Case, seconds: int) -> list[Row]:
-    report.title(f"(c) Idle: {case.domains:,} domains of TTL {TTL}, A and AAAA, over {seconds} s")
+    report.title(f"(c) Idle: {case}, of TTL {TTL}, A and AAAA, over {seconds} s")
     with Netns() as netns, netns.entered(), ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lowatch-bench-")))
-        processes = [Process("lowatch", _settled_daemon(case.domains, folder, stack))]
+        processes = [Process("lowatch", _settled_daemon(case, folder, stack))]
         processes += _peers(folder, stack)
         idle = _measure(processes, "idle", seconds, scraped=False)
         _measure(processes, "scraped each second", seconds, scraped=True)
@@ -89,7 +105,7 @@ def _run(case: Case, seconds: int) -> list[Row]:
 
 
 def _rows(case: Case, idle: Idle, rss: float) -> list[Row]:
-    which = f"(c) {case.domains:,} names:"
+    which = f"(c) {case}:"
     rows = [report.at_most(f"{which} idle CPU, of one core", idle.cpu, case.cpu, "{:.2f} %")]
     if case.wakeups is not None:
         beyond = idle.wakeups - idle.queries
@@ -115,24 +131,56 @@ def _peers(folder: Path, stack: ExitStack) -> list[Process]:
     return [Process("node_exporter", peer)]
 
 
-def _settled_daemon(count: int, folder: Path, stack: ExitStack) -> Running:
+def _settled_daemon(case: Case, folder: Path, stack: ExitStack) -> Running:
     """A daemon that has queried every name. Its next queries are spread evenly over the next TTL.
 
     That is the usual state behind a cache, or after a day. Otherwise all names queried in the same ten
     seconds would expire together, and a window of a minute would have none of them. As on a usual host,
     applications ask the same server, and getaddrinfo can answer.
     """
+    count = case.domains
     stack.enter_context(closing(world.Lo())).fill(count)
     stack.enter_context(world.listening(count))
     knot = stack.enter_context(Knot({ZONE: _records(_first_ttls(count))}, port=53))
     stack.enter_context(_resolv_conf(folder, f"nameserver {knot.nameserver.host}\n"))
     domains = [f"d{number}.{ZONE}" for number in range(count)]
-    daemon = stack.enter_context(lowatch(folder, configuration(domains, None, max_qps=2_000)))
+    text, trace = configuration(domains, None, max_qps=2_000), subprocess.DEVNULL
+    if case.informed:
+        text += _sources(folder, knot)
+        if not missing():
+            trace = stack.enter_context(_trace(folder))
+    daemon = stack.enter_context(lowatch(folder, text, stdin=trace))
     daemon.until_answering("/-/ready")
+    if case.informed:
+        peer = stack.enter_context(socket.socket(socket.AF_UNIX))
+        peer.connect(str(folder / SOCKET_NAME))
+        peer.sendall(START)
     daemon.scraper.close()
     knot.replace(ZONE, _records([TTL] * count))
     time.sleep(SETTLING)
     return daemon
+
+
+def _sources(folder: Path, knot: Knot) -> str:
+    """TOML: a resolver's socket in the runtime directory, and a zone file of other names that lead here."""
+    zone = folder / "bench.zone"
+    zone.write_text(
+        "zone.example. 300 IN SOA ns hostmaster 1 3600 600 86400 300\n"
+        + "".join(f"z{number}.zone.example. 300 IN A {world.text(number)}\n" for number in range(10))
+    )
+    return f'[names]\nlearn = ["dnstap"]\n[[zones]]\nfile = "{zone}"\nserver = "{knot.nameserver}"\n'
+
+
+@contextmanager
+def _trace(folder: Path) -> Iterator[int]:
+    at = folder / "tracefs"
+    at.mkdir()
+    with instance(at) as made:
+        descriptor = os.open(made / "trace_pipe", os.O_RDONLY)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
 
 
 def _first_ttls(count: int) -> list[int]:

@@ -1,13 +1,15 @@
 """(b) Noticing: measures the time from an event to the metric of the real daemon.
 
 The time begins just before SIGKILL, just before listen(), or when the kernel has added the address. It ends
-with the scrape that shows the result. /metrics is scraped every millisecond after the event.
+with the scrape that shows the result. /metrics is scraped every millisecond after the event. Refused
+clients are in refusals.py.
 """
 
 from __future__ import annotations
 
 import heapq
 import random
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -17,8 +19,9 @@ from typing import NamedTuple, Self
 
 from tests.support.dns_server import Knot
 from tests.support.netns import Netns
+from tests.support.tracefs import instance, missing
 
-from . import report, world
+from . import refusals, report, world
 from .daemon import configuration, lowatch
 from .report import Row
 from .stats import summarise
@@ -27,6 +30,7 @@ TIMES = 200
 ZONE = "bench.example"
 LIMITS = {"listener killed -> 1": 0.05, "address added -> 1": 0.05, "listener back -> 0": 0.3}
 KILLED, ADDED, BACK = LIMITS
+REFUSED_LIMIT = 0.1
 
 AT_ONCE = (0.02, 0.12)
 APART = (0.3, 0.6)
@@ -46,19 +50,20 @@ class Stage:
     listener. The others are served. taken: event -> seconds until each was seen. scrapes: seconds of each.
     """
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, *, traced: bool = False) -> None:
+        """traced: whether it is handed a trace."""
         self.taken: dict[str, list[float]] = {}
         self.scrapes: list[float] = []
         self._stack = ExitStack()
         try:
             self._netns = self._stack.enter_context(Netns())
             with self._netns.entered():
-                self._set_up(count)
+                self._set_up(count, traced=traced)
         except BaseException:
             self.close()
             raise
 
-    def _set_up(self, count: int) -> None:
+    def _set_up(self, count: int, *, traced: bool) -> None:
         enter = self._stack.enter_context
         self.lo = enter(closing(world.Lo()))
         self.lo.fill(count)
@@ -68,8 +73,16 @@ class Stage:
         records = "\n".join(f"d{number} 3600 A {world.text(number)}" for number in range(count))
         knot = enter(Knot({ZONE: records}))
         domains = [f"{_name(number)}:{world.PORT}" for number in range(count)]
-        self._daemon = enter(lowatch(folder, configuration(domains, knot.nameserver, max_qps=10_000)))
+        text = configuration(domains, knot.nameserver, max_qps=10_000)
+        stdin = self._trace() if traced else subprocess.DEVNULL
+        self._daemon = enter(lowatch(folder, text, stdin=stdin))
         self._daemon.until_answering("/-/ready")
+
+    def _trace(self) -> int:
+        """A descriptor of trace_pipe, for as long as this exists."""
+        at = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="lowatch-trace-")))
+        made = self._stack.enter_context(instance(at))
+        return self._stack.enter_context((made / "trace_pipe").open("rb", buffering=0)).fileno()
 
     def close(self) -> None:
         self._stack.close()
@@ -125,7 +138,10 @@ def _returns(stage: Stage) -> Script:
 
 
 class Series(NamedTuple):
-    """Figures that are measured together. stages: how many namespaces run side by side."""
+    """Figures that are measured together.
+
+    stages: how many namespaces run side by side. back: the limit of a listener that comes back (seconds).
+    """
 
     where: str
     domains: int
@@ -133,6 +149,8 @@ class Series(NamedTuple):
     script: Callable[[Stage], Script]
     pause: tuple[float, float]
     judged: bool = True
+    traced: bool = False
+    back: float = LIMITS[BACK]
 
 
 SERIES = (
@@ -140,18 +158,27 @@ SERIES = (
     Series("1,000 domains", 1_000, 4, _events, APART),
     Series("1,000 domains, in a burst", 1_000, 1, _events, AT_ONCE, judged=False),
     Series("3 domains, down for over 2 s", 3, 8, _returns, LATER),
+    Series("3 domains, down for over 2 s, with a trace", 3, 8, _returns, LATER, traced=True, back=0.005),
 )
 
 
 def run(*, quick: bool) -> list[Row]:
     times = TIMES // 10 if quick else TIMES
     report.title(f"(b) Noticing: event -> lo_orphan_vip, {times} times each")
-    return [row for series in SERIES for row in _measure(series, times)]
+    lacking = missing()
+    if lacking:
+        report.line("with a trace", f"not measured: {lacking}")
+    possible = [series for series in SERIES if not (series.traced and lacking)]
+    rows = [row for series in possible for row in _measure(series, times)]
+    refused = refusals.measure(times // 2)
+    return [*rows, *(_show(event, samples, REFUSED_LIMIT) for event, samples in refused.items())]
 
 
 def _measure(series: Series, times: int) -> list[Row]:
     with ExitStack() as stack:
-        stages = [stack.enter_context(Stage(series.domains)) for _ in range(series.stages)]
+        stages = [
+            stack.enter_context(Stage(series.domains, traced=series.traced)) for _ in range(series.stages)
+        ]
         _play(stages, series, times)
     taken: dict[str, list[float]] = {}
     for stage in stages:
@@ -159,7 +186,8 @@ def _measure(series: Series, times: int) -> list[Row]:
             taken.setdefault(event, []).extend(samples)
     rows = []
     for event, samples in taken.items():
-        row = _show(f"{event}, {series.where}", samples, LIMITS[event])
+        limit = series.back if event == BACK else LIMITS[event]
+        row = _show(f"{event}, {series.where}", samples, limit)
         if series.judged:
             rows.append(row)
     _show("  one scrape (included)", [s for stage in stages for s in stage.scrapes], 1)

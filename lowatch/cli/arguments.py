@@ -149,6 +149,22 @@ def add_logging(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_netns(
+    parser: argparse.ArgumentParser,
+    what: str = "audit this network namespace: a name of ip-netns(8), or a path",
+) -> None:
+    parser.add_argument("--netns", type=_netns, metavar="NAME", help=what)
+
+
+def _netns(text: str) -> str:
+    from lowatch.core.netns import parse_netns  # noqa: PLC0415  # only for --netns
+
+    try:
+        return parse_netns(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def _log_level(text: str) -> str:
     return "warn" if text == "warning" else text
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lowatch.config.load import load
@@ -18,11 +19,14 @@ from lowatch.core.findings import Severity
 from lowatch.core.lifecycle import FindingState
 from lowatch.core.name_outcomes import ABSENT
 
-from .arguments import Parser, add_config
+from .arguments import Parser, add_config, add_netns
 from .environment import Environment
 from .exit_codes import FINDINGS, INCOMPLETE, OK, USAGE, CommandError
+from .recordings import add_snapshot, replayed
 
 if TYPE_CHECKING:
+    from lowatch.core.recording.recording import Recording
+
     from .wiring_port import Progress
 
 FORMATS = ("text", "json", "prometheus")
@@ -33,9 +37,17 @@ def define(parser: Parser) -> None:
         check,
         "Audits this host once, as the daemon does. Needs no privileges. "
         "Exit code: 0 nothing at or above --fail-on, 1 findings, 2 usage or configuration, "
-        "3 nothing found, but the audit was incomplete or a domain given here does not resolve.",
+        "3 nothing found, but the audit was incomplete or a domain given here does not resolve, or "
+        "--verify found lowatch wrong.",
     )
     add_config(parser)
+    add_snapshot(parser)
+    add_netns(parser)
+    parser.add_argument(
+        "--verify",
+        action="store_true",
+        help="compare each verdict with a connect, and each decoded message with a library's reading",
+    )
     parser.add_argument("--format", choices=FORMATS, default="text", help="default: text")
     parser.add_argument(
         "--fail-on",
@@ -54,32 +66,69 @@ def define(parser: Parser) -> None:
 
 def check(arguments: argparse.Namespace, environment: Environment) -> int:
     targets = _targets(arguments.names)
-    config = load(arguments.config)
+    if arguments.snapshot is not None:
+        if targets:
+            raise CommandError(USAGE, ["lowatch: --snapshot has its own domains (give none)"])
+        if arguments.verify:
+            raise CommandError(USAGE, ["lowatch: --verify connects on this host (give no --snapshot)"])
+        audit = replayed(arguments).audit
+    else:
+        audit = _audit(arguments, targets, environment)
+    environment.write(_render(audit, arguments.format, environment))
+    return exit_code(audit, Severity(arguments.fail_on), asked_for=bool(targets))
+
+
+def _audit(
+    arguments: argparse.Namespace, targets: Sequence[DomainTarget], environment: Environment
+) -> Audit:
+    config = replace(load(arguments.config), netns=arguments.netns or "")
     if targets:
         config = with_targets(config, targets)
     wiring = environment.wiring()
     try:
-        with _progress(environment) as progress:
-            audit = wiring.check(config, progress)
+        with progress_shown(environment) as progress:
+            if not arguments.verify:
+                return wiring.check(config, progress)
+            audit, recording = wiring.verify(config, progress)
     except wiring.StartError as error:
         # Nothing could be observed: the same as an audit of which everything is unknown.
         raise CommandError(INCOMPLETE, [f"lowatch: {error}"]) from None
-    environment.write(_render(audit, arguments.format, environment))
-    return exit_code(audit, Severity(arguments.fail_on), asked_for=bool(targets))
+    return _with_report(audit, recording, arguments.format, environment)
+
+
+def _with_report(audit: Audit, recording: Recording, form: str, environment: Environment) -> Audit:
+    """The audit, with the path of a bug report if its verification found lowatch wrong."""
+    found = audit.verification
+    if found is None or not found.disagreements:
+        return audit
+    from .bug_report import write_report  # noqa: PLC0415  # hopefully never
+
+    try:
+        path = write_report(recording)
+    except OSError as error:
+        environment.tell(f"lowatch: cannot write a bug report: {error.strerror or error}")
+        return audit
+    if form == "prometheus":  # the other formats have it
+        environment.tell(f"lowatch: verification failed; bug report: {path}")
+    return replace(audit, verification=replace(found, report=path))
 
 
 def exit_code(audit: Audit, fail_on: Severity, *, asked_for: bool = False) -> int:
     """The exit code. Acknowledged findings do not count.
 
     asked_for: whether the names are from the command line. One without an address is then not clean: it is
-    probably mistyped.
+    probably mistyped. Findings do not count either where verification has shown that they may be wrong.
     """
+    verified = audit.verification
+    if verified is not None and verified.disagreements:
+        return INCOMPLETE
     for tracked in audit.findings:
         active = tracked.state in (FindingState.PENDING, FindingState.FIRING)
         if active and tracked.finding.severity.rank >= fail_on.rank:
             return FINDINGS
     absent = asked_for and any(audit.statuses.get(status) for status in ABSENT)
-    return OK if audit.complete and not absent else INCOMPLETE
+    confirmed = verified is None or verified.confirmed
+    return OK if audit.complete and confirmed and not absent else INCOMPLETE
 
 
 def _targets(texts: Iterable[str]) -> list[DomainTarget]:
@@ -109,7 +158,7 @@ def _render(audit: Audit, form: str, environment: Environment) -> str:
 
 
 @contextmanager
-def _progress(environment: Environment) -> Iterator[Progress | None]:
+def progress_shown(environment: Environment) -> Iterator[Progress | None]:
     """Shows progress on one line, redrawn at most a hundred times, and clears it at the end."""
     if not environment.stderr_is_terminal:
         yield None

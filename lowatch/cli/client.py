@@ -17,17 +17,23 @@ from typing import NamedTuple
 
 import h11
 
+from .arguments import Parser, add_netns
 from .environment import Environment
-from .exit_codes import CommandError
+from .exit_codes import USAGE, CommandError
 
 NOT_RUNNING = 3
 """Exit code: no daemon runs, or none that answers. The same as "not running" of systemctl and LSB."""
 
 DEFAULT_SOCKET = Path("/run/lowatch/lowatch.sock")
+_OF_NETNS = "ask the daemon for this network namespace, lowatch@NAME.service"
 _CHUNK = 64 * 1024
 # struct timeval: of two longs, or of 64 bits each where SO_SNDTIMEO is SO_SNDTIMEO_NEW (socket(7)).
 _TIMEVAL = struct.Struct("ll" if socket.SO_SNDTIMEO == 21 else "qq")
 _LONGEST = 86400.0
+
+
+class NotRunning(CommandError):  # noqa: N818  # as CommandError, it is no error of ours
+    """No daemon runs."""
 
 
 class DaemonResponse(NamedTuple):
@@ -53,6 +59,11 @@ def add_socket(parser: argparse.ArgumentParser, *, timeout: float) -> None:
     )
 
 
+def add_daemons_netns(parser: Parser) -> None:
+    """--netns, for a command that only asks a daemon."""
+    add_netns(parser, _OF_NETNS)
+
+
 def seconds(text: str) -> float:
     """Parses seconds. Raises ValueError, which argparse reports as "invalid seconds value"."""
     value = float(text)
@@ -62,16 +73,27 @@ def seconds(text: str) -> float:
 
 
 def ask(
-    arguments: argparse.Namespace, environment: Environment, method: str, target: str
+    arguments: argparse.Namespace,
+    environment: Environment,
+    method: str,
+    target: str,
+    *,
+    compressed: bool = False,
 ) -> DaemonResponse:
-    """The daemon's response, of any status. Raises CommandError(NOT_RUNNING) if there is none."""
-    path = arguments.socket or _default_socket(environment)
+    """The daemon's response, of any status. Raises CommandError(NOT_RUNNING) if there is none.
+
+    compressed: ask for a long response gzipped, which takes less of the daemon's memory.
+    """
+    netns = getattr(arguments, "netns", None)
+    path = arguments.socket or _default_socket(netns, environment)
     try:
-        return _exchange(path, method, target, arguments.timeout)
+        return _exchange(path, method, target, arguments.timeout, compressed=compressed)
     except FileNotFoundError:
-        why = f"not running: there is no {path}"
+        why = f"there is no {path}{_unless_there(netns)}"
+        raise NotRunning(NOT_RUNNING, [f"lowatch: not running: {why}"]) from None
     except ConnectionRefusedError:
-        why = f"not running: {path} is stale, left by a daemon that was killed"
+        stale = f"{path} is stale, left by a daemon that was killed"
+        raise NotRunning(NOT_RUNNING, [f"lowatch: not running: {stale}"]) from None
     except PermissionError:
         why = f"{path}: permission denied: {_who_may(path)}"
     except (TimeoutError, BlockingIOError):
@@ -83,19 +105,37 @@ def ask(
     raise CommandError(NOT_RUNNING, [f"lowatch: {why}"])
 
 
-def _default_socket(environment: Environment) -> Path:
+def _unless_there(netns: str | None) -> str:
+    """That the network namespace does not exist; "" if it does."""
+    if not netns:
+        return ""
+    from lowatch.core.netns import netns_path  # noqa: PLC0415  # only for --netns
+
+    path = netns_path(netns)
+    return "" if Path(path).exists() else f", and no network namespace {path}"
+
+
+def _default_socket(netns: str | None, environment: Environment) -> Path:
     """The daemon's default socket. systemd sets $RUNTIME_DIRECTORY for ExecReload= too."""
+    if netns:
+        if "/" in netns:
+            why = f"{netns} is no name of ip-netns(8), as lowatch@NAME.service has: give --socket"
+            raise CommandError(USAGE, [f"lowatch: {why}"])
+        from lowatch.core.netns import daemon_of  # noqa: PLC0415  # only for --netns
+
+        return Path("/run", daemon_of(netns), DEFAULT_SOCKET.name)
     first = (environment.getenv("RUNTIME_DIRECTORY") or "").split(":")[0]
     return Path(first) / DEFAULT_SOCKET.name if first else DEFAULT_SOCKET
 
 
-def _exchange(path: Path, method: str, target: str, timeout: float) -> DaemonResponse:
+def _exchange(path: Path, method: str, target: str, timeout: float, *, compressed: bool) -> DaemonResponse:
     """Raises OSError, TimeoutError or BlockingIOError among them, and h11.RemoteProtocolError."""
     deadline = time.monotonic() + timeout
     http = h11.Connection(h11.CLIENT)
     headers = [
         ("Host", "lowatch"),
         ("Connection", "close"),
+        *([("Accept-Encoding", "gzip")] if compressed else []),
         *([("Content-Length", "0")] if method == "POST" else []),
     ]
     request = http.send(h11.Request(method=method, target=target, headers=headers)) or b""
@@ -106,7 +146,7 @@ def _exchange(path: Path, method: str, target: str, timeout: float) -> DaemonRes
         peer.connect(str(path))
         peer.settimeout(_left(deadline))
         peer.sendall(request)
-        status = 0
+        status, is_gzip = 0, False
         body = bytearray()
         while not isinstance(event := http.next_event(), h11.EndOfMessage):
             if event is h11.NEED_DATA:
@@ -114,11 +154,24 @@ def _exchange(path: Path, method: str, target: str, timeout: float) -> DaemonRes
                 http.receive_data(peer.recv(_CHUNK))
             elif isinstance(event, h11.Response):
                 status = event.status_code
+                is_gzip = (b"content-encoding", b"gzip") in event.headers
             elif isinstance(event, h11.Data):
                 body += event.data
             elif isinstance(event, h11.ConnectionClosed):
                 raise ConnectionResetError
-    return DaemonResponse(status, body.decode("utf-8", "replace"))
+    content = _unpacked(bytes(body)) if is_gzip else body
+    return DaemonResponse(status, content.decode("utf-8", "replace"))
+
+
+def _unpacked(body: bytes) -> bytes:
+    """Raises ConnectionError if it is not whole."""
+    import gzip  # noqa: PLC0415  # for a snapshot only
+    import zlib  # noqa: PLC0415
+
+    try:
+        return gzip.decompress(body)
+    except (OSError, EOFError, zlib.error):
+        raise ConnectionResetError from None
 
 
 def _timeval(timeout: float) -> bytes:

@@ -23,7 +23,7 @@ class Environment:
     """The streams and variables of the process, and how to import what the commands run.
 
     getenv: as os.environ.get. wiring: imports lowatch.wiring. under_systemd: stderr goes to the journal.
-    columns: of the terminal.
+    columns: of the terminal. stdin: None if it is not a terminal.
     """
 
     def __init__(
@@ -35,6 +35,7 @@ class Environment:
         *,
         stdout_is_terminal: bool = False,
         stderr_is_terminal: bool = False,
+        stdin: TextIO | None = None,
         under_systemd: bool = False,
         columns: int = _COLUMNS_OF_A_PIPE,
     ) -> None:
@@ -44,6 +45,7 @@ class Environment:
         self.wiring = wiring
         self.stdout_is_terminal = stdout_is_terminal
         self.stderr_is_terminal = stderr_is_terminal
+        self.stdin = stdin
         self.under_systemd = under_systemd
         self.columns = columns
 
@@ -62,6 +64,21 @@ class Environment:
         except OSError as error:
             message = f"lowatch: cannot write to standard output: {error.strerror}"
             raise CommandError(OUTPUT, [message]) from None
+
+    def confirms(self, question: str) -> bool | None:
+        """Whether a person at the terminal answers yes; None if there is no terminal."""
+        if self.stdin is None or not self.stderr_is_terminal:
+            return None
+        self.stderr.write(f"{question} [y/N] ")
+        self.stderr.flush()
+        return self.stdin.readline().strip().lower() in ("y", "yes")
+
+    def stdout_descriptor(self) -> int | None:
+        """None if stdout is not a file, as in a test, or closed."""
+        try:
+            return self.stdout.fileno()
+        except (OSError, ValueError):
+            return None
 
     def tell(self, line: str) -> None:
         """Writes one line to stderr, whatever it contains. A closed stderr is ignored."""
@@ -86,6 +103,7 @@ def real_environment() -> Environment:
         wiring=_wiring,
         stdout_is_terminal=terminal,
         stderr_is_terminal=stderr.isatty(),
+        stdin=sys.stdin if sys.stdin is not None and sys.stdin.isatty() else None,
         under_systemd=_is_journal(stderr),
         columns=_columns(stdout, terminal=terminal),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from .arguments import Parser
-from .client import add_socket, ask, said
+from .client import add_daemons_netns, add_socket, ask, said
 from .environment import Environment
 from .exit_codes import FAILURE, OK, CommandError
 
@@ -20,6 +20,7 @@ def define(parser: Parser) -> None:
         "that need a restart are reported on stderr. Exit code: 0 reloaded, 1 refused (the previous "
         "configuration stays in effect), 3 the daemon is not running or does not answer.",
     )
+    add_daemons_netns(parser)
     add_socket(parser, timeout=_PATIENCE)
 
 

@@ -15,8 +15,8 @@ from lowatch.config.load import load
 from lowatch.config.schema import NO_TLS
 from lowatch.config.settings import Config, WebSettings
 
-from .arguments import Parser, add_config
-from .config import refuse_problems, report_names, report_valid
+from .arguments import Parser, add_config, add_netns
+from .config import report
 from .environment import Environment
 from .exit_codes import FAILURE, OK, USAGE, CommandError
 
@@ -28,11 +28,14 @@ def define(parser: Parser) -> None:
     parser.runs(
         run,
         "Watches this host continuously, in the foreground. SIGHUP reloads the configuration, "
-        "SIGTERM stops it. The --web options override the configuration.",
+        "SIGTERM stops it. The --web options override the configuration. With --netns, web.listen of the "
+        "configuration is not used. Exit code: 0 stopped, 1 it cannot run, 2 usage or configuration, "
+        "3 its network namespace is gone.",
         log_level="info",
         is_daemon=True,
     )
     add_config(parser)
+    add_netns(parser)
     parser.add_argument(
         "--config.check",
         dest="config_check",
@@ -53,12 +56,10 @@ def define(parser: Parser) -> None:
 
 
 def run(arguments: argparse.Namespace, environment: Environment) -> int:
-    source = _Source(arguments.config, _override(arguments))
+    source = _Source(arguments.config, _override(arguments), arguments.netns or "")
     config = source.read(time.time())
     if arguments.config_check:
-        refuse_problems(config)
-        report_valid(config, environment)
-        report_names(config, environment)
+        report(config, environment)
         return OK
     wiring = environment.wiring()
     try:
@@ -68,15 +69,25 @@ def run(arguments: argparse.Namespace, environment: Environment) -> int:
 
 
 class _Source:
-    """Where the configuration comes from: a file, and the command line. path: None for the default."""
+    """Where the configuration comes from: a file, and the command line.
 
-    def __init__(self, path: Path | None, override: Callable[[WebSettings], WebSettings]) -> None:
+    path: None for the default. netns: as in Config.
+    """
+
+    def __init__(
+        self, path: Path | None, override: Callable[[WebSettings], WebSettings], netns: str
+    ) -> None:
         self._path = path
         self._override = override
+        self._netns = netns
 
     def read(self, wall: float | None = None) -> Config:
         config = load(self._path, wall)
-        return replace(config, web=self._override(config.web))
+        web = config.web
+        if self._netns:
+            # The daemon for the first namespace is there, which has the same configuration.
+            web = replace(web, listen=())
+        return replace(config, web=self._override(web), netns=self._netns)
 
     def load(self) -> Config:
         """Read the configuration. Only a regular file can be read again: a pipe may block."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from .arguments import Parser
-from .client import NOT_RUNNING, add_socket, ask, said
+from .client import NOT_RUNNING, add_daemons_netns, add_socket, ask, said
 from .environment import Environment
 from .exit_codes import OK, CommandError
 
@@ -19,6 +19,7 @@ def define(parser: Parser) -> None:
         "Shows the daemon's status. Exit code: 0 it answered, 3 it is not running or does not answer.",
     )
     parser.add_argument("--format", choices=("text", "json"), default="text")
+    add_daemons_netns(parser)
     add_socket(parser, timeout=_PATIENCE)
 
 

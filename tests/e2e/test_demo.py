@@ -14,6 +14,7 @@ import pytest
 
 from tests.support.netns import as_ordinary_user
 from tests.support.repository import ROOT
+from tests.support.tracefs import missing as tracefs_missing
 
 DEMO = (sys.executable, "-m", "lowatch", "demo")
 DEADLINE = 30
@@ -40,7 +41,8 @@ STORY = re.compile(
 
 
 def shape(text: str) -> list[str]:
-    """The words of it, without what differs from run to run: numbers, times, the host's name."""
+    """The words of it, without what differs: numbers, times, the host's name, what its files say."""
+    text = re.sub(r"(?m)^ {7}boot   .*\n(?: {14}.*\n)*|^ {14}to persist: .*\n", "", text)
     numbers = re.sub(r"[0-9][0-9.:TZ-]*( ms| s)?\b", "#", text)
     return re.sub(r"\S+, #: # domain", "HOST, #: # domain", numbers).split()
 
@@ -52,7 +54,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-Start = Callable[[], subprocess.Popen[str]]
+Start = Callable[..., subprocess.Popen[str]]
 
 
 @pytest.fixture
@@ -60,9 +62,9 @@ def start(temporary: Path) -> Iterator[Start]:
     """Starts demos, as a shell does: each the leader of a process group."""
     started: list[subprocess.Popen[str]] = []
 
-    def demo() -> subprocess.Popen[str]:
+    def demo(*story: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            DEMO, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0
+            [*DEMO, *story], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0
         )
         started.append(process)
         return process
@@ -83,6 +85,66 @@ def read_until(process: subprocess.Popen[str], shown: str) -> None:
 
 def children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+ZERO = re.compile(
+    r"""
+    shop\.example\.\ 60\ IN\ A\ 192\.0\.2\.10 .*
+    lowatch\ run .*
+    nightly-backup .* 200\n .*
+    lo_orphan_vip\{interface="lo",address="192\.0\.2\.10",
+        domain="shop\.example",port="80",protocol="tcp"\}\ 0\n .*
+    nightly-backup .* Connection\ refused\n .*
+    orphan-vip:\ shop\.example\ at\ 192\.0\.2\.10\ +[0-9.]+\ ms\ after\ it\ was\ refused\n .*
+    local\ clients\ refused:\ 1 (?P<program>.*)\n
+    .*served\ until\ [-0-9T:Z]+\ +by\ (?P<unit>.*)\n .*
+    MESSAGE .* LOWATCH_STATE=firing .*
+    ip\ address\ del\ 192\.0\.2\.10/32\ dev\ lo\n .*
+    MESSAGE .* LOWATCH_STATE=resolved .*
+    All\ as\ expected
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+MADE_BY_ROOT = (Path("/sys/fs/cgroup"), Path("/sys/kernel/tracing/instances"))
+
+
+def left() -> list[Path]:
+    """What root's demo has made of the whole host's, and not removed."""
+    return [path for parent in MADE_BY_ROOT for path in parent.glob("lowatch-demo-*")]
+
+
+@pytest.mark.parametrize("prefix", [[], as_ordinary_user()], ids=["root", "ordinary-user"])
+def test_the_story_without_a_name(temporary: Path, prefix: list[str]) -> None:
+    command = [*prefix, *DEMO, "zero"]
+    told = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE, check=False)
+    assert (told.returncode, told.stderr) == (0, "")
+    found = ZERO.search(told.stdout)
+    assert found, told.stdout
+    assert (re.search(r"nightly-backup \(PID \d+\)", found["program"]) is not None) is (
+        "only root gets one" not in told.stdout
+    )
+    if not prefix and not tracefs_missing():
+        assert "nightly-backup" in found["program"]
+    assert list(temporary.iterdir()) == left() == []
+
+
+def test_of_the_whole_host_it_leaves_nothing(start: Start) -> None:
+    demo = start("zero")
+    read_until(demo, "served. From now on")
+    os.killpg(demo.pid, signal.SIGINT)
+    demo.communicate(timeout=DEADLINE)
+    assert left() == []
+
+
+def test_of_the_whole_host_it_leaves_nothing_when_it_is_killed(start: Start) -> None:
+    demo = start("zero")
+    read_until(demo, "served. From now on")
+    ours = children(demo.pid)
+    demo.kill()
+    demo.wait(DEADLINE)
+    for pid in ours:  # ours now: the session is a subreaper
+        os.waitpid(pid, 0)
+    assert left() == []
 
 
 @pytest.mark.parametrize("prefix", [[], as_ordinary_user()], ids=["root", "ordinary-user"])

@@ -7,6 +7,7 @@ an address that nobody refers to, another that is acknowledged, and a name that 
 import json
 import re
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -238,8 +239,18 @@ PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 
 
 def until_answered(world: World, query: str) -> list[dict[str, str]]:
-    """The series that a query has over the last 10 s, as soon as there are any."""
-    return world.prometheus.until(lambda: world.prometheus.query_range(query, seconds=10), IN_TIME)
+    """The series that a query has over the last 10 s, as soon as there are any.
+
+    Meanwhile local clients are refused again and again, so that there is a rate of them.
+    """
+
+    def look() -> list[dict[str, str]]:
+        with socket.socket() as client:
+            client.setblocking(False)
+            client.connect_ex(("192.0.2.20", 443))
+        return world.prometheus.query_range(query, seconds=10)
+
+    return world.prometheus.until(look, IN_TIME)
 
 
 @pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel["title"])

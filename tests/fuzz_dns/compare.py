@@ -6,8 +6,9 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from lowatch.core.addresses import Address
 from lowatch.resolve.upstream.response_reader import ResponseReader
-from lowatch.wire.dns import Reply, ReplyKind, RRType, repeats_question
+from lowatch.wire.dns import Reply, ReplyKind, RRType, parse_srv_record, repeats_question
 from lowatch.wire.dns_full import parse_full
 from lowatch.wire.dns_lean import renewed_ttl
 
@@ -70,7 +71,7 @@ class Account:
         if took > TOO_SLOW:
             self._note(seed, f"took {took:.1f} s")
         for reply in (lean, full):
-            if reply is not None and not _is_sound(reply, seed.message):
+            if reply is not None and not _is_sound(reply, seed):
                 self._note(seed, f"unsound: {reply}")
 
     def _renew(self, seed: Seed, full: Reply) -> None:
@@ -88,6 +89,15 @@ class Account:
         self.wrong.append(f"{seed.message.hex()} to {seed.question.hex()}: {what}")
 
 
-def _is_sound(reply: Reply, message: bytes) -> bool:
+def _is_sound(reply: Reply, seed: Seed) -> bool:
     """Every address is in the message, and no reason could garble a terminal."""
-    return reply.reason.isprintable() and all(address in message for address in reply.addresses)
+    return reply.reason.isprintable() and all(_is_in(address, seed) for address in reply.addresses)
+
+
+def _is_in(address: Address, seed: Seed) -> bool:
+    """In place of addresses, PTR records have names, whose labels may be anywhere in the message."""
+    if seed.question[-3] != RRType.PTR:
+        return address in seed.message
+    _, target = parse_srv_record(address)
+    labels = [] if "\\" in target else target.encode().split(b".")  # what is escaped is not as it was
+    return all(label in seed.message.lower() for label in labels)

@@ -1,7 +1,8 @@
 """Load balancers in the kernel, and interfaces that not every kernel has.
 
-These tests need ip_vs, dummy and vrf, which Debian's kernels have as modules; and a real root, who may load
-them. Elsewhere they are not collected, and the summary says so. In a guest of tests/kernels they are.
+These tests need ip_vs, dummy, vrf and ipip, which Debian's kernels have as modules; and a real root, who
+may load them. Elsewhere they are not collected, and the summary says so. In a guest of tests/kernels they
+are.
 """
 
 from __future__ import annotations

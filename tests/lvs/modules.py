@@ -6,7 +6,7 @@ import os
 import subprocess
 from pathlib import Path
 
-MODULES = ("ip_vs", "dummy", "vrf")
+MODULES = ("ip_vs", "dummy", "vrf", "ipip")
 _GUEST = Path("/run/guest/settings")
 """Made by tests/kernels/init.sh."""
 

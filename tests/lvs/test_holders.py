@@ -142,3 +142,35 @@ def test_a_vip_on_lo_is_answered_on_the_nics_of_a_vrf(
     mend(here, leak["fix"][:1])
     assert segment.who_has(VIP, neighbour) == set()
     assert check(tmp_path, text).findings() == []
+
+
+def test_a_real_server_behind_a_tunnel(netns: Netns, segment: Segment, tmp_path: Path) -> None:
+    """LVS-TUN: the VIP is on tunl0. Others may be reached by that address, so it is left to a person."""
+    here = segment.host("192.0.2.11/24", netns)
+    if "tunl0" not in here.ip("link"):  # the module makes it in each namespace, once it is loaded
+        here.ip("link add ipip9 type ipip local 192.0.2.11 remote 192.0.2.12")
+    here.batch([f"addr add {VIP}/32 dev tunl0", "link set tunl0 up"])
+    here.sysctl("net.ipv4.conf.all.arp_ignore", 1)
+    here.sysctl("net.ipv4.conf.all.arp_announce", 2)
+    with WebServer(tmp_path, "here") as web, Knot(ZONE) as knot:
+        text = configuration(knot, f'interfaces = ["tunl0"]\nhold = "0s"\ndomains = ["{WWW}:80"]')
+        with Daemon(tmp_path, text) as daemon:
+            assert ask(here, VIP) == "here"
+            assert daemon.orphan(WWW, VIP, interface="tunl0") == 0
+            web.kill()
+            with pytest.raises(ConnectionRefusedError):
+                ask(here, VIP)
+            daemon.until(lambda: daemon.orphan(WWW, VIP, interface="tunl0") == 1)
+            seen = check(tmp_path, text)
+            assert (seen.code, seen.kinds()) == (1, {"orphan-vip": 1})
+            orphan = seen.finding("orphan-vip")
+            assert (orphan["interface"], orphan["fix"]) == ("tunl0", [])
+            assert "it is an address of tunl0, through which this host may reach others" in orphan["advice"]
+
+            here.ip("link set tunl0 down")  # the address stays local
+            daemon.until(lambda: daemon.findings("holder-down"))
+            web.start()
+            assert ask(here, VIP) == "here"
+            daemon.until(lambda: daemon.orphan(WWW, VIP, interface="tunl0") == 0)
+            here.ip(f"addr del {VIP}/32 dev tunl0")
+            daemon.until(lambda: daemon.orphans() == {})

@@ -22,6 +22,7 @@ _VOLATILE = (
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"), "TIME"),
     (re.compile(r"^curl: \(7\) .*$", re.MULTILINE), "curl: (7) REFUSED"),
     (re.compile(r"(  served +)\S.*$", re.MULTILINE), r"\1SOMEBODY"),
+    (re.compile(r"^    boot   .*\n(?: {11}.*\n)*", re.MULTILINE), "    boot   AS FILES SAY\n"),
 )
 
 

@@ -8,12 +8,13 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, closing
 from typing import NamedTuple
 
-from lowatch.core.addresses import Address, Port, format_address
+from lowatch.core.addresses import Address, Port, Prefix, format_address
 from lowatch.core.held import Held, Link, LocalRoute
 from lowatch.core.known import Known
 from lowatch.core.policy import Policy
+from lowatch.core.programs import Program
 from lowatch.kernel.host import Host
-from lowatch.kernel.host_tables import Touched
+from lowatch.wire.closed_client import ClosedClient
 
 HTTP, DNS = Port(80, "tcp"), Port(53, "udp")
 EVERY_INTERFACE = Policy(("*",))
@@ -26,19 +27,37 @@ class Hints:
         self.touched: list[str] = []
         self.closed: list[tuple[str, int]] = []
         self.events: Counter[str] = Counter()
-        self.everything = self.overruns = self.resyncs = 0
+        self.clients: list[tuple[ClosedClient, int]] = []
+        self.listeners: list[tuple[str, int]] = []
+        self.lost_listeners = self.starts = 0
+        self.everything = self.lost_clients = self.overruns = self.resyncs = 0
 
-    def prefix_touched(self, prefix: Touched) -> None:
+    def prefix_touched(self, prefix: Prefix | None) -> None:
         self.touched.append("any" if prefix is None else str(prefix))
 
     def socket_closed(self, address: Address, port: int) -> None:
         self.closed.append((format_address(address), port))
+
+    def listener_comes(self, address: Address, port: int) -> None:
+        self.listeners.append((format_address(address), port))
+
+    def unit_starts(self) -> None:
+        self.starts += 1
+
+    def listeners_lost(self) -> None:
+        self.lost_listeners += 1
 
     def everything_touched(self) -> None:
         self.everything += 1
 
     def event(self, group: str) -> None:
         self.events[group] += 1
+
+    def client_closed(self, client: ClosedClient, weight: int, program: Program | None) -> None:
+        self.clients.append((client, weight))
+
+    def clients_lost(self) -> None:
+        self.lost_clients += 1
 
     def overrun(self) -> None:
         self.overruns += 1

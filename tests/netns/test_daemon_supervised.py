@@ -23,25 +23,28 @@ WWW = "www.example.com"
 STUCK = """
 import asyncio, sys
 import lowatch.app.daemon, lowatch.kernel.event_socket, lowatch.resolve.engine
-lowatch.app.daemon.STUCK_AFTER = 1 - lowatch.app.daemon.SWEEP_EVERY
-lowatch.resolve.engine.STUCK_AFTER = 1
-lowatch.kernel.event_socket.STUCK_AFTER = 1
 {sabotage}
 from lowatch.__main__ import main
 sys.argv[0] = "lowatch"
 sys.exit(main())
 """
-"""A lowatch with a fault that no input can bring about, and patience for a second of it."""
+"""A lowatch with a fault that no input can bring about, and patience for a second of it.
+
+With the other parts it has more patience: a busy machine may hold them up as long.
+"""
 
 NO_READER = """
+lowatch.kernel.event_socket.STUCK_AFTER = 1
 from lowatch.kernel.event_socket import EventSocket
 EventSocket._drain = lambda self: None
 """
 NO_TIMER = """
+lowatch.resolve.engine.STUCK_AFTER = 1
 from lowatch.resolve.time_wheel import Wheel
 Wheel._arm = lambda self: None
 """
 NO_AUDITS = """
+lowatch.app.daemon.STUCK_AFTER = 1 - lowatch.app.daemon.SWEEP_EVERY
 from lowatch.app.daemon import Daemon
 turn = Daemon._turn
 async def turn_until_ready(self):

@@ -59,20 +59,6 @@ HARMFUL = {
         "192.0.2.10 also serves shop.example.com on 53/udp",
         ("0.0.0.0:53/udp",),
     ),
-    "its secondary is served": Scene(
-        "addr add 192.0.2.10/24 dev lo; addr add 192.0.2.11/24 dev lo",
-        f"{WWW}:80 {API}:80",
-        "removing it may also remove the other addresses of 192.0.2.0/24 on lo",
-        ("192.0.2.11:80/tcp",),
-    ),
-    "a secondary would go with the prefix": Scene(
-        "addr add 192.0.2.10/24 dev lo; addr add 192.0.2.11/24 dev lo",
-        f"{API}:80",
-        "removing it may also remove the other addresses of 192.0.2.0/24 on lo",
-        ("192.0.2.11:80/tcp",),
-        kind="wide-prefix",
-        address="192.0.2.0",
-    ),
     "another name of the AnyIP prefix is served": Scene(
         "route add local 192.0.2.0/24 dev lo",
         f"{WWW}:80 {API}:443",
@@ -119,6 +105,12 @@ HARMFUL = {
         f"{WWW}:80",
         "eth0 has no address of its own: outgoing packets may use this one as their source",
     ),
+    "packets leave from it, for want of one that is not deprecated": Scene(
+        "addr add 2001:db8:1::10/128 dev lo nodad preferred_lft 0; route add default via fe80::2 dev eth0",
+        f"{SIX}:80",
+        "eth0 has no address of its own: outgoing packets may use this one as their source",
+        address="2001:db8:1::10",
+    ),
     "it is expected": Scene(
         "addr add 192.0.2.10/32 dev lo",
         f"{WWW}:80",
@@ -131,15 +123,23 @@ HARMFUL = {
         "192.0.2.10 has a socket bound to it",
         ("192.0.2.10:179/tcp",),
     ),
-    "a local route keeps it": Scene(
-        "addr add 192.0.2.10/32 dev lo; route append local 192.0.2.10 dev lo table local proto 66",
-        f"{WWW}:80",
-        "a local route on lo keeps it local",
+    "its secondary would lose its label": Scene(
+        "addr add 192.0.2.10/24 dev lo; addr add 192.0.2.11/24 dev lo label lo:vip",
+        f"{WWW}:80 {API}:80",
+        "re-adding 192.0.2.11 would lose its label lo:vip",
+        ("192.0.2.11:80/tcp",),
     ),
-    "a wider prefix covers it": Scene(
-        "addr add 192.0.2.10/32 dev lo; route add local 192.0.2.0/24 dev lo",
+    "a transparent proxy makes everything local": Scene(
+        "addr add 192.0.2.10/32 dev lo; route add local 0.0.0.0/0 dev lo table 100",
         f"{WWW}:80",
-        "the local route 192.0.2.0/24 covers it too",
+        "the local route 0.0.0.0/0 covers it too",
+    ),
+    "a route by hand swallows the neighbours, too": Scene(
+        "addr add 2001:db8:1::10/64 dev lo nodad; route add 2001:db8::/32 dev lo",
+        f"{WWW}:80",
+        "the route 2001:db8::/32 through lo covers it too",
+        kind="black-hole-prefix",
+        address="2001:db8:1::",
     ),
     "it has a peer": Scene(
         "addr add 192.0.2.10 peer 203.0.113.9/32 dev lo", f"{WWW}:80", "the address has a peer"
@@ -151,13 +151,6 @@ HARMFUL = {
         ("192.0.2.10:80/tcp",),
         kind="wide-prefix",
         address="192.0.2.0",
-    ),
-    "another prefix swallows the neighbours, too": Scene(
-        "addr add 2001:db8:1::10/64 dev lo nodad; addr add 2001:db8::1/32 dev lo nodad",
-        f"{WWW}:80",
-        "the route 2001:db8::/32 through lo covers it too",
-        kind="black-hole-prefix",
-        address="2001:db8:1::",
     ),
 }
 
@@ -291,6 +284,114 @@ def test_the_plain_cases_have_one_that_works(
     netns.sockets.connect(NEIGHBOUR, 7)
 
 
+ADD, DEL = "ip address add 192.0.2.{}/32 dev lo", "ip address del 192.0.2.{}/{} dev lo"
+PLANNED = {
+    "its secondaries are kept": Scene(
+        "addr add 192.0.2.10/24 dev lo; addr add 192.0.2.11/24 dev lo; addr add 192.0.2.12/24 dev lo",
+        f"{WWW}:80 {API}:80",
+        " && ".join(
+            (
+                *map(ADD.format, (11, 12)),
+                *(DEL.format(number, 24) for number in (11, 12, 10)),
+            )
+        ),
+        ("192.0.2.11:80/tcp", "192.0.2.12:80/tcp"),
+        top='expect = ["192.0.2.12"]',
+    ),
+    "its primary is kept": Scene(
+        "addr add 192.0.2.11/24 dev lo; addr add 192.0.2.10/24 dev lo",
+        f"{WWW}:80 {API}:80",
+        f"{ADD.format(11)} && {DEL.format(10, 24)} && {DEL.format(11, 24)}",
+        ("192.0.2.11:80/tcp",),
+    ),
+    "secondaries of a prefix": Scene(
+        "addr add 192.0.2.11/24 dev lo; addr add 192.0.2.12/24 dev lo",
+        f"{API}:80",
+        " && ".join((*map(ADD.format, (11, 12)), DEL.format(12, 24), DEL.format(11, 24))),
+        ("192.0.2.11:80/tcp", "192.0.2.12:80/tcp"),
+        top='expect = ["192.0.2.12"]',
+        kind="wide-prefix",
+        address="192.0.2.0",
+    ),
+    "a route prefers a secondary": Scene(
+        "addr add 192.0.2.10/24 dev lo; addr add 192.0.2.11/24 dev lo; "
+        "route add 203.0.113.0/24 via 198.51.100.2 src 192.0.2.11",
+        f"{WWW}:80 {API}:80",
+        f"{ADD.format(11)} && {DEL.format(11, 24)} && {DEL.format(10, 24)}",
+        ("192.0.2.11:80/tcp",),
+    ),
+    "on a bridge in place of a dummy": Scene(
+        "link add dummy0 type bridge; link set dummy0 arp off; link set dummy0 up; "
+        "addr add 192.0.2.10/24 dev dummy0; addr add 192.0.2.11/24 dev dummy0",
+        f"{WWW}:80 {API}:80",
+        f"{ADD.format(11)} && {DEL.format(11, 24)} && {DEL.format(10, 24)}".replace("dev lo", "dev dummy0"),
+        ("192.0.2.11:80/tcp",),
+        top='interfaces = ["lo", "dummy*"]',
+    ),
+    "a prefix that covers it": Scene(
+        "addr add 192.0.2.10/32 dev lo; addr add 192.0.2.11/24 dev lo",
+        f"{WWW}:80 {API}:80",
+        f"{ADD.format(11)} && {DEL.format(10, 32)} && {DEL.format(11, 24)}",
+        ("192.0.2.11:80/tcp",),
+    ),
+    "prefixes in prefixes": Scene(
+        "addr add 192.0.2.12/28 dev lo; addr add 192.0.2.11/24 dev lo",
+        f"{WWW}:80 {API}:80",
+        " && ".join((*map(ADD.format, (12, 11)), DEL.format(12, 28), DEL.format(11, 24))),
+        ("192.0.2.11:80/tcp", "192.0.2.12:80/tcp"),
+        top='expect = ["192.0.2.12"]',
+    ),
+    "the same address twice": Scene(
+        "addr add 192.0.2.10/32 dev lo; addr add 192.0.2.10/24 dev lo",
+        f"{WWW}:80",
+        f"{DEL.format(10, 32)} && {DEL.format(10, 24)}",
+    ),
+    "a local route beside it": Scene(
+        "addr add 192.0.2.10/32 dev lo; route append local 192.0.2.10 dev lo table local proto 66",
+        f"{WWW}:80",
+        f"{DEL.format(10, 32)} && ip route del local 192.0.2.10 dev lo table local",
+    ),
+    "AnyIP around it": Scene(
+        "addr add 192.0.2.10/32 dev lo; addr add 192.0.2.11/32 dev lo; route add local 192.0.2.0/24 dev lo",
+        f"{WWW}:80 {API}:80",
+        f"{DEL.format(10, 32)} && ip route del local 192.0.2.0/24 dev lo table local",
+        ("192.0.2.11:80/tcp",),
+    ),
+    "AnyIP and an address with the same prefix": Scene(
+        "addr add 192.0.2.10/24 dev lo; addr add 192.0.2.11/24 dev lo; "
+        "route append local 192.0.2.0/24 dev lo table local",
+        f"{WWW}:80 {API}:80",
+        f"{ADD.format(11)} && {DEL.format(11, 24)} && {DEL.format(10, 24)}"
+        " && ip route del local 192.0.2.0/24 dev lo table local",
+        ("192.0.2.11:80/tcp",),
+    ),
+}
+
+
+@pytest.mark.parametrize("promote", [0, 1])
+@pytest.mark.parametrize("scene", PLANNED.values(), ids=PLANNED)
+def test_what_could_be_kept_is_kept(
+    netns: Netns, nic: Netns, audit: Callable[..., Checked], scene: Scene, promote: int
+) -> None:
+    """The finding is gone, and after each command everything is local that is served."""
+    netns.sysctl("net.ipv4.conf.all.promote_secondaries", promote)
+    set_up(netns, scene)
+    routes = netns.ip("route show table main proto boot")
+    seen = audit(scene.domains, scene.top)
+    finding = found(seen, scene)
+    assert finding["fix"] == [scene.why]
+    served = {place.partition(":")[0] for place in scene.serving}
+    for command in scene.why.split(" && "):
+        netns.run("sh", "-ec", command)
+        assert all(map(is_local, served)), command
+    after = audit(scene.domains, scene.top)
+    assert after.findings() == []
+    for place in scene.serving:
+        netns.sockets.connect(place.partition(":")[0], 80)
+    netns.sockets.connect(NEIGHBOUR, 7)
+    assert netns.ip("route show table main proto boot") == routes
+
+
 def test_the_first_advice_for_an_orphan_is_to_bring_the_service_back(
     netns: Netns, audit: Callable[..., Checked], tmp_path: Path
 ) -> None:
@@ -321,6 +422,27 @@ def test_a_black_hole_keeps_its_address_as_it_is(netns: Netns, nic: Netns, tmp_p
     assert (netns.ip("-6 -br addr show dev lo"), netns.ip("-6 addr show dev lo")) == before
     assert check(tmp_path, text).findings() == []
     netns.sockets.connect("2001:db8:1::10", 80)
+    netns.sockets.connect("2001:db8:1::2", 7)
+
+
+def test_two_black_holes_are_filled_together(netns: Netns, nic: Netns, tmp_path: Path) -> None:
+    """The route of one alone leaves its neighbours in the other."""
+    netns.ip("addr add 2001:db8:1::1/64 dev eth0 nodad metric 512")
+    nic.ip("addr add 2001:db8:1::2/64 dev eth0 nodad")
+    with nic.entered():
+        nic.listener("2001:db8:1::2", 7)
+    for address in "2001:db8:1::10/64", "2001:db8:1::20/60":
+        netns.ip(f"addr add {address} dev lo nodad")
+    eventually(lambda: is_local("2001:db8:1::20") and is_local("2001:db8:1::10"))
+    text = 'expect = ["2001:db8:1::10", "2001:db8:1::20"]'
+    holes = {row["key"]: row["fix"] for row in check(tmp_path, text).findings("black-hole-prefix")}
+    one, both = (f"ip -6 route del 2001:db8:1::/{length} dev lo" for length in (60, 64))
+    assert holes == {
+        "black-hole-prefix/lo/2001:db8:1::-60": [one],
+        "black-hole-prefix/lo/2001:db8:1::-64": [f"{both} && {one}"],
+    }
+    mend(netns, holes["black-hole-prefix/lo/2001:db8:1::-64"])
+    assert check(tmp_path, text).findings() == []
     netns.sockets.connect("2001:db8:1::2", 7)
 
 

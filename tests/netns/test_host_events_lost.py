@@ -44,12 +44,13 @@ class _Breakable:
 
 @pytest.fixture
 def event_sockets(monkeypatch: pytest.MonkeyPatch) -> dict[int, _Breakable]:
-    """The latest event socket of each protocol."""
+    """The first event socket of each protocol."""
     opened = dict[int, _Breakable]()
 
     def opening(protocol: int) -> _Breakable:
-        opened[protocol] = _Breakable(open_socket(protocol))
-        return opened[protocol]
+        breakable = _Breakable(open_socket(protocol))
+        opened.setdefault(protocol, breakable)
+        return breakable
 
     monkeypatch.setattr(event_socket, "open_socket", opening)
     return opened

@@ -5,7 +5,10 @@ from __future__ import annotations
 import random
 import socket
 
+import pytest
+
 from lowatch.core.policy import Policy
+from lowatch.kernel.request_socket import RequestSocket
 from tests.netns.following import addresses, agreed, caught_up, dumped, following, routes, tables
 from tests.support.aio import run_async
 from tests.support.netns import CommandError, Netns
@@ -118,7 +121,7 @@ class TestWhatIsHeard:
                 netns.ip("addr del 192.0.2.1/32 dev lo")
                 await caught_up()
                 assert "192.0.2.1" not in addresses(host)
-                assert "any" in hints.touched
+                assert set(hints.touched) == {"192.0.2.1/32"}, "another address is left"
                 assert hints.events["address"] == 2
                 assert hints.events["route"] >= 2
 
@@ -132,6 +135,36 @@ class TestWhatIsHeard:
             async with following() as (host, hints):
                 assert routes(host) == {"10.9.0.0/16 lo"}
                 netns.ip("addr del 127.0.0.1/8 dev lo")
+                await caught_up()
+                assert routes(host) == set()
+                assert "any" in hints.touched
+
+        run_async(live())
+
+    def test_one_deletion_among_many_costs_no_dump(
+        self, netns: Netns, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def live() -> None:
+            netns.batch([f"addr add 192.0.2.{number}/32 dev lo" for number in range(1, 50)])
+            async with following() as (host, hints):
+                dumps: list[bytes] = []
+                monkeypatch.setattr(RequestSocket, "dump", lambda _, request: dumps.append(request))
+                netns.ip("addr del 192.0.2.7/32 dev lo")
+                await caught_up()
+                assert set(hints.touched) == {"192.0.2.7/32"}
+                assert "192.0.2.7" not in addresses(host)
+                assert dumps == []
+
+        run_async(live())
+
+    def test_a_route_that_prefers_a_source_goes_with_it(self, netns: Netns) -> None:
+        """Of table main; before Linux 6.6 silently (docs/internals/kernel.md)."""
+
+        async def live() -> None:
+            netns.ip("addr add 192.0.2.1/32 dev lo")
+            netns.ip("route add local 10.9.0.0/16 dev lo src 192.0.2.1 table main")
+            async with following() as (host, hints):
+                netns.ip("addr del 192.0.2.1/32 dev lo")
                 await caught_up()
                 assert routes(host) == set()
                 assert "any" in hints.touched

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import socket
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from lowatch.core.known import Unknown
 from lowatch.core.listeners import Endpoint, Listener
 from lowatch.kernel import event_socket
 from lowatch.kernel.host import Host
-from lowatch.kernel.request_socket import NETLINK_SOCK_DIAG, open_socket
+from lowatch.kernel.request_socket import NETLINK_SOCK_DIAG, NetlinkError, RequestSocket, open_socket
 from tests.netns.following import DNS, EVERY_INTERFACE, HTTP, caught_up, following
 from tests.support.aio import run_async
 from tests.support.netns import Netns
@@ -57,11 +58,12 @@ class TestSockets:
         self, netns: Netns, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """As for want of memory; a locked filter refuses as well (socket(7))."""
-        opened = dict[int, socket.socket]()
+        opened = dict[int, socket.socket]()  # the first of each protocol
 
         def opening(protocol: int) -> socket.socket:
-            opened[protocol] = open_socket(protocol)
-            return opened[protocol]
+            sock = open_socket(protocol)
+            opened.setdefault(protocol, sock)
+            return sock
 
         monkeypatch.setattr(event_socket, "open_socket", opening)
 
@@ -188,3 +190,70 @@ def test_a_dump_reflects_every_socket_of_many(netns: Netns, host: Host) -> None:
     sockets = host.sockets()
     assert not isinstance(sockets, Unknown)
     assert {format_address(address) for address in sockets.value.bound} == wanted
+
+
+MAPPED = "::ffff:192.0.2.10"
+
+
+@pytest.mark.parametrize(
+    ("address", "options", "target"),
+    [
+        ("192.0.2.10", {}, "192.0.2.10"),
+        ("0.0.0.0", {}, "192.0.2.10"),
+        (MAPPED, {"v6only": False}, "192.0.2.10"),
+        ("::", {"v6only": False}, "192.0.2.10"),
+        ("::", {"v6only": True}, "2001:db8::10"),
+        ("2001:db8::10", {}, "2001:db8::10"),
+        ("0.0.0.0", {"device": "lo"}, "192.0.2.10"),
+    ],
+)
+def test_a_full_member_of_a_reuseport_group(
+    netns: Netns, address: str, options: dict[str, bool | str], target: str
+) -> None:
+    netns.batch(["addr add 192.0.2.10/32 dev lo", "addr add 2001:db8::10/128 dev lo nodad"])
+    endpoint = Endpoint(parse_address(target), HTTP)
+    full = netns.full_listener(address, 80, reuseport=True, **options)
+    with closing(Host(EVERY_INTERFACE)) as host:
+        host.refresh()
+        [alone] = host.listeners([endpoint])
+        assert isinstance(alone, Listener)
+        assert host.full_beside(alone, 80) == alone
+        room = netns.listener(address, 80, reuseport=True, **options)
+        beside = alone._replace(inode=os.fstat(room.fileno()).st_ino, queued=0, backlog=16)
+        assert host.full_beside(beside, 80) == alone
+        assert host.full_beside(beside, 81) is None
+        full.accept()[0].close()
+        assert host.full_beside(beside, 80) is None
+
+
+def test_a_full_listener_that_is_in_no_group_with_it(netns: Netns) -> None:
+    """Same port, and yet no client of the one meets the other."""
+    netns.ip("addr add 192.0.2.10/32 dev lo")
+    netns.full_listener("::", 80, v6only=True)
+    netns.full_listener("0.0.0.0", 80, device="lo", reuseport=True)
+    netns.listener("0.0.0.0", 80, reuseport=True)
+    netns.listener("192.0.2.10", 80, reuseport=True)
+    with closing(Host(EVERY_INTERFACE)) as host:
+        host.refresh()
+        [serves] = host.listeners([Endpoint(parse_address("192.0.2.10"), HTTP)])
+        assert isinstance(serves, Listener)
+        assert host.full_beside(serves, 80) is None
+        wildcard = serves._replace(address=parse_address("0.0.0.0"))
+        assert host.full_beside(wildcard, 80) is None, "that inode is not bound to it"
+
+
+def test_whether_a_member_is_full_is_unknown(netns: Netns, monkeypatch: pytest.MonkeyPatch) -> None:
+    netns.ip("addr add 192.0.2.10/32 dev lo")
+    netns.listener("192.0.2.10", 80)
+    with closing(Host(EVERY_INTERFACE)) as host:
+        host.refresh()
+        [serves] = host.listeners([Endpoint(parse_address("192.0.2.10"), HTTP)])
+        assert isinstance(serves, Listener)
+
+        def refuse(*_: object) -> None:
+            raise NetlinkError("Operation not permitted")
+
+        monkeypatch.setattr(RequestSocket, "dump", refuse)
+        assert host.full_beside(serves, 80) == Unknown(
+            "sock_diag", "the kernel cannot list tcp sockets (module tcp_diag): Operation not permitted"
+        )

@@ -18,18 +18,21 @@ UNIT = "web.service"
 _WWW = "www.example.com"
 _SERVER = """
 import socket, sys
-server = socket.create_server(("192.0.2.10", 80))
+server = socket.create_server((sys.argv[1], int(sys.argv[2])))
 print("listening", flush=True)
 sys.stdin.read()
 """
 
 
 @contextmanager
-def listener_in(netns: Netns, cgroup: Path | None) -> Iterator[None]:
-    """A listener on 192.0.2.10:80, whose process is in that cgroup; None: in whatever cgroup we are."""
-    netns.ip("addr add 192.0.2.10/32 dev lo")
+def listener_in(
+    netns: Netns, cgroup: Path | None, address: str = "192.0.2.10", port: int = 80
+) -> Iterator[None]:
+    """A listener whose process is in that cgroup; None: in whatever cgroup we are. 192.0.2.10 is on lo."""
+    netns.ip("addr replace 192.0.2.10/32 dev lo")
     join = 'mkdir -p "$1"; echo $$ >"$1/cgroup.procs"; ' if cgroup else ""
-    command = ["sh", "-ec", f'{join}exec "$0" -c "$2"', sys.executable, str(cgroup), _SERVER]
+    command = ["sh", "-ec", f'{join}exec "$0" -c "$2" "$3" "$4"', sys.executable, str(cgroup), _SERVER]
+    command += [address, str(port)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         assert server.stdin is not None

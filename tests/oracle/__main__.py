@@ -1,6 +1,8 @@
-"""python -m tests.oracle [--worlds N] [--fixes N] [--seed S]: tries N worlds, one after the other.
+"""python -m tests.oracle [--worlds N] [--fixes N] [--verify N] [--cleanings N] [--seed S]
 
 --worlds: compares the verdicts of N worlds with connects. --fixes: runs each printed fix of N worlds.
+--verify: verifies N worlds as `lowatch check --verify` does, which must find nothing.
+--cleanings: cleans N worlds of all that may be cleaned, and undoes it.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from collections.abc import Callable
 
 from tests.support.netns import isolate_session
 
-from . import fix_trial
+from . import clean_trial, fix_trial, verify_trial
 from .trial import trial
 
 
@@ -22,6 +24,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.oracle", description=__doc__)
     parser.add_argument("--worlds", type=int, default=2000, help="of verdicts (default: %(default)s)")
     parser.add_argument("--fixes", type=int, default=500, help="of fixes (default: %(default)s)")
+    parser.add_argument("--verify", type=int, default=500, help="of verification (default: %(default)s)")
+    parser.add_argument(
+        "--cleanings", type=int, default=500, help="of `lowatch clean` (default: %(default)s)"
+    )
     parser.add_argument(
         "--seed", type=int, help="of the first; the next one's is one more (default: random)"
     )
@@ -29,7 +35,10 @@ def main() -> int:
     first = secrets.randbelow(10**9) if arguments.seed is None else arguments.seed
     isolate_session()
     disagreeing = _try_all("verdicts", trial, first, arguments.worlds)
-    return 1 if _try_all("fixes", fix_trial.trial, first, arguments.fixes) + disagreeing else 0
+    harmful = _try_all("fixes", fix_trial.trial, first, arguments.fixes)
+    doubted = _try_all("verification", verify_trial.trial, first, arguments.verify)
+    not_undone = _try_all("cleanings", clean_trial.trial, first, arguments.cleanings)
+    return 1 if disagreeing + harmful + doubted + not_undone else 0
 
 
 def _try_all(what: str, try_one: Callable[[int, Counter[str]], str], first: int, worlds: int) -> int:

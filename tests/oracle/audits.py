@@ -15,6 +15,7 @@ from lowatch.core.verdicts import JudgedEndpoint
 from lowatch.kernel.host import Host
 from lowatch.kernel.probe import PatientProber
 from lowatch.wiring import SystemClock
+from tests.support.replaying import assert_replays
 
 from .clients import Target
 from .world import Named, World
@@ -44,6 +45,7 @@ def audit(world: World) -> Audits:
         for policy in (watching, Policy(world.watched, domains, probe=False)):
             auditor = Auditor(host, given, PatientProber(), policy, SystemClock(), "oracle")
             snapshot, judgement = asyncio.run(auditor.audit_with_connects())
+            assert_replays(snapshot, policy, judgement)
             endpoints = [e for one in judgement.domains.values() for e in one.endpoints]
             judged.append({(e.domain, _target(e)): e for e in endpoints})
             problems += [str(problem) for problem in (*snapshot.problems, *judgement.undecided)]

@@ -12,7 +12,7 @@ from .clients import ClientResult, Met, Target
 from .stage import Opened
 from .world import REDIRECT_FROM, Named, World
 
-_ANSWERED = (Verdict.SERVED, Verdict.BACKLOGGED, Verdict.FILTERED, Verdict.REDIRECTED)
+_ANSWERED = (Verdict.SERVED, Verdict.CAPTURED, Verdict.BACKLOGGED, Verdict.FILTERED, Verdict.REDIRECTED)
 
 
 def disagreements(
@@ -64,7 +64,7 @@ class _Comparison:
         same = taker is not None and group is not None and taker.group == group
         nobody = Met.SILENCE if self._world.lo_down else Met.REFUSED
         match judged.verdict:
-            case Verdict.SERVED:
+            case Verdict.SERVED | Verdict.CAPTURED:
                 return same or (met is Met.SILENCE and group in self._full_groups)
             case Verdict.BACKLOGGED:
                 return met is Met.SILENCE or (same and group in self._full_groups)

@@ -20,7 +20,7 @@ from tests.support.netns import CommandError, Netns
 
 from .clients import LONG
 from .generate import generate
-from .world import Holding, Named, Protocol, Socket, World, whom
+from .world import Holding, Named, Protocol, Socket, World
 
 ECHO = 7
 NEIGHBOURS = ("198.18.0.2", "203.0.113.50", "2001:db8:18::2", "2001:db8:ffff::50")
@@ -39,18 +39,21 @@ _THERE = (
 class Host:
     """uplink: `ip` commands that connect it to the neighbour. numbered: n0 has an IPv4 address.
 
-    leaks: whether its NICs answer ARP requests for every local address.
+    leaks: whether its NICs answer ARP requests for every local address. promotes: whether
+    promote_secondaries is set.
     """
 
     world: World
     uplink: tuple[str, ...]
     numbered: bool
     leaks: bool
+    promotes: bool
     expect: tuple[str, ...]
 
     def __str__(self) -> str:
         lines = [f"ip {command}" for command in self.uplink]
         lines += [] if self.leaks else ["sysctl net.ipv4.conf.all.arp_ignore=1 .arp_announce=2"]
+        lines += [f"sysctl net.ipv4.conf.all.promote_secondaries={self.promotes:d}"]
         lines += [f"expect = {', '.join(self.expect)}"] if self.expect else []
         return "\n".join([str(self.world), *(f"  {line}" for line in lines)])
 
@@ -62,6 +65,7 @@ class Host:
         _run(netns, self.uplink)
         for setting, value in (("arp_ignore", 1), ("arp_announce", 2)):
             netns.sysctl(f"net.ipv4.conf.all.{setting}", 0 if self.leaks else value)
+        netns.sysctl("net.ipv4.conf.all.promote_secondaries", int(self.promotes))
         _run(other, (*_THERE, f"route add default {back}"))
         with other.entered():
             for address in NEIGHBOURS:
@@ -106,7 +110,14 @@ def host(seed: int, *, plain: bool | None = None) -> Host:
     if random.random() < 0.05:
         expect += ("192.0.2.200",)
     leaks = not numbered or random.random() < 0.15
-    return Host(world, tuple(_uplink(random, held, numbered=numbered)), numbered, leaks, expect)
+    return Host(
+        world,
+        tuple(_uplink(random, held, numbered=numbered)),
+        numbered,
+        leaks,
+        random.random() < 0.5,
+        expect,
+    )
 
 
 def _uplink(random: Random, held: list[str], *, numbered: bool) -> list[str]:
@@ -136,7 +147,9 @@ _PORTS: tuple[tuple[int, Protocol], ...] = ((80, "tcp"), (443, "tcp"), (53, "udp
 def _plain(seed: int, random: Random) -> World:
     """A few addresses on lo, with a name or two each. Most are served."""
     holdings = [_hold(text) for text in _addresses(random)]
-    addresses = [str(one.exact) for one in holdings]
+    addresses = list(dict.fromkeys(str(one.exact) for one in holdings if one.exact is not None))
+    if random.random() < 0.2:
+        addresses.append("10.0.0.77")  # local only where a prefix makes it so
     names, sockets = [], []
     for number, address in enumerate(addresses):
         served = random.random() < 0.6
@@ -151,23 +164,38 @@ def _plain(seed: int, random: Random) -> World:
     return World(seed, holdings=tuple(holdings), sockets=tuple(dict.fromkeys(sockets)), names=tuple(names))
 
 
+_AROUND = (
+    "10.0.0.1/32",
+    "10.0.0.9/26",
+    "10.0.0.2/16",
+    "route 10.0.0.1",
+    "route 10.0.0.0/24",
+    "10.0.0.17/32",
+)
+
+
 def _addresses(random: Random) -> list[str]:
     found = [f"192.0.2.{octet}/32" for octet in random.sample(range(1, 9), random.randint(1, 3))]
     found += [f"2001:db8::{octet}/128" for octet in random.sample(range(1, 9), random.choice((0, 1, 2)))]
-    if random.random() < 0.3:  # sometimes with secondaries
+    if random.random() < 0.5:  # sometimes with secondaries
         length = random.choice((24, 28, 30))
-        found += [f"10.0.0.{octet}/{length}" for octet in range(1, random.choice((2, 2, 3)))]
+        found += [f"10.0.0.{octet}/{length}" for octet in range(1, random.choice((2, 2, 3, 4)))]
+        if random.random() < 0.4:  # and in another prefix, or by AnyIP
+            found += random.sample(_AROUND, random.choice((1, 1, 2)))
     if random.random() < 0.2:
         found.append("2001:db8:7::1/64")
+        if random.random() < 0.3:
+            found.append("2001:db8:7::2/48")
     if random.random() < 0.2:
         found.append("route 192.0.2.40")
     return found
 
 
 def _hold(text: str) -> Holding:
-    if text.startswith("route "):
-        address = whom(text.removeprefix("route "))
-        return Holding(f"route add local {address} dev lo table local", "lo", address, ip_network(address))
+    if text.startswith("route "):  # beside the kernel's own, if there is one
+        network = ip_network(text.removeprefix("route "))
+        exact = network[0] if network.num_addresses == 1 else None
+        return Holding(f"route append local {network} dev lo table local", "lo", exact, network)
     interface = ip_interface(text)
     nodad = " nodad" if interface.version == 6 else ""
     network = interface.network if interface.version == 4 else ip_network(interface.ip)

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from traceback import format_exception
 from typing import Any, TypeVar
 
 from .audits import audit
@@ -49,7 +50,7 @@ def trial(seed: int, verdicts: Counter[str] | None = None) -> str:
     try:
         lines = try_world(world, verdicts)
     except AssertionError as error:
-        return f"world {seed} cannot be built: {error}\n{world}"
+        return f"world {seed}: {''.join(format_exception(error))}\n{world}"
     if not lines:
         return ""
     world, lines = _reduced(world, lines, time.monotonic() + _REDUCED_WITHIN)

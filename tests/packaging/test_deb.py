@@ -23,7 +23,9 @@ from tests.support.package import OLDER, built_deb
 from tests.support.repository import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-OF_DEBIAN = {"pyyaml": "python3-yaml"}
+OF_DEBIAN = {"pyyaml": "python3-yaml", "systemd-python": "python3-systemd"}
+REQUIRED = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["systemd"]]
+"""What is optional elsewhere always comes with the package."""
 
 
 def field_of(unpacked: Path, name: str) -> str:
@@ -68,7 +70,7 @@ def dependencies(deb: Path) -> dict[str, str]:
 
 
 def test_it_depends_on_what_the_project_requires(deb: Path) -> None:
-    required = (requirement.split(">=") for requirement in PROJECT["dependencies"])
+    required = (requirement.split(">=") for requirement in REQUIRED)
     assert dependencies(deb) == {OF_DEBIAN.get(name, f"python3-{name}"): least for name, least in required}
 
 
@@ -85,7 +87,7 @@ def test_it_requires_all_that_it_imports_and_no_more() -> None:
     files = (ROOT / "lowatch").rglob("*.py")
     others = {name for file in files for name in imported(file)} - sys.stdlib_module_names - {"lowatch"}
     distributions = metadata.packages_distributions()
-    required = {requirement.split(">=")[0].replace("-", "_") for requirement in PROJECT["dependencies"]}
+    required = {requirement.split(">=")[0].replace("-", "_") for requirement in REQUIRED}
     names = {distributions[other][0].lower().replace("-", "_") for other in others}
     assert names == required
 
@@ -100,9 +102,16 @@ def test_it_needs_the_python_that_the_project_does(deb: Path) -> None:
 SHIPPED = {
     "packaging/systemd/lowatch.service": "usr/lib/systemd/system/lowatch.service",
     "packaging/systemd/lowatch.socket": "usr/lib/systemd/system/lowatch.socket",
+    "packaging/systemd/lowatch@.service": "usr/lib/systemd/system/lowatch@.service",
+    "packaging/systemd/lowatch@.path": "usr/lib/systemd/system/lowatch@.path",
+    "packaging/systemd/lowatch@.socket": "usr/lib/systemd/system/lowatch@.socket",
     "packaging/systemd/lowatch.service.d/ip-allow.conf.example": (
         "usr/share/doc/lowatch/examples/ip-allow.conf.example"
     ),
+    "packaging/systemd/lowatch.service.d/trace.conf.example": (
+        "usr/share/doc/lowatch/examples/trace.conf.example"
+    ),
+    "packaging/tmpfiles.d/lowatch-trace.conf": "usr/share/doc/lowatch/examples/lowatch-trace.conf",
     "packaging/sysusers.d/lowatch.conf": "usr/lib/sysusers.d/lowatch.conf",
     "packaging/catalog/lowatch.catalog": "usr/lib/systemd/catalog/lowatch.catalog",
     "packaging/prometheus/lowatch.rules.yml": "usr/share/lowatch/prometheus/lowatch.rules.yml",
@@ -130,13 +139,18 @@ def test_pages_and_documents(unpacked: Path) -> None:
     pages = {
         "README.md",
         "alerts.md",
+        "clean.md",
         "configuration.md",
         "decisions.md",
         "findings.md",
+        "fleet.md",
         "install.md",
         "limits.md",
         "metrics.md",
+        "namespaces.md",
         "neighbours.md",
+        "snapshots.md",
+        "verify.md",
     }
     assert documents == pages | {"changelog", "changelog.Debian", "copyright", "examples"}
 
@@ -145,7 +159,7 @@ def test_the_pages_that_alerts_lead_to_are_there_as_they_are(unpacked: Path) -> 
     documents = unpacked / "usr/share/doc/lowatch"
     text = (documents / "alerts.md").read_text()
     links = set(re.findall(r"\]\(([\w.-]+\.md)", text))
-    assert links == {"limits.md"}
+    assert links == {"configuration.md", "limits.md"}
     assert all((documents / link).exists() for link in links)
 
 
@@ -243,17 +257,31 @@ def test_an_upgrade_stops_nothing_before_it_is_there(unpacked: Path) -> None:
 
 @pytest.mark.parametrize("how", ["remove", "upgrade", "purge"])
 def test_only_a_purge_takes_the_state_along(how: str, unpacked: Path, tmp_path: Path) -> None:
-    """The script, as dpkg runs it, with a /var/lib of its own."""
-    for directory in ("private/lowatch", "private/other"):
-        (tmp_path / directory).mkdir(parents=True)
-    (tmp_path / "private/lowatch/state.json").touch()
-    (tmp_path / "lowatch").symlink_to("private/lowatch")
-    here = f"mount --bind {tmp_path} /var/lib && sh -e {unpacked}/DEBIAN/postrm {how}"
+    """The script, as dpkg runs it, with a /var/lib and an /etc/systemd/system of its own."""
+    lib, units = tmp_path / "lib", tmp_path / "units"
+    for directory in ("private/lowatch", "private/lowatch@blue", "private/other"):
+        (lib / directory).mkdir(parents=True)
+    (lib / "private/lowatch/state.json").touch()
+    for name in ("lowatch", "lowatch@blue"):
+        (lib / name).symlink_to(f"private/{name}")
+    wanted = (
+        "multi-user.target.wants/lowatch@blue.service",
+        "lowatch@blue.service.wants/lowatch@blue.socket",
+    )
+    for link in (*wanted, "multi-user.target.wants/other.service"):
+        (units / link).parent.mkdir(parents=True, exist_ok=True)
+        (units / link).symlink_to("/nowhere")
+    mounts = f"mount --bind {lib} /var/lib && mount --bind {units} /etc/systemd/system"
+    here = f"{mounts} && sh -e {unpacked}/DEBIAN/postrm {how}"
     subprocess.run(["unshare", "--mount", "sh", "-ec", here], check=True)
-    left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")}
-    state = {"lowatch", "private/lowatch", "private/lowatch/state.json"}
+    left = {str(path.relative_to(lib)) for path in lib.rglob("*")}
+    left |= {str(path.relative_to(units)) for path in units.rglob("*")}
+    state = {
+        *("lowatch", "private/lowatch", "private/lowatch/state.json"),
+        *("lowatch@blue", "private/lowatch@blue", *wanted, "lowatch@blue.service.wants"),
+    }
     assert left & state == (set() if how == "purge" else state)
-    assert "private/other" in left
+    assert {"private/other", "multi-user.target.wants/other.service"} <= left
 
 
 # The tree it is built from.

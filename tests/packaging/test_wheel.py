@@ -122,3 +122,12 @@ def test_it_audits(installed: Path, netns: Netns, tmp_path: Path) -> None:
     audit = json.loads(checked.stdout)
     assert audit["complete"]
     assert "192.0.2.10" in {held["address"] for held in audit["held"]}
+
+
+def test_without_systemd_python_the_history_says_what_to_install(installed: Path) -> None:
+    ran = run(installed / "lowatch", "history")
+    assert (ran.returncode, ran.stdout) == (3, "")
+    assert ran.stderr.startswith(
+        "lowatch: reading the journal needs systemd-python: install Debian's python3-systemd"
+    )
+    assert ran.stderr.count("\n") == 1

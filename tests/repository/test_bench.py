@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import audit, child, dns_load, dns_paced, dns_unpaced, dns_zone, figures, report
+from bench import audit, child, dns_load, dns_paced, dns_unpaced, dns_zone, figures, kinds, report
 from bench.__main__ import NAMES, measure
 from bench.daemon import orphan_value
 from bench.stats import paired_ratios, percentile, summarise
@@ -179,8 +179,19 @@ def test_a_small_audit_against_its_peers(capsys: pytest.CaptureFixture[str]) -> 
         "(a) CPU of the audit after an address was deleted",
         "(a) CPU of the audit after an address was added",
         "(a) CPU of the audit after a listener closed, and a connect",
+        "(a) CPU of the audit after an address was deleted / a sweep",
     ]
     assert "ip -j address + ss -Hltn" in capsys.readouterr().out
+
+
+def test_a_small_audit_with_all_kinds_on(capsys: pytest.CaptureFixture[str]) -> None:
+    """It finds one of each that it has made."""
+    rows = kinds.measure(audit.Setting.of(20, 1))
+    assert [row.what for row in rows] == [
+        "(h) CPU of a first audit, all kinds on / plain",
+        "(h) CPU of a sweep, all kinds on / plain",
+    ]
+    assert "sweep, all kinds on: CPU" in capsys.readouterr().out
 
 
 def test_a_small_contest_of_dns_clients(

@@ -1,5 +1,6 @@
 """The watch for things left behind can fail: each kind of leak, made in an inner pytest."""
 
+import signal
 from collections.abc import Callable
 
 import pytest
@@ -27,7 +28,7 @@ SAYS = {
 }
 
 HEADER = """
-import asyncio, os, socket, subprocess, threading
+import asyncio, os, signal, socket, subprocess, threading
 import pytest
 from tests.support import netns
 KEPT = []
@@ -50,6 +51,21 @@ def inner(
         )
 
     return run
+
+
+def test_ctrl_c_ends_what_a_test_starts_also_in_the_background(inner: Inner) -> None:
+    """Where a shell without job control started pytest, as .ci/run does: with SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        result = inner(
+            "def test_one():\n"
+            "    with subprocess.Popen(['sleep', '60']) as sleeping:\n"
+            "        sleeping.send_signal(signal.SIGINT)\n"
+            "        assert sleeping.wait(30) == -signal.SIGINT\n"
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
+    result.assert_outcomes(passed=1)
 
 
 def test_each_leak_is_an_error(inner: Inner) -> None:

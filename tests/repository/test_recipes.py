@@ -16,6 +16,7 @@ CHANGES = (
     "a metric",
     "an output format",
     "a command",
+    "a program whose files configure addresses",
     "another file watched",
     "a retry rule",
     "a journal field",

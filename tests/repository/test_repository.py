@@ -13,17 +13,24 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 SOURCES = sorted(ROOT.glob("lowatch/**/*.py"))
 OPENS = {
     "lowatch/files/regular_file.py": "here",
+    "lowatch/files/lock.py": "a directory, which O_DIRECTORY sees to",
+    "lowatch/files/replacement.py": "its own temporary file, which O_NOFOLLOW and O_EXCL see to",
     "lowatch/files/threads.py": "says why asyncio.to_thread() is not used",
     "lowatch/__main__.py": "/dev/null",
+    "lowatch/cli/demo/privileged.py": "the trace_pipe of its own tracefs instance",
     "lowatch/cli/demo/story.py": "its own log",
+    "lowatch/cli/recordings.py": "what a person named, a pipe too; its own temporary file",
+    "lowatch/kernel/cgroups.py": "/sys/fs/cgroup",
+    "lowatch/kernel/changes/place.py": "/proc",
     "lowatch/kernel/ipvs.py": "/proc",
     "lowatch/kernel/listeners.py": "/proc",
+    "lowatch/kernel/netns.py": "/proc; what root named, without waiting, and of no other use than setns()",
     "lowatch/kernel/sysctl.py": "/proc",
+    "lowatch/kernel/rehearsal/settings.py": "/proc/sys/net",
     "lowatch/service/http/control_socket.py": "its own lock, below its own directory",
     "lowatch/service/intents.py": "its own file, which O_NOFOLLOW and O_NONBLOCK see to",
     "lowatch/service/journal/socket.py": "a memory file",
     "lowatch/service/process.py": "/proc",
-    "lowatch/service/state_file.py": "its own temporary file, which O_NOFOLLOW and O_EXCL see to",
 }
 OPENING = re.compile(
     r"\.read_(?:text|bytes)\(|\b(?:os|path)\.open\(|\.open\(\"|(?<!def )(?<![.\w])open\((?!\))"

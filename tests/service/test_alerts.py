@@ -47,6 +47,28 @@ def test_a_service_stops_and_comes_back(machine: Machine, watching: Unit) -> Non
     machine.run("systemctl stop web")
 
 
+def test_who_served_it_last(machine: Machine, watching: Unit) -> None:
+    """The unit: in the journal, in the API, in `status` and `explain`, and after a restart."""
+    machine.start_web()
+    watching.until(lambda: watching.orphan(WWW) == 0)
+    already = len(watching.entries("orphan-vip"))
+    machine.run("systemctl stop web")
+    fired = watching.until(lambda: watching.entries("orphan-vip")[already:])[0]
+    assert fired["LOWATCH_LAST_UNIT"] == "web.service"
+    (finding,) = watching.until(lambda: watching.findings("orphan-vip"))
+    last = finding["last_served"]
+    assert last["unit"] == "web.service"
+    said = f"served by web.service until {last['until']}"
+    assert fired["LOWATCH_REASON"].endswith(f"; {said}")
+    for command in ("lowatch status", f"lowatch explain {WWW}"):
+        assert f"{said}, " in " ".join(machine.run(command).split())
+    assert "web.service" not in machine.run("lowatch check || true")
+    watching.restart()
+    watching.until(lambda: watching.findings("orphan-vip"))
+    assert watching.findings("orphan-vip")[0]["last_served"] == last
+    assert len(watching.entries("orphan-vip")) == already + 1
+
+
 def test_the_journal_explains_it(machine: Machine, watching: Unit) -> None:
     """`journalctl -x`: what it means, what breaks, how to mend it, with this host's own values."""
     watching.until(lambda: watching.entries("orphan-vip"))

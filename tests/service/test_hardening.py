@@ -87,8 +87,6 @@ def test_arp_ignore_is_read(machine: Machine, unit: Unit, knot: Knot) -> None:
         assert unit.findings("arp-leak") == []
         assert "arp" not in {problem["source"] for problem in unit.audit()["problems"]}
     finally:
-        machine.netns.sysctl("net.ipv4.conf.all.arp_ignore", 0)
-        machine.netns.sysctl("net.ipv4.conf.all.arp_announce", 0)
         machine.netns.ip("link del nic0")
 
 

@@ -162,3 +162,16 @@ def test_purged_it_leaves_nothing(bare: Machine, knot: Knot) -> None:
     assert left_behind(bare, "/root/before") == []
     assert "lowatch" not in bare.run("systemctl list-unit-files --all; systemctl list-units --all")
     assert "lowatch" not in bare.run("journalctl --list-catalog")
+
+
+def test_so_do_the_daemons_for_other_network_namespaces(bare: Machine) -> None:
+    """Upgraded, removed and purged with it."""
+    bare.run("touch /root/before; dpkg --install /root/older.deb; ip netns add blue")
+    bare.run("systemctl enable --now lowatch@blue.socket; systemctl enable --now lowatch@blue")
+    before = bare.show("lowatch@blue.service", "MainPID")
+    bare.run("dpkg --force-confold --install /root/lowatch.deb")
+    bare.until(lambda: bare.show("lowatch@blue.service", "ActiveState") == "active")
+    assert bare.show("lowatch@blue.service", "MainPID") not in ("0", before)
+    bare.run("dpkg --purge lowatch; ip netns del blue; rmdir /run/netns || true")
+    assert left_behind(bare, "/root/before") == []
+    assert "lowatch@" not in bare.run("systemctl list-units --all")

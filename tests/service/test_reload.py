@@ -61,3 +61,13 @@ def test_status_and_reload_by_hand(machine: Machine, watching: Unit) -> None:
     stopped = machine.attempt("lowatch status")
     assert stopped.returncode
     assert "Traceback" not in stopped.stderr
+
+
+def test_an_acknowledgement_by_hand(machine: Machine, watching: Unit) -> None:
+    """Root writes the file with any umask, and the service's own user reads it."""
+    watching.until(lambda: watching.count("orphan-vip", "firing") == 1)
+    machine.run(f"umask 077; lowatch ack orphan-vip 192.0.2.10 {WWW} --until 2099-01-31 --reason move")
+    watching.until(lambda: watching.count("orphan-vip", "acknowledged") == 1)
+    assert "2099-02-01T00:00:00Z: move" in machine.run("lowatch status")
+    machine.run(f"lowatch ack --remove orphan-vip 192.0.2.10 {WWW}")
+    watching.until(lambda: watching.count("orphan-vip", "firing") == 1)

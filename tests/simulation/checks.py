@@ -51,7 +51,7 @@ class Violation(AssertionError):  # noqa: N818
 class _Last:
     """The journal's last entry on one finding. at: loop time. life: which life wrote it."""
 
-    __slots__ = ("at", "life", "may_be_forgotten", "may_be_repeated", "state")
+    __slots__ = ("at", "life", "may_be_forgotten", "may_be_repeated", "state", "was_acknowledged")
 
     def __init__(self, state: str, at: float, life: int) -> None:
         self.state, self.at, self.life = state, at, life
@@ -59,6 +59,8 @@ class _Last:
         """Whether a kill left open what was announced: it was not yet saved, or another entry was due."""
         self.may_be_forgotten = False
         """Whether the disk could not save it before the daemon ended. Then nothing is promised."""
+        self.was_acknowledged = False
+        """Whether the finding has been acknowledged since: once that ends, the entry is repeated."""
 
 
 class _Ended(NamedTuple):
@@ -200,6 +202,9 @@ class Checks:
             before = self._seen.get(key)
             if before is one:
                 continue
+            last = self._last.get("|".join(_subject_words(one.finding.subject)))
+            if last is not None and one.state is FindingState.ACKNOWLEDGED:
+                last.was_acknowledged = True
             if key not in self._seen:
                 self._shows(key, one)
             else:
@@ -257,7 +262,13 @@ class Checks:
         self._world.journal_written()
 
     def _may_be_repeated(self, key: str, word: Word, last: _Last | None) -> bool:
-        """Whether it may be repeated: once after a kill or a failing disk, and only if it was left open."""
+        """Whether it may be repeated.
+
+        That is once after a kill or a failing disk, and only if it was left open; and when a finding fires
+        again because its acknowledgement has ended.
+        """
+        if last is not None and last.was_acknowledged and word.state == "firing":
+            return True
         if key in self._first_words:
             return False
         if last is not None and (last.may_be_repeated or last.may_be_forgotten):
@@ -434,14 +445,15 @@ def _truth(snapshot: Snapshot, judgement: Judgement) -> dict[str, Any]:
         "prefixes": snapshot.prefixes,
         "black holes": snapshot.black_holes,
         "ARP": snapshot.arp,
-        "views": {name: _without_connects(view) for name, view in snapshot.domains.items()},
+        "twins": snapshot.twins,
+        "views": {name: _without_past(view) for name, view in snapshot.domains.items()},
         "endpoints": {
             name: tuple(map(_alike, judged.endpoints)) for name, judged in judgement.domains.items()
         },
         "referenced": snapshot.referenced,
         "unresolved": dict(snapshot.unresolved),
         "findings": {
-            finding.key: (finding.message, finding.fix, finding.any_of) for finding in judgement.findings
+            finding.key: (finding.reason, finding.fix, finding.any_of) for finding in judgement.findings
         },
         "undecided": {
             (one.kind, one.domain, one.address, one.port, one.family) for one in judgement.undecided
@@ -456,10 +468,11 @@ def _alike(endpoint: JudgedEndpoint) -> JudgedEndpoint:
     return endpoint._replace(reason="")
 
 
-def _without_connects(view: DomainObservation) -> DomainObservation:
-    """The observation without outcomes of connects, which may be a minute old."""
+def _without_past(view: DomainObservation) -> DomainObservation:
+    """The observation without outcomes of connects, which may be a minute old, and last listeners."""
     local = [
-        one._replace(ports=tuple(port._replace(connect=None) for port in one.ports)) for one in view.local
+        one._replace(ports=tuple(port._replace(connect=None, last_served=None) for port in one.ports))
+        for one in view.local
     ]
     return view._replace(local=tuple(local))
 

@@ -13,7 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from lowatch.core.lifecycle import Tracked
 from lowatch.files.threads import NoThreadError
-from lowatch.service import intents, state_file
+from lowatch.service import intents, kept_file
 from lowatch.service.state_file import StateFile
 
 from .faults import Faults
@@ -90,8 +90,8 @@ class SimulatedStore(StateFile):
         super().__init__(disk.directory)
         self._disk = disk
 
-    def save(self, tracked: Mapping[str, Tracked]) -> bool:
-        saved = super().save(tracked)
+    def save(self, tracked: Mapping[str, Tracked], generation: int = 0) -> bool:
+        saved = super().save(tracked, generation)
         if saved and not self._disk.frozen:
             self._disk.saved_at = self._disk.work_began
         return saved
@@ -157,7 +157,7 @@ class _FaultyOs:
 @contextmanager
 def installed(disk: Disk) -> Iterator[None]:
     """Makes everything that writes state use this disk, and fail like it."""
-    real_replace = state_file._replace
+    real_replace = kept_file.replace_file
 
     def replace(path: Path, content: bytes) -> None:
         disk.fail_if_full()
@@ -166,8 +166,8 @@ def installed(disk: Disk) -> Iterator[None]:
         disk.touched()
 
     before = intents.os
-    state_file._replace, intents.os = replace, _FaultyOs(disk)  # type: ignore[assignment]
+    kept_file.replace_file, intents.os = replace, _FaultyOs(disk)  # type: ignore[assignment]
     try:
         yield
     finally:
-        state_file._replace, intents.os = real_replace, before
+        kept_file.replace_file, intents.os = real_replace, before

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Protocol
 
 from lowatch.core.addresses import Address, Port, Prefix, PrefixSet, destination, unmapped
 from lowatch.core.arp import Arp
-from lowatch.core.held import Delivery, FlowRoute, Held, Link, LocalRoute
+from lowatch.core.held import Delivery, FlowRoute, Held, Link, LocalRoute, Twins
 from lowatch.core.known import Known, Unknown
 from lowatch.core.listeners import Endpoint, Listener, Sockets
 from lowatch.core.policy import Policy
+from lowatch.core.programs import TraceState
+from lowatch.core.sources import Source
 from lowatch.core.surroundings import Route, Surroundings
 
 from .faults import Faults
@@ -59,12 +61,22 @@ class SimulatedHost:
 
     # Events.
 
+    trace: TraceState | None = None
+
+    notices_starts = False
+
+    def follow_starts(self) -> bool:
+        return self.notices_starts
+
     def follow(self, ports: Iterable[Port], hints: Hints) -> None:
         self._ports = frozenset(ports)
         self._hints = hints
 
     def follow_ports(self, ports: Iterable[Port]) -> None:
         self._ports = frozenset(ports)
+
+    def follow_clients(self, addresses: Collection[Address], ports: Iterable[Port]) -> None:
+        """No client is simulated."""
 
     def heard(self, message: Change | Closed) -> None:
         hints = self._hints
@@ -167,6 +179,26 @@ class SimulatedHost:
             tuple(sorted(held, key=lambda row: (row.address, row.prefixlen, row.interface, row.by)))
         )
 
+    def sources(self, destinations: Sequence[Address]) -> list[Source | Unknown | None]:
+        return [None] * len(destinations)
+
+    def global_ipv6(self, interface: str) -> list[Held]:
+        return []
+
+    def twins(self) -> Known[tuple[Twins, ...]] | Unknown:
+        if self._failure is not None or not self._whole:
+            return self._failure or _CHANGING
+        groups: dict[Address, list[Held]] = {}
+        for row in sorted(self._rows, key=lambda row: (row.address, row.prefixlen, row.interface)):
+            if row.by == "address":
+                groups.setdefault(row.address, []).append(row)
+        twins = []
+        for group in groups.values():
+            group.sort(key=lambda row: not self._policy.watches(row.interface))
+            if self._policy.watches(group[0].interface) and len({row.interface for row in group}) > 1:
+                twins.append(tuple(group))
+        return Known(tuple(twins))
+
     def arp(self) -> Known[Arp] | Unknown:
         return self._failure or Known(self._kernel.arp)
 
@@ -224,6 +256,9 @@ class SimulatedHost:
     def flow_routes(self, endpoints: Sequence[Endpoint]) -> list[FlowRoute | Unknown]:
         return [FlowRoute.HERE] * len(endpoints)
 
+    def full_beside(self, listener: Listener, number: int) -> Listener | Unknown | None:
+        return None
+
     def sockets(self) -> Known[Sockets] | Unknown:
         if self._faults.has("no sockets"):
             return _NO_SOCKET
@@ -239,9 +274,6 @@ class SimulatedHost:
         return Known(frozenset())
 
     def surroundings(self) -> Known[Surroundings] | Unknown:
-        sockets = self.sockets()
-        if isinstance(sockets, Unknown):
-            return sockets
         if self._failure is not None or self._interrupted:
             return _NO_DUMP
         elsewhere = tuple(row for row in self._rows if not self._policy.watches(row.interface))
@@ -250,4 +282,4 @@ class SimulatedHost:
             for held, prefix in local_prefixes(self._rows)
             if not prefix.is_host
         )
-        return Known(Surroundings(tuple(self._all_links()), elsewhere, routes, sockets.value))
+        return Known(Surroundings(tuple(self._all_links()), elsewhere, routes))

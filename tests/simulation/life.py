@@ -17,6 +17,7 @@ from lowatch.core.snapshot import Snapshot
 from lowatch.resolve.engine import Engine
 from lowatch.resolve.views.resolver import ViewsResolver
 from lowatch.service.journal.sink import JournalSink
+from lowatch.service.served_file import ServedFile
 from lowatch.wiring.daemon import build_daemon
 
 from .connects import AllSeeing, SimulatedProber
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from .world import World
 
 SETTINGS = tuple(
-    DnsSettings(servers, timeout=2.0, min_ttl=5.0, max_ttl=600.0, unknown_after=900.0)
+    DnsSettings(servers, timeout=2.0, min_ttl=5.0, max_ttl=600.0, unknown_after=900.0, far_ttl=0.0)
     for servers in (SERVERS, SERVERS[:1], SERVERS[::-1])
 )
 """The settings of [dns] that a reload may have."""
@@ -102,7 +103,16 @@ class Life:
         self.prober = SimulatedProber(world.kernel, world.faults, world.loop)
         self.auditor = Auditor(self.host, self.views, self.prober, policy, clock, HOSTNAME)
         self.daemon = build_daemon(
-            self.auditor, self.host, self.views, policy, clock, self.sink, self.store, _Uncounted(), threads
+            self.auditor,
+            self.host,
+            self.views,
+            policy,
+            clock,
+            self.sink,
+            self.store,
+            ServedFile(world.disk.directory),
+            _Uncounted(),
+            threads,
         )
         hints = AuditorHints(self.auditor, self.daemon, _Uncounted())
         self.host.follow(ports_of(policy.domains), hints)
@@ -167,4 +177,6 @@ class Life:
         """A new Auditor of the same world and the same answers."""
         world = self._world
         host = SimulatedHost(world.kernel, world.faults, world.loop, world.policy)
-        return Auditor(host, self.views, AllSeeing(world.kernel), world.policy, world.clock, HOSTNAME)
+        fresh = Auditor(host, self.views, AllSeeing(world.kernel), world.policy, world.clock, HOSTNAME)
+        fresh.last.remember(self.auditor.last.gone)  # by which a fix knows what to start
+        return fresh

@@ -19,7 +19,7 @@ import shlex
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -33,8 +33,9 @@ _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 _LONG = 30.0
 
 # What boot would start and no test looks at. The rest of sysinit.target takes 0.2 s.
+DBUS = "dbus.service dbus.socket"
 _MASKED = (
-    "dbus.service dbus.socket dev-hugepages.mount dev-mqueue.mount getty.target getty-static.service "
+    f"{DBUS} dev-hugepages.mount dev-mqueue.mount getty.target getty-static.service "
     "kmod-static-nodes.service proc-sys-fs-binfmt_misc.automount sys-fs-fuse-connections.mount "
     "sys-kernel-config.mount sys-kernel-debug.mount sys-kernel-tracing.mount "
     "systemd-ask-password-console.path systemd-ask-password-wall.path systemd-binfmt.service "
@@ -62,15 +63,21 @@ class BootError(Exception):
     """It did not come up; the message has what was said."""
 
 
+def lower_root() -> Path:
+    """The system that machines run."""
+    return Path(os.environ.get("LOWATCH_ROOT", "/"))
+
+
 class Machine:
     """Booted when it is entered; afterwards there is no process, mount or cgroup of it left.
 
     root: its files, seen from outside. Processes inside end with it, whatever they are.
     """
 
-    def __init__(self, lower: str | None = None) -> None:
-        """lower: the system it runs, by default $LOWATCH_ROOT or this host's own."""
-        self._lower = lower or os.environ.get("LOWATCH_ROOT", "/")
+    def __init__(self, lower: str | None = None, also: Collection[str] = ()) -> None:
+        """lower: the system it runs, by default $LOWATCH_ROOT or this host's own. also: units to start."""
+        self._lower = lower or str(lower_root())
+        self._masked = " ".join(unit for unit in _MASKED.split() if unit not in also)
         # Not by pid: pids repeat in other namespaces.
         self._cgroup = _cgroup2() / f"lowatch-test-{secrets.token_hex(4)}"
         self._process: subprocess.Popen[bytes] | None = None
@@ -103,7 +110,7 @@ class Machine:
         with self.netns.entered():
             self._process = subprocess.Popen(
                 command,
-                env={"PATH": _PATH, "BOOTED_MASKED": _MASKED},
+                env={"PATH": _PATH, "BOOTED_MASKED": self._masked},
                 stdin=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
             )
@@ -189,6 +196,11 @@ class Machine:
     # Files inside.
 
     @property
+    def cgroup(self) -> Path:
+        """The root of its cgroups, seen from outside."""
+        return self._cgroup
+
+    @property
     def root(self) -> Path:
         return Path(f"/proc/{self._leader}/root")
 
@@ -210,6 +222,13 @@ class Machine:
             shutil.copytree(source, path, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, path)
+
+    def listing(self, *directories: str) -> list[str]:
+        """All that is in them: of each path the kind, mode, owner and target; of each file a hash."""
+        places = " ".join(directories)
+        files = f"find {places} -type f -print0 2>/dev/null | sort -z | xargs -0 -r sha256sum"
+        paths = f"find {places} -printf '%p %M %u:%g %l\\n' 2>/dev/null | sort"
+        return self.run(f"{paths}; {files}").splitlines()
 
     # systemd and journald.
 

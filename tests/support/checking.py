@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -58,10 +58,10 @@ class Checked(NamedTuple):
         return [row for row in rows if not row["address"].startswith("127.") and row["address"] != "::1"]
 
 
-def lowatch(*arguments: str) -> CommandResult:
-    """Run a command as the shell would."""
+def lowatch(*arguments: str, variables: Mapping[str, str] | None = None) -> CommandResult:
+    """Run a command as the shell would. variables: of its environment."""
     stdout, stderr = io.StringIO(), io.StringIO()
-    environment = Environment(stdout, stderr, {}.get, lambda: wiring)
+    environment = Environment(stdout, stderr, (variables or {}).get, lambda: wiring)
     code = main(arguments, environment)
     return CommandResult(code, stdout.getvalue(), stderr.getvalue())
 

@@ -67,7 +67,8 @@ class Daemon:
     """directory: for its files; one daemon per directory. state: whether to keep state in it.
 
     prefix: a command to run it under. ready: whether `with` waits until it is, or only for its pages.
-    inherited: descriptors of ours that it gets.
+    inherited: descriptors of ours that it gets. stdin: its standard input, ours by default. options: of the
+    command. web: where its pages are.
     """
 
     def __init__(
@@ -79,6 +80,9 @@ class Daemon:
         prefix: Sequence[str] = (),
         ready: bool = True,
         inherited: Sequence[int] = (),
+        stdin: int | None = None,
+        options: Sequence[str] = (),
+        web: str = WEB,
     ) -> None:
         self.file = directory / "lowatch.toml"
         self.state_directory = directory / "state"
@@ -86,6 +90,9 @@ class Daemon:
         self._prefix = prefix
         self._ready = ready
         self._inherited = inherited
+        self._stdin = stdin
+        self._options = options
+        self._web = web
         self._environ = dict(os.environ)
         if state:
             self.state_directory.mkdir()
@@ -123,10 +130,19 @@ class Daemon:
         return self.wait()
 
     def _spawn(self) -> None:
-        command = [*self._prefix, sys.executable, "-m", "lowatch", "run", "-c", str(self.file)]
+        command = [
+            *self._prefix,
+            sys.executable,
+            "-m",
+            "lowatch",
+            "run",
+            "-c",
+            str(self.file),
+            *self._options,
+        ]
         with self._stderr.open("ab") as stderr:
             self._process = subprocess.Popen(
-                command, stderr=stderr, env=self._environ, pass_fds=self._inherited
+                command, stdin=self._stdin, stderr=stderr, env=self._environ, pass_fds=self._inherited
             )
 
     @property
@@ -181,7 +197,7 @@ class Daemon:
 
     def get(self, path: str) -> PageResponse:
         """A status of 0 where nobody answers."""
-        host, port = WEB.split(":")
+        host, port = self._web.split(":")
         with closing(HTTPConnection(host, int(port), timeout=_LONG)) as connection:
             try:
                 connection.request("GET", path)

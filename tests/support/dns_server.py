@@ -17,7 +17,7 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -29,6 +29,7 @@ import dns.rdatatype
 import dns.rrset
 
 from lowatch.config.settings import Nameserver
+from tests.support.waiting import eventually
 
 _KNOTD, _KNOTC = "/usr/sbin/knotd", "/usr/sbin/knotc"
 _SOON = 0.02  # seconds between two looks, while a server starts
@@ -206,6 +207,7 @@ class Knot:
     zones: name without final dot -> records in zone file syntax, relative to it, $TTL 60. SOA (its
     serial counted up by `replace`, its negative TTL `negative_ttl`) and NS are added to them.
     Inside the `with`, every zone has answered. Outside any zone it says REFUSED.
+    secondaries: notified of each change. They, and everybody on 127.0.0.0/8, may transfer the zones.
     """
 
     def __init__(
@@ -215,11 +217,13 @@ class Knot:
         host: str = "127.0.0.1",
         port: int = 0,
         negative_ttl: int = 5,
+        secondaries: Sequence[Nameserver] = (),
     ) -> None:
         """port: 0 for a free one, and 53 of 127.0.0.1 as well, if that is free: there applications ask."""
         self._is_asked_by_all = port in (0, 53)
         self.nameserver = Nameserver(host, port or free_port(host))
         self._negative_ttl = negative_ttl
+        self._secondaries = secondaries
         self._zones = dict(zones)
         self._serials = dict.fromkeys(zones, 1)
         self._process: subprocess.Popen[bytes] | None = None
@@ -270,10 +274,16 @@ class Knot:
         self._zones[zone] = records
         self._serials[zone] += 1
         self._write_zone(zone)
-        command = [_KNOTC, "-s", str(self._path / "knot.sock"), "-b", "zone-reload", zone]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_LONG)
-        assert done.returncode == 0, done.stdout + done.stderr + self.log()
+        # It may answer queries, and not yet take commands.
+        eventually(lambda: self._controlled("zone-reload", zone), _LONG, self.log)
         self._await_serial(zone)
+
+    def _controlled(self, *command: str) -> bool:
+        """Whether it took the command."""
+        control = [_KNOTC, "-s", str(self._path / "knot.sock"), "-b", *command]
+        done = subprocess.run(control, capture_output=True, text=True, check=False, timeout=_LONG)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return True
 
     def log(self) -> str:
         return (self._path / "log").read_text()
@@ -293,8 +303,10 @@ database:
     storage: "{self._path}/db"
     journal-db-max-size: 16M
     timer-db-max-size: 16M
+{self._transfers()}
 template:
   - id: default
+{self._notifies()}
     storage: "{self._path}"
     zonefile-load: whole
     zonefile-sync: -1
@@ -305,6 +317,21 @@ log:
   - target: stderr
     any: info
 """
+
+    def _transfers(self) -> str:
+        if not self._secondaries:
+            return ""
+        remotes = "".join(
+            f"  - id: secondary{number}\n    address: {one.host}@{one.port}\n"
+            for number, one in enumerate(self._secondaries)
+        )
+        return f"acl:\n  - id: anybody\n    address: 127.0.0.0/8\n    action: transfer\nremote:\n{remotes}"
+
+    def _notifies(self) -> str:
+        if not self._secondaries:
+            return ""
+        ids = ", ".join(f"secondary{number}" for number in range(len(self._secondaries)))
+        return f"    acl: anybody\n    notify: [{ids}]"
 
     def _write_zone(self, zone: str) -> None:
         (self._path / f"{zone}.zone").write_text(

@@ -90,6 +90,9 @@ def _end(children: frozenset[int]) -> None:
 def pytest_configure() -> None:
     # Grandchildren whose parent ended become our children, and so are seen.
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    # A shell without job control, as in .ci/run, starts what runs in the background with SIGINT ignored.
+    # All children would inherit that, and not end by Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

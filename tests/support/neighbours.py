@@ -10,6 +10,7 @@ Whatever a program started is ended with it, at the latest when the `with` is le
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import signal
@@ -204,3 +205,13 @@ class AnycastHealthchecker(Program):
         assert command, "anycast-healthchecker is not installed: make setup"
         files = ["-f", "anycast-healthchecker.conf", "-F", "service.conf"]
         super().__init__(directory, "anycast-healthchecker", [command, *files])
+
+    def stop(self) -> None:
+        """SIGTERM to its main thread.
+
+        That one alone handles signals in Python, and sleeps on if the kernel gives it to another one.
+        """
+        assert self._process is not None
+        ctypes.CDLL(None).tgkill(self._process.pid, self._process.pid, signal.SIGTERM)
+        self._await_end(self._process)
+        self._process = None

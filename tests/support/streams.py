@@ -11,7 +11,7 @@ import asyncio
 import random
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Self
@@ -213,6 +213,9 @@ class AskingChannel:
 
     def on_recovery(self) -> None:
         self.recoveries += 1
+
+    def on_asking(self, names: Collection[bytes], now: float) -> None:
+        raise AssertionError("a channel has no schedule")
 
     def on_query(self, rcode: str, seconds: float) -> None:
         self.observed.append((rcode, seconds))

@@ -58,6 +58,11 @@ class Unbound:
         self.kill()
         self._directory.cleanup()
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         """Start it (again, after `kill`), on the same ports, with an empty cache."""
         with (self._path / "log").open("ab") as log:

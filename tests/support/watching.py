@@ -25,6 +25,7 @@ from lowatch.core.policy import ports_of
 from lowatch.files.threads import DaemonThreads
 from lowatch.kernel.host import Host
 from lowatch.resolve.engine import Engine
+from lowatch.service.served_file import ServedFile
 from lowatch.wiring.daemon import build_daemon
 
 WANTED_BUFFER, DEFAULT_BUFFER = 4 << 20, 0
@@ -66,10 +67,7 @@ class Observed:
     def end_generation(self) -> int:
         return 0
 
-    def forget(self, generation: int) -> None:
-        pass
-
-    def save(self, tracked: Mapping[str, Tracked]) -> bool:
+    def save(self, tracked: Mapping[str, Tracked], generation: int) -> bool:
         return True
 
 
@@ -83,7 +81,16 @@ async def running(
         engine = Engine(policy.domains, config.dns, clock)
         auditor = wiring.build_auditor(host, engine, policy)
         daemon = build_daemon(
-            auditor, host, engine, policy, clock, observed, observed, observed, DaemonThreads()
+            auditor,
+            host,
+            engine,
+            policy,
+            clock,
+            observed,
+            observed,
+            ServedFile(None),
+            observed,
+            DaemonThreads(),
         )
         hints = AuditorHints(auditor, daemon, observed)
         host.follow(ports_of(policy.domains), hints, receive_buffer)

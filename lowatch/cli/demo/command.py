@@ -1,4 +1,4 @@
-"""`lowatch demo`: enters throwaway namespaces, and runs story.py there."""
+"""`lowatch demo`: enters throwaway namespaces, and runs a story there."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ _WAYS = (
 )
 
 
+ORPHAN, ZERO = "orphan", "zero"
+
+
 def define(parser: Parser) -> None:
     parser.runs(
         main,
@@ -28,11 +31,19 @@ def define(parser: Parser) -> None:
         "service that stops: shows the finding, the metric and the journal line, and leaves "
         "nothing behind. Needs root or unprivileged user namespaces.",
     )
+    parser.add_argument(
+        "story",
+        nargs="?",
+        default=ORPHAN,
+        choices=[ORPHAN, ZERO],
+        help=f"{ORPHAN}: a domain that is configured (default); {ZERO}: no name is, a program's lookup and "
+        "its refused connect tell all. As root it names the program, too",
+    )
 
 
 def main(arguments: argparse.Namespace, environment: Environment) -> NoReturn:
-    """Replace this process with story.py inside the namespaces. Raises CommandError."""
-    command = [*namespace_command(), *python("lowatch.cli.demo.story")]
+    """Replace this process with the story inside the namespaces. Raises CommandError."""
+    command = [*namespace_command(), *python(f"lowatch.cli.demo.{arguments.story}")]
     environment.stdout.flush()
     os.execvp(command[0], command)  # noqa: S606  # signals then reach the story itself
 

@@ -36,7 +36,12 @@ class OneName(asyncio.DatagramProtocol):
         except dns.exception.DNSException:
             return
         if self._transport is not None and query.question:
-            self._transport.sendto(self._reply(query).to_wire(), addr)
+            response = self._reply(query).to_wire()
+            self._transport.sendto(response, addr)
+            self.answered(response, addr[0])
+
+    def answered(self, response: bytes, client: str) -> None:
+        """Called after each response, with the client's address."""
 
     def _reply(self, query: dns.message.Message) -> dns.message.Message:
         question = query.question[0]

@@ -30,6 +30,7 @@ _TERMINATION_TIMEOUT = 2.0
 """Seconds that a child has to end by itself."""
 
 JOURNAL_SOCKET = Path("/run/systemd/journal/socket")
+RUNTIME = Path("/run/lowatch")
 
 
 class DemoError(Exception):
@@ -37,9 +38,13 @@ class DemoError(Exception):
 
 
 def hide_run() -> None:
-    """Mount an empty /run in this mount namespace, so that the real journald is out of reach."""
-    _mount(b"lowatch-demo", b"/run", b"tmpfs", 0, b"size=1m")
+    """Mount an empty /run in this mount namespace, so that the real journald is out of reach.
+
+    It has the directories of JOURNAL_SOCKET, and of lowatch.
+    """
+    mount("lowatch-demo", "/run", "tmpfs", options="size=1m")
     JOURNAL_SOCKET.parent.mkdir(parents=True)
+    RUNTIME.mkdir()
 
 
 def resolve_by(server: str) -> None:
@@ -51,14 +56,15 @@ def resolve_by(server: str) -> None:
         with suppress(OSError):
             system.parent.mkdir(parents=True, exist_ok=True)
             system.touch()
-    _mount(bytes(replacement), bytes(system), b"", _MS_BIND)
+    mount(str(replacement), str(system), flags=_MS_BIND)
 
 
-def _mount(source: bytes, target: bytes, kind: bytes, flags: int, options: bytes = b"") -> None:
+def mount(source: str, target: str, kind: str = "", flags: int = 0, options: str = "") -> None:
+    """In this mount namespace (mount(2)). Raises DemoError."""
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.mount(source, target, kind, flags, options):
-        number = ctypes.get_errno()
-        raise DemoError(f"cannot mount on {target.decode()}: {os.strerror(number)}")
+    words = (os.fsencode(source), os.fsencode(target), kind.encode())
+    if libc.mount(*words, flags, options.encode()):
+        raise DemoError(f"cannot mount on {target}: {os.strerror(ctypes.get_errno())}")
 
 
 def python(module: str, *arguments: str) -> list[str]:
@@ -68,27 +74,32 @@ def python(module: str, *arguments: str) -> list[str]:
 
 @asynccontextmanager
 async def child(
-    command: Sequence[str], output: int | IO[bytes] = subprocess.PIPE
+    command: Sequence[str],
+    output: int | IO[bytes] = subprocess.PIPE,
+    standard_input: int | None = None,
 ) -> AsyncIterator[subprocess.Popen[bytes]]:
     """A child process that ends with this context, and with this process in any case.
 
-    output: for both stdout and stderr. The child has its own process group, so that Ctrl-C reaches only
-    this process, which then terminates the child. asyncio's subprocess is not used: in Python 3.11 its
-    thread and its close() race for the exit status.
+    output: for both stdout and stderr. standard_input: a descriptor; None for nothing.
+    The child has its own process group, so that Ctrl-C reaches only this process, which then terminates the
+    child. asyncio's subprocess is not used: in Python 3.11 its thread and its close() race for the exit
+    status.
     """
-    with _started(command, output) as process:
+    with _started(command, output, standard_input) as process:
         try:
             yield process
         finally:
             await _end(process)
 
 
-def _started(command: Sequence[str], output: int | IO[bytes]) -> subprocess.Popen[bytes]:
+def _started(
+    command: Sequence[str], output: int | IO[bytes], standard_input: int | None
+) -> subprocess.Popen[bytes]:
     environ = {key: value for key, value in os.environ.items() if key not in _NOT_FOR_CHILDREN}
     environ["PATH"] = f"{environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"  # where Debian has ip
     return subprocess.Popen(
         ["setpriv", "--pdeathsig", "KILL", "--", *command],
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL if standard_input is None else standard_input,
         stdout=output,
         stderr=subprocess.STDOUT,
         env=environ,
@@ -161,8 +172,9 @@ async def get(address: str, port: int, path: str) -> tuple[int, str]:
     return int(head.split()[1]), body
 
 
-def sample(exposition: str, family: str, domain: str) -> tuple[str, float | None]:
-    """A family's series with a domain, and its value, in the text of /metrics; ("", None) if absent."""
-    pattern = rf'^({family}\{{[^}}]*domain="{re.escape(domain)}"[^}}]*\}}) (\S+)'
+def sample(exposition: str, family: str, domain: str, port: int) -> tuple[str, float | None]:
+    """The series of a domain's port, and its value, in the text of /metrics; ("", None) if absent."""
+    labels = rf'[^}}]*domain="{re.escape(domain)}",port="{port}"[^}}]*'
+    pattern = rf"^({family}\{{{labels}\}}) (\S+)"
     found = re.search(pattern, exposition, re.MULTILINE)
     return (found[1], float(found[2])) if found else ("", None)

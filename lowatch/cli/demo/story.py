@@ -1,4 +1,4 @@
-"""The demo's story, which runs inside its namespaces.
+"""A story of the demo, which runs inside its namespaces.
 
 It prints only what it has just observed, and fails if something is unexpected. Start it only through
 command.py, because it mounts an empty /run.
@@ -12,9 +12,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
+from typing import ClassVar
 
 from lowatch.report.text.screen import Style
 
@@ -28,16 +30,6 @@ DOMAIN = "shop.example"  # RFC 2606
 PORT = 80
 TTL = 60
 WEB = ("127.0.0.1", 10048)
-CONFIG = f"""\
-domains = ["{DOMAIN}:{PORT}"]
-hold = "1s"
-
-[dns]
-nameservers = ["127.0.0.1"]
-
-[web]
-listen = ["{WEB[0]}:{WEB[1]}"]
-"""
 _LOG_LINES = 20
 PATIENCE = 5.0
 """Seconds to wait for each expected change."""
@@ -45,8 +37,10 @@ ENDED_BY = 128
 """Added to a signal's number, the exit code of a process that the signal ended, as in a shell."""
 
 
-class Story:
+class Story(ABC):
     """Plays the scenes. Processes and sockets are on the stack, and end with it."""
+
+    title: ClassVar[str]
 
     def __init__(self, narrator: Narrator, folder: Path, stack: AsyncExitStack) -> None:
         self._narrator = narrator
@@ -57,108 +51,62 @@ class Story:
         self._daemon: subprocess.Popen[bytes]
         self._entries: asyncio.Queue[Entry]
 
-    async def play(self) -> None:
-        await self._set_the_stage()
-        await self._start_watching()
-        await self._kill_the_service()
-        await self._get_the_alert()
-        await self._check_by_hand()
-        await self._bring_it_back()
-        await self._stop_watching()
+    @abstractmethod
+    async def play(self) -> None: ...
 
-    async def _set_the_stage(self) -> None:
-        self._narrator.scene(
-            "A host has a virtual IP on lo. A domain resolves to it, and a web server serves it:"
-        )
+    # What happens.
+
+    async def _set_the_stage(self, server: OneName) -> None:
+        """An empty /run with a journal's socket, the VIP on lo, and the DNS server that programs ask."""
         stage.hide_run()
         stage.resolve_by("127.0.0.1")
         self._entries = await self._stack.enter_async_context(journal(stage.JOURNAL_SOCKET))
         await self._command("ip", "link", "set", "lo", "up")
         await self._command("ip", "address", "add", f"{VIP}/32", "dev", "lo")
         loop = asyncio.get_running_loop()
-        transport, _ = await loop.create_datagram_endpoint(
-            lambda: OneName(f"{DOMAIN}.", VIP, TTL), local_addr=("127.0.0.1", 53)
-        )
+        transport, _ = await loop.create_datagram_endpoint(lambda: server, local_addr=("127.0.0.1", 53))
         self._stack.callback(transport.close)
         self._narrator.seen(f"{DOMAIN}. {TTL} IN A {VIP}", "the demo's own DNS server")
-        await self._start_service()
-        status, _ = await stage.get(VIP, PORT, "/")
-        self._narrator.seen(f"GET http://{VIP}/", f"{status}")
 
-    async def _start_watching(self) -> None:
-        self._narrator.scene("lowatch watches the domain and exports a metric for it:")
-        self._config.write_text(CONFIG)
+    async def _start_lowatch(
+        self, config: str, prefix: Sequence[str] = (), trace: int | None = None
+    ) -> None:
+        """prefix: a command that runs its arguments. trace: a descriptor, its standard input."""
+        self._config.write_text(config)
         log = self._stack.enter_context(self._log.open("wb"))
         began = time.monotonic()
+        command = [*prefix, *stage.python("lowatch", "run", "-c", str(self._config))]
         self._daemon = await self._stack.enter_async_context(
-            stage.child(stage.python("lowatch", "run", "-c", str(self._config)), output=log)
+            stage.child(command, output=log, standard_input=trace)
         )
         await self._until("it was ready", self._is_ready)
         self._narrator.seen("$ lowatch run -c lowatch.toml &", f"ready after {since(began)}")
-        await self._until_orphan_vip_is(0)
 
-    async def _kill_the_service(self) -> None:
-        self._narrator.scene(
-            "The web server dies. Its address stays on lo, so connections still end up here:"
-        )
-        self._narrator.seen(f"$ kill -9 {self._service.pid}")
-        began = time.monotonic()
-        self._service.kill()
-        await self._until_orphan_vip_is(1)
-        self._narrator.seen("", f"{since(began)} after the kill")
-        try:
-            await stage.get(VIP, PORT, "/")
-        except ConnectionRefusedError:
-            self._narrator.seen(f"GET http://{VIP}/", "refused, although another host may serve it")
-        else:
-            raise stage.DemoError("the web server was killed, but something still answers")
-
-    async def _get_the_alert(self) -> None:
-        self._narrator.scene(
-            "After the hold time (1 s here) the finding fires, and the alert goes to the journal:"
-        )
-        await self._until_journal_has("firing", Style.RED)
-
-    async def _check_by_hand(self) -> None:
-        self._narrator.scene("`lowatch check` shows the cause and the fix:")
-        self._narrator.seen("$ lowatch check -c lowatch.toml")
-        command = stage.python("lowatch", "check", "-c", str(self._config))
-        code, output = await stage.run(command, columns=self._narrator.quoted_width)
-        self._narrator.quoted(output)
-        self._narrator.seen("$ echo $?", str(code))
-        if code != 1 or "orphan-vip" not in output:
-            raise stage.DemoError(f"lowatch check exited with {code}, not with 1 and an orphan-vip")
-
-    async def _bring_it_back(self) -> None:
-        self._narrator.scene("The web server comes back, and the finding is resolved:")
-        await self._start_service()
-        began = time.monotonic()
-        await self._until_orphan_vip_is(0)
-        self._narrator.seen("", f"{since(began)} after it listened")
-        await self._until_journal_has("resolved", Style.GREEN)
-
-    async def _stop_watching(self) -> None:
+    async def _stop_lowatch(self) -> None:
         self._daemon.terminate()
         code = await stage.ended(self._daemon)
         if code:
             raise stage.DemoError(f"lowatch run exited with {code} on SIGTERM")
 
-    async def _start_service(self) -> None:
+    async def _start_service(self, prefix: Sequence[str] = (), remark: str = "") -> None:
+        """prefix: a command that runs its arguments."""
         self._service = await self._stack.enter_async_context(
-            stage.child(stage.python("lowatch.cli.demo.web_server", VIP, str(PORT)))
+            stage.child([*prefix, *stage.python("lowatch.cli.demo.web_server", VIP, str(PORT))])
         )
         assert self._service.stdout is not None
         await stage.readable(self._service.stdout.fileno())
         line = self._service.stdout.readline().decode().strip()
         if line != "listening":
             raise stage.DemoError(f"the web server did not start: {line}")
-        self._narrator.seen("$ ./web-server &", f"process {self._service.pid}, on {VIP}:{PORT}")
+        self._narrator.seen("$ ./web-server &", f"process {self._service.pid}, on {VIP}:{PORT}{remark}")
 
     async def _command(self, *command: str) -> None:
         code, output = await stage.run(command)
         if code:
             raise stage.DemoError(f"{' '.join(command)}: {output.strip()}")
         self._narrator.seen(f"$ {' '.join(command)}")
+
+    # What is expected of it.
 
     async def _until_orphan_vip_is(self, value: int) -> None:
         """Scrape without a pause until the metric has the value."""
@@ -170,7 +118,7 @@ class Story:
                 status, exposition = await stage.get(*WEB, "/metrics")
                 if status != 200:
                     raise self._daemon_failed(f"GET /metrics: {status}")
-                series, found = stage.sample(exposition, "lo_orphan_vip", DOMAIN)
+                series, found = stage.sample(exposition, "lo_orphan_vip", DOMAIN, PORT)
                 return found == value
             return False
 
@@ -184,7 +132,8 @@ class Story:
         await asyncio.sleep(0.01)  # nothing reports that a port is listened on
         return False
 
-    async def _until_journal_has(self, state: str, style: Style) -> None:
+    async def _until_journal_has(self, state: str, style: Style) -> Entry:
+        """The alert, which is shown."""
         entry: Entry = {}
 
         async def has_it() -> bool:
@@ -198,6 +147,7 @@ class Story:
         if (entry.get("LOWATCH_KIND"), entry.get("LOWATCH_STATE")) != ("orphan-vip", state):
             raise stage.DemoError(f"not a {state} orphan-vip: {entry}")
         self._narrator.entry(entry, style)
+        return entry
 
     async def _until(self, what: str, holds: Callable[[], Awaitable[bool]]) -> None:
         try:
@@ -213,13 +163,13 @@ class Story:
         return stage.DemoError("\n".join([f"{what}; end of its log:", *said] if said else [what]))
 
 
-async def _play(narrator: Narrator) -> None:
+async def _play(story: type[Story], narrator: Narrator) -> None:
     with tempfile.TemporaryDirectory(prefix="lowatch-demo-") as folder:
         async with AsyncExitStack() as stack:
-            await Story(narrator, Path(folder), stack).play()
+            await story(narrator, Path(folder), stack).play()
 
 
-def main() -> int:
+def tell(story: type[Story]) -> int:
     """Returns 0 on success, 1 on failure, 130 or 143 when stopped by SIGINT or SIGTERM."""
     by = signal.SIGINT
 
@@ -231,9 +181,9 @@ def main() -> int:
     signal.signal(signal.SIGTERM, on_sigterm)
     narrator = stdout_narrator()
     began = time.monotonic()
-    narrator.title("lowatch demo: runs in its own network namespace; nothing outside is touched.")
+    narrator.title(story.title)
     try:
-        asyncio.run(_play(narrator))
+        asyncio.run(_play(story, narrator))
     except (stage.DemoError, OSError) as error:
         print(f"lowatch demo: failed: {error}", file=sys.stderr)
         return 1
@@ -242,7 +192,3 @@ def main() -> int:
         return ENDED_BY + by
     narrator.end(f"All as expected, in {since(began)}. The namespace has been removed.")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

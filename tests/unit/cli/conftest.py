@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
+from lowatch.app.cleaning import Kernel
 from lowatch.app.reload import ConfigLoader
 from lowatch.cli import config as config_command
 from lowatch.cli.environment import Environment
@@ -21,8 +22,15 @@ from lowatch.config import load as load_module
 from lowatch.config.settings import Config
 from lowatch.config.targets import ExplainTarget
 from lowatch.core.audit import Audit
+from lowatch.core.changes.undo import Undo
 from lowatch.core.explanation import Explanation
+from lowatch.core.findings import Finding, Fix
+from lowatch.core.last_served import LastServed
+from lowatch.core.listeners import Endpoint
+from lowatch.core.recording.recording import Recording
 from tests.support.aio import run_async
+from tests.unit.app.table_kernel import TableKernel
+from tests.unit.core.recording.samples import recording
 from tests.unit.report.audit_worlds import NOW, UPTIME, clear
 from tests.unit.service.control_clients import Controlled
 
@@ -35,10 +43,12 @@ class FakeStartError(Exception):
 class FakeWiring:
     """Answers as it is told to, and remembers what it was asked.
 
-    raises: what each call raises, if anything. steps: the progress it reports.
+    raises: what each call raises, if anything. steps: the progress it reports. audits: those before the
+    last one, `audit`. harm_together: what a rehearsal of several fixes shows.
     """
 
     audit: Audit = field(default_factory=clear)
+    recording: Recording = field(default_factory=recording)
     explanation: Explanation = field(
         default_factory=lambda: Explanation("www.example.com", "web-17", NOW, UPTIME)
     )
@@ -47,7 +57,11 @@ class FakeWiring:
     steps: tuple[tuple[int, int], ...] = ()
     config: Config | None = None
     target: ExplainTarget | None = None
+    remembered: Mapping[Endpoint, LastServed] | None = None
     loader: ConfigLoader | None = None
+    audits: list[Audit] = field(default_factory=list)
+    kernel: TableKernel = field(default_factory=TableKernel)
+    harm_together: str = ""
 
     StartError = FakeStartError
 
@@ -57,17 +71,43 @@ class FakeWiring:
             if progress is not None:
                 progress(done, total)
         self._raise()
-        return self.audit
+        return self.audits.pop(0) if self.audits else self.audit
+
+    def record(self, config: Config, progress: Progress | None) -> Recording:
+        self.config = config
+        for done, total in self.steps:
+            if progress is not None:
+                progress(done, total)
+        self._raise()
+        return self.recording
+
+    def verify(self, config: Config, progress: Progress | None) -> tuple[Audit, Recording]:
+        return self.check(config, progress), self.recording
 
     def run(self, config: Config, loader: ConfigLoader) -> int:
         self.config, self.loader = config, loader
         self._raise()
         return self.code
 
-    def explain(self, config: Config, target: ExplainTarget) -> Explanation:
-        self.config, self.target = config, target
+    def explain(
+        self, config: Config, target: ExplainTarget, remembered: Mapping[Endpoint, LastServed]
+    ) -> Explanation:
+        self.config, self.target, self.remembered = config, target, remembered
         self._raise()
         return self.explanation
+
+    def rehearsed_together(
+        self, chosen: Sequence[tuple[Finding, Fix]], audit: Audit, config: Config
+    ) -> str:
+        return self.harm_together
+
+    def changer(self) -> AbstractContextManager[Kernel]:
+        self._raise()
+        return nullcontext(self.kernel)
+
+    def new_undo(self, now: float) -> Undo:
+        self._raise()
+        return Undo("web-17", "boot", 1, now)
 
     def _raise(self) -> None:
         if self.raises is not None:

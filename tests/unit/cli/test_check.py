@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import json
 import logging
+import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from lowatch.core.audit import Audit
 from lowatch.core.findings import FindingKind
 from lowatch.core.lifecycle import FindingState
 from lowatch.core.policy import Domain
+from lowatch.core.verification import Verification
 from tests.unit.cli.conftest import CommandLine, FakeStartError
 from tests.unit.report.audit_worlds import audit, bad_night, clear, incomplete, orphan, tracked
 
@@ -50,6 +53,22 @@ def test_warning_is_the_default_of_fail_on(lowatch: CommandLine) -> None:
     assert lowatch("check").code == 0
     lowatch.wiring.audit = audit([WIDE])
     assert lowatch("check").code == 1
+
+
+NO_NETNS = "is not the name of a network namespace, nor its path"
+
+
+def test_another_network_namespace(lowatch: CommandLine) -> None:
+    assert lowatch("check", "--netns", "/run/netns/blue", "a.example").code == 0
+    assert lowatch.wiring.config is not None
+    assert (lowatch.wiring.config.netns, *lowatch.wiring.config.policy.domains) == ("blue", "a.example")
+    lowatch("check")
+    assert lowatch.wiring.config.netns == ""
+    assert lowatch("check", "--netns", "") == (
+        2,
+        "",
+        f"lowatch: argument --netns: '' {NO_NETNS} (see lowatch check --help)\n",
+    )
 
 
 def test_text(lowatch: CommandLine) -> None:
@@ -213,3 +232,53 @@ def test_warnings_are_logged_and_no_more(lowatch: CommandLine, monkeypatch: pyte
     assert "shown" in lowatch("check", "--log.level", "warning").stderr
     assert "hidden" in lowatch("--log-level", "debug", "check").stderr
     assert lowatch("--log-level", "debug", "check", "--log-level", "error").stderr == ""
+
+
+class TestVerify:
+    FOUND = Verification(disagreements=("www.example.com at 192.0.2.10: wrong",))
+
+    @pytest.fixture(autouse=True)
+    def reports(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    def test_agreement_changes_no_exit_code(self, lowatch: CommandLine, tmp_path: Path) -> None:
+        for result, code in ((audit(), 0), (audit([ORPHAN]), 1), (audit(complete=False), 3)):
+            lowatch.wiring.audit = replace(result, verification=Verification())
+            assert lowatch("check", "--verify").code == code
+        assert list(tmp_path.glob("*.json")) == []
+
+    def test_a_disagreement_is_3_whatever_else_was_found(self, lowatch: CommandLine) -> None:
+        for result in (audit(), audit([ORPHAN])):
+            lowatch.wiring.audit = replace(result, verification=self.FOUND)
+            code, stdout, stderr = lowatch("check", "--verify", columns=200)
+            assert (code, stderr) == (3, "")
+            assert "Verification failed" in stdout
+
+    def test_what_a_client_meets_otherwise_is_not_clean(self, lowatch: CommandLine) -> None:
+        for result, code in ((audit(), 3), (audit([ORPHAN]), 1)):
+            lowatch.wiring.audit = replace(result, verification=Verification(unseen=("x",)))
+            assert lowatch("check", "--verify").code == code
+
+    def test_the_report_is_where_it_is_said_to_be(self, lowatch: CommandLine) -> None:
+        lowatch.wiring.audit = replace(audit(), verification=self.FOUND)
+        path = json.loads(lowatch("check", "--verify", "--format", "json").stdout)["verification"]["report"]
+        assert json.loads(Path(path).read_text())["schema"] == 1
+        stderr = lowatch("check", "--verify", "--format", "prometheus").stderr
+        assert stderr.startswith("lowatch: verification failed; bug report: ")
+        assert Path(stderr.split()[-1]).exists()
+
+    def test_a_report_that_cannot_be_written(
+        self, lowatch: CommandLine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(tempfile, "tempdir", "/nonexistent")
+        lowatch.wiring.audit = replace(audit(), verification=self.FOUND)
+        code, stdout, stderr = lowatch("check", "--verify")
+        assert (code, stderr) == (3, "lowatch: cannot write a bug report: No such file or directory\n")
+        assert "No bug report could be written." in stdout
+
+    def test_a_recording_cannot_be_verified(self, lowatch: CommandLine) -> None:
+        code, _, stderr = lowatch("check", "--snapshot", "x.json", "--verify")
+        assert (code, stderr) == (
+            2,
+            "lowatch: --verify connects on this host (give no --snapshot)\n",
+        )

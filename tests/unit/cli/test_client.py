@@ -44,6 +44,17 @@ class TestNobodyAnswers:
             lowatch.variables["RUNTIME_DIRECTORY"] = variable
             assert lowatch(command).stderr == f"lowatch: not running: there is no {socket_path}\n"
 
+    def test_the_daemon_for_another_network_namespace(self, lowatch: CommandLine, command: str) -> None:
+        """Not the one in whose unit this runs. Without the namespace, there is no daemon either."""
+        lowatch.variables["RUNTIME_DIRECTORY"] = "/nowhere/a"
+        said = (
+            "not running: there is no /run/lowatch@no-such/lowatch.sock, "
+            "and no network namespace /run/netns/no-such"
+        )
+        assert lowatch(command, "--netns", "no-such") == (3, "", f"lowatch: {said}\n")
+        said = "/proc/1/ns/net is no name of ip-netns(8), as lowatch@NAME.service has: give --socket"
+        assert lowatch(command, "--netns", "/proc/1/ns/net") == (2, "", f"lowatch: {said}\n")
+
     def test_a_stale_socket(self, lowatch: CommandLine, path: Path, command: str) -> None:
         with socket.socket(socket.AF_UNIX) as killed:
             killed.bind(str(path))

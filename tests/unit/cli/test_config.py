@@ -51,6 +51,27 @@ def test_check_of_one_with_names_from_files(lowatch: CommandLine, config_file: W
     assert lowatch("config", "check", "-c", path) == (0, expected, "")
 
 
+SOA = "corp.example. 60 IN SOA ns.corp.example. root.corp.example. 7 3600 900 604800 60\n"
+
+
+def test_check_of_one_with_zones(lowatch: CommandLine, config_file: WriteConfig) -> None:
+    path = config_file('[[zones]]\nfile = "corp.zone"')
+    zone = path.parent / "corp.zone"
+    zone.write_text(SOA + "www.corp.example. 60 IN A 192.0.2.10\n")
+    expected = f"{path}: valid\n{zone}: zone corp.example, serial 7, 2 lines\n"
+    assert lowatch("config", "check", "-c", path) == (0, expected, "")
+    assert lowatch("run", "--config.check", "-c", path) == (0, expected, "")
+
+
+def test_check_of_one_with_zones_that_are_damaged(lowatch: CommandLine, config_file: WriteConfig) -> None:
+    path = config_file('[[zones]]\nfile = "corp.zone"\n[[zones]]\nfile = "missing.zone"')
+    zone = path.parent / "corp.zone"
+    zone.write_text(SOA + "www.corp.example. 60 IN A 192.0.2\n")
+    damaged = f"{zone}: line 2: a bad address in a record of type A"
+    missing = f"{path.parent}/missing.zone: no such file"
+    assert lowatch("config", "check", "-c", path) == (2, "", f"{damaged}\n{missing}\n")
+
+
 def test_check_of_one_with_names_that_are_wrong(lowatch: CommandLine, config_file: WriteConfig) -> None:
     path = config_file('[[domains_from]]\npath = "names.txt"\n[[domains_from]]\npath = "*.json"')
     names = path.parent / "names.txt"

@@ -35,6 +35,18 @@ def test_it_can_read_the_configuration_anew(lowatch: CommandLine, config_file: W
         lowatch.wiring.loader.load()
 
 
+def test_another_network_namespace(lowatch: CommandLine, config_file: WriteConfig) -> None:
+    """It lasts through a reload. Where the first daemon listens, this one does not."""
+    path = config_file('[web]\nlisten = ["192.0.2.1:10048"]')
+    lowatch("run", "-c", path, "--netns", "/run/netns/blue")
+    assert lowatch.wiring.config is not None
+    assert (lowatch.wiring.config.netns, lowatch.wiring.config.web.listen) == ("blue", ())
+    assert lowatch.wiring.loader is not None
+    assert lowatch.wiring.loader.load() == lowatch.wiring.config
+    lowatch("run", "-c", path, "--netns", "blue", "--web.listen-address", "127.0.0.1:10049")
+    assert lowatch.wiring.config.web.listen == (Listen("127.0.0.1", 10049),)
+
+
 def test_bad_configuration(lowatch: CommandLine, config_file: WriteConfig) -> None:
     path = config_file("hold = 30")
     code, stdout, stderr = lowatch("run", "-c", path)

@@ -86,6 +86,7 @@ local lost(metric, name) = panels.series(
           lost('lowatch_netlink_resyncs_total', 'netlink resyncs'),
           lost('lowatch_journal_dropped_total', 'journal entries dropped'),
           lost('lowatch_series_dropped_total', 'series dropped'),
+          lost('lowatch_netlink_fallbacks_total', 'netlink messages read by pyroute2'),
           lost('lowatch_dns_parser_mismatches_total', 'DNS parser mismatches'),
           lost('lowatch_limit_reached_total', 'limits reached'),
         ],

@@ -111,6 +111,17 @@ local place = {
         )],
         { '0': { text: 'served', color: 'green', index: 0 }, '1': { text: 'orphaned', color: 'red', index: 1 } },
       ),
+      panels.timeseries(
+        'Clients refused',
+        'Connects of local clients to an address held there that failed; port 0: unknown. The ten most frequent.',
+        [panels.series(
+          'topk(10, sum by (address, port) (rate(lowatch_refused_connects_total{%s}[$__rate_interval])) > 0)'
+          % hosts,
+          '{{address}} {{port}}',
+        )],
+        'ops',
+        width=24,
+      ),
     ],
   },
   {

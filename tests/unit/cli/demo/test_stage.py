@@ -14,12 +14,12 @@ lo_orphan_vip{interface="lo",address="192.0.2.10",domain="shop.example",port="80
 
 
 def test_sample() -> None:
-    series, value = sample(EXPOSITION, "lo_orphan_vip", "shop.example")
+    series, value = sample(EXPOSITION, "lo_orphan_vip", "shop.example", 80)
     assert value == 1
     assert series.startswith("lo_orphan_vip{")
     assert series.endswith("}")
     assert '"192.0.2.10"' in series
-    assert sample(EXPOSITION, "lo_orphan_vip", "other.example") == ("", None)
+    assert sample(EXPOSITION, "lo_orphan_vip", "other.example", 80) == ("", None)
 
 
 def test_get_where_nobody_serves(netns: Netns) -> None:

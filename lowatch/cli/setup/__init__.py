@@ -1,0 +1,1 @@
+"""lowatch setup: what a source of lookups needs on this host, shown and installed."""
