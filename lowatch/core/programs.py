@@ -40,7 +40,7 @@ class TraceState(NamedTuple):
     """Of the trace that names programs.
 
     failure: why nothing is read any more; "" while it is. lost: how many events were overwritten unread.
-    heard: whether there was any event: before, nobody knows whether the kernel reports any.
+    heard: whether there was any listener: before, nobody knows whether the kernel reports them.
     """
 
     failure: str = ""

@@ -12,9 +12,10 @@ import logging
 import os
 import time
 from collections.abc import Callable, Collection
+from socket import AF_INET6, inet_pton
 from typing import Protocol
 
-from lowatch.core.addresses import Address
+from lowatch.core.addresses import Address, unmapped
 from lowatch.core.limits.kernel import TRACED_PER_SECOND
 from lowatch.core.programs import Program, TraceState
 from lowatch.core.traced_clients import TracedClient, TracedClients
@@ -149,21 +150,28 @@ class SocketTrace:
         is_flood = self._read_in_second >= TRACED_PER_SECOND.value
         if is_flood:
             TRACED_PER_SECOND.reached()
-        for event in self._reader.feed(data, connects=not is_flood):
-            self._heard = True
+        for event in self._reader.feed(data, None if is_flood else self._is_followed):
             if isinstance(event, TracedConnect):
                 self._read_in_second += 1
-                if event.address in self._addresses and event.thread != self._own:
+                if event.thread != self._own:
                     program = self._program(event, now)
                     client = TracedClient(program, event.port, event.thread, event.at)
                     self._clients.add(event.address, event.source_port, client)
             elif isinstance(event, TracedListener):
+                self._heard = True
                 self._hints.listener_comes(event.address, event.port)
             else:
                 if not self._lost:
                     _log.warning("trace: the kernel has overwritten events, continuing")
                 self._lost += event.number or 1
                 self._hints.listeners_lost()
+
+    def _is_followed(self, written: bytes) -> bool:
+        try:
+            address = inet_pton(AF_INET6, written.decode("ascii"))
+        except (OSError, ValueError):
+            return False
+        return unmapped(Address(address)) in self._addresses
 
     def _program(self, event: TracedConnect, now: float) -> Program | None:
         """None if the trace does not say, or an interrupt was at work."""

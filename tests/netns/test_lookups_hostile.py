@@ -29,16 +29,16 @@ from tests.support.waiting import eventually
 WWW, SHOP, VIP = "www.example.com", "shop.example.com", ".".join(map(str, PACKED))
 RED = "\\027\\091x"
 HOSTS = (
-    b"127.0.0.1 localhost\n192.0.2.10 \x1b[31m.evil "
+    b"127.0.0.1 localhost\n203.0.113.79 \x1b[31m.evil "
     + b"a" * 300
     + b".evil \xff\xfe.evil ok.evil\n"
     + b"x" * 1_000_000
-    + b"\n192.0.2.10 h.evil\n"
+    + b"\n203.0.113.79 h.evil\n"
 )
 ZONES = {
     "example.com": f"www 1 A {VIP}\nshop 1 A {VIP}",
-    "2.0.192.in-addr.arpa": f"10 1 PTR shop.example.com.\n10 1 PTR {RED}.example.com.\n"
-    + "\n".join(f"10 1 PTR p{number}.example.com." for number in range(100)),
+    "113.0.203.in-addr.arpa": f"79 1 PTR shop.example.com.\n79 1 PTR {RED}.example.com.\n"
+    + "\n".join(f"79 1 PTR p{number}.example.com." for number in range(100)),
 }
 MEBIBYTES = 100
 """At most. It took 50 in all of this; an idle one has 40."""

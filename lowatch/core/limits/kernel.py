@@ -111,7 +111,7 @@ TRACED_CONNECTS = Limit(
 TRACED_PER_SECOND = Limit(
     "traced_per_second",
     1_000,
-    "failed connects that are read of the trace in a second, of all network namespaces",
+    "failed connects to held addresses that are read of the trace in a second, of all network namespaces",
     "the others are not: their program is unknown",
     "0.4 % of a core; in a flood a sample is enough",
 )

@@ -251,6 +251,25 @@ async def test_a_flood_is_read_in_part_and_a_listener_all_the_same() -> None:
 
 
 @in_loop
+async def test_a_flood_at_another_address_takes_no_place() -> None:
+    """Of a container, say: the kernel has one trace for all."""
+    async with tracing() as traced:
+        for first in range(1, 5_000, 100):
+            await traced.read(lines(100, first).replace(b"192.0.2.10", b"192.0.2.99"))
+        await traced.read(connect())
+        found = traced.trace.take(client())
+        assert found is not None
+        assert found.program == CURL
+
+
+@in_loop
+async def test_failed_connects_do_not_show_that_listeners_are_reported() -> None:
+    async with tracing() as traced:
+        await traced.read(connect())
+        assert not traced.trace.state.heard
+
+
+@in_loop
 async def test_the_oldest_are_forgotten() -> None:
     before = TRACED_CONNECTS.times
     async with tracing() as traced:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -46,9 +48,9 @@ LISTEN = (
 )
 
 
-def events(*data: bytes, connects: bool = True) -> list[Traced]:
+def events(*data: bytes, is_wanted: Callable[[bytes], bool] | None = bool) -> list[Traced]:
     reader = TraceReader()
-    return [event for one in data for event in reader.feed(one, connects=connects)]
+    return [event for one in data for event in reader.feed(one, is_wanted)]
 
 
 def test_a_failed_connect() -> None:
@@ -69,9 +71,10 @@ def test_lines_come_in_pieces() -> None:
     assert events(*(text[at : at + 1] for at in range(len(text)))) == events(text)
 
 
-def test_in_a_flood_only_what_is_rare_is_read() -> None:
+@pytest.mark.parametrize("is_wanted", [None, b"2001:db8::10".__eq__])
+def test_connects_that_are_not_wanted_are_left_out(is_wanted: Callable[[bytes], bool] | None) -> None:
     text = connect() + LISTEN + connect() + b"CPU:1 [LOST 1 EVENTS]\n"
-    assert events(text, connects=False) == [TracedListener(parse_address("::"), 80), TraceLost(1)]
+    assert events(text, is_wanted=is_wanted) == [TracedListener(parse_address("::"), 80), TraceLost(1)]
 
 
 @pytest.mark.parametrize("flags", [b"..s1.", b"d.h..", b"..H1.", b"..s.", b"dNZ5."])
@@ -144,9 +147,9 @@ def test_other_lines_are_ignored(line: bytes) -> None:
 def test_a_line_without_end_takes_no_memory() -> None:
     reader = TraceReader()
     for _ in range(100):
-        assert not list(reader.feed(b"x-1 [0] y: -" * 1000))
+        assert not list(reader.feed(b"x-1 [0] y: -" * 1000, bool))
     assert len(reader._rest) <= MAX_LINE  # noqa: SLF001  # nothing else shows it
-    assert list(reader.feed(b"\n" + connect())) == [CURL]
+    assert list(reader.feed(b"\n" + connect(), bool)) == [CURL]
 
 
 @given(
