@@ -11,8 +11,9 @@ from .limits.kernel import REFUSED_PROGRAMS
 class Program(NamedTuple):
     """A program that failed to connect.
 
-    name: of its thread, up to 15 characters of any kind: whoever runs it chooses it. pid: of its process,
-    or of its thread if only that is known. unit: its systemd unit; None if it is unknown, or in none.
+    name: of its thread, up to 15 characters of any kind: whoever runs it chooses it. "" if the kernel has
+    not saved it yet. pid: of its process, or of its thread if only that is known. unit: its systemd unit;
+    None if it is unknown, or in none.
     """
 
     name: str

@@ -6,8 +6,9 @@ A flood of them is sampled in the kernel, and each one that arrives then counts 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Collection, Iterable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from lowatch.core.addresses import Address, Port
 from lowatch.core.liveness import Heartbeat
@@ -21,6 +22,7 @@ from .event_socket import EventSocket
 from .filters import MAX_SAMPLING, drop_all_filter, failed_connect_filter, sampling_of
 from .own_clients import OwnClients
 from .request_socket import NETLINK_SOCK_DIAG
+from .saved_names import SAVED_AFTER
 
 if TYPE_CHECKING:
     from .socket_trace import SocketTrace  # a daemon without a trace does not import it
@@ -42,6 +44,16 @@ def _only(data: bytes) -> tuple[Span]:
     return (Span(SOCK_DIAG_BY_FAMILY, 0, 0, HEADER.size, len(data)),)
 
 
+class _Unnamed(NamedTuple):
+    """A client whose program has no name yet. due: until when it is waited for, by the loop's clock."""
+
+    due: float
+    client: ClosedClient
+    weight: int
+    program: Program
+    thread: int
+
+
 class FailedConnects:
     """Reports clients to the hints, without those of lowatch itself. Implements EventListener."""
 
@@ -53,6 +65,8 @@ class FailedConnects:
         self._ports: frozenset[Port] = frozenset()
         self._pace = SamplingPace(MAX_SAMPLING)
         self._lowering: asyncio.TimerHandle | None = None
+        self._unnamed: deque[_Unnamed] = deque()
+        self._naming: asyncio.TimerHandle | None = None
         self._events = EventSocket(NETLINK_SOCK_DIAG, DESTROY_GROUPS, drop_all_filter(), self, _only)
 
     def open(self, receive_buffer: int) -> None:
@@ -70,9 +84,9 @@ class FailedConnects:
         return self._events.heartbeat("client events")
 
     def close(self) -> None:
-        if self._lowering is not None:
-            self._lowering.cancel()
-            self._lowering = None
+        for timer in filter(None, (self._lowering, self._naming)):
+            timer.cancel()
+        self._lowering = self._naming = None
         self._events.close()
 
     def on_message(self, data: bytes, span: Span) -> None:
@@ -81,10 +95,39 @@ class FailedConnects:
             self._sample()
         if self._own.take(client.cookie):
             return
+        weight = 4 ** sampling_of(data)
         traced = self._trace.take(client) if self._trace is not None and client.failed else None
-        if traced is not None and not client.port:
+        if traced is None:
+            self._hints.client_closed(client, weight, None)
+            return
+        if not client.port:
             client = client._replace(port=traced.port)
-        self._hints.client_closed(client, 4 ** sampling_of(data), traced and traced.program)
+        if traced.program is None or traced.program.name or traced.thread is None:
+            self._hints.client_closed(client, weight, traced.program)
+        else:
+            self._report_with_name(client, weight, traced.program, traced.thread)
+
+    def _report_with_name(self, client: ClosedClient, weight: int, program: Program, thread: int) -> None:
+        """Report the client once the kernel has saved the name, or should have."""
+        loop = asyncio.get_running_loop()
+        self._unnamed.append(_Unnamed(loop.time() + SAVED_AFTER, client, weight, program, thread))
+        if self._naming is None:
+            self._naming = loop.call_later(SAVED_AFTER, self._name)
+
+    def _name(self) -> None:
+        names = self._trace.names({one.thread for one in self._unnamed}) if self._trace is not None else {}
+        loop = asyncio.get_running_loop()
+        waiting = deque[_Unnamed]()
+        for one in self._unnamed:
+            name = names.get(one.thread)
+            if name is None and one.due > loop.time():
+                waiting.append(one)
+            else:
+                program = one.program._replace(name=name) if name else None
+                self._hints.client_closed(one.client, one.weight, program)
+        self._unnamed = waiting
+        # Not sooner: while names are read, the kernel saves none.
+        self._naming = loop.call_later(SAVED_AFTER, self._name) if waiting else None
 
     def on_lost(self, reason: str) -> None:
         self._hints.clients_lost()

@@ -23,6 +23,7 @@ from lowatch.wire.closed_client import ClosedClient
 from lowatch.wire.socket_trace import TracedConnect, TracedListener, TraceReader
 
 from .processes import NOBODY, Processes
+from .saved_names import files_beside, saved_names
 
 _log = logging.getLogger(__name__)
 
@@ -61,6 +62,7 @@ class SocketTrace:
         self._hints = hints
         self._processes = processes
         self._now = now
+        self._names = files_beside(descriptor)
         self._reader = TraceReader()
         self._addresses: Collection[Address] = ()
         self._clients = TracedClients()
@@ -120,6 +122,10 @@ class SocketTrace:
             self._drain()
         return self._clients.take(client.address, client.source_port)
 
+    def names(self, threads: Collection[int]) -> dict[int, str]:
+        """What the kernel has saved by now; SAVED_AFTER seconds after take(), it should have."""
+        return saved_names(threads, self._names)
+
     def _drain(self) -> None:
         for _ in range(_READS_PER_TURN):
             if not self._is_reading:
@@ -174,11 +180,11 @@ class SocketTrace:
         return unmapped(Address(address)) in self._addresses
 
     def _program(self, event: TracedConnect, now: float) -> Program | None:
-        """None if the trace does not say, or an interrupt was at work."""
-        if event.program is None or event.thread is None:
+        """None if an interrupt was at work."""
+        if event.thread is None:
             return None
         owner = NOBODY
         if 0 <= now - event.at < _FRESH and self._asked_in_second < _ASKED_PER_SECOND:
             self._asked_in_second += 1
             owner = self._processes.owner(event.thread)
-        return Program(event.program, owner.process or event.thread, owner.unit)
+        return Program(event.program or "", owner.process or event.thread, owner.unit)

@@ -41,8 +41,9 @@ _IN_TASK = 2, b"."
 class TracedConnect(NamedTuple):
     """A connect that failed, in any network namespace.
 
-    program: the thread's name, up to 15 characters of any kind. thread: its ID, in the first PID namespace.
-    Both are None if an interrupt was at work: then the thread is whichever it has interrupted.
+    program: the thread's name, up to 15 characters of any kind; None if the kernel has not saved it yet.
+    thread: its ID, in the first PID namespace. Both are None if an interrupt was at work: then the thread
+    is whichever it has interrupted.
     at: when, by the clock of the trace. address: whom it connected to; never an IPv4-mapped address.
     """
 

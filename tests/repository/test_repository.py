@@ -25,6 +25,7 @@ OPENS = {
     "lowatch/kernel/ipvs.py": "/proc",
     "lowatch/kernel/listeners.py": "/proc",
     "lowatch/kernel/netns.py": "/proc; what root named, without waiting, and of no other use than setns()",
+    "lowatch/kernel/saved_names.py": "/sys/kernel/tracing",
     "lowatch/kernel/sysctl.py": "/proc",
     "lowatch/kernel/rehearsal/settings.py": "/proc/sys/net",
     "lowatch/service/http/control_socket.py": "its own lock, below its own directory",

@@ -80,6 +80,7 @@ def refused(address: str, port: int, *, timeout: float | None = None) -> int:
         source_port: int = client.getsockname()[1]
         with pytest.raises(ConnectionRefusedError):
             client.connect((address, port))
+    time.sleep(0.001)  # for the kernel saves a thread's name as it leaves the processor
     return source_port
 
 

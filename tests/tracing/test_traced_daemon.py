@@ -194,3 +194,22 @@ def until_it_does_not_poll(daemon: Daemon) -> None:
         return switches() - before <= 2
 
     daemon.until(is_quiet)
+
+
+_HASTY = f"""
+import os, socket
+for _ in range({TIMES}):
+    if not os.fork():
+        socket.socket().connect_ex(("{VIP}", 80))
+        os._exit(0)
+    os.wait()
+"""
+
+
+def test_a_program_that_ends_at_once_is_named(vip: Netns, tmp_path: Path, trace: Path) -> None:
+    """Its line in the trace has no name yet, of nine in ten."""
+    with traced(tmp_path, configuration(None, "domains = []"), trace) as daemon:
+        subprocess.run([sys.executable, "-S", "-c", _HASTY], check=True)
+        daemon.until(lambda: refused(daemon, "refused-vip").get("count") == TIMES)
+        [program] = refused(daemon, "refused-vip")["programs"]
+        assert program["count"] > TIMES * 3 // 4, "a name may be lost on a busy machine"

@@ -18,6 +18,8 @@ WRITTEN = (
     (f"{_EVENT}/enable", "1"),
 )
 """The files of an instance that make it a trace, and what they hold."""
+_NAMES = "/sys/kernel/tracing/saved_cmdlines"
+_HIDDEN_AGAIN = ("chmod", "0440", _NAMES)
 _WRITES = "\n".join(f"w {_INSTANCE}/{file} - - - - {value}" for file, value in WRITTEN)
 
 # The same as in packaging/tmpfiles.d and packaging/systemd/lowatch.service.d.
@@ -27,11 +29,14 @@ INSTANCE = OptInFile(
 # By `lowatch setup trace`: connects that fail, and sockets that begin to listen. Only root may open it.
 d {_INSTANCE} 0700 root root
 {_WRITES}
+# The names of their threads, for lowatch: /sys/kernel/tracing itself stays root's.
+z {_NAMES} 0444
 """,
 )
-_BEGINNING = """\
+_BEGINNING = f"""\
 # By `lowatch setup trace`: systemd opens it as root; lowatch has no more privileges than before.
 [Service]
+BindReadOnlyPaths=-{_NAMES}:/run/lowatch-saved-names
 """
 DROP_IN = OptInFile(
     "/etc/systemd/system/lowatch.service.d/trace.conf",
@@ -61,7 +66,12 @@ def plan(root: Path, *, installed: bool) -> SetupPlan:
         (INSTANCE, service),
         checks=((("systemd-tmpfiles", "--create", INSTANCE.path), service),),
         commands=(RELOAD, RESTART),
-        after_undo=(RELOAD, RESTART, *((("rmdir", _INSTANCE),) if exists(root, _INSTANCE) else ())),
+        after_undo=(
+            RELOAD,
+            RESTART,
+            *((("rmdir", _INSTANCE),) if exists(root, _INSTANCE) else ()),
+            *((_HIDDEN_AGAIN,) if exists(root, _NAMES) else ()),
+        ),
     )
 
 

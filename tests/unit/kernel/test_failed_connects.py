@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager, closing, suppress
+from typing import Any
 
 import pytest
 
 from lowatch.core import sampling_pace
 from lowatch.core.addresses import Port, format_address, parse_address
 from lowatch.core.programs import Program
+from lowatch.core.traced_clients import TracedClient
 from lowatch.kernel.failed_connects import FailedConnects
 from lowatch.kernel.own_clients import OwnClients
+from lowatch.kernel.saved_names import SAVED_AFTER
 from lowatch.wire.closed_client import ClosedClient
 from lowatch.wire.inet_diag import DESTROY_GROUPS
 from tests.kernel_behaviour.asking import NETLINK_SOCK_DIAG, netlink_socket
@@ -28,11 +31,13 @@ class Heard:
 
     def __init__(self) -> None:
         self.clients: list[tuple[str, int, int]] = []
+        self.programs: list[Program | None] = []
         self.lost = 0
         self._changed = asyncio.Event()
 
     def client_closed(self, client: ClosedClient, weight: int, program: Program | None) -> None:
         self.clients.append((format_address(client.address), client.port, weight))
+        self.programs.append(program)
         self._changed.set()
 
     def clients_lost(self) -> None:
@@ -69,9 +74,9 @@ def vip(netns: Netns) -> Netns:
 
 @asynccontextmanager
 async def following(
-    heard: Heard, own: OwnClients | None = None, buffer: int = 1 << 20
+    heard: Heard, own: OwnClients | None = None, buffer: int = 1 << 20, trace: Any = None
 ) -> AsyncIterator[FailedConnects]:
-    clients = FailedConnects(heard, own or OwnClients())
+    clients = FailedConnects(heard, own or OwnClients(), trace)
     clients.open(buffer)
     try:
         yield clients
@@ -146,5 +151,59 @@ def test_what_overruns_the_buffer_is_reported(vip: Netns) -> None:
                 async with asyncio.timeout(0.2):
                     await heard.until(lambda: False)
             assert {weight for _, port, weight in heard.clients if port == 81} <= {4}
+
+    run_async(follow())
+
+
+class Trace:
+    """Stands for a SocketTrace: each client is of a thread whose name is not saved yet."""
+
+    def __init__(self, saved: dict[int, str]) -> None:
+        self.saved = saved
+        self.asked: list[Collection[int]] = []
+        self._thread = 4711
+
+    def follow(self, addresses: object) -> None:
+        """Whatever they are."""
+
+    def take(self, client: ClosedClient) -> TracedClient:
+        self._thread += 1
+        return TracedClient(Program("", self._thread, "a.service"), 80, self._thread, 0.0)
+
+    def names(self, threads: Collection[int]) -> dict[int, str]:
+        self.asked.append(threads)
+        return self.saved
+
+
+@pytest.mark.parametrize("first", ["curl", None])
+def test_a_name_that_is_not_saved_yet_is_waited_for(vip: Netns, first: str | None) -> None:
+    """Not for ever: it may never be."""
+    trace = Trace({4713: "wget"} | ({4712: first} if first else {}))
+
+    async def follow() -> None:
+        heard = Heard()
+        async with following(heard, trace=trace) as clients:
+            clients.follow([VIP], [])
+            connect(80)
+            connect(80)
+            await heard.until(lambda: len(heard.clients) == 2)
+        assert set(heard.programs) == {
+            Program(first, 4712, "a.service") if first else None,
+            Program("wget", 4713, "a.service"),
+        }
+        assert 1 <= len(trace.asked) <= 3
+
+    run_async(follow())
+
+
+def test_who_waits_for_a_name_is_forgotten_at_the_end(vip: Netns) -> None:
+    async def follow() -> None:
+        heard = Heard()
+        async with following(heard, trace=Trace({})) as clients:
+            clients.follow([VIP], [])
+            connect_and_wait(80)
+            await asyncio.sleep(0)
+        await asyncio.sleep(2 * SAVED_AFTER)
+        assert heard.clients == []
 
     run_async(follow())

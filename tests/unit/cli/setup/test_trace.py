@@ -22,6 +22,7 @@ def host(tmp_path: Path) -> HostRoot:
 
 def test_it_is_installed_and_taken_away(host: HostRoot) -> None:
     host.directory("sys/kernel/tracing/instances/lowatch")
+    (host.root / "sys/kernel/tracing/saved_cmdlines").touch()
     assert host.setup("trace") == 0
     assert host.files() == {TMPFILES, SERVICE}, "it has no key of the configuration"
     assert host.ran == [
@@ -36,6 +37,7 @@ def test_it_is_installed_and_taken_away(host: HostRoot) -> None:
         "systemctl daemon-reload",
         "systemctl try-restart lowatch.service",
         "rmdir /sys/kernel/tracing/instances/lowatch",
+        "chmod 0440 /sys/kernel/tracing/saved_cmdlines",
     ]
 
 
@@ -86,7 +88,7 @@ def test_a_systemd_that_has_open_file_opens_it_once(host: HostRoot, library: str
 
 def test_the_example_has_the_lines_for_an_older_systemd() -> None:
     text = (ROOT / "packaging/systemd/lowatch.service.d/trace.conf.example").read_text()
-    _, *lines = meant(DROP_IN_BEFORE.content)
+    _, _, *lines = meant(DROP_IN_BEFORE.content)
     assert [f"#{line}" for line in lines] == text.splitlines()[-2:]
 
 
