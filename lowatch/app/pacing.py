@@ -10,7 +10,7 @@ _FAST_FOR = 2.0
 _POLL_SHARE = 0.01
 _AUDIT_SHARE, _UNFINISHED_SHARE = 0.2, 0.5
 _LONGEST_REST = 0.25
-_NAMES_SHARE, _NAMES_WITHIN = 1 / 21, 1.0
+_NAMES_SHARE, _NAMES_WITHIN = 1 / 21, 0.2
 
 
 class Heard(Enum):
@@ -83,9 +83,9 @@ class AuditPace:
 class NamesPace:
     """When other names may be put into force again: each time costs an audit of what they lead to.
 
-    A change is followed by a rest of 20 times its duration, and there are two in a second, at most.
-    These may follow each other at once: a name is looked up, and its clients are refused, which shows its
-    port.
+    A change is followed by a rest of 20 times its duration, and there are two in a fifth of a second, at
+    most. These may follow each other at once: a name is looked up, and its clients are refused, which shows
+    its port.
     """
 
     def __init__(self) -> None:

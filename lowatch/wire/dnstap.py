@@ -37,7 +37,7 @@ def parse_dnstap(frame: bytes) -> Lookup | None:
     client = message.get(_QUERY_ADDRESS)
     if lookup is None or not isinstance(client, bytes) or len(client) not in _LENGTHS:
         return lookup
-    return lookup._replace(client=Address(client))
+    return Lookup(lookup.name, lookup.addresses, Address(client))
 
 
 def _octets(value: int | bytes | None) -> bytes:
@@ -58,25 +58,25 @@ def _fields(octets: bytes) -> dict[int, int | bytes]:
         kind = key & 7
         if key == kind:
             raise _MalformedError  # there is no field 0
-        if kind == _VARINT:
-            found[key], position = _varint(octets, position)
-            continue
         if kind == _BYTES:
             length, position = _varint(octets, position)
+            found[key] = octets[position : position + length]
+            position += length
+        elif kind == _VARINT:
+            found[key], position = _varint(octets, position)
         elif kind in (_FIXED64, _FIXED32):
-            length = 8 if kind == _FIXED64 else 4
+            position += 8 if kind == _FIXED64 else 4
         else:
             raise _MalformedError
-        if length > end - position:
-            raise _MalformedError
-        if kind == _BYTES:
-            found[key] = octets[position : position + length]
-        position += length
+    if position > end:
+        raise _MalformedError  # the last field is cut off
     return found
 
 
 def _varint(octets: bytes, position: int) -> tuple[int, int]:
     """The number at `position`, of up to ten octets, and where it ends."""
+    if position < len(octets) and octets[position] < 0x80:
+        return octets[position], position + 1  # nearly always
     number = 0
     for shift in range(0, 70, 7):
         if position >= len(octets):
