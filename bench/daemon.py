@@ -152,3 +152,15 @@ def lowatch(
     command = ["env", f"RUNTIME_DIRECTORY={folder}", *LOWATCH, "run", "-c", str(file)]
     with running(folder, command, web_port, stdin) as found:
         yield found
+
+
+@contextmanager
+def resolv_conf(folder: Path, text: str) -> Iterator[None]:
+    """Mounts another /etc/resolv.conf, in this session's mount namespace."""
+    ours, place = folder / "resolv.conf", Path("/etc/resolv.conf").resolve()
+    ours.write_text(text)
+    subprocess.run(["mount", "--bind", str(ours), str(place)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(place)], check=True)

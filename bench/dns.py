@@ -9,6 +9,7 @@ from pathlib import Path
 from tests.support.netns import Netns
 
 from . import dns_load, dns_paced, dns_unpaced, dns_zone, report, world
+from .daemon import resolv_conf
 from .dns_paced import Plan
 from .dns_unpaced import Contest
 from .report import Row
@@ -36,6 +37,7 @@ def run(*, quick: bool) -> list[Row]:
         stack.enter_context(closing(world.Lo())).fill(HELD)
         netns.ip(f"addr add {IPV6} dev lo")
         stack.enter_context(world.listening(HELD))
+        stack.enter_context(resolv_conf(folder, f"nameserver {server.host}\n"))
         plan = Plan(server, folder, many, few, ttl, 1 if quick else 2, ttl / 2, all=not quick)
         rows += dns_paced.measure(plan)
         report.title(f"(e) Loading {many} names from files")

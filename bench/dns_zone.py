@@ -24,10 +24,13 @@ def records(count: int, ttl: int) -> str:
 
 @contextmanager
 def served(count: int, ttl: int) -> Iterator[Knot]:
-    """Runs Knot on the first core, where it binds its first UDP worker anyway. NODATA also has `ttl`."""
+    """Runs Knot on the first core, where it binds its first UDP worker anyway. NODATA also has `ttl`.
+
+    Its port is 53, so that resolv.conf can name it.
+    """
     with ExitStack() as stack:
         with pinned(_cores()[0]):
-            knot = stack.enter_context(Knot({ZONE: records(count, ttl)}, negative_ttl=ttl))
+            knot = stack.enter_context(Knot({ZONE: records(count, ttl)}, port=53, negative_ttl=ttl))
         yield knot
 
 

@@ -21,7 +21,7 @@ from tests.support.netns import Netns
 from tests.support.tracefs import instance, missing
 
 from . import report, world
-from .daemon import Running, configuration, lowatch, running
+from .daemon import Running, configuration, lowatch, resolv_conf, running
 from .report import Row
 
 TTL = 300
@@ -142,7 +142,7 @@ def _settled_daemon(case: Case, folder: Path, stack: ExitStack) -> Running:
     stack.enter_context(closing(world.Lo())).fill(count)
     stack.enter_context(world.listening(count))
     knot = stack.enter_context(Knot({ZONE: _records(_first_ttls(count))}, port=53))
-    stack.enter_context(_resolv_conf(folder, f"nameserver {knot.nameserver.host}\n"))
+    stack.enter_context(resolv_conf(folder, f"nameserver {knot.nameserver.host}\n"))
     domains = [f"d{number}.{ZONE}" for number in range(count)]
     text, trace = configuration(domains, None, max_qps=2_000), subprocess.DEVNULL
     if case.informed:
@@ -185,18 +185,6 @@ def _trace(folder: Path) -> Iterator[int]:
 
 def _first_ttls(count: int) -> list[int]:
     return [5 + (TTL - 5) * number // count for number in range(count)]
-
-
-@contextmanager
-def _resolv_conf(folder: Path, text: str) -> Iterator[None]:
-    """Mounts another /etc/resolv.conf, in this session's mount namespace."""
-    ours, place = folder / "resolv.conf", Path("/etc/resolv.conf").resolve()
-    ours.write_text(text)
-    subprocess.run(["mount", "--bind", str(ours), str(place)], check=True)
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", str(place)], check=True)
 
 
 def _records(ttls: Sequence[int]) -> str:

@@ -162,7 +162,8 @@ class Daemon:
 
     def client_closed(self, client: ClosedClient, weight: int, program: Program | None) -> None:
         """A local client of a held address closed, and `weight` - 1 more. program: whose, if known."""
-        self.victims.closed(client, weight, self._latest, program)
+        if self.victims.closed(client, weight, self._latest, program):
+            self._resolver.clients_refused(client.address)
         if self.victims.has_news:
             self.wake()
 

@@ -212,6 +212,9 @@ class Resolver(Protocol):
     def follow_held(self, held: Known[tuple[Held, ...]] | Unknown) -> None:
         """Called after each audit. When an address is added, it asks for all names soon."""
 
+    def clients_refused(self, address: Address) -> None:
+        """Local clients are refused there, and no known name leads there: it asks for all names soon."""
+
     def keep_near(self, domains: Iterable[str]) -> None:
         """These have led here: ask for them at each TTL."""
 

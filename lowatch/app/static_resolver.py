@@ -76,6 +76,9 @@ class StaticResolver:
     def follow_held(self, held: Known[tuple[Held, ...]] | Unknown) -> None:
         """The addresses are given."""
 
+    def clients_refused(self, address: Address) -> None:
+        """Its answers are all there is."""
+
     def keep_near(self, domains: Iterable[str]) -> None:
         """The addresses are given."""
 

@@ -91,19 +91,23 @@ class Victims:
 
     def closed(
         self, client: ClosedClient, weight: int, orphans: Orphans, program: Program | None = None
-    ) -> None:
+    ) -> bool:
         """A client closed, and `weight` - 1 more. Served clients of UDP look like those that failed.
 
-        program: whose it was, if it failed and that is known.
+        program: whose it was, if it failed and that is known. Returns whether clients are refused there
+        again and again only since then, though no known name leads there.
         """
         if client.address not in self._interfaces:
-            return
+            return False
+        is_often = False
         endpoint = Endpoint(client.address, Port(client.port, client.protocol))
         if client.failed or (client.failed is None and orphans.is_orphan(endpoint)):
             now = self._clock.now()
             if self._counted.count(endpoint, now, weight, program):
-                self.has_news |= self._often.note(endpoint, now.monotonic)
+                is_often = self._often.note(endpoint, now.monotonic)
+                self.has_news |= is_often
             self.changes += 1
+        return is_often and not orphans.is_orphan(endpoint)
 
     def listener_comes(self, port: Port) -> bool:
         """Whether something begins to listen where clients were refused, so that often() may change."""

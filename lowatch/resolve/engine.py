@@ -227,6 +227,11 @@ class Engine:
                 self._session.address_added(v4=v4, v6=v6)
         return added
 
+    def clients_refused(self, address: Address) -> None:
+        """Local clients are refused there, and no known name leads there: one that rests may do so."""
+        if self._session is not None:
+            self._session.clients_refused(v4=is_v4(address))
+
     def keep_near(self, domains: Iterable[str]) -> None:
         """Query these at their TTL from now on: another view leads here, or did so in an earlier run."""
         numbers = map(self._names.number_of, domains)

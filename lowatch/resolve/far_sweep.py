@@ -1,4 +1,4 @@
-"""Asks for the names that rest, a few at a time, after an address was added to this host."""
+"""Asks for the names that rest, a few at a time, because one of them may lead to this host now."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from math import ceil
 from typing import Protocol
 
 from lowatch.core.addresses import Address, Prefix, host_length, is_link_local, prefix_of
+from lowatch.core.clock import Clock
 from lowatch.core.held import Held
 from lowatch.core.known import Known, Unknown
 from lowatch.resolve.records.far_slots import FarSlots
 
 EVERY = 0.1
 """Seconds between two of its turns."""
+REFUSED_EVERY = 600.0
+"""Seconds, at least, between two rounds because clients were refused, which any user can be."""
 
 
 class HeldAddresses:
@@ -62,14 +65,35 @@ class Asking(Protocol):
 class FarSweep:
     """Slots that are due come first: while some wait, a turn asks for one slot only."""
 
-    def __init__(self, far: FarSlots, asking: Asking) -> None:
+    def __init__(self, far: FarSlots, asking: Asking, clock: Clock) -> None:
         self._far = far
         self._asking = asking
+        self._clock = clock
+        self._refused: set[bool] = set()
+        """Families, by whether it is IPv4, of the addresses where clients were refused."""
+        self._refused_round_at = float("-inf")
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
 
-    def begin(self) -> None:
-        """FarSlots has slots to take."""
+    def address_added(self, *, v4: bool, v6: bool) -> None:
+        self._far.address_added(self._clock.now().monotonic, v4=v4, v6=v6)
+        self._begin()
+
+    def clients_refused(self, *, v4: bool) -> None:
+        """Local clients are refused at an address, and no known name leads there."""
+        self._refused.add(v4)
+        self.look_around()
+
+    def look_around(self) -> None:
+        """Begin the round that clients who were refused wait for, if the last one is long enough ago."""
+        now = self._clock.now().monotonic
+        if self._refused and now >= self._refused_round_at + REFUSED_EVERY:
+            self._refused_round_at = now
+            self._far.look_again(v4=True in self._refused, v6=False in self._refused)
+            self._refused.clear()
+            self._begin()
+
+    def _begin(self) -> None:
         if self._timer is None:
             self._turn()
 

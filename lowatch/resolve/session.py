@@ -88,7 +88,7 @@ class Session:
         self._lookups = Lookups(self._upstreams, names)
         self._guarded = guarded
         self._far = FarSlots(names, clock.now().monotonic)
-        self._far_sweep = FarSweep(self._far, self)
+        self._far_sweep = FarSweep(self._far, self, clock)
         self._under_way = 0
         self._refreshed = self._now()
         self._probing: asyncio.TimerHandle | None = None
@@ -144,11 +144,15 @@ class Session:
 
     def address_added(self, *, v4: bool, v6: bool) -> None:
         """The host has more addresses: query the names that rest, which may lead to one of these now."""
-        self._far.address_added(self._now(), v4=v4, v6=v6)
-        self._far_sweep.begin()
+        self._far_sweep.address_added(v4=v4, v6=v6)
+
+    def clients_refused(self, *, v4: bool) -> None:
+        """Local clients are refused, and no known name leads there: query the names that rest."""
+        self._far_sweep.clients_refused(v4=v4)
 
     def look_around(self) -> None:
         """Called every minute or more often: while all names rest, the wheel looks too rarely."""
+        self._far_sweep.look_around()
         if self._now() - self._refreshed >= LOOK_AROUND:
             self.refresh()
         self._look_whether_suspended()

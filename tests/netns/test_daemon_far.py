@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -86,13 +88,25 @@ def test_an_address_that_is_added_is_found_at_once(netns: Netns, knot: Knot, dae
     assert quickest(seconds, SOON) < SOON
 
 
+def test_a_record_that_is_changed_is_found_as_soon_as_clients_are_refused(
+    netns: Netns, knot: Knot, daemon: Daemon
+) -> None:
+    """The address was held before, so nothing but its clients tells."""
+    daemon.until(lambda: resting() == COUNT)
+    knot.replace("example.com", zone("192.0.2.200"))
+    for _ in range(3):
+        with socket.socket() as client:
+            assert client.connect_ex(("192.0.2.200", 80)) == errno.ECONNREFUSED
+    daemon.until(lambda: daemon.orphan(NAMES[0], "192.0.2.200") == 1)
+
+
 def test_it_says_when_a_name_is_asked_for_and_why(netns: Netns, knot: Knot, daemon: Daemon) -> None:
     daemon.until(lambda: resting() == COUNT)
     assert f"{COUNT} names that never led to this host: asked for every 1 h" in words("status")
     explained = words("explain", "-c", str(daemon.file), NAMES[0])
     assert "asked next A in " in explained
     assert "(it never led to this host: dns.far_ttl)" in explained
-    assert "at once when an address is added" in explained
+    assert "at once when an address is added, or clients are refused" in explained
 
 
 def test_a_reload_without_far_ttl_asks_by_the_ttl_again(netns: Netns, knot: Knot, daemon: Daemon) -> None:

@@ -18,7 +18,7 @@ _WHY = {
     Pace.RETRY: " (the last lookup failed)",
     Pace.FAR: " (it never led to this host: dns.far_ttl)",
 }
-_AT_ONCE = "; at once when an address is added"
+_AT_ONCE = "; at once when an address is added, or clients are refused where no name is known"
 
 INDENT = 2
 COLUMN = 14

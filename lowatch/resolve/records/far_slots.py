@@ -7,11 +7,11 @@
     any, within SETTLED_AFTER_START or SETTLED_AFTER_ADDRESS       at its TTL
     whose TTL is longer than far_ttl                               at its TTL
     any other: it rests                                            once per far_ttl
-    that rests, when an address is added                           now, at half the rate limit
+    that rests, when an address is added, or local clients are     now, at half the rate limit
+    refused at a held address and no known name leads there
 
-Meanwhile the local clients that are refused at a held address say which answers matter. An address that is
-added brings back the old pace for a while: caches may still have the old answer, and the records of an
-address are often changed minutes after it was added.
+An address that is added brings back the old pace for a while: caches may still have the old answer, and the
+records of an address are often changed minutes after it was added.
 """
 
 from __future__ import annotations
@@ -96,8 +96,12 @@ class FarSlots:
         self._wanted = []
 
     def address_added(self, now: float, *, v4: bool, v6: bool) -> None:
-        """take() returns the slots that rest now and may lead to an address of these families."""
+        """Look again, and let no slot begin to rest for a while."""
         self._settled_at = max(self._settled_at, now + SETTLED_AFTER_ADDRESS)
+        self.look_again(v4=v4, v6=v6)
+
+    def look_again(self, *, v4: bool, v6: bool) -> None:
+        """take() returns the slots that rest now and may lead to an address of these families."""
         self._wanted = [aaaa for aaaa in (False, True) if (v6 if aaaa else v4) or aaaa in self._wanted]
         self._next = 0
 

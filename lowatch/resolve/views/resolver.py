@@ -140,6 +140,9 @@ class ViewsResolver:
         if added:
             self._dns.keep_near(self._answers.overlaid_inside(added))
 
+    def clients_refused(self, address: Address) -> None:
+        self._dns.clients_refused(address)
+
     def keep_near(self, domains: Iterable[str]) -> None:
         self._dns.keep_near(domains)
 

@@ -275,6 +275,7 @@ class ScriptedResolver:
         self.unread: Sequence[str] = ()
         self.looked_up: set[str] = set()
         self.near: set[str] = set()
+        self.refused: list[Address] = []
         self.asked = asyncio.Event()
         self.listener: AnswerListener = ChangedDomains()
 
@@ -331,6 +332,9 @@ class ScriptedResolver:
 
     def follow_held(self, held: Known[tuple[Held, ...]] | Unknown) -> None:
         self.held = held
+
+    def clients_refused(self, address: Address) -> None:
+        self.refused.append(address)
 
     def keep_near(self, domains: Iterable[str]) -> None:
         self.near.update(domains)

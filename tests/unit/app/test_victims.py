@@ -89,6 +89,14 @@ def test_the_host_is_told_only_of_changes() -> None:
     assert world.followed[1:] == [({OTHER}, {DNS}), ({OTHER}, set())]
 
 
+def test_it_says_once_that_clients_are_refused_where_no_known_name_leads() -> None:
+    world, victims = following("192.0.2.10", "192.0.2.11")
+    assert [victims.closed(client(), 1, world) for _ in range(4)] == [False, False, True, False]
+    world.orphans = {Endpoint(OTHER, HTTP)}
+    assert not any(victims.closed(client(address=OTHER), 1, world) for _ in range(4))
+    assert not victims.closed(client(address=b"\x01\2\3\4"), 1, world)
+
+
 def test_failed_clients_are_counted() -> None:
     world, victims = following("192.0.2.10")
     for one in (client(), client(port=0), client(failed=False), client(failed=None), client(address=OTHER)):

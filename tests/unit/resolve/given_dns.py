@@ -44,6 +44,7 @@ class GivenDns:
         self.asked_again: list[str] = []
         self.added: Sequence[Prefix] = ()
         self.near: set[str] = set()
+        self.refused: list[Address] = []
         self.asked = asyncio.Event()
         self.asked.set()
         self.listener: AnswerListener | None = None
@@ -113,6 +114,9 @@ class GivenDns:
 
     def follow_held(self, held: Known[tuple[Held, ...]] | Unknown) -> Sequence[Prefix]:
         return self.added
+
+    def clients_refused(self, address: Address) -> None:
+        self.refused.append(address)
 
     def keep_near(self, domains: Iterable[str]) -> None:
         self.near.update(domains)

@@ -7,11 +7,12 @@ from itertools import pairwise
 import pytest
 
 from lowatch.config.settings import DnsSettings
-from lowatch.core.addresses import FixedLocalPrefixes, PrefixSet, parse_prefix
+from lowatch.core.addresses import FixedLocalPrefixes, PrefixSet, parse_address, parse_prefix
 from lowatch.core.answers import AnswerStatus
 from lowatch.core.known import Unknown
 from lowatch.core.limits.names import DNS_LOOKUPS
 from lowatch.core.next_questions import Pace
+from lowatch.resolve.far_sweep import REFUSED_EVERY
 from lowatch.resolve.records.far_slots import SETTLED_AFTER_ADDRESS, SETTLED_AFTER_START
 from lowatch.wire.dns import Reply, ReplyKind, failure, srv_record
 from tests.support.virtual_time import run_virtually
@@ -153,6 +154,42 @@ def test_only_the_family_of_the_address_is_asked_for(added: str, rrtypes: set[in
             it.engine.follow_held(held(added))
             await it.until(1005)
             assert {one.rrtype for one in it.answers.since(1000)} == rrtypes
+
+    run_virtually(scenario())
+
+
+def test_clients_that_are_refused_have_names_asked_for_at_once() -> None:
+    """A record may have been changed to an address that is held. It is one round in ten minutes."""
+
+    async def scenario() -> None:
+        async with guarded([WWW], local=HERE) as it:
+            await it.until(1000)
+            it.answers.replies[WWW] = addresses("192.0.2.10")
+            it.changed.clear()
+            it.engine.clients_refused(parse_address("192.0.2.10"))
+            await it.until(1005)
+            assert [one.rrtype for one in it.answers.since(1000)] == [1]
+            assert it.changed == [WWW]
+
+    run_virtually(scenario())
+
+
+def test_names_are_asked_for_once_in_ten_minutes_whoever_is_refused() -> None:
+    async def scenario() -> None:
+        async with guarded([WWW], local=HERE) as it:
+            await it.until(1000)
+            it.engine.clients_refused(parse_address("192.0.2.10"))
+            await it.until(1400)  # it rests again
+            assert it.engine.resting == 1
+            asked = len(it.answers.since(1000))
+            it.engine.clients_refused(parse_address("192.0.2.10"))
+            it.engine.clients_refused(parse_address("2001:db8::10"))
+            await it.until(1405)
+            assert len(it.answers.since(1000)) == asked
+            await it.until(1000 + REFUSED_EVERY)
+            it.engine.follow_held(held())  # after each audit
+            await it.until(1000 + REFUSED_EVERY + 5)
+            assert {one.rrtype for one in it.answers.since(1000 + REFUSED_EVERY)} == {1, 28}
 
     run_virtually(scenario())
 

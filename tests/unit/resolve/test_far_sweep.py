@@ -11,7 +11,7 @@ from lowatch.core.known import Known, Unknown
 from lowatch.resolve.far_sweep import EVERY, FarSweep, HeldAddresses
 from lowatch.resolve.records.far_slots import RESTING, FarSlots
 from lowatch.resolve.records.name_table import NameTable
-from tests.support.virtual_time import run_virtually
+from tests.support.virtual_time import LoopClock, run_virtually
 from tests.unit.resolve.answering_channels import held
 
 
@@ -67,16 +67,15 @@ def resting(count: int) -> FarSlots:
     names.configure([f"n{number}.test" for number in range(count)])
     far = FarSlots(names, 0.0)
     names.slots.calm[:] = bytes([RESTING]) * (2 * count)
-    far.address_added(0.0, v4=True, v6=False)
     return far
 
 
 def test_it_asks_at_half_the_pace_and_then_has_no_timer() -> None:
     async def scenario() -> None:
         session = Session()
-        sweep = FarSweep(resting(25), session)
-        sweep.begin()
-        sweep.begin()
+        sweep = FarSweep(resting(25), session, LoopClock())
+        sweep.address_added(v4=True, v6=False)
+        sweep.look_around()
         assert list(map(len, session.asked)) == [10]
         await asyncio.sleep(10 * EVERY)
         assert list(map(len, session.asked)) == [10, 10, 5]
@@ -88,8 +87,8 @@ def test_while_others_wait_it_asks_for_one_at_a_time() -> None:
     async def scenario() -> None:
         session = Session()
         session.has_backlog = True
-        sweep = FarSweep(resting(25), session)
-        sweep.begin()
+        sweep = FarSweep(resting(25), session, LoopClock())
+        sweep.address_added(v4=True, v6=False)
         await asyncio.sleep(3.5 * EVERY)
         assert list(map(len, session.asked)) == [1, 1, 1, 1]
         session.has_backlog = False
@@ -103,8 +102,8 @@ def test_while_others_wait_it_asks_for_one_at_a_time() -> None:
 def test_closed_it_asks_no_more() -> None:
     async def scenario() -> None:
         session = Session()
-        sweep = FarSweep(resting(25), session)
-        sweep.begin()
+        sweep = FarSweep(resting(25), session, LoopClock())
+        sweep.address_added(v4=True, v6=False)
         sweep.close()
         sweep.close()
         await asyncio.sleep(10 * EVERY)

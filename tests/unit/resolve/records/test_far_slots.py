@@ -104,6 +104,13 @@ def test_what_rested_is_taken_once_each_a_before_any_aaaa(far: FarSlots) -> None
     assert far.take(9) == []
 
 
+def test_looking_again_lets_others_rest_meanwhile(far: FarSlots) -> None:
+    answer(far, 0, 9)
+    far.look_again(v4=True, v6=True)
+    assert far.take(9) == [0]
+    assert answer(far, 0, 9) > TTL
+
+
 @pytest.mark.parametrize(("v4", "v6", "taken"), [(True, False, [0, 4]), (False, True, [1, 3, 4])])
 def test_only_a_family_is_taken_and_srv_names(far: FarSlots, v4: bool, v6: bool, taken: list[int]) -> None:
     for slot in range(5):

@@ -511,6 +511,8 @@ def test_a_name_that_leads_to_an_added_address_by_hosts_is_kept_near(etc: Etc) -
             assert dns.near == {WWW}
             views.keep_near([API])
             assert dns.near == {WWW, API}
+            views.clients_refused(parse_address("192.0.2.1"))
+            assert dns.refused == [parse_address("192.0.2.1")]
 
     run_async(scenario())
 
