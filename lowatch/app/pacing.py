@@ -81,7 +81,7 @@ class AuditPace:
 
 
 class NamesPace:
-    """When other names may be put into force again: each time costs an audit of what they lead to.
+    """When other names may be put into force again: each time costs an audit as well (see AuditPace).
 
     A change is followed by a rest of 20 times its duration, and there are two in a fifth of a second, at
     most. These may follow each other at once: a name is looked up, and its clients are refused, which shows

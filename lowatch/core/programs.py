@@ -11,9 +11,9 @@ from .limits.kernel import REFUSED_PROGRAMS
 class Program(NamedTuple):
     """A program that failed to connect.
 
-    name: of its thread, up to 15 characters of any kind: whoever runs it chooses it. "" if the kernel has
-    not saved it yet. pid: of its process, or of its thread if only that is known. unit: its systemd unit;
-    None if it is unknown, or in none.
+    name: of its thread, up to 15 characters of any kind: whoever runs it chooses it; "" if the kernel does
+    not say it, or it is empty. pid: of its process, or of its thread if only that is known. unit: its
+    systemd unit; None if it is unknown, or in none.
     """
 
     name: str
@@ -27,7 +27,8 @@ class Program(NamedTuple):
 
     def __str__(self) -> str:
         """For example "curl in backup.service". Not printable."""
-        return self.name if self.unit is None else f"{self.name} in {self.unit}"
+        name = self.name or "a program"
+        return name if self.unit is None else f"{name} in {self.unit}"
 
 
 class FailedProgram(NamedTuple):

@@ -21,13 +21,15 @@ Later, the first one's report has hardly been waited for: it was never ours."""
 class TracedClient(NamedTuple):
     """program: whose it was; None if that is unknown. port: 0 if it is unknown. at: monotonic seconds.
 
-    thread: None if it is unknown, so that it may be any other.
+    thread: None if it is unknown, so that it may be any other. is_named: False while the kernel may yet
+    save the program's name.
     """
 
     program: Program | None
     port: int
     thread: int | None
     at: float
+    is_named: bool = True
 
 
 class TracedClients:

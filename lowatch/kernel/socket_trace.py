@@ -113,17 +113,20 @@ class SocketTrace:
         self._addresses = addresses
 
     def take(self, client: ClosedClient) -> TracedClient | None:
-        """Whose client it was, and its port; None if the trace does not have it.
+        """Whose client it was, and its port; None if the trace does not have it. See names().
 
         The trace is read to its end first: what is known of this source port so far may be a client in
         another network namespace.
         """
         if self._is_reading:
             self._drain()
-        return self._clients.take(client.address, client.source_port)
+        traced = self._clients.take(client.address, client.source_port)
+        if traced is None or self._is_fresh(traced.at, self._now()):
+            return traced
+        return traced._replace(is_named=True)  # a name that comes may be of another thread with its ID
 
     def names(self, threads: Collection[int]) -> dict[int, str]:
-        """What the kernel has saved by now; SAVED_AFTER seconds after take(), it should have."""
+        """Those that the kernel has saved by now. It should have, SAVED_AFTER seconds after take()."""
         return saved_names(threads, self._names)
 
     def _drain(self) -> None:
@@ -161,7 +164,8 @@ class SocketTrace:
                 self._read_in_second += 1
                 if event.thread != self._own:
                     program = self._program(event, now)
-                    client = TracedClient(program, event.port, event.thread, event.at)
+                    is_named = event.program is not None
+                    client = TracedClient(program, event.port, event.thread, event.at, is_named)
                     self._clients.add(event.address, event.source_port, client)
             elif isinstance(event, TracedListener):
                 self._heard = True
@@ -184,7 +188,12 @@ class SocketTrace:
         if event.thread is None:
             return None
         owner = NOBODY
-        if 0 <= now - event.at < _FRESH and self._asked_in_second < _ASKED_PER_SECOND:
+        if self._is_fresh(event.at, now) and self._asked_in_second < _ASKED_PER_SECOND:
             self._asked_in_second += 1
             owner = self._processes.owner(event.thread)
         return Program(event.program or "", owner.process or event.thread, owner.unit)
+
+    @staticmethod
+    def _is_fresh(at: float, now: float) -> bool:
+        """Whether a thread that failed then still has its ID."""
+        return 0 <= now - at < _FRESH

@@ -211,5 +211,7 @@ def test_a_program_that_ends_at_once_is_named(vip: Netns, tmp_path: Path, trace:
     with traced(tmp_path, configuration(None, "domains = []"), trace) as daemon:
         subprocess.run([sys.executable, "-S", "-c", _HASTY], check=True)
         daemon.until(lambda: refused(daemon, "refused-vip").get("count") == TIMES)
-        [program] = refused(daemon, "refused-vip")["programs"]
-        assert program["count"] > TIMES * 3 // 4, "a name may be lost on a busy machine"
+        programs = refused(daemon, "refused-vip")["programs"]
+        assert sum(one["count"] for one in programs) == TIMES
+        named = sum(one["count"] for one in programs if one["name"])
+        assert named > TIMES // 2, "a name may be lost on a busy machine"

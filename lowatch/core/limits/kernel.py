@@ -113,7 +113,7 @@ TRACED_PER_SECOND = Limit(
     1_000,
     "failed connects to held addresses that are read of the trace in a second, of all network namespaces",
     "the others are not: their program is unknown",
-    "0.4 % of a core; in a flood a sample is enough",
+    "0.4 % of a core, and 0.1 % for each 1,000 to other addresses; in a flood a sample is enough",
 )
 LISTENERS_CHECKED = Limit(
     "listeners_checked",

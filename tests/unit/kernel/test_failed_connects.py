@@ -14,9 +14,8 @@ from lowatch.core import sampling_pace
 from lowatch.core.addresses import Port, format_address, parse_address
 from lowatch.core.programs import Program
 from lowatch.core.traced_clients import TracedClient
-from lowatch.kernel.failed_connects import FailedConnects
+from lowatch.kernel.failed_connects import SAVED_AFTER, FailedConnects
 from lowatch.kernel.own_clients import OwnClients
-from lowatch.kernel.saved_names import SAVED_AFTER
 from lowatch.wire.closed_client import ClosedClient
 from lowatch.wire.inet_diag import DESTROY_GROUPS
 from tests.kernel_behaviour.asking import NETLINK_SOCK_DIAG, netlink_socket
@@ -158,25 +157,26 @@ def test_what_overruns_the_buffer_is_reported(vip: Netns) -> None:
 class Trace:
     """Stands for a SocketTrace: each client is of a thread whose name is not saved yet."""
 
-    def __init__(self, saved: dict[int, str]) -> None:
+    def __init__(self, saved: dict[int, str], *, is_named: bool = False) -> None:
         self.saved = saved
+        self.is_named = is_named
         self.asked: list[Collection[int]] = []
-        self._thread = 4711
+        self.thread = 4711
 
     def follow(self, addresses: object) -> None:
         """Whatever they are."""
 
     def take(self, client: ClosedClient) -> TracedClient:
-        self._thread += 1
-        return TracedClient(Program("", self._thread, "a.service"), 80, self._thread, 0.0)
+        self.thread += 1
+        return TracedClient(Program("", self.thread, "a.service"), 80, self.thread, 0.0, self.is_named)
 
     def names(self, threads: Collection[int]) -> dict[int, str]:
         self.asked.append(threads)
         return self.saved
 
 
-@pytest.mark.parametrize("first", ["curl", None])
-def test_a_name_that_is_not_saved_yet_is_waited_for(vip: Netns, first: str | None) -> None:
+@pytest.mark.parametrize("first", ["curl", ""])
+def test_a_name_that_is_not_saved_yet_is_waited_for(vip: Netns, first: str) -> None:
     """Not for ever: it may never be."""
     trace = Trace({4713: "wget"} | ({4712: first} if first else {}))
 
@@ -188,7 +188,7 @@ def test_a_name_that_is_not_saved_yet_is_waited_for(vip: Netns, first: str | Non
             connect(80)
             await heard.until(lambda: len(heard.clients) == 2)
         assert set(heard.programs) == {
-            Program(first, 4712, "a.service") if first else None,
+            Program(first, 4712, "a.service"),
             Program("wget", 4713, "a.service"),
         }
         assert 1 <= len(trace.asked) <= 3
@@ -196,13 +196,31 @@ def test_a_name_that_is_not_saved_yet_is_waited_for(vip: Netns, first: str | Non
     run_async(follow())
 
 
-def test_who_waits_for_a_name_is_forgotten_at_the_end(vip: Netns) -> None:
+def test_an_empty_name_is_not_waited_for(vip: Netns) -> None:
+    trace = Trace({}, is_named=True)
+
     async def follow() -> None:
         heard = Heard()
-        async with following(heard, trace=Trace({})) as clients:
+        async with following(heard, trace=trace) as clients:
+            clients.follow([VIP], [])
+            connect(80)
+            await heard.until(lambda: heard.programs == [Program("", 4712, "a.service")])
+        assert trace.asked == []
+
+    run_async(follow())
+
+
+def test_who_waits_for_a_name_is_forgotten_at_the_end(vip: Netns) -> None:
+    trace = Trace({})
+
+    async def follow() -> None:
+        heard = Heard()
+        async with following(heard, trace=trace) as clients:
             clients.follow([VIP], [])
             connect_and_wait(80)
-            await asyncio.sleep(0)
+            async with asyncio.timeout(30):
+                while trace.thread == 4711:
+                    await asyncio.sleep(0)
         await asyncio.sleep(2 * SAVED_AFTER)
         assert heard.clients == []
 

@@ -24,10 +24,12 @@ def file(tmp_path: Path) -> Path:
         (b"12 caf\xc3\xa9\n", {12: "caf\u00e9"}),
         (b"12 \xff\n", {12: "\\xff"}),
         (b"12 \n", {12: ""}),
-        (b"12\n", {12: ""}),
+        (b"12\n", {}),
         (b"7 sh\n12 forged\n12 curl\n", {}),
         (b"7 \n\n x\n-12 y\n12 z", {12: "z"}),
-        (b"9" * 5_000 + b" curl\n\xb2 curl\n", {}),
+        (b"9" * 5_000 + b" curl\n\xb2 curl\n112 sh\n", {}),
+        (b"12 " + b"x" * 5_000, {12: "x" * 15}),
+        (b"".join(b"%d sh\n" % one for one in range(6_000)), {12: "sh", 77: "sh"}),
     ],
 )
 def test_names_of_the_threads_that_are_asked_for(file: Path, content: bytes, names: dict[int, str]) -> None:

@@ -144,6 +144,27 @@ async def test_a_thread_is_not_asked_about_late(later: float) -> None:
         assert traced.world.asked == []
 
 
+@pytest.mark.parametrize(("name", "is_named"), [(b"<...>", False), (b"", True), (b"curl", True)])
+@in_loop
+async def test_a_name_may_come_later(name: bytes, is_named: bool) -> None:
+    async with tracing() as traced:
+        await traced.read(connect(name))
+        found = traced.trace.take(client())
+        assert found is not None
+        assert found.program == CURL._replace(name="" if name == b"<...>" else name.decode())
+        assert found.is_named is is_named
+
+
+@in_loop
+async def test_a_name_that_comes_late_is_somebody_elses() -> None:
+    async with tracing() as traced:
+        await traced.read(connect(b"<...>"))
+        traced.world.at += 1.0
+        found = traced.trace.take(client())
+        assert found is not None
+        assert (found.program, found.is_named) == (CURL._replace(name=""), True)
+
+
 @in_loop
 async def test_two_that_may_be_in_two_network_namespaces_are_nobodys() -> None:
     async with tracing() as traced:

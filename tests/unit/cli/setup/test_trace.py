@@ -38,6 +38,7 @@ def test_it_is_installed_and_taken_away(host: HostRoot) -> None:
         "systemctl try-restart lowatch.service",
         "rmdir /sys/kernel/tracing/instances/lowatch",
         "chmod 0440 /sys/kernel/tracing/saved_cmdlines",
+        "rm -f /run/lowatch-saved-names",
     ]
 
 
