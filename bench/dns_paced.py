@@ -86,12 +86,14 @@ def measure(plan: Plan) -> list[Row]:
 
 def _started(stack: ExitStack, plan: Plan, count: int, port: int) -> Process:
     """Starts a daemon and waits until it has queried every name once."""
-    file = plan.folder / f"{count}.txt"
+    folder = plan.folder / str(count)
+    folder.mkdir()
+    file = folder / "names.txt"
     file.write_text("".join(f"{name}\n" for name in dns_zone.names(count)))
     toml = configuration([], plan.server, web_port=port, max_qps=MAX_QPS)
     toml += f'[[domains_from]]\npath = "{file}"\n'
     with dns_zone.as_client():
-        running = stack.enter_context(lowatch(plan.folder, toml, port))
+        running = stack.enter_context(lowatch(folder, toml, port))
     ready = running.until_answering("/-/ready") - running.started
     running.scraper.close()
     report.line(f"{count} names, max_qps = {MAX_QPS}: start -> ready", f"{ready:6.2f} s")
