@@ -14,10 +14,8 @@ _MANY = 10
 _INDENT = 2
 
 
-def verification_lines(verification: Verification | None, screen: Screen) -> list[str]:
-    """The section of a report; empty if the audit was not verified."""
-    if verification is None:
-        return []
+def verification_lines(verification: Verification, screen: Screen) -> list[str]:
+    """The section of a report about an audit that was verified."""
     lines = []
     if verification.disagreements:
         places = count(len(verification.disagreements), "place")
