@@ -167,7 +167,8 @@ def _build(
     directory = state_directory(os.environ)
     store, served = StateFile(directory), ServedFile(directory)
     host = stack.enter_context(opened_host(configured.policy))
-    config, zones = read_at_start(configured, host, store)
+    notifier = Notifier(os.environ.get("NOTIFY_SOCKET", ""))
+    config, zones = read_at_start(configured, host, store, notifier)
     finders = NameFinders(config, directory, clock)
     policy = with_learned(config, finders.names)
     journal = stack.enter_context(closing(_journal(config, store)))
@@ -214,7 +215,7 @@ def _build(
         clock=clock,
     )
     supervision = Supervision(
-        Notifier(os.environ.get("NOTIFY_SOCKET", "")),
+        notifier,
         watchdog_interval(os.environ),
         daemon,
         [daemon, engine, host, *found.beating],

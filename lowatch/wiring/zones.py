@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from lowatch.config.settings import Config
@@ -13,10 +14,14 @@ if TYPE_CHECKING:
     from lowatch.app.daemon import Daemon
     from lowatch.app.ports import StateStore
     from lowatch.app.zones_follower import ZonesFollower
-    from lowatch.config.settings import Nameserver
+    from lowatch.config.settings import Nameserver, ZoneFile
     from lowatch.config.zones.read import ReadZone, ReadZones
     from lowatch.core.clock import Clock
     from lowatch.files.threads import Threads
+    from lowatch.service.notify import Notifier
+
+_READ_WITHIN = 120
+"""Seconds that the start may take from when a zone file is begun: the largest takes 25 s of CPU time."""
 
 
 async def read_now(config: Config, host: Host) -> Config:
@@ -30,7 +35,7 @@ async def read_now(config: Config, host: Host) -> Config:
 
     servers = {zone.path: zone.server for zone in config.zones}
     async with asyncio.TaskGroup() as group:
-        asked = [group.create_task(_asked(zone, servers[zone.file])) for zone in _read(config, host)]
+        asked = [group.create_task(_asked(zone, servers[zone.file])) for zone in _read(config.zones, host)]
     return with_zones(config, [one.result() for one in asked])
 
 
@@ -45,10 +50,12 @@ async def _asked(zone: ReadZone, server: Nameserver | None) -> ReadZone:
     return zone._replace(expiry=lost(server, answer)) if isinstance(answer, str) else zone
 
 
-def read_at_start(config: Config, host: Host, store: StateStore) -> tuple[Config, ReadZones]:
+def read_at_start(
+    config: Config, host: Host, store: StateStore, notifier: Notifier
+) -> tuple[Config, ReadZones]:
     """The same for the daemon, with what was read. It asks the servers once it runs.
 
-    The names of the last run's findings stand in for a file that cannot be read. Otherwise those findings
+    The service manager gives it more time for each file. The names of the last run's findings stand in for a file that cannot be read. Otherwise those findings
     would end, as if they were resolved.
     """
     if not config.zones:
@@ -57,7 +64,7 @@ def read_at_start(config: Config, host: Host, store: StateStore) -> tuple[Config
     from lowatch.config.zones.read import with_zones  # noqa: PLC0415
 
     host.refresh()
-    read = _read(config, host)
+    read = _read(_in_time(config.zones, notifier), host)
     log_zones(read, {})
     if any(zone.soa is None for zone in read):
         known = with_zones(config, read).policy.domains
@@ -67,10 +74,17 @@ def read_at_start(config: Config, host: Host, store: StateStore) -> tuple[Config
     return with_zones(config, read), read
 
 
-def _read(config: Config, host: Host) -> ReadZones:
+def _read(zones: Iterable[ZoneFile], host: Host) -> ReadZones:
+    """Each is taken when it is its turn to be read."""
     from lowatch.config.zones.read import read_zones  # noqa: PLC0415
 
-    return read_zones(config.zones, host.local_prefixes() or ())
+    return read_zones(zones, host.local_prefixes() or ())
+
+
+def _in_time(zones: Iterable[ZoneFile], notifier: Notifier) -> Iterator[ZoneFile]:
+    for zone in zones:
+        notifier.notify(EXTEND_TIMEOUT_USEC=str(_READ_WITHIN * 1_000_000))
+        yield zone
 
 
 class FollowedZones:

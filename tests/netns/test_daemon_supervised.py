@@ -112,6 +112,19 @@ def test_it_is_ready_after_the_first_full_audit(
         assert "1 domain: 1 unknown" in manager.status
 
 
+def test_each_zone_file_extends_the_start(
+    netns: Netns, knot: Knot, tmp_path: Path, manager: Manager
+) -> None:
+    """They are read before anything else: three of ten million records would take too long."""
+    files = [tmp_path / f"{name}.zone" for name in ("one", "two")]
+    for file in files:
+        file.write_text(f"{file.stem}.test. 60 IN SOA ns.{file.stem}.test. root.{file.stem}.test. 1 1 1 1 1\n")
+    zones = "".join(f'[[zones]]\nfile = "{file}"\n' for file in files)
+    with Daemon(tmp_path, settings(knot) + zones) as daemon:
+        assert manager.text.splitlines()[:2] == ["EXTEND_TIMEOUT_USEC=120000000"] * 2
+        assert daemon.log.count("0 names here") == 2
+
+
 def test_status_tells_the_counts_and_follows_them(
     netns: Netns, knot: Knot, tmp_path: Path, manager: Manager
 ) -> None:

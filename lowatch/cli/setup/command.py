@@ -12,6 +12,7 @@ from pathlib import Path
 from lowatch.cli.arguments import Parser
 from lowatch.cli.environment import Environment
 from lowatch.cli.exit_codes import FAILURE, OK, USAGE, CommandError
+from lowatch.config.document import Document
 from lowatch.config.errors import ConfigErrors
 from lowatch.config.load import load
 from lowatch.core.name_sources import LOOKUPS, NameSource
@@ -93,12 +94,13 @@ class Installer:
             return self._end(plan.after_undo, plan.hints, only_show=only_show)
         return self._put_into_effect(plan, only_show=only_show)
 
-    def _learned_from(self) -> Sequence[NameSource]:
-        """The sources that are switched on. Raises CommandError."""
-        main, own = self._path(_MAIN), self._path(_LEARN)
-        path = main if main.exists() else own
+    def _learned_from(self, *, own: bool = True) -> Sequence[NameSource]:
+        """The sources that are switched on. own: by learn.toml as well. Raises CommandError."""
+        main, ours = self._path(_MAIN), self._path(_LEARN)
+        path = main if main.exists() or not own else ours
+        instead = None if own else Document(ours, "", {})
         try:
-            return load(path).names.learn if path.exists() else ()
+            return load(path, instead=instead).names.learn if path.exists() else ()
         except ConfigErrors as errors:
             raise CommandError(USAGE, [f"lowatch: {one}" for one in errors.errors]) from None
 
@@ -108,7 +110,7 @@ class Installer:
         failed = self._commands(plan.before_undo, only_show=only_show)
         for file in plan.files:
             self._remove(file.path, only_show=only_show)
-        if learned_from:
+        if set(learned_from) != {*self._learned_from(own=False)} - {source}:
             self._put(_learn(learned_from), only_show=only_show)
         else:
             self._remove(_LEARN, only_show=only_show)

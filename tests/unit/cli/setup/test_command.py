@@ -61,6 +61,17 @@ def test_what_somebody_else_has_switched_on_is_theirs(host: HostRoot) -> None:
     assert host.said.endswith(said)
 
 
+def test_what_somebody_else_has_switched_on_is_not_repeated(host: HostRoot) -> None:
+    """learn.toml would go on overriding lowatch.toml."""
+    host.directory("etc/lowatch")
+    (host.root / "etc/lowatch/lowatch.toml").write_text('[names]\nlearn = ["ptr"]\n')
+    before = host.files()
+    host.setup("dnstap")
+    assert host.text(LEARN).endswith('learn = ["ptr", "dnstap"]\n')
+    host.setup("dnstap", undo=True)
+    assert host.files() == before
+
+
 def test_a_command_that_fails_is_reported_and_is_the_last_one(host: HostRoot) -> None:
     host.broken = ("systemctl daemon-reload",)
     assert host.setup("dnstap") == 1
