@@ -55,8 +55,8 @@ def read_at_start(
 ) -> tuple[Config, ReadZones]:
     """The same for the daemon, with what was read. It asks the servers once it runs.
 
-    The service manager gives it more time for each file. The names of the last run's findings stand in for a file that cannot be read. Otherwise those findings
-    would end, as if they were resolved.
+    The service manager gives it more time for each file. The names of the last run's findings stand in for
+    a file that cannot be read. Otherwise those findings would end, as if they were resolved.
     """
     if not config.zones:
         return config, ()

@@ -118,7 +118,9 @@ def test_each_zone_file_extends_the_start(
     """They are read before anything else: three of ten million records would take too long."""
     files = [tmp_path / f"{name}.zone" for name in ("one", "two")]
     for file in files:
-        file.write_text(f"{file.stem}.test. 60 IN SOA ns.{file.stem}.test. root.{file.stem}.test. 1 1 1 1 1\n")
+        file.write_text(
+            f"{file.stem}.test. 60 IN SOA ns.{file.stem}.test. root.{file.stem}.test. 1 1 1 1 1\n"
+        )
     zones = "".join(f'[[zones]]\nfile = "{file}"\n' for file in files)
     with Daemon(tmp_path, settings(knot) + zones) as daemon:
         assert manager.text.splitlines()[:2] == ["EXTEND_TIMEOUT_USEC=120000000"] * 2
