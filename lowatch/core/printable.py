@@ -25,12 +25,18 @@ def shell_word(text: str) -> str:
     """
     if not _UNPRINTABLE.search(text):
         return quote(text)
-    encoded = text.encode("utf-8", "surrogateescape")
+    encoded = b"".join(map(_octets, text))
     return (
         "$'"
         + "".join(chr(b) if 32 <= b < 127 and b not in b"'\\" else f"\\x{b:02x}" for b in encoded)
         + "'"
     )
+
+
+def _octets(character: str) -> bytes:
+    """Its own. The system's names are decoded with surrogateescape; a recording may have any character."""
+    errors = "surrogateescape" if "\udc80" <= character <= "\udcff" else "surrogatepass"
+    return character.encode("utf-8", errors)
 
 
 def _escape(found: re.Match[str]) -> str:

@@ -44,3 +44,4 @@ def test_a_usual_name_is_a_word_already() -> None:
     assert shell_word("eth0.100") == "eth0.100"
     assert shell_word("two words") == "'two words'"
     assert shell_word("vip\udcff") == r"$'vip\xff'"
+    assert shell_word("vip\ud800") == r"$'vip\xed\xa0\x80'"
