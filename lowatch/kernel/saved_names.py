@@ -15,7 +15,7 @@ from pathlib import Path
 
 _FILE = "saved_cmdlines"
 _MAX_NAME = 15  # TASK_COMM_LEN, but for its NUL
-_BOUND = Path("/run/lowatch-saved-names")
+BOUND = Path("/run/lowatch-saved-names")
 """Where the drop-in of `lowatch setup trace` binds it: nobody but root reaches the kernel's own."""
 
 
@@ -24,9 +24,9 @@ def files_beside(descriptor: int) -> tuple[Path, ...]:
     try:
         trace = Path(f"/proc/self/fd/{descriptor}").readlink()
     except OSError:
-        return (_BOUND,)
+        return (BOUND,)
     beside = [tracefs / _FILE for tracefs in trace.parents[2:3] if tracefs.is_absolute()]
-    return (*beside, _BOUND)
+    return (*beside, BOUND)
 
 
 def saved_names(threads: Collection[int], files: Iterable[Path]) -> dict[int, str]:

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from lowatch.cli.exit_codes import FAILURE, CommandError
+from lowatch.kernel.saved_names import BOUND
 
 from .plan import RELOAD, RESTART, OptInFile, SetupPlan, exists
 
@@ -19,7 +20,6 @@ WRITTEN = (
 )
 """The files of an instance that make it a trace, and what they hold."""
 _NAMES = "/sys/kernel/tracing/saved_cmdlines"
-_BOUND = "/run/lowatch-saved-names"
 _HIDDEN_AGAIN = ("chmod", "0440", _NAMES)
 _WRITES = "\n".join(f"w {_INSTANCE}/{file} - - - - {value}" for file, value in WRITTEN)
 
@@ -37,7 +37,7 @@ z {_NAMES} 0444
 _BEGINNING = f"""\
 # By `lowatch setup trace`: systemd opens it as root; lowatch has no more privileges than before.
 [Service]
-BindReadOnlyPaths=-{_NAMES}:{_BOUND}
+BindReadOnlyPaths=-{_NAMES}:{BOUND}
 """
 DROP_IN = OptInFile(
     "/etc/systemd/system/lowatch.service.d/trace.conf",
@@ -72,7 +72,7 @@ def plan(root: Path, *, installed: bool) -> SetupPlan:
             RESTART,
             *((("rmdir", _INSTANCE),) if exists(root, _INSTANCE) else ()),
             *((_HIDDEN_AGAIN,) if exists(root, _NAMES) else ()),
-            ("rm", "-f", _BOUND),
+            ("rm", "-f", str(BOUND)),
         ),
     )
 
